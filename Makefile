@@ -1,0 +1,44 @@
+# make demo   the main job on a small synthetic data set
+# make test   the whole test suite
+# make check  what CI runs besides: style, types
+# make bench  rates and speeds; SOURCE=... for your own cells
+# Each makes its own environment in .venv. TORCH can be any build you have.
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+VENV := .venv
+READER := .venv-reader
+BIN := $(VENV)/bin
+PIP := -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test check bench reader clean
+
+$(VENV)/.installed: pyproject.toml codecs/pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) -c constraints.txt $(TORCH)
+	$(BIN)/python $(PIP) -c constraints.txt -e ./codecs -e '.[train,test]'
+	touch $@
+
+# What a reader of an archive needs, and nothing else.
+$(READER)/.installed: codecs/pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(READER)
+	$(READER)/bin/python $(PIP) -c constraints.txt ./codecs
+	touch $@
+
+reader: $(READER)/.installed
+
+demo: $(VENV)/.installed
+	$(BIN)/zarrmal demo
+
+test: $(VENV)/.installed $(READER)/.installed
+	ZARRMAL_READER_PYTHON=$(READER)/bin/python $(BIN)/python -m pytest
+
+check: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed
+	$(BIN)/zarrmal benchmark $(SOURCE)
+
+clean:
+	rm -rf $(VENV) $(READER) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,272 @@
+"""One chunk: any uint8 array <-> bytes (FORMAT 4)."""
+
+from __future__ import annotations
+
+import zlib
+from binascii import crc_hqx
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cells import RiceChoice
+from .coder import Coder
+from .constants import (
+    CHECK_INITIAL,
+    DEFLATE_MAX_RATIO,
+    DIGEST_PREFIX_BYTES,
+    MAX_CHUNK_PIXELS,
+    MAX_RANK,
+    MODE_CELLS,
+    MODE_DEFLATE,
+    MODE_STORED,
+)
+from .errors import CorruptionError, ModelError, TruncatedError
+from .header import CellIndex, Header, header_bytes, parse_header
+
+Pixels = NDArray[np.uint8]
+
+# Widest header per cell that is worth a first ranged read: two bytes of check and up to 16 bits
+# of length. A longer header costs a second read, nothing else.
+FIRST_READ_FIXED_BYTES = 256
+FIRST_READ_BYTES_PER_CELL = 4
+
+
+def encode_chunk(
+    array: NDArray[Any],
+    coder: Coder | None,
+    *,
+    classes: NDArray[np.integer[Any]] | None = None,
+    rice: RiceChoice = "mean",
+) -> bytes:
+    """Encode one array.
+
+    Parameters
+    ----------
+    array
+        uint8, any rank up to 32, any shape and memory order, at most 2**31 - 1 pixels.
+    coder
+        Of the model to use. None, or an array that is not (cell, \\*cell_shape), gives the fallback:
+        stored or deflated pixels.
+    classes
+        Class of each cell, an index into the model's classes. By default each cell goes to the
+        class that codes it in fewer bits.
+    rice
+        How Rice parameters are chosen.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the array is not uint8, too large, or ``classes`` does not fit it.
+    """
+    if array.dtype != np.uint8:
+        raise TypeError(f"zarrmal stores uint8 pixels, not {array.dtype}: convert them first")
+    if array.size > MAX_CHUNK_PIXELS or array.ndim > MAX_RANK:
+        raise ValueError(f"a chunk holds at most {MAX_CHUNK_PIXELS} pixels in {MAX_RANK} "
+                         f"dimensions, not {array.shape}: choose smaller chunks")
+    pixels = np.ascontiguousarray(array).reshape(array.shape)
+    crc = zlib.crc32(pixels)
+    fortran = bool(array.flags.f_contiguous and not array.flags.c_contiguous)
+    if coder is not None and array.size and array.shape[1:] == coder.model.cell_shape:
+        index, payload = _encode_cells(pixels.reshape(len(pixels), -1), coder, classes, rice)
+        mode = MODE_CELLS
+    else:
+        if classes is not None:
+            raise ValueError(f"classes were given, but {array.shape} is not an array of the "
+                             f"model's cells")
+        raw = pixels.tobytes()
+        squeezed = zlib.compress(raw, 9, wbits=-15)
+        mode, payload = min([(MODE_STORED, raw), (MODE_DEFLATE, squeezed)], key=lambda p: len(p[1]))
+        index = None
+    header = Header(
+        mode=mode,
+        shape=array.shape,
+        fortran_order=fortran,
+        pixel_crc32=crc,
+        payload_bytes=len(payload),
+        index=index,
+    )
+    return header.to_bytes() + payload
+
+
+def decode_chunk(
+    data: bytes | memoryview, coder: Coder | None, *, shape: tuple[int, ...] | None = None
+) -> Pixels:
+    """Decode one chunk: the exact array that was encoded, or an error.
+
+    Parameters
+    ----------
+    data
+        All bytes of the chunk.
+    coder
+        Of the model named in the header; not needed in the fallback modes.
+    shape
+        What the caller expects; CorruptionError if the chunk holds another.
+
+    Raises
+    ------
+    ZarrmalError
+        One of its kinds; see errors.py.
+    """
+    view = memoryview(data).cast("B")
+    header = parse_header(view)
+    start = header_bytes(view)
+    payload = view[start:]
+    if len(payload) < header.payload_bytes:
+        raise TruncatedError(f"the chunk ends after {len(payload)} of {header.payload_bytes} bytes "
+                             f"of payload; fetch it again")
+    if len(payload) > header.payload_bytes:
+        raise CorruptionError(f"{len(payload) - header.payload_bytes} bytes follow the chunk's end")
+    expect_shape(header, shape)
+    if header.index is not None:
+        rows = np.arange(header.shape[0])
+        pixels = decode_cells(header, rows, lambda a, b: payload[a:b], coder)
+    else:
+        pixels = np.frombuffer(_decode_fallback(header, payload), np.uint8)
+    pixels = pixels.reshape(header.shape)
+    if zlib.crc32(pixels) != header.pixel_crc32:
+        raise CorruptionError("the chunk decodes to pixels that do not match their CRC-32")
+    return np.asfortranarray(pixels) if header.fortran_order else pixels
+
+
+def expect_shape(header: Header, shape: tuple[int, ...] | None) -> None:
+    """CorruptionError if the header's shape is not the one that the caller expects."""
+    if shape is not None and header.shape != tuple(shape):
+        raise CorruptionError(f"the chunk holds shape {header.shape}, the array's metadata say "
+                              f"{tuple(shape)}")
+
+
+def first_read_bytes(n_cells: int) -> int:
+    """How much of a chunk to fetch so that its header is very likely in it."""
+    return FIRST_READ_FIXED_BYTES + FIRST_READ_BYTES_PER_CELL * n_cells
+
+
+def decode_cells(
+    header: Header,
+    rows: NDArray[np.int64],
+    fetch: Callable[[int, int], memoryview],
+    coder: Coder | None,
+) -> Pixels:
+    """Decode some cells of a chunk, each checked by its own CRC-16.
+
+    Parameters
+    ----------
+    header
+        With an index.
+    rows
+        Cells wanted, ascending.
+    fetch
+        Gives payload bytes [start, stop).
+    coder
+        Of the model named in the header.
+
+    Returns
+    -------
+    ndarray
+        uint8, shape (len(rows), \\*cell_shape).
+
+    Raises
+    ------
+    ZarrmalError
+    """
+    index = header.index
+    assert index is not None
+    coder = _matching_coder(header, index, coder)
+    ends = np.cumsum(index.lengths)
+    streams = []
+    for row in rows.tolist():
+        stop = int(ends[row])
+        stream = fetch(stop - int(index.lengths[row]), stop)
+        if len(stream) != index.lengths[row]:
+            raise TruncatedError(f"cell {row} of the chunk has {len(stream)} of "
+                                 f"{index.lengths[row]} bytes; fetch it again")
+        if crc_hqx(stream, CHECK_INITIAL) != index.checks[row]:
+            raise CorruptionError(f"cell {row} of the chunk is damaged: its CRC-16 does not match")
+        streams.append(stream)
+    classes = index.classes[rows]
+    _check_least_bytes(index, classes, streams, coder)
+    pixels = np.empty((len(rows), prod(header.shape[1:])), np.uint8)
+    for k in np.unique(classes).tolist():
+        mine = np.flatnonzero(classes == k)
+        decoded = coder.cells(k).decode([streams[i] for i in mine], index.codings[k])
+        pixels[mine] = decoded
+    return pixels.reshape(len(rows), *header.shape[1:])
+
+
+def _matching_coder(header: Header, index: CellIndex, coder: Coder | None) -> Coder:
+    if coder is None:
+        raise ModelError("the chunk needs the model "
+                         f"{index.digest_prefix.hex()}…, but none is given")
+    model = coder.model
+    if bytes.fromhex(model.digest)[:DIGEST_PREFIX_BYTES] != index.digest_prefix:
+        raise ModelError(f"the chunk was written with model {index.digest_prefix.hex()}…, not with "
+                         f"{model.digest[:16]}…: read it with its own array's metadata")
+    if header.shape[1:] != model.cell_shape or len(index.codings) != len(model.classes):
+        raise CorruptionError(f"the chunk holds cells {header.shape[1:]} in {len(index.codings)} "
+                              f"classes, its model has {model.cell_shape} in {len(model.classes)}")
+    return coder
+
+
+def _check_least_bytes(
+    index: CellIndex, classes: Pixels, streams: list[memoryview], coder: Coder
+) -> None:
+    for k in np.unique(classes).tolist():
+        least = coder.cells(k).least_bytes(index.codings[k])
+        if any(len(streams[i]) < least for i in np.flatnonzero(classes == k)):
+            raise TruncatedError(f"a cell of class {k} has fewer than the {least} bytes it needs")
+
+
+def _decode_fallback(header: Header, payload: memoryview) -> bytes | memoryview:
+    n_pixels = prod(header.shape)
+    if header.mode == MODE_STORED:
+        if len(payload) != n_pixels:
+            raise CorruptionError(f"the chunk stores {len(payload)} bytes for {n_pixels} pixels")
+        return payload
+    if n_pixels > DEFLATE_MAX_RATIO * (len(payload) + 1):
+        raise CorruptionError(f"{len(payload)} deflated bytes cannot hold {n_pixels} pixels")
+    inflate = zlib.decompressobj(wbits=-15)
+    try:
+        raw = inflate.decompress(payload, n_pixels + 1)
+    except zlib.error as error:
+        raise CorruptionError(f"the chunk's deflated pixels are damaged: {error}") from None
+    if len(raw) < n_pixels or not inflate.eof:
+        raise TruncatedError(f"the chunk's deflated pixels end after {len(raw)} of {n_pixels}")
+    if len(raw) > n_pixels or inflate.unused_data:
+        raise CorruptionError(f"the chunk's deflated pixels go on after {n_pixels}")
+    return raw
+
+
+def _encode_cells(
+    pixels: Pixels,
+    coder: Coder,
+    classes: NDArray[np.integer[Any]] | None,
+    rice: RiceChoice,
+) -> tuple[CellIndex, bytes]:
+    n_classes = len(coder.model.classes)
+    if classes is None:
+        chosen = coder.shortest(pixels)
+    else:
+        chosen = np.asarray(classes)
+        if chosen.shape != pixels.shape[:1] or not np.issubdtype(chosen.dtype, np.integer):
+            raise ValueError(f"classes must be {len(pixels)} integers, one a cell")
+        if int(chosen.min()) < 0 or int(chosen.max()) >= n_classes:
+            raise ValueError(f"classes must be 0..{n_classes - 1}: found {chosen.min()}.."
+                             f"{chosen.max()}")
+        chosen = chosen.astype(np.uint8)
+    codings = bytearray(n_classes)
+    streams = [b""] * len(pixels)
+    for k in np.unique(chosen).tolist():
+        mine = np.flatnonzero(chosen == k)
+        codings[k], bodies = coder.cells(k).encode(pixels[mine], rice)
+        for i, body in zip(mine.tolist(), bodies, strict=True):
+            streams[i] = body
+    index = CellIndex(
+        digest_prefix=bytes.fromhex(coder.model.digest)[:DIGEST_PREFIX_BYTES],
+        codings=bytes(codings),
+        classes=chosen,
+        lengths=np.array([len(s) for s in streams], np.int64),
+        checks=np.array([crc_hqx(s, CHECK_INITIAL) for s in streams], np.uint16),
+    )
+    return index, b"".join(streams)

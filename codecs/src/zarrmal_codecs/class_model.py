@@ -1,0 +1,134 @@
+"""The part of a model that belongs to one class: named networks of integer layers (FORMAT 2.3)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .constants import MAX_TENSOR_USES
+from .errors import CorruptionError, ModelError
+from .layer import Layer
+
+MAX_NAME_CHARACTERS = 200
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClassModel:
+    """Networks and tensors of one class.
+
+    Parameters
+    ----------
+    name
+        1 to 200 characters.
+    networks
+        Name -> layers, in the order in which they run.
+    tensors
+        Further integer tensors by name, as the profile asks.
+    """
+
+    name: str
+    networks: Mapping[str, tuple[Layer, ...]]
+    tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.name) <= MAX_NAME_CHARACTERS:
+            raise ModelError(f"a class name has 1..{MAX_NAME_CHARACTERS} characters: {self.name!r}")
+        object.__setattr__(self, "networks", MappingProxyType(dict(self.networks)))
+        object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
+
+    def network(self, name: str) -> tuple[Layer, ...]:
+        """The layers of one network; ModelError if the class has none of that name."""
+        if not self.networks.get(name):
+            raise ModelError(f"class {self.name!r} of the model has no network {name!r}")
+        return self.networks[name]
+
+    def describe(self) -> str:
+        """Widths of each network, as in ``decoder 30-500-1500-2500``."""
+        return ", ".join(
+            name + " " + "-".join(map(str, [layers[0].n_inputs, *(a.n_outputs for a in layers)]))
+            for name, layers in self.networks.items()
+            if layers
+        )
+
+
+def class_to_json(model: ClassModel, tensors: list[NDArray[Any]]) -> dict[str, Any]:
+    """JSON of one class; its tensors are appended to ``tensors`` and named by their place there.
+
+    A weight that is the transpose of one already there is stored as a reference (FORMAT 2.3).
+    """
+    seen: dict[int, int] = {}
+
+    def place(tensor: NDArray[Any]) -> int:
+        tensors.append(tensor)
+        return len(tensors) - 1
+
+    def weight(matrix: NDArray[np.int8]) -> dict[str, int]:
+        for owner, index in seen.items():
+            if tensors[index].shape == matrix.shape[::-1] and (
+                owner == id(matrix.base) or np.array_equal(tensors[index], matrix.T)
+            ):
+                return {"transpose_of": index}
+        seen[id(matrix)] = place(matrix)
+        return {"weight": seen[id(matrix)]}
+
+    networks = {
+        name: [
+            weight(layer.weight)
+            | {
+                "bias": place(layer.bias),
+                "multiplier": place(layer.multiplier),
+                "shift": layer.shift,
+                "input": layer.input,
+                "output": layer.output,
+            }
+            for layer in layers
+        ]
+        for name, layers in model.networks.items()
+    }
+    return {
+        "name": model.name,
+        "networks": networks,
+        "tensors": {name: place(tensor) for name, tensor in model.tensors.items()},
+    }
+
+
+def class_from_json(
+    tree: Mapping[str, Any], tensors: list[NDArray[Any]], uses: Counter[int]
+) -> ClassModel:
+    """Inverse of class_to_json; ``uses`` counts how often each tensor has been referred to."""
+
+    def at(index: Any) -> NDArray[Any]:
+        if type(index) is not int or not 0 <= index < len(tensors):
+            raise CorruptionError(f"the model refers to tensor {index!r} of {len(tensors)}")
+        uses[index] += 1
+        if uses[index] > MAX_TENSOR_USES:
+            # Or a small file could ask for the proof of one large tensor again and again.
+            raise CorruptionError(f"the model uses tensor {index} more than {MAX_TENSOR_USES} times")
+        return tensors[index]
+
+    def layer(entry: Mapping[str, Any]) -> Layer:
+        if type(entry["shift"]) is not int:
+            raise CorruptionError(f"a layer's shift is {entry['shift']!r}")
+        return Layer(
+            weight=at(entry["weight"]) if "weight" in entry else at(entry["transpose_of"]).T,
+            bias=at(entry["bias"]),
+            multiplier=at(entry["multiplier"]),
+            shift=entry["shift"],
+            input=entry["input"],
+            output=entry["output"],
+        )
+
+    return ClassModel(
+        name=str(tree["name"]),
+        networks={
+            str(name): tuple(layer(entry) for entry in layers)
+            for name, layers in tree["networks"].items()
+        },
+        tensors={str(name): at(index) for name, index in tree["tensors"].items()},
+    )

@@ -1,0 +1,73 @@
+"""A model made ready to code, built once per process and shared by digest (ARCHITECTURE, law 5)."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cells import CellCoder
+from .model import Model
+
+MAX_CACHED_CODERS = 8
+
+
+class Coder:
+    """All CellCoders of a model. Thread-safe.
+
+    Parameters
+    ----------
+    model
+        Any valid model; CompatibilityError or ModelError if it cannot code cells.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._cells = tuple(CellCoder(model, k) for k in range(len(model.classes)))
+
+    def cells(self, index: int) -> CellCoder:
+        """The coder of one class."""
+        return self._cells[index]
+
+    def bits(self, pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Bits of each cell under each class, int64 (cell, class), of uint8 (cell, pixel)."""
+        return np.stack([cells.bits(pixels) for cells in self._cells], axis=1)
+
+    def shortest(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The class that codes each cell in fewest bits, uint8 (cell,), of uint8 (cell, pixel)."""
+        if len(self._cells) == 1:
+            return np.zeros(len(pixels), np.uint8)
+        return self.bits(pixels).argmin(axis=1).astype(np.uint8)
+
+
+_lock = threading.Lock()
+_coders: OrderedDict[str, Coder] = OrderedDict()
+
+
+def coder_for(model: Model) -> Coder:
+    """The process-wide Coder of a model."""
+    return _cached(model.digest) or _remember(Coder(model))
+
+
+def coder_from_base64(text: str, sha256: str) -> Coder:
+    """The process-wide Coder of the model in a codec configuration (FORMAT 5)."""
+    return _cached(sha256) or _remember(Coder(Model.from_base64(text, sha256)))
+
+
+def _cached(digest: str) -> Coder | None:
+    with _lock:
+        coder = _coders.get(digest)
+        if coder is not None:
+            _coders.move_to_end(digest)
+        return coder
+
+
+def _remember(coder: Coder) -> Coder:
+    # Two threads may build the same coder; the first to arrive here wins, both get the same one.
+    with _lock:
+        coder = _coders.setdefault(coder.model.digest, coder)
+        while len(_coders) > MAX_CACHED_CODERS:
+            _coders.popitem(last=False)
+        return coder

@@ -1,0 +1,101 @@
+"""The codec's configuration in array metadata (FORMAT 5), shared by both plugins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from .cells import RICE_CHOICES, RiceChoice
+from .coder import Coder, coder_for, coder_from_base64
+from .constants import FORMAT_VERSION
+from .errors import CompatibilityError, ModelError
+from .model import Model
+
+SHA256_PATTERN = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What a codec needs to know, small to compare, hash and print.
+
+    Parameters
+    ----------
+    model
+        The model's bytes in base64; empty for a codec that only has the fallback modes.
+    sha256
+        The model's digest; empty when the model is.
+    rice
+        How Rice parameters are chosen when encoding. Decoders ignore it.
+    """
+
+    model: str = field(repr=False, default="", compare=False)  # named by sha256
+    sha256: str = ""
+    rice: RiceChoice = "mean"
+
+    def __post_init__(self) -> None:
+        if bool(self.model) != bool(self.sha256):
+            raise ModelError("a codec's configuration needs both `model` and `sha256`, or neither: "
+                             f"found {len(self.model)} characters of model, sha256 "
+                             f"{self.sha256!r}")
+        if self.sha256 and not SHA256_PATTERN.fullmatch(self.sha256):
+            raise ModelError(f"sha256 must be 64 lower-case hexadecimal digits: {self.sha256!r}")
+        if self.rice not in RICE_CHOICES:
+            raise ValueError(f"rice must be one of {', '.join(RICE_CHOICES)}, not {self.rice!r}")
+
+    @classmethod
+    def of(cls, model: Model | None, rice: RiceChoice = "mean") -> Self:
+        """The configuration that carries a model."""
+        if model is None:
+            return cls(rice=rice)
+        coder_for(model)
+        return cls(model=model.to_base64(), sha256=model.digest, rice=rice)
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> Self:
+        """Parse, with a clear error for a newer version or an unknown field.
+
+        Raises
+        ------
+        CompatibilityError, ModelError, ValueError
+        """
+        version = tree.get("version", FORMAT_VERSION)
+        if type(version) is not int or version < 1:
+            raise CompatibilityError(f"the zarrmal codec's version is {version!r}, not a number "
+                                     f"from 1 to {FORMAT_VERSION}")
+        if version > FORMAT_VERSION:
+            raise CompatibilityError(
+                f"the array was written with version {version} of the zarrmal codec, this software "
+                f"reads up to {FORMAT_VERSION}: upgrade zarrmal-codecs"
+            )
+        unknown = set(tree) - {"version", "model", "sha256", "rice"}
+        if unknown:
+            raise CompatibilityError(f"the zarrmal codec does not know {sorted(unknown)} in its "
+                                     f"configuration: upgrade zarrmal-codecs")
+        texts = {key: tree[key] for key in ("model", "sha256", "rice") if key in tree}
+        for key, value in texts.items():
+            if not isinstance(value, str):
+                raise ModelError(f"{key} in the zarrmal codec's configuration must be a string, "
+                                 f"not {type(value).__name__}")
+        return cls(**texts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Inverse of from_json."""
+        tree: dict[str, Any] = {
+            "version": FORMAT_VERSION,
+            "model": self.model,
+            "sha256": self.sha256,
+        }
+        if self.rice != "mean":
+            tree["rice"] = self.rice
+        return tree
+
+    def coder(self) -> Coder | None:
+        """The process-wide coder of the model, None without one."""
+        return coder_from_base64(self.model, self.sha256) if self.model else None
+
+    def describe(self) -> str:
+        """Short text for repr."""
+        model = f"sha256={self.sha256[:12]}…" if self.sha256 else "no model"
+        return f"{model}, rice={self.rice}"

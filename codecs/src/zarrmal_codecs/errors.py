@@ -1,0 +1,35 @@
+"""What can be wrong with stored bytes.
+
+::
+
+    ZarrmalError
+    ├── CompatibilityError   a format version, profile or option newer than this reader
+    ├── CorruptionError      the bytes contradict themselves or their checksum
+    │   └── TruncatedError   the bytes end before the format says they do
+    └── ModelError           a model is missing, is not the one the data need, or breaks its bounds
+
+A caller's mistake is a plain ValueError or TypeError. ZarrmalError is a ValueError too, so that
+code which guards a read with ``except ValueError`` keeps working.
+"""
+
+from __future__ import annotations
+
+
+class ZarrmalError(ValueError):
+    """Base of all errors about stored bytes."""
+
+
+class CompatibilityError(ZarrmalError):
+    """The bytes need a newer or other version of this software."""
+
+
+class CorruptionError(ZarrmalError):
+    """The bytes are damaged, or were never what they claim to be."""
+
+
+class TruncatedError(CorruptionError):
+    """The bytes end too early."""
+
+
+class ModelError(ZarrmalError):
+    """A model is missing, is not the one needed, or could not be proven exact."""

@@ -1,0 +1,217 @@
+"""Zigzag map, Golomb and Rice codes, and the choice of the Rice parameter (FORMAT 4.5).
+
+The paper (Entropy 2019, 21(11), 1062, section 2) writes a residue e as n = 2e or -2e - 1 and n as
+``n div m`` ones, a zero, and ``n mod m``; with m = 2**s that is the Rice code. ``golomb_encode`` is
+that code for any m. Streams in chunks hold the same bits as the Rice code, but sorted: all
+remainders, one bit plane after the other, then all unary parts. So both halves pack and unpack
+as whole arrays.
+"""
+
+from __future__ import annotations
+
+from math import ceil, log2
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .constants import MAX_RICE_PARAMETER
+from .errors import CorruptionError, TruncatedError
+from .wire import packed_bytes
+
+Bytes = NDArray[np.uint8]
+
+
+def zigzag(residues: NDArray[np.int8]) -> Bytes:
+    """n = 2e for e >= 0, -2e - 1 for e < 0; e in -128..127, n in 0..255."""
+    return ((residues << 1) ^ (residues >> 7)).view(np.uint8)
+
+
+def unzigzag(values: Bytes) -> NDArray[np.int8]:
+    """Inverse of zigzag."""
+    return ((values >> 1) ^ (0 - (values & 1)).astype(np.uint8)).view(np.int8)
+
+
+def rice_parameter(mean: float) -> int:
+    """s = max(0, ceil(log2(E[n] / 2))), the paper's choice for a geometric source of mean E[n]."""
+    return 0 if mean <= 2 else min(ceil(log2(mean / 2)), MAX_RICE_PARAMETER)
+
+
+def rice_bits(values: Bytes) -> NDArray[np.int64]:
+    """Exact code length of each row for every Rice parameter.
+
+    Parameters
+    ----------
+    values
+        uint8, shape (row, value).
+
+    Returns
+    -------
+    ndarray
+        int64 bits, shape (row, MAX_RICE_PARAMETER + 1). The last parameter has no unary part.
+    """
+    n_rows, n_values = values.shape
+    keys = values + (np.arange(n_rows, dtype=np.int32) << 8)[:, None]
+    counts = np.bincount(keys.ravel(), minlength=n_rows << 8).reshape(n_rows, 256)
+    parameters = np.arange(MAX_RICE_PARAMETER + 1)
+    quotients = np.arange(256)[:, None] >> parameters
+    fixed = parameters + (parameters < MAX_RICE_PARAMETER)
+    return counts @ quotients + n_values * fixed
+
+
+def remainder_bytes(n_values: int, parameter: int) -> int:
+    """Bytes of the remainder part of a stream of n_values values."""
+    return packed_bytes(n_values, parameter)
+
+
+def rice_encode(values: Bytes, parameter: int) -> list[bytes]:
+    """One Rice stream a row (FORMAT 4.5).
+
+    Parameters
+    ----------
+    values
+        uint8, shape (row, value).
+    parameter
+        s, 0 <= s <= 8.
+    """
+    n_rows, n_values = values.shape
+    planes = np.empty((n_rows, parameter, n_values), np.uint8)
+    for k in range(parameter):  # most significant plane first
+        planes[:, k] = (values >> (parameter - 1 - k)) & 1
+    remainders = np.packbits(planes.reshape(n_rows, -1), axis=1)
+    if parameter == MAX_RICE_PARAMETER:
+        return [row.tobytes() for row in remainders]
+    ends = np.cumsum((values >> parameter) + np.int64(1), axis=1)  # one past each terminator
+    n_bytes = (ends[:, -1] + 7) // 8 if n_values else np.zeros(n_rows, np.int64)
+    starts = np.concatenate([[0], np.cumsum(n_bytes)])
+    bits = np.ones(int(starts[-1]) * 8, np.uint8)
+    bits[(ends - 1 + starts[:-1, None] * 8).ravel()] = 0
+    unary = np.packbits(bits).tobytes()
+    return [
+        remainders[row].tobytes() + unary[starts[row] : starts[row + 1]] for row in range(n_rows)
+    ]
+
+
+def rice_decode(streams: list[memoryview], n_values: int, parameter: int) -> Bytes:
+    """Inverse of rice_encode.
+
+    Parameters
+    ----------
+    streams
+        One a row.
+    n_values
+        Values in each row.
+    parameter
+        s, 0 <= s <= 8.
+
+    Returns
+    -------
+    ndarray
+        uint8, shape (row, n_values).
+
+    Raises
+    ------
+    TruncatedError, CorruptionError
+        If a stream is shorter or longer than its values.
+    """
+    n_rows = len(streams)
+    n_fixed = remainder_bytes(n_values, parameter)
+    lengths = np.array([len(stream) for stream in streams], np.int64)
+    if n_rows and int(lengths.min()) < n_fixed:
+        raise TruncatedError(f"a cell's stream holds {lengths.min()} bytes, its remainders {n_fixed}")
+    fixed = np.frombuffer(b"".join(s[:n_fixed] for s in streams), np.uint8).reshape(n_rows, n_fixed)
+    planes = np.unpackbits(fixed, axis=1)
+    if planes[:, n_values * parameter :].any():
+        raise CorruptionError("a cell's remainders are not padded with zeros")
+    planes = planes[:, : n_values * parameter].reshape(n_rows, parameter, n_values)
+    values = np.zeros((n_rows, n_values), np.uint8)
+    for k in range(parameter):
+        values |= planes[:, k] << (parameter - 1 - k)
+    if parameter == MAX_RICE_PARAMETER:
+        if n_rows and int(lengths.max()) > n_fixed:
+            raise CorruptionError("a cell's stream goes on after its remainders")
+        return values
+    quotients = _unary_decode([s[n_fixed:] for s in streams], n_values)
+    if quotients.size and int(quotients.max()) > 255 >> parameter:
+        raise CorruptionError("a cell's stream codes a value above 255")
+    values |= quotients.astype(np.uint8) << parameter
+    return values
+
+
+def _unary_decode(streams: list[memoryview], n_values: int) -> NDArray[np.int64]:
+    """Lengths of the runs of ones, int64 (row, n_values)."""
+    n_rows = len(streams)
+    joined = np.frombuffer(b"".join(streams), np.uint8)
+    ends = np.cumsum([len(stream) for stream in streams], dtype=np.int64) * 8
+    zeros = np.flatnonzero(np.unpackbits(~joined))
+    if zeros.size != n_rows * n_values:
+        raise CorruptionError(
+            f"{n_rows} cells of {n_values} values hold {zeros.size} codewords instead of "
+            f"{n_rows * n_values}"
+        )
+    zeros = zeros.reshape(n_rows, n_values)
+    starts = np.concatenate([[0], ends[:-1]])[:n_rows]
+    if n_values:
+        padding = ends - 1 - zeros[:, -1]
+        if (zeros[:, 0] < starts).any() or (padding < 0).any() or (padding > 7).any():
+            raise CorruptionError("a cell's stream does not end with its last codeword")
+    elif ends.size and int(ends[-1]):
+        raise CorruptionError("a cell without pixels has a stream")
+    return np.diff(zeros, axis=1, prepend=starts[:, None] - 1) - 1
+
+
+def golomb_encode(values: NDArray[np.int64], m: int) -> bytes:
+    """The Golomb code of the paper, for any parameter m >= 1, as one zero-padded bit stream.
+
+    ``q = n div m`` ones and a zero, then r = n mod m: with A = ceil(log2 m), B = floor(log2 m),
+    ``r < 2**A - m`` takes B bits, any other r is written as ``r + 2**A - m`` in A bits.
+    """
+    if m < 1:
+        raise ValueError(f"a Golomb parameter is at least 1, not {m}")
+    a = (m - 1).bit_length()
+    short = (1 << a) - m
+    out: list[str] = []
+    for n in values.tolist():
+        if n < 0:
+            raise ValueError(f"a Golomb code holds n >= 0, not {n}")
+        q, r = divmod(n, m)
+        out.append("1" * q + "0")
+        if r < short:
+            out.append(f"{r:0{a - 1}b}" if a > 1 else "")
+        elif a:
+            out.append(f"{r + short:0{a}b}")
+    bits = "".join(out)
+    return int(bits.ljust(-(-len(bits) // 8) * 8, "0") or "0", 2).to_bytes(-(-len(bits) // 8))
+
+
+def golomb_decode(data: bytes, n_values: int, m: int) -> NDArray[np.int64]:
+    """Inverse of golomb_encode; TruncatedError if the stream ends before its last value."""
+    if m < 1:
+        raise ValueError(f"a Golomb parameter is at least 1, not {m}")
+    a = (m - 1).bit_length()
+    short = (1 << a) - m
+    bits = "".join(f"{byte:08b}" for byte in data)
+    out = np.empty(n_values, np.int64)
+    at = 0
+    for k in range(n_values):
+        end = bits.find("0", at)
+        if end < 0:
+            raise TruncatedError(f"a Golomb stream ends after {k} of {n_values} values")
+        q, at = end - at, end + 1
+        n_short = max(a - 1, 0)
+        r = int(bits[at : at + n_short] or "0", 2)
+        width = n_short
+        if r >= short and a:
+            width = a
+            r = int(bits[at : at + a] or "0", 2) - short
+        if at + width > len(bits):
+            raise TruncatedError(f"a Golomb stream ends after {k} of {n_values} values")
+        at += width
+        out[k] = q * m + r
+    return out
+
+
+def golomb_bits(n: int, m: int) -> int:
+    """Length in bits of the Golomb codeword of n."""
+    a = (m - 1).bit_length()
+    r = n % m
+    return n // m + 1 + (max(a - 1, 0) if r < (1 << a) - m else a)

@@ -1,0 +1,238 @@
+"""The chunk's header: what is in the chunk, where each cell's stream lies, and its checks (FORMAT 4).
+
+Reading a header allocates only in proportion to bytes that are there.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .constants import (
+    CHUNK_MAGIC,
+    CHUNK_PRELUDE_BYTES,
+    DIGEST_PREFIX_BYTES,
+    DTYPE_UINT8,
+    FLAG_FORTRAN_ORDER,
+    FORMAT_VERSION,
+    MAX_CHUNK_PIXELS,
+    MAX_CLASSES,
+    MAX_RANK,
+    MODE_CELLS,
+    MODE_DEFLATE,
+    MODE_STORED,
+)
+from .errors import CompatibilityError, CorruptionError, TruncatedError
+from .wire import Reader, Writer, pack_bits, packed_bytes, unpack_bits
+
+MODE_NAMES = {MODE_STORED: "stored", MODE_DEFLATE: "deflate", MODE_CELLS: "cells"}
+MAX_LENGTH_BITS = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CellIndex:
+    """Which class each cell has and where its stream lies (FORMAT 4.3).
+
+    Parameters
+    ----------
+    digest_prefix
+        First 8 bytes of the model's sha256.
+    codings
+        Per class of the model one byte that its coder understands.
+    classes
+        uint8 (cell,).
+    lengths
+        int64 (cell,): bytes of each stream; streams follow one another without gaps.
+    checks
+        uint16 (cell,): CRC-16 of each stream.
+    """
+
+    digest_prefix: bytes
+    codings: bytes
+    classes: NDArray[np.uint8]
+    lengths: NDArray[np.int64]
+    checks: NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Header:
+    """Everything that precedes the payload.
+
+    Parameters
+    ----------
+    mode
+        0 stored, 1 deflate, 2 cells.
+    shape
+        Of the array.
+    fortran_order
+        Memory order to give the decoded array; pixels are always coded in C order.
+    pixel_crc32
+        CRC-32 of all pixels in C order.
+    payload_bytes
+        What follows the header.
+    index
+        For mode 2.
+    """
+
+    mode: int
+    shape: tuple[int, ...]
+    fortran_order: bool
+    pixel_crc32: int
+    payload_bytes: int
+    index: CellIndex | None = None
+
+    def to_bytes(self) -> bytes:
+        rest = Writer()
+        rest.uint(len(self.shape), 1)
+        for n in self.shape:
+            rest.uint(n, 4)
+        if self.index is not None:
+            _write_index(rest, self.index)
+        tail = rest.getvalue()
+        head = Writer()
+        head.block(CHUNK_MAGIC)
+        head.uint(FORMAT_VERSION, 1)
+        head.uint(self.mode, 1)
+        head.uint(DTYPE_UINT8, 1)
+        head.uint(FLAG_FORTRAN_ORDER if self.fortran_order else 0, 1)
+        head.uint(CHUNK_PRELUDE_BYTES + len(tail) + 4, 4)
+        head.uint(self.payload_bytes, 8)
+        head.uint(self.pixel_crc32, 4)
+        head.block(tail)
+        head.uint(zlib.crc32(head.getvalue()), 4)
+        return head.getvalue()
+
+
+def header_bytes(prelude: memoryview) -> int:
+    """Length of the whole header, from at least its first 24 bytes.
+
+    Raises
+    ------
+    TruncatedError, CorruptionError, CompatibilityError
+    """
+    reader = Reader(prelude, "the chunk")
+    if bytes(reader.block(4)) != CHUNK_MAGIC:
+        raise CorruptionError(
+            f"not a zarrmal chunk: it starts with {bytes(prelude[:4])!r}, not {CHUNK_MAGIC!r}"
+        )
+    version = reader.uint(1)
+    if version > FORMAT_VERSION:
+        raise CompatibilityError(
+            f"the chunk has format version {version}, this software reads up to "
+            f"{FORMAT_VERSION}: upgrade zarrmal-codecs"
+        )
+    if version == 0:
+        raise CorruptionError("the chunk declares format version 0")
+    reader.block(3)
+    n_bytes = reader.uint(4)
+    reader.block(12)
+    if n_bytes < CHUNK_PRELUDE_BYTES + 5:
+        raise CorruptionError(f"the chunk declares a header of {n_bytes} bytes")
+    return n_bytes
+
+
+def parse_header(data: memoryview) -> Header:
+    """Parse and check a header.
+
+    Parameters
+    ----------
+    data
+        At least the whole header.
+
+    Raises
+    ------
+    TruncatedError, CorruptionError, CompatibilityError
+    """
+    n_bytes = header_bytes(data)
+    whole = Reader(data, "the chunk's header").block(n_bytes)
+    if zlib.crc32(whole[:-4]) != int.from_bytes(whole[-4:], "little"):
+        raise CorruptionError("the chunk's header is damaged: its CRC-32 does not match")
+    reader = Reader(whole[:-4], "the chunk's header")
+    reader.block(5)
+    mode, dtype, flags = reader.uint(1), reader.uint(1), reader.uint(1)
+    if mode not in MODE_NAMES or dtype != DTYPE_UINT8 or flags & ~FLAG_FORTRAN_ORDER:
+        raise CompatibilityError(
+            f"the chunk has mode {mode}, dtype {dtype}, flags {flags:#x}, unknown to this "
+            f"software: upgrade zarrmal-codecs"
+        )
+    reader.block(4)
+    payload_bytes, pixel_crc32 = reader.uint(8), reader.uint(4)
+    rank = reader.uint(1)
+    if rank > MAX_RANK:
+        raise CorruptionError(f"the chunk declares rank {rank}, at most {MAX_RANK} is allowed")
+    shape = tuple(reader.uint(4) for _ in range(rank))
+    if prod(n for n in shape if n) > MAX_CHUNK_PIXELS:
+        raise CorruptionError(
+            f"the chunk declares shape {shape}, at most {MAX_CHUNK_PIXELS} pixels are allowed"
+        )
+    index = _read_index(reader, shape) if mode == MODE_CELLS else None
+    reader.finish()
+    if index is not None and int(index.lengths.sum()) != payload_bytes:
+        raise CorruptionError("the chunk's stream lengths do not add up to its payload")
+    return Header(
+        mode=mode,
+        shape=shape,
+        fortran_order=bool(flags & FLAG_FORTRAN_ORDER),
+        pixel_crc32=pixel_crc32,
+        payload_bytes=payload_bytes,
+        index=index,
+    )
+
+
+def _write_index(out: Writer, index: CellIndex) -> None:
+    out.block(index.digest_prefix)
+    out.uint(len(index.codings), 1)
+    out.block(index.codings)
+    changes = np.flatnonzero(np.diff(index.classes)) + 1
+    edges = [0, *changes.tolist(), len(index.classes)]
+    out.varint(len(edges) - 1)
+    for start, stop in zip(edges, edges[1:]):
+        out.uint(int(index.classes[start]), 1)
+        out.varint(stop - start)
+    least = int(index.lengths.min())
+    extra = index.lengths - least
+    n_bits = int(extra.max()).bit_length()
+    out.uint(least, 4)
+    out.uint(n_bits, 1)
+    out.block(pack_bits(extra, n_bits))
+    out.block(index.checks.astype("<u2").tobytes())
+
+
+def _read_index(reader: Reader, shape: tuple[int, ...]) -> CellIndex:
+    digest_prefix = bytes(reader.block(DIGEST_PREFIX_BYTES))
+    n_classes = reader.uint(1)
+    if not 1 <= n_classes <= MAX_CLASSES:
+        raise CorruptionError(f"the chunk declares {n_classes} classes, 1..{MAX_CLASSES} allowed")
+    codings = bytes(reader.block(n_classes))
+    n_cells = shape[0] if shape else 0
+    if 2 * n_cells > len(reader.data):  # each cell has two bytes of check further on
+        raise TruncatedError(f"the chunk's header is too short for {n_cells} cells")
+    n_runs = reader.varint()
+    if not 1 <= n_runs <= n_cells:
+        raise CorruptionError(f"the chunk declares {n_runs} class runs for {n_cells} cells")
+    classes = np.empty(n_cells, np.uint8)
+    start = 0
+    for _ in range(n_runs):
+        k, count = reader.uint(1), reader.varint()
+        if k >= n_classes or not 1 <= count <= n_cells - start:
+            raise CorruptionError(f"a class run of {count} cells of class {k} does not fit")
+        classes[start : start + count] = k
+        start += count
+    if start != n_cells:
+        raise CorruptionError(f"the class runs hold {start} of {n_cells} cells")
+    least, n_bits = reader.uint(4), reader.uint(1)
+    if n_bits > MAX_LENGTH_BITS:
+        raise CorruptionError(f"the chunk declares stream lengths of {n_bits} bits")
+    lengths = least + unpack_bits(reader.block(packed_bytes(n_cells, n_bits)), n_cells, n_bits)
+    checks = np.frombuffer(reader.block(2 * n_cells), "<u2").astype(np.uint16)
+    return CellIndex(
+        digest_prefix=digest_prefix,
+        codings=codings,
+        classes=classes,
+        lengths=lengths,
+        checks=checks,
+    )

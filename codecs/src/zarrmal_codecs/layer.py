@@ -1,0 +1,99 @@
+"""One integer layer, and the proof that it cannot overflow (FORMAT 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .constants import MAX_ACCUMULATOR, MAX_MULTIPLIER, MAX_SHIFT, RANGES
+from .errors import ModelError
+
+Range = Literal["int8", "uint8"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layer:
+    """Integer matrix, bias, multiplier, shift, clip: ``int8 | uint8 -> int8 | uint8``.
+
+    ``accumulator = weight @ input + bias`` and
+    ``output = clip((accumulator * multiplier + rounding) >> shift)`` with
+    ``rounding = 2**(shift - 1)`` (0 for shift 0) and an arithmetic shift, so that it rounds half
+    up (FORMAT 3.1).
+
+    Parameters
+    ----------
+    weight
+        int8, shape (n_outputs, n_inputs).
+    bias
+        int32, shape (n_outputs,).
+    multiplier
+        uint16, shape (n_outputs,), each 1 <= multiplier.
+    shift
+        0 <= shift <= 46.
+    input, output
+        Range of the values that go in and come out: "int8" is -128..127, "uint8" is 0..255.
+
+    Raises
+    ------
+    ModelError
+        If shapes or dtypes disagree, or if ``sum(|weight|) * max(|input|) + |bias|`` of any row
+        exceeds 2**31 - 1 (FORMAT 3.2).
+    """
+
+    weight: NDArray[np.int8]
+    bias: NDArray[np.int32]
+    multiplier: NDArray[np.uint16]
+    shift: int
+    input: Range
+    output: Range
+
+    def __post_init__(self) -> None:
+        if self.weight.dtype != np.int8 or self.weight.ndim != 2 or 0 in self.weight.shape:
+            raise ModelError(
+                f"a layer's weight must be a non-empty int8 matrix, not {self.weight.dtype} "
+                f"{self.weight.shape}"
+            )
+        wanted = (self.n_outputs,)
+        if self.bias.dtype != np.int32 or self.bias.shape != wanted:
+            raise ModelError(f"a layer's bias must be int32 {wanted}, not {self.bias.dtype} "
+                             f"{self.bias.shape}")
+        if self.multiplier.dtype != np.uint16 or self.multiplier.shape != wanted:
+            raise ModelError(f"a layer's multiplier must be uint16 {wanted}, not "
+                             f"{self.multiplier.dtype} {self.multiplier.shape}")
+        if int(self.multiplier.min()) < 1 or int(self.multiplier.max()) > MAX_MULTIPLIER:
+            raise ModelError("a layer's multiplier must be at least 1")
+        if not 0 <= self.shift <= MAX_SHIFT:
+            raise ModelError(f"a layer's shift must be 0..{MAX_SHIFT}, not {self.shift}")
+        if self.input not in RANGES or self.output not in RANGES:
+            raise ModelError(f"a layer's ranges must be among {sorted(RANGES)}, not "
+                             f"{self.input!r} -> {self.output!r}")
+        if self.bound > MAX_ACCUMULATOR:
+            raise ModelError(
+                f"a layer's accumulator could reach {self.bound}, beyond {MAX_ACCUMULATOR}: "
+                f"this model cannot be proven exact and is refused"
+            )
+
+    @property
+    def n_inputs(self) -> int:
+        return int(self.weight.shape[1])
+
+    @property
+    def n_outputs(self) -> int:
+        return int(self.weight.shape[0])
+
+    @property
+    def input_magnitude(self) -> int:
+        """Largest absolute value that can go in."""
+        low, high = RANGES[self.input]
+        return max(-low, high)
+
+    @cached_property
+    def bound(self) -> int:
+        """Largest absolute value that any accumulator can reach (FORMAT 3.2)."""
+        # |int8| needs 8 bits: widen first, for abs(-128) is not an int8.
+        rows = np.abs(self.weight.astype(np.int16)).sum(axis=1, dtype=np.int64)
+        return int((rows * self.input_magnitude + np.abs(self.bias.astype(np.int64))).max())

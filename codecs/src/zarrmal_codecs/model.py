@@ -1,0 +1,293 @@
+"""Model and ClassModel: integer tensors <-> bytes, named by their digest (FORMAT 2)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import lzma
+import zlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .class_model import ClassModel, class_from_json, class_to_json
+from .constants import (
+    FORMAT_VERSION,
+    MAX_CLASSES,
+    MAX_MODEL_BODY_BYTES,
+    MAX_MODEL_JSON_BYTES,
+    MAX_TENSOR_RANK,
+    MODEL_COMPRESSOR_NONE,
+    MODEL_COMPRESSOR_XZ,
+    MODEL_COMPRESSOR_ZLIB,
+    MODEL_MAGIC,
+    TENSOR_DTYPES,
+)
+from .errors import CompatibilityError, CorruptionError, ModelError, TruncatedError
+from .wire import Reader, Writer
+
+XZ_MEMORY_LIMIT_BYTES = 1 << 27
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Model:
+    """What turns cells into bytes and back: one ClassModel per class.
+
+    Parameters
+    ----------
+    profile
+        How streams are coded; "paper" is the one of format version 1.
+    cell_shape
+        Shape of one cell, (y, x) or (y, x, channel), each >= 1.
+    classes
+        1 to 64 of them, names all different.
+    about
+        Free JSON object: how the model was trained. Readers ignore it.
+
+    Raises
+    ------
+    ModelError
+        If any layer cannot be proven exact, or the parts do not fit each other.
+    """
+
+    profile: str
+    cell_shape: tuple[int, ...]
+    classes: tuple[ClassModel, ...]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.classes) <= MAX_CLASSES:
+            raise ModelError(f"a model has 1..{MAX_CLASSES} classes, not {len(self.classes)}")
+        if len(set(self.class_names)) != len(self.classes):
+            raise ModelError(f"class names must differ: {self.class_names}")
+        if not 1 <= len(self.cell_shape) <= 3 or min(self.cell_shape) < 1:
+            raise ModelError(f"a cell is (y, x) or (y, x, channel), each >= 1: {self.cell_shape}")
+
+    def __repr__(self) -> str:
+        sizes = "; ".join(f"{c.name}: {c.describe()}" for c in self.classes)
+        cell = "x".join(map(str, self.cell_shape))
+        return (
+            f"<Model {self.profile} {cell} | {sizes} | {self.n_bytes:,} bytes, "
+            f"sha256 {self.digest[:12]}>"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Model.from_bytes, (self.to_bytes(),)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.classes)
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixel values of one cell, channels counted."""
+        return prod(self.cell_shape)
+
+    @cached_property
+    def _bytes(self) -> bytes:
+        return _serialize(self)
+
+    @property
+    def n_bytes(self) -> int:
+        return len(self._bytes)
+
+    @cached_property
+    def digest(self) -> str:
+        """Lower-case hexadecimal sha256 of the model's bytes: its name (FORMAT 2.1)."""
+        return hashlib.sha256(self._bytes).hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """The model layout of FORMAT 2; ``Model.from_bytes(m.to_bytes())`` equals ``m``."""
+        return self._bytes
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Parse and prove a model.
+
+        Raises
+        ------
+        CompatibilityError
+            Newer format version or unknown compressor.
+        CorruptionError, TruncatedError
+            Not a model, or a damaged one.
+        ModelError
+            A well-formed model whose arithmetic cannot be proven exact.
+        """
+        model = cls(**_parse(data))
+        # The digest names these very bytes: another zlib might compress to others.
+        model.__dict__["_bytes"] = bytes(data)
+        return model
+
+    def to_base64(self) -> str:
+        return base64.b64encode(self._bytes).decode("ascii")
+
+    @classmethod
+    def from_base64(cls, text: str, sha256: str) -> Self:
+        """Parse the model of a codec configuration (FORMAT 5); ModelError on a wrong digest."""
+        if not text:
+            raise ModelError("the codec's configuration holds no model: it cannot be decoded")
+        try:
+            data = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise CorruptionError(f"the codec's model is not base64: {error}") from None
+        found = hashlib.sha256(data).hexdigest()
+        if found != sha256:
+            raise ModelError(
+                f"the model in the codec's configuration has sha256 {found[:16]}…, the "
+                f"configuration promises {sha256[:16]}…: one of them was changed"
+            )
+        return cls.from_bytes(data)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a model file."""
+        return cls.from_bytes(Path(path).read_bytes())
+
+    def save(self, path: str | Path) -> None:
+        """Write a model file; an existing one is replaced only once the new one is whole."""
+        path = Path(path)
+        partial = path.with_name(path.name + ".partial")
+        partial.write_bytes(self._bytes)
+        partial.replace(path)
+
+
+def _serialize(model: Model) -> bytes:
+    tensors: list[NDArray[Any]] = []
+    tree = {
+        "profile": model.profile,
+        "cell_shape": list(model.cell_shape),
+        "classes": [class_to_json(c, tensors) for c in model.classes],
+        "tensors": [],
+        "about": dict(model.about),
+    }
+    tree["tensors"] = [[t.dtype.name, list(t.shape)] for t in tensors]
+    text = json.dumps(tree, separators=(",", ":"), ensure_ascii=False).encode()
+    body = Writer()
+    body.uint(len(text), 4)
+    body.block(text)
+    for tensor in tensors:
+        body.block(np.ascontiguousarray(tensor, tensor.dtype.newbyteorder("<")).tobytes())
+    raw = body.getvalue()
+    if len(raw) > MAX_MODEL_BODY_BYTES or len(text) > MAX_MODEL_JSON_BYTES:
+        raise ModelError(
+            f"a model holds at most {MAX_MODEL_BODY_BYTES} bytes, {MAX_MODEL_JSON_BYTES} of them "
+            f"JSON; this one has {len(raw)} and {len(text)}: use smaller layers"
+        )
+    compressor, packed = min(
+        (
+            (MODEL_COMPRESSOR_NONE, raw),
+            (MODEL_COMPRESSOR_ZLIB, zlib.compress(raw, 9)),
+            (MODEL_COMPRESSOR_XZ, lzma.compress(raw, preset=6)),
+        ),
+        key=lambda pair: len(pair[1]),
+    )
+    out = Writer()
+    out.block(MODEL_MAGIC)
+    out.uint(FORMAT_VERSION, 1)
+    out.uint(compressor, 1)
+    out.uint(0, 2)
+    out.uint(len(raw), 4)
+    out.block(packed)
+    return out.getvalue()
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    reader = Reader(memoryview(data), "the model")
+    if bytes(reader.block(4)) != MODEL_MAGIC:
+        raise CorruptionError(f"not a zarrmal model: it starts with {bytes(data[:4])!r}, "
+                              f"not {MODEL_MAGIC!r}")
+    version = reader.uint(1)
+    if version > FORMAT_VERSION:
+        raise CompatibilityError(f"the model has format version {version}, this software reads "
+                                 f"up to {FORMAT_VERSION}: upgrade zarrmal-codecs")
+    compressor, reserved = reader.uint(1), reader.uint(2)
+    if version == 0 or reserved:
+        raise CorruptionError("the model's header is damaged")
+    n_body = reader.uint(4)
+    body = memoryview(_decompress(data[reader.position :], compressor, n_body))
+    reader = Reader(body, "the model's body")
+    n_text = reader.uint(4)
+    if n_text > MAX_MODEL_JSON_BYTES:
+        raise CorruptionError(f"the model declares {n_text} bytes of JSON, at most "
+                              f"{MAX_MODEL_JSON_BYTES} are allowed")
+    try:
+        tree = json.loads(bytes(reader.block(n_text)).decode("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise CorruptionError(f"the model's JSON is damaged: {error}") from None
+    try:
+        tensors = [_read_tensor(reader, *entry) for entry in tree["tensors"]]
+        reader.finish()
+        uses: Counter[int] = Counter()
+        return {
+            "profile": str(tree["profile"]),
+            "cell_shape": tuple(_size(n) for n in tree["cell_shape"]),
+            "classes": tuple(class_from_json(c, tensors, uses) for c in tree["classes"]),
+            "about": dict(tree.get("about", {})),
+        }
+    except (KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        raise CorruptionError(f"the model's JSON lacks or misuses a field: {error!r}") from None
+
+
+def _size(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= MAX_MODEL_BODY_BYTES:
+        raise CorruptionError(f"the model holds {value!r} where a size is wanted")
+    return value
+
+
+def _read_tensor(reader: Reader, dtype: Any, shape: Any) -> NDArray[Any]:
+    if dtype not in TENSOR_DTYPES:
+        raise CompatibilityError(f"the model holds a tensor of {dtype!r}, this software knows "
+                                 f"{', '.join(TENSOR_DTYPES)}")
+    sizes = tuple(_size(n) for n in shape)
+    if len(sizes) > MAX_TENSOR_RANK:
+        raise CorruptionError(f"the model holds a tensor of rank {len(sizes)}")
+    kind = np.dtype(dtype)
+    raw = np.frombuffer(reader.block(prod(sizes) * kind.itemsize), kind.newbyteorder("<"))
+    return raw.astype(kind, copy=False).reshape(sizes)
+
+
+def _decompress(packed: bytes, compressor: int, n_body: int) -> bytes:
+    if n_body > MAX_MODEL_BODY_BYTES:
+        raise CorruptionError(
+            f"the model declares {n_body} bytes, at most {MAX_MODEL_BODY_BYTES} are allowed"
+        )
+    try:
+        if compressor == MODEL_COMPRESSOR_NONE:
+            body, complete = packed, True
+        elif compressor == MODEL_COMPRESSOR_ZLIB:
+            inflate = zlib.decompressobj()
+            # One byte more than declared, so that a longer stream shows.
+            body = inflate.decompress(packed, n_body + 1)
+            complete = inflate.eof and not inflate.unused_data
+        elif compressor == MODEL_COMPRESSOR_XZ:
+            unxz = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_LIMIT_BYTES)
+            body = unxz.decompress(packed, n_body + 1)
+            if len(body) == n_body and not unxz.eof and not unxz.needs_input:
+                body += unxz.decompress(b"", 1)  # lets it read its own footer
+            complete = unxz.eof and not unxz.unused_data
+        else:
+            raise CompatibilityError(f"the model uses compressor {compressor}, unknown to this "
+                                     f"software: upgrade zarrmal-codecs")
+    except (zlib.error, lzma.LZMAError, EOFError) as error:
+        raise CorruptionError(f"the model is damaged: {error}") from None
+    if len(body) < n_body or not complete:
+        raise TruncatedError(f"the model gives {len(body)} bytes where {n_body} are declared, "
+                             f"or its compressed stream does not end where it should")
+    if len(body) > n_body:
+        raise CorruptionError(f"the model gives more than the {n_body} bytes it declares")
+    return body

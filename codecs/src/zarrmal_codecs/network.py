@@ -1,0 +1,122 @@
+"""Exact integer layers, run by a float matrix product that is proven exact (FORMAT 3.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .constants import MAX_EXACT_FLOAT32, RANGES
+from .errors import ModelError
+from .layer import Layer
+
+Int8Or = NDArray[np.int8] | NDArray[np.uint8]
+
+# Rows requantised at once: 64 cells of 2,500 int64 stay in a second-level cache.
+BLOCK_ROWS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Columns [start, stop) of a layer, whose every partial sum is exact in float32."""
+
+    start: int
+    stop: int
+    weight: NDArray[np.float32]  # (stop - start, n_outputs)
+
+
+def exact_pieces(layer: Layer) -> tuple[Piece, ...]:
+    """Cut a layer's columns so that no partial sum of a piece leaves float32's exact integers.
+
+    Every product and every partial sum, in whatever order a BLAS adds them and with fused
+    multiply-add or without, is an integer of magnitude at most ``sum(|w|) * max(|a|)``; below
+    2**24 float32 holds all of them exactly.
+    """
+    magnitudes = np.abs(layer.weight.astype(np.int32)) * layer.input_magnitude
+    n_inputs = layer.n_inputs
+    n_pieces = 1
+    while True:
+        edges = np.linspace(0, n_inputs, n_pieces + 1).round().astype(int)
+        sums = [int(magnitudes[:, a:b].sum(axis=1).max()) for a, b in zip(edges, edges[1:])]
+        if max(sums) <= MAX_EXACT_FLOAT32:
+            break
+        n_pieces += 1  # ends at the latest with one column a piece: 128 * 255 < 2**24
+    return tuple(
+        Piece(int(a), int(b), np.ascontiguousarray(layer.weight[:, a:b].T, dtype=np.float32))
+        for a, b in zip(edges, edges[1:])
+    )
+
+
+class Network:
+    """A chain of layers, ready to run.
+
+    Parameters
+    ----------
+    layers
+        At least one; each takes what the one before gives.
+
+    Raises
+    ------
+    ModelError
+        If neighbouring layers disagree on width or range.
+    """
+
+    def __init__(self, layers: tuple[Layer, ...]) -> None:
+        if not layers:
+            raise ModelError("a network needs at least one layer")
+        for a, b in zip(layers, layers[1:]):
+            if a.n_outputs != b.n_inputs or a.output != b.input:
+                raise ModelError(
+                    f"a layer gives {a.n_outputs} {a.output}, the next one takes "
+                    f"{b.n_inputs} {b.input}"
+                )
+        self._steps = tuple((layer, exact_pieces(layer)) for layer in layers)
+
+    def __call__(self, values: Int8Or) -> Int8Or:
+        """Run all layers.
+
+        Parameters
+        ----------
+        values
+            Shape (n, n_inputs), dtype of the first layer's input range.
+
+        Returns
+        -------
+        ndarray
+            Shape (n, n_outputs), dtype of the last layer's output range.
+        """
+        for layer, pieces in self._steps:
+            values = _run(layer, pieces, values)
+        return values
+
+
+def _run(layer: Layer, pieces: tuple[Piece, ...], values: Int8Or) -> Int8Or:
+    floats = values.astype(np.float32)
+    sums = [floats[:, p.start : p.stop] @ p.weight for p in pieces]
+    low, high = RANGES[layer.output]
+    out = np.empty((len(values), layer.n_outputs), layer.output)
+    bias = layer.bias.astype(np.int64)
+    multiplier = layer.multiplier.astype(np.int64)
+    rounding = (1 << layer.shift) >> 1
+    for start in range(0, len(values), BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        accumulator = sums[0][rows].astype(np.int64)
+        for more in sums[1:]:
+            accumulator += more[rows].astype(np.int64)
+        accumulator += bias
+        accumulator *= multiplier
+        accumulator += rounding
+        accumulator >>= layer.shift
+        out[rows] = np.clip(accumulator, low, high, out=accumulator)
+    return out
+
+
+def run_plain(layers: tuple[Layer, ...], values: Int8Or) -> Int8Or:
+    """The same integers in the plainest way, for tests (STYLE 7)."""
+    for layer in layers:
+        low, high = RANGES[layer.output]
+        accumulator = values.astype(np.int64) @ layer.weight.astype(np.int64).T + layer.bias
+        shifted = (accumulator * layer.multiplier + ((1 << layer.shift) >> 1)) >> layer.shift
+        values = np.clip(shifted, low, high).astype(layer.output)
+    return values

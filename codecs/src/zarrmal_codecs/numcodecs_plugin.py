@@ -1,0 +1,85 @@
+"""The codec of zarr format 2: a numcodecs codec, passed as ``compressor``."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numcodecs.abc import Codec
+from numcodecs.compat import ensure_contiguous_ndarray_like, ensure_ndarray_like, ndarray_copy
+
+from .cells import RiceChoice
+from .chunk import decode_chunk, encode_chunk
+from .configuration import Configuration
+from .constants import CODEC_NAME
+from .model import Model
+
+
+class NumcodecsZarrmal(Codec):  # type: ignore[misc]
+    """Compressor that stores uint8 cells with the models of their classes (FORMAT 5.2).
+
+    Make one with ``NumcodecsZarrmal.of(model)``, or let ``array_arguments`` do it. Buffers of other
+    types than uint8 are stored as their bytes; object arrays are refused.
+    """
+
+    codec_id = CODEC_NAME
+
+    def __init__(self, **configuration: Any) -> None:
+        self._configuration = Configuration.from_json(configuration)
+
+    @classmethod
+    def of(cls, model: Model | None, *, rice: RiceChoice = "mean") -> Self:
+        """A codec with this model; None gives one that has only the fallback modes."""
+        return cls(**Configuration.of(model, rice).to_json())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._configuration.describe()})"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, NumcodecsZarrmal) and self._configuration == other._configuration
+        )
+
+    def __hash__(self) -> int:
+        return hash(self._configuration)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"id": self.codec_id, **self._configuration.to_json()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        return cls(**{key: value for key, value in config.items() if key != "id"})
+
+    def encode(self, buf: Any) -> bytes:
+        """Encode a buffer.
+
+        Parameters
+        ----------
+        buf
+            uint8 array of any shape and order, or any other buffer but one of objects.
+
+        Raises
+        ------
+        TypeError
+            For an array of objects.
+        """
+        array = ensure_ndarray_like(buf)
+        if array.dtype == object:
+            raise TypeError("object arrays are not supported: zarrmal stores uint8 pixels")
+        if array.dtype != np.uint8:
+            array = ensure_contiguous_ndarray_like(buf, flatten=True).view(np.uint8)
+        return encode_chunk(
+            np.asarray(array), self._configuration.coder(), rice=self._configuration.rice
+        )
+
+    def decode(self, buf: Any, out: Any = None) -> Any:
+        """Decode to a uint8 array of the shape and memory order that was encoded.
+
+        Raises
+        ------
+        ZarrmalError
+            If the bytes are not exactly a chunk.
+        """
+        data = ensure_contiguous_ndarray_like(buf, flatten=True).view(np.uint8)
+        pixels = decode_chunk(memoryview(np.asarray(data)), self._configuration.coder())
+        return ndarray_copy(pixels, out) if out is not None else pixels

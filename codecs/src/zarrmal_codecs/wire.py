@@ -1,0 +1,107 @@
+"""Bounds-checked reading and writing of little-endian integers and blocks (FORMAT 1.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import CorruptionError, TruncatedError
+
+MAX_VARINT_BYTES = 5
+
+
+@dataclass(slots=True)
+class Reader:
+    """A cursor over bytes that never reads past the end.
+
+    Parameters
+    ----------
+    data
+        The bytes to read.
+    what
+        Name of the thing being read, for error messages.
+    """
+
+    data: memoryview
+    what: str
+    position: int = 0
+
+    def block(self, n_bytes: int) -> memoryview:
+        """The next ``n_bytes`` bytes; TruncatedError if there are fewer."""
+        end = self.position + n_bytes
+        if end > len(self.data):
+            raise TruncatedError(
+                f"{self.what}: {n_bytes} bytes wanted at byte {self.position}, but it ends at byte "
+                f"{len(self.data)}; fetch the whole of it again"
+            )
+        block = self.data[self.position : end]
+        self.position = end
+        return block
+
+    def uint(self, n_bytes: int) -> int:
+        """An unsigned little-endian integer of ``n_bytes`` bytes."""
+        return int.from_bytes(self.block(n_bytes), "little")
+
+    def varint(self) -> int:
+        """An unsigned LEB128 integer below 2**32 (FORMAT 1.1)."""
+        value = 0
+        for k in range(MAX_VARINT_BYTES):
+            byte = self.uint(1)
+            value |= (byte & 0x7F) << (7 * k)
+            if byte < 0x80:
+                if value >> 32:
+                    break
+                return value
+        raise CorruptionError(f"{self.what}: a varint at byte {self.position} exceeds 32 bits")
+
+    def finish(self) -> None:
+        """Raise CorruptionError unless every byte has been read."""
+        if self.position != len(self.data):
+            raise CorruptionError(
+                f"{self.what}: {len(self.data) - self.position} bytes follow its end"
+            )
+
+
+@dataclass(slots=True)
+class Writer:
+    """The inverse of Reader."""
+
+    parts: list[bytes] = field(default_factory=list)
+
+    def block(self, data: bytes) -> None:
+        self.parts.append(data)
+
+    def uint(self, value: int, n_bytes: int) -> None:
+        self.parts.append(value.to_bytes(n_bytes, "little"))
+
+    def varint(self, value: int) -> None:
+        if not 0 <= value < 1 << 32:
+            raise ValueError(f"a varint holds 0 <= value < 2**32, not {value}")
+        while value >= 0x80:
+            self.uint(value & 0x7F | 0x80, 1)
+            value >>= 7
+        self.uint(value, 1)
+
+    def getvalue(self) -> bytes:
+        return b"".join(self.parts)
+
+
+def packed_bytes(n_values: int, n_bits: int) -> int:
+    """Bytes that ``n_values`` values of ``n_bits`` bits take (FORMAT 1.2)."""
+    return (n_values * n_bits + 7) // 8
+
+
+def pack_bits(values: NDArray[np.int64], n_bits: int) -> bytes:
+    """Values of ``n_bits`` bits each, most significant bit first, zero-padded (FORMAT 1.2)."""
+    shifts = np.arange(n_bits - 1, -1, -1)
+    bits = (values[:, None] >> shifts) & 1
+    return np.packbits(bits.astype(np.uint8).ravel()).tobytes()
+
+
+def unpack_bits(data: memoryview, n_values: int, n_bits: int) -> NDArray[np.int64]:
+    """Inverse of pack_bits."""
+    bits = np.unpackbits(np.frombuffer(data, np.uint8), count=n_values * n_bits)
+    weights = np.int64(1) << np.arange(n_bits - 1, -1, -1, dtype=np.int64)
+    return bits.reshape(n_values, n_bits).astype(np.int64) @ weights

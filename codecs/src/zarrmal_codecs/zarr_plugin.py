@@ -1,0 +1,196 @@
+"""The codec of zarr format 3: an array -> bytes codec, passed as ``serializer``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from zarr.abc.codec import ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin
+from zarr.abc.store import RangeByteRequest
+
+from .cells import RiceChoice
+from .chunk import decode_cells, decode_chunk, encode_chunk, expect_shape, first_read_bytes
+from .configuration import Configuration
+from .constants import CHUNK_PRELUDE_BYTES, CODEC_NAME
+from .errors import TruncatedError
+from .header import Header, header_bytes, parse_header
+from .model import Model
+
+# Cells further apart than this are fetched by two requests, nearer ones by one.
+MAX_GAP_BYTES = 16_384
+
+
+@dataclass(frozen=True)
+class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
+    """Serializer that stores uint8 cells with the models of their classes (FORMAT 5.1).
+
+    Make one with ``ZarrmalCodec.of(model)``, or let ``array_arguments`` do it.
+
+    Parameters
+    ----------
+    configuration
+        Model, digest and the way to choose Rice parameters.
+    """
+
+    configuration: Configuration
+
+    is_fixed_size = False
+
+    @classmethod
+    def of(cls, model: Model | None, *, rice: RiceChoice = "mean") -> Self:
+        """A codec with this model; None gives one that has only the fallback modes."""
+        return cls(Configuration.of(model, rice))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.configuration.describe()})"
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        return cls(Configuration.from_json(data.get("configuration") or {}))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"name": CODEC_NAME, "configuration": self.configuration.to_json()}
+
+    def validate(self, *, shape: tuple[int, ...], dtype: Any, chunk_grid: Any) -> None:
+        """TypeError unless the array is uint8."""
+        found = dtype.to_native_dtype() if hasattr(dtype, "to_native_dtype") else np.dtype(dtype)
+        if found != np.uint8:
+            raise TypeError(f"zarrmal stores uint8 pixels, not {found}: convert the array first")
+
+    def compute_encoded_size(self, input_byte_length: int, chunk_spec: Any) -> int:
+        """Never known before encoding; zarr asks only fixed-size codecs."""
+        raise NotImplementedError
+
+    def _decode_sync(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
+        data = np.ascontiguousarray(chunk_bytes.as_numpy_array()).view(np.uint8)
+        pixels = decode_chunk(memoryview(data), self.configuration.coder(), shape=chunk_spec.shape)
+        return chunk_spec.prototype.nd_buffer.from_ndarray_like(pixels)
+
+    def _encode_sync(self, chunk_array: Any, chunk_spec: Any) -> Any:
+        data = encode_chunk(
+            chunk_array.as_numpy_array(),
+            self.configuration.coder(),
+            rice=self.configuration.rice,
+        )
+        return chunk_spec.prototype.buffer.from_bytes(data)
+
+    async def _decode_single(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
+        return await asyncio.to_thread(self._decode_sync, chunk_bytes, chunk_spec)
+
+    async def _encode_single(self, chunk_array: Any, chunk_spec: Any) -> Any:
+        return await asyncio.to_thread(self._encode_sync, chunk_array, chunk_spec)
+
+    async def _decode_partial_single(
+        self, byte_getter: Any, selection: Any, chunk_spec: Any
+    ) -> Any:
+        """Fetch and decode only the cells that a selection touches.
+
+        The cells are checked by their own CRC-16; the checksum over all pixels needs all of them.
+        """
+        shape = tuple(chunk_spec.shape)
+        rows = _rows(selection, shape)
+        prototype = chunk_spec.prototype
+        whole = rows is None or 2 * len(rows) > shape[0]
+        if not whole:
+            n_first = first_read_bytes(shape[0])
+            first = await byte_getter.get(prototype, RangeByteRequest(0, n_first))
+            if first is None:
+                return None
+            head = _view(first)
+            n_header = header_bytes(head)
+            if n_header > len(head):
+                limit = n_first + header_limit(shape)
+                if n_header > limit:
+                    raise TruncatedError(f"the chunk declares a header of {n_header} bytes, more "
+                                         f"than {limit} for shape {shape}")
+                head = _view(await byte_getter.get(prototype, RangeByteRequest(0, n_header)))
+            header = parse_header(head)
+            expect_shape(header, shape)
+            whole = header.index is None
+        if whole:
+            everything = await byte_getter.get(prototype)
+            if everything is None:
+                return None
+            pixels = await asyncio.to_thread(self._decode_sync, everything, chunk_spec)
+            return pixels[selection]
+        assert rows is not None
+        ranges = await _fetch(byte_getter, prototype, header, n_header, head, rows)
+
+        def decode() -> NDArray[np.uint8]:
+            return decode_cells(header, rows, ranges.read, self.configuration.coder())
+
+        out = np.zeros(shape, np.uint8)  # pages of rows that are never touched cost nothing
+        out[rows] = await asyncio.to_thread(decode)
+        return prototype.nd_buffer.from_ndarray_like(out[selection])
+
+
+def header_limit(shape: tuple[int, ...]) -> int:
+    """No valid header of a chunk of this shape is longer: one run, 32 length bits a cell."""
+    return CHUNK_PRELUDE_BYTES + 256 + 4 * len(shape) + 12 * (shape[0] if shape else 0)
+
+
+def _rows(selection: Any, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
+    """Cells that a selection touches, ascending; None where they cannot be told apart."""
+    if not shape or 0 in shape:
+        return None
+    parts = selection if isinstance(selection, tuple) else (selection,)
+    if not parts or parts[0] is Ellipsis:
+        return None
+    first = np.asarray(parts[0]) if not isinstance(parts[0], (slice, int)) else parts[0]
+    return np.unique(np.arange(shape[0])[first])
+
+
+def _view(buffer: Any) -> memoryview:
+    if buffer is None:
+        raise TruncatedError("the chunk vanished while it was read")
+    return memoryview(np.ascontiguousarray(buffer.as_numpy_array()).view(np.uint8))
+
+
+class _Ranges:
+    """Payload ranges held in memory."""
+
+    def __init__(self, parts: Iterable[tuple[int, memoryview]]) -> None:
+        self._parts = tuple(parts)
+
+    def read(self, start: int, stop: int) -> memoryview:
+        """Payload bytes [start, stop); fewer where the store had fewer."""
+        for offset, data in self._parts:
+            if offset <= start < offset + len(data):
+                return data[start - offset : stop - offset]
+        return memoryview(b"")
+
+
+async def _fetch(
+    byte_getter: Any,
+    prototype: Any,
+    header: Header,
+    n_header: int,
+    head: memoryview,
+    rows: NDArray[np.int64],
+) -> _Ranges:
+    """Get the streams of some cells in few requests."""
+    assert header.index is not None
+    stops = np.cumsum(header.index.lengths)[rows]
+    starts = stops - header.index.lengths[rows]
+    spans: list[list[int]] = []
+    for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+        if spans and start - spans[-1][1] <= MAX_GAP_BYTES:
+            spans[-1][1] = stop
+        else:
+            spans.append([start, stop])
+    n_held = len(head) - n_header
+    held = (0, head[n_header:])
+    missing = [span for span in spans if span[1] > n_held]
+    got = await asyncio.gather(
+        *(
+            byte_getter.get(prototype, RangeByteRequest(n_header + start, n_header + stop))
+            for start, stop in missing
+        )
+    )
+    fetched = [(start, _view(part)) for (start, _), part in zip(missing, got, strict=True)]
+    return _Ranges([*fetched, held])
+
