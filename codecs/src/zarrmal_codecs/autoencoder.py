@@ -41,8 +41,9 @@ class Autoencoder:
         ]
         for network, found, wanted in ends:
             if found != wanted:
-                raise ModelError(f"class {model.name!r}: the {network} ends in {found}, "
-                                 f"not in {wanted}")
+                raise ModelError(
+                    f"class {model.name!r}: the {network} ends in {found}, not in {wanted}"
+                )
         self.n_latents = decoder[0].n_inputs
         if (decoder[-1].n_outputs, encoder[0].n_inputs) != (n_pixels, n_pixels):
             raise ModelError(
@@ -50,8 +51,10 @@ class Autoencoder:
                 f"predict {decoder[-1].n_outputs} from {encoder[0].n_inputs}"
             )
         if encoder[-1].n_outputs != self.n_latents:
-            raise ModelError(f"class {model.name!r}: the encoder gives {encoder[-1].n_outputs} "
-                             f"latents, the decoder takes {self.n_latents}")
+            raise ModelError(
+                f"class {model.name!r}: the encoder gives {encoder[-1].n_outputs} "
+                f"latents, the decoder takes {self.n_latents}"
+            )
         self._decoder, self._encoder = Network(decoder), Network(encoder)
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.int8]:

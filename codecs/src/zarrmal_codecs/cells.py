@@ -68,7 +68,8 @@ class CellCoder:
     def bits(self, pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Bits each cell would take, with the best Rice parameter of its own; int64 (cell,)."""
         latents, values = self.transform(pixels)
-        return rice_bits(values).min(axis=1) + 8 * latents.shape[1]
+        bits: NDArray[np.int64] = rice_bits(values).min(axis=1) + 8 * latents.shape[1]
+        return bits
 
     def encode(self, pixels: NDArray[np.uint8], rice: RiceChoice) -> tuple[int, list[bytes]]:
         """Streams of cells, and the coding byte that says how to read them.

@@ -48,8 +48,8 @@ def encode_chunk(
     array
         uint8, any rank up to 32, any shape and memory order, at most 2**31 - 1 pixels.
     coder
-        Of the model to use. None, or an array that is not (cell, \\*cell_shape), gives the fallback:
-        stored or deflated pixels.
+        Of the model to use. None, or an array that is not (cell, \\*cell_shape), gives the
+        fallback: stored or deflated pixels.
     classes
         Class of each cell, an index into the model's classes. By default each cell goes to the
         class that codes it in fewer bits.
@@ -64,18 +64,21 @@ def encode_chunk(
     if array.dtype != np.uint8:
         raise TypeError(f"zarrmal stores uint8 pixels, not {array.dtype}: convert them first")
     if array.size > MAX_CHUNK_PIXELS or array.ndim > MAX_RANK:
-        raise ValueError(f"a chunk holds at most {MAX_CHUNK_PIXELS} pixels in {MAX_RANK} "
-                         f"dimensions, not {array.shape}: choose smaller chunks")
+        raise ValueError(
+            f"a chunk holds at most {MAX_CHUNK_PIXELS} pixels in {MAX_RANK} "
+            f"dimensions, not {array.shape}: choose smaller chunks"
+        )
     pixels = np.ascontiguousarray(array).reshape(array.shape)
-    crc = zlib.crc32(pixels)
+    crc = zlib.crc32(pixels.data)
     fortran = bool(array.flags.f_contiguous and not array.flags.c_contiguous)
     if coder is not None and array.size and array.shape[1:] == coder.model.cell_shape:
         index, payload = _encode_cells(pixels.reshape(len(pixels), -1), coder, classes, rice)
         mode = MODE_CELLS
     else:
         if classes is not None:
-            raise ValueError(f"classes were given, but {array.shape} is not an array of the "
-                             f"model's cells")
+            raise ValueError(
+                f"classes were given, but {array.shape} is not an array of the model's cells"
+            )
         raw = pixels.tobytes()
         squeezed = zlib.compress(raw, 9, wbits=-15)
         mode, payload = min([(MODE_STORED, raw), (MODE_DEFLATE, squeezed)], key=lambda p: len(p[1]))
@@ -115,8 +118,10 @@ def decode_chunk(
     start = header_bytes(view)
     payload = view[start:]
     if len(payload) < header.payload_bytes:
-        raise TruncatedError(f"the chunk ends after {len(payload)} of {header.payload_bytes} bytes "
-                             f"of payload; fetch it again")
+        raise TruncatedError(
+            f"the chunk ends after {len(payload)} of {header.payload_bytes} bytes "
+            f"of payload; fetch it again"
+        )
     if len(payload) > header.payload_bytes:
         raise CorruptionError(f"{len(payload) - header.payload_bytes} bytes follow the chunk's end")
     expect_shape(header, shape)
@@ -126,7 +131,7 @@ def decode_chunk(
     else:
         pixels = np.frombuffer(_decode_fallback(header, payload), np.uint8)
     pixels = pixels.reshape(header.shape)
-    if zlib.crc32(pixels) != header.pixel_crc32:
+    if zlib.crc32(pixels.data) != header.pixel_crc32:
         raise CorruptionError("the chunk decodes to pixels that do not match their CRC-32")
     return np.asfortranarray(pixels) if header.fortran_order else pixels
 
@@ -134,8 +139,9 @@ def decode_chunk(
 def expect_shape(header: Header, shape: tuple[int, ...] | None) -> None:
     """CorruptionError if the header's shape is not the one that the caller expects."""
     if shape is not None and header.shape != tuple(shape):
-        raise CorruptionError(f"the chunk holds shape {header.shape}, the array's metadata say "
-                              f"{tuple(shape)}")
+        raise CorruptionError(
+            f"the chunk holds shape {header.shape}, the array's metadata say {tuple(shape)}"
+        )
 
 
 def first_read_bytes(n_cells: int) -> int:
@@ -180,8 +186,10 @@ def decode_cells(
         stop = int(ends[row])
         stream = fetch(stop - int(index.lengths[row]), stop)
         if len(stream) != index.lengths[row]:
-            raise TruncatedError(f"cell {row} of the chunk has {len(stream)} of "
-                                 f"{index.lengths[row]} bytes; fetch it again")
+            raise TruncatedError(
+                f"cell {row} of the chunk has {len(stream)} of "
+                f"{index.lengths[row]} bytes; fetch it again"
+            )
         if crc_hqx(stream, CHECK_INITIAL) != index.checks[row]:
             raise CorruptionError(f"cell {row} of the chunk is damaged: its CRC-16 does not match")
         streams.append(stream)
@@ -197,15 +205,20 @@ def decode_cells(
 
 def _matching_coder(header: Header, index: CellIndex, coder: Coder | None) -> Coder:
     if coder is None:
-        raise ModelError("the chunk needs the model "
-                         f"{index.digest_prefix.hex()}…, but none is given")
+        raise ModelError(
+            f"the chunk needs the model {index.digest_prefix.hex()}…, but none is given"
+        )
     model = coder.model
     if bytes.fromhex(model.digest)[:DIGEST_PREFIX_BYTES] != index.digest_prefix:
-        raise ModelError(f"the chunk was written with model {index.digest_prefix.hex()}…, not with "
-                         f"{model.digest[:16]}…: read it with its own array's metadata")
+        raise ModelError(
+            f"the chunk was written with model {index.digest_prefix.hex()}…, not with "
+            f"{model.digest[:16]}…: read it with its own array's metadata"
+        )
     if header.shape[1:] != model.cell_shape or len(index.codings) != len(model.classes):
-        raise CorruptionError(f"the chunk holds cells {header.shape[1:]} in {len(index.codings)} "
-                              f"classes, its model has {model.cell_shape} in {len(model.classes)}")
+        raise CorruptionError(
+            f"the chunk holds cells {header.shape[1:]} in {len(index.codings)} "
+            f"classes, its model has {model.cell_shape} in {len(model.classes)}"
+        )
     return coder
 
 
@@ -252,8 +265,9 @@ def _encode_cells(
         if chosen.shape != pixels.shape[:1] or not np.issubdtype(chosen.dtype, np.integer):
             raise ValueError(f"classes must be {len(pixels)} integers, one a cell")
         if int(chosen.min()) < 0 or int(chosen.max()) >= n_classes:
-            raise ValueError(f"classes must be 0..{n_classes - 1}: found {chosen.min()}.."
-                             f"{chosen.max()}")
+            raise ValueError(
+                f"classes must be 0..{n_classes - 1}: found {chosen.min()}..{chosen.max()}"
+            )
         chosen = chosen.astype(np.uint8)
     codings = bytearray(n_classes)
     streams = [b""] * len(pixels)

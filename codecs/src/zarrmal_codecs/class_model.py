@@ -109,7 +109,9 @@ def class_from_json(
         uses[index] += 1
         if uses[index] > MAX_TENSOR_USES:
             # Or a small file could ask for the proof of one large tensor again and again.
-            raise CorruptionError(f"the model uses tensor {index} more than {MAX_TENSOR_USES} times")
+            raise CorruptionError(
+                f"the model uses tensor {index} more than {MAX_TENSOR_USES} times"
+            )
         return tensors[index]
 
     def layer(entry: Mapping[str, Any]) -> Layer:

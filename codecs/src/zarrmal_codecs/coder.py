@@ -39,7 +39,8 @@ class Coder:
         """The class that codes each cell in fewest bits, uint8 (cell,), of uint8 (cell, pixel)."""
         if len(self._cells) == 1:
             return np.zeros(len(pixels), np.uint8)
-        return self.bits(pixels).argmin(axis=1).astype(np.uint8)
+        chosen: NDArray[np.uint8] = self.bits(pixels).argmin(axis=1).astype(np.uint8)
+        return chosen
 
 
 _lock = threading.Lock()

@@ -36,9 +36,11 @@ class Configuration:
 
     def __post_init__(self) -> None:
         if bool(self.model) != bool(self.sha256):
-            raise ModelError("a codec's configuration needs both `model` and `sha256`, or neither: "
-                             f"found {len(self.model)} characters of model, sha256 "
-                             f"{self.sha256!r}")
+            raise ModelError(
+                "a codec's configuration needs both `model` and `sha256`, or neither: "
+                f"found {len(self.model)} characters of model, sha256 "
+                f"{self.sha256!r}"
+            )
         if self.sha256 and not SHA256_PATTERN.fullmatch(self.sha256):
             raise ModelError(f"sha256 must be 64 lower-case hexadecimal digits: {self.sha256!r}")
         if self.rice not in RICE_CHOICES:
@@ -62,8 +64,10 @@ class Configuration:
         """
         version = tree.get("version", FORMAT_VERSION)
         if type(version) is not int or version < 1:
-            raise CompatibilityError(f"the zarrmal codec's version is {version!r}, not a number "
-                                     f"from 1 to {FORMAT_VERSION}")
+            raise CompatibilityError(
+                f"the zarrmal codec's version is {version!r}, not a number "
+                f"from 1 to {FORMAT_VERSION}"
+            )
         if version > FORMAT_VERSION:
             raise CompatibilityError(
                 f"the array was written with version {version} of the zarrmal codec, this software "
@@ -71,13 +75,17 @@ class Configuration:
             )
         unknown = set(tree) - {"version", "model", "sha256", "rice"}
         if unknown:
-            raise CompatibilityError(f"the zarrmal codec does not know {sorted(unknown)} in its "
-                                     f"configuration: upgrade zarrmal-codecs")
+            raise CompatibilityError(
+                f"the zarrmal codec does not know {sorted(unknown)} in its "
+                f"configuration: upgrade zarrmal-codecs"
+            )
         texts = {key: tree[key] for key in ("model", "sha256", "rice") if key in tree}
         for key, value in texts.items():
             if not isinstance(value, str):
-                raise ModelError(f"{key} in the zarrmal codec's configuration must be a string, "
-                                 f"not {type(value).__name__}")
+                raise ModelError(
+                    f"{key} in the zarrmal codec's configuration must be a string, "
+                    f"not {type(value).__name__}"
+                )
         return cls(**texts)
 
     def to_json(self) -> dict[str, Any]:

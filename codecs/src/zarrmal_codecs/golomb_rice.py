@@ -55,7 +55,8 @@ def rice_bits(values: Bytes) -> NDArray[np.int64]:
     parameters = np.arange(MAX_RICE_PARAMETER + 1)
     quotients = np.arange(256)[:, None] >> parameters
     fixed = parameters + (parameters < MAX_RICE_PARAMETER)
-    return counts @ quotients + n_values * fixed
+    bits: NDArray[np.int64] = counts @ quotients + n_values * fixed
+    return bits
 
 
 def remainder_bytes(n_values: int, parameter: int) -> int:
@@ -117,7 +118,9 @@ def rice_decode(streams: list[memoryview], n_values: int, parameter: int) -> Byt
     n_fixed = remainder_bytes(n_values, parameter)
     lengths = np.array([len(stream) for stream in streams], np.int64)
     if n_rows and int(lengths.min()) < n_fixed:
-        raise TruncatedError(f"a cell's stream holds {lengths.min()} bytes, its remainders {n_fixed}")
+        raise TruncatedError(
+            f"a cell's stream holds {lengths.min()} bytes, its remainders {n_fixed}"
+        )
     fixed = np.frombuffer(b"".join(s[:n_fixed] for s in streams), np.uint8).reshape(n_rows, n_fixed)
     planes = np.unpackbits(fixed, axis=1)
     if planes[:, n_values * parameter :].any():
@@ -148,15 +151,15 @@ def _unary_decode(streams: list[memoryview], n_values: int) -> NDArray[np.int64]
             f"{n_rows} cells of {n_values} values hold {zeros.size} codewords instead of "
             f"{n_rows * n_values}"
         )
-    zeros = zeros.reshape(n_rows, n_values)
+    terminators = zeros.reshape(n_rows, n_values)
     starts = np.concatenate([[0], ends[:-1]])[:n_rows]
     if n_values:
-        padding = ends - 1 - zeros[:, -1]
-        if (zeros[:, 0] < starts).any() or (padding < 0).any() or (padding > 7).any():
+        padding = ends - 1 - terminators[:, -1]
+        if (terminators[:, 0] < starts).any() or (padding < 0).any() or (padding > 7).any():
             raise CorruptionError("a cell's stream does not end with its last codeword")
     elif ends.size and int(ends[-1]):
         raise CorruptionError("a cell without pixels has a stream")
-    return np.diff(zeros, axis=1, prepend=starts[:, None] - 1) - 1
+    return np.diff(terminators, axis=1, prepend=starts[:, None] - 1) - 1
 
 
 def golomb_encode(values: NDArray[np.int64], m: int) -> bytes:

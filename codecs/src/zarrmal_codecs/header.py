@@ -1,4 +1,4 @@
-"""The chunk's header: what is in the chunk, where each cell's stream lies, and its checks (FORMAT 4).
+"""The chunk's header: what is in it, where each cell's stream lies, its checks (FORMAT 4).
 
 Reading a header allocates only in proportion to bytes that are there.
 """
@@ -86,6 +86,7 @@ class Header:
     index: CellIndex | None = None
 
     def to_bytes(self) -> bytes:
+        """The header layout of FORMAT 4.1; parse_header is the inverse."""
         rest = Writer()
         rest.uint(len(self.shape), 1)
         for n in self.shape:

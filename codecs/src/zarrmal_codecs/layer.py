@@ -59,18 +59,23 @@ class Layer:
             )
         wanted = (self.n_outputs,)
         if self.bias.dtype != np.int32 or self.bias.shape != wanted:
-            raise ModelError(f"a layer's bias must be int32 {wanted}, not {self.bias.dtype} "
-                             f"{self.bias.shape}")
+            raise ModelError(
+                f"a layer's bias must be int32 {wanted}, not {self.bias.dtype} {self.bias.shape}"
+            )
         if self.multiplier.dtype != np.uint16 or self.multiplier.shape != wanted:
-            raise ModelError(f"a layer's multiplier must be uint16 {wanted}, not "
-                             f"{self.multiplier.dtype} {self.multiplier.shape}")
+            raise ModelError(
+                f"a layer's multiplier must be uint16 {wanted}, not "
+                f"{self.multiplier.dtype} {self.multiplier.shape}"
+            )
         if int(self.multiplier.min()) < 1 or int(self.multiplier.max()) > MAX_MULTIPLIER:
             raise ModelError("a layer's multiplier must be at least 1")
         if not 0 <= self.shift <= MAX_SHIFT:
             raise ModelError(f"a layer's shift must be 0..{MAX_SHIFT}, not {self.shift}")
         if self.input not in RANGES or self.output not in RANGES:
-            raise ModelError(f"a layer's ranges must be among {sorted(RANGES)}, not "
-                             f"{self.input!r} -> {self.output!r}")
+            raise ModelError(
+                f"a layer's ranges must be among {sorted(RANGES)}, not "
+                f"{self.input!r} -> {self.output!r}"
+            )
         if self.bound > MAX_ACCUMULATOR:
             raise ModelError(
                 f"a layer's accumulator could reach {self.bound}, beyond {MAX_ACCUMULATOR}: "
@@ -79,10 +84,12 @@ class Layer:
 
     @property
     def n_inputs(self) -> int:
+        """Columns of the weight."""
         return int(self.weight.shape[1])
 
     @property
     def n_outputs(self) -> int:
+        """Rows of the weight."""
         return int(self.weight.shape[0])
 
     @property

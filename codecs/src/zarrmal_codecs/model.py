@@ -91,6 +91,7 @@ class Model:
 
     @property
     def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their indices."""
         return tuple(c.name for c in self.classes)
 
     @property
@@ -104,6 +105,7 @@ class Model:
 
     @property
     def n_bytes(self) -> int:
+        """Size of the model's bytes."""
         return len(self._bytes)
 
     @cached_property
@@ -134,6 +136,7 @@ class Model:
         return model
 
     def to_base64(self) -> str:
+        """The model's bytes as a codec configuration holds them (FORMAT 5)."""
         return base64.b64encode(self._bytes).decode("ascii")
 
     @classmethod
@@ -209,12 +212,15 @@ def _serialize(model: Model) -> bytes:
 def _parse(data: bytes) -> dict[str, Any]:
     reader = Reader(memoryview(data), "the model")
     if bytes(reader.block(4)) != MODEL_MAGIC:
-        raise CorruptionError(f"not a zarrmal model: it starts with {bytes(data[:4])!r}, "
-                              f"not {MODEL_MAGIC!r}")
+        raise CorruptionError(
+            f"not a zarrmal model: it starts with {bytes(data[:4])!r}, not {MODEL_MAGIC!r}"
+        )
     version = reader.uint(1)
     if version > FORMAT_VERSION:
-        raise CompatibilityError(f"the model has format version {version}, this software reads "
-                                 f"up to {FORMAT_VERSION}: upgrade zarrmal-codecs")
+        raise CompatibilityError(
+            f"the model has format version {version}, this software reads "
+            f"up to {FORMAT_VERSION}: upgrade zarrmal-codecs"
+        )
     compressor, reserved = reader.uint(1), reader.uint(2)
     if version == 0 or reserved:
         raise CorruptionError("the model's header is damaged")
@@ -223,8 +229,9 @@ def _parse(data: bytes) -> dict[str, Any]:
     reader = Reader(body, "the model's body")
     n_text = reader.uint(4)
     if n_text > MAX_MODEL_JSON_BYTES:
-        raise CorruptionError(f"the model declares {n_text} bytes of JSON, at most "
-                              f"{MAX_MODEL_JSON_BYTES} are allowed")
+        raise CorruptionError(
+            f"the model declares {n_text} bytes of JSON, at most {MAX_MODEL_JSON_BYTES} are allowed"
+        )
     try:
         tree = json.loads(bytes(reader.block(n_text)).decode("utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
@@ -251,8 +258,9 @@ def _size(value: Any) -> int:
 
 def _read_tensor(reader: Reader, dtype: Any, shape: Any) -> NDArray[Any]:
     if dtype not in TENSOR_DTYPES:
-        raise CompatibilityError(f"the model holds a tensor of {dtype!r}, this software knows "
-                                 f"{', '.join(TENSOR_DTYPES)}")
+        raise CompatibilityError(
+            f"the model holds a tensor of {dtype!r}, this software knows {', '.join(TENSOR_DTYPES)}"
+        )
     sizes = tuple(_size(n) for n in shape)
     if len(sizes) > MAX_TENSOR_RANK:
         raise CorruptionError(f"the model holds a tensor of rank {len(sizes)}")
@@ -281,13 +289,17 @@ def _decompress(packed: bytes, compressor: int, n_body: int) -> bytes:
                 body += unxz.decompress(b"", 1)  # lets it read its own footer
             complete = unxz.eof and not unxz.unused_data
         else:
-            raise CompatibilityError(f"the model uses compressor {compressor}, unknown to this "
-                                     f"software: upgrade zarrmal-codecs")
+            raise CompatibilityError(
+                f"the model uses compressor {compressor}, unknown to this "
+                f"software: upgrade zarrmal-codecs"
+            )
     except (zlib.error, lzma.LZMAError, EOFError) as error:
         raise CorruptionError(f"the model is damaged: {error}") from None
     if len(body) < n_body or not complete:
-        raise TruncatedError(f"the model gives {len(body)} bytes where {n_body} are declared, "
-                             f"or its compressed stream does not end where it should")
+        raise TruncatedError(
+            f"the model gives {len(body)} bytes where {n_body} are declared, "
+            f"or its compressed stream does not end where it should"
+        )
     if len(body) > n_body:
         raise CorruptionError(f"the model gives more than the {n_body} bytes it declares")
     return body

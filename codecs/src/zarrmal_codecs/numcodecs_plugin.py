@@ -36,18 +36,18 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
         return f"{type(self).__name__}({self._configuration.describe()})"
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, NumcodecsZarrmal) and self._configuration == other._configuration
-        )
+        return isinstance(other, NumcodecsZarrmal) and self._configuration == other._configuration
 
     def __hash__(self) -> int:
         return hash(self._configuration)
 
     def get_config(self) -> dict[str, Any]:
+        """The JSON object that stands in .zarray (FORMAT 5.2)."""
         return {"id": self.codec_id, **self._configuration.to_json()}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
+        """Inverse of get_config."""
         return cls(**{key: value for key, value in config.items() if key != "id"})
 
     def encode(self, buf: Any) -> bytes:
@@ -81,5 +81,5 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
             If the bytes are not exactly a chunk.
         """
         data = ensure_contiguous_ndarray_like(buf, flatten=True).view(np.uint8)
-        pixels = decode_chunk(memoryview(np.asarray(data)), self._configuration.coder())
+        pixels = decode_chunk(np.asarray(data).data, self._configuration.coder())
         return ndarray_copy(pixels, out) if out is not None else pixels

@@ -71,12 +71,15 @@ class Writer:
     parts: list[bytes] = field(default_factory=list)
 
     def block(self, data: bytes) -> None:
+        """Append bytes."""
         self.parts.append(data)
 
     def uint(self, value: int, n_bytes: int) -> None:
+        """Append an unsigned little-endian integer."""
         self.parts.append(value.to_bytes(n_bytes, "little"))
 
     def varint(self, value: int) -> None:
+        """Append an unsigned LEB128 integer."""
         if not 0 <= value < 1 << 32:
             raise ValueError(f"a varint holds 0 <= value < 2**32, not {value}")
         while value >= 0x80:
@@ -85,6 +88,7 @@ class Writer:
         self.uint(value, 1)
 
     def getvalue(self) -> bytes:
+        """All that was appended."""
         return b"".join(self.parts)
 
 

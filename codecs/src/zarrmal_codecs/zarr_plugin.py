@@ -50,9 +50,11 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Parse the codec's entry in zarr.json (FORMAT 5.1)."""
         return cls(Configuration.from_json(data.get("configuration") or {}))
 
     def to_dict(self) -> dict[str, Any]:
+        """Inverse of from_dict."""
         return {"name": CODEC_NAME, "configuration": self.configuration.to_json()}
 
     def validate(self, *, shape: tuple[int, ...], dtype: Any, chunk_grid: Any) -> None:
@@ -67,7 +69,7 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
 
     def _decode_sync(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
         data = np.ascontiguousarray(chunk_bytes.as_numpy_array()).view(np.uint8)
-        pixels = decode_chunk(memoryview(data), self.configuration.coder(), shape=chunk_spec.shape)
+        pixels = decode_chunk(data.data, self.configuration.coder(), shape=chunk_spec.shape)
         return chunk_spec.prototype.nd_buffer.from_ndarray_like(pixels)
 
     def _encode_sync(self, chunk_array: Any, chunk_spec: Any) -> Any:
@@ -105,8 +107,10 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
             if n_header > len(head):
                 limit = n_first + header_limit(shape)
                 if n_header > limit:
-                    raise TruncatedError(f"the chunk declares a header of {n_header} bytes, more "
-                                         f"than {limit} for shape {shape}")
+                    raise TruncatedError(
+                        f"the chunk declares a header of {n_header} bytes, more "
+                        f"than {limit} for shape {shape}"
+                    )
                 head = _view(await byte_getter.get(prototype, RangeByteRequest(0, n_header)))
             header = parse_header(head)
             expect_shape(header, shape)
@@ -147,7 +151,7 @@ def _rows(selection: Any, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
 def _view(buffer: Any) -> memoryview:
     if buffer is None:
         raise TruncatedError("the chunk vanished while it was read")
-    return memoryview(np.ascontiguousarray(buffer.as_numpy_array()).view(np.uint8))
+    return np.ascontiguousarray(buffer.as_numpy_array()).view(np.uint8).data
 
 
 class _Ranges:
@@ -193,4 +197,3 @@ async def _fetch(
     )
     fetched = [(start, _view(part)) for (start, _), part in zip(missing, got, strict=True)]
     return _Ranges([*fetched, held])
-
