@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .cells import RiceChoice
 from .coder import Coder
 from .constants import (
+    BLANK_CLASS,
     CHECK_INITIAL,
     DEFLATE_MAX_RATIO,
     DIGEST_PREFIX_BYTES,
@@ -195,8 +196,8 @@ def decode_cells(
         streams.append(stream)
     classes = index.classes[rows]
     _check_least_bytes(index, classes, streams, coder)
-    pixels = np.empty((len(rows), prod(header.shape[1:])), np.uint8)
-    for k in np.unique(classes).tolist():
+    pixels = np.zeros((len(rows), prod(header.shape[1:])), np.uint8)
+    for k in _used(classes):
         mine = np.flatnonzero(classes == k)
         decoded = coder.cells(k).decode([streams[i] for i in mine], index.codings[k])
         pixels[mine] = decoded
@@ -222,10 +223,14 @@ def _matching_coder(header: Header, index: CellIndex, coder: Coder | None) -> Co
     return coder
 
 
+def _used(classes: Pixels) -> list[int]:
+    return [k for k in np.unique(classes).tolist() if k != BLANK_CLASS]
+
+
 def _check_least_bytes(
     index: CellIndex, classes: Pixels, streams: list[memoryview], coder: Coder
 ) -> None:
-    for k in np.unique(classes).tolist():
+    for k in _used(classes):
         least = coder.cells(k).least_bytes(index.codings[k])
         if any(len(streams[i]) < least for i in np.flatnonzero(classes == k)):
             raise TruncatedError(f"a cell of class {k} has fewer than the {least} bytes it needs")
@@ -258,8 +263,12 @@ def _encode_cells(
     rice: RiceChoice,
 ) -> tuple[CellIndex, bytes]:
     n_classes = len(coder.model.classes)
+    # The padding of an array's last chunk is blank: as cells of a class it would cost a bit a
+    # pixel.
+    blank = ~pixels.any(axis=1)
     if classes is None:
-        chosen = coder.shortest(pixels)
+        chosen = np.empty(len(pixels), np.uint8)
+        chosen[~blank] = coder.shortest(pixels[~blank])
     else:
         chosen = np.asarray(classes)
         if chosen.shape != pixels.shape[:1] or not np.issubdtype(chosen.dtype, np.integer):
@@ -271,7 +280,8 @@ def _encode_cells(
         chosen = chosen.astype(np.uint8)
     codings = bytearray(n_classes)
     streams = [b""] * len(pixels)
-    for k in np.unique(chosen).tolist():
+    chosen[blank] = BLANK_CLASS
+    for k in _used(chosen):
         mine = np.flatnonzero(chosen == k)
         codings[k], bodies = coder.cells(k).encode(pixels[mine], rice)
         for i, body in zip(mine.tolist(), bodies, strict=True):

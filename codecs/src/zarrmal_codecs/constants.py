@@ -38,6 +38,7 @@ FLAG_FORTRAN_ORDER: Final = 1
 MAX_RANK: Final = 32
 MAX_CHUNK_PIXELS: Final = (1 << 31) - 1
 DIGEST_PREFIX_BYTES: Final = 8
+BLANK_CLASS: Final = 255  # FORMAT 4.3: a cell of zeros, without a stream
 CHECK_INITIAL: Final = 0xFFFF  # FORMAT 4.4: CRC-16/IBM-3740, polynomial 0x1021
 DEFLATE_MAX_RATIO: Final = 1032  # RFC 1951 cannot expand one byte to more
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .constants import (
+    BLANK_CLASS,
     CHUNK_MAGIC,
     CHUNK_PRELUDE_BYTES,
     DIGEST_PREFIX_BYTES,
@@ -44,7 +45,7 @@ class CellIndex:
     codings
         Per class of the model one byte that its coder understands.
     classes
-        uint8 (cell,).
+        uint8 (cell,); 255 is a blank cell, all zeros, with an empty stream.
     lengths
         int64 (cell,): bytes of each stream; streams follow one another without gaps.
     checks
@@ -219,7 +220,7 @@ def _read_index(reader: Reader, shape: tuple[int, ...]) -> CellIndex:
     start = 0
     for _ in range(n_runs):
         k, count = reader.uint(1), reader.varint()
-        if k >= n_classes or not 1 <= count <= n_cells - start:
+        if (k >= n_classes and k != BLANK_CLASS) or not 1 <= count <= n_cells - start:
             raise CorruptionError(f"a class run of {count} cells of class {k} does not fit")
         classes[start : start + count] = k
         start += count
@@ -229,6 +230,8 @@ def _read_index(reader: Reader, shape: tuple[int, ...]) -> CellIndex:
     if n_bits > MAX_LENGTH_BITS:
         raise CorruptionError(f"the chunk declares stream lengths of {n_bits} bits")
     lengths = least + unpack_bits(reader.block(packed_bytes(n_cells, n_bits)), n_cells, n_bits)
+    if lengths[classes == BLANK_CLASS].any():
+        raise CorruptionError("the chunk declares a blank cell that has a stream")
     checks = np.frombuffer(reader.block(2 * n_cells), "<u2").astype(np.uint16)
     return CellIndex(
         digest_prefix=digest_prefix,
