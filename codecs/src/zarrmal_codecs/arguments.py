@@ -55,6 +55,7 @@ def array_arguments(
         arguments = {"compressors": [NumcodecsZarrmal.of(model, rice=rice)]}
     arguments["filters"] = None
     if library == "xarray":
+        arguments["write_empty_chunks"] = True
         # xarray sets fill values from _FillValue; None keeps it from inventing one.
         return arguments | ({"_FillValue": None} if zarr_format == 2 else {})
     return arguments | {

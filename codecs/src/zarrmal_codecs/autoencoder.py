@@ -21,7 +21,8 @@ class Autoencoder:
     Parameters
     ----------
     model
-        Has the networks "decoder" (latent int8 -> pixel uint8) and "encoder" (the inverse).
+        Has the network "decoder" (latent int8 -> pixel uint8) and, unless it only serves to
+        decode, "encoder" (pixel uint8 -> latent int8).
     n_pixels
         Pixel values of one cell.
 
@@ -32,35 +33,40 @@ class Autoencoder:
     """
 
     def __init__(self, model: ClassModel, n_pixels: int) -> None:
-        decoder, encoder = model.network("decoder"), model.network("encoder")
-        ends = [
-            ("decoder", decoder[0].input, "int8"),
-            ("decoder", decoder[-1].output, "uint8"),
-            ("encoder", encoder[0].input, "uint8"),
-            ("encoder", encoder[-1].output, "int8"),
-        ]
-        for network, found, wanted in ends:
-            if found != wanted:
-                raise ModelError(
-                    f"class {model.name!r}: the {network} ends in {found}, not in {wanted}"
-                )
+        decoder = model.network("decoder")
         self.n_latents = decoder[0].n_inputs
-        if (decoder[-1].n_outputs, encoder[0].n_inputs) != (n_pixels, n_pixels):
-            raise ModelError(
-                f"class {model.name!r}: a cell has {n_pixels} pixel values, the networks "
-                f"predict {decoder[-1].n_outputs} from {encoder[0].n_inputs}"
-            )
-        if encoder[-1].n_outputs != self.n_latents:
-            raise ModelError(
-                f"class {model.name!r}: the encoder gives {encoder[-1].n_outputs} "
-                f"latents, the decoder takes {self.n_latents}"
-            )
-        self._decoder, self._encoder = Network(decoder), Network(encoder)
+        latents, pixels = (self.n_latents, "int8"), (n_pixels, "uint8")
+        _expect_ends(model, "decoder", takes=latents, gives=pixels)
+        self._decoder = Network(decoder)
+        self._encoder = None
+        if model.networks.get("encoder"):
+            _expect_ends(model, "encoder", takes=pixels, gives=latents)
+            self._encoder = Network(model.network("encoder"))
+
+    @property
+    def can_encode(self) -> bool:
+        """Whether there is an encoder; only the decoder is needed to decode."""
+        return self._encoder is not None
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
         """Latent vectors, int8 (cell, latent), of pixels, uint8 (cell, pixel)."""
+        if self._encoder is None:
+            raise ModelError("this class of the model has no encoder: it can only decode")
         return self._encoder(pixels).astype(np.int8, copy=False)
 
     def decode(self, latents: NDArray[np.int8]) -> NDArray[np.uint8]:
         """Predicted pixels, uint8 (cell, pixel), of latent vectors, int8 (cell, latent)."""
         return self._decoder(latents).astype(np.uint8, copy=False)
+
+
+def _expect_ends(
+    model: ClassModel, name: str, *, takes: tuple[int, str], gives: tuple[int, str]
+) -> None:
+    layers = model.network(name)
+    found = (layers[0].n_inputs, layers[0].input), (layers[-1].n_outputs, layers[-1].output)
+    if found != (takes, gives):
+        raise ModelError(
+            f"class {model.name!r}: the {name} turns {found[0][0]} {found[0][1]} into "
+            f"{found[1][0]} {found[1][1]}; {takes[0]} {takes[1]} into {gives[0]} {gives[1]} "
+            f"are needed"
+        )

@@ -12,6 +12,7 @@ from .constants import MAX_RICE_PARAMETER, PROFILE_PAPER, RICE_PER_CELL
 from .errors import CompatibilityError, CorruptionError, TruncatedError
 from .golomb_rice import rice_bits, rice_decode, rice_encode, rice_parameter, unzigzag, zigzag
 from .model import Model
+from .wire import packed_bytes
 
 RiceChoice = Literal["mean", "best", "best-per-cell"]
 """How the Rice parameter is chosen: by the paper's formula from the mean of the class's values in
@@ -45,6 +46,7 @@ class CellCoder:
         self.n_pixels = model.n_pixels
         self._autoencoder = Autoencoder(model.classes[index], self.n_pixels)
         self.n_latents = self._autoencoder.n_latents
+        self.can_encode = self._autoencoder.can_encode
 
     def transform(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
         """Latent vectors and zigzag residues.
@@ -117,8 +119,7 @@ class CellCoder:
         return self._decode(streams, coding)
 
     def _decode(self, streams: list[memoryview], parameter: int) -> NDArray[np.uint8]:
-        if parameter > MAX_RICE_PARAMETER:
-            raise CorruptionError(f"a Rice parameter is at most {MAX_RICE_PARAMETER}: {parameter}")
+        _expect_parameter(parameter)
         n_latents = self.n_latents
         if any(len(stream) < n_latents for stream in streams):
             raise TruncatedError(f"a cell's stream is shorter than its {n_latents} latents")
@@ -129,6 +130,20 @@ class CellCoder:
         return predicted
 
     def least_bytes(self, coding: int) -> int:
-        """No stream is shorter than this: guards allocation against absurd declarations."""
-        n_unary = 0 if coding == MAX_RICE_PARAMETER else 1
-        return self.n_latents + (self.n_pixels * n_unary + 7) // 8
+        """No stream is shorter than this: guards allocation against absurd declarations.
+
+        Raises
+        ------
+        CorruptionError
+            If there is no such coding.
+        """
+        if coding == RICE_PER_CELL:  # at the least s = 0
+            return 1 + self.n_latents + packed_bytes(self.n_pixels, 1)
+        _expect_parameter(coding)
+        n_unary = 0 if coding == MAX_RICE_PARAMETER else packed_bytes(self.n_pixels, 1)
+        return self.n_latents + packed_bytes(self.n_pixels, coding) + n_unary
+
+
+def _expect_parameter(parameter: int) -> None:
+    if parameter > MAX_RICE_PARAMETER:
+        raise CorruptionError(f"a Rice parameter is at most {MAX_RICE_PARAMETER}: {parameter}")

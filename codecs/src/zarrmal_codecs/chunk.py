@@ -49,8 +49,8 @@ def encode_chunk(
     array
         uint8, any rank up to 32, any shape and memory order, at most 2**31 - 1 pixels.
     coder
-        Of the model to use. None, or an array that is not (cell, \\*cell_shape), gives the
-        fallback: stored or deflated pixels.
+        Of the model to use. None, a model that can only decode, or an array that is not
+        (cell, \\*cell_shape), gives the fallback: stored or deflated pixels.
     classes
         Class of each cell, an index into the model's classes. By default each cell goes to the
         class that codes it in fewer bits.
@@ -64,7 +64,7 @@ def encode_chunk(
     """
     if array.dtype != np.uint8:
         raise TypeError(f"zarrmal stores uint8 pixels, not {array.dtype}: convert them first")
-    if array.size > MAX_CHUNK_PIXELS or array.ndim > MAX_RANK:
+    if prod(n for n in array.shape if n) > MAX_CHUNK_PIXELS or array.ndim > MAX_RANK:
         raise ValueError(
             f"a chunk holds at most {MAX_CHUNK_PIXELS} pixels in {MAX_RANK} "
             f"dimensions, not {array.shape}: choose smaller chunks"
@@ -72,11 +72,12 @@ def encode_chunk(
     pixels = np.ascontiguousarray(array).reshape(array.shape)
     crc = zlib.crc32(pixels.data)
     fortran = bool(array.flags.f_contiguous and not array.flags.c_contiguous)
-    if coder is not None and array.size and array.shape[1:] == coder.model.cell_shape:
+    fits = coder is not None and array.ndim and array.shape[1:] == coder.model.cell_shape
+    if coder is not None and fits and coder.can_encode and array.size:
         index, payload = _encode_cells(pixels.reshape(len(pixels), -1), coder, classes, rice)
         mode = MODE_CELLS
     else:
-        if classes is not None:
+        if classes is not None and not fits:
             raise ValueError(
                 f"classes were given, but {array.shape} is not an array of the model's cells"
             )
@@ -134,7 +135,7 @@ def decode_chunk(
     pixels = pixels.reshape(header.shape)
     if zlib.crc32(pixels.data) != header.pixel_crc32:
         raise CorruptionError("the chunk decodes to pixels that do not match their CRC-32")
-    return np.asfortranarray(pixels) if header.fortran_order else pixels
+    return np.array(pixels, order="F", copy=None) if header.fortran_order else pixels
 
 
 def expect_shape(header: Header, shape: tuple[int, ...] | None) -> None:

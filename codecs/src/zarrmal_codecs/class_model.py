@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .constants import MAX_TENSOR_USES
 from .errors import CorruptionError, ModelError
 from .layer import Layer
+from .strict_json import text_from_json
 
 MAX_NAME_CHARACTERS = 200
 
@@ -39,6 +40,8 @@ class ClassModel:
     def __post_init__(self) -> None:
         if not 1 <= len(self.name) <= MAX_NAME_CHARACTERS:
             raise ModelError(f"a class name has 1..{MAX_NAME_CHARACTERS} characters: {self.name!r}")
+        if not self.name.isascii() and any(0xD800 <= ord(c) < 0xE000 for c in self.name):
+            raise ModelError(f"a class name must be valid Unicode: {self.name!r}")
         object.__setattr__(self, "networks", MappingProxyType(dict(self.networks)))
         object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
 
@@ -117,6 +120,8 @@ def class_from_json(
     def layer(entry: Mapping[str, Any]) -> Layer:
         if type(entry["shift"]) is not int:
             raise CorruptionError(f"a layer's shift is {entry['shift']!r}")
+        if ("weight" in entry) == ("transpose_of" in entry):
+            raise CorruptionError("a layer needs either `weight` or `transpose_of`")
         return Layer(
             weight=at(entry["weight"]) if "weight" in entry else at(entry["transpose_of"]).T,
             bias=at(entry["bias"]),
@@ -127,7 +132,7 @@ def class_from_json(
         )
 
     return ClassModel(
-        name=str(tree["name"]),
+        name=text_from_json(tree["name"], "name"),
         networks={
             str(name): tuple(layer(entry) for entry in layers)
             for name, layers in tree["networks"].items()

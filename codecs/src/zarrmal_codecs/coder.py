@@ -26,6 +26,7 @@ class Coder:
     def __init__(self, model: Model) -> None:
         self.model = model
         self._cells = tuple(CellCoder(model, k) for k in range(len(model.classes)))
+        self.can_encode = all(cells.can_encode for cells in self._cells)
 
     def cells(self, index: int) -> CellCoder:
         """The coder of one class."""

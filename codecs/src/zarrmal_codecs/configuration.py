@@ -62,6 +62,10 @@ class Configuration:
         ------
         CompatibilityError, ModelError, ValueError
         """
+        if not isinstance(tree, Mapping):
+            raise CompatibilityError(
+                f"the zarrmal codec's configuration is a {type(tree).__name__}, not an object"
+            )
         version = tree.get("version", FORMAT_VERSION)
         if type(version) is not int or version < 1:
             raise CompatibilityError(
@@ -86,6 +90,11 @@ class Configuration:
                     f"{key} in the zarrmal codec's configuration must be a string, "
                     f"not {type(value).__name__}"
                 )
+        if texts.get("rice", "mean") not in RICE_CHOICES:
+            raise CompatibilityError(
+                f"the zarrmal codec does not know rice={texts['rice']!r}, only "
+                f"{', '.join(RICE_CHOICES)}: upgrade zarrmal-codecs"
+            )
         return cls(**texts)
 
     def to_json(self) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from .constants import (
     TENSOR_DTYPES,
 )
 from .errors import CompatibilityError, CorruptionError, ModelError, TruncatedError
+from .strict_json import parse_json, size_from_json, text_from_json
 from .wire import Reader, Writer
 
 XZ_MEMORY_LIMIT_BYTES = 1 << 27
@@ -232,28 +233,20 @@ def _parse(data: bytes) -> dict[str, Any]:
         raise CorruptionError(
             f"the model declares {n_text} bytes of JSON, at most {MAX_MODEL_JSON_BYTES} are allowed"
         )
-    try:
-        tree = json.loads(bytes(reader.block(n_text)).decode("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise CorruptionError(f"the model's JSON is damaged: {error}") from None
+    tree = parse_json(bytes(reader.block(n_text)))
     try:
         tensors = [_read_tensor(reader, *entry) for entry in tree["tensors"]]
         reader.finish()
         uses: Counter[int] = Counter()
+        about = tree.get("about")
         return {
-            "profile": str(tree["profile"]),
-            "cell_shape": tuple(_size(n) for n in tree["cell_shape"]),
+            "profile": text_from_json(tree["profile"], "profile"),
+            "cell_shape": tuple(size_from_json(n) for n in tree["cell_shape"]),
             "classes": tuple(class_from_json(c, tensors, uses) for c in tree["classes"]),
-            "about": dict(tree.get("about", {})),
+            "about": about if isinstance(about, dict) else {},
         }
     except (KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise CorruptionError(f"the model's JSON lacks or misuses a field: {error!r}") from None
-
-
-def _size(value: Any) -> int:
-    if type(value) is not int or not 0 <= value <= MAX_MODEL_BODY_BYTES:
-        raise CorruptionError(f"the model holds {value!r} where a size is wanted")
-    return value
 
 
 def _read_tensor(reader: Reader, dtype: Any, shape: Any) -> NDArray[Any]:
@@ -261,9 +254,11 @@ def _read_tensor(reader: Reader, dtype: Any, shape: Any) -> NDArray[Any]:
         raise CompatibilityError(
             f"the model holds a tensor of {dtype!r}, this software knows {', '.join(TENSOR_DTYPES)}"
         )
-    sizes = tuple(_size(n) for n in shape)
+    sizes = tuple(size_from_json(n) for n in shape)
     if len(sizes) > MAX_TENSOR_RANK:
         raise CorruptionError(f"the model holds a tensor of rank {len(sizes)}")
+    if prod(n for n in sizes if n) > MAX_MODEL_BODY_BYTES:  # (0, huge, huge) has no bytes
+        raise CorruptionError(f"the model holds a tensor of shape {sizes}")
     kind = np.dtype(dtype)
     raw = np.frombuffer(reader.block(prod(sizes) * kind.itemsize), kind.newbyteorder("<"))
     return raw.astype(kind, copy=False).reshape(sizes)

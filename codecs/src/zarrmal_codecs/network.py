@@ -35,7 +35,8 @@ def exact_pieces(layer: Layer) -> tuple[Piece, ...]:
     """
     magnitudes = np.abs(layer.weight.astype(np.int32)) * layer.input_magnitude
     n_inputs = layer.n_inputs
-    n_pieces = 1
+    # Fewer pieces than this cannot do; from there on few steps are left.
+    n_pieces = max(1, -(-int(magnitudes.sum(axis=1).max()) // MAX_EXACT_FLOAT32))
     while True:
         edges = np.linspace(0, n_inputs, n_pieces + 1).round().astype(int)
         sums = [int(magnitudes[:, a:b].sum(axis=1).max()) for a, b in zip(edges, edges[1:])]

@@ -32,6 +32,11 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
         """A codec with this model; None gives one that has only the fallback modes."""
         return cls(**Configuration.of(model, rice).to_json())
 
+    @property
+    def configuration(self) -> Configuration:
+        """Model, digest and the way to choose Rice parameters."""
+        return self._configuration
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._configuration.describe()})"
 

@@ -105,7 +105,10 @@ def pack_bits(values: NDArray[np.int64], n_bits: int) -> bytes:
 
 
 def unpack_bits(data: memoryview, n_values: int, n_bits: int) -> NDArray[np.int64]:
-    """Inverse of pack_bits."""
-    bits = np.unpackbits(np.frombuffer(data, np.uint8), count=n_values * n_bits)
+    """Inverse of pack_bits; CorruptionError if the last byte is not filled with zeros."""
+    bits = np.unpackbits(np.frombuffer(data, np.uint8))
+    if bits[n_values * n_bits :].any():
+        raise CorruptionError("packed values are not filled up with zero bits")
+    bits = bits[: n_values * n_bits]
     weights = np.int64(1) << np.arange(n_bits - 1, -1, -1, dtype=np.int64)
     return bits.reshape(n_values, n_bits).astype(np.int64) @ weights

@@ -51,7 +51,7 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """Parse the codec's entry in zarr.json (FORMAT 5.1)."""
-        return cls(Configuration.from_json(data.get("configuration") or {}))
+        return cls(Configuration.from_json(data.get("configuration", {})))
 
     def to_dict(self) -> dict[str, Any]:
         """Inverse of from_dict."""
@@ -188,7 +188,8 @@ async def _fetch(
             spans.append([start, stop])
     n_held = len(head) - n_header
     held = (0, head[n_header:])
-    missing = [span for span in spans if span[1] > n_held]
+    # Blank cells have empty streams; stores refuse empty ranges.
+    missing = [span for span in spans if span[1] > max(span[0], n_held)]
     got = await asyncio.gather(
         *(
             byte_getter.get(prototype, RangeByteRequest(n_header + start, n_header + stop))

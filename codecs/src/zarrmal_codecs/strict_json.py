@@ -1,0 +1,46 @@
+"""JSON of unknown origin: read in one way only, or refused (FORMAT 2.2)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .constants import MAX_MODEL_BODY_BYTES
+from .errors import CorruptionError, ZarrmalError
+
+
+def parse_json(text: bytes) -> Any:
+    """Parse UTF-8 JSON; CorruptionError also for a member named twice, NaN and Infinity."""
+    try:
+        return json.loads(
+            text.decode("utf-8"), object_pairs_hook=_unique_members, parse_constant=_no_constant
+        )
+    except ZarrmalError:
+        raise
+    except (ValueError, RecursionError) as error:  # ValueError: also an integer of 4,301 digits
+        raise CorruptionError(f"the model's JSON is damaged: {error}") from None
+
+
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    tree = dict(pairs)
+    if len(tree) != len(pairs):
+        raise CorruptionError("the model's JSON is damaged: it names a member twice")
+    return tree
+
+
+def _no_constant(name: str) -> None:
+    raise CorruptionError(f"the model's JSON is damaged: {name} is not JSON")
+
+
+def text_from_json(value: Any, name: str) -> str:
+    """A string; CorruptionError for anything else."""
+    if not isinstance(value, str):
+        raise CorruptionError(f"the model's {name} must be a string, not {value!r:.80}")
+    return value
+
+
+def size_from_json(value: Any) -> int:
+    """An integer that can be a size; CorruptionError for anything else, True included."""
+    if type(value) is not int or not 0 <= value <= MAX_MODEL_BODY_BYTES:
+        raise CorruptionError(f"the model holds {value!r:.80} where a size is wanted")
+    return value

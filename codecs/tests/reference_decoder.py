@@ -1,0 +1,174 @@
+"""A decoder written from FORMAT.md alone: plain Python, slow, and sharing no line with the other.
+
+``python reference_decoder.py model.zmal chunk.bin`` writes the pixels to standard output.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from math import prod
+
+from reference_model import Cursor, FormatError, bits_of, must, parse_model, run
+
+BLANK = 255  # 4.3
+
+
+def parse_header(data: bytes) -> dict:
+    chunk = Cursor(data)
+    must(chunk.block(4) == b"ZMAC", "4.1: magic")
+    must(chunk.uint(1) == 1, "1.3")
+    mode, dtype, flags = chunk.uint(1), chunk.uint(1), chunk.uint(1)
+    n_header = chunk.uint(4)
+    must(24 + 5 <= n_header <= len(data), "4.1: header_bytes")
+    must(crc_32(data[: n_header - 4]) == Cursor(data, n_header - 4).uint(4), "4.1: CRC-32")
+    must(mode <= 2 and dtype == 1 and flags <= 1, "1.3")
+    head = Cursor(data[: n_header - 4], 12)
+    payload_bytes, pixel_crc32, rank = head.uint(8), head.uint(4), head.uint(1)
+    must(rank <= 32, "8: rank")
+    shape = tuple(head.uint(4) for _ in range(rank))
+    must(prod(n for n in shape if n) <= 2**31 - 1, "8: pixels of a chunk")
+    header = {"mode": mode, "shape": shape, "fortran_order": flags == 1, "crc": pixel_crc32}
+    if mode == 2:
+        must(rank >= 2 and shape[0] >= 1, "4.3")
+        header |= read_index(head, shape[0])
+        must(sum(header["lengths"]) == payload_bytes, "4.4")
+    must(head.at == len(head.data), "4.1: exactly as long as its fields")
+    header["payload"] = data[n_header:]
+    must(len(header["payload"]) == payload_bytes, "4.1: the chunk ends with its payload")
+    return header
+
+
+def read_index(head: Cursor, n_cells: int) -> dict:
+    """Section 4.3."""
+    must(2 * n_cells <= len(head.data), "1.4: sizes against the bytes that are there")
+    prefix, n_classes = head.block(8), head.uint(1)
+    codings = head.block(n_classes)
+    classes: list[int] = []
+    n_runs = head.varint()
+    must(n_runs >= 1, "4.3: n_runs")
+    for _ in range(n_runs):
+        k, count = head.uint(1), head.varint()
+        must((k < n_classes or k == BLANK), "4.3: class runs")
+        must(1 <= count <= n_cells - len(classes), "4.3: class runs")
+        classes += [k] * count
+    must(len(classes) == n_cells, "4.3: class runs")
+    least, n_bits = head.uint(4), head.uint(1)
+    must(n_bits <= 32, "4.3: n_bits")
+    bits = bits_of(head.block((n_cells * n_bits + 7) // 8))
+    must(not any(bits[n_cells * n_bits :]), "1.2")
+    lengths = [
+        least + sum(bits[c * n_bits + k] << (n_bits - 1 - k) for k in range(n_bits))
+        for c in range(n_cells)
+    ]
+    must(all(n == 0 for n, k in zip(lengths, classes, strict=True) if k == BLANK), "4.3: blank")
+    checks = [head.uint(2) for _ in range(n_cells)]
+    return {
+        "prefix": prefix,
+        "codings": codings,
+        "classes": classes,
+        "lengths": lengths,
+        "checks": checks,
+    }
+
+
+def decode_chunk(data: bytes, model: dict | None) -> tuple[tuple, bool, bytes]:
+    """Shape, fortran_order and the pixels in C order."""
+    header = parse_header(data)
+    n_pixels, payload = prod(header["shape"]), header["payload"]
+    if header["mode"] == 0:
+        pixels = payload
+    elif header["mode"] == 1:
+        must(n_pixels <= 1032 * (len(payload) + 1), "8: deflated pixels")
+        stream = zlib.decompressobj(wbits=-15)
+        try:
+            pixels = stream.decompress(payload, n_pixels + 1)
+        except zlib.error as error:
+            raise FormatError(f"4.2: {error}") from None
+        must(stream.eof and not stream.unused_data, "4.2: ends exactly at the payload's end")
+    else:
+        check_model(header, model)
+        pixels = b"".join(cell_of(header, model, c) for c in range(header["shape"][0]))
+    must(len(pixels) == n_pixels, "4.2")
+    must(crc_32(pixels) == header["crc"], "4.4: pixel_crc32")
+    return header["shape"], header["fortran_order"], pixels
+
+
+def decode_cell(data: bytes, model: dict, c: int) -> bytes:
+    """One cell of a chunk of mode 2."""
+    header = parse_header(data)
+    must(header["mode"] == 2, "4.4")
+    check_model(header, model)
+    return cell_of(header, model, c)
+
+
+def check_model(header: dict, model: dict | None) -> None:
+    must(model is not None and header["prefix"] == model["digest"][:8], "4.3: digest_prefix")
+    must(header["shape"][1:] == model["cell_shape"], "4.3: cell_shape")
+    must(len(header["codings"]) == len(model["classes"]), "4.3: n_classes")
+
+
+def cell_of(header: dict, model: dict, c: int) -> bytes:
+    start = sum(header["lengths"][:c])
+    stream = header["payload"][start : start + header["lengths"][c]]
+    must(crc_16(stream) == header["checks"][c], "4.4: check")
+    k = header["classes"][c]
+    if k == BLANK:
+        return bytes(prod(model["cell_shape"]))
+    decoder = model["classes"][k]["networks"]["decoder"]
+    return decode_stream(stream, header["codings"][k], decoder, prod(model["cell_shape"]))
+
+
+def decode_stream(stream: bytes, coding: int, decoder: list, n_pixels: int) -> bytes:
+    """Section 4.5."""
+    cursor = Cursor(stream)
+    s = cursor.uint(1) if coding == 255 else coding
+    must(s <= 8, "4.5: Rice parameter")
+    n_latents = len(decoder[0]["rows"][0])
+    latents = [x - 256 if x > 127 else x for x in cursor.block(n_latents)]
+    planes = bits_of(cursor.block((n_pixels * s + 7) // 8))
+    must(not any(planes[n_pixels * s :]), "4.5: filled with zero bits")
+    unary = bits_of(stream[cursor.at :])
+    must(s < 8 or not unary, "4.5: absent when s = 8")
+    predicted = run(decoder, latents)
+    pixels, at = [], 0
+    for i in range(n_pixels):
+        q = 0
+        if s < 8:
+            while at < len(unary) and unary[at] == 1:
+                q, at = q + 1, at + 1
+            must(at < len(unary), "4.5: a zero bit for each pixel")
+            at += 1
+        r = sum(planes[plane * n_pixels + i] << (s - 1 - plane) for plane in range(s))
+        n = q * 2**s + r
+        must(n <= 255, "4.5: n <= 255")
+        e = n // 2 if n % 2 == 0 else -(n + 1) // 2
+        pixels.append((predicted[i] + e) % 256)
+    must(len(unary) - at < 8 and all(unary[at:]), "4.5: filled with one bits")
+    return bytes(pixels)
+
+
+def crc_32(data: bytes) -> int:
+    register = 0xFFFFFFFF
+    for byte in data:
+        register ^= byte
+        for _ in range(8):
+            register = register >> 1 ^ (0xEDB88320 if register & 1 else 0)
+    return register ^ 0xFFFFFFFF
+
+
+def crc_16(data: bytes) -> int:
+    """Section 4.4."""
+    register = 0xFFFF
+    for byte in data:
+        register ^= byte << 8
+        for _ in range(8):
+            register = (register << 1 ^ (0x1021 if register & 0x8000 else 0)) & 0xFFFF
+    return register
+
+
+if __name__ == "__main__":
+    model_path, chunk_path = sys.argv[1:]
+    with open(model_path, "rb") as model_file, open(chunk_path, "rb") as chunk_file:
+        model = parse_model(model_file.read())
+        sys.stdout.buffer.write(decode_chunk(chunk_file.read(), model)[2])

@@ -1,0 +1,213 @@
+"""Models and integer networks, from FORMAT.md 1 to 3 alone; see reference_decoder.py."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+import zlib
+from math import prod
+
+TENSOR_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4}
+RANGES = {"int8": (-128, 127), "uint8": (0, 255)}
+
+
+class FormatError(Exception):
+    """The bytes break a MUST of FORMAT.md."""
+
+
+def must(condition: bool, section: str) -> None:
+    if not condition:
+        raise FormatError(f"FORMAT.md, section {section}")
+
+
+class Cursor:
+    """Section 1.1."""
+
+    def __init__(self, data: bytes, at: int = 0) -> None:
+        self.data, self.at = data, at
+
+    def block(self, n: int) -> bytes:
+        must(self.at + n <= len(self.data), "1.4: bytes are missing")
+        self.at += n
+        return self.data[self.at - n : self.at]
+
+    def uint(self, n: int) -> int:
+        return sum(byte << (8 * k) for k, byte in enumerate(self.block(n)))
+
+    def varint(self) -> int:
+        value = 0
+        for k in range(5):
+            byte = self.uint(1)
+            value += (byte & 127) << (7 * k)
+            if byte < 128:
+                must(value < 2**32, "1.1")
+                return value
+        raise FormatError("1.1: a varint of more than 5 bytes")
+
+
+def bits_of(data: bytes) -> list[int]:
+    """Section 1.2."""
+    return [byte >> k & 1 for byte in data for k in range(7, -1, -1)]
+
+
+def integer(value: object, low: int, high: int, section: str) -> int:
+    must(type(value) is int and low <= value <= high, section)
+    return value
+
+
+def member(tree: object, name: str, kind: type, section: str):
+    must(isinstance(tree, dict) and type(tree.get(name)) is kind, f"{section}: {name}")
+    return tree[name]
+
+
+# Section 2: model
+
+
+def parse_model(data: bytes) -> dict:
+    file = Cursor(data)
+    must(file.block(4) == b"ZMAM", "2.1: magic")
+    must(file.uint(1) == 1, "1.3")
+    compressor, reserved, n_body = file.uint(1), file.uint(2), file.uint(4)
+    must(reserved == 0, "1.3: reserved")
+    must(n_body <= 64 << 20, "8: decompressed model")
+    body = Cursor(decompress(data[file.at :], compressor, n_body))
+    n_json = body.uint(4)
+    must(n_json <= 1 << 20, "8: JSON")
+    tree = parse_json(body.block(n_json))
+    tensors = []
+    for entry in member(tree, "tensors", list, "2.2"):
+        must(type(entry) is list and len(entry) == 2, "2.2: tensors")
+        tensors.append(read_tensor(body, *entry))
+    must(body.at == len(body.data), "2.2: the body's end")
+    uses = [0] * len(tensors)
+    shape = member(tree, "cell_shape", list, "2.2")
+    must(1 <= len(shape) <= 3, "2.2: cell_shape")
+    classes = member(tree, "classes", list, "2.2")
+    must(1 <= len(classes) <= 64, "2.2: classes")
+    must(member(tree, "profile", str, "2.2") == "paper", "2.2: profile")
+    model = {
+        "digest": hashlib.sha256(data).digest(),
+        "cell_shape": tuple(integer(n, 1, 1 << 26, "2.2: cell_shape") for n in shape),
+        "classes": [parse_class(entry, tensors, uses) for entry in classes],
+    }
+    must(len({c["name"] for c in model["classes"]}) == len(classes), "2.3: name is unique")
+    for c in model["classes"]:
+        check_autoencoder(c["networks"], prod(model["cell_shape"]))
+    return model
+
+
+def parse_json(text: bytes) -> object:
+    def unique(pairs: list) -> dict:
+        must(len(dict(pairs)) == len(pairs), "2.2: a member named twice")
+        return dict(pairs)
+
+    def constant(name: str) -> None:
+        raise FormatError(f"2.2: {name}")
+
+    try:
+        return json.loads(text.decode(), object_pairs_hook=unique, parse_constant=constant)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"2.2: {error}") from None
+
+
+def decompress(packed: bytes, compressor: int, n_body: int) -> bytes:
+    must(compressor in (0, 1, 2), "2.1: compressor")
+    if compressor == 0:
+        body, ends = packed, True
+    else:
+        stream = zlib.decompressobj() if compressor == 1 else lzma.LZMADecompressor(lzma.FORMAT_XZ)
+        try:
+            body = stream.decompress(packed, n_body + 1)
+            if compressor == 2 and not stream.eof and len(body) <= n_body:
+                body += stream.decompress(b"", 1)
+        except (zlib.error, lzma.LZMAError, EOFError) as error:
+            raise FormatError(f"2.1: {error}") from None
+        ends = stream.eof and not stream.unused_data
+    must(len(body) == n_body and ends, "2.1: exactly n_body bytes")
+    return body
+
+
+def read_tensor(body: Cursor, dtype: object, shape: object) -> tuple:
+    must(type(dtype) is str and dtype in TENSOR_BYTES, "2.2: dtype")
+    must(type(shape) is list and len(shape) <= 8, "2.2: shape")
+    count = prod(integer(n, 0, 1 << 26, "2.2: shape") for n in shape)
+    must(prod(n for n in shape if n) <= 64 << 20, "8")
+    n = TENSOR_BYTES[dtype]
+    raw = body.block(count * n)
+    signed = not dtype.startswith("u")
+    values = [
+        int.from_bytes(raw[k : k + n], "little", signed=signed) for k in range(0, len(raw), n)
+    ]
+    return dtype, tuple(shape), values
+
+
+def parse_class(tree: object, tensors: list, uses: list) -> dict:
+    """Section 2.3."""
+    name = member(tree, "name", str, "2.3")
+    must(1 <= len(name) <= 200, "2.3: name")
+    must(not any(0xD800 <= ord(c) < 0xE000 for c in name), "2.3: name")
+
+    def tensor(index: object, dtype: str | None, rank: int | None) -> tuple:
+        k = integer(index, 0, len(tensors) - 1, "2.3: index of a tensor")
+        uses[k] += 1
+        must(uses[k] <= 2, "2.3: a tensor is used at most twice")
+        must(dtype in (None, tensors[k][0]), "2.3: dtype")
+        must(rank in (None, len(tensors[k][1])), "2.3: shape")
+        return tensors[k]
+
+    def layer(entry: object) -> dict:
+        must(isinstance(entry, dict) and ("weight" in entry) != ("transpose_of" in entry), "2.3")
+        turned = "transpose_of" in entry
+        weight = tensor(entry["transpose_of" if turned else "weight"], "int8", 2)
+        n_rows, n_columns = weight[1]
+        rows = [weight[2][r * n_columns : (r + 1) * n_columns] for r in range(n_rows)]
+        if turned:
+            rows = [list(column) for column in zip(*rows)] if n_rows else []
+        bias = tensor(entry.get("bias"), "int32", 1)[2]
+        multiplier = tensor(entry.get("multiplier"), "uint16", 1)[2]
+        must(len(rows) == len(bias) == len(multiplier) and bool(rows), "2.3: widths")
+        must(bool(rows[0]) and min(multiplier) >= 1, "2.3: multiplier")
+        ends = [entry.get("input"), entry.get("output")]
+        must(all(type(end) is str and end in RANGES for end in ends), "2.3: ranges")
+        largest = 128 if ends[0] == "int8" else 255
+        for b, row in zip(bias, rows, strict=True):
+            must(abs(b) + largest * sum(abs(w) for w in row) <= 2**31 - 1, "3.2")
+        shift = integer(entry.get("shift"), 0, 46, "2.3: shift")
+        return {"rows": rows, "bias": bias, "multiplier": multiplier, "shift": shift, "ends": ends}
+
+    networks = {}
+    for key, layers in member(tree, "networks", dict, "2.3").items():
+        must(type(layers) is list, "2.3: networks")
+        networks[key] = [layer(entry) for entry in layers]
+    for index in member(tree, "tensors", dict, "2.3").values():
+        tensor(index, None, None)
+    return {"name": name, "networks": networks}
+
+
+def check_autoencoder(networks: dict, n_pixels: int) -> None:
+    """Sections 2.3 and 3.4."""
+    decoder, encoder = networks.get("decoder"), networks.get("encoder")
+    must(bool(decoder), "3.4: a decoder")
+    inside, outside = (len(decoder[0]["rows"][0]), "int8"), (n_pixels, "uint8")
+    for layers, takes, gives in ((decoder, inside, outside), (encoder or [], outside, inside)):
+        for k, layer in enumerate(layers):
+            must((len(layer["rows"][0]), layer["ends"][0]) == takes, "2.3: each layer takes")
+            takes = len(layer["rows"]), layer["ends"][1]
+            must(k + 1 < len(layers) or takes == gives, "3.4")
+
+
+def run(layers: list, values: list) -> list:
+    """Section 3.1."""
+    for layer in layers:
+        rounding = 2 ** (layer["shift"] - 1) if layer["shift"] else 0
+        low, high = RANGES[layer["ends"][1]]
+        sums = [
+            b + sum(w * x for w, x in zip(row, values, strict=True))
+            for b, row in zip(layer["bias"], layer["rows"], strict=True)
+        ]
+        values = [
+            max(low, min(high, (a * m + rounding) >> layer["shift"]))
+            for a, m in zip(sums, layer["multiplier"], strict=True)
+        ]
+    return values

@@ -1,0 +1,79 @@
+"""Golden vectors: bytes that decode to the same pixels for ever (STYLE 21)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from math import prod
+
+import numpy as np
+import reference_decoder
+from conftest import VECTORS
+from zarrmal_codecs import Model
+from zarrmal_codecs.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.coder import Coder
+
+
+def read(vector) -> tuple[bytes, bytes | None, dict]:
+    folder, entry = vector
+    model = (folder / "model.zmal").read_bytes() if entry["model"] else None
+    return (folder / "chunk.bin").read_bytes(), model, entry
+
+
+def test_decodes_to_its_pixels(vector):
+    data, model, entry = read(vector)
+    coder = Coder(Model.from_bytes(model)) if model else None
+    pixels = decode_chunk(data, coder)
+    assert list(pixels.shape) == entry["shape"]
+    assert pixels.dtype == np.uint8
+    assert hashlib.sha256(pixels.tobytes()).hexdigest() == entry["pixels_sha256"]
+    assert pixels.flags.f_contiguous if entry["order"] == "F" else pixels.flags.c_contiguous
+
+
+def test_reference_decoder_gives_the_same_pixels(vector):
+    data, model, entry = read(vector)
+    parsed = reference_decoder.parse_model(model) if model else None
+    shape, fortran_order, pixels = reference_decoder.decode_chunk(data, parsed)
+    assert list(shape) == entry["shape"]
+    assert fortran_order == (entry["order"] == "F")
+    assert hashlib.sha256(pixels).hexdigest() == entry["pixels_sha256"]
+    if entry["mode"] == "cells":
+        n = prod(shape[1:])
+        cells = [reference_decoder.decode_cell(data, parsed, c) for c in range(shape[0])]
+        assert cells == [pixels[c * n : (c + 1) * n] for c in range(shape[0])]
+
+
+def test_encodes_to_the_same_bytes(vector):
+    data, model, entry = read(vector)
+    coder = Coder(Model.from_bytes(model)) if model else None
+    pixels = decode_chunk(data, coder)
+    classes = None if entry["classes"] is None else np.array(entry["classes"])
+    again = encode_chunk(pixels, coder, classes=classes, rice=entry["rice"])
+    if entry["mode"] == "deflate":  # builds of zlib differ
+        np.testing.assert_array_equal(decode_chunk(again, coder), pixels)
+    else:
+        assert again == data
+
+
+def test_vectors_cover_every_mode_and_coding():
+    index = json.loads((VECTORS / "index.json").read_text(encoding="utf-8"))
+    assert {entry["mode"] for entry in index.values()} == {"stored", "deflate", "cells"}
+    assert {entry["rice"] for entry in index.values()} == {"mean", "best", "best-per-cell"}
+    assert {len(entry["shape"]) for entry in index.values()} >= {0, 1, 2, 3, 4, 5}
+    files = [path for path in VECTORS.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 200_000
+    for s in range(9):
+        data = (VECTORS / f"cells-rice-{s}" / "chunk.bin").read_bytes()
+        assert reference_decoder.parse_header(data)["codings"] == bytes([s])
+
+
+def test_writing_refuses_to_overwrite(tmp_path):
+    write = [sys.executable, str(VECTORS / "write.py"), "--folder", str(tmp_path)]
+    subprocess.run(write, check=True)
+    again = subprocess.run(write, capture_output=True, text=True)
+    assert again.returncode != 0
+    assert "--force" in again.stderr
+    ours = json.loads((VECTORS / "index.json").read_text(encoding="utf-8"))
+    assert json.loads((tmp_path / "index.json").read_text(encoding="utf-8")) == ours

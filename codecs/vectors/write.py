@@ -1,0 +1,168 @@
+"""Write the golden vectors: ``python codecs/vectors/write.py --force``.
+
+A vector is a promise: these bytes decode to these pixels for ever. So vectors that exist are
+rewritten only with --force, and only while FORMAT.md still calls its version a draft.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+VECTORS = Path(__file__).parent
+sys.path.insert(0, str(VECTORS.parent / "tests"))
+
+import models  # noqa: E402
+from zarrmal_codecs import Model  # noqa: E402
+from zarrmal_codecs.chunk import encode_chunk  # noqa: E402
+from zarrmal_codecs.coder import Coder  # noqa: E402
+from zarrmal_codecs.header import MODE_NAMES, parse_header  # noqa: E402
+
+DRAFT = "Status: **draft until release**"
+
+
+@dataclass(frozen=True)
+class Vector:
+    """One case."""
+
+    name: str
+    shows: str
+    array: np.ndarray
+    model: Model | None = None
+    rice: str = "mean"
+    classes: tuple[int, ...] | None = None
+
+
+def ramp(*shape: int, step: int = 1) -> np.ndarray:
+    """0, step, 2 step, ... modulo 256."""
+    return (np.arange(int(np.prod(shape))) * step % 256).astype(np.uint8).reshape(shape)
+
+
+def around_128(amplitude: int, n_cells: int = 3) -> np.ndarray:
+    """Cells whose residues under models.constant() alternate between +- amplitude."""
+    signs = 1 - 2 * (np.arange(n_cells * 12) % 2)
+    return (128 + signs * amplitude).astype(np.uint8).reshape(n_cells, 3, 4)
+
+
+def fallback_vectors() -> list[Vector]:
+    """Modes 0 and 1."""
+    turned = np.asfortranarray(ramp(4, 5, 6, step=37))
+    return [
+        Vector("stored-empty", "no pixels: shape (0,)", ramp(0)),
+        Vector("stored-no-cells", "no cells of a known shape", ramp(0, 6, 5), models.two_classes()),
+        Vector("stored-empty-inside", "a zero between other sizes", ramp(3, 0, 5)),
+        Vector("stored-scalar", "rank 0: one pixel", ramp().reshape(())),
+        Vector("stored-one-pixel", "rank 3, one pixel", ramp(1, 1, 1) + np.uint8(7)),
+        Vector("stored-1d", "rank 1, which deflate cannot make shorter", ramp(11, step=37)),
+        Vector("stored-rank-32", "the highest rank", ramp(2, *[1] * 31, step=99)),
+        Vector("deflate-1d", "rank 1, constant", np.full(500, 255, np.uint8)),
+        Vector("deflate-2d", "rank 2", ramp(20, 30)),
+        Vector("deflate-3d-other-shape", "cells that are not the model's", ramp(4, 9, 9) // 16,
+               models.two_classes()),
+        Vector("deflate-4d", "rank 4", ramp(4, 5, 6, 3) // 8),
+        Vector("deflate-5d", "rank 5", ramp(2, 3, 4, 5, 3) // 4),
+        Vector("deflate-fortran", "memory in Fortran order, pixels coded in C order",
+               np.asfortranarray(ramp(12, 10, 8) // 32)),
+        Vector("stored-fortran", "memory in Fortran order, stored", turned),
+        Vector("deflate-black", "all zero", np.zeros((16, 16, 16), np.uint8)),
+        Vector("deflate-decode-only", "a model without encoders: fallback",
+               models.pixels(8, (9, 6, 5)) // 32, models.decode_only()),
+    ]  # fmt: skip
+
+
+def cell_vectors() -> list[Vector]:
+    """Mode 2."""
+    two, colour = models.two_classes(), models.colour()
+    cells = models.pixels(11, (7, 6, 5))
+    noise = models.array(12, (4, 6, 5), 0, 255, "uint8")
+    padded = np.concatenate([cells[:3], np.zeros((5, 6, 5), np.uint8)])
+    rice = [
+        Vector(f"cells-rice-{s}", f"Rice parameter {s} from the mean", around_128(a),
+               models.constant())
+        for s, a in enumerate((1, 2, 4, 8, 16, 32, 64, 127))
+    ]  # fmt: skip
+    return [
+        *rice,
+        Vector("cells-rice-8", "Rice parameter 8: no unary part", around_128(127),
+               models.constant(), "best"),
+        Vector("cells-exact", "every residue is 0", around_128(0), models.constant()),
+        Vector("cells-per-cell", "Rice parameter of each cell, 0 to 8",
+               np.concatenate([around_128(a, 1) for a in (0, 2, 4, 8, 16, 32, 64, 127)]),
+               models.constant(), "best-per-cell"),
+        Vector("cells-one", "one cell", cells[:1], models.one_class()),
+        Vector("cells-grey", "two classes, chosen by length", cells, two),
+        Vector("cells-best", "best Rice parameter of the chunk", noise, two, "best"),
+        Vector("cells-unsorted", "class runs that go back and forth", cells, two,
+               classes=(1, 0, 0, 1, 0, 1, 1)),
+        Vector("cells-second-class", "a class without cells before one with", cells[:3], two,
+               classes=(1, 1, 1)),
+        Vector("cells-padded", "the last chunk of an axis, padded with blank cells", padded, two,
+               classes=(0, 0, 1, 1, 1, 1, 1, 1)),
+        Vector("cells-blank-only", "all cells blank: no payload", padded[3:], two),
+        Vector("cells-blank-between", "blank cells first and in between",
+               np.stack([padded[k] for k in (7, 0, 6, 5, 1)]), two, "best-per-cell"),
+        Vector("cells-fortran", "memory in Fortran order", np.asfortranarray(cells), two,
+               classes=(0, 1, 0, 1, 0, 1, 0)),
+        Vector("cells-colour", "cells of (y, x, channel)", models.pixels(13, (5, 4, 4, 3)), colour,
+               "best-per-cell", (0, 0, 1, 1, 1)),
+        Vector("cells-line", "cells of rank 1", models.array(14, (6, 7), 0, 255, "uint8"),
+               models.line()),
+        Vector("cells-one-layer", "one layer", models.pixels(15, (4, 3, 3)), models.one_layer()),
+        Vector("cells-extremes", "weights -128, multiplier 65535, shifts 0 and 46",
+               models.array(16, (6, 2, 3), 0, 255, "uint8"), models.extremes(),
+               classes=(0, 1, 0, 1, 0, 1)),
+        Vector("cells-wide", "an encoder of more than one float32 piece",
+               models.pixels(17, (2, 30, 37)), models.wide(), "best"),
+        Vector("cells-many", "200 cells: varints of two bytes",
+               models.pixels(18, (200, 3, 3)), models.one_layer()),
+    ]  # fmt: skip
+
+
+def write(folder: Path, *, force: bool) -> None:
+    """Write all vectors and their index."""
+    index_path = folder / "index.json"
+    format_text = (VECTORS.parent / "FORMAT.md").read_text(encoding="utf-8")
+    if index_path.exists():
+        if DRAFT not in format_text:
+            sys.exit("this format version is released: its vectors stay as they are")
+        if not force:
+            sys.exit("the vectors exist: rewrite them with --force while the format is a draft")
+        for name in json.loads(index_path.read_text(encoding="utf-8")):
+            shutil.rmtree(folder / name, ignore_errors=True)
+    index = {}
+    for vector in [*fallback_vectors(), *cell_vectors()]:
+        coder = Coder(vector.model) if vector.model else None
+        classes = None if vector.classes is None else np.array(vector.classes)
+        data = encode_chunk(vector.array, coder, classes=classes, rice=vector.rice)
+        here = folder / vector.name
+        here.mkdir(parents=True)
+        (here / "chunk.bin").write_bytes(data)
+        if vector.model:
+            (here / "model.zmal").write_bytes(vector.model.to_bytes())
+        fortran = vector.array.flags.f_contiguous and not vector.array.flags.c_contiguous
+        index[vector.name] = {
+            "shows": vector.shows,
+            "mode": MODE_NAMES[parse_header(memoryview(data)).mode],
+            "shape": list(vector.array.shape),
+            "order": "F" if fortran else "C",
+            "pixels_sha256": hashlib.sha256(vector.array.tobytes()).hexdigest(),
+            "model": vector.model is not None,
+            "rice": vector.rice,
+            "classes": None if vector.classes is None else list(vector.classes),
+        }
+    index_path.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--force", action="store_true")
+    parser.add_argument("--folder", type=Path, default=VECTORS)
+    arguments = parser.parse_args()
+    write(arguments.folder, force=arguments.force)

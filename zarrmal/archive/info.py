@@ -1,0 +1,159 @@
+"""What an archive holds and where its bytes go."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import zarr
+from zarrmal_codecs import CorruptionError, Model, NumcodecsZarrmal, ZarrmalCodec
+from zarrmal_codecs.configuration import Configuration
+
+from .layout import CELLS, PREDICTED_CLASS, ArchiveFacts
+from .target import METADATA_FILES, Target, read_facts
+
+METADATA_NAMES = (*METADATA_FILES, ".zattrs", ".zmetadata")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveInfo:
+    """Contents and sizes.
+
+    Parameters
+    ----------
+    payload_bytes
+        Chunks of ``cells`` without the latent vectors: streams, headers, checks.
+    latent_bytes
+        Latent vectors inside the chunks.
+    model_bytes
+        The model, in base64 as it stands in the metadata of ``cells``.
+    other_metadata_bytes
+        All other metadata of the archive, a consolidated copy of the model included.
+    index_bytes
+        Chunks of the other arrays.
+    cells_bytes
+        Everything stored for the array ``cells``: its chunks and its own metadata files.
+    """
+
+    url: str
+    zarr_format: int
+    complete: bool
+    n_cells: int
+    cell_shape: tuple[int, ...]
+    chunk_cells: int
+    classes: dict[str, int]
+    profile: str
+    sha256: str
+    software: str
+    model: str
+    raw_bytes: int
+    payload_bytes: int
+    latent_bytes: int
+    model_bytes: int
+    other_metadata_bytes: int
+    index_bytes: int
+    cells_bytes: int
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """8 x cells_bytes / (cells x y x x): a colour pixel counts once."""
+        return 8 * self.cells_bytes / max(self.n_cells * prod(self.cell_shape[:2]), 1)
+
+    @property
+    def bits_per_pixel_without_model(self) -> float:
+        """The same without the model."""
+        stored = self.cells_bytes - self.model_bytes
+        return 8 * stored / max(self.n_cells * prod(self.cell_shape[:2]), 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """As a machine reads it."""
+        return asdict(self) | {
+            "bits_per_pixel": self.bits_per_pixel,
+            "bits_per_pixel_without_model": self.bits_per_pixel_without_model,
+        }
+
+
+def archive_info(target: Target) -> ArchiveInfo:
+    """Read what an archive says of itself, and the sizes of what is stored.
+
+    Raises
+    ------
+    InputError
+        If there is no archive.
+    ZarrmalError
+        If its metadata are damaged.
+    """
+    group = target.open()
+    facts = read_facts(group, target.url, incomplete=True)
+    array = cells_array(group)
+    configuration = codec_configuration(array)
+    model = model_of(configuration)
+    sizes = target.sizes()
+    metadata = {k: n for k, n in sizes.items() if k.rsplit("/", 1)[-1] in METADATA_NAMES}
+    chunks = {k: n for k, n in sizes.items() if k not in metadata}
+    mine = f"{CELLS}/"
+    chunk_bytes = sum(n for k, n in chunks.items() if k.startswith(mine))
+    latent_bytes = _latent_bytes(model, group, facts)
+    model_bytes = len(configuration.model)
+    return ArchiveInfo(
+        url=target.url,
+        zarr_format=group.metadata.zarr_format,
+        complete=facts.complete,
+        n_cells=facts.n_cells,
+        cell_shape=array.shape[1:],
+        chunk_cells=array.chunks[0],
+        classes={
+            name: stop - start
+            for name, start, stop in zip(
+                facts.classes, facts.class_offsets, facts.class_offsets[1:], strict=False
+            )
+        },
+        profile=facts.profile,
+        sha256=facts.sha256,
+        software=facts.software,
+        model=repr(model),
+        raw_bytes=prod(array.shape),
+        payload_bytes=chunk_bytes - latent_bytes,
+        latent_bytes=latent_bytes,
+        model_bytes=model_bytes,
+        other_metadata_bytes=sum(metadata.values()) - model_bytes,
+        index_bytes=sum(n for k, n in chunks.items() if not k.startswith(mine)),
+        cells_bytes=chunk_bytes + sum(n for k, n in metadata.items() if k.startswith(mine)),
+    )
+
+
+def _latent_bytes(model: Model, group: zarr.Group, facts: ArchiveFacts) -> int:
+    predicted = group.get(PREDICTED_CLASS)
+    if not isinstance(predicted, zarr.Array):
+        return 0
+    counts = np.bincount(np.asarray(predicted[:]), minlength=len(model.classes))
+    return sum(
+        int(n) * one.network("decoder")[0].n_inputs
+        for n, one in zip(counts, model.classes, strict=False)
+    )
+
+
+def cells_array(group: zarr.Group) -> zarr.Array[Any]:
+    """The array ``cells``; CorruptionError if it isn't there."""
+    array = group.get(CELLS)
+    if not isinstance(array, zarr.Array) or array.ndim not in (3, 4):
+        raise CorruptionError(f"the archive has no array `{CELLS}` of cell images")
+    return array
+
+
+def codec_configuration(array: zarr.Array[Any]) -> Configuration:
+    """The configuration of the zarrmal codec of an array."""
+    codecs = [array.serializer] if array.metadata.zarr_format == 3 else list(array.compressors)
+    for codec in codecs:
+        if isinstance(codec, ZarrmalCodec):
+            return codec.configuration
+        if isinstance(codec, NumcodecsZarrmal):
+            return codec.configuration
+    raise CorruptionError(f"the array `{CELLS}` is not written with the zarrmal codec")
+
+
+def model_of(configuration: Configuration) -> Model:
+    """The model in a configuration, parsed and checked anew."""
+    return Model.from_base64(configuration.model, configuration.sha256)

@@ -1,0 +1,130 @@
+"""What an archive looks like on disk (FORMAT 6), as dataclasses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from zarrmal_codecs import CompatibilityError, CorruptionError
+
+ARCHIVE_FORMAT = 1
+ATTRIBUTE = "zarrmal"
+CELLS = "cells"
+PREDICTED_CLASS = "predicted_class"
+CLASS_PROBABILITY = "class_probability"
+LABEL = "label"
+SOURCE_INDEX = "source_index"
+SOURCE_NAME = "source_name"
+SOURCE_GROUP = "source_group"
+
+LONG_NAMES = {
+    CELLS: "cell image, grey levels",
+    PREDICTED_CLASS: "class whose model coded the cell",
+    CLASS_PROBABILITY: "probability of the predicted class",
+    LABEL: "class known beforehand",
+    SOURCE_INDEX: "place of the cell in the source, from 0",
+    SOURCE_NAME: "original name of the image",
+    SOURCE_GROUP: "slide, or other group, that the cell comes from",
+}
+INDEX_CHUNK_CELLS = 65_536
+
+
+def dimensions(rank: int) -> tuple[str, ...]:
+    """Dimension names of a per-cell array of this rank."""
+    return ("cell", "y", "x", "channel")[:rank]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveFacts:
+    """The group's attribute ``zarrmal``.
+
+    Parameters
+    ----------
+    complete
+        Everything else is in place.
+    n_cells
+        Number of cells.
+    classes
+        Names, in the order of the class indices.
+    class_offsets
+        Cell at which each class starts, and n_cells at the end.
+    profile, sha256
+        Of the model.
+    digests
+        Array name -> chunk key -> sha256 of the stored bytes.
+    software
+        Name and version of the writer.
+    label_names
+        Names that the array ``label`` refers to; empty without labels.
+    """
+
+    complete: bool
+    n_cells: int
+    classes: tuple[str, ...]
+    class_offsets: tuple[int, ...]
+    profile: str
+    sha256: str
+    software: str
+    digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    label_names: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The attribute's value."""
+        return {
+            "format": ARCHIVE_FORMAT,
+            "complete": self.complete,
+            "n_cells": self.n_cells,
+            "classes": list(self.classes),
+            "class_offsets": list(self.class_offsets),
+            "profile": self.profile,
+            "sha256": self.sha256,
+            "label_names": list(self.label_names),
+            "digests": {name: dict(chunks) for name, chunks in self.digests.items()},
+            "software": self.software,
+        }
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> Self:
+        """Inverse of to_json.
+
+        Raises
+        ------
+        CompatibilityError
+            If the archive's format is newer.
+        CorruptionError
+            If a member is missing or of another type.
+        """
+        found = tree.get("format")
+        if isinstance(found, int) and found > ARCHIVE_FORMAT:
+            raise CompatibilityError(
+                f"the archive has format {found}, this software reads up to {ARCHIVE_FORMAT}: "
+                f"upgrade zarrmal"
+            )
+        try:
+            return cls(
+                complete=tree["complete"] is True,
+                n_cells=int(tree["n_cells"]),
+                classes=tuple(map(str, tree["classes"])),
+                class_offsets=tuple(map(int, tree["class_offsets"])),
+                profile=str(tree["profile"]),
+                sha256=str(tree["sha256"]),
+                label_names=tuple(map(str, tree["label_names"])),
+                digests={
+                    str(name): {str(key): str(digest) for key, digest in chunks.items()}
+                    for name, chunks in tree["digests"].items()
+                },
+                software=str(tree["software"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CorruptionError(
+                f"the archive's attribute `{ATTRIBUTE}` is damaged: {error!r}"
+            ) from None
+
+
+def flag_attributes(names: tuple[str, ...]) -> dict[str, Any]:
+    """CF attributes of class indices; meanings are separated by blanks, so hold none themselves."""
+    return {
+        "flag_values": list(range(len(names))),
+        "flag_meanings": " ".join("_".join(name.split()) for name in names),
+    }

@@ -1,0 +1,164 @@
+"""Where an archive lies: a local path or any fsspec URL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import fsspec
+import zarr
+from zarr.errors import GroupNotFoundError
+
+from ..errors import InputError
+from .layout import ATTRIBUTE, ArchiveFacts
+
+METADATA_FILES = ("zarr.json", ".zgroup", ".zarray")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A place for one archive.
+
+    Parameters
+    ----------
+    url
+        Local path, or URL of any file system that fsspec knows.
+    storage_options
+        For fsspec: credentials, endpoints. Never printed.
+    """
+
+    url: str
+    storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_local(self) -> bool:
+        """A path on this machine's file systems."""
+        return "://" not in self.url and "::" not in self.url
+
+    @property
+    def path(self) -> Path:
+        """The local path."""
+        return Path(self.url)
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of every stored object, by its key below the archive; empty if there is none."""
+        fs, root = self._filesystem()
+        try:
+            found = fs.find(root, detail=True)
+        except FileNotFoundError:
+            return {}
+        root = root.rstrip("/") + "/"
+        return {
+            name.removeprefix(root): int(entry["size"])
+            for name, entry in found.items()
+            if name.startswith(root)
+        }
+
+    def occupied(self) -> bool:
+        """Something is there already."""
+        if self.is_local:
+            path = self.path
+            return path.is_file() or (path.is_dir() and any(path.iterdir()))
+        fs, root = self._filesystem()
+        return bool(fs.exists(root)) and bool(fs.find(root, maxdepth=2))
+
+    def holds_zarr(self) -> bool:
+        """What is there is a Zarr group or array."""
+        fs, root = self._filesystem()
+        return any(fs.exists(f"{root.rstrip('/')}/{name}") for name in METADATA_FILES)
+
+    def remove(self) -> None:
+        """Delete all of it, if there is any."""
+        fs, root = self._filesystem()
+        if fs.exists(root):
+            fs.rm(root, recursive=True)
+
+    def open(
+        self, mode: Literal["r", "r+", "w"] = "r", zarr_format: Literal[2, 3] | None = None
+    ) -> zarr.Group:
+        """The Zarr group; InputError if there is none.
+
+        Consolidated metadata are not used: they can be stale, and repeat the model.
+        """
+        try:
+            return zarr.open_group(
+                self.url,
+                mode=mode,
+                zarr_format=zarr_format,
+                storage_options=dict(self.storage_options) or None,
+                use_consolidated=False if mode != "w" else None,
+            )
+        except (GroupNotFoundError, FileNotFoundError):
+            raise InputError(
+                f"no Zarr group at {self.url}: check the path or URL, and that the bucket exists"
+            ) from None
+
+    def _filesystem(self) -> tuple[Any, str]:
+        options = dict(self.storage_options)
+        if self.url.startswith(("az:", "abfs:")):
+            options.setdefault("use_listings_cache", False)  # or new objects go unseen
+        fs, root = fsspec.core.url_to_fs(self.url, **options)
+        fs.invalidate_cache()
+        return fs, root
+
+
+def read_facts(group: zarr.Group, where: str, *, incomplete: bool = False) -> ArchiveFacts:
+    """The archive's facts; InputError if the group is none, or (unless allowed) incomplete."""
+    tree = group.attrs.get(ATTRIBUTE)
+    if not isinstance(tree, Mapping):
+        raise InputError(f"{where} is a Zarr group, but not an archive that zarrmal wrote: open it "
+                         f"with zarr or xarray")  # fmt: skip
+    facts = ArchiveFacts.from_json(tree)
+    if not facts.complete and not incomplete:
+        raise InputError(
+            f"{where} is an incomplete archive: its writing was interrupted. Write it again with "
+            f"--overwrite"
+        )
+    return facts
+
+
+def refuse_occupied(target: Target, *, overwrite: bool) -> None:
+    """InputError if writing to the target would destroy something it must not."""
+    if not target.occupied():
+        return
+    if not overwrite:
+        raise InputError(f"{target.url} exists already: choose another place, or --overwrite it")
+    if not target.holds_zarr():
+        raise InputError(f"{target.url} is not a Zarr archive, so --overwrite will not delete it: "
+                         f"remove it yourself, or choose another place")  # fmt: skip
+
+
+@contextmanager
+def staged(target: Target) -> Iterator[Target]:
+    """Where to write so that the target holds the old archive or the whole new one.
+
+    A local archive is written beside its place and renamed at the end. Object stores cannot
+    rename: there the old one is removed first, and what an error leaves behind is removed too; a
+    process that is killed leaves an archive marked as incomplete.
+    """
+    if not target.is_local:
+        target.remove()
+        try:
+            yield target
+        except BaseException:
+            target.remove()
+            raise
+        return
+    place = target.path.absolute()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    stage = place.with_name(f".{place.name}.zarrmal-{os.getpid()}")
+    shutil.rmtree(stage, ignore_errors=True)
+    try:
+        yield Target(str(stage))
+        old = place.with_name(f".{place.name}.zarrmal-old-{os.getpid()}")
+        if place.exists():
+            place.rename(old)
+        stage.rename(place)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)

@@ -1,0 +1,55 @@
+"""Class by the label that came with the cell."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..sources import Source
+from .assignment import Assignment
+
+
+class LabelAssigner:
+    """Gives each cell the model's class of the same name as its label.
+
+    Parameters
+    ----------
+    source
+        With labels.
+    class_names
+        Of the model. A model of one class takes every label.
+
+    Raises
+    ------
+    InputError
+        If the source has no labels, or one that the model doesn't know.
+    """
+
+    needs_pixels = False  # spares the plan one reading of all cells
+
+    def __init__(self, source: Source, class_names: tuple[str, ...]) -> None:
+        if len(class_names) == 1:
+            self._classes = np.zeros(source.n_cells, np.uint8)
+            return
+        if source.labels is None:
+            raise InputError(
+                "the cells have no labels: sort them into one sub-folder a class, or let the "
+                "codec choose with --assign shortest"
+            )
+        used = np.unique(source.labels).tolist()
+        unknown = [source.class_names[k] for k in used if source.class_names[k] not in class_names]
+        if unknown:
+            raise InputError(
+                f"the cells are labelled {', '.join(map(repr, unknown))}, the model knows "
+                f"{', '.join(map(repr, class_names))}: rename the labels, train another model, or "
+                f"use --assign shortest"
+            )
+        table = np.array(
+            [class_names.index(n) if n in class_names else 0 for n in source.class_names], np.uint8
+        )
+        self._classes = table[source.labels]
+
+    def __call__(self, cells: NDArray[np.uint8], rows: NDArray[np.int64]) -> Assignment:
+        """See Assigner."""
+        return Assignment(predicted_class=self._classes[rows])

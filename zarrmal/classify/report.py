@@ -1,0 +1,71 @@
+"""How well a classifier does: accuracy, confusion matrix, misclassification rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ClassifierReport:
+    """Result on cells of slides that the classifier had not seen.
+
+    Parameters
+    ----------
+    class_names
+        In the order of the class indices.
+    confusion
+        int64 (true class, predicted class): counts.
+    unseen
+        What the cells have in common: "slides" never trained on, or only "cells" never trained on
+        where no slides are known.
+    """
+
+    class_names: tuple[str, ...]
+    confusion: NDArray[np.int64]
+    unseen: str
+
+    @classmethod
+    def of(
+        cls,
+        class_names: tuple[str, ...],
+        true: NDArray[np.uint8],
+        predicted: NDArray[np.uint8],
+        unseen: str,
+    ) -> ClassifierReport:
+        """Count."""
+        n = len(class_names)
+        keys = true.astype(np.int64) * n + predicted
+        confusion = np.bincount(keys, minlength=n * n).reshape(n, n)
+        return cls(class_names=class_names, confusion=confusion, unseen=unseen)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of cells whose predicted class is the true one."""
+        return float(np.trace(self.confusion) / max(self.confusion.sum(), 1))
+
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """float64 (true class i, predicted class j): P(Cj|Si) in the paper's symbols."""
+        sums = self.confusion.sum(axis=1, keepdims=True)
+        rates: NDArray[np.float64] = self.confusion / np.maximum(sums, 1)
+        return rates
+
+    def to_json(self) -> dict[str, Any]:
+        """As a machine reads it."""
+        return {
+            "classes": list(self.class_names),
+            "unseen": self.unseen,
+            "n_cells": int(self.confusion.sum()),
+            "accuracy": self.accuracy,
+            "confusion": self.confusion.tolist(),
+            "misclassification": {
+                f"P(C{j}|S{i})": float(self.rates[i, j])
+                for i in range(len(self.class_names))
+                for j in range(len(self.class_names))
+                if i != j
+            },
+        }

@@ -1,0 +1,105 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class ChannelName(StrEnum):
+    """Which plane of colour images to take."""
+
+    auto = "auto"
+    red = "red"
+    green = "green"
+    blue = "blue"
+    all = "all"
+
+
+class ProfileName(StrEnum):
+    """How cells are coded."""
+
+    paper = "paper"
+
+
+class AssignName(StrEnum):
+    """How cells get their class."""
+
+    auto = "auto"
+    labels = "labels"
+    classifier = "classifier"
+    shortest = "shortest"
+
+
+class RiceName(StrEnum):
+    """How Rice parameters are chosen."""
+
+    mean = "mean"
+    best = "best"
+    per_cell = "best-per-cell"
+
+
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A folder of images (one sub-folder a class, or flat), a .npy or .npz file, or a "
+        "Zarr array at any URL.",
+        show_default=False,
+    ),
+]
+UrlArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="URL", help="The archive: a path or a URL such as s3://…", show_default=False
+    ),
+]
+Channel = Annotated[
+    ChannelName, typer.Option(help="Plane of colour images; auto keeps what is there.")
+]
+Size = Annotated[
+    int | None,
+    typer.Option(min=1, help="Resize every image to N x N pixels, bilinearly.", metavar="N"),
+]
+GroupPattern = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX",
+        help="Finds the slide of a cell in its file name; data are split by slide.",
+    ),
+]
+SkipUnreadable = Annotated[
+    bool, typer.Option("--skip-unreadable", help="Leave damaged files out instead of stopping.")
+]
+StorageOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--storage-option", metavar="K=V", help="For the archive's file system; may be repeated."
+    ),
+]
+SourceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source-option", metavar="K=V", help="For the source's file system; may be repeated."
+    ),
+]
+Epochs = Annotated[
+    int | None, typer.Option(min=1, help="Passes over the cells; by default from their number.")
+]
+Hidden = Annotated[
+    str,
+    typer.Option(metavar="N,N,…", help="Widths of the autoencoder, the latent vector last."),
+]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same model.")]
+ModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--model", metavar="MODEL", help="A model file. Without one, a model is trained first."
+    ),
+]
+Profile = Annotated[ProfileName, typer.Option(help="How cells are coded.")]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable result on stdout.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]

@@ -1,0 +1,59 @@
+"""Results as tables for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from ..archive import ArchiveInfo
+
+if TYPE_CHECKING:
+    from ..learn import TrainResult
+
+
+def training_table(result: TrainResult) -> Table:
+    """How the training of each class ended."""
+    table = Table(title="bits/pixel, latents counted, model not")
+    for name in ("class", "cells", "training", "kept out", "float", "int8", "cost", "seconds"):
+        table.add_column(name, justify="left" if name == "class" else "right")
+    for r in result.reports:
+        table.add_row(
+            r.name,
+            f"{r.n_training:,}",
+            f"{r.training_bits:.3f}",
+            f"{r.validation_bits:.3f}" if r.n_validation else "–",
+            f"{r.float_bits:.3f}",
+            f"{r.int8_bits:.3f}",
+            f"{r.quantisation_cost:+.2%}",
+            f"{r.seconds:.0f}",
+        )
+    return table
+
+
+def info_table(found: ArchiveInfo) -> Table:
+    """What an archive holds and where its bytes go."""
+    table = Table(title=found.url, show_header=False, min_width=40)
+    table.add_column()
+    table.add_column(justify="right")
+    shape = " x ".join(map(str, found.cell_shape))
+    table.add_row("cells", f"{found.n_cells:,} of {shape}")
+    for name, n in found.classes.items():
+        table.add_row(f"  {name}", f"{n:,}")
+    table.add_row("zarr format, chunk", f"{found.zarr_format}, {found.chunk_cells} cells")
+    table.add_row("profile", f"{found.profile}, sha256 {found.sha256[:12]}")
+    table.add_row("complete", "yes" if found.complete else "NO: write it again")
+    table.add_section()
+    for label, n in [
+        ("raw pixels", found.raw_bytes),
+        ("payload", found.payload_bytes),
+        ("latent vectors", found.latent_bytes),
+        ("model", found.model_bytes),
+        ("other metadata", found.other_metadata_bytes),
+        ("index arrays", found.index_bytes),
+    ]:
+        table.add_row(label, f"{n:,} bytes")
+    table.add_section()
+    table.add_row("bits/pixel, all counted", f"{found.bits_per_pixel:.3f}")
+    table.add_row("bits/pixel without the model", f"{found.bits_per_pixel_without_model:.3f}")
+    return table

@@ -1,0 +1,184 @@
+"""Training one class: greedy layer-wise pre-training, then fine-tuning of the whole (torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil, cos, pi
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from zarrmal_codecs.golomb_rice import rice_bits, rice_parameter, zigzag
+
+from .stacked import StackedAutoencoder
+
+BATCH_CELLS = 128
+LEARNING_RATE = 3e-3
+PRETRAIN_LEARNING_RATE = 1e-3
+WARM_UP = 0.2
+WEIGHT_DECAY = 1e-4
+DEFAULT_STEPS = 3_000
+DEFAULT_EPOCHS = (20, 200)
+EVALUATIONS = 25
+PATIENCE = 8
+EVALUATION_CELLS = 4_096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How many epochs each part takes, decided from the wish and the number of cells.
+
+    Parameters
+    ----------
+    pretrain_epochs
+        Of each layer alone.
+    epochs
+        Of the whole network, at most: early stopping may end it before.
+    """
+
+    pretrain_epochs: int
+    epochs: int
+
+    @classmethod
+    def decide(cls, n_cells: int, epochs: int | None, pretrain_epochs: int | None) -> Schedule:
+        """Where nothing is wished: about 3,000 steps, between 20 and 200 epochs."""
+        if epochs is None:
+            low, high = DEFAULT_EPOCHS
+            epochs = min(high, max(low, ceil(DEFAULT_STEPS * BATCH_CELLS / max(n_cells, 1))))
+        if pretrain_epochs is None:
+            pretrain_epochs = max(1, epochs // 20)
+        return cls(pretrain_epochs=pretrain_epochs, epochs=epochs)
+
+
+@dataclass(slots=True, kw_only=True)
+class FitState:
+    """Where the training of a class stands; everything that a checkpoint has to hold."""
+
+    network: StackedAutoencoder
+    optimizer: torch.optim.AdamW
+    stage: int = 0  # 0 .. depth - 1: that layer alone; depth: the whole; depth + 1: done
+    epoch: int = 0  # of the stage, finished
+    best_bits: float = float("inf")
+    best: dict[str, torch.Tensor] | None = None
+    stale: int = 0  # evaluations since the best
+
+
+def start(pixels: torch.Tensor, hidden: tuple[int, ...], device: torch.device) -> FitState:
+    """A fresh network for these cells, float32 (cell, pixel) in 0..1."""
+    network = StackedAutoencoder(pixels.mean(dim=0), hidden).to(device)
+    return FitState(network=network, optimizer=stage_optimizer(network, 0))
+
+
+def stage_optimizer(network: StackedAutoencoder, stage: int) -> torch.optim.AdamW:
+    """A new optimizer for what the stage trains."""
+    if stage < network.depth:
+        return torch.optim.AdamW(
+            network.layer_parameters(stage), PRETRAIN_LEARNING_RATE, weight_decay=WEIGHT_DECAY
+        )
+    return torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+
+
+def run(
+    state: FitState, training: torch.Tensor, validation: torch.Tensor, schedule: Schedule
+) -> Iterator[tuple[int, int, str]]:
+    """Train on from ``state``, which changes in place; yields (done, total, note) each epoch.
+
+    Parameters
+    ----------
+    training, validation
+        float32 (cell, pixel) in 0..1, on the network's device; validation may be empty, then
+        the training cells take its place.
+    """
+    depth = state.network.depth
+    total = depth * schedule.pretrain_epochs + schedule.epochs
+    every = max(1, schedule.epochs // EVALUATIONS)
+    judged = validation if len(validation) else training
+    while state.stage <= depth:
+        whole = state.stage == depth
+        n_epochs = schedule.epochs if whole else schedule.pretrain_epochs
+        while state.epoch < n_epochs and state.stale < PATIENCE:
+            loss = _epoch(state, training, n_epochs if whole else None)
+            state.epoch += 1
+            note = f"layer {state.stage + 1}, mean |error| {loss:.2f}"
+            if whole:
+                if state.epoch % every == 0 or state.epoch == n_epochs:
+                    _evaluate(state, judged)
+                note = f"{state.best_bits:.3f} bits/pixel" if state.best else f"|error| {loss:.2f}"
+            done = schedule.pretrain_epochs * state.stage + state.epoch
+            yield done, total, note
+        state.stage += 1
+        state.epoch = 0
+        if state.stage <= depth:
+            state.optimizer = stage_optimizer(state.network, state.stage)
+    if state.best is not None:
+        state.network.load_state_dict(state.best)
+    state.network.eval()
+    yield total, total, f"{state.best_bits:.3f} bits/pixel"
+
+
+def _epoch(state: FitState, training: torch.Tensor, n_epochs: int | None) -> float:
+    """One pass; the mean absolute error, in grey levels."""
+    network = state.network
+    network.train()
+    n_batches = max(1, len(training) // BATCH_CELLS)
+    order = torch.randperm(len(training))
+    losses = []
+    for k, rows in enumerate(torch.tensor_split(order, n_batches)):
+        if n_epochs is not None:
+            fraction = (state.epoch + k / n_batches) / n_epochs
+            for group in state.optimizer.param_groups:
+                group["lr"] = LEARNING_RATE * one_cycle(fraction)
+        batch = training[rows.to(training.device)]
+        if len(batch) < 2:
+            continue  # batch normalisation needs two
+        loss = _loss(network, batch, state.stage)
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        state.optimizer.step()
+        losses.append(float(loss.detach()))
+    return 255 * float(np.mean(losses)) if losses else float("nan")
+
+
+def _loss(network: StackedAutoencoder, pixels: torch.Tensor, stage: int) -> torch.Tensor:
+    """Mean absolute error: a Rice code's length is linear in |residue| (measured against squares:
+    0.08 bits/pixel better on unseen slides)."""
+    if stage == network.depth:
+        error: torch.Tensor = (network(pixels) - pixels).abs().mean()
+        return error
+    with torch.no_grad():  # the layers below are already trained, and stay as they are
+        below = network.encode(pixels, stage)
+    above = network.decode_layer(network.encode_layer(below, stage), stage)
+    return (above - below).abs().mean() / (4.0 if stage == 0 else 1.0)
+
+
+def one_cycle(fraction: float) -> float:
+    """Learning rate relative to its peak: up along a cosine, then down to zero along another."""
+    if fraction < WARM_UP:
+        return 0.04 + 0.96 * (1 - cos(pi * fraction / WARM_UP)) / 2
+    return (1 + cos(pi * (fraction - WARM_UP) / (1 - WARM_UP))) / 2
+
+
+def _evaluate(state: FitState, judged: torch.Tensor) -> None:
+    bits = float_bits_per_pixel(state.network, judged[:EVALUATION_CELLS])
+    if bits < state.best_bits:
+        state.best_bits, state.stale = bits, 0
+        state.best = {k: v.detach().clone() for k, v in state.network.state_dict().items()}
+    else:
+        state.stale += 1
+
+
+def float_bits_per_pixel(network: StackedAutoencoder, pixels: torch.Tensor) -> float:
+    """Rate of the float model: Rice code by the paper's formula, and one byte a latent."""
+    network.eval()
+    with torch.no_grad():
+        predicted = (network(pixels) * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+    actual = (pixels * 255).round().to(torch.uint8).cpu().numpy()
+    return residue_bits_per_pixel(actual, predicted) + 8 * network.widths[-1] / pixels.shape[1]
+
+
+def residue_bits_per_pixel(actual: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> float:
+    """Rice bits a pixel of the residue, one parameter by the paper's formula."""
+    values = zigzag((actual - predicted).view(np.int8))
+    parameter = rice_parameter(float(values.mean(dtype=np.float64)))
+    return float(rice_bits(values)[:, parameter].sum()) / max(values.size, 1)

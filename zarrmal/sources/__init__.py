@@ -1,0 +1,7 @@
+"""Where cells come from: folders of images, array files, Zarr and xarray, arrays in memory."""
+
+from .open import open_source
+from .shaping import Channel
+from .source import Source, Subset
+
+__all__ = ["Channel", "Source", "Subset", "open_source"]

@@ -1,0 +1,167 @@
+"""Array files: .npy is memory-mapped, .npz is unpacked to a temporary file and then mapped.
+
+Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import weakref
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .annotations import Columns
+
+ARRAY_SUFFIXES = (".npy", ".npz")
+SMALL_BYTES = 1 << 24  # a stored member up to this size is read, not unpacked
+COPY_BYTES = 1 << 20
+ARCHIVE_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    ValueError,
+    RuntimeError,  # zipfile, for an encrypted member or an unknown compression
+)
+
+
+def open_array_file(path: Path) -> tuple[NDArray[Any], Columns]:
+    """The cells of a local file, mapped, and the columns beside them.
+
+    Parameters
+    ----------
+    path
+        .npy, or .npz with the keys `cells` and, if known, `label`, `slide`, `path`.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, holds Python objects or no cells.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            pixels: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+            return pixels, Columns()
+        with zipfile.ZipFile(path) as archive:
+            members = {name.removesuffix(".npy") for name in archive.namelist()}
+            if "cells" not in members:
+                raise InputError(
+                    f"{path}: holds {', '.join(sorted(members)) or 'nothing'}, but no `cells`: "
+                    "save with np.savez(path, cells=..., label=..., slide=..., path=...)"
+                )
+            columns = Columns.found(
+                lambda key: read_member(archive, key) if key in members else None
+            )
+            return map_member(archive, "cells"), columns
+    except InputError:
+        raise
+    except ARCHIVE_ERRORS as error:
+        raise refusal(f"{path}", error) from error
+
+
+def refusal(where: str, error: Exception) -> InputError:
+    """One line for an error of NumPy or zipfile."""
+    if "Python objects" in str(error) or "Object arrays" in str(error):
+        return InputError(
+            f"{where}: holds Python objects, which are never unpickled: save plain arrays "
+            "(cells as uint8, text as str)"
+        )
+    return InputError(f"{where}: is no array file, or damaged: {error}: save it again")
+
+
+def read_member(archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
+    """One array of an .npz file, in memory."""
+    with archive.open(f"{key}.npy") as member:
+        return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
+
+
+def map_member(archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
+    """One array of an .npz file, mapped from a temporary copy unless it is small and stored."""
+    entry = archive.getinfo(f"{key}.npy")
+    if entry.compress_type == zipfile.ZIP_STORED and entry.file_size <= SMALL_BYTES:
+        return read_member(archive, key)
+    with archive.open(entry) as member:
+        return map_stream(member, f"{key} of {archive.filename}")
+
+
+def map_stream(stream: IO[bytes], what: str) -> NDArray[Any]:
+    """Map a stream in .npy format, by way of a temporary file that lives as long as the array."""
+    path = temporary_copy(stream, ".npy", what)
+    with ExitStack() as on_failure:
+        on_failure.callback(path.unlink)
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        on_failure.pop_all()
+    weakref.finalize(array, path.unlink, missing_ok=True)
+    return array
+
+
+def temporary_copy(stream: IO[bytes], suffix: str, what: str) -> Path:
+    """Copy a stream to a file in tempfile.gettempdir(), which the caller removes.
+
+    Raises
+    ------
+    InputError
+        If there is no room.
+    """
+    handle, name = tempfile.mkstemp(suffix, "zarrmal-")
+    with ExitStack() as on_failure, os.fdopen(handle, "wb") as file:
+        on_failure.callback(os.unlink, name)
+        while block := stream.read(COPY_BYTES):
+            try:
+                file.write(block)
+                file.flush()  # else a full disk is told only on closing
+            except OSError as error:
+                raise InputError(
+                    f"{what}: cannot be copied to {tempfile.gettempdir()}: {error.strerror}: "
+                    "free some space, or set TMPDIR to a larger disk"
+                ) from error
+        on_failure.pop_all()
+    return Path(name)
+
+
+@contextmanager
+def fetched(url: str, storage_options: Mapping[str, Any]) -> Iterator[Path]:
+    """A remote file as a local one, while the context lasts.
+
+    Raises
+    ------
+    InputError
+        If it cannot be fetched.
+    """
+    try:
+        with fsspec.open(url, "rb", **storage_options) as stream:
+            path = temporary_copy(stream, Path(url).suffix.lower(), url)
+    except InputError:
+        raise
+    except ImportError as error:
+        raise InputError(f"{url}: needs a package that is not installed: {error}") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{url}: cannot be fetched: {error}") from error
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def open_remote_array_file(
+    url: str, storage_options: Mapping[str, Any]
+) -> tuple[NDArray[Any], Columns]:
+    """As open_array_file, of a file at any URL that fsspec knows."""
+    with fetched(url, storage_options) as path:
+        if path.suffix == ".npz":
+            return open_array_file(path)
+        try:
+            with path.open("rb") as stream:
+                return map_stream(stream, url), Columns()
+        except ValueError as error:
+            raise refusal(url, error) from error
