@@ -250,10 +250,10 @@ def _decode_fallback(header: Header, payload: memoryview) -> bytes | memoryview:
         raw = inflate.decompress(payload, n_pixels + 1)
     except zlib.error as error:
         raise CorruptionError(f"the chunk's deflated pixels are damaged: {error}") from None
-    if len(raw) < n_pixels or not inflate.eof:
-        raise TruncatedError(f"the chunk's deflated pixels end after {len(raw)} of {n_pixels}")
     if len(raw) > n_pixels or inflate.unused_data:
         raise CorruptionError(f"the chunk's deflated pixels go on after {n_pixels}")
+    if len(raw) < n_pixels or not inflate.eof:
+        raise TruncatedError(f"the chunk's deflated pixels end after {len(raw)} of {n_pixels}")
     return raw
 
 

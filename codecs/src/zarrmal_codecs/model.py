@@ -271,18 +271,18 @@ def _decompress(packed: bytes, compressor: int, n_body: int) -> bytes:
         )
     try:
         if compressor == MODEL_COMPRESSOR_NONE:
-            body, complete = packed, True
+            body, complete, trailing = packed, True, b""
         elif compressor == MODEL_COMPRESSOR_ZLIB:
             inflate = zlib.decompressobj()
             # One byte more than declared, so that a longer stream shows.
             body = inflate.decompress(packed, n_body + 1)
-            complete = inflate.eof and not inflate.unused_data
+            complete, trailing = inflate.eof, inflate.unused_data
         elif compressor == MODEL_COMPRESSOR_XZ:
             unxz = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_LIMIT_BYTES)
             body = unxz.decompress(packed, n_body + 1)
             if len(body) == n_body and not unxz.eof and not unxz.needs_input:
                 body += unxz.decompress(b"", 1)  # lets it read its own footer
-            complete = unxz.eof and not unxz.unused_data
+            complete, trailing = unxz.eof, unxz.unused_data
         else:
             raise CompatibilityError(
                 f"the model uses compressor {compressor}, unknown to this "
@@ -290,11 +290,10 @@ def _decompress(packed: bytes, compressor: int, n_body: int) -> bytes:
             )
     except (zlib.error, lzma.LZMAError, EOFError) as error:
         raise CorruptionError(f"the model is damaged: {error}") from None
-    if len(body) < n_body or not complete:
-        raise TruncatedError(
-            f"the model gives {len(body)} bytes where {n_body} are declared, "
-            f"or its compressed stream does not end where it should"
+    if len(body) > n_body or trailing:
+        raise CorruptionError(
+            f"the model gives more than the {n_body} bytes it declares, or goes on after them"
         )
-    if len(body) > n_body:
-        raise CorruptionError(f"the model gives more than the {n_body} bytes it declares")
+    if len(body) < n_body or not complete:
+        raise TruncatedError(f"the model ends after {len(body)} of {n_body} bytes")
     return body

@@ -1,0 +1,234 @@
+"""Write the hostile files: ``python codecs/vectors/write_invalid.py``.
+
+Each must give a named error. ``error`` is its class, ``says`` a part of its message.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import struct
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+VECTORS = Path(__file__).parent
+sys.path.insert(0, str(VECTORS.parent / "tests"))
+
+import invalid_models  # noqa: E402
+import models  # noqa: E402
+from zarrmal_codecs.chunk import encode_chunk  # noqa: E402
+from zarrmal_codecs.coder import Coder  # noqa: E402
+
+PIXELS = models.pixels(21, (3, 6, 5))
+
+
+def sealed(chunk: bytes) -> bytes:
+    """The chunk with its header's CRC made right again."""
+    n = struct.unpack_from("<I", chunk, 8)[0]
+    return chunk[: n - 4] + struct.pack("<I", zlib.crc32(chunk[: n - 4])) + chunk[n:]
+
+
+def crc_16(data: bytes) -> int:
+    """FORMAT 4.4."""
+    register = 0xFFFF
+    for byte in data:
+        register ^= byte << 8
+        for _ in range(8):
+            register = (register << 1 ^ (0x1021 if register & 0x8000 else 0)) & 0xFFFF
+    return register
+
+
+def chunk_of(mode: int, shape: tuple[int, ...], payload: bytes, index: bytes = b"") -> bytes:
+    """A chunk by hand (FORMAT 4.1), of any fields whatever."""
+    tail = struct.pack(f"<B{len(shape)}I", len(shape), *shape) + index
+    head = struct.pack(
+        "<4sBBBBIQI", b"ZMAC", 1, mode, 1, 0, 24 + len(tail) + 4, len(payload), 12345
+    )
+    return sealed(head + tail + bytes(4) + payload)
+
+
+def cells_of(
+    streams: list[bytes],
+    *,
+    coding: int = 0,
+    n_cells: int | None = None,
+    runs: list[tuple[int, int]] | None = None,
+    n_runs: int | None = None,
+    lengths: bytes | None = None,
+    fixed: tuple[int, int] | None = None,
+) -> bytes:
+    """A chunk of constant() cells by hand, with streams of one length."""
+    n = len(streams) if n_cells is None else n_cells
+    runs = [(0, n)] if runs is None else runs
+    least, n_bits = (len(streams[0]), 0) if fixed is None else fixed
+    index = bytes.fromhex(models.constant().digest)[:8] + bytes([1, coding])
+    index += bytes([len(runs) if n_runs is None else n_runs])
+    index += b"".join(bytes([k, count]) for k, count in runs)
+    index += struct.pack("<IB", least, n_bits) + (lengths or b"")
+    index += b"".join(struct.pack("<H", crc_16(s)) for s in streams)
+    return chunk_of(2, (n, 3, 4), b"".join(streams), index)
+
+
+def chunks() -> dict[str, tuple[bytes, str, str, str | None]]:
+    """Name -> bytes, class of the error, part of its message, model."""
+    good = encode_chunk(PIXELS, Coder(models.two_classes()), classes=np.array([0, 1, 1]))
+    flat = bytes(1) + bytes(2)  # latent 0, twelve zero bits, four bits that should be ones
+    exact = bytes(1) + bytes([0, 0x0F])
+    bomb = zlib.compress(bytes(1 << 20), 9, wbits=-15)
+    raw = zlib.compress(bytes(100), 9, wbits=-15)
+
+    def patched(at: int, value: int) -> bytes:
+        return sealed(good[:at] + bytes([value]) + good[at + 1 :])
+
+    n_header = struct.unpack_from("<I", good, 8)[0]
+    two, one = "two_classes", "constant"
+    both = {
+        "empty": (b"", "TruncatedError", "chunk", None),
+        "magic": (b"ZARR" + good[4:], "CorruptionError", "not a zarrmal chunk", two),
+        "version-2": (patched(4, 2), "CompatibilityError", "version 2", two),
+        "version-0": (patched(4, 0), "CorruptionError", "version 0", two),
+        "mode-3": (patched(5, 3), "CompatibilityError", "mode 3", two),
+        "dtype-2": (patched(6, 2), "CompatibilityError", "dtype 2", two),
+        "flags": (patched(7, 2), "CompatibilityError", "flags", two),
+        "truncated-prelude": (good[:20], "TruncatedError", "wanted", two),
+        "truncated-header": (good[: n_header - 1], "TruncatedError", "wanted", two),
+        "truncated-payload": (good[:-1], "TruncatedError", "payload", two),
+        "trailing": (good + b"\0", "CorruptionError", "follow", two),
+        "header-too-short": (
+            good[:8] + struct.pack("<I", 20) + good[12:], "CorruptionError", "header of 20", two),
+        "header-huge": (
+            good[:8] + struct.pack("<I", 2**32 - 1) + good[12:], "TruncatedError", "wanted", two),
+        "header-crc": (
+            good[: n_header - 1] + bytes([good[n_header - 1] ^ 1]) + good[n_header:],
+            "CorruptionError", "CRC-32", two),
+        "pixel-crc": (patched(20, good[20] ^ 1), "CorruptionError", "match their CRC-32", two),
+        "rank-33": (chunk_of(0, (1,) * 33, b"a"), "CorruptionError", "rank 33", None),
+        "shape-2-31": (chunk_of(0, (1 << 16, 1 << 15), bytes(60)), "CorruptionError", "2147", None),
+        "shape-hidden-by-zero": (
+            chunk_of(0, (0, *[1 << 31] * 5), b""), "CorruptionError", "pixels are allowed", None),
+        "shape-huge-deflate": (chunk_of(1, (1 << 15, 1 << 15), bytes(60)), "CorruptionError",
+                               "cannot hold", None),
+        "shape-huge-stored": (chunk_of(0, (1 << 15, 1 << 15), bytes(60)), "CorruptionError",
+                              "stores 60", None),
+        "shape-huge-cells": (
+            cells_of([exact], n_cells=1 << 27, runs=[(0, 1)]), "TruncatedError", "short", one),
+        "stored-longer": (chunk_of(0, (3,), b"abcd"), "CorruptionError", "stores 4", None),
+        "stored-crc": (chunk_of(0, (3,), b"abc"), "CorruptionError", "CRC-32", None),
+        "deflate-bomb": (chunk_of(1, (100,), bomb), "CorruptionError", "go on", None),
+        "deflate-shorter": (chunk_of(1, (101,), raw), "TruncatedError", "end after 100", None),
+        "deflate-longer": (chunk_of(1, (99,), raw), "CorruptionError", "go on", None),
+        "deflate-cut": (chunk_of(1, (100,), raw[:-1]), "TruncatedError", "end after", None),
+        "deflate-trailing": (chunk_of(1, (100,), raw + b"\0"), "CorruptionError", "go on", None),
+        "deflate-garbage": (chunk_of(1, (100,), b"\xff" * 9), "CorruptionError", "damaged", None),
+        "no-model": (encode_chunk(models.pixels(22, (2, 3, 3)), Coder(models.one_layer())),
+                     "ModelError", "needs the model", None),
+        "other-model": (good, "ModelError", "written with model", "one_class"),
+        "digest-prefix": (patched(24 + 13, good[24 + 13] ^ 1), "ModelError", "written", two),
+        "n-classes-0": (patched(24 + 21, 0), "CorruptionError", "0 classes", two),
+        "n-classes-3": (patched(24 + 21, 3), "CorruptionError", "", two),
+        "n-classes-65": (patched(24 + 21, 65), "CorruptionError", "65 classes", two),
+        "cells-rank-1": (chunk_of(2, (3,), b"", bytes(40)), "CorruptionError", "", one),
+        "cells-none": (cells_of([exact], n_cells=0), "CorruptionError", "0 cells", one),
+        "cells-other-shape": (
+            chunk_of(2, (1, 3, 5), exact, cells_of([exact])[37:-7]), "CorruptionError", "", one),
+        "runs-0": (cells_of([exact], runs=[], n_runs=0), "CorruptionError", "0 class runs", one),
+        "runs-too-few": (cells_of([exact] * 3, runs=[(0, 2)]), "CorruptionError", "2 of 3", one),
+        "runs-too-many": (cells_of([exact] * 2, runs=[(0, 3)]), "CorruptionError", "fit", one),
+        "runs-more-than-cells": (
+            cells_of([exact], runs=[(0, 1), (0, 1)]), "CorruptionError", "2 class runs", one),
+        "run-of-none": (
+            cells_of([exact] * 2, runs=[(0, 0), (0, 2)]), "CorruptionError", "fit", one),
+        "run-of-class-1": (cells_of([exact], runs=[(1, 1)]), "CorruptionError", "class 1", one),
+        "run-of-class-254": (cells_of([exact], runs=[(254, 1)]), "CorruptionError", "254", one),
+        "blank-with-stream": (cells_of([exact], runs=[(255, 1)]), "CorruptionError", "blank", one),
+        "length-bits-33": (
+            cells_of([exact], fixed=(3, 33), lengths=bytes(5)), "CorruptionError", "33 bits", one),
+        "lengths-sum": (cells_of([exact] * 2, fixed=(2, 0)), "CorruptionError", "add up", one),
+        "lengths-overflow": (
+            cells_of([exact] * 2, fixed=(2**32 - 1, 32), lengths=b"\xff" * 8),
+            "CorruptionError", "add up", one),
+        "lengths-fill": (
+            cells_of([exact] * 2, fixed=(3, 1), lengths=b"\1"), "CorruptionError", "filled", one),
+        "header-trailing": (
+            cells_of([exact], lengths=b"\0\0"), "CorruptionError", "follow", one),
+        "check": (good[:-1] + bytes([good[-1] ^ 1]), "CorruptionError", "CRC-16", two),
+        "stream-empty": (cells_of([b""]), "TruncatedError", "fewer", one),
+        "stream-short": (cells_of([exact[:2]]), "TruncatedError", "fewer", one),
+        "stream-short-for-s": (cells_of([exact], coding=3), "TruncatedError", "fewer", one),
+        "unary-zeros": (cells_of([flat]), "CorruptionError", "codewords", one),
+        "unary-ones": (cells_of([b"\0\0\x1f"]), "CorruptionError", "codewords", one),
+        "unary-no-zero": (cells_of([b"\0\xff\xff"]), "CorruptionError", "codewords", one),
+        "unary-extra-byte": (cells_of([exact + b"\xff"]), "CorruptionError", "last code", one),
+        "unary-borrowed": (
+            # Twice twelve values, but thirteen in one cell and eleven in the other.
+            cells_of([b"\0\0\x07", b"\0\0\x1f"]), "CorruptionError", "last codeword", one),
+        "unary-above-255": (
+            cells_of([b"\0" + b"\xff" * 32 + b"\0\x0f"]), "CorruptionError", "above 255", one),
+        "remainders-fill": (
+            cells_of([b"\0\0\x01" + b"\0\x0f"], coding=1), "CorruptionError", "padded", one),
+        "s-8-goes-on": (cells_of([bytes(14)], coding=8), "CorruptionError", "goes on", one),
+        "per-cell-empty": (cells_of([b""], coding=255), "TruncatedError", "fewer", one),
+        "per-cell-9": (cells_of([b"\x09" + exact], coding=255), "CorruptionError", "most 8", one),
+        "per-cell-255": (cells_of([b"\xff" + exact], coding=255), "CorruptionError", "most", one),
+    }  # fmt: skip
+    for coding in (9, 100, 254):
+        both[f"coding-{coding}"] = cells_of([exact], coding=coding), "CorruptionError", "8", one
+    return both
+
+
+def configurations() -> dict[str, tuple[object, str, str]]:
+    """Name -> JSON, class of the error, part of its message; read with the chunk "no-model"."""
+    model = models.one_layer()
+    good = {"version": 1, "model": base64.b64encode(model.to_bytes()).decode()}
+    good["sha256"] = model.digest
+    other = hashlib.sha256(b"other").hexdigest()
+    return {
+        "version-2": (good | {"version": 2}, "CompatibilityError", "version 2"),
+        "version-0": (good | {"version": 0}, "CompatibilityError", "version"),
+        "version-true": (good | {"version": True}, "CompatibilityError", "True"),
+        "version-text": (good | {"version": "1"}, "CompatibilityError", "'1'"),
+        "version-null": (good | {"version": None}, "CompatibilityError", "None"),
+        "unknown-member": (good | {"speed": 3}, "CompatibilityError", "speed"),
+        "not-an-object": ([1, 2], "CompatibilityError", "not an object"),
+        "null": (None, "CompatibilityError", "not an object"),
+        "rice-unknown": (good | {"rice": "median"}, "CompatibilityError", "median"),
+        "rice-number": (good | {"rice": 3}, "ModelError", "string"),
+        "no-model": ({"version": 1}, "ModelError", "needs the model"),
+        "model-without-sha256": (good | {"sha256": ""}, "ModelError", "both"),
+        "sha256-without-model": (good | {"model": ""}, "ModelError", "both"),
+        "model-null": (good | {"model": None}, "ModelError", "string"),
+        "model-list": (good | {"model": [1]}, "ModelError", "string"),
+        "sha256-wrong": (good | {"sha256": other}, "ModelError", "promises"),
+        "sha256-upper": (good | {"sha256": other.upper()}, "ModelError", "lower-case"),
+        "sha256-short": (good | {"sha256": other[:63]}, "ModelError", "64"),
+        "sha256-number": (good | {"sha256": 1}, "ModelError", "string"),
+        "base64-cut": (good | {"model": "AAA", "sha256": other}, "CorruptionError", "base64"),
+        "base64-line": (good | {"model": "AA\nAA", "sha256": other}, "CorruptionError", "base64"),
+        "base64-unicode": (good | {"model": "é" * 4, "sha256": other}, "CorruptionError", "base64"),
+    }
+
+
+def write(folder: Path) -> None:
+    """Write all files and their index."""
+    folder.mkdir(exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    index = {}
+    for name, (data, error, says, model) in chunks().items():
+        index[f"chunk-{name}.bin"] = {"error": error, "says": says, "model": model}
+        (folder / f"chunk-{name}.bin").write_bytes(data)
+    for name, (data, error, says) in invalid_models.cases().items():
+        index[f"model-{name}.zmal"] = {"error": error, "says": says}
+        (folder / f"model-{name}.zmal").write_bytes(data)
+    for name, (tree, error, says) in configurations().items():
+        index[f"config-{name}.json"] = {"error": error, "says": says}
+        (folder / f"config-{name}.json").write_text(json.dumps(tree) + "\n", encoding="utf-8")
+    (folder / "index.json").write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(VECTORS / "invalid")

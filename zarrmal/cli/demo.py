@@ -1,0 +1,120 @@
+"""``zarrmal demo``: the main job on a small synthetic data set, from drawing to reading."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from .. import api
+from ..archive import ArchiveInfo, Target, WriteOptions, archive_info, write_archive
+from ..benchmark import Measurement, all_rivals, measure_rival
+from ..classify import LabelAssigner
+from ..errors import InputError
+from ..sources import open_source
+from ..sources.synthetic import synthetic_cells
+from . import options as o
+from .console import out, print_json, progress_bars, say, told
+from .main import app
+
+DEMO_CELLS = 2_000
+DEMO_HIDDEN = (256, 96, 16)
+DEMO_EPOCHS = 40
+SHOWN = ("png:level=9", "zstd:level=19", "jpegls")
+
+READER = """
+import hashlib, sys, numpy, zarr
+group = zarr.open(sys.argv[1], mode="r")
+cells, order = group["cells"][:], group["source_index"][:]
+assert "zarrmal" not in sys.modules and "torch" not in sys.modules
+print(hashlib.sha256(cells[numpy.argsort(order)].tobytes()).hexdigest())
+"""
+
+
+@app.command()
+@told
+def demo(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="FOLDER", help="Keep the archive and model here.")
+    ] = None,
+    seed: o.Seed = 0,
+    as_json: o.Json = False,
+) -> None:
+    """Draw cells, train a small model, archive, read back with plain zarr, compare sizes.
+
+    Example: `zarrmal demo demo-archive/`
+    """
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        _demo(folder, seed, as_json)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        _demo(Path(name), seed, as_json)
+
+
+def _demo(folder: Path, seed: int, as_json: bool) -> None:
+    learn = api._learn()
+    drawn = synthetic_cells(DEMO_CELLS, channels=1, seed=seed)
+    source = open_source(drawn.cells, labels=drawn.label, groups=drawn.slide)
+    place = folder / "cells.zarr"
+    say(f"drew {source.n_cells:,} cells of {len(np.unique(drawn.slide))} slides, "
+        f"{drawn.cells.nbytes:,} bytes raw")  # fmt: skip
+    with progress_bars() as progress:
+        options = learn.TrainOptions(hidden=DEMO_HIDDEN, epochs=DEMO_EPOCHS, seed=seed)
+        trained = learn.train_model(source, options, progress=progress)
+        trained.model.save(folder / "cells.zmal")
+        write_archive(
+            source,
+            str(place),
+            model=trained.model,
+            assigner=LabelAssigner(source, trained.model.class_names),
+            options=WriteOptions(overwrite=True),
+            progress=progress,
+        )
+        say(f"trained, archived as {place.name}: {trained.model!r}")
+        found = subprocess.run(
+            [sys.executable, "-c", READER, str(place)], capture_output=True, text=True
+        )
+        if found.stdout.strip() != hashlib.sha256(drawn.cells.tobytes()).hexdigest():
+            raise InputError(f"a fresh process read other pixels than were written: "
+                             f"{found.stderr.strip()[-300:]}")  # fmt: skip
+        say("a fresh process with plain zarr.open read every pixel back, bit for bit")
+        order = np.argsort(drawn.label, kind="stable")
+        rivals = [rival for rival in all_rivals() if rival.name in SHOWN]
+        rows = [
+            measure_rival(rival, drawn.cells[order], arrangement, of="drawn cells")
+            for rival in rivals
+            for arrangement in ("cell", "sheet")
+        ]
+    info = archive_info(Target(str(place)))
+    if as_json:
+        print_json({"archive": info.to_json(), "rivals": [row.to_json() for row in rows]})
+    else:
+        out.print(_table(info, rows))
+
+
+def _table(info: ArchiveInfo, rows: list[Measurement]) -> Table:
+    table = Table(title=f"{info.n_cells:,} drawn cells, all side information counted")
+    table.add_column("coder")
+    table.add_column("arrangement")
+    table.add_column("bytes", justify="right")
+    table.add_column("bits/pixel", justify="right")
+    n_pixels = info.raw_bytes
+    ours = f"zarrmal:{info.profile}"
+    without = info.cells_bytes - info.model_bytes
+    table.add_row(ours, "chunk", f"{info.cells_bytes:,}", f"{info.bits_per_pixel:.3f}")
+    table.add_row("  of it, without the model", "", f"{without:,}", f"{8 * without / n_pixels:.3f}")
+    for row in rows:
+        n_bytes = round(row.bits_per_pixel * n_pixels / 8)
+        table.add_row(row.coder, row.arrangement, f"{n_bytes:,}", f"{row.bits_per_pixel:.3f}")
+    table.caption = (
+        "The paper's own method, which profile `paper` is, loses to image coders on cut-out cells."
+    )
+    return table
