@@ -14,11 +14,16 @@ VECTORS = Path(__file__).parents[1] / "vectors"
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test a vector: ``vector`` is a folder and its entry in index.json."""
-    for name, folder in (("vector", VECTORS), ("invalid", VECTORS / "invalid")):
+    for name, folder, kinds in (
+        ("vector", VECTORS, ""),
+        ("invalid", VECTORS / "invalid", ""),
+        ("invalid_bytes", VECTORS / "invalid", ("chunk", "model")),
+        ("invalid_config", VECTORS / "invalid", "config"),
+    ):
         if name in metafunc.fixturenames:
             index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-            cases = [(folder / key, entry) for key, entry in index.items()]
-            metafunc.parametrize(name, cases, ids=list(index))
+            cases = {key: (folder / key, index[key]) for key in index if key.startswith(kinds)}
+            metafunc.parametrize(name, list(cases.values()), ids=list(cases))
 
 
 @pytest.fixture(params=models.SMALL)

@@ -25,7 +25,11 @@ def integers(seed: int) -> Iterator[int]:
 def array(seed: int, shape: tuple[int, ...], low: int, high: int, dtype: str) -> np.ndarray:
     """Integers low..high."""
     source = integers(seed)
-    values = [low + next(source) % (high - low + 1) for _ in range(prod(shape))]
+    wide = high - low > 0xFFFF
+    values = [
+        low + (next(source) << 16 | next(source) if wide else next(source)) % (high - low + 1)
+        for _ in range(prod(shape))
+    ]
     return np.array(values, dtype).reshape(shape)
 
 

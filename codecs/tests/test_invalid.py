@@ -20,7 +20,8 @@ MAX_BYTES = 64 << 20
 
 
 def named(name: str | None) -> Model | None:
-    return models.SMALL[name]() if name else None
+    # From bytes: compressing a model takes more memory than a hostile file may.
+    return Model.from_bytes(models.SMALL[name]().to_bytes()) if name else None
 
 
 def read_chunk(path, entry):
@@ -43,7 +44,7 @@ READERS = {"chunk": read_chunk, "model": read_model, "config": read_configuratio
 def test_gives_its_error(invalid):
     path, entry = invalid
     read = READERS[path.name.split("-")[0]]
-    model = named(entry.get("model"))  # building one takes more memory than reading one
+    model = named(entry.get("model"))
     entry["coder"] = Coder(model) if model else None
     tracemalloc.start()
     try:
@@ -57,10 +58,8 @@ def test_gives_its_error(invalid):
     assert len(str(caught.value)) < 600
 
 
-def test_reference_decoder_refuses_it_too(invalid):
-    path, entry = invalid
-    if path.name.startswith("config"):
-        pytest.skip("the reference decoder reads models and chunks")
+def test_reference_decoder_refuses_it_too(invalid_bytes):
+    path, entry = invalid_bytes
     if path.name.startswith("model"):
         with pytest.raises(reference_decoder.FormatError):
             reference_decoder.parse_model(path.read_bytes())
@@ -71,13 +70,12 @@ def test_reference_decoder_refuses_it_too(invalid):
             reference_decoder.decode_chunk(path.read_bytes(), parsed)
 
 
-def test_numcodecs_configurations_too(invalid):
-    path, entry = invalid
-    if not path.name.startswith("config") or "object" in entry["says"]:
-        pytest.skip("of configurations that are objects")
+def test_numcodecs_configurations_too(invalid_config):
+    path, _ = invalid_config
     tree = json.loads(path.read_text(encoding="utf-8"))
-    with pytest.raises(ZarrmalError):
-        NumcodecsZarrmal.from_config(tree | {"id": "zarrmal"}).decode(NEEDS_MODEL.read_bytes())
+    if isinstance(tree, dict):  # numcodecs itself reads the id
+        with pytest.raises(ZarrmalError):
+            NumcodecsZarrmal.from_config(tree | {"id": "zarrmal"}).decode(NEEDS_MODEL.read_bytes())
 
 
 def test_files_are_those_of_the_generators():

@@ -14,6 +14,8 @@ from zarrmal_codecs.golomb_rice import rice_bits, rice_parameter, zigzag
 from .stacked import StackedAutoencoder
 
 BATCH_CELLS = 128
+MIN_BATCH_CELLS = 16
+MIN_BATCHES = 8  # an epoch of few cells still takes some steps
 LEARNING_RATE = 3e-3
 PRETRAIN_LEARNING_RATE = 1e-3
 WARM_UP = 0.2
@@ -23,6 +25,7 @@ DEFAULT_EPOCHS = (20, 200)
 EVALUATIONS = 25
 PATIENCE = 8
 EVALUATION_CELLS = 4_096
+STATISTICS_CELLS = 2_048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,8 @@ class Schedule:
         """Where nothing is wished: about 3,000 steps, between 20 and 200 epochs."""
         if epochs is None:
             low, high = DEFAULT_EPOCHS
-            epochs = min(high, max(low, ceil(DEFAULT_STEPS * BATCH_CELLS / max(n_cells, 1))))
+            steps = max(1, n_cells // batch_cells(n_cells))
+            epochs = min(high, max(low, ceil(DEFAULT_STEPS / steps)))
         if pretrain_epochs is None:
             pretrain_epochs = max(1, epochs // 20)
         return cls(pretrain_epochs=pretrain_epochs, epochs=epochs)
@@ -103,6 +107,7 @@ def run(
             note = f"layer {state.stage + 1}, mean |error| {loss:.2f}"
             if whole:
                 if state.epoch % every == 0 or state.epoch == n_epochs:
+                    set_statistics(state.network, training)
                     _evaluate(state, judged)
                 note = f"{state.best_bits:.3f} bits/pixel" if state.best else f"|error| {loss:.2f}"
             done = schedule.pretrain_epochs * state.stage + state.epoch
@@ -121,7 +126,7 @@ def _epoch(state: FitState, training: torch.Tensor, n_epochs: int | None) -> flo
     """One pass; the mean absolute error, in grey levels."""
     network = state.network
     network.train()
-    n_batches = max(1, len(training) // BATCH_CELLS)
+    n_batches = max(1, len(training) // batch_cells(len(training)))
     order = torch.randperm(len(training))
     losses = []
     for k, rows in enumerate(torch.tensor_split(order, n_batches)):
@@ -152,6 +157,34 @@ def _loss(network: StackedAutoencoder, pixels: torch.Tensor, stage: int) -> torc
     return (above - below).abs().mean() / (4.0 if stage == 0 else 1.0)
 
 
+def batch_cells(n_cells: int) -> int:
+    """Cells in a batch."""
+    return min(BATCH_CELLS, max(MIN_BATCH_CELLS, n_cells // MIN_BATCHES))
+
+
+def spread(pixels: torch.Tensor, n: int) -> torch.Tensor:
+    """At most n cells, evenly spread: neighbours come from the same slide."""
+    rows = np.linspace(0, len(pixels) - 1, min(n, len(pixels))).astype(np.int64)
+    return pixels[torch.from_numpy(rows).to(pixels.device)]
+
+
+def set_statistics(network: StackedAutoencoder, training: torch.Tensor) -> None:
+    """Batch normalisation's means and variances anew, from the weights as they are now.
+
+    Running averages lag behind: with few steps by far, with many by a little.
+    """
+    norms = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm1d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = 1.0  # what the next batch has, and nothing else
+    network.train()
+    with torch.no_grad():
+        network(spread(training, STATISTICS_CELLS))
+    for norm in norms:
+        norm.momentum = 0.1
+    network.eval()
+
+
 def one_cycle(fraction: float) -> float:
     """Learning rate relative to its peak: up along a cosine, then down to zero along another."""
     if fraction < WARM_UP:
@@ -160,7 +193,7 @@ def one_cycle(fraction: float) -> float:
 
 
 def _evaluate(state: FitState, judged: torch.Tensor) -> None:
-    bits = float_bits_per_pixel(state.network, judged[:EVALUATION_CELLS])
+    bits = float_bits_per_pixel(state.network, spread(judged, EVALUATION_CELLS))
     if bits < state.best_bits:
         state.best_bits, state.stale = bits, 0
         state.best = {k: v.detach().clone() for k, v in state.network.state_dict().items()}

@@ -197,7 +197,7 @@ def _train_class(
             held.save(name, state)
             saved = time.monotonic()
     state.network.eval()
-    one = quantise(state.network, name, training[:CALIBRATION_CELLS])
+    one = quantise(state.network, name, fit.spread(training, CALIBRATION_CELLS))
     judged = validation if len(validation) else training
     return one, ClassReport(
         name=name,
@@ -205,7 +205,9 @@ def _train_class(
         n_validation=len(validation),
         training_bits=float("nan"),
         validation_bits=float("nan"),
-        float_bits=fit.float_bits_per_pixel(state.network, judged[: fit.EVALUATION_CELLS]),
+        float_bits=fit.float_bits_per_pixel(
+            state.network, fit.spread(judged, fit.EVALUATION_CELLS)
+        ),
         int8_bits=float("nan"),
         seconds=time.monotonic() - began,
     )
@@ -219,7 +221,8 @@ def _with_integer_rates(
     def rate(part: NDArray[np.int64]) -> float:
         if not len(part):
             return float("nan")
-        pixels = source.read(part[: fit.EVALUATION_CELLS]).reshape(-1, model.n_pixels)
+        some = np.linspace(0, len(part) - 1, min(len(part), fit.EVALUATION_CELLS)).astype(int)
+        pixels = source.read(part[some]).reshape(-1, model.n_pixels)
         _, streams = cells.encode(pixels, "mean")
         return 8 * sum(map(len, streams)) / pixels.size
 

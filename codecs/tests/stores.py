@@ -1,0 +1,67 @@
+"""Stand-ins for zarr's stores and byte getters that count what is asked of them."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import numpy as np
+from zarr.abc.store import RangeByteRequest
+from zarr.core.buffer import default_buffer_prototype
+from zarr.storage import MemoryStore, WrapperStore
+from zarrmal_codecs import ZarrmalCodec, ZarrmalError
+
+
+class FakeGetter:
+    """Serves one chunk, as a store does: short answers at the end, no empty ranges."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.requests: list[tuple[int, int]] = []
+
+    async def get(self, prototype, byte_range=None):
+        start, stop = 0, len(self.data)
+        if byte_range is not None:
+            assert isinstance(byte_range, RangeByteRequest)
+            assert 0 <= byte_range.start < byte_range.end
+            start, stop = byte_range.start, min(byte_range.end, stop)
+        self.requests.append((start, stop))
+        return prototype.buffer.from_bytes(self.data[start:stop])
+
+
+class CountingStore(WrapperStore):
+    """A memory store that keeps the key and number of bytes of each read of a chunk."""
+
+    def __init__(self, store: MemoryStore | None = None) -> None:
+        super().__init__(store or MemoryStore())
+        self.reads: list[tuple[str, int]] = []
+
+    async def get(self, key, prototype, byte_range=None):
+        found = await self._store.get(key, prototype, byte_range)
+        if found is not None and not key.endswith((".json", ".zarray", ".zattrs")):
+            self.reads.append((key, len(found)))
+        return found
+
+
+def spec_of(shape: tuple[int, ...]) -> SimpleNamespace:
+    """What the codec reads of zarr's ArraySpec."""
+    return SimpleNamespace(shape=shape, prototype=default_buffer_prototype())
+
+
+def read_rows(
+    codec: ZarrmalCodec, damaged: list[bytes], shape: tuple[int, ...]
+) -> list[list[np.ndarray | ZarrmalError]]:
+    """Each single row of each chunk by a partial read: the row, or the error."""
+
+    async def one(data: bytes, row: int) -> np.ndarray | ZarrmalError:
+        selection = (slice(row, row + 1), *[slice(None)] * (len(shape) - 1))
+        try:
+            found = await codec._decode_partial_single(FakeGetter(data), selection, spec_of(shape))
+        except ZarrmalError as error:
+            return error
+        return found.as_numpy_array()
+
+    async def every() -> list[list[np.ndarray | ZarrmalError]]:
+        return [[await one(data, row) for row in range(shape[0])] for data in damaged]
+
+    return asyncio.run(every())

@@ -1,0 +1,167 @@
+"""Every prefix raises; every flipped bit raises or gives the exact pixels (STYLE 22)."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from math import prod
+
+import models
+import numpy as np
+import pytest
+from invalid_models import body_of, model_file, tree_and_tensors
+from stores import read_rows
+from zarrmal_codecs import CorruptionError, Model, ModelError, ZarrmalCodec, ZarrmalError
+from zarrmal_codecs.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.coder import Coder, coder_for
+
+
+def cases() -> dict[str, tuple[Model | None, np.ndarray, dict]]:
+    two, flat, colour = models.two_classes(), models.one_layer(), models.colour()
+    cells = models.pixels(9, (4, 6, 5))
+    padded = np.concatenate([models.pixels(9, (2, 3, 3)), np.zeros((3, 3, 3), np.uint8)])
+    turned = np.array([1, 0, 0, 1])
+    return {
+        "stored": (None, models.array(9, (5, 6), 0, 255, "uint8"), {}),
+        "stored scalar": (None, np.array(7, np.uint8), {}),
+        "deflate": (None, models.array(9, (5, 6, 4), 0, 3, "uint8"), {}),
+        "deflate fortran": (None, np.asfortranarray(models.pixels(1, (5, 6, 4)) // 32), {}),
+        "cells": (two, cells, {"classes": turned}),
+        "cells per cell": (two, cells, {"classes": turned, "rice": "best-per-cell"}),
+        "cells best": (flat, models.array(3, (5, 3, 3), 0, 255, "uint8"), {"rice": "best"}),
+        "cells padded": (flat, padded, {}),
+        "cells colour": (colour, models.pixels(2, (3, 4, 4, 3)), {"classes": turned[:3]}),
+        "cells one": (flat, models.pixels(4, (1, 3, 3)), {}),
+    }
+
+
+CASES = cases()
+
+
+def prefixes(data: bytes) -> list[bytes]:
+    return [data[:n] for n in range(len(data))]
+
+
+def flips(data: bytes) -> list[bytes]:
+    return [
+        data[:at] + bytes([data[at] ^ (1 << bit)]) + data[at + 1 :]
+        for at in range(len(data))
+        for bit in range(8)
+    ]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_whole_chunk(name):
+    model, array, options = CASES[name]
+    coder = coder_for(model) if model else None
+    data = encode_chunk(array, coder, **options)
+    assert len(data) < 600
+    for damaged in [*prefixes(data), *(data + more for more in (b"\0", b"\xff", data))]:
+        with pytest.raises(ZarrmalError):
+            decode_chunk(damaged, coder)
+    for damaged in flips(data):
+        try:
+            found = decode_chunk(damaged, coder)
+        except ZarrmalError:
+            continue
+        # Only what no check covers, and what changes no pixel: bits that deflate skips.
+        assert (found.shape, found.tobytes()) == (array.shape, array.tobytes())
+        assert name.startswith("deflate")
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[0]])
+def test_partial_reads(name):
+    model, array, options = CASES[name]
+    data = encode_chunk(array, coder_for(model), **options)
+    damaged = [*prefixes(data), *flips(data)]
+    found = read_rows(ZarrmalCodec.of(model), [data, *damaged], array.shape)
+    for wanted, row in zip(array, found[0], strict=True):
+        np.testing.assert_array_equal(row[0], wanted)
+    n_errors = 0
+    for rows in found[1:]:
+        for wanted, row in zip(array, rows, strict=True):
+            if isinstance(row, ZarrmalError):
+                n_errors += 1
+            else:
+                np.testing.assert_array_equal(row[0], wanted)
+    assert n_errors > len(data) * 8  # each flip is met by one row at least
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_headers_made_to_fit_again(name):
+    # Somebody changes the header on purpose: still the exact pixels or a named error.
+    model, array, options = CASES[name]
+    coder = coder_for(model) if model else None
+    data = encode_chunk(array, coder, **options)
+    n_header = struct.unpack_from("<I", data, 8)[0]
+    sealed = [
+        head + struct.pack("<I", zlib.crc32(head)) + data[n_header:]
+        for head in flips(data[: n_header - 4])
+    ]
+    for damaged in sealed:
+        try:
+            found = decode_chunk(damaged, coder)
+        except ZarrmalError:
+            continue
+        assert found.tobytes() == array.tobytes()
+    if model and array.ndim:
+        read_rows(ZarrmalCodec.of(model), sealed, array.shape)  # nothing but ZarrmalError
+
+
+@pytest.mark.parametrize("name", ["stored", "deflate"])
+def test_partial_reads_of_fallback_modes(name):
+    _, array, _ = CASES[name]
+    data = encode_chunk(array, None)
+    for rows in read_rows(ZarrmalCodec.of(None), [*prefixes(data), *flips(data)], array.shape):
+        for wanted, row in zip(array, rows, strict=True):
+            if not isinstance(row, ZarrmalError):
+                np.testing.assert_array_equal(row[0], wanted)
+
+
+@pytest.mark.parametrize("make", [models.one_layer, models.constant, models.line])
+def test_model_bytes(make):
+    model = make()
+    data = model.to_bytes()
+    text, digest = model.to_base64(), model.digest
+    assert Model.from_base64(text, digest) == model
+    for damaged in prefixes(data):
+        with pytest.raises(CorruptionError):
+            Model.from_bytes(damaged)
+    for damaged in flips(data):
+        try:
+            found = Model.from_bytes(damaged)
+            Coder(found)
+        except ZarrmalError:
+            continue
+        assert found.digest != digest
+        assert found != model
+
+
+def test_uncompressed_model_bytes():
+    # No checksum of a compressor helps here: the digest has to.
+    tree, tensors = tree_and_tensors()
+    data = model_file(body_of(json.dumps(tree).encode(), tensors))
+    good = Model.from_bytes(data)
+    assert prod(good.cell_shape) == 2
+    for damaged in [*prefixes(data), *flips(data)]:
+        try:
+            found = Model.from_bytes(damaged)
+            Coder(found)
+        except ZarrmalError:
+            continue
+        assert found != good
+
+
+def test_model_in_a_configuration():
+    model = models.one_layer()
+    text, digest = model.to_base64(), model.digest
+    for at in range(len(text)):
+        for damaged in (text[:at], text[:at] + "A" + text[at + 1 :], text[:at] + "é"):
+            if damaged != text:
+                with pytest.raises((ModelError, CorruptionError)):
+                    Model.from_base64(damaged, digest)
+    for at in range(len(digest)):
+        wrong = digest[:at] + ("0" if digest[at] != "0" else "1") + digest[at + 1 :]
+        with pytest.raises(ModelError, match="promises"):
+            Model.from_base64(text, wrong)

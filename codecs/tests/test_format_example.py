@@ -1,0 +1,61 @@
+"""The worked example of FORMAT.md, section 7, is true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reference_decoder
+from zarrmal_codecs import Model
+from zarrmal_codecs.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.coder import Coder
+
+FORMAT = (Path(__file__).parents[1] / "FORMAT.md").read_text(encoding="utf-8")
+
+
+def blocks() -> list[list[str]]:
+    """The indented blocks of section 7, as lines."""
+    section = FORMAT.split("## 7. Worked example")[1].split("## 8.")[0]
+    found = re.findall(r"(?:^    .*\n)+", section, flags=re.MULTILINE)
+    return [block.splitlines() for block in found]
+
+
+def hexadecimal(lines: list[str]) -> bytes:
+    """Pairs of digits up to the first pair of spaces."""
+    return bytes.fromhex("".join(line.strip().split("  ")[0] for line in lines))
+
+
+@pytest.fixture(scope="module")
+def example() -> tuple[bytes, str, np.ndarray, bytes]:
+    """Model, digest, pixels, chunk."""
+    head, text, tensors, digest, rows, chunk = blocks()
+    model = hexadecimal(head) + "".join(line.strip() for line in text).encode()
+    numbers = np.array([line.split() for line in rows]).astype(np.uint8)  # cells side by side
+    pixels = numbers.reshape(2, 2, 2).transpose(1, 0, 2).copy()
+    return model + hexadecimal(tensors), digest[0].strip(), pixels, hexadecimal(chunk)
+
+
+def test_both_decoders_give_the_pixels(example):
+    model, digest, pixels, chunk = example
+    assert Model.from_bytes(model).digest == digest
+    np.testing.assert_array_equal(decode_chunk(chunk, Coder(Model.from_bytes(model))), pixels)
+    parsed = reference_decoder.parse_model(model)
+    assert reference_decoder.decode_chunk(chunk, parsed) == ((2, 2, 2), False, pixels.tobytes())
+
+
+def test_encoding_gives_the_bytes(example):
+    model, _, pixels, chunk = example
+    assert encode_chunk(pixels, Coder(Model.from_bytes(model))) == chunk
+
+
+def test_the_text_is_complete():
+    assert "@" not in FORMAT
+    for k in range(1, 9):
+        assert f"\n## {k}. " in FORMAT
+
+
+def test_check_value_of_4_4():
+    assert reference_decoder.crc_16(b"123456789") == 0x29B1
+    assert reference_decoder.crc_32(b"123456789") == 0xCBF43926

@@ -1,0 +1,155 @@
+"""The float engine gives the integers of the plain one, and what cannot be proven is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import models
+import numpy as np
+import pytest
+import reference_model
+from zarrmal_codecs import ModelError
+from zarrmal_codecs.constants import MAX_EXACT_FLOAT32
+from zarrmal_codecs.layer import Layer
+from zarrmal_codecs.network import Network, exact_pieces, run_plain
+
+BOUNDS = {"int8": (-128, 127), "uint8": (0, 255)}
+
+
+def inputs(layer: Layer, n_rows: int, seed: int = 1) -> np.ndarray:
+    """Random rows, then all lowest, all highest, and the worst of each sign."""
+    low, high = BOUNDS[layer.input]
+    rows = models.array(seed, (n_rows, layer.n_inputs), low, high, layer.input)
+    worst = np.where(layer.weight[0] > 0, high, low)
+    more = [np.full(layer.n_inputs, low), np.full(layer.n_inputs, high), worst, low + high - worst]
+    return np.concatenate([rows, np.array(more).astype(layer.input)])
+
+
+LAYERS = {
+    "mixed int8": models.layer(1, 20, 30, "int8 uint8"),
+    "mixed uint8": models.layer(2, 30, 7, "uint8 int8", shift=17),
+    "shift 0": models.extreme_layer(9, 11, "int8 int8", 0),
+    "shift 46": models.extreme_layer(9, 11, "uint8 uint8", 46),
+    "shift 30": models.extreme_layer(40, 5, "int8 uint8", 30),
+    "one by one": models.extreme_layer(1, 1, "uint8 int8", 9),
+    "wide": models.wide_layer(),
+    "wider": models.wide_layer(5000),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_equals_the_plain_twin_and_the_reference(name):
+    layer = LAYERS[name]
+    values = inputs(layer, 70)
+    found = Network((layer,))(values)
+    assert found.dtype == layer.output
+    np.testing.assert_array_equal(found, run_plain((layer,), values))
+    for row in (0, 69, 70, 71, 72, 73):
+        plain = {
+            "rows": layer.weight.tolist(),
+            "bias": layer.bias.tolist(),
+            "multiplier": layer.multiplier.tolist(),
+            "shift": layer.shift,
+            "ends": [layer.input, layer.output],
+        }
+        assert found[row].tolist() == reference_model.run([plain], values[row].tolist())
+
+
+def test_layers_that_clip_do_clip():
+    found = Network((LAYERS["shift 0"],))(inputs(LAYERS["shift 0"], 50))
+    assert {-128, 127} <= set(found.ravel().tolist())
+
+
+def test_chains_equal_the_plain_twin(model):
+    for part in model.classes:
+        for layers in part.networks.values():
+            values = inputs(layers[0], 65)
+            np.testing.assert_array_equal(Network(layers)(values), run_plain(layers, values))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_pieces_are_exact_and_cover_all_columns(name):
+    layer = LAYERS[name]
+    pieces = exact_pieces(layer)
+    assert [piece.start for piece in pieces[1:]] == [piece.stop for piece in pieces[:-1]]
+    assert (pieces[0].start, pieces[-1].stop) == (0, layer.n_inputs)
+    for piece in pieces:
+        np.testing.assert_array_equal(piece.weight.T, layer.weight[:, piece.start : piece.stop])
+        sums = np.abs(piece.weight.astype(np.int64)).sum(axis=0) * layer.input_magnitude
+        assert sums.max() <= MAX_EXACT_FLOAT32
+    assert (len(pieces) > 1) == name.startswith("wide")
+
+
+def test_a_piece_may_reach_the_largest_exact_sum_and_no_more():
+    # 255 * 127 * 518 = 16,775,430 <= 2**24 - 1 < 255 * 127 * 519
+    for n_inputs, n_pieces in ((518, 1), (519, 2)):
+        assert len(exact_pieces(models.wide_layer(n_inputs))) == n_pieces
+
+
+@pytest.mark.parametrize("name", ["mixed int8", "shift 30", "wide"])
+def test_order_of_additions_does_not_matter(name):
+    layer = LAYERS[name]
+    values = inputs(layer, 40)
+    wanted = Network((layer,))(values)
+    for seed in range(5):
+        order = np.argsort(models.array(seed, (layer.n_inputs,), 0, 60000, "int64"))
+        turned = replace(layer, weight=np.ascontiguousarray(layer.weight[:, order]))
+        np.testing.assert_array_equal(Network((turned,))(values[:, order]), wanted)
+
+
+@pytest.mark.parametrize("given", ["int8", "uint8"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_bound_is_sharp(given, sign):
+    magnitude = 128 if given == "int8" else 255
+    weight = np.array([[-128, 127, 1]], np.int8)
+    most = 2**31 - 1 - magnitude * 256
+
+    def layer(bias: int) -> Layer:
+        return Layer(
+            weight=weight,
+            bias=np.array([sign * bias], np.int32),
+            multiplier=np.array([65535], np.uint16),
+            shift=0,
+            input=given,
+            output="int8",
+        )
+
+    assert layer(most).bound == 2**31 - 1
+    values = inputs(layer(most), 3)
+    np.testing.assert_array_equal(
+        Network((layer(most),))(values), run_plain((layer(most),), values)
+    )
+    with pytest.raises(ModelError, match="2147483648"):
+        layer(most + 1)
+
+
+def test_bound_of_the_lowest_bias():
+    with pytest.raises(ModelError, match="beyond"):
+        replace(LAYERS["one by one"], bias=np.array([-(2**31)], np.int32))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"shift": 47}, "shift"),
+        ({"shift": -1}, "shift"),
+        ({"multiplier": np.zeros(30, np.uint16)}, "at least 1"),
+        ({"multiplier": np.ones(30, np.int32)}, "uint16"),
+        ({"bias": np.zeros(29, np.int32)}, "bias"),
+        ({"bias": np.zeros(30, np.int64)}, "int32"),
+        ({"weight": np.zeros((30, 0), np.int8)}, "non-empty"),
+        ({"weight": np.zeros((30, 20), np.uint8)}, "int8"),
+        ({"input": "int16"}, "ranges"),
+        ({"output": "float32"}, "ranges"),
+    ],
+)
+def test_bad_layers_are_refused(change, message):
+    with pytest.raises(ModelError, match=message):
+        replace(LAYERS["mixed int8"], **change)
+
+
+def test_layers_must_fit_each_other():
+    a, b = models.layer(1, 4, 5, "int8 int8"), models.layer(2, 5, 6, "uint8 int8")
+    for layers in ((a, a), (a, b), ()):
+        with pytest.raises(ModelError, match=r"takes|at least one"):
+            Network(layers)

@@ -1,0 +1,53 @@
+"""What a partial read asks of a store: few requests, none of them empty (law 4)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import models
+import numpy as np
+import pytest
+from stores import FakeGetter, spec_of
+from zarrmal_codecs import ZarrmalCodec
+from zarrmal_codecs.chunk import encode_chunk
+from zarrmal_codecs.coder import coder_for
+
+
+@pytest.mark.parametrize("rows", [[0], [99], [0, 99], list(range(0, 100, 9))])
+def test_requests_of_a_partial_read(rows):
+    cells = models.array(5, (100, 30, 37), 0, 255, "uint8")
+    model = models.wide()
+    getter = FakeGetter(encode_chunk(cells, coder_for(model)))
+    codec = ZarrmalCodec.of(model)
+    selection = (np.array(rows), slice(None), slice(None))
+    found = asyncio.run(codec._decode_partial_single(getter, selection, spec_of(cells.shape)))
+    np.testing.assert_array_equal(found.as_numpy_array(), cells[rows])
+    assert len(getter.requests) <= 2 + len(rows)
+    if len(rows) == 1:
+        assert sum(stop - start for start, stop in getter.requests) < 4000
+
+
+def test_a_header_longer_than_the_first_read():
+    cells = models.pixels(6, (300, 3, 3))
+    model = models.model_of((3, 3), *[models.mirrored(k, f"{k}", 2, 9) for k in range(2)])
+    classes = np.arange(300) % 2  # a run a cell: two bytes more for each
+    getter = FakeGetter(encode_chunk(cells, coder_for(model), classes=classes))
+    selection = (slice(299, 300), slice(None), slice(None))
+    found = asyncio.run(
+        ZarrmalCodec.of(model)._decode_partial_single(getter, selection, spec_of(cells.shape))
+    )
+    np.testing.assert_array_equal(found.as_numpy_array(), cells[299:])
+    assert len(getter.requests) <= 3
+
+
+def test_blank_cells_cost_no_request():
+    cells = models.array(5, (40, 30, 37), 1, 255, "uint8")
+    cells[[5, 20, 39]] = 0  # their empty streams lie beyond what the first request brings
+    getter = FakeGetter(encode_chunk(cells, coder_for(models.wide())))
+    codec = ZarrmalCodec.of(models.wide())
+    for rows, n_requests in (([20], 1), ([39], 1), ([5, 20, 39], 1), ([4, 5, 6], 2)):
+        getter.requests.clear()
+        selection = (np.array(rows), slice(None), slice(None))
+        found = asyncio.run(codec._decode_partial_single(getter, selection, spec_of(cells.shape)))
+        np.testing.assert_array_equal(found.as_numpy_array(), cells[rows])
+        assert len(getter.requests) == n_requests

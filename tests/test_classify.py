@@ -1,0 +1,121 @@
+"""Ways of giving a cell its class."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from zarrmal_codecs import Model
+from zarrmal_codecs.coder import coder_for
+
+from zarrmal import InputError
+from zarrmal.classify import Assignment, ClassifierReport, LabelAssigner, ShortestAssigner, checked
+from zarrmal.learn.classifier import (
+    ClassifierOptions,
+    CrossFittedClassifier,
+    TrainedClassifier,
+)
+from zarrmal.sources import Source, Subset, open_source
+from zarrmal.sources.synthetic import synthetic_cells
+
+ROWS = np.arange(6)
+
+
+def test_labels_follow_the_model_by_name(cells: Source, model: Model) -> None:
+    swapped = LabelAssigner(cells, model.class_names[::-1])
+    straight = LabelAssigner(cells, model.class_names)
+    nothing = np.empty(0, np.uint8)
+    rows = np.arange(cells.n_cells)
+    a = straight(nothing, rows).predicted_class
+    b = swapped(nothing, rows).predicted_class
+    np.testing.assert_array_equal(a, 1 - b)
+    np.testing.assert_array_equal(a, cells.labels)
+
+
+def test_labels_unknown_to_the_model_are_refused(cells: Source) -> None:
+    with pytest.raises(InputError, match="'parasitized'"):
+        LabelAssigner(cells, ("uninfected", "other"))
+    bare = open_source(cells.read(ROWS))
+    with pytest.raises(InputError, match="no labels"):
+        LabelAssigner(bare, ("a", "b"))
+    assert LabelAssigner(bare, ("only",))(cells.read(ROWS), ROWS).predicted_class.sum() == 0
+
+
+def test_shortest_is_the_shortest(cells: Source, model: Model) -> None:
+    pixels = cells.read(np.arange(60))
+    chosen = ShortestAssigner(model)(pixels, np.arange(60)).predicted_class
+    coder = coder_for(model)
+    flat = pixels.reshape(60, -1)
+    bits = np.stack(
+        [
+            [8 * len(stream) for stream in coder.cells(k).encode(flat, "best-per-cell")[1]]
+            for k in range(2)
+        ],
+        axis=1,
+    )
+    # Streams end on whole bytes, costs are exact bits: allow that much.
+    taken = bits[np.arange(60), chosen]
+    assert (taken <= bits.min(axis=1) + 16).all()
+    assert len(set(chosen.tolist())) == 2
+
+
+def test_classifier_learns_and_reports_on_unseen_slides() -> None:
+    drawn = synthetic_cells(600, n_slides=8, size=40, seed=1, channels=3)
+    source = open_source(drawn.cells, labels=drawn.label, groups=drawn.slide)
+    classifier = CrossFittedClassifier(
+        source, source.class_names, ClassifierOptions(epochs=12, seed=0)
+    )
+    report = classifier.report
+    assert report.unseen == "slides"
+    assert report.confusion.sum() == 600
+    assert report.accuracy > 0.75
+    rows = np.array([5, 2, 599])
+    got = classifier(np.empty(0, np.uint8), rows)
+    assert got.probability is not None
+    assert ((got.probability >= 0.5) & (got.probability <= 1)).all()
+
+
+def test_classifier_trained_on_others_predicts_unlabelled(cells: Source) -> None:
+    classifier = TrainedClassifier(cells, cells.class_names, ClassifierOptions(epochs=2))
+    again = TrainedClassifier(cells, cells.class_names, ClassifierOptions(epochs=2))
+    pixels = cells.read(np.arange(20))
+    first, second = (c(pixels, np.arange(20)) for c in (classifier, again))
+    np.testing.assert_array_equal(first.predicted_class, second.predicted_class)
+    np.testing.assert_array_equal(first.probability, second.probability)
+    assert classifier.report.confusion.sum() == 40  # one slide of six kept out
+
+
+def test_classifier_needs_labels_of_two_classes(cells: Source) -> None:
+    with pytest.raises(InputError, match="--labelled"):
+        CrossFittedClassifier(open_source(cells.read(ROWS)), ("a", "b"))
+    assert cells.labels is not None
+    one = Subset(cells, np.flatnonzero(cells.labels == 0))
+    with pytest.raises(InputError, match="two classes"):
+        CrossFittedClassifier(one, cells.class_names)
+
+
+def test_report_in_the_papers_symbols() -> None:
+    true = np.array([0, 0, 0, 0, 1, 1], np.uint8)
+    predicted = np.array([0, 0, 0, 1, 1, 0], np.uint8)
+    tree = ClassifierReport.of(("normal", "infected"), true, predicted, "slides").to_json()
+    assert tree["confusion"] == [[3, 1], [1, 1]]
+    assert tree["misclassification"] == {"P(C1|S0)": 0.25, "P(C0|S1)": 0.5}
+    assert tree["accuracy"] == pytest.approx(4 / 6)
+
+
+def test_callables_from_outside_are_checked() -> None:
+    good = checked(np.array([0, 1, 1]), 3, 2)
+    assert good.predicted_class.dtype == np.uint8
+    for wrong in (
+        np.array([0, 1]),
+        np.array([0, 1, 2]),
+        np.array([0.0, 1.0, 1.0]),
+        np.array([-1, 0, 0]),
+    ):
+        with pytest.raises(InputError):
+            checked(wrong, 3, 2)
+    with pytest.raises(InputError, match="probabilities"):
+        checked(
+            Assignment(predicted_class=np.zeros(3, np.uint8), probability=np.zeros(2, np.float32)),
+            3,
+            2,
+        )
