@@ -102,7 +102,7 @@ def write(
     """
     options = options or WriteOptions()
     target = Target(os.fspath(url), options.storage_options)
-    refuse_occupied(target, overwrite=options.overwrite)
+    refuse_occupied(target, overwrite=options.overwrite, source=source)
     cells = open_source(
         source, storage_options=storage_options, progress=_reading(progress), **source_arguments
     )

@@ -15,7 +15,8 @@ from ..errors import InputError
 from ..progress import Progress, silent
 from . import layout
 from .info import cells_array
-from .target import Target, read_facts
+from .target import Target, find_array, read_facts
+from .write import stored_bytes, stored_digests
 
 
 def extract_archive(
@@ -67,6 +68,10 @@ def extract_archive(
                          f"an empty folder, or --overwrite")  # fmt: skip
     done = 0
     for block in _blocks(rows, cells.chunks[0]):
+        coordinates = (int(block[0]) // cells.chunks[0], *[0] * (cells.ndim - 1))
+        key = f"{cells.path}/{cells.metadata.encode_chunk_key(coordinates)}"
+        if stored_bytes(group, key) is None:  # zarr would give zeros
+            raise CorruptionError(f"chunk {key} is missing: see `zarrmal verify`")
         pixels = np.asarray(cells[int(block[0]) : int(block[-1]) + 1])
         for path, image in zip(paths[done : done + len(block)], pixels, strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,12 +93,12 @@ def _blocks(rows: NDArray[np.int64], chunk_cells: int) -> Iterator[NDArray[np.in
 
 def _file_names(group: zarr.Group, facts: layout.ArchiveFacts) -> list[str]:
     """A relative path for each cell, in the archive's order, all different."""
-    order = _values(group, layout.SOURCE_INDEX)
+    order = _values(group, facts, layout.SOURCE_INDEX)
     if order is None:
         raise CorruptionError(f"the archive has no array `{layout.SOURCE_INDEX}`")
-    stored = _values(group, layout.SOURCE_NAME)
+    stored = _values(group, facts, layout.SOURCE_NAME)
     if stored is None:
-        labels = _values(group, layout.LABEL)
+        labels = _values(group, facts, layout.LABEL)
         width = len(str(facts.n_cells - 1))
         folders = (
             [""] * facts.n_cells
@@ -118,12 +123,23 @@ def _file_names(group: zarr.Group, facts: layout.ArchiveFacts) -> list[str]:
 def _safe(name: str) -> str:
     """The name, if it stays below the folder; archives may come from strangers."""
     path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or not path.name or ".." in path.parts or ":" in path.parts[0]:
+    if (
+        "\0" in name
+        or path.is_absolute()
+        or not path.name
+        or ".." in path.parts
+        or ":" in path.parts[0]
+    ):
         raise CorruptionError(f"the archive names a cell {name!r}, which is not a file below the "
                               f"folder: read it with zarr instead")  # fmt: skip
     return str(path)
 
 
-def _values(group: zarr.Group, name: str) -> NDArray[np.generic] | None:
-    array = group.get(name)
-    return np.asarray(array[:]) if isinstance(array, zarr.Array) else None
+def _values(group: zarr.Group, facts: layout.ArchiveFacts, name: str) -> NDArray[np.generic] | None:
+    """An index array, its chunks compared with their digests: a lost one would read as zeros."""
+    array = find_array(group, name)
+    if array is None:
+        return None
+    if array.shape != (facts.n_cells,) or stored_digests(group, name) != facts.digests.get(name):
+        raise CorruptionError(f"the array `{name}` is damaged: see `zarrmal verify`")
+    return np.asarray(array[:])

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 import zarr
-from zarrmal_codecs import CorruptionError, Model, NumcodecsZarrmal, ZarrmalCodec
+from zarr.abc.store import RangeByteRequest
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+from zarrmal_codecs import CorruptionError, Model, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
 from zarrmal_codecs.configuration import Configuration
+from zarrmal_codecs.header import parse_header
+from zarrmal_codecs.zarr_plugin import header_limit
 
-from .layout import CELLS, PREDICTED_CLASS, ArchiveFacts
-from .target import METADATA_FILES, Target, read_facts
+from .layout import CELLS
+from .target import METADATA_FILES, Target, find_array, read_facts
 
 METADATA_NAMES = (*METADATA_FILES, ".zattrs", ".zmetadata")
 
@@ -95,7 +101,7 @@ def archive_info(target: Target) -> ArchiveInfo:
     chunks = {k: n for k, n in sizes.items() if k not in metadata}
     mine = f"{CELLS}/"
     chunk_bytes = sum(n for k, n in chunks.items() if k.startswith(mine))
-    latent_bytes = _latent_bytes(model, group, facts)
+    latent_bytes = _latent_bytes(model, group, array)
     model_bytes = len(configuration.model)
     return ArchiveInfo(
         url=target.url,
@@ -124,21 +130,31 @@ def archive_info(target: Target) -> ArchiveInfo:
     )
 
 
-def _latent_bytes(model: Model, group: zarr.Group, facts: ArchiveFacts) -> int:
-    predicted = group.get(PREDICTED_CLASS)
-    if not isinstance(predicted, zarr.Array):
-        return 0
-    counts = np.bincount(np.asarray(predicted[:]), minlength=len(model.classes))
-    return sum(
-        int(n) * one.network("decoder")[0].n_inputs
-        for n, one in zip(counts, model.classes, strict=False)
-    )
+def _latent_bytes(model: Model, group: zarr.Group, array: zarr.Array[Any]) -> int:
+    """By the chunks' headers: blank cells and chunks in a fallback mode hold no latent vectors."""
+    limit = RangeByteRequest(0, header_limit(array.chunks))
+    latents = np.array([one.network("decoder")[0].n_inputs for one in model.classes])
+
+    def one(coordinates: tuple[int, ...]) -> int:
+        key = f"{array.path}/{array.metadata.encode_chunk_key(coordinates)}"
+        head = sync(group.store.get(key, default_buffer_prototype(), limit))
+        try:
+            index = None if head is None else parse_header(memoryview(head.to_bytes())).index
+        except ZarrmalError:
+            return 0  # for verify to tell
+        if index is None:
+            return 0
+        known = index.classes[index.classes < len(latents)]
+        return int(latents[known].sum())
+
+    with ThreadPoolExecutor(16) as pool:
+        return sum(pool.map(one, np.ndindex(array.cdata_shape)))
 
 
 def cells_array(group: zarr.Group) -> zarr.Array[Any]:
     """The array ``cells``; CorruptionError if it isn't there."""
-    array = group.get(CELLS)
-    if not isinstance(array, zarr.Array) or array.ndim not in (3, 4):
+    array = find_array(group, CELLS)
+    if array is None or array.ndim not in (3, 4) or array.dtype != "uint8":
         raise CorruptionError(f"the archive has no array `{CELLS}` of cell images")
     return array
 

@@ -12,11 +12,14 @@ from typing import Any, Literal
 
 import fsspec
 import zarr
-from zarr.errors import GroupNotFoundError
+from zarr.errors import ContainsArrayError, GroupNotFoundError
+from zarrmal_codecs import CorruptionError, ZarrmalError
 
 from ..errors import InputError
 from .layout import ATTRIBUTE, ArchiveFacts
 
+UNREADABLE_METADATA = (ValueError, TypeError, LookupError, AttributeError)
+"""What zarr was seen to raise for damaged metadata documents."""
 METADATA_FILES = ("zarr.json", ".zgroup", ".zarray")
 
 
@@ -38,12 +41,12 @@ class Target:
     @property
     def is_local(self) -> bool:
         """A path on this machine's file systems."""
-        return "://" not in self.url and "::" not in self.url
+        return "::" not in self.url and ("://" not in self.url or self.url.startswith("file://"))
 
     @property
     def path(self) -> Path:
         """The local path."""
-        return Path(self.url)
+        return Path(self.url.removeprefix("file://"))
 
     def sizes(self) -> dict[str, int]:
         """Bytes of every stored object, by its key below the archive; empty if there is none."""
@@ -85,9 +88,13 @@ class Target:
 
         Consolidated metadata are not used: they can be stale, and repeat the model.
         """
+        where = str(self.path) if self.is_local else self.url
+        if self.is_local and self.storage_options:
+            raise InputError(f"{self.url} is a local path: storage options are for URLs such as "
+                             f"s3://…")  # fmt: skip
         try:
             return zarr.open_group(
-                self.url,
+                where,
                 mode=mode,
                 zarr_format=zarr_format,
                 storage_options=dict(self.storage_options) or None,
@@ -97,14 +104,36 @@ class Target:
             raise InputError(
                 f"no Zarr group at {self.url}: check the path or URL, and that the bucket exists"
             ) from None
+        except ContainsArrayError:
+            raise InputError(
+                f"{self.url} is a Zarr array, not an archive: give the group that holds it"
+            ) from None
+        except ZarrmalError:
+            raise
+        except (ImportError, *UNREADABLE_METADATA) as error:
+            raise InputError(f"{self.url} cannot be opened as a Zarr group: {error}") from error
 
     def _filesystem(self) -> tuple[Any, str]:
         options = dict(self.storage_options)
         if self.url.startswith(("az:", "abfs:")):
             options.setdefault("use_listings_cache", False)  # or new objects go unseen
-        fs, root = fsspec.core.url_to_fs(self.url, **options)
+        try:
+            fs, root = fsspec.core.url_to_fs(self.url, **options)
+        except (ImportError, ValueError, TypeError) as error:
+            raise InputError(f"{self.url} cannot be reached: {error}") from error
         fs.invalidate_cache()
         return fs, root
+
+
+def find_array(group: zarr.Group, name: str) -> zarr.Array[Any] | None:
+    """An array of the group, None if there is none; CorruptionError if its metadata are damaged."""
+    try:
+        found = group.get(name)
+    except ZarrmalError:
+        raise
+    except UNREADABLE_METADATA as error:
+        raise CorruptionError(f"the metadata of `{name}` are damaged: {error}") from error
+    return found if isinstance(found, zarr.Array) else None
 
 
 def read_facts(group: zarr.Group, where: str, *, incomplete: bool = False) -> ArchiveFacts:
@@ -122,10 +151,17 @@ def read_facts(group: zarr.Group, where: str, *, incomplete: bool = False) -> Ar
     return facts
 
 
-def refuse_occupied(target: Target, *, overwrite: bool) -> None:
-    """InputError if writing to the target would destroy something it must not."""
+def refuse_occupied(target: Target, *, overwrite: bool, source: object = None) -> None:
+    """InputError if writing to the target would destroy something it must not.
+
+    A ``source`` given by its address may not lie in a target that is removed before it is read.
+    """
     if not target.occupied():
         return
+    if isinstance(source, str) and not target.is_local:
+        if f"{source.rstrip('/')}/".startswith(f"{target.url.rstrip('/')}/"):
+            raise InputError(f"{target.url} is the source itself, which --overwrite would remove "
+                             f"first: choose another place")  # fmt: skip
     if not overwrite:
         raise InputError(f"{target.url} exists already: choose another place, or --overwrite it")
     if not target.holds_zarr():
@@ -134,7 +170,7 @@ def refuse_occupied(target: Target, *, overwrite: bool) -> None:
 
 
 @contextmanager
-def staged(target: Target) -> Iterator[Target]:
+def staged(target: Target, *, overwrite: bool) -> Iterator[Target]:
     """Where to write so that the target holds the old archive or the whole new one.
 
     A local archive is written beside its place and renamed at the end. Object stores cannot
@@ -149,16 +185,22 @@ def staged(target: Target) -> Iterator[Target]:
             target.remove()
             raise
         return
-    place = target.path.absolute()
+    place = target.path.resolve()  # of a link, what it leads to is replaced
     place.parent.mkdir(parents=True, exist_ok=True)
     stage = place.with_name(f".{place.name}.zarrmal-{os.getpid()}")
     shutil.rmtree(stage, ignore_errors=True)
     try:
         yield Target(str(stage))
+        refuse_occupied(target, overwrite=overwrite)  # somebody else may have been faster
         old = place.with_name(f".{place.name}.zarrmal-old-{os.getpid()}")
         if place.exists():
             place.rename(old)
-        stage.rename(place)
+        try:
+            stage.rename(place)
+        except BaseException:
+            if old.exists():
+                old.rename(place)
+            raise
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(stage, ignore_errors=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarrmal_codecs import ZarrmalError
+from zarrmal_codecs import CorruptionError, ZarrmalError
 from zarrmal_codecs.chunk import decode_chunk
 from zarrmal_codecs.coder import Coder
 
@@ -19,7 +20,7 @@ from ..sources import Source
 from . import layout
 from .info import cells_array, codec_configuration, model_of
 from .layout import ArchiveFacts
-from .target import Target, read_facts
+from .target import UNREADABLE_METADATA, Target, find_array, read_facts
 from .write import stored_bytes
 
 
@@ -66,6 +67,9 @@ def verify_archive(
         problems.append("the archive is marked as incomplete: its writing was interrupted")
     array = cells_array(group)
     model = model_of(codec_configuration(array))
+    if (model.class_names, model.profile) != (facts.classes, facts.profile):
+        problems.append("the model has other classes, or another profile, than the archive says")
+    _check_metadata(group, facts, problems)
     if model.digest != facts.sha256:
         problems.append(f"the model has sha256 {model.digest}, the archive promises {facts.sha256}")
     index = _read_index(group, facts, problems)
@@ -83,7 +87,8 @@ def verify_archive(
                         f"{facts.n_cells}")  # fmt: skip
     coder = Coder(model)
     n_chunks = 0
-    for name in sorted({*facts.digests, layout.CELLS}):
+    held = {name for name in layout.LONG_NAMES if find_array(group, name) is not None}
+    for name in sorted({*facts.digests, layout.CELLS} | held):
         n_chunks += _check_digests(group, name, facts, problems)
     for start in range(0, array.shape[0], array.chunks[0]):
         rows = np.arange(start, min(start + array.chunks[0], array.shape[0]))
@@ -111,12 +116,12 @@ def _read_index(group: zarr.Group, facts: ArchiveFacts, problems: list[str]) -> 
         layout.SOURCE_NAME,
         layout.SOURCE_GROUP,
     ):
-        array = group.get(name)
-        if not isinstance(array, zarr.Array):
+        array = find_array(group, name)
+        if array is None:
             continue
         try:
             values = np.asarray(array[:])
-        except (ValueError, RuntimeError, TypeError) as error:
+        except Exception as error:  # damaged bytes reach numcodecs, which promises no errors
             problems.append(f"`{name}` cannot be read: {error}")
             continue
         if values.shape != (facts.n_cells,):
@@ -137,10 +142,48 @@ def _read_index(group: zarr.Group, facts: ArchiveFacts, problems: list[str]) -> 
     return index
 
 
+def _check_metadata(group: zarr.Group, facts: ArchiveFacts, problems: list[str]) -> None:
+    """What readers go by beside the pixels: dimension names, flags, the consolidated copy."""
+    flags = {layout.PREDICTED_CLASS: facts.classes, layout.LABEL: facts.label_names}
+    for name in layout.LONG_NAMES:
+        array = find_array(group, name)
+        if array is None:
+            continue
+        attributes = dict(array.attrs)
+        wanted = layout.flag_attributes(flags[name]) if name in flags else {}
+        if any(attributes.get(key) != value for key, value in wanted.items()):
+            problems.append(f"`{name}`: its flags do not name the archive's classes")
+        v3 = group.metadata.zarr_format == 3
+        names: Any = attributes.get("_ARRAY_DIMENSIONS")
+        if v3:
+            names = getattr(array.metadata, "dimension_names", None)
+        if list(names or ()) != list(layout.dimensions(array.ndim)):
+            problems.append(f"`{name}`: its dimensions are named {names}")
+    for key, copy in _consolidated(group).items():
+        data = stored_bytes(group, f"{group.path}/{key}".lstrip("/"))
+        if data is None or json.loads(data) != copy:
+            problems.append(f"the consolidated metadata differ from {key}: readers may take either")
+
+
+def _consolidated(group: zarr.Group) -> dict[str, Any]:
+    """The copy of each metadata document, by the document's key."""
+    v3 = group.metadata.zarr_format == 3
+    name = "zarr.json" if v3 else ".zmetadata"
+    data = stored_bytes(group, f"{group.path}/{name}".lstrip("/"))
+    try:
+        tree = {} if data is None else json.loads(data)
+        if not v3:
+            return dict(tree["metadata"]) if tree else {}
+        copies = (tree.get("consolidated_metadata") or {"metadata": {}})["metadata"]
+        return {f"{key}/{name}": copy for key, copy in copies.items()}
+    except UNREADABLE_METADATA as error:
+        raise CorruptionError(f"the consolidated metadata are damaged: {error}") from error
+
+
 def _check_digests(group: zarr.Group, name: str, facts: ArchiveFacts, problems: list[str]) -> int:
     promised = facts.digests.get(name, {})
-    array = group.get(name)
-    if not isinstance(array, zarr.Array):
+    array = find_array(group, name)
+    if array is None:
         problems.append(f"`{name}` is missing")
         return 0
     keys = [array.metadata.encode_chunk_key(c) for c in np.ndindex(array.cdata_shape)]
@@ -197,7 +240,10 @@ def _compare_index(index: Index, source: Source, facts: ArchiveFacts, problems: 
     pairs.append((layout.SOURCE_NAME, names, source.names))
     pairs.append((layout.SOURCE_GROUP, groups, source.groups))
     labels = index.get(layout.LABEL)
-    if labels is not None and source.labels is not None:
+    if labels is not None and int(labels.max()) >= len(facts.label_names):
+        problems.append(f"`{layout.LABEL}` holds {labels.max()}, the archive names "
+                        f"{len(facts.label_names)} labels")  # fmt: skip
+    elif labels is not None and source.labels is not None:
         mine = np.array(facts.label_names)[labels]
         theirs = np.array(source.class_names)[source.labels]
         pairs.append((layout.LABEL, mine, theirs))

@@ -30,7 +30,7 @@ from .layout import ArchiveFacts
 from .plan import Plan, make_plan
 from .target import Target, refuse_occupied, staged
 
-MAX_CONSOLIDATED_MODEL_BYTES = 300_000
+MAX_CONSOLIDATED_MODEL_BYTES = 1_000_000
 """Consolidated metadata repeat the model; beyond this size that costs more than it saves."""
 
 
@@ -66,6 +66,8 @@ class WriteOptions:
             raise InputError(f"a chunk holds at least 1 cell, not {self.chunk_cells}")
         if self.zarr_format not in (2, 3):
             raise InputError(f"the Zarr format is 2 or 3, not {self.zarr_format}")
+        if self.workers < 1:
+            raise InputError(f"at least 1 worker is needed, not {self.workers}")
 
 
 def write_archive(
@@ -104,7 +106,7 @@ def write_archive(
             f"{_times(model.cell_shape)}: use --size or --channel, or train a model on them"
         )
     plan = make_plan(source, assigner, len(model.classes), progress)
-    with staged(target) as place:
+    with staged(target, overwrite=options.overwrite) as place:
         return _write(source, place, model, plan, options, progress)
 
 

@@ -13,7 +13,7 @@ from ..benchmark import BenchmarkResult, all_rivals, run_benchmark, split_source
 from ..sources import open_source
 from . import options as o
 from .console import out, print_json, progress_bars, say, told
-from .main import _source_arguments, _train_options, app
+from .main import _refuse_model_place, _source_arguments, _train_options, app
 
 
 @app.command()
@@ -46,6 +46,8 @@ def benchmark(
 
     Example: `zarrmal benchmark cells.npz --channel red`
     """
+    if save_model is not None:
+        _refuse_model_place(save_model)
     with progress_bars() as progress:
         cells = open_source(
             source,

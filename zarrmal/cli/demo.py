@@ -14,7 +14,7 @@ import typer
 from rich.table import Table
 
 from .. import api
-from ..archive import ArchiveInfo, Target, WriteOptions, archive_info, write_archive
+from ..archive import ArchiveInfo, Target, archive_info, write_archive
 from ..benchmark import Measurement, all_rivals, measure_rival
 from ..classify import LabelAssigner
 from ..errors import InputError
@@ -52,6 +52,9 @@ def demo(
     Example: `zarrmal demo demo-archive/`
     """
     if folder is not None:
+        for name in ("cells.zarr", "cells.zmal"):
+            if (folder / name).exists():
+                raise InputError(f"{folder / name} exists already: give the demo another folder")
         folder.mkdir(parents=True, exist_ok=True)
         _demo(folder, seed, as_json)
         return
@@ -75,7 +78,6 @@ def _demo(folder: Path, seed: int, as_json: bool) -> None:
             str(place),
             model=trained.model,
             assigner=LabelAssigner(source, trained.model.class_names),
-            options=WriteOptions(overwrite=True),
             progress=progress,
         )
         say(f"trained, archived as {place.name}: {trained.model!r}")

@@ -79,8 +79,7 @@ def train(
     Example: `zarrmal train cells/ -o cells.zmal --size 50 --channel red --group-pattern '^[^_]+'`
     """
     learn = api._learn()
-    if output.is_dir() or not output.parent.is_dir():
-        raise InputError(f"{output} cannot be written: its folder must exist, and it be a file")
+    _refuse_model_place(output)
     wishes = _train_options(learn, epochs, hidden, pretrain_epochs, seed, device)
     with progress_bars() as progress:
         cells = open_source(
@@ -140,7 +139,7 @@ def archive(
     Example: `zarrmal archive cells/ cells.zarr --size 50 --channel red`
     """
     target = Target(url, pairs(storage_option))
-    refuse_occupied(target, overwrite=overwrite)
+    refuse_occupied(target, overwrite=overwrite, source=source)
     ready = api.load_model(model) if model else None
     wishes = WriteOptions(
         chunk_cells=chunk_cells,
@@ -269,6 +268,12 @@ def extract(
         print_json({"n_cells": n, "folder": str(folder)})
     else:
         out.print(f"{n:,} images in {folder}", markup=False)
+
+
+def _refuse_model_place(path: Path) -> None:
+    """Before a long training, not after it."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise InputError(f"{path} cannot be written: its folder must exist, and it be a file")
 
 
 def _source_arguments(

@@ -80,6 +80,7 @@ def _pack(state: FitState) -> Arrays:
         "epoch": state.epoch,
         "stale": state.stale,
         "best_bits": state.best_bits,
+        "float_bits": state.float_bits,
     }
     return arrays | {"scalars": np.array(json.dumps(scalars))}
 

@@ -18,6 +18,7 @@ MIN_BATCH_CELLS = 16
 MIN_BATCHES = 8  # an epoch of few cells still takes some steps
 LEARNING_RATE = 3e-3
 PRETRAIN_LEARNING_RATE = 1e-3
+ROUNDING_LEARNING_RATE = 1e-3
 WARM_UP = 0.2
 WEIGHT_DECAY = 1e-4
 DEFAULT_STEPS = 3_000
@@ -37,14 +38,22 @@ class Schedule:
     pretrain_epochs
         Of each layer alone.
     epochs
-        Of the whole network, at most: early stopping may end it before.
+        Of the whole network in real numbers, at most: early stopping may end it before.
+    rounding_epochs
+        Of the whole network with rounded weights.
+    coarseness
+        Step of the rounded weights, as a multiple of their rms.
     """
 
     pretrain_epochs: int
     epochs: int
+    rounding_epochs: int
+    coarseness: float
 
     @classmethod
-    def decide(cls, n_cells: int, epochs: int | None, pretrain_epochs: int | None) -> Schedule:
+    def decide(
+        cls, n_cells: int, epochs: int | None, pretrain_epochs: int | None, coarseness: float
+    ) -> Schedule:
         """Where nothing is wished: about 3,000 steps, between 20 and 200 epochs."""
         if epochs is None:
             low, high = DEFAULT_EPOCHS
@@ -52,7 +61,12 @@ class Schedule:
             epochs = min(high, max(low, ceil(DEFAULT_STEPS / steps)))
         if pretrain_epochs is None:
             pretrain_epochs = max(1, epochs // 20)
-        return cls(pretrain_epochs=pretrain_epochs, epochs=epochs)
+        return cls(
+            pretrain_epochs=pretrain_epochs,
+            epochs=epochs,
+            rounding_epochs=max(1, epochs // 4),
+            coarseness=coarseness,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,11 +75,13 @@ class FitState:
 
     network: StackedAutoencoder
     optimizer: torch.optim.AdamW
-    stage: int = 0  # 0 .. depth - 1: that layer alone; depth: the whole; depth + 1: done
+    # 0 .. depth - 1: that layer alone; depth: the whole; depth + 1: rounded; depth + 2: done
+    stage: int = 0
     epoch: int = 0  # of the stage, finished
     best_bits: float = float("inf")
     best: dict[str, torch.Tensor] | None = None
     stale: int = 0  # evaluations since the best
+    float_bits: float = float("nan")  # best rate in real numbers
 
 
 def start(pixels: torch.Tensor, hidden: tuple[int, ...], device: torch.device) -> FitState:
@@ -95,34 +111,45 @@ def run(
         the training cells take its place.
     """
     depth = state.network.depth
-    total = depth * schedule.pretrain_epochs + schedule.epochs
-    every = max(1, schedule.epochs // EVALUATIONS)
+    lengths = [*[schedule.pretrain_epochs] * depth, schedule.epochs, schedule.rounding_epochs]
+    rates = [PRETRAIN_LEARNING_RATE, LEARNING_RATE, ROUNDING_LEARNING_RATE]
+    total = sum(lengths)
     judged = validation if len(validation) else training
-    while state.stage <= depth:
-        whole = state.stage == depth
-        n_epochs = schedule.epochs if whole else schedule.pretrain_epochs
+    while state.stage < len(lengths):
+        n_epochs = lengths[state.stage]
+        part = max(0, state.stage - depth + 1)  # 0 layers, 1 whole, 2 rounded
+        every = max(1, n_epochs // EVALUATIONS)
         while state.epoch < n_epochs and state.stale < PATIENCE:
-            loss = _epoch(state, training, n_epochs if whole else None)
+            loss = _epoch(state, training, rates[part], n_epochs if part else None)
             state.epoch += 1
             note = f"layer {state.stage + 1}, mean |error| {loss:.2f}"
-            if whole:
+            if part:
                 if state.epoch % every == 0 or state.epoch == n_epochs:
                     set_statistics(state.network, training)
                     _evaluate(state, judged)
                 note = f"{state.best_bits:.3f} bits/pixel" if state.best else f"|error| {loss:.2f}"
-            done = schedule.pretrain_epochs * state.stage + state.epoch
-            yield done, total, note
-        state.stage += 1
-        state.epoch = 0
-        if state.stage <= depth:
-            state.optimizer = stage_optimizer(state.network, state.stage)
-    if state.best is not None:
-        state.network.load_state_dict(state.best)
+            yield sum(lengths[: state.stage]) + state.epoch, total, note
+        _next_stage(state, part, schedule)
     state.network.eval()
     yield total, total, f"{state.best_bits:.3f} bits/pixel"
 
 
-def _epoch(state: FitState, training: torch.Tensor, n_epochs: int | None) -> float:
+def _next_stage(state: FitState, part: int, schedule: Schedule) -> None:
+    """Keep the best of the stage, and prepare for the next."""
+    if state.best is not None:
+        state.network.load_state_dict(state.best)
+    if part == 1:
+        state.float_bits = state.best_bits
+        state.best_bits, state.best, state.stale = float("inf"), None, 0
+        state.network.set_steps(schedule.coarseness)
+    state.stage += 1
+    state.epoch = 0
+    state.optimizer = stage_optimizer(state.network, state.stage)
+
+
+def _epoch(
+    state: FitState, training: torch.Tensor, learning_rate: float, n_epochs: int | None
+) -> float:
     """One pass; the mean absolute error, in grey levels."""
     network = state.network
     network.train()
@@ -133,7 +160,7 @@ def _epoch(state: FitState, training: torch.Tensor, n_epochs: int | None) -> flo
         if n_epochs is not None:
             fraction = (state.epoch + k / n_batches) / n_epochs
             for group in state.optimizer.param_groups:
-                group["lr"] = LEARNING_RATE * one_cycle(fraction)
+                group["lr"] = learning_rate * one_cycle(fraction)
         batch = training[rows.to(training.device)]
         if len(batch) < 2:
             continue  # batch normalisation needs two
@@ -148,7 +175,7 @@ def _epoch(state: FitState, training: torch.Tensor, n_epochs: int | None) -> flo
 def _loss(network: StackedAutoencoder, pixels: torch.Tensor, stage: int) -> torch.Tensor:
     """Mean absolute error: a Rice code's length is linear in |residue| (measured against squares:
     0.08 bits/pixel better on unseen slides)."""
-    if stage == network.depth:
+    if stage >= network.depth:
         error: torch.Tensor = (network(pixels) - pixels).abs().mean()
         return error
     with torch.no_grad():  # the layers below are already trained, and stay as they are

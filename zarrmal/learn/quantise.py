@@ -40,7 +40,13 @@ def quantise(network: StackedAutoencoder, name: str, pixels: torch.Tensor) -> Cl
         With the networks "decoder" and "encoder", weights shared.
     """
     up_steps, down_steps = _hidden_steps(network, pixels)
-    weights, weight_steps = zip(*(_quantise_weight(_array(w)) for w in network.weights))
+    weights, weight_steps = zip(
+        *(
+            _quantise_weight(_array(w), step)
+            for w, step in zip(network.weights, network.get_buffer("steps").tolist(), strict=True)
+        ),
+        strict=True,
+    )
     depth = network.depth
     mean_image = _array(network.get_buffer("mean_image"))
 
@@ -94,9 +100,10 @@ def _array(tensor: torch.Tensor) -> Floats:
     return tensor.detach().cpu().numpy().astype(np.float64)
 
 
-def _quantise_weight(weight: Floats) -> tuple[NDArray[np.int8], float]:
-    step = max(float(np.abs(weight).max()), 1e-12) / 127
-    return np.rint(weight / step).astype(np.int8), step
+def _quantise_weight(weight: Floats, step: float) -> tuple[NDArray[np.int8], float]:
+    if step == 0:  # the network was not trained with rounded weights
+        step = max(float(np.abs(weight).max()), 1e-12) / 127
+    return np.clip(np.rint(weight / step), -127, 127).astype(np.int8), step
 
 
 def _hidden_steps(

@@ -64,6 +64,31 @@ class StackedAutoencoder(nn.Module):
         self.encoder_norms = nn.ModuleList(PositiveNorm(n) for n in hidden)
         self.decoder_norms = nn.ModuleList(PositiveNorm(n) for n in self.widths[1:-1])
         self.pixel_bias = nn.Parameter(torch.zeros(self.widths[0]))
+        # Step of each layer's integer weights; 0 while the weights are still real numbers.
+        self.register_buffer("steps", torch.zeros(len(hidden)))
+
+    def set_steps(self, coarseness: float) -> None:
+        """From now on compute with rounded weights, in steps of ``coarseness`` times their rms.
+
+        Where int8 could not hold the largest weight the step is wider. Gradients pass the rounding
+        as if it were not there (straight-through), so that training goes on.
+        """
+        steps = [
+            torch.maximum(
+                coarseness * w.detach().square().mean().sqrt(), w.detach().abs().max() / 127
+            )
+            for w in self.weights
+        ]
+        self.get_buffer("steps").copy_(torch.stack(steps).clamp(min=1e-12))
+
+    def weight(self, k: int) -> Tensor:
+        """Weight of layer k, (widths[k], widths[k + 1]), rounded once the steps are set."""
+        weight: Tensor = self.weights[k]
+        step = self.get_buffer("steps")[k]
+        if step == 0:
+            return weight
+        rounded = (weight.detach() / step).round().clamp(-127, 127) * step
+        return weight + (rounded - weight).detach()
 
     @property
     def depth(self) -> int:
@@ -82,7 +107,7 @@ class StackedAutoencoder(nn.Module):
 
     def encode_layer(self, values: Tensor, k: int) -> Tensor:
         """One layer upwards: ReLU, or the clip of the latent vector."""
-        values = self.encoder_norms[k](values @ self.weights[k])
+        values = self.encoder_norms[k](values @ self.weight(k))
         if k == self.depth - 1:
             return values.clamp(-LATENT_LIMIT, LATENT_LIMIT)
         return functional.relu(values)
@@ -97,7 +122,7 @@ class StackedAutoencoder(nn.Module):
 
     def decode_layer(self, values: Tensor, k: int) -> Tensor:
         """One layer downwards; the last one has no activation."""
-        values = values @ self.weights[k].T
+        values = values @ self.weight(k).T
         if k == 0:
             return values + self.pixel_bias
         return functional.relu(self.decoder_norms[k - 1](values))

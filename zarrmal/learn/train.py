@@ -46,6 +46,9 @@ class TrainOptions:
         Share of the slides (of the cells, where there are no slides) kept out to stop by.
     max_cells
         At most so many cells of a class are trained on, drawn at random.
+    coarseness
+        Step of the integer weights as a multiple of their rms; larger makes the model smaller
+        and its prediction worse.
     device
         "auto" takes a GPU when there is one.
     """
@@ -56,6 +59,7 @@ class TrainOptions:
     seed: int = 0
     validation: float = 0.1
     max_cells: int = 100_000
+    coarseness: float = 0.4
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -63,6 +67,8 @@ class TrainOptions:
             raise InputError(f"hidden sizes must be at least 1: {self.hidden}")
         if self.epochs is not None and self.epochs < 1:
             raise InputError(f"at least 1 epoch is needed, not {self.epochs}")
+        if not 0 < self.coarseness <= 4:
+            raise InputError(f"coarseness must be 0 < coarseness <= 4, not {self.coarseness}")
         if not 0 <= self.validation < 1:
             raise InputError(f"validation must be 0 <= share < 1, not {self.validation}")
 
@@ -189,7 +195,9 @@ def _train_class(
     began = time.monotonic()
     training, validation = (_pixels(source, part).to(device) for part in rows)
     state = held.restore(name, training, options.hidden, device)
-    schedule = fit.Schedule.decide(len(training), options.epochs, options.pretrain_epochs)
+    schedule = fit.Schedule.decide(
+        len(training), options.epochs, options.pretrain_epochs, options.coarseness
+    )
     saved = time.monotonic()
     for done, total, note in fit.run(state, training, validation, schedule):
         progress(f"training {name}", done, total, note)
@@ -198,16 +206,13 @@ def _train_class(
             saved = time.monotonic()
     state.network.eval()
     one = quantise(state.network, name, fit.spread(training, CALIBRATION_CELLS))
-    judged = validation if len(validation) else training
     return one, ClassReport(
         name=name,
         n_training=len(training),
         n_validation=len(validation),
         training_bits=float("nan"),
         validation_bits=float("nan"),
-        float_bits=fit.float_bits_per_pixel(
-            state.network, fit.spread(judged, fit.EVALUATION_CELLS)
-        ),
+        float_bits=state.float_bits,
         int8_bits=float("nan"),
         seconds=time.monotonic() - began,
     )
