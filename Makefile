@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml codecs/pyproject.toml constraints.txt
 	touch $@
 
 # What a reader of an archive needs, and nothing else.
-$(READER)/.installed: codecs/pyproject.toml constraints.txt
+$(READER)/.installed: codecs/pyproject.toml constraints.txt $(wildcard codecs/src/zarrmal_codecs/*.py)
 	$(PYTHON) -m venv $(READER)
 	$(READER)/bin/python $(PIP) -c constraints.txt ./codecs
 	touch $@

@@ -101,6 +101,8 @@ class ArchiveFacts:
                 f"the archive has format {found}, this software reads up to {ARCHIVE_FORMAT}: "
                 f"upgrade zarrmal"
             )
+        if found != ARCHIVE_FORMAT:
+            raise CorruptionError(f"the archive's format is {found!r}, not a number from 1 up")
         try:
             return cls(
                 complete=tree["complete"] is True,

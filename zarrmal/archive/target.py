@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +37,11 @@ class Target:
 
     url: str
     storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.is_local and self.storage_options:
+            raise InputError(f"{self.url} is a local path: storage options are for URLs such as "
+                             f"s3://…")  # fmt: skip
 
     @property
     def is_local(self) -> bool:
@@ -89,9 +94,6 @@ class Target:
         Consolidated metadata are not used: they can be stale, and repeat the model.
         """
         where = str(self.path) if self.is_local else self.url
-        if self.is_local and self.storage_options:
-            raise InputError(f"{self.url} is a local path: storage options are for URLs such as "
-                             f"s3://…")  # fmt: skip
         try:
             return zarr.open_group(
                 where,
@@ -101,6 +103,8 @@ class Target:
                 use_consolidated=False if mode != "w" else None,
             )
         except (GroupNotFoundError, FileNotFoundError):
+            if mode == "w":
+                raise
             raise InputError(
                 f"no Zarr group at {self.url}: check the path or URL, and that the bucket exists"
             ) from None
@@ -159,7 +163,8 @@ def refuse_occupied(target: Target, *, overwrite: bool, source: object = None) -
     if not target.occupied():
         return
     if isinstance(source, str) and not target.is_local:
-        if f"{source.rstrip('/')}/".startswith(f"{target.url.rstrip('/')}/"):
+        within = f"{source.rstrip('/')}/".startswith(f"{target.url.rstrip('/')}/")
+        if within:
             raise InputError(f"{target.url} is the source itself, which --overwrite would remove "
                              f"first: choose another place")  # fmt: skip
     if not overwrite:
@@ -187,12 +192,12 @@ def staged(target: Target, *, overwrite: bool) -> Iterator[Target]:
         return
     place = target.path.resolve()  # of a link, what it leads to is replaced
     place.parent.mkdir(parents=True, exist_ok=True)
-    stage = place.with_name(f".{place.name}.zarrmal-{os.getpid()}")
-    shutil.rmtree(stage, ignore_errors=True)
+    unique = uuid.uuid4().hex[:12]
+    stage = place.with_name(f".{place.name}.zarrmal-{unique}")
     try:
         yield Target(str(stage))
         refuse_occupied(target, overwrite=overwrite)  # somebody else may have been faster
-        old = place.with_name(f".{place.name}.zarrmal-old-{os.getpid()}")
+        old = place.with_name(f".{place.name}.zarrmal-old-{unique}")
         if place.exists():
             place.rename(old)
         try:

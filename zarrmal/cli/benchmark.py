@@ -13,7 +13,7 @@ from ..benchmark import BenchmarkResult, all_rivals, run_benchmark, split_source
 from ..sources import open_source
 from . import options as o
 from .console import out, print_json, progress_bars, say, told
-from .main import _refuse_model_place, _source_arguments, _train_options, app
+from .main import _refuse_model_place, _source_arguments, _widths, app
 
 
 @app.command()
@@ -28,9 +28,13 @@ def benchmark(
         float, typer.Option(min=0.01, max=0.99, help="Share of the slides to measure on.")
     ] = 0.25,
     epochs: o.Epochs = None,
-    pretrain_epochs: Annotated[int | None, typer.Option(min=0, help="Of each layer.")] = None,
+    pretrain_epochs: o.PretrainEpochs = None,
+    max_cells: o.MaxCells = 100_000,
+    loss: o.LossOption = o.LossName.absolute,
+    coarseness: o.Coarseness = 0.8,
     hidden: o.Hidden = "1500,500,30",
     seed: o.Seed = 0,
+    rivals: Annotated[bool, typer.Option(help="Measure other coders too.")] = True,
     slow: Annotated[bool, typer.Option("--slow", help="JPEG XL effort 10 too.")] = False,
     channel: o.Channel = o.ChannelName.auto,
     size: o.Size = None,
@@ -59,7 +63,15 @@ def benchmark(
             ready = api.load_model(model)
         else:
             learn = api._learn()
-            wishes = _train_options(learn, epochs, hidden, pretrain_epochs, seed, "auto")
+            wishes = learn.TrainOptions(
+                hidden=_widths(hidden),
+                epochs=epochs,
+                pretrain_epochs=pretrain_epochs,
+                max_cells=max_cells,
+                loss=loss.value,
+                coarseness=coarseness,
+                seed=seed,
+            )
             checkpoint = None
             if save_model is not None:
                 checkpoint = save_model.with_name(save_model.name + ".checkpoint")
@@ -68,8 +80,8 @@ def benchmark(
             if save_model is not None:
                 ready.save(save_model)
                 say(f"model kept in {save_model}")
-        rivals = [rival for rival in all_rivals() if slow or not rival.slow]
-        result = run_benchmark(training, kept, ready, rivals, progress)
+        others = [rival for rival in all_rivals() if rivals and (slow or not rival.slow)]
+        result = run_benchmark(training, kept, ready, others, progress)
     if as_json:
         print_json(result.to_json())
     else:

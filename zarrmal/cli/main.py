@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -18,9 +18,6 @@ from ..version import SOFTWARE
 from . import options as o
 from .console import out, pairs, print_json, progress_bars, say, told
 from .tables import info_table, training_table
-
-if TYPE_CHECKING:
-    from ..learn import TrainOptions
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,9 +57,10 @@ def train(
     profile: o.Profile = o.ProfileName.paper,
     epochs: o.Epochs = None,
     hidden: o.Hidden = "1500,500,30",
-    pretrain_epochs: Annotated[
-        int | None, typer.Option(min=0, help="Of each layer alone, before the whole.")
-    ] = None,
+    pretrain_epochs: o.PretrainEpochs = None,
+    max_cells: o.MaxCells = 100_000,
+    loss: o.LossOption = o.LossName.absolute,
+    coarseness: o.Coarseness = 0.8,
     seed: o.Seed = 0,
     channel: o.Channel = o.ChannelName.auto,
     size: o.Size = None,
@@ -80,7 +78,16 @@ def train(
     """
     learn = api._learn()
     _refuse_model_place(output)
-    wishes = _train_options(learn, epochs, hidden, pretrain_epochs, seed, device)
+    wishes = learn.TrainOptions(
+        hidden=_widths(hidden),
+        epochs=epochs,
+        pretrain_epochs=pretrain_epochs,
+        max_cells=max_cells,
+        loss=loss.value,
+        coarseness=coarseness,
+        seed=seed,
+        device=device,
+    )
     with progress_bars() as progress:
         cells = open_source(
             source,
@@ -160,7 +167,7 @@ def archive(
             say("no --model: training one on these cells (`zarrmal train` keeps it for others)")
             ready = learn.train_model(
                 cells,
-                _train_options(learn, epochs, hidden, None, seed, "auto"),
+                learn.TrainOptions(hidden=_widths(hidden), epochs=epochs, seed=seed),
                 checkpoint=api._checkpoint(target),
                 progress=progress,
             ).model
@@ -292,17 +299,11 @@ def _source_arguments(
     }
 
 
-def _train_options(
-    learn: Any, epochs: int | None, hidden: str, pretrain: int | None, seed: int, device: str
-) -> TrainOptions:
+def _widths(hidden: str) -> tuple[int, ...]:
     try:
-        widths = tuple(int(n) for n in hidden.split(","))
+        return tuple(int(n) for n in hidden.split(","))
     except ValueError:
         raise InputError(f"--hidden wants widths like 1500,500,30, not {hidden!r}") from None
-    wishes: TrainOptions = learn.TrainOptions(
-        hidden=widths, epochs=epochs, pretrain_epochs=pretrain, seed=seed, device=device
-    )
-    return wishes
 
 
 def _say_source(cells: Source) -> None:

@@ -34,6 +34,13 @@ class AssignName(StrEnum):
     shortest = "shortest"
 
 
+class LossName(StrEnum):
+    """What training makes small."""
+
+    absolute = "absolute"
+    square = "square"
+
+
 class RiceName(StrEnum):
     """How Rice parameters are chosen."""
 
@@ -93,7 +100,18 @@ Hidden = Annotated[
     str,
     typer.Option(metavar="N,N,…", help="Widths of the autoencoder, the latent vector last."),
 ]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same model.")]
+PretrainEpochs = Annotated[
+    int | None, typer.Option(min=0, help="Of each layer alone, before the whole.")
+]
+MaxCells = Annotated[int, typer.Option(min=2, help="Train on at most so many cells a class.")]
+LossOption = Annotated[
+    LossName, typer.Option(help="Absolute error suits the Rice code; square is the paper's.")
+]
+Coarseness = Annotated[
+    float,
+    typer.Option(help="Step of integer weights over their rms; more gives a smaller model."),
+]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same model.")]
 ModelOption = Annotated[
     Path | None,
     typer.Option(

@@ -49,6 +49,8 @@ class TrainOptions:
     coarseness
         Step of the integer weights as a multiple of their rms; larger makes the model smaller
         and its prediction worse.
+    loss
+        "absolute" error, to which a Rice code's length is proportional, or "square", the paper's.
     device
         "auto" takes a GPU when there is one.
     """
@@ -59,7 +61,8 @@ class TrainOptions:
     seed: int = 0
     validation: float = 0.1
     max_cells: int = 100_000
-    coarseness: float = 0.4
+    coarseness: float = 0.8
+    loss: fit.Loss = "absolute"
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -69,6 +72,8 @@ class TrainOptions:
             raise InputError(f"at least 1 epoch is needed, not {self.epochs}")
         if not 0 < self.coarseness <= 4:
             raise InputError(f"coarseness must be 0 < coarseness <= 4, not {self.coarseness}")
+        if self.loss not in fit.LOSSES:
+            raise InputError(f"loss must be one of {', '.join(fit.LOSSES)}, not {self.loss!r}")
         if not 0 <= self.validation < 1:
             raise InputError(f"validation must be 0 <= share < 1, not {self.validation}")
 
@@ -196,7 +201,7 @@ def _train_class(
     training, validation = (_pixels(source, part).to(device) for part in rows)
     state = held.restore(name, training, options.hidden, device)
     schedule = fit.Schedule.decide(
-        len(training), options.epochs, options.pretrain_epochs, options.coarseness
+        len(training), options.epochs, options.pretrain_epochs, options.coarseness, options.loss
     )
     saved = time.monotonic()
     for done, total, note in fit.run(state, training, validation, schedule):

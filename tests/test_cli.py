@@ -1,0 +1,234 @@
+"""The command line, from a folder of images to an archive and back."""
+
+import hashlib
+import importlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from PIL import Image
+from typer.testing import CliRunner
+
+from zarrmal.cli.main import app
+from zarrmal.sources import open_source
+from zarrmal.sources.synthetic import synthetic_cells
+
+COMMANDS = ("train", "archive", "info", "verify", "extract", "benchmark", "demo")
+TINY = ("--hidden", "8,4", "--epochs", "1")
+PROGRAM = Path(sys.executable).with_name("zarrmal")
+
+
+def run(*words):
+    """The output of a command that succeeds."""
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 0, done.stderr or done.exception
+    return done
+
+
+def parsed(*words):
+    return json.loads(run(*words, "--json").stdout)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """48 drawn cells of 24 x 24 on 4 slides, in two class folders."""
+    place = tmp_path_factory.mktemp("cli") / "cells"
+    drawn = synthetic_cells(48, n_slides=4, size=24, seed=8, channels=1)
+    for k, (cell, label, slide) in enumerate(zip(drawn.cells, drawn.label, drawn.slide)):
+        path = place / str(label) / f"{slide}_{k:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(cell).save(path)
+    return place
+
+
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory, folder):
+    """The same cells without labels."""
+    place = tmp_path_factory.mktemp("flat")
+    for path in folder.rglob("*.png"):
+        (place / path.name).write_bytes(path.read_bytes())
+    return place
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory, model):
+    path = tmp_path_factory.mktemp("model") / "cells.zmal"
+    model.save(path)
+    return path
+
+
+def digests(folder):
+    return {
+        path.relative_to(folder): hashlib.sha256(np.asarray(Image.open(path)).tobytes()).digest()
+        for path in folder.rglob("*.png")
+    }
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example(command):
+    text = " ".join(run(command, "--help").stdout.split())
+    assert f"Example: zarrmal {command} " in text
+
+
+def test_help_and_version_of_the_program():
+    done = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True)
+    assert all(command in done.stdout for command in COMMANDS)
+    done = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"zarrmal \d+\.\d+\.\d+\n", done.stdout)
+
+
+def test_the_whole_way_by_the_program(folder, tmp_path):
+    def program(*words):
+        command = [PROGRAM, *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    trained = json.loads(program("train", folder, "-o", "m.zmal", *TINY, "--json"))
+    assert trained
+    archived = json.loads(program("archive", folder, "a.zarr", "--model", "m.zmal", "--json"))
+    info = json.loads(program("info", "a.zarr", "--json"))
+    assert {key: archived[key] for key in info} == info
+    assert "48 cells" in program("verify", "a.zarr", "--source", folder)
+    program("extract", "a.zarr", "out")
+    assert digests(tmp_path / "out") == digests(folder)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zarr", "m.zmal", "out"]
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_info_accounts_for_every_byte(folder, model_file, zarr_format, tmp_path):
+    place = tmp_path / "a.zarr"
+    wishes = ("--zarr-format", zarr_format, "--chunk-cells", 20)
+    run("archive", folder, place, "--model", model_file, *wishes)
+    info = parsed("info", place)
+    parts = ("payload", "latent", "model", "other_metadata", "index")
+    sizes = {path: path.stat().st_size for path in place.rglob("*") if path.is_file()}
+    assert sum(info[f"{part}_bytes"] for part in parts) == sum(sizes.values())
+    assert all(info[f"{part}_bytes"] > 0 for part in parts)
+    stored = sum(n for path, n in sizes.items() if "cells" in path.relative_to(place).parts)
+    assert info["cells_bytes"] == stored
+    assert info["bits_per_pixel"] == 8 * stored / (48 * 24 * 24)
+    without = stored - info["model_bytes"]
+    assert info["bits_per_pixel_without_model"] == 8 * without / (48 * 24 * 24)
+    black = sum(not np.asarray(Image.open(path)).any() for path in folder.rglob("*.png"))
+    assert info["latent_bytes"] == (48 - black) * 6  # the latent vector of the model is 6 wide
+    assert info["raw_bytes"] == 48 * 24 * 24
+    assert info["zarr_format"] == zarr_format
+    assert info["classes"] == {"parasitized": 24, "uninfected": 24}
+    assert info["complete"] is True
+    table = run("info", place).stdout
+    assert f"{info['payload_bytes']:,} bytes" in table
+    assert f"{info['bits_per_pixel']:.3f}" in table
+
+
+def test_without_a_model_one_is_trained(folder, tmp_path):
+    done = run("archive", folder, tmp_path / "a.zarr", *TINY)
+    assert "training one on these cells" in done.stderr
+    assert "48 of 24 x 24" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
+    run("verify", tmp_path / "a.zarr", "--source", folder)
+
+
+def test_the_same_seed_gives_the_same_archive(folder, tmp_path):
+    for name in ("a", "b"):
+        run("archive", folder, tmp_path / name, *TINY, "--seed", 5)
+    trees = [
+        {path.relative_to(tmp_path / name): path.read_bytes()
+         for path in (tmp_path / name).rglob("*") if path.is_file() and path.suffix != ".json"}
+        for name in ("a", "b")
+    ]  # fmt: skip
+    assert len(trees[0]) == 5
+    assert trees[0] == trees[1]
+    infos = [parsed("info", tmp_path / name) for name in ("a", "b")]
+    assert infos[0]["sha256"] == infos[1]["sha256"]
+
+
+@pytest.mark.parametrize("assign", ["shortest", "auto"])
+def test_cells_without_labels(flat, model_file, assign, tmp_path):
+    info = parsed("archive", flat, tmp_path / "a", "--model", model_file, "--assign", assign)
+    assert sum(info["classes"].values()) == 48
+    assert "label" not in zarr.open_group(tmp_path / "a", mode="r")
+    run("verify", tmp_path / "a", "--source", flat)
+
+
+def test_a_classifier_tells_how_good_it_is(folder, flat, model_file, tmp_path):
+    words = ("--model", model_file, "--assign", "classifier")
+    report = parsed("archive", folder, tmp_path / "a", *words)["classifier"]
+    assert report["classes"] == ["parasitized", "uninfected"]
+    assert np.shape(report["confusion"]) == (2, 2)
+    assert 0 <= report["accuracy"] <= 1
+    assert set(report["misclassification"]) == {"P(C1|S0)", "P(C0|S1)"}
+    assert zarr.open_group(tmp_path / "a", mode="r")["class_probability"][:].min() >= 0
+    done = run("archive", flat, tmp_path / "b", *words, "--labelled", folder)
+    assert "classifier on unseen" in done.stderr
+    run("verify", tmp_path / "b", "--source", flat)
+
+
+def test_size_and_channel(tmp_path):
+    drawn = synthetic_cells(24, size=20, seed=1)
+    np.savez(tmp_path / "rgb.npz", cells=drawn.cells, label=drawn.label, slide=drawn.slide)
+    shaped = ("--size", 16, "--channel", "green")
+    run("archive", tmp_path / "rgb.npz", tmp_path / "a", *shaped, *TINY)
+    run("verify", tmp_path / "a", "--source", tmp_path / "rgb.npz", *shaped)
+    wanted = open_source(drawn.cells, size=16, channel="green").read(np.arange(24))
+    group = zarr.open_group(tmp_path / "a", mode="r")
+    np.testing.assert_array_equal(group["cells"][:], wanted[group["source_index"][:]])
+
+
+def test_an_archive_is_a_source(archive, model_file, tmp_path):
+    run("archive", archive, tmp_path / "b", "--model", model_file, "--rice", "best-per-cell")
+    run("verify", tmp_path / "b", "--source", archive)
+
+
+def test_groups_by_pattern(folder, model_file, tmp_path):
+    pattern = ("--group-pattern", r"slide-\d+")
+    run("archive", folder, tmp_path / "a", "--model", model_file, *pattern)
+    groups = zarr.open_group(tmp_path / "a", mode="r")["source_group"][:].tolist()
+    assert sorted(set(groups)) == [f"slide-0{k}" for k in (1, 2, 3, 4)]
+    run("verify", tmp_path / "a", "--source", folder, *pattern)
+
+
+def test_unreadable_files_may_be_left_out(folder, model_file, tmp_path):
+    place = tmp_path / "in"
+    for path in folder.rglob("*.png"):
+        (place / path.parent.name).mkdir(parents=True, exist_ok=True)
+        (place / path.parent.name / path.name).write_bytes(path.read_bytes())
+    broken = place / "uninfected" / "broken.png"
+    broken.write_bytes(b"no image")
+    words = ("archive", place, tmp_path / "a", "--model", model_file)
+    done = CliRunner().invoke(app, [*map(str, words)])
+    assert done.exit_code == 1
+    assert "--skip-unreadable" in done.stderr
+    info = parsed(*words, "--skip-unreadable")
+    assert info["n_cells"] == 48
+    assert info["unreadable"] == ["uninfected/broken.png"]
+
+
+def test_benchmark(folder, tmp_path):
+    words = ("benchmark", folder, *TINY, "--pretrain-epochs", 0, "--group-pattern", "^[^_]+")
+    words += ("--unseen", 0.5, "--save-model", tmp_path / "m.zmal")
+    result = parsed(*words)
+    assert {m["arrangement"] for m in result["measurements"]} == {"chunk", "cell", "sheet"}
+    assert result["n_slides"] == {"training cells": 4, "unseen slides": 4}
+    assert (tmp_path / "m.zmal").is_file()
+
+
+def test_demo(tmp_path, monkeypatch):
+    module = importlib.import_module("zarrmal.cli.demo")
+    monkeypatch.setattr(module, "DEMO_CELLS", 60)
+    monkeypatch.setattr(module, "DEMO_HIDDEN", (8, 4))
+    monkeypatch.setattr(module, "DEMO_EPOCHS", 1)
+    result = parsed("demo", tmp_path / "demo")
+    assert result["archive"]["n_cells"] == 60
+    assert {row["coder"] for row in result["rivals"]} == set(module.SHOWN)
+    assert parsed("info", tmp_path / "demo" / "cells.zarr")["n_cells"] == 60
+    again = CliRunner().invoke(app, ["demo", str(tmp_path / "demo")])
+    assert again.exit_code == 1  # what is there may be dear to somebody
+    assert "exists already" in again.stderr
+    table = run("demo").stdout
+    assert "png:level=9" in table

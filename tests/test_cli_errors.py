@@ -1,0 +1,172 @@
+"""A user's mistake is told in one line, and nothing is written."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from zarrmal.cli.main import app
+
+PROGRAM = Path(sys.executable).with_name("zarrmal")
+
+
+@pytest.fixture
+def place(tmp_path, cells, model, monkeypatch):
+    """A working folder with good and bad sources and models."""
+    monkeypatch.chdir(tmp_path)
+    pixels = cells.read(np.arange(20))
+    np.save("good.npy", pixels)
+    np.savez("labelled.npz", cells=pixels, label=["parasitized", "uninfected"] * 10)
+    np.savez("strange.npz", cells=pixels, label=["red", "white"] * 10)
+    np.save("wide.npy", np.zeros((4, 24, 25), np.uint8))
+    np.save("float.npy", pixels.astype(np.float32))
+    for name, sizes in [("empty", []), ("sizes", [24, 25]), ("broken", [24, 24])]:
+        Path(name).mkdir()
+        for k, size in enumerate(sizes):
+            Image.fromarray(np.zeros((size, size), np.uint8)).save(f"{name}/{k}.png")
+    Path("broken/1.png").write_bytes(Path("broken/0.png").read_bytes()[:40])
+    Path("thesis").mkdir()
+    Path("thesis/a.txt").write_text("years of work")
+    model.save("good.zmal")
+    data = Path("good.zmal").read_bytes()
+    Path("short.zmal").write_bytes(data[:5000])
+    Path("flipped.zmal").write_bytes(data[:5000] + bytes([data[5000] ^ 1]) + data[5001:])
+    Path("other.zmal").write_bytes(b"no model")
+    return tmp_path
+
+
+def stored(folder):
+    return {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")}
+
+
+def mistake(place, *words):
+    """The one line on stderr; nothing on stdout, nothing written."""
+    before = stored(place)
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 1, done.exception
+    assert isinstance(done.exception, SystemExit)  # no traceback
+    assert done.stdout == ""
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert done.stderr.splitlines()[-1] == errors[0]
+    assert "Traceback" not in done.stderr
+    assert stored(place) == before
+    return errors[0]
+
+
+GOOD = ("--model", "good.zmal")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("nothing", "a", *GOOD), "no such file or folder"),
+        (("empty", "a", *GOOD), "holds no PNG"),
+        (("thesis/a.txt", "a", *GOOD), "is no source"),
+        (("float.npy", "a", *GOOD), "float32"),
+        (("sizes", "a", *GOOD), "--size N"),
+        (("broken", "a", *GOOD), "--skip-unreadable"),
+        (("wide.npy", "a", *GOOD), "the cells are 24 x 25, the model is for 24 x 24"),
+        (("good.npy", "a", "--model", "nothing.zmal"), "no model file"),
+        (("good.npy", "a", "--model", "thesis"), "no model file"),
+        (("good.npy", "a", "--model", "short.zmal"), "the model ends"),
+        (("good.npy", "a", "--model", "flipped.zmal"), "error:"),
+        (("good.npy", "a", "--model", "other.zmal"), "error:"),
+        (("good.npy", "thesis", *GOOD), "exists already"),
+        (("good.npy", "thesis", *GOOD, "--overwrite"), "will not delete it"),
+        (("good.npy", "thesis/a.txt", *GOOD, "--overwrite"), "will not delete it"),
+        (("good.npy", "thesis/a.txt/b", *GOOD), "error:"),
+        (("good.npy", "a", *GOOD, "--assign", "labels"), "have no labels"),
+        (("good.npy", "a", *GOOD, "--assign", "classifier"), "label"),
+        (("strange.npz", "a", *GOOD, "--assign", "labels"), "labelled 'red', 'white'"),
+        (("good.npy", "a", *GOOD, "--channel", "red"), "no red to pick"),
+        (("good.npy", "a", *GOOD, "--group-pattern", "("), "regular expression"),
+        (("labelled.npz", "a", "--hidden", "8;4"), "--hidden wants widths"),
+        (("labelled.npz", "a", "--hidden", ""), "--hidden wants widths"),
+        (("labelled.npz", "a", "--hidden", "0,4"), "at least 1"),
+        (("good.npy", "nosuch://bucket/a", *GOOD), "Protocol not known"),
+        (("good.npy", "/proc/zarrmal-test", *GOOD), "error:"),
+    ],
+)
+def test_archive(place, words, told):
+    assert told in mistake(place, "archive", *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("info", "nothing"), "no Zarr group"),
+        (("info", "thesis"), "no Zarr group"),
+        (("info", "thesis/a.txt"), "no Zarr group"),
+        (("info", "nosuch://x"), "Protocol not known"),
+        (("verify", "nothing"), "no Zarr group"),
+        (("extract", "nothing", "out"), "no Zarr group"),
+        (("train", "labelled.npz", "-o", "no/such/m.zmal"), "its folder must exist"),
+        (("train", "labelled.npz", "-o", "thesis"), "cannot be written"),
+        (("train", "nothing", "-o", "m.zmal"), "no such file or folder"),
+        (("benchmark", "labelled.npz"), "no slides are known"),
+        (("benchmark", "labelled.npz", "--save-model", "no/such/m.zmal"), "its folder must exist"),
+    ],
+)
+def test_other_commands(place, words, told):
+    assert told in mistake(place, *words)
+
+
+def test_what_is_there_is_no_archive(place, archive):
+    for path in ("cells", "label"):
+        assert "error:" in mistake(place, "info", archive / path)
+    for name in ("zarr.json", ".zgroup"):
+        if (archive / name).exists():
+            (archive / name).write_text("{")
+    for command in (["info"], ["verify"], ["extract"]):
+        words = [*command, archive, "out"] if command == ["extract"] else [*command, archive]
+        assert "cannot be opened" in mistake(place, *words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("good.npy", "a", *GOOD, "--storage-option", "SECRET"),
+        ("good.npy", "a", *GOOD, "--storage-option", "key=SECRET"),
+        ("good.npy", "memory://a", *GOOD, "--storage-option", "=SECRET"),
+        ("good.npy", "nosuch://me:SECRET@host/a", *GOOD),
+        ("nosuch://me:SECRET@host/a", "a", *GOOD),
+    ],
+)
+def test_secrets_are_not_printed(place, words):
+    before = stored(place)
+    done = CliRunner().invoke(app, ["archive", *words])
+    assert done.exit_code == 1
+    assert done.stderr.count("error:") == 1
+    assert "SECRET" not in done.output
+    assert stored(place) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--chunk-cells", "0"), ("--zarr-format", "4"), ("--epochs", "0"), ("--seed", "-1"),
+        ("--assign", "luck"), ("--size", "0"), ("--channel", "infrared"),
+    ],
+)  # fmt: skip
+def test_options_out_of_range(place, words):
+    before = stored(place)
+    done = CliRunner().invoke(app, ["archive", "good.npy", "a", *GOOD, *words])
+    assert done.exit_code == 2
+    assert words[0] in done.stderr
+    assert stored(place) == before
+
+
+def test_the_program(place):
+    """No traceback in a true process either."""
+    command = [PROGRAM, "archive", "float.npy", "a", *GOOD, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert (
+        done.stderr == "error: file float.npy: holds float32, cells are uint8: convert it first\n"
+    )

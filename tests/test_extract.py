@@ -1,0 +1,176 @@
+"""extract: the images that were archived, under their names, and nowhere else."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+from zarrmal_codecs import CorruptionError
+
+import zarrmal
+from zarrmal.archive import Target, WriteOptions, extract_archive
+from zarrmal.cli.main import app
+from zarrmal.errors import InputError
+from zarrmal.learn import TrainOptions, train_model
+from zarrmal.sources import open_source
+from zarrmal.sources.synthetic import synthetic_cells
+
+OPTIONS = TrainOptions(hidden=(8, 4), epochs=2, pretrain_epochs=0)
+
+
+def write_folder(folder, cells, names, **options):
+    for name, cell in zip(names, cells, strict=True):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(cell).save(folder / name, **options)
+
+
+def read_folder(folder):
+    return {
+        path.relative_to(folder).as_posix(): np.asarray(Image.open(path))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def write(source, place, model, **columns):
+    options = WriteOptions(chunk_cells=16)
+    zarrmal.write(source, place, model=model, options=options, **columns)
+    return Target(str(place))
+
+
+@pytest.fixture(scope="module")
+def pixels(cells):
+    return cells.read(np.arange(40))
+
+
+def same_images(found, expected):
+    assert sorted(found) == sorted(expected)
+    for name, image in expected.items():
+        assert found[name].dtype == image.dtype
+        np.testing.assert_array_equal(found[name], image, err_msg=name)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_folder_comes_back(tmp_path, channels):
+    drawn = synthetic_cells(40, size=16, channels=channels)
+    names = [f"{label}/deep/{k:02d} ä.png" for k, label in enumerate(drawn.label)]
+    write_folder(tmp_path / "in", drawn.cells, names)
+    source = open_source(tmp_path / "in")
+    target = write(source, tmp_path / "a", train_model(source, OPTIONS).model)
+    assert extract_archive(target, tmp_path / "out") == 40
+    same_images(read_folder(tmp_path / "out"), dict(zip(names, drawn.cells, strict=True)))
+
+
+def test_jpeg_sources_come_out_as_png(tmp_path, pixels, model):
+    names = [f"parasitized/{k}.jpg" for k in range(40)]
+    write_folder(tmp_path / "in", pixels, names, quality=80)
+    target = write(tmp_path / "in", tmp_path / "a", model)
+    extract_archive(target, tmp_path / "out")
+    decoded = read_folder(tmp_path / "in")
+    expected = {name.replace(".jpg", ".png"): decoded[name] for name in names}
+    same_images(read_folder(tmp_path / "out"), expected)
+
+
+def test_two_names_that_want_the_same_file(tmp_path, pixels, model):
+    names = ["a.jpg", "a.bmp", "b.tif", "c", *map(str, range(36))]
+    target = write(pixels, tmp_path / "a", model, names=names)
+    extract_archive(target, tmp_path / "out")
+    files = ["a.jpg.png", "a.bmp.png", "b.png", "c.png", *(f"{k}.png" for k in range(36))]
+    same_images(read_folder(tmp_path / "out"), dict(zip(files, pixels, strict=True)))
+
+
+def test_names_that_cannot_be_told_apart(tmp_path, pixels, model):
+    target = write(pixels, tmp_path / "a", model, names=["a.png"] * 40)
+    with pytest.raises(CorruptionError, match="two cells alike"):
+        extract_archive(target, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_cells_without_names_are_numbered_as_in_the_source(tmp_path, pixels, model, labelled):
+    labels = np.where(np.arange(40) % 3 == 0, "uninfected", "parasitized")
+    target = write(pixels, tmp_path / "a", model, labels=labels if labelled else None)
+    extract_archive(target, tmp_path / "out")
+    folders = [f"{label}/" for label in labels] if labelled else [""] * 40
+    expected = {f"{f}cell-{k:02d}.png": pixels[k] for k, f in enumerate(folders)}
+    same_images(read_folder(tmp_path / "out"), expected)
+
+
+def test_one_class(archive, cells, tmp_path):
+    target = Target(str(archive))
+    rows = np.flatnonzero(cells.labels == cells.class_names.index("uninfected"))
+    assert extract_archive(target, tmp_path / "out", class_name="uninfected") == len(rows)
+    expected = dict(zip(cells.names[rows].tolist(), cells.read(rows), strict=True))
+    same_images(read_folder(tmp_path / "out"), expected)
+    with pytest.raises(InputError, match="choose among parasitized, uninfected"):
+        extract_archive(target, tmp_path / "out", class_name="infected")
+
+
+def test_a_class_without_cells(tmp_path, pixels, model):
+    target = write(pixels, tmp_path / "a", model, labels=["parasitized"] * 40)
+    assert extract_archive(target, tmp_path / "out", class_name="uninfected") == 0
+
+
+def test_no_file_is_replaced_unasked(archive, cells, tmp_path):
+    target, out = Target(str(archive)), tmp_path / "out"
+    taken = out / str(cells.names[200])
+    taken.parent.mkdir(parents=True)
+    taken.write_text("years of work")
+    with pytest.raises(InputError, match="1 files are there already"):
+        extract_archive(target, out)
+    assert taken.read_text() == "years of work"
+    assert [path for path in out.rglob("*") if path.is_file()] == [taken]
+    extract_archive(target, out, overwrite=True)
+    pixels = cells.read(np.arange(240))
+    same_images(read_folder(out), dict(zip(cells.names.tolist(), pixels, strict=True)))
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.png", "/x.png", "C:\\x.png", "a/../../x.png", "..\\x.png", "a/..", "\\x", ".",
+             "x\0.png"]
+)  # fmt: skip
+def test_names_that_lead_out_of_the_folder(tmp_path, pixels, model, name):
+    names = [*(f"{k}.png" for k in range(39)), name]
+    target = write(pixels, tmp_path / "a", model, names=names)
+    with pytest.raises(CorruptionError, match="not a file below the folder"):
+        extract_archive(target, tmp_path / "deep" / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
+
+
+def test_labels_that_lead_out_of_the_folder(tmp_path, pixels):
+    labels = ["../../x"] * 40
+    model = train_model(open_source(pixels, labels=labels), OPTIONS).model
+    target = write(pixels, tmp_path / "a", model, labels=labels)
+    with pytest.raises(CorruptionError, match="not a file below the folder"):
+        extract_archive(target, tmp_path / "deep" / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("name", ["cells", "source_index", "source_name"])
+def test_a_lost_chunk_gives_no_black_images(archive, name, tmp_path):
+    for path in (archive / name).rglob("*"):
+        if path.is_file() and path.name in ("0", "0.0.0"):
+            path.unlink()
+    with pytest.raises(CorruptionError):
+        extract_archive(Target(str(archive)), tmp_path / "out")
+    for image in read_folder(tmp_path / "out").values():
+        assert image.any()
+
+
+def test_two_channels_have_no_png(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 2), np.uint8)
+    model = train_model(open_source(pixels), OPTIONS).model
+    target = write(pixels, tmp_path / "a", model)
+    with pytest.raises(InputError, match="PNG cannot hold"):
+        extract_archive(target, tmp_path / "out")
+
+
+def test_the_command(archive, tmp_path):
+    words = ["extract", str(archive), str(tmp_path / "out"), "--class", "parasitized"]
+    done = CliRunner().invoke(app, [*words, "--json"])
+    assert json.loads(done.stdout) == {"n_cells": 120, "folder": str(tmp_path / "out")}
+    again = CliRunner().invoke(app, words)
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert again.stderr.startswith("error: 120 files are there already")
+    assert CliRunner().invoke(app, [*words, "--overwrite"]).exit_code == 0

@@ -1,0 +1,185 @@
+"""What was there stays, until the whole new archive is."""
+
+import hashlib
+import uuid
+
+import fsspec
+import numpy as np
+import pytest
+
+import zarrmal
+from zarrmal.archive import Target, WriteOptions, verify_archive, write_archive
+from zarrmal.classify import LabelAssigner
+from zarrmal.errors import InputError
+from zarrmal.sources import Source, Subset
+
+CLASSES = ("parasitized", "uninfected")
+
+
+class Failing(Source):
+    """Raises at the second chunk."""
+
+    def __init__(self, source, error):
+        self._source, self._error, self._n_reads = source, error, 0
+        for name in ("n_cells", "cell_shape", "class_names", "labels"):
+            setattr(self, name, getattr(source, name))
+
+    def read(self, indices):
+        self._n_reads += 1
+        if self._n_reads == 2:
+            raise self._error
+        return self._source.read(indices)
+
+
+@pytest.fixture(params=[InputError("an image has changed"), KeyboardInterrupt(), OSError("disk")])
+def failing(request, cells):
+    return Failing(cells, request.param), type(request.param)
+
+
+def tree(folder):
+    """Every file and folder below, with the digest of its bytes."""
+    return {
+        str(path.relative_to(folder)): path.is_file()
+        and hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+    }
+
+
+def write(source, url, model, *, overwrite=False, workers=1):
+    options = WriteOptions(chunk_cells=50, overwrite=overwrite, workers=workers)
+    assigner = LabelAssigner(source, CLASSES)
+    return write_archive(source, str(url), model=model, assigner=assigner, options=options)
+
+
+def test_an_archive_is_not_overwritten_unasked(archive, cells, model):
+    before = tree(archive.parent)
+    with pytest.raises(InputError, match="exists already"):
+        write(cells, archive, model)
+    assert tree(archive.parent) == before
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_error_while_overwriting_keeps_the_old(archive, failing, model, workers):
+    source, error = failing
+    before = tree(archive.parent)
+    with pytest.raises(error):
+        write(source, archive, model, overwrite=True, workers=workers)
+    assert tree(archive.parent) == before
+
+
+def test_an_error_while_the_new_takes_its_place_keeps_the_old(archive, cells, model, monkeypatch):
+    before = tree(archive.parent)
+    rename = type(archive).rename
+
+    def refuse_second(path, target):
+        if ".zarrmal-" in path.name and "-old-" not in path.name:
+            raise PermissionError("no")
+        return rename(path, target)
+
+    monkeypatch.setattr(type(archive), "rename", refuse_second)
+    with pytest.raises(PermissionError):
+        write(cells, archive, model, overwrite=True)
+    assert tree(archive.parent) == before
+
+
+def test_a_failed_first_write_leaves_nothing(failing, model, tmp_path):
+    source, error = failing
+    with pytest.raises(error):
+        write(source, tmp_path / "a", model)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_first_write_leaves_nothing_in_memory(failing, model):
+    source, error = failing
+    url = f"memory://{uuid.uuid4().hex}/a"
+    with pytest.raises(error):
+        write(source, url, model)
+    assert Target(url).sizes() == {}
+    assert not fsspec.filesystem("memory").exists(url)
+
+
+def test_overwriting(archive, cells, model):
+    fewer = Subset(cells, np.arange(60))
+    write(fewer, archive, model, overwrite=True)
+    assert [path.name for path in archive.parent.iterdir()] == [archive.name]
+    assert not verify_archive(Target(str(archive)), fewer).problems
+    assert zarrmal.open(archive).sizes["cell"] == 60
+
+
+def test_an_archive_can_be_overwritten_with_its_own_cells(archive, cells, model):
+    options = WriteOptions(overwrite=True, chunk_cells=80)
+    zarrmal.write(archive, archive, model=model, assign="labels", options=options)
+    dataset = zarrmal.open(archive)
+    np.testing.assert_array_equal(dataset["cells"], cells.read(np.argsort(cells.labels, stable=1)))
+
+
+@pytest.mark.parametrize("remote", [False, True], ids=["local", "memory"])
+def test_a_folder_of_something_else_is_never_deleted(cells, model, tmp_path, remote):
+    url = f"memory://{uuid.uuid4().hex}" if remote else str(tmp_path)
+    with fsspec.open(f"{url}/thesis.txt", "w") as file:
+        file.write("years of work")
+    with pytest.raises(InputError, match="not a Zarr archive"):
+        write(cells, url, model, overwrite=True)
+    with fsspec.open(f"{url}/thesis.txt") as file:
+        assert file.read() == b"years of work"
+    assert len(Target(url).sizes()) == 1
+
+
+def test_a_file_is_never_overwritten(cells, model, tmp_path):
+    (tmp_path / "a").write_text("years of work")
+    with pytest.raises(InputError, match="not a Zarr archive"):
+        write(cells, tmp_path / "a", model, overwrite=True)
+    assert (tmp_path / "a").read_text() == "years of work"
+    with pytest.raises(OSError):
+        write(cells, tmp_path / "a" / "b", model)
+
+
+def test_somebody_else_was_faster(cells, model, tmp_path):
+    class Slow(Failing):
+        def read(self, indices):
+            if not (tmp_path / "a").exists():
+                write(cells, tmp_path / "a", model)
+                self.before = tree(tmp_path / "a")
+            return self._source.read(indices)
+
+    slow = Slow(Subset(cells, np.arange(60)), None)
+    with pytest.raises(InputError, match="exists already"):
+        write(slow, tmp_path / "a", model)
+    assert tree(tmp_path / "a") == slow.before
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_an_empty_folder_and_missing_parents_will_do(cells, model, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for place in (tmp_path / "empty", tmp_path / "x" / "y" / "a"):
+        write(cells, place, model)
+        assert not verify_archive(Target(str(place)), cells).problems
+
+
+def test_a_link_stays_a_link(archive, cells, model):
+    link = archive.with_name("link")
+    link.symlink_to(archive)
+    write(Subset(cells, np.arange(60)), link, model, overwrite=True)
+    assert link.is_symlink()
+    assert zarrmal.open(archive).sizes["cell"] == 60
+    assert sorted(path.name for path in archive.parent.iterdir()) == ["cells.zarr", "link"]
+
+
+def test_a_file_url_is_a_local_path(archive, failing, model):
+    source, error = failing
+    before = tree(archive.parent)
+    with pytest.raises(error):
+        write(source, f"file://{archive}", model, overwrite=True)
+    assert tree(archive.parent) == before
+
+
+def test_an_unwritable_place(cells, model):
+    with pytest.raises((OSError, InputError)) as error:
+        write(cells, "/proc/zarrmal-test", model)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("wish", [{"chunk_cells": 0}, {"zarr_format": 4}, {"workers": 0}])
+def test_impossible_wishes(wish):
+    with pytest.raises(InputError):
+        WriteOptions(**wish)
