@@ -1,6 +1,6 @@
 # make demo   the main job on a small synthetic data set
 # make test   the whole test suite
-# make check  what CI runs besides: style, types
+# make check  style, types, and the tests: what CI runs
 # make bench  rates and speeds; SOURCE=... for your own cells
 # Each makes its own environment in .venv. TORCH can be any build you have.
 PYTHON ?= python3
@@ -10,7 +10,7 @@ READER := .venv-reader
 BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check bench reader clean
+.PHONY: demo test style check bench reader clean
 
 $(VENV)/.installed: pyproject.toml codecs/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -30,9 +30,11 @@ demo: $(VENV)/.installed
 	$(BIN)/zarrmal demo
 
 test: $(VENV)/.installed $(READER)/.installed
-	ZARRMAL_READER_PYTHON=$(READER)/bin/python $(BIN)/python -m pytest
+	ZARRMAL_READER_PYTHON=$(CURDIR)/$(READER)/bin/python $(BIN)/python -m pytest
 
-check: $(VENV)/.installed
+check: style test
+
+style: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -14,7 +14,7 @@ import zarr
 from PIL import Image
 from typer.testing import CliRunner
 
-from zarrmal.cli.main import app
+from zarrmal.cli import app
 from zarrmal.sources import open_source
 from zarrmal.sources.synthetic import synthetic_cells
 

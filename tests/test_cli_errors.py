@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from zarrmal.cli.main import app
+from zarrmal.cli import app
 
 PROGRAM = Path(sys.executable).with_name("zarrmal")
 

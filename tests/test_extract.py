@@ -10,7 +10,7 @@ from zarrmal_codecs import CorruptionError
 
 import zarrmal
 from zarrmal.archive import Target, WriteOptions, extract_archive
-from zarrmal.cli.main import app
+from zarrmal.cli import app
 from zarrmal.errors import InputError
 from zarrmal.learn import TrainOptions, train_model
 from zarrmal.sources import open_source

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import zarrmal
 from zarrmal.archive import Target, WriteOptions, verify_archive
-from zarrmal.cli.main import app
+from zarrmal.cli import app
 from zarrmal.learn import TrainOptions, train_model
 from zarrmal.sources import open_source
 

@@ -10,7 +10,7 @@ from zarrmal_codecs import ZarrmalError
 
 from zarrmal.archive import Target, WriteOptions, verify_archive, write_archive
 from zarrmal.classify import LabelAssigner
-from zarrmal.cli.main import app
+from zarrmal.cli import app
 from zarrmal.errors import InputError
 from zarrmal.learn import TrainOptions, train_model
 from zarrmal.sources import Subset, open_source

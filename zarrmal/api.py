@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -51,7 +51,7 @@ def train(
     TrainResult
         ``.model``, to be saved or given to ``write``, and a report a class.
     """
-    learn = _learn()
+    learn = learn_room()
     cells = open_source(source, **source_arguments)
     result: TrainResult = learn.train_model(
         cells, options, checkpoint=checkpoint, progress=progress
@@ -104,11 +104,11 @@ def write(
     target = Target(os.fspath(url), options.storage_options)
     refuse_occupied(target, overwrite=options.overwrite, source=source)
     cells = open_source(
-        source, storage_options=storage_options, progress=_reading(progress), **source_arguments
+        source, storage_options=storage_options, progress=reading(progress), **source_arguments
     )
     if model is None:
-        checkpoint = _checkpoint(target)
-        trained: TrainResult = _learn().train_model(
+        checkpoint = training_checkpoint(target)
+        trained: TrainResult = learn_room().train_model(
             cells, train_options, checkpoint=checkpoint, progress=progress
         )
         ready = trained.model
@@ -149,7 +149,7 @@ def choose_assigner(
     if wish == "shortest":
         return ShortestAssigner(model)
     if wish == "classifier":
-        _learn()
+        learn_room()
         from .learn.classifier import CrossFittedClassifier, TrainedClassifier
 
         if labelled is not None:
@@ -164,7 +164,8 @@ def classifier_report(assigner: Assigner) -> ClassifierReport | None:
     return report if isinstance(report, ClassifierReport) else None
 
 
-def _learn() -> Any:
+def learn_room() -> Any:
+    """The module zarrmal.learn; InputError where torch is not installed."""
     try:
         from . import learn
     except ModuleNotFoundError as error:
@@ -177,11 +178,12 @@ def _learn() -> Any:
     return learn
 
 
-def _reading(progress: Progress) -> Any:
+def reading(progress: Progress) -> Callable[[int, int], None]:
+    """Progress of opening a source."""
     return lambda done, total: progress("reading the source", done, total)
 
 
-def _checkpoint(target: Target) -> Path | None:
+def training_checkpoint(target: Target) -> Path | None:
     """Beside a local archive, so that an interrupted run goes on where it was."""
     if not target.is_local:
         return None

@@ -1,6 +1,12 @@
-"""The command line."""
+"""The command line: one module a command."""
 
-from . import benchmark, demo
-from .main import main
+from . import archive, benchmark, demo, inspect, train  # they register their commands
+from .app import app
 
-__all__ = ["benchmark", "demo", "main"]
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+__all__ = ["app", "archive", "benchmark", "demo", "inspect", "main", "train"]

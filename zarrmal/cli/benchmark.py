@@ -12,8 +12,9 @@ from .. import api
 from ..benchmark import BenchmarkResult, all_rivals, run_benchmark, split_source
 from ..sources import open_source
 from . import options as o
+from .app import app
 from .console import out, print_json, progress_bars, say, told
-from .main import _refuse_model_place, _source_arguments, _widths, app
+from .wishes import refuse_model_place, source_arguments, widths
 
 
 @app.command()
@@ -51,20 +52,20 @@ def benchmark(
     Example: `zarrmal benchmark cells.npz --channel red`
     """
     if save_model is not None:
-        _refuse_model_place(save_model)
+        refuse_model_place(save_model)
     with progress_bars() as progress:
         cells = open_source(
             source,
-            progress=api._reading(progress),
-            **_source_arguments(channel, size, group_pattern, skip_unreadable, source_option),
+            progress=api.reading(progress),
+            **source_arguments(channel, size, group_pattern, skip_unreadable, source_option),
         )
         training, kept = split_source(cells, unseen, seed)
         if model is not None:
             ready = api.load_model(model)
         else:
-            learn = api._learn()
+            learn = api.learn_room()
             wishes = learn.TrainOptions(
-                hidden=_widths(hidden),
+                hidden=widths(hidden),
                 epochs=epochs,
                 pretrain_epochs=pretrain_epochs,
                 max_cells=max_cells,

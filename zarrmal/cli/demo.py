@@ -21,8 +21,8 @@ from ..errors import InputError
 from ..sources import open_source
 from ..sources.synthetic import synthetic_cells
 from . import options as o
+from .app import app
 from .console import out, print_json, progress_bars, say, told
-from .main import app
 
 DEMO_CELLS = 2_000
 DEMO_HIDDEN = (256, 96, 16)
@@ -63,7 +63,7 @@ def demo(
 
 
 def _demo(folder: Path, seed: int, as_json: bool) -> None:
-    learn = api._learn()
+    learn = api.learn_room()
     drawn = synthetic_cells(DEMO_CELLS, channels=1, seed=seed)
     source = open_source(drawn.cells, labels=drawn.label, groups=drawn.slide)
     place = folder / "cells.zarr"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from ..archive import ArchiveInfo
+from ..classify import ClassifierReport
 
 if TYPE_CHECKING:
     from ..learn import TrainResult
@@ -56,4 +57,24 @@ def info_table(found: ArchiveInfo) -> Table:
     table.add_section()
     table.add_row("bits/pixel, all counted", f"{found.bits_per_pixel:.3f}")
     table.add_row("bits/pixel without the model", f"{found.bits_per_pixel_without_model:.3f}")
+    return table
+
+
+def classifier_table(report: ClassifierReport) -> Table:
+    """Confusion matrix and misclassification rates of a classifier, on cells it had not seen."""
+    table = Table(
+        title=f"classifier on unseen {report.unseen}: {report.accuracy:.1%} of "
+        f"{int(report.confusion.sum()):,} right"
+    )
+    table.add_column("true class")
+    for j, name in enumerate(report.class_names):
+        table.add_column(f"as {name} (C{j})", justify="right")
+    for i, name in enumerate(report.class_names):
+        table.add_row(
+            f"{name} (S{i})",
+            *(
+                f"{n:,}  P(C{j}|S{i}) = {report.rates[i, j]:.3f}"
+                for j, n in enumerate(report.confusion[i].tolist())
+            ),
+        )
     return table

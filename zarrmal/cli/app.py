@@ -1,0 +1,31 @@
+"""The command line's root: ``zarrmal COMMAND --help`` shows an example of each command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..version import SOFTWARE
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Archive cell images in Zarr: class-wise learned, lossless, plain to read.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(SOFTWARE)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,95 @@
+"""``zarrmal archive``: write an archive."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .. import api
+from ..archive import Target, WriteOptions, archive_info, write_archive
+from ..archive.target import refuse_occupied
+from ..sources import open_source
+from . import options as o
+from .app import app
+from .console import err, out, pairs, print_json, progress_bars, say, told
+from .tables import classifier_table, info_table
+from .wishes import say_source, source_arguments, widths
+
+
+@app.command()
+@told
+def archive(
+    source: o.SourceArgument,
+    url: o.UrlArgument,
+    model: o.ModelOption = None,
+    profile: o.Profile = o.ProfileName.paper,
+    assign: Annotated[
+        o.AssignName,
+        typer.Option(help="How cells get their class; auto: labels if there, else shortest."),
+    ] = o.AssignName.auto,
+    labelled: Annotated[
+        str | None,
+        typer.Option(metavar="SOURCE", help="Labelled cells for the classifier to learn from."),
+    ] = None,
+    chunk_cells: Annotated[int, typer.Option(min=1, help="Cells in a chunk.")] = 1024,
+    zarr_format: Annotated[int, typer.Option(min=2, max=3, help="3 or 2.")] = 3,
+    rice: Annotated[
+        o.RiceName, typer.Option(help="Rice parameter: the paper's formula, or the exact best.")
+    ] = o.RiceName.mean,
+    storage_option: o.StorageOption = None,
+    source_option: o.SourceOption = None,
+    channel: o.Channel = o.ChannelName.auto,
+    size: o.Size = None,
+    group_pattern: o.GroupPattern = None,
+    skip_unreadable: o.SkipUnreadable = False,
+    epochs: o.Epochs = None,
+    hidden: o.Hidden = "1500,500,30",
+    seed: o.Seed = 0,
+    overwrite: o.Overwrite = False,
+    as_json: o.Json = False,
+) -> None:
+    """Write cells as an archive. Without --model, one is trained on these cells first.
+
+    Example: `zarrmal archive cells/ cells.zarr --size 50 --channel red`
+    """
+    target = Target(url, pairs(storage_option))
+    refuse_occupied(target, overwrite=overwrite, source=source)
+    ready = api.load_model(model) if model else None
+    wishes = WriteOptions(
+        chunk_cells=chunk_cells,
+        zarr_format=3 if zarr_format == 3 else 2,
+        rice=rice.value,
+        overwrite=overwrite,
+        storage_options=target.storage_options,
+    )
+    arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
+    with progress_bars() as progress:
+        cells = open_source(source, progress=api.reading(progress), **arguments)
+        say_source(cells)
+        others = None
+        if labelled is not None:
+            others = open_source(labelled, **(arguments | {"storage_options": {}}))
+        if ready is None:
+            learn = api.learn_room()
+            say("no --model: training one on these cells (`zarrmal train` keeps it for others)")
+            ready = learn.train_model(
+                cells,
+                learn.TrainOptions(hidden=widths(hidden), epochs=epochs, seed=seed),
+                checkpoint=api.training_checkpoint(target),
+                progress=progress,
+            ).model
+        assigner = api.choose_assigner(assign.value, cells, ready, others, progress)
+        write_archive(cells, url, model=ready, assigner=assigner, options=wishes, progress=progress)
+    report = api.classifier_report(assigner)
+    info = archive_info(target)
+    if as_json:
+        print_json(
+            info.to_json()
+            | {"unreadable": list(cells.unreadable)}
+            | ({"classifier": report.to_json()} if report else {})
+        )
+        return
+    if report:
+        err.print(classifier_table(report))
+    out.print(info_table(info))

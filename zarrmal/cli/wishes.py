@@ -1,0 +1,51 @@
+"""From options to what the library takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..sources import Source
+from . import options as o
+from .console import pairs, say
+
+
+def refuse_model_place(path: Path) -> None:
+    """Before a long training, not after it."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise InputError(f"{path} cannot be written: its folder must exist, and it be a file")
+
+
+def source_arguments(
+    channel: o.ChannelName,
+    size: int | None,
+    group_pattern: str | None,
+    skip_unreadable: bool,
+    source_option: list[str] | None,
+) -> dict[str, Any]:
+    """Keyword arguments of open_source."""
+    return {
+        "channel": channel.value,
+        "size": size,
+        "group_pattern": group_pattern,
+        "skip_unreadable": skip_unreadable,
+        "storage_options": pairs(source_option),
+    }
+
+
+def widths(hidden: str) -> tuple[int, ...]:
+    """Widths of the hidden layers from ``1500,500,30``."""
+    try:
+        return tuple(int(n) for n in hidden.split(","))
+    except ValueError:
+        raise InputError(f"--hidden wants widths like 1500,500,30, not {hidden!r}") from None
+
+
+def say_source(cells: Source) -> None:
+    """What was found, and what was left out."""
+    say(cells.description)
+    if cells.unreadable:
+        say(f"left out {len(cells.unreadable)} unreadable files: "
+            + "; ".join(cells.unreadable[:5]) + (" …" if len(cells.unreadable) > 5 else "")
+        )  # fmt: skip
