@@ -10,30 +10,9 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from pictures import noise, read_all, refusal
 
-from zarrmal.errors import InputError
 from zarrmal.sources import Subset, open_source
-
-
-def noise(*shape, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-
-
-def refusal(where, **options):
-    """The one line of the InputError."""
-    with pytest.raises(InputError) as error:
-        open_source(where, **options)
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
-
-def read_all(source):
-    cells = source.read(np.arange(source.n_cells))
-    assert cells.dtype == np.uint8
-    assert cells.shape == (source.n_cells, *source.cell_shape)
-    assert cells.flags.c_contiguous
-    return cells
-
 
 # Array files
 

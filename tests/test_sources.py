@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 import xarray as xr
 import zarr
+from pictures import noise, read_all, refusal, save
 from PIL import Image
 
 import zarrmal.sources
@@ -19,34 +19,6 @@ needs_nih = pytest.mark.skipif(
     not (NIH_ARRAYS.exists() and NIH_FOLDER.exists()),
     reason="needs the NIH cells in ../shared/data",
 )
-
-
-def noise(*shape, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-
-
-def save(path, pixels, **options):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix.lower() in (".tif", ".tiff"):
-        tifffile.imwrite(path, pixels, **options)
-    else:
-        Image.fromarray(pixels).save(path, **options)
-
-
-def refusal(where, **options):
-    """The one line of the InputError."""
-    with pytest.raises(InputError) as error:
-        open_source(where, **options)
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
-
-def read_all(source):
-    cells = source.read(np.arange(source.n_cells))
-    assert cells.dtype == np.uint8
-    assert cells.shape == (source.n_cells, *source.cell_shape)
-    assert cells.flags.c_contiguous
-    return cells
 
 
 @pytest.fixture
