@@ -15,6 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from zarrmal.cli import app
+from zarrmal.cli.console import print_json
 from zarrmal.sources import open_source
 from zarrmal.sources.synthetic import synthetic_cells
 
@@ -232,3 +233,9 @@ def test_demo(tmp_path, monkeypatch):
     assert "exists already" in again.stderr
     table = run("demo").stdout
     assert "png:level=9" in table
+
+
+def test_json_has_no_numbers_that_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"never": float("inf"), "rates": [1.5, float("nan")], "n": (1, 2)})
+    found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert found == {"never": None, "rates": [1.5, None], "n": [1, 2]}

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isfinite
 from typing import Any, ParamSpec, TypeVar
 
 import typer
@@ -72,8 +73,18 @@ def say(text: str) -> None:
 
 
 def print_json(tree: Any) -> None:
-    """Machine-readable result, on stdout."""
-    typer.echo(json.dumps(tree, indent=2, ensure_ascii=False))
+    """Machine-readable result, on stdout; null where there is no finite number."""
+    typer.echo(json.dumps(_finite(tree), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _finite(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _finite(value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [_finite(value) for value in tree]
+    if isinstance(tree, float) and not isfinite(tree):
+        return None
+    return tree
 
 
 @contextmanager
