@@ -9,7 +9,7 @@ as whole arrays.
 
 from __future__ import annotations
 
-from math import ceil, log2
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,9 @@ def unzigzag(values: Bytes) -> NDArray[np.int8]:
 
 def rice_parameter(mean: float) -> int:
     """s = max(0, ceil(log2(E[n] / 2))), the paper's choice for a geometric source of mean E[n]."""
-    return 0 if mean <= 2 else min(ceil(log2(mean / 2)), MAX_RICE_PARAMETER)
+    # ceil(log2 x) of x > 1 is the length of ceil(x) - 1 in bits: no logarithm whose last digit
+    # could differ between machines, so that encoders agree byte for byte.
+    return min(max(ceil(mean / 2) - 1, 0).bit_length(), MAX_RICE_PARAMETER)
 
 
 def rice_bits(values: Bytes) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from .cells import RiceChoice
 from .chunk import decode_cells, decode_chunk, encode_chunk, expect_shape, first_read_bytes
 from .configuration import Configuration
 from .constants import CHUNK_PRELUDE_BYTES, CODEC_NAME
-from .errors import TruncatedError
+from .errors import CorruptionError, TruncatedError
 from .header import Header, header_bytes, parse_header
 from .model import Model
 
@@ -107,7 +107,7 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
             if n_header > len(head):
                 limit = n_first + header_limit(shape)
                 if n_header > limit:
-                    raise TruncatedError(
+                    raise CorruptionError(
                         f"the chunk declares a header of {n_header} bytes, more "
                         f"than {limit} for shape {shape}"
                     )
@@ -133,7 +133,7 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
 
 
 def header_limit(shape: tuple[int, ...]) -> int:
-    """No valid header of a chunk of this shape is longer: one run, 32 length bits a cell."""
+    """No valid header of a chunk of this shape is longer: a run a cell, 32 length bits a cell."""
     return CHUNK_PRELUDE_BYTES + 256 + 4 * len(shape) + 12 * (shape[0] if shape else 0)
 
 
