@@ -15,7 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from zarrmal.cli import app
-from zarrmal.cli.console import print_json
+from zarrmal.cli.console import print_json, progress_bars
 from zarrmal.sources import open_source
 from zarrmal.sources.synthetic import synthetic_cells
 
@@ -239,3 +239,15 @@ def test_json_has_no_numbers_that_are_none(capsys: pytest.CaptureFixture[str]) -
     print_json({"never": float("inf"), "rates": [1.5, float("nan")], "n": (1, 2)})
     found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert found == {"never": None, "rates": [1.5, None], "n": [1, 2]}
+
+
+def test_progress_without_a_terminal_is_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 1.0, 25.0, 25.0, 26.0])
+    monkeypatch.setattr("zarrmal.cli.console.time.monotonic", lambda: next(clock))
+    with progress_bars() as progress:
+        progress("training", 1, 9)
+        progress("training", 2, 9, "5.9 bits/pixel")
+        progress("training", 3, 9)
+    assert capsys.readouterr().err == "training: 2 of 9 5.9 bits/pixel\n"

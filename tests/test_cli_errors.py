@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 from typer.testing import CliRunner
 
 from zarrmal.cli import app
+from zarrmal.cli.console import told
 
 PROGRAM = Path(sys.executable).with_name("zarrmal")
 
@@ -170,3 +172,28 @@ def test_the_program(place):
     assert (
         done.stderr == "error: file float.npy: holds float32, cells are uint8: convert it first\n"
     )
+
+
+def test_errors_of_an_object_store_are_told_on_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class EndpointConnectionError(Exception):
+        __module__ = "botocore.exceptions"
+
+    @told
+    def command() -> None:
+        raise EndpointConnectionError('Could not connect to "http://key:word@host:9"')
+
+    with pytest.raises(typer.Exit) as stopped:
+        command()
+    assert stopped.value.exit_code == 1
+    line = capsys.readouterr().err
+    assert line.startswith("error: the object store cannot be used")
+    assert "key:word" not in line
+
+    @told
+    def mistaken() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        mistaken()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import isfinite
@@ -33,7 +34,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 EXIT_MISTAKE = 1
+STORE_LIBRARIES = {"botocore", "aiobotocore", "aiohttp", "azure", "gcsfs", "google", "requests"}
+"""Their errors are no OSErrors, yet are about a server or an account, not about our code."""
+
 EXIT_INTERRUPTED = 130
+SECONDS_BETWEEN_LINES = 20.0
 
 
 def told(command: Callable[P, R]) -> Callable[P, R]:
@@ -48,6 +53,10 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             say_error(f"{where}{error.strerror or error}")
+        except Exception as error:
+            if type(error).__module__.split(".")[0] not in STORE_LIBRARIES:
+                raise
+            say_error(f"the object store cannot be used: {error}")
         except KeyboardInterrupt:
             say_error("interrupted; nothing half written is left")
             raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -89,7 +98,10 @@ def _finite(tree: Any) -> Any:
 
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
-    """Bars on stderr, one a task, gone when stderr is no terminal."""
+    """Bars on stderr, one a task; where stderr is no terminal, a line now and then."""
+    if not err.is_terminal:
+        yield _progress_lines()
+        return
     bars = Bars(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -98,7 +110,6 @@ def progress_bars() -> Iterator[Progress]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=err,
-        disable=not err.is_terminal,
     )
     tasks: dict[str, TaskID] = {}
 
@@ -109,6 +120,18 @@ def progress_bars() -> Iterator[Progress]:
 
     with bars:
         yield report
+
+
+def _progress_lines() -> Progress:
+    told_at = time.monotonic()
+
+    def report(task: str, done: int, total: int, note: str = "") -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at >= SECONDS_BETWEEN_LINES:
+            told_at = time.monotonic()
+            say(f"{task}: {done:,} of {total:,} {note}".rstrip())
+
+    return report
 
 
 def pairs(options: list[str] | None) -> dict[str, Any]:
