@@ -80,7 +80,8 @@ class TrainOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassReport:
-    """How the training of one class ended; rates in bits/pixel, latents counted, model not."""
+    """How the training of one class ended; rates in bits per pixel value, latents
+    counted, model not."""
 
     name: str
     n_training: int
