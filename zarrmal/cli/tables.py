@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def training_table(result: TrainResult) -> Table:
     """How the training of each class ended."""
-    table = Table(title="bits per pixel value (a colour pixel has three), latents counted, model not")
+    table = Table(title="bits per pixel value, latents counted, model not")
     for name in ("class", "cells", "training", "kept out", "float", "int8", "cost", "seconds"):
         table.add_column(name, justify="left" if name == "class" else "right")
     for r in result.reports:
