@@ -8,7 +8,7 @@ import models
 import numpy as np
 import pytest
 import reference_model
-from zarrmal_codecs import ModelError
+from zarrmal_codecs import ModelError, network
 from zarrmal_codecs.constants import MAX_EXACT_FLOAT32
 from zarrmal_codecs.layer import Layer
 from zarrmal_codecs.network import Network, exact_pieces, run_plain
@@ -153,3 +153,32 @@ def test_layers_must_fit_each_other():
     for layers in ((a, a), (a, b), ()):
         with pytest.raises(ModelError, match=r"takes|at least one"):
             Network(layers)
+
+
+def test_a_matrix_product_of_less_precision_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a BLAS in bfloat16 mode would: weights keep 8 bits of mantissa, sums lose the rest."""
+    weight = np.tile(np.arange(-127, 128, dtype=np.int8), (40, 3))
+    layer = Layer(
+        weight=weight,
+        bias=np.zeros(40, np.int32),
+        multiplier=np.ones(40, np.uint16),
+        shift=10,
+        input="uint8",
+        output="uint8",
+    )
+    Network((layer,))
+
+    class Coarse(np.ndarray):
+        def __rmatmul__(self, other: np.ndarray) -> np.ndarray:
+            exact = np.asarray(other) @ np.asarray(self)
+            bits = exact.astype(np.float32).view(np.uint32) & 0xFFFF0000
+            return bits.view(np.float32)
+
+    honest = network.exact_pieces
+
+    def coarse_pieces(layer: Layer) -> tuple[network.Piece, ...]:
+        return tuple(network.Piece(p.start, p.stop, p.weight.view(Coarse)) for p in honest(layer))
+
+    monkeypatch.setattr(network, "exact_pieces", coarse_pieces)
+    with pytest.raises(ModelError, match="not exact"):
+        Network((layer,))

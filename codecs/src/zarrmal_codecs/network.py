@@ -16,6 +16,9 @@ Int8Or = NDArray[np.int8] | NDArray[np.uint8]
 # Rows requantised at once: 64 cells of 2,500 int64 stay in a second-level cache.
 BLOCK_ROWS = 64
 
+TRIAL_ROWS = 32
+TRIAL_OUTPUTS = 24
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -60,7 +63,8 @@ class Network:
     Raises
     ------
     ModelError
-        If neighbouring layers disagree on width or range.
+        If neighbouring layers disagree on width or range, or if this machine's matrix product is
+        not exact where IEEE 754 says it must be (a BLAS told to compute in less than float32).
     """
 
     def __init__(self, layers: tuple[Layer, ...]) -> None:
@@ -73,6 +77,8 @@ class Network:
                     f"{b.n_inputs} {b.input}"
                 )
         self._steps = tuple((layer, exact_pieces(layer)) for layer in layers)
+        for layer, pieces in self._steps:
+            _try_engine(layer, pieces)
 
     def __call__(self, values: Int8Or) -> Int8Or:
         """Run all layers.
@@ -90,6 +96,25 @@ class Network:
         for layer, pieces in self._steps:
             values = _run(layer, pieces, values)
         return values
+
+
+def _try_engine(layer: Layer, pieces: tuple[Piece, ...]) -> None:
+    """Compare some accumulators with whole numbers; what is written by a wrong engine is lost."""
+    low, high = RANGES[layer.input]
+    span = high - low + 1
+    places = np.arange(TRIAL_ROWS * layer.n_inputs).reshape(TRIAL_ROWS, layer.n_inputs)
+    values = low + places * 167 % span  # 167 is prime: all values of the range, in no order
+    values[0], values[1] = low, high
+    outputs = np.unique(np.linspace(0, layer.n_outputs - 1, TRIAL_OUTPUTS).astype(int))
+    floats = values.astype(np.float32)
+    found = sum(
+        (floats[:, p.start : p.stop] @ p.weight)[:, outputs].astype(np.int64) for p in pieces
+    )
+    if not np.array_equal(found, values @ layer.weight[outputs].astype(np.int64).T):
+        raise ModelError(
+            "this machine's float32 matrix product is not exact: turn off reduced precision in "
+            "its BLAS (bfloat16, TF32); nothing can be coded safely here"
+        )
 
 
 def _run(layer: Layer, pieces: tuple[Piece, ...], values: Int8Or) -> Int8Or:
