@@ -15,8 +15,8 @@ from ..errors import InputError
 from ..progress import Progress, silent
 from . import layout
 from .info import cells_array
+from .stored import stored_bytes, stored_digests
 from .target import Target, find_array, read_facts
-from .write import stored_bytes, stored_digests
 
 
 def extract_archive(

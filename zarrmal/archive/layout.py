@@ -53,6 +53,8 @@ class ArchiveFacts:
         Of the model.
     digests
         Array name -> chunk key -> sha256 of the stored bytes.
+    metadata_digests
+        Key -> sha256 of every array's metadata documents, the model included.
     software
         Name and version of the writer.
     label_names
@@ -67,6 +69,7 @@ class ArchiveFacts:
     sha256: str
     software: str
     digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    metadata_digests: Mapping[str, str] = field(default_factory=dict, repr=False)
     label_names: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -81,6 +84,7 @@ class ArchiveFacts:
             "sha256": self.sha256,
             "label_names": list(self.label_names),
             "digests": {name: dict(chunks) for name, chunks in self.digests.items()},
+            "metadata_digests": dict(self.metadata_digests),
             "software": self.software,
         }
 
@@ -115,6 +119,9 @@ class ArchiveFacts:
                 digests={
                     str(name): {str(key): str(digest) for key, digest in chunks.items()}
                     for name, chunks in tree["digests"].items()
+                },
+                metadata_digests={
+                    str(key): str(digest) for key, digest in tree["metadata_digests"].items()
                 },
                 software=str(tree["software"]),
             )

@@ -20,8 +20,8 @@ from ..sources import Source
 from . import layout
 from .info import cells_array, codec_configuration, model_of
 from .layout import ArchiveFacts
+from .stored import metadata_digests, stored_bytes
 from .target import UNREADABLE_METADATA, Target, find_array, read_facts
-from .write import stored_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +90,7 @@ def verify_archive(
     held = {name for name in layout.LONG_NAMES if find_array(group, name) is not None}
     for name in sorted({*facts.digests, layout.CELLS} | held):
         n_chunks += _check_digests(group, name, facts, problems)
+    _check_metadata_digests(group, facts, problems)
     for start in range(0, array.shape[0], array.chunks[0]):
         rows = np.arange(start, min(start + array.chunks[0], array.shape[0]))
         _check_cells(group, array, rows, coder, index, source, problems)
@@ -196,6 +197,13 @@ def _check_digests(group: zarr.Group, name: str, facts: ArchiveFacts, problems: 
         elif hashlib.sha256(data).hexdigest() != promised[key]:
             problems.append(f"`{name}`: chunk {key} was changed: its sha256 does not match")
     return len(keys)
+
+
+def _check_metadata_digests(group: zarr.Group, facts: ArchiveFacts, problems: list[str]) -> None:
+    found = metadata_digests(group, facts.digests)
+    for key in sorted(found.keys() | facts.metadata_digests.keys()):
+        if found.get(key) != facts.metadata_digests.get(key):
+            problems.append(f"{key} was changed after the archive was written")
 
 
 def _check_cells(

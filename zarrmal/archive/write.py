@@ -28,6 +28,7 @@ from ..version import SOFTWARE
 from . import layout
 from .layout import ArchiveFacts
 from .plan import Plan, make_plan
+from .stored import join_key, metadata_digests, stored_digests
 from .target import Target, refuse_occupied, staged
 
 MAX_CONSOLIDATED_MODEL_BYTES = 1_000_000
@@ -138,7 +139,9 @@ def _write(
     for name, values, attributes in _index_arrays(source, plan, facts):
         _write_index_array(group, name, values, attributes)
         digests[name] = stored_digests(group, name)
-    facts = replace(facts, digests=digests, complete=True)
+    facts = replace(
+        facts, digests=digests, metadata_digests=metadata_digests(group, digests), complete=True
+    )
     group.attrs[layout.ATTRIBUTE] = facts.to_json()
     if len(model.to_base64()) <= MAX_CONSOLIDATED_MODEL_BYTES:
         with warnings.catch_warnings():
@@ -177,7 +180,7 @@ def _write_cells(
         data = _encode(source, plan, rows, chunk_cells, coder, options.rice)
         key = array.metadata.encode_chunk_key((start // chunk_cells, *[0] * len(model.cell_shape)))
         buffer = default_buffer_prototype().buffer.from_bytes(data)
-        sync(group.store.set(_join(array.path, key), buffer))
+        sync(group.store.set(join_key(array.path, key), buffer))
         return key, hashlib.sha256(data).hexdigest(), rows.stop - rows.start
 
     with ThreadPoolExecutor(options.workers) as pool:
@@ -263,26 +266,3 @@ def _create(group: zarr.Group, name: str, **arguments: Any) -> zarr.Array[Any]:
     else:
         arguments["dimension_names"] = names
     return group.create_array(name, attributes=attributes, **arguments)
-
-
-def stored_digests(group: zarr.Group, name: str) -> dict[str, str]:
-    """sha256 of every stored chunk of an array, by chunk key."""
-    array = group[name]
-    assert isinstance(array, zarr.Array)
-    digests = {}
-    for coordinates in np.ndindex(array.cdata_shape):
-        key = array.metadata.encode_chunk_key(coordinates)
-        data = stored_bytes(group, _join(array.path, key))
-        if data is not None:
-            digests[key] = hashlib.sha256(data).hexdigest()
-    return digests
-
-
-def stored_bytes(group: zarr.Group, key: str) -> bytes | None:
-    """One stored object, None if it is missing."""
-    buffer = sync(group.store.get(key, default_buffer_prototype()))
-    return None if buffer is None else buffer.to_bytes()
-
-
-def _join(path: str, key: str) -> str:
-    return f"{path}/{key}".lstrip("/")
