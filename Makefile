@@ -1,16 +1,19 @@
 # make demo   the main job on a small synthetic data set
 # make test   the whole test suite
 # make check  style, types, and the tests: what CI runs
+# make test-matrix  the codec's tests on MATRIX_PYTHON, with the newest zarr it gets
 # make bench  rates and speeds; SOURCE=... for your own cells
 # Each makes its own environment in .venv. TORCH can be any build you have.
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 VENV := .venv
 READER := .venv-reader
+MATRIX_PYTHON ?= python3.13
+MATRIX := .venv-matrix
 BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test style check bench reader clean
+.PHONY: demo test style check test-matrix bench reader clean
 
 $(VENV)/.installed: pyproject.toml codecs/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +37,11 @@ test: $(VENV)/.installed $(READER)/.installed
 
 check: style test
 
+test-matrix: codecs/pyproject.toml
+	$(MATRIX_PYTHON) -m venv $(MATRIX)
+	$(MATRIX)/bin/python $(PIP) ./codecs pytest hypothesis xarray dask
+	$(MATRIX)/bin/python -m pytest codecs/tests
+
 style: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -43,4 +51,4 @@ bench: $(VENV)/.installed
 	$(BIN)/zarrmal benchmark $(SOURCE)
 
 clean:
-	rm -rf $(VENV) $(READER) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(READER) $(MATRIX) .mypy_cache .ruff_cache .pytest_cache

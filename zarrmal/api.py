@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from zarrmal_codecs import Model
+from zarrmal_codecs import Model, ZarrmalError
 
 from .archive import ArchiveInfo, Target, WriteOptions, archive_info, open_archive, write_archive
 from .archive.target import refuse_occupied
@@ -122,13 +122,15 @@ def write(
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
-    """Read a model file; InputError if there is none."""
+    """Read a model file; InputError if there is none, ZarrmalError if it is damaged."""
     try:
         return Model.load(Path(path))
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(
             f"no model file at {os.fspath(path)}: make one with `zarrmal train SOURCE -o MODEL`"
         ) from None
+    except ZarrmalError as error:
+        raise type(error)(f"{os.fspath(path)}: {error}") from None
 
 
 def choose_assigner(
