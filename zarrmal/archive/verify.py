@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -88,12 +89,18 @@ def verify_archive(
     coder = Coder(model)
     n_chunks = 0
     held = {name for name in layout.LONG_NAMES if find_array(group, name) is not None}
-    for name in sorted({*facts.digests, layout.CELLS} | held):
+    for name in sorted({*facts.digests, *held} - {layout.CELLS}):
         n_chunks += _check_digests(group, name, facts, problems)
     _check_metadata_digests(group, facts, problems)
+    if array.chunks[1:] != array.shape[1:]:
+        raise CorruptionError(
+            f"`{layout.CELLS}` is cut into chunks of {array.chunks}: a chunk of an archive holds "
+            f"whole cells"
+        )
     for start in range(0, array.shape[0], array.chunks[0]):
         rows = np.arange(start, min(start + array.chunks[0], array.shape[0]))
-        _check_cells(group, array, rows, coder, index, source, problems)
+        _check_cells(group, array, rows, coder, index, facts, source, problems)
+        n_chunks += 1
         progress("verifying cells", int(rows[-1]) + 1, array.shape[0])
     if source is not None:
         _compare_index(index, source, facts, problems)
@@ -189,14 +196,19 @@ def _check_digests(group: zarr.Group, name: str, facts: ArchiveFacts, problems: 
         return 0
     keys = [array.metadata.encode_chunk_key(c) for c in np.ndindex(array.cdata_shape)]
     for key in keys:
-        data = stored_bytes(group, f"{array.path}/{key}")
-        if data is None:
-            problems.append(f"`{name}`: chunk {key} is missing")
-        elif key not in promised:
-            problems.append(f"`{name}`: chunk {key} has no digest")
-        elif hashlib.sha256(data).hexdigest() != promised[key]:
-            problems.append(f"`{name}`: chunk {key} was changed: its sha256 does not match")
+        _check_digest(name, key, stored_bytes(group, f"{array.path}/{key}"), promised, problems)
     return len(keys)
+
+
+def _check_digest(
+    name: str, key: str, data: bytes | None, promised: Mapping[str, str], problems: list[str]
+) -> None:
+    if data is None:
+        problems.append(f"`{name}`: chunk {key} is missing")
+    elif key not in promised:
+        problems.append(f"`{name}`: chunk {key} has no digest")
+    elif hashlib.sha256(data).hexdigest() != promised[key]:
+        problems.append(f"`{name}`: chunk {key} was changed: its sha256 does not match")
 
 
 def _check_metadata_digests(group: zarr.Group, facts: ArchiveFacts, problems: list[str]) -> None:
@@ -212,15 +224,18 @@ def _check_cells(
     rows: NDArray[np.int64],
     coder: Coder,
     index: Index,
+    facts: ArchiveFacts,
     source: Source | None,
     problems: list[str],
 ) -> None:
+    """Fetch a chunk once: its digest, its pixels, and the source's."""
     chunk = (int(rows[0]) // array.chunks[0], *[0] * (array.ndim - 1))
     key = array.metadata.encode_chunk_key(chunk)
     where = f"`cells`: chunk {key} (cells {rows[0]} to {rows[-1]})"
     data = stored_bytes(group, f"{array.path}/{key}")
+    _check_digest(layout.CELLS, key, data, facts.digests.get(layout.CELLS, {}), problems)
     if data is None:
-        return  # told by its digest
+        return
     try:
         pixels = decode_chunk(data, coder, shape=array.chunks)
     except ZarrmalError as error:
