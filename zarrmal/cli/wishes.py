@@ -46,6 +46,6 @@ def say_source(cells: Source) -> None:
     """What was found, and what was left out."""
     say(cells.description)
     if cells.unreadable:
-        say(f"left out {len(cells.unreadable)} unreadable files: "
-            + "; ".join(cells.unreadable[:5]) + (" …" if len(cells.unreadable) > 5 else "")
-        )  # fmt: skip
+        say(f"left out {len(cells.unreadable)} unreadable files:")
+        for name in cells.unreadable:
+            say(f"  {name}")
