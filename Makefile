@@ -8,9 +8,11 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 VENV := .venv
 READER := .venv-reader
+DEMO := .venv-demo
 MATRIX_PYTHON ?= python3.13
 MATRIX := .venv-matrix
 BIN := $(VENV)/bin
+SOURCES := $(shell find codecs/src zarrmal codecs/CMakeLists.txt -type f -not -name '*.pyc')
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test style check test-matrix bench reader clean
@@ -22,15 +24,21 @@ $(VENV)/.installed: pyproject.toml codecs/pyproject.toml constraints.txt
 	touch $@
 
 # What a reader of an archive needs, and nothing else.
-$(READER)/.installed: codecs/pyproject.toml constraints.txt $(wildcard codecs/src/zarrmal_codecs/*.py)
+$(READER)/.installed: codecs/pyproject.toml constraints.txt $(SOURCES)
 	$(PYTHON) -m venv $(READER)
 	$(READER)/bin/python $(PIP) -c constraints.txt ./codecs
 	touch $@
 
 reader: $(READER)/.installed
 
-demo: $(VENV)/.installed
-	$(BIN)/zarrmal demo
+# What writing with the models that ship needs: no torch.
+$(DEMO)/.installed: pyproject.toml codecs/pyproject.toml constraints.txt $(SOURCES)
+	$(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/python $(PIP) -c constraints.txt ./codecs .
+	touch $@
+
+demo: $(DEMO)/.installed
+	$(DEMO)/bin/zarrmal demo
 
 test: $(VENV)/.installed $(READER)/.installed
 	ZARRMAL_READER_PYTHON=$(CURDIR)/$(READER)/bin/python $(BIN)/python -m pytest
@@ -51,4 +59,4 @@ bench: $(VENV)/.installed
 	$(BIN)/zarrmal benchmark $(SOURCE)
 
 clean:
-	rm -rf $(VENV) $(READER) $(MATRIX) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(READER) $(DEMO) $(MATRIX) .mypy_cache .ruff_cache .pytest_cache

@@ -1,6 +1,6 @@
 """Use the codec on a plain Zarr array of your own, and on an xarray dataset.
 
-python examples/codec_on_your_own_array.py cells.zarr.zmal
+python examples/codec_on_your_own_array.py [MODEL]
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import xarray as xr
 import zarr
 from zarrmal_codecs import Model, array_arguments
 
+from zarrmal.models import shipped_model
 from zarrmal.sources.synthetic import synthetic_cells
 
-model = Model.load(sys.argv[1])
+model = Model.load(sys.argv[1]) if sys.argv[1:] else shipped_model(1)
 cells = synthetic_cells(256, channels=1, seed=9).cells
 
 with tempfile.TemporaryDirectory() as folder:

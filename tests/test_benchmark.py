@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
+from zarrmal_codecs.engine import chosen_level
 
 from zarrmal.archive import WriteOptions
 from zarrmal.benchmark import (
@@ -11,18 +13,25 @@ from zarrmal.benchmark import (
     Measurement,
     Rival,
     all_rivals,
-    codec_speed,
     measure_rival,
+    ours,
     run_benchmark,
     split_source,
 )
-from zarrmal.benchmark.measure import sheets
+from zarrmal.benchmark.measure import fastest, sheets
+from zarrmal.benchmark.ours import names_of
+from zarrmal.benchmark.ratios import required_ratios
+from zarrmal.benchmark.reading import Reading, measure_reading
 from zarrmal.benchmark.run import break_even
+from zarrmal.benchmark.speed import Speed, codec_speed
+from zarrmal.cli import app
 from zarrmal.errors import InputError
+from zarrmal.learn import HybridOptions, train_hybrid
 from zarrmal.sources import open_source
 
 RIVALS = all_rivals()
-BY_NAME = pytest.mark.parametrize("rival", RIVALS, ids=[rival.name for rival in RIVALS])
+RGB = all_rivals(3)
+FOUR = all_rivals(4)
 PLAIN = Rival(
     name="plain",
     encode=lambda image: image.tobytes(),
@@ -58,16 +67,39 @@ def test_sheets_hold_every_cell_once_in_its_place(n, shape):
     assert len(found) < n + 40
 
 
-@BY_NAME
-@pytest.mark.parametrize("shape", [(17, 23), (17, 23, 3)], ids=["grey", "rgb"])
+SHAPED = [
+    pytest.param(rival, shape, id=f"{rival.name}-{len(shape) == 3 and shape[2]}")
+    for shape, rivals in [((11, 13), RIVALS), ((11, 13, 3), RGB), ((11, 13, 4), FOUR)]
+    for rival in rivals
+]
+
+
+@pytest.mark.parametrize(("rival", "shape"), SHAPED)
 @pytest.mark.parametrize("kind", ["noise", "constant", "gradient"])
 def test_rivals_are_lossless(rival, kind, shape):
-    cells = pixels(kind, 3, shape)
+    cells = pixels(kind, 2, shape)
     for arrangement in ("cell", "sheet"):
         found = measure_rival(rival, cells, arrangement, of="these")
         assert (found.coder, found.arrangement, found.cells) == (rival.name, arrangement, "these")
-        assert found.n_cells == 3
+        assert found.n_cells == 2
         assert found.bits_per_pixel > 0
+        assert found.encode_mb_s > 0
+        assert found.decode_mb_s > 0
+
+
+@pytest.mark.parametrize(
+    "name", ["jpegls", "png:level=9", "jxl:effort=7", "webp:lossless,method=6"]
+)
+def test_colour_rivals_know_that_planes_are_alike(name):
+    grey = np.random.default_rng(1).integers(0, 256, (2, 40, 40), np.uint8)
+    rgb = np.stack([grey, grey, grey], axis=3)
+    rates = [
+        measure_rival(rival, rgb, "sheet", of="").bits_per_pixel
+        for rival in RGB
+        if rival.name.startswith(name)
+    ]
+    alone = next(rival for rival in RIVALS if rival.name == name)
+    assert min(rates) < 1.5 * measure_rival(alone, grey, "sheet", of="").bits_per_pixel
 
 
 @pytest.mark.parametrize("shape", [(17, 23), (17, 23, 3)], ids=["grey", "rgb"])
@@ -79,10 +111,12 @@ def test_a_colour_pixel_counts_once(shape):
 
 
 def test_names_of_rivals_hold_their_settings():
+    for rivals in (RIVALS, RGB, FOUR):
+        assert len({rival.name for rival in rivals}) == len(rivals)
     names = [rival.name for rival in RIVALS]
-    assert len(set(names)) == len(names)
     assert {"jxl:effort=9", "png:level=9", "zstd:level=19", "jpegls"} <= set(names)
     assert [rival.name for rival in RIVALS if rival.slow] == ["jxl:effort=10"]
+    assert {"jpegls", "jpegls:planes,minus-green", "jxl:effort=9"} <= {r.name for r in RGB}
 
 
 @pytest.mark.parametrize("arrangement", ["cell", "sheet"])
@@ -97,9 +131,18 @@ def test_a_coder_that_lies_is_caught(arrangement):
         measure_rival(liar, pixels("noise", 3, (5, 5)), arrangement, of="")
 
 
-def measurement(bits_per_pixel):
-    return Measurement(coder="", arrangement="", cells="", n_cells=1, encode_mb_s=1, decode_mb_s=1,
-                       bits_per_pixel=bits_per_pixel)  # fmt: skip
+def measurement(bits_per_pixel, **other):
+    return Measurement(**{"coder": "", "arrangement": "", "cells": "", "n_cells": 1,
+                          "encode_mb_s": 1, "decode_mb_s": 1,
+                          "bits_per_pixel": bits_per_pixel} | other)  # fmt: skip
+
+
+def test_the_fastest_of_some_repetitions_is_taken():
+    calls = []
+    assert fastest(lambda: calls.append(1), 5.0) < 1.0
+    assert len(calls) == 2
+    assert fastest(lambda: calls.append(1), 60.0) == 60.0  # too slow to repeat
+    assert len(calls) == 2
 
 
 def test_break_even(model):
@@ -114,10 +157,69 @@ def test_break_even(model):
         assert break_even(model, measurement(2.5), measurement(rate), (24, 24)) == float("inf")
 
 
-def test_speed_is_measured(cells, model):
-    speed = codec_speed(model, cells.read(np.arange(20)), np.zeros(20, np.uint8))
-    assert speed.encode_mb_s > 0
-    assert speed.decode_mb_s > 0
+def test_ratios_are_those_of_the_rows():
+    here = {"cells": "here", "arrangement": "chunk"}
+    mine = [
+        measurement(2.0, coder="a", decode_mb_s=30.0, encode_mb_s=8.0, **here),
+        measurement(1.0, coder="a, without model", model_counted=False, **here),
+        measurement(3.0, coder="a", assignment="shortest", encode_mb_s=None, **here),
+        measurement(9.0, coder="a", cells="elsewhere", arrangement="chunk"),
+    ]
+    theirs = [
+        measurement(2.5, coder="jxl:effort=9", decode_mb_s=10.0, cells="here", arrangement="sheet"),
+        measurement(7.5, coder="jxl:effort=9", decode_mb_s=1.0, cells="here", arrangement="cell"),
+        measurement(4.0, coder="jxl:effort=7", encode_mb_s=2.0, cells="here", arrangement="sheet"),
+        measurement(0.1, coder="jpegls", cells="here", arrangement="sheet"),
+    ]
+    found = {
+        (r.quantity, r.ours, r.assignment, r.rival): r.ratio
+        for r in required_ratios(mine, theirs, of="here")
+    }
+    assert found == {
+        ("bits_per_pixel", "a", "", "jxl:effort=9"): 0.8,
+        ("bits_per_pixel", "a, without model", "", "jxl:effort=9"): 0.4,
+        ("bits_per_pixel", "a", "shortest", "jxl:effort=9"): 1.2,
+        ("decode_mb_s", "a", "", "jxl:effort=9"): 3.0,
+        ("decode_mb_s", "a", "shortest", "jxl:effort=9"): 0.1,
+        ("encode_mb_s", "a", "", "jxl:effort=7"): 4.0,
+    }
+
+
+@pytest.fixture(scope="module")
+def hybrid(cells):
+    return train_hybrid(cells, HybridOptions(effort="fast", steps=3, sae=0, seed=1)).model
+
+
+def test_names_tell_models_apart(model, hybrid):
+    assert names_of([model, hybrid]) == ("zarrmal:paper", "zarrmal:hybrid,effort=fast")
+    assert len(set(names_of([model, hybrid, hybrid.__class__(
+        profile="hybrid", cell_shape=hybrid.cell_shape, classes=hybrid.classes,
+        about={"effort": "fast", "seed": 9})]))) == 3  # fmt: skip
+
+
+@pytest.mark.parametrize("kernel", ["numpy", "auto"])
+def test_speed_is_measured(cells, hybrid, monkeypatch, kernel):
+    if kernel == "auto" and chosen_level() == "numpy":
+        pytest.skip("this build has no native kernel")
+    monkeypatch.setenv("ZARRMAL_KERNEL", kernel)
+    speed = codec_speed(hybrid, cells.read(np.arange(8)), np.zeros(8, np.uint8))
+    assert (speed.engine, speed.n_cells) == (chosen_level(), 8)
+    for value in (speed.encode_mb_s, speed.encode_shortest_mb_s, speed.decode_mb_s):
+        assert value > 0
+    assert 0 < speed.reference_decode_mb_s <= speed.decode_mb_s
+
+
+def test_reading_uses_the_threads_it_is_given(archive):
+    if not (archive / "zarr.json").exists():
+        pytest.skip("the benchmark writes format 3")
+    found = measure_reading(archive)
+    assert (found.chunk_cells, found.n_chunks) == (50, 5)
+    assert found.cell_ms > 0
+    assert found.zarr_json_bytes == (archive / "cells" / "zarr.json").stat().st_size
+    assert {n: t["n_used"] for n, t in found.threads.items()} == {"1": 1, "2": 2}
+    assert found.n_cells_read == 200  # 240 cells: four full chunks
+    one, two = (found.threads[n]["seconds"] for n in ("1", "2"))
+    assert found.two_threads_over_one == one / two
 
 
 def test_split_by_slide(cells):
@@ -135,54 +237,159 @@ def test_without_slides_there_is_no_benchmark(cells, groups):
         split_source(source, 0.25, 0)
 
 
+SPEED = Speed(engine="numpy", n_cells=80, encode_mb_s=3.0, encode_shortest_mb_s=2.0,
+              decode_mb_s=5.0, reference_decode_mb_s=1.0)  # fmt: skip
+READ = {"n_used": 1, "seconds": 1.0, "mb_s": 1.0, "cores": 1.0}
+READING = Reading(chunk_cells=80, n_chunks=1, n_single_cells=1, cell_ms=1.0, zarr_json_bytes=1,
+                  n_cells_read=80, threads={"1": READ, "2": READ},
+                  two_threads_over_one=None)  # fmt: skip
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Speeds are not measured but given."""
+    monkeypatch.setattr(ours, "codec_speed", lambda *_: SPEED)
+    monkeypatch.setattr(ours, "measure_reading", lambda _: READING)
+
+
 @pytest.mark.parametrize("labelled", [True, False])
-def test_the_whole(cells, model, labelled, tmp_path):
+def test_the_whole(cells, model, hybrid, labelled, tmp_path, quick):
     import zarrmal
 
     labels = np.array(cells.class_names)[cells.labels] if labelled else None
     source = open_source(cells.read(np.arange(240)), labels=labels, groups=cells.groups)
     training, kept = split_source(source, 0.34, 0)
-    rivals = [PLAIN, *(rival for rival in RIVALS if rival.name in ("png:level=9", "jpegls"))]
-    result = run_benchmark(training, kept, model, rivals)
+    rivals = [PLAIN, *(r for r in RIVALS if r.name in ("png:level=9", "jxl:effort=7"))]
+    result = run_benchmark(training, kept, [model, hybrid], rivals)
 
-    ours = f"zarrmal:{model.profile}"
-    rows = {(m.coder, m.arrangement, m.cells): m for m in result.measurements}
-    expected = {(f"{ours}{note}", "chunk", of) for note in ("", ", without model")
+    names = [f"{name}{note}" for name in ("zarrmal:paper", "zarrmal:hybrid,effort=fast")
+             for note in ("", ", without model")]  # fmt: skip
+    rows = {(m.coder, m.arrangement, m.cells, m.assignment): m for m in result.measurements}
+    first = "labels" if labelled else "shortest"
+    expected = {(name, "chunk", of, first) for name in names
                 for of in ("training cells", "unseen slides")}  # fmt: skip
-    expected |= {(r.name, a, "unseen slides") for r in rivals for a in ("cell", "sheet")}
+    expected |= {(name, "chunk", "unseen slides", "shortest") for name in names}
+    expected |= {(r.name, a, "unseen slides", "") for r in rivals for a in ("cell", "sheet")}
     assert set(rows) == expected
     assert len(result.measurements) == len(expected)
-    assert all(m.encode_mb_s > 0 and m.decode_mb_s > 0 for m in result.measurements)
 
-    info = zarrmal.write(kept, tmp_path / "a", model=model, options=WriteOptions())
-    unseen = rows[ours, "chunk", "unseen slides"]
-    bare = rows[f"{ours}, without model", "chunk", "unseen slides"]
+    info = zarrmal.write(kept, tmp_path / "a", model=model, options=WriteOptions(), assign=first)
+    unseen = rows["zarrmal:paper", "chunk", "unseen slides", first]
+    bare = rows["zarrmal:paper, without model", "chunk", "unseen slides", first]
     assert unseen.bits_per_pixel == info.bits_per_pixel
     assert bare.bits_per_pixel == info.bits_per_pixel_without_model
+    assert (unseen.model_counted, bare.model_counted) == (True, False)
     assert unseen.n_cells == kept.n_cells
-    plain = rows["plain", "sheet", "unseen slides"]
+    assert unseen.encode_mb_s == (3.0 if labelled else 2.0)
+    assert rows["zarrmal:paper", "chunk", "training cells", first].decode_mb_s is None
+    sizes = result.ours[0].sizes["unseen slides"]
+    assert sizes["cells_bytes"] == info.cells_bytes
+    assert sizes["model_bytes"] == len(model.to_base64()) == result.ours[0].model_bytes
+    plain = rows["plain", "sheet", "unseen slides", ""]
     # 80 cells fill two rows of a sheet, without a black place.
     assert plain.bits_per_pixel == 8
     cells_needed = 8 * len(model.to_base64()) / ((8 - bare.bits_per_pixel) * 576)
-    assert result.break_even_cells["plain, sheet"] == cells_needed
+    assert result.break_even_cells["zarrmal:paper"]["plain, sheet"] == cells_needed
+    rival = rows["jxl:effort=7", "sheet", "unseen slides", ""]
+    ratio = next(r for r in result.ratios if r.ours == "zarrmal:paper" and r.assignment == first)
+    assert (ratio.quantity, ratio.rival) == ("encode_mb_s", "jxl:effort=7")
+    assert ratio.ratio == unseen.encode_mb_s / rival.encode_mb_s
     assert result.n_slides == {"training cells": 4, "unseen slides": 2}
     assert set(result.versions) >= {"python", "zarr", "imagecodecs"}
+
     tree = json.loads(json.dumps(result.to_json()))
+    assert set(tree) == {
+        "measurements", "ours", "ratios", "n_slides", "n_cells", "cell_shape", "break_even_cells",
+        "versions", "machine",
+    }  # fmt: skip
     assert len(tree["measurements"]) == len(expected)
+    assert [one["profile"] for one in tree["ours"]] == ["paper", "hybrid"]
+    for one in tree["ours"]:
+        assert set(one) == {"name", "profile", "about", "sha256", "model_bytes", "sizes", "speed",
+                            "reading"}  # fmt: skip
 
 
-def test_a_lossy_archive_voids_the_benchmark(cells, model):
-    class Wavering(type(cells)):
-        """Gives other pixels at each reading."""
+class Wavering(open_source(np.zeros((2, 2, 2), np.uint8)).__class__):
+    """Gives other pixels at each reading."""
 
-        def __init__(self):
-            self.n_reads = 0
-            for name in ("n_cells", "cell_shape", "class_names", "labels", "groups", "names"):
-                setattr(self, name, getattr(cells, name))
+    def __init__(self, cells):
+        self.cells, self.n_reads = cells, 0
+        for name in ("n_cells", "cell_shape", "class_names", "labels", "groups", "names"):
+            setattr(self, name, getattr(cells, name))
 
-        def read(self, indices):
-            self.n_reads += 1
-            return cells.read(indices) ^ np.uint8(self.n_reads)
+    def read(self, indices):
+        self.n_reads += 1
+        return self.cells.read(indices) ^ np.uint8(self.n_reads)
 
+
+def test_a_lossy_archive_voids_the_benchmark(cells, model, quick):
     with pytest.raises(LossyError, match="not the source"):
-        run_benchmark(Wavering(), cells, model, [])
+        run_benchmark(cells, Wavering(cells), [model], [])
+
+
+def test_a_model_of_other_cells_is_refused_before_the_work(cells, model):
+    other = open_source(np.zeros((4, 9, 9), np.uint8))
+    with pytest.raises(InputError, match="9 x 9, zarrmal:paper is for 24 x 24"):
+        run_benchmark(other, other, [model], [])
+
+
+def test_an_unknown_kernel_is_told(cells, model, monkeypatch):
+    monkeypatch.setenv("ZARRMAL_KERNEL", "abacus")
+    with pytest.raises(InputError, match="abacus"):
+        run_benchmark(cells, cells, [model], [])
+
+
+@pytest.fixture(scope="module")
+def file(cells, tmp_path_factory):
+    place = tmp_path_factory.mktemp("benchmark") / "cells.npz"
+    rows = np.arange(0, 240, 5)
+    labels = np.array(cells.class_names)[cells.labels]
+    np.savez(place, cells=cells.read(rows), label=labels[rows], slide=cells.groups[rows])
+    return place
+
+
+def command(*words):
+    return CliRunner().invoke(app, ["benchmark", *map(str, words)])
+
+
+def test_saved_models_are_found_again(file, tmp_path, quick):
+    words = (file, "--no-rivals", "--save-models", tmp_path / "kept", "--json",
+             "--profile", "paper", "--profile", "hybrid", "--effort", "fast",
+             "--hidden", "8,4", "--epochs", 1, "--pretrain-epochs", 0, "--steps", 3)  # fmt: skip
+    done = command(*words)
+    assert done.exit_code == 0, done.stderr or done.exception
+    first = json.loads(done.stdout)
+    assert {path.name for path in (tmp_path / "kept").iterdir()} == {
+        "hybrid-fast.zmal", "hybrid-fast.json", "paper.zmal", "paper.json"
+    }  # fmt: skip
+    again = command(*words)
+    assert "of an earlier run" in again.stderr
+    digests = [[one["sha256"] for one in t["ours"]] for t in (first, json.loads(again.stdout))]
+    assert digests[0] == digests[1]
+    otherwise = command(*words, "--seed", 7)
+    assert otherwise.exit_code == 1
+    assert "trained with other options or cells" in otherwise.stderr
+    # Files are measured without training, in tables where no JSON is wanted.
+    given = command(file, "--no-rivals", "--model", tmp_path / "kept" / "paper.zmal",
+                    "--model", tmp_path / "kept" / "hybrid-fast.zmal")  # fmt: skip
+    assert given.exit_code == 0, given.stderr or given.exception
+    for name in ("zarrmal:paper", "zarrmal:hybrid,effort=fast"):
+        assert name in given.stdout
+
+
+def test_a_lossy_coder_is_told_in_one_line(file, model, tmp_path, quick, monkeypatch):
+    model.save(tmp_path / "m.zmal")
+    liar = Rival(name="liar", encode=PLAIN.encode, decode=lambda data, shape: np.zeros(shape))
+    monkeypatch.setattr("zarrmal.cli.benchmark.all_rivals", lambda n: (liar,))
+    done = command(file, "--model", tmp_path / "m.zmal")
+    assert done.exit_code == 1
+    assert "liar is not lossless" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("place", ["no/such", "file"])
+def test_a_place_for_models_is_refused_before_training(file, tmp_path, place):
+    (tmp_path / "file").write_text("")
+    done = command(file, "--save-models", tmp_path / place)
+    assert done.exit_code == 1
+    assert "its folder must exist" in done.stderr

@@ -20,7 +20,7 @@ from zarrmal.sources import open_source
 from zarrmal.sources.synthetic import synthetic_cells
 
 COMMANDS = ("train", "archive", "info", "verify", "extract", "benchmark", "demo")
-TINY = ("--hidden", "8,4", "--epochs", "1")
+TINY = ("--profile", "paper", "--hidden", "8,4", "--epochs", "1")
 PROGRAM = Path(sys.executable).with_name("zarrmal")
 
 
@@ -127,7 +127,24 @@ def test_info_accounts_for_every_byte(folder, model_file, zarr_format, tmp_path)
     assert f"{info['bits_per_pixel']:.3f}" in table
 
 
-def test_without_a_model_one_is_trained(folder, tmp_path):
+def test_without_a_model_the_one_that_ships_is_used(folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)  # importing it fails
+    done = run("archive", folder, tmp_path / "a.zarr")
+    assert "using the one that ships" in done.stderr
+    assert "zarrmal train" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
+    run("verify", tmp_path / "a.zarr", "--source", folder)
+
+
+def test_with_an_effort_one_is_trained(folder, tmp_path):
+    run("archive", folder, tmp_path / "a.zarr", "--effort", "fast", "--minutes", "0.05")
+    info = parsed("info", tmp_path / "a.zarr")
+    assert info["profile"] == "hybrid"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
+    run("verify", tmp_path / "a.zarr", "--source", folder)
+
+
+def test_without_a_model_the_papers_is_trained(folder, tmp_path):
     done = run("archive", folder, tmp_path / "a.zarr", *TINY)
     assert "training one on these cells" in done.stderr
     assert "48 of 24 x 24" in done.stdout
@@ -222,8 +239,6 @@ def test_benchmark(folder, tmp_path):
 def test_demo(tmp_path, monkeypatch):
     module = importlib.import_module("zarrmal.cli.demo")
     monkeypatch.setattr(module, "DEMO_CELLS", 60)
-    monkeypatch.setattr(module, "DEMO_HIDDEN", (8, 4))
-    monkeypatch.setattr(module, "DEMO_EPOCHS", 1)
     result = parsed("demo", tmp_path / "demo")
     assert result["archive"]["n_cells"] == 60
     assert {row["coder"] for row in result["rivals"]} == set(module.SHOWN)

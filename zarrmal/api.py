@@ -8,20 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from zarrmal_codecs import Model, ZarrmalError
+from zarrmal_codecs.coder import coder_for
 
 from .archive import ArchiveInfo, Target, WriteOptions, archive_info, open_archive, write_archive
 from .archive.target import refuse_occupied
 from .classify import Assigner, ClassifierReport, LabelAssigner, ShortestAssigner
 from .errors import InputError
+from .models import shipped_model
 from .progress import Progress, silent
 from .sources import Source, open_source
 
 if TYPE_CHECKING:
-    from .learn import TrainOptions, TrainResult
+    from .learn import HybridOptions, HybridResult, TrainOptions, TrainResult
 
 AssignWish = Literal["auto", "labels", "classifier", "shortest"]
 ASSIGN_WISHES: tuple[AssignWish, ...] = ("auto", "labels", "classifier", "shortest")
-PROFILES = ("paper",)
+PROFILES = ("hybrid", "paper")
 
 open = open_archive  # the public name is zarrmal.open, like zarr.open
 
@@ -29,11 +31,11 @@ open = open_archive  # the public name is zarrmal.open, like zarr.open
 def train(
     source: Any,
     *,
-    options: TrainOptions | None = None,
+    options: HybridOptions | TrainOptions | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress = silent,
     **source_arguments: Any,
-) -> TrainResult:
+) -> HybridResult | TrainResult:
     """Train a model on cells; needs torch (``pip install 'zarrmal[train]'``).
 
     Parameters
@@ -42,18 +44,18 @@ def train(
         Anything that ``zarrmal.sources.open_source`` takes: a folder, an array file, a Zarr or
         xarray variable, an array; with its keyword arguments in ``source_arguments``.
     options
-        See TrainOptions.
+        HybridOptions (the default) or TrainOptions, which are the paper's.
     checkpoint
         A file from which an interrupted run goes on.
 
     Returns
     -------
-    TrainResult
-        ``.model``, to be saved or given to ``write``, and a report a class.
+    HybridResult or TrainResult
+        ``.model``, to be saved or given to ``write``, and a report.
     """
     learn = learn_room()
     cells = open_source(source, **source_arguments)
-    result: TrainResult = learn.train_model(
+    result: HybridResult | TrainResult = learn.train_any(
         cells, options, checkpoint=checkpoint, progress=progress
     )
     return result
@@ -67,7 +69,7 @@ def write(
     assign: AssignWish | Assigner = "auto",
     labelled: Source | None = None,
     options: WriteOptions | None = None,
-    train_options: TrainOptions | None = None,
+    train_options: HybridOptions | TrainOptions | None = None,
     progress: Progress = silent,
     storage_options: Mapping[str, Any] | None = None,
     **source_arguments: Any,
@@ -81,7 +83,8 @@ def write(
     url
         Local path or fsspec URL.
     model
-        A Model or a model file. None trains one on these very cells first.
+        A Model or a model file. None takes the model that ships, where it can code the cells and
+        no ``train_options`` are given, and else trains one on these very cells first.
     assign
         How cells get their class: "labels", "classifier", "shortest", any callable
         ``(cells, rows) -> classes`` (see zarrmal.classify.Assigner), or "auto": labels where the
@@ -91,7 +94,7 @@ def write(
     options
         Chunks, format, overwriting; see WriteOptions.
     train_options
-        Where no model is given.
+        Where no model is given: train one, so.
     storage_options
         Of the source.
 
@@ -106,19 +109,35 @@ def write(
     cells = open_source(
         source, storage_options=storage_options, progress=reading(progress), **source_arguments
     )
-    if model is None:
-        checkpoint = training_checkpoint(target)
-        trained: TrainResult = learn_room().train_model(
-            cells, train_options, checkpoint=checkpoint, progress=progress
-        )
-        ready = trained.model
+    if isinstance(model, Model):
+        ready = model
+    elif model is not None:
+        ready = load_model(model)
     else:
-        ready = model if isinstance(model, Model) else load_model(model)
+        shipped = shipped_for(cells.cell_shape) if train_options is None else None
+        ready = shipped or _trained(cells, train_options, target, progress)
     assigner = choose_assigner(assign, cells, ready, labelled, progress)
     write_archive(
         cells, target.url, model=ready, assigner=assigner, options=options, progress=progress
     )
     return archive_info(target)
+
+
+def _trained(
+    cells: Source, options: HybridOptions | TrainOptions | None, target: Target, progress: Progress
+) -> Model:
+    place = training_checkpoint(target)
+    learn = learn_room()
+    model: Model = learn.train_any(cells, options, checkpoint=place, progress=progress).model
+    return model
+
+
+def shipped_for(cell_shape: tuple[int, ...]) -> Model | None:
+    """The model that ships, if it can code cells of this shape."""
+    if len(cell_shape) not in (2, 3):
+        return None
+    model = shipped_model(cell_shape[2] if len(cell_shape) == 3 else 1)
+    return model if model is not None and coder_for(model).fits(cell_shape) else None
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:

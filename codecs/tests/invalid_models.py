@@ -150,7 +150,7 @@ def cases() -> dict[str, tuple[bytes, str, str]]:
         "tensor-index-true": (changed(put(*layer, "bias", True)), corrupt, "tensor True"),
         "tensor-index-huge": (changed(put(*layer, "bias", 10**30)), corrupt, "tensor"),
         "tensor-thrice": (
-            changed(put("classes", 0, "tensors", {"x": 0, "y": 0})), corrupt, "more than 2"),
+            changed(put("classes", 0, "networks", "x", [one, one])), corrupt, "more than 2"),
         "weight-and-transpose": (changed(put(*layer, "transpose_of", 0)), corrupt, "either"),
         "weight-missing": (changed(drop(*layer, "weight")), corrupt, "either"),
         "weight-of-bias": (changed(put(*layer, "weight", 1)), wrong, "weight"),

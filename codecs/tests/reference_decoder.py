@@ -9,7 +9,9 @@ import sys
 import zlib
 from math import prod
 
-from reference_model import Cursor, FormatError, bits_of, must, parse_model, run
+from reference_base import Cursor, FormatError, bits_of, must, run
+from reference_hybrid import decode_hybrid
+from reference_model import parse_model
 
 BLANK = 255  # 4.3
 
@@ -22,16 +24,16 @@ def parse_header(data: bytes) -> dict:
     n_header = chunk.uint(4)
     must(24 + 5 <= n_header <= len(data), "4.1: header_bytes")
     must(crc_32(data[: n_header - 4]) == Cursor(data, n_header - 4).uint(4), "4.1: CRC-32")
-    must(mode <= 2 and dtype == 1 and flags <= 1, "1.3")
+    must(mode <= 2 and dtype == 1 and flags <= (3 if mode == 2 else 1), "1.3")
     head = Cursor(data[: n_header - 4], 12)
     payload_bytes, pixel_crc32, rank = head.uint(8), head.uint(4), head.uint(1)
     must(rank <= 32, "8: rank")
     shape = tuple(head.uint(4) for _ in range(rank))
     must(prod(n for n in shape if n) <= 2**31 - 1, "8: pixels of a chunk")
-    header = {"mode": mode, "shape": shape, "fortran_order": flags == 1, "crc": pixel_crc32}
+    header = {"mode": mode, "shape": shape, "fortran_order": flags % 2 == 1, "crc": pixel_crc32}
     if mode == 2:
         must(rank >= 2 and shape[0] >= 1, "4.3")
-        header |= read_index(head, shape[0])
+        header |= read_index(head, shape[0], words=flags >= 2)
         must(sum(header["lengths"]) == payload_bytes, "4.4")
     must(head.at == len(head.data), "4.1: exactly as long as its fields")
     header["payload"] = data[n_header:]
@@ -39,9 +41,10 @@ def parse_header(data: bytes) -> dict:
     return header
 
 
-def read_index(head: Cursor, n_cells: int) -> dict:
+def read_index(head: Cursor, n_cells: int, *, words: bool) -> dict:
     """Section 4.3."""
-    must(2 * n_cells <= len(head.data), "1.4: sizes against the bytes that are there")
+    room = 8 * len(head.data) if words else len(head.data) // 2
+    must(n_cells <= room, "1.4: sizes against the bytes that are there")
     prefix, n_classes = head.block(8), head.uint(1)
     codings = head.block(n_classes)
     classes: list[int] = []
@@ -54,7 +57,7 @@ def read_index(head: Cursor, n_cells: int) -> dict:
         classes += [k] * count
     must(len(classes) == n_cells, "4.3: class runs")
     least, n_bits = head.uint(4), head.uint(1)
-    must(n_bits <= 32, "4.3: n_bits")
+    must(words <= n_bits <= 32, "4.3: n_bits")
     bits = bits_of(head.block((n_cells * n_bits + 7) // 8))
     must(not any(bits[n_cells * n_bits :]), "1.2")
     lengths = [
@@ -62,7 +65,11 @@ def read_index(head: Cursor, n_cells: int) -> dict:
         for c in range(n_cells)
     ]
     must(all(n == 0 for n, k in zip(lengths, classes, strict=True) if k == BLANK), "4.3: blank")
-    checks = [head.uint(2) for _ in range(n_cells)]
+    checks = None
+    if words:
+        lengths = [2 * n for n in lengths]
+    else:
+        checks = [head.uint(2) for _ in range(n_cells)]
     return {
         "prefix": prefix,
         "codings": codings,
@@ -104,17 +111,27 @@ def decode_cell(data: bytes, model: dict, c: int) -> bytes:
 
 def check_model(header: dict, model: dict | None) -> None:
     must(model is not None and header["prefix"] == model["digest"][:8], "4.3: digest_prefix")
-    must(header["shape"][1:] == model["cell_shape"], "4.3: cell_shape")
+    found, trained = header["shape"][1:], model["cell_shape"]
+    if model["profile"] == "paper":
+        must(found == trained, "4.3: the shape of a cell")
+    else:
+        must(len(found) == len(trained) and found[2:] == trained[2:], "4.3: the shape of a cell")
+        must(1 <= prod(found) <= 2**22, "4.3: the shape of a cell")
+    must((header["checks"] is None) == (model["profile"] == "hybrid"), "4.3: word_streams")
     must(len(header["codings"]) == len(model["classes"]), "4.3: n_classes")
 
 
 def cell_of(header: dict, model: dict, c: int) -> bytes:
     start = sum(header["lengths"][:c])
     stream = header["payload"][start : start + header["lengths"][c]]
-    must(crc_16(stream) == header["checks"][c], "4.4: check")
-    k = header["classes"][c]
+    if header["checks"] is not None:
+        must(crc_16(stream) == header["checks"][c], "4.4: check")
+    k, cell_shape = header["classes"][c], header["shape"][1:]
     if k == BLANK:
-        return bytes(prod(model["cell_shape"]))
+        return bytes(prod(cell_shape))
+    if model["profile"] == "hybrid":
+        one, coding = model["classes"][k], header["codings"][k]
+        return decode_hybrid(stream, coding, one, cell_shape, model["cell_shape"])
     decoder = model["classes"][k]["networks"]["decoder"]
     return decode_stream(stream, header["codings"][k], decoder, prod(model["cell_shape"]))
 

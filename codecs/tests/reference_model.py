@@ -1,4 +1,4 @@
-"""Models and integer networks, from FORMAT.md 1 to 3 alone; see reference_decoder.py."""
+"""Models, from FORMAT.md 2 and 3 alone; see reference_decoder.py."""
 
 from __future__ import annotations
 
@@ -8,60 +8,10 @@ import lzma
 import zlib
 from math import prod
 
+from reference_base import RANGES, Cursor, FormatError, check_chain, integer, member, must
+from reference_hybrid import check_hybrid
+
 TENSOR_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4}
-RANGES = {"int8": (-128, 127), "uint8": (0, 255)}
-
-
-class FormatError(Exception):
-    """The bytes break a MUST of FORMAT.md."""
-
-
-def must(condition: bool, section: str) -> None:
-    if not condition:
-        raise FormatError(f"FORMAT.md, section {section}")
-
-
-class Cursor:
-    """Section 1.1."""
-
-    def __init__(self, data: bytes, at: int = 0) -> None:
-        self.data, self.at = data, at
-
-    def block(self, n: int) -> bytes:
-        must(self.at + n <= len(self.data), "1.4: bytes are missing")
-        self.at += n
-        return self.data[self.at - n : self.at]
-
-    def uint(self, n: int) -> int:
-        return sum(byte << (8 * k) for k, byte in enumerate(self.block(n)))
-
-    def varint(self) -> int:
-        value = 0
-        for k in range(5):
-            byte = self.uint(1)
-            value += (byte & 127) << (7 * k)
-            if byte < 128:
-                must(value < 2**32, "1.1")
-                return value
-        raise FormatError("1.1: a varint of more than 5 bytes")
-
-
-def bits_of(data: bytes) -> list[int]:
-    """Section 1.2."""
-    return [byte >> k & 1 for byte in data for k in range(7, -1, -1)]
-
-
-def integer(value: object, low: int, high: int, section: str) -> int:
-    must(type(value) is int and low <= value <= high, section)
-    return value
-
-
-def member(tree: object, name: str, kind: type, section: str):
-    must(isinstance(tree, dict) and type(tree.get(name)) is kind, f"{section}: {name}")
-    return tree[name]
-
-
-# Section 2: model
 
 
 def parse_model(data: bytes) -> dict:
@@ -85,15 +35,20 @@ def parse_model(data: bytes) -> dict:
     must(1 <= len(shape) <= 3, "2.2: cell_shape")
     classes = member(tree, "classes", list, "2.2")
     must(1 <= len(classes) <= 64, "2.2: classes")
-    must(member(tree, "profile", str, "2.2") == "paper", "2.2: profile")
+    profile = member(tree, "profile", str, "2.2")
+    must(profile in ("paper", "hybrid"), "2.2: profile")
     model = {
+        "profile": profile,
         "digest": hashlib.sha256(data).digest(),
         "cell_shape": tuple(integer(n, 1, 1 << 26, "2.2: cell_shape") for n in shape),
         "classes": [parse_class(entry, tensors, uses) for entry in classes],
     }
     must(len({c["name"] for c in model["classes"]}) == len(classes), "2.3: name is unique")
     for c in model["classes"]:
-        check_autoencoder(c["networks"], prod(model["cell_shape"]))
+        if profile == "paper":
+            check_autoencoder(c["networks"], prod(model["cell_shape"]))
+        else:
+            check_hybrid(c, model["cell_shape"])
     return model
 
 
@@ -148,12 +103,14 @@ def parse_class(tree: object, tensors: list, uses: list) -> dict:
     must(1 <= len(name) <= 200, "2.3: name")
     must(not any(0xD800 <= ord(c) < 0xE000 for c in name), "2.3: name")
 
-    def tensor(index: object, dtype: str | None, rank: int | None) -> tuple:
-        k = integer(index, 0, len(tensors) - 1, "2.3: index of a tensor")
+    def named(index: object) -> int:
+        return integer(index, 0, len(tensors) - 1, "2.3: index of a tensor")
+
+    def tensor(index: object, dtype: str, rank: int) -> tuple:
+        k = named(index)
         uses[k] += 1
-        must(uses[k] <= 2, "2.3: a tensor is used at most twice")
-        must(dtype in (None, tensors[k][0]), "2.3: dtype")
-        must(rank in (None, len(tensors[k][1])), "2.3: shape")
+        must(uses[k] <= 2, "2.3: layers use a tensor at most twice")
+        must((dtype, rank) == (tensors[k][0], len(tensors[k][1])), "2.3: dtype, shape")
         return tensors[k]
 
     def layer(entry: object) -> dict:
@@ -180,9 +137,8 @@ def parse_class(tree: object, tensors: list, uses: list) -> dict:
     for key, layers in member(tree, "networks", dict, "2.3").items():
         must(type(layers) is list, "2.3: networks")
         networks[key] = [layer(entry) for entry in layers]
-    for index in member(tree, "tensors", dict, "2.3").values():
-        tensor(index, None, None)
-    return {"name": name, "networks": networks}
+    more = {key: tensors[named(k)] for key, k in member(tree, "tensors", dict, "2.3").items()}
+    return {"name": name, "networks": networks, "tensors": more}
 
 
 def check_autoencoder(networks: dict, n_pixels: int) -> None:
@@ -190,24 +146,5 @@ def check_autoencoder(networks: dict, n_pixels: int) -> None:
     decoder, encoder = networks.get("decoder"), networks.get("encoder")
     must(bool(decoder), "3.4: a decoder")
     inside, outside = (len(decoder[0]["rows"][0]), "int8"), (n_pixels, "uint8")
-    for layers, takes, gives in ((decoder, inside, outside), (encoder or [], outside, inside)):
-        for k, layer in enumerate(layers):
-            must((len(layer["rows"][0]), layer["ends"][0]) == takes, "2.3: each layer takes")
-            takes = len(layer["rows"]), layer["ends"][1]
-            must(k + 1 < len(layers) or takes == gives, "3.4")
-
-
-def run(layers: list, values: list) -> list:
-    """Section 3.1."""
-    for layer in layers:
-        rounding = 2 ** (layer["shift"] - 1) if layer["shift"] else 0
-        low, high = RANGES[layer["ends"][1]]
-        sums = [
-            b + sum(w * x for w, x in zip(row, values, strict=True))
-            for b, row in zip(layer["bias"], layer["rows"], strict=True)
-        ]
-        values = [
-            max(low, min(high, (a * m + rounding) >> layer["shift"]))
-            for a, m in zip(sums, layer["multiplier"], strict=True)
-        ]
-    return values
+    check_chain(decoder, inside, outside)
+    check_chain(encoder or [], outside, inside)

@@ -7,6 +7,7 @@ import struct
 import zlib
 from math import prod
 
+import hybrid_models
 import models
 import numpy as np
 import pytest
@@ -15,6 +16,22 @@ from stores import read_rows
 from zarrmal_codecs import CorruptionError, Model, ModelError, ZarrmalCodec, ZarrmalError
 from zarrmal_codecs.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.coder import Coder, coder_for
+
+
+def hybrid_cases() -> dict[str, tuple[Model | None, np.ndarray, dict]]:
+    rgb = models.pixels(52, (2, 1, 2, 3))
+    rgb[1, 0, 1] = 0
+    latent = hybrid_models.tiny_latent()
+    return {
+        "hybrid": (hybrid_models.grey(), models.pixels(51, (2, 3, 2)), {}),
+        "hybrid colour": (hybrid_models.colour(), rgb, {}),
+        "hybrid latent": (latent, models.pixels(53, (2, 2, 2)), {"classes": np.array([1, 0])}),
+        "hybrid padded": (
+            hybrid_models.grey(),
+            np.concatenate([models.pixels(54, (2, 2, 2)), np.zeros((2, 2, 2), np.uint8)]),
+            {},
+        ),
+    }
 
 
 def cases() -> dict[str, tuple[Model | None, np.ndarray, dict]]:
@@ -32,6 +49,7 @@ def cases() -> dict[str, tuple[Model | None, np.ndarray, dict]]:
         "cells best": (flat, models.array(3, (5, 3, 3), 0, 255, "uint8"), {"rice": "best"}),
         "cells padded": (flat, padded, {}),
         "cells colour": (colour, models.pixels(2, (3, 4, 4, 3)), {"classes": turned[:3]}),
+        **hybrid_cases(),
         "cells one": (flat, models.pixels(4, (1, 3, 3)), {}),
     }
 
@@ -65,9 +83,10 @@ def test_whole_chunk(name):
             found = decode_chunk(damaged, coder)
         except ZarrmalError:
             continue
-        # Only what no check covers, and what changes no pixel: bits that deflate skips.
+        # Only what no check covers, and what changes no pixel: bits that deflate skips, latents
+        # that give the same pixels.
         assert (found.shape, found.tobytes()) == (array.shape, array.tobytes())
-        assert name.startswith("deflate")
+        assert name.startswith(("deflate", "hybrid latent"))
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[0]])
@@ -78,13 +97,15 @@ def test_partial_reads(name):
     found = read_rows(ZarrmalCodec.of(model), [data, *damaged], array.shape)
     for wanted, row in zip(array, found[0], strict=True):
         np.testing.assert_array_equal(row[0], wanted)
-    n_errors = 0
+    n_errors = n_unseen = 0
     for rows in found[1:]:
         for wanted, row in zip(array, rows, strict=True):
             if isinstance(row, ZarrmalError):
                 n_errors += 1
             else:
-                np.testing.assert_array_equal(row[0], wanted)
+                n_unseen += not np.array_equal(row[0], wanted)
+    # A stream without CRC-16 has to end in a known state: a damaged one seldom does.
+    assert n_unseen <= (n_errors // 1000 if name.startswith("hybrid") else 0)
     assert n_errors > len(data) * 8  # each flip is met by one row at least
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference_decoder
+import reference_hybrid
 from zarrmal_codecs import Model
 from zarrmal_codecs.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.coder import Coder
@@ -15,9 +16,9 @@ from zarrmal_codecs.coder import Coder
 FORMAT = (Path(__file__).parents[1] / "FORMAT.md").read_text(encoding="utf-8")
 
 
-def blocks() -> list[list[str]]:
-    """The indented blocks of section 7, as lines."""
-    section = FORMAT.split("## 7. Worked example")[1].split("## 8.")[0]
+def blocks(part: str) -> list[list[str]]:
+    """The indented blocks of a part of section 7, as lines."""
+    section = FORMAT.split(f"### {part} ")[1].split("\n##")[0].split("\n---")[0]
     found = re.findall(r"(?:^    .*\n)+", section, flags=re.MULTILINE)
     return [block.splitlines() for block in found]
 
@@ -27,10 +28,10 @@ def hexadecimal(lines: list[str]) -> bytes:
     return bytes.fromhex("".join(line.strip().split("  ")[0] for line in lines))
 
 
-@pytest.fixture(scope="module")
-def example() -> tuple[bytes, str, np.ndarray, bytes]:
+@pytest.fixture(scope="module", params=["7.1", "7.2"])
+def example(request) -> tuple[bytes, str, np.ndarray, bytes]:
     """Model, digest, pixels, chunk."""
-    head, text, tensors, digest, rows, chunk = blocks()
+    head, text, tensors, digest, rows, chunk = blocks(request.param)
     model = hexadecimal(head) + "".join(line.strip() for line in text).encode()
     numbers = np.array([line.split() for line in rows]).astype(np.uint8)  # cells side by side
     pixels = numbers.reshape(2, 2, 2).transpose(1, 0, 2).copy()
@@ -54,6 +55,31 @@ def test_the_text_is_complete():
     assert "@" not in FORMAT
     for k in range(1, 9):
         assert f"\n## {k}. " in FORMAT
+
+
+def test_tables_of_4_6():
+    for name, values in {
+        "S(d)": reference_hybrid.S.values(),
+        "KNOT[i]": reference_hybrid.KNOT,
+        "SLOPE[i]": reference_hybrid.SLOPE,
+        "BLANK[i]": reference_hybrid.BLANK.values(),
+        "EXP[i]": reference_hybrid.EXP,
+    }.items():
+        (promised,) = re.findall(rf"^\| `{re.escape(name)}`.*`(\w+)` \|$", FORMAT, re.MULTILINE)
+        raw = b"".join(value.to_bytes(4, "little", signed=True) for value in values)
+        assert f"{reference_decoder.crc_32(raw):08x}" == promised
+
+
+def test_neighbours_of_4_6():
+    section = FORMAT.split("#### 4.6.2")[1].split("#### 4.6.3")[0]
+    lists = [
+        [(int(y), int(x)) for y, x in re.findall(r"\((-?\d), (-?\d)\)", text.replace("−", "-"))]
+        for text in section.split("Causal:")[1].split("As i32")[0].split("Full:")
+    ]
+    assert lists == [reference_hybrid.CAUSAL, reference_hybrid.FULL]
+    for places in lists:
+        raw = b"".join(n.to_bytes(4, "little", signed=True) for place in places for n in place)
+        assert f"`{reference_decoder.crc_32(raw):08x}`" in section
 
 
 def test_check_value_of_4_4():

@@ -63,7 +63,8 @@ def test_vectors_cover_every_mode_and_coding():
     assert {entry["rice"] for entry in index.values()} == {"mean", "best", "best-per-cell"}
     assert {len(entry["shape"]) for entry in index.values()} >= {0, 1, 2, 3, 4, 5}
     files = [path for path in VECTORS.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 200_000
+    assert sum(path.stat().st_size for path in files) < 300_000
+    assert sum(name.startswith("hybrid") for name in index) >= 20
     for s in range(9):
         data = (VECTORS / f"cells-rice-{s}" / "chunk.bin").read_bytes()
         assert reference_decoder.parse_header(data)["codings"] == bytes([s])

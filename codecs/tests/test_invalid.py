@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import tracemalloc
 
+import hybrid_models
+import invalid_hybrid
 import models
 import pytest
 import reference_decoder
@@ -17,11 +19,12 @@ from zarrmal_codecs.coder import Coder, coder_from_base64
 INVALID = VECTORS / "invalid"
 NEEDS_MODEL = INVALID / "chunk-no-model.bin"  # a good chunk
 MAX_BYTES = 64 << 20
+ALL = models.SMALL | hybrid_models.HYBRID
 
 
 def named(name: str | None) -> Model | None:
     # From bytes: compressing a model takes more memory than a hostile file may.
-    return Model.from_bytes(models.SMALL[name]().to_bytes()) if name else None
+    return Model.from_bytes(ALL[name]().to_bytes()) if name else None
 
 
 def read_chunk(path, entry):
@@ -81,6 +84,19 @@ def test_numcodecs_configurations_too(invalid_config):
 def test_files_are_those_of_the_generators():
     index = json.loads((INVALID / "index.json").read_text(encoding="utf-8"))
     assert {path.name for path in INVALID.iterdir()} == {"index.json", *index}
+
+
+def test_a_good_hybrid_model_and_chunk_pass():
+    # Else the errors above could come from something that is wrong in all of them.
+    for n_latents in (0, 2):
+        one = invalid_hybrid.one(n_latents=n_latents)
+        Coder(Model.from_bytes(invalid_hybrid.of(one)))
+        reference_decoder.parse_model(invalid_hybrid.of(one))
+    for latent in (False, True):
+        for sign in (1, -1):
+            data = invalid_hybrid.at_the_bound(over=0, sign=sign, latent=latent)
+            Coder(Model.from_bytes(data))
+            reference_decoder.parse_model(data)
 
 
 def test_a_good_chunk_and_model_pass():

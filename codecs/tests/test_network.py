@@ -7,7 +7,7 @@ from dataclasses import replace
 import models
 import numpy as np
 import pytest
-import reference_model
+import reference_base
 from zarrmal_codecs import ModelError, network
 from zarrmal_codecs.constants import MAX_EXACT_FLOAT32
 from zarrmal_codecs.layer import Layer
@@ -52,7 +52,7 @@ def test_equals_the_plain_twin_and_the_reference(name):
             "shift": layer.shift,
             "ends": [layer.input, layer.output],
         }
-        assert found[row].tolist() == reference_model.run([plain], values[row].tolist())
+        assert found[row].tolist() == reference_base.run([plain], values[row].tolist())
 
 
 def test_layers_that_clip_do_clip():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import hybrid_models
 import models
 import numpy as np
 import pytest
@@ -25,6 +26,23 @@ def test_requests_of_a_partial_read(rows):
     assert len(getter.requests) <= 2 + len(rows)
     if len(rows) == 1:
         assert sum(stop - start for start, stop in getter.requests) < 4000
+
+
+@pytest.mark.parametrize("name", ["grey_latent", "colour"])
+@pytest.mark.parametrize("size", [None, (4, 6)])
+def test_requests_of_a_hybrid_partial_read(name, size):
+    model = hybrid_models.HYBRID[name]()
+    cells = models.pixels(7, (60, *(size or model.cell_shape[:2]), *model.cell_shape[2:]))
+    cells[33] = 0
+    getter = FakeGetter(encode_chunk(cells, coder_for(model)))
+    for rows in ([0], [59], [33], [0, 33, 59]):
+        getter.requests.clear()
+        selection = (np.array(rows), *[slice(None)] * (cells.ndim - 1))
+        reading = ZarrmalCodec.of(model)._decode_partial_single(
+            getter, selection, spec_of(cells.shape)
+        )
+        np.testing.assert_array_equal(asyncio.run(reading).as_numpy_array(), cells[rows])
+        assert len(getter.requests) <= 1 + len(rows)
 
 
 def test_a_header_longer_than_the_first_read():

@@ -19,6 +19,7 @@ import numpy as np
 VECTORS = Path(__file__).parent
 sys.path.insert(0, str(VECTORS.parent / "tests"))
 
+import hybrid_models  # noqa: E402
 import models  # noqa: E402
 from zarrmal_codecs import Model  # noqa: E402
 from zarrmal_codecs.chunk import encode_chunk  # noqa: E402
@@ -125,6 +126,58 @@ def cell_vectors() -> list[Vector]:
     ]  # fmt: skip
 
 
+def masked(cells: np.ndarray) -> np.ndarray:
+    """Cells whose corners are zero, as segmented ones have it."""
+    out = cells.copy()
+    for k, cell in enumerate(out):
+        cell[: k % 3 + 1, : k % 2 + 1] = 0
+        cell[-1 - k % 2 :, -1:] = 0
+    return out
+
+
+def hybrid_vectors() -> list[Vector]:
+    """Mode 2 with models of profile `hybrid`."""
+    grey, two, colour = (hybrid_models.HYBRID[n]() for n in ("grey", "grey_latent", "colour"))
+    cells = masked(models.pixels(31, (5, 7, 5)))
+    noise = models.array(32, (3, 7, 5), 0, 255, "uint8")
+    rgb = masked(models.pixels(33, (4, 5, 4, 3)))
+    rgb[:2, 1:3, 1:3, 1] = 0  # zero in one channel alone
+    padded = np.concatenate([cells[:2], np.zeros((3, 7, 5), np.uint8)])
+    return [
+        Vector("hybrid-grey", "one step, no prediction", cells, grey),
+        Vector("hybrid-noise", "values that the network does not expect", noise, grey),
+        Vector("hybrid-extremes", "only 255: the base is clipped",
+               np.full((2, 7, 5), 255, np.uint8), grey),
+        Vector("hybrid-latent", "two classes with latents, chosen by length", cells, two),
+        Vector("hybrid-unsorted", "class runs that go back and forth", cells, two,
+               classes=(1, 0, 0, 1, 0)),
+        Vector("hybrid-no-encoder", "latents of zero", cells[:3], hybrid_models.no_encoder()),
+        Vector("hybrid-shared", "three classes that share tensors",
+               masked(models.pixels(34, (6, 6, 6))), hybrid_models.shared(),
+               classes=(0, 0, 1, 1, 2, 2)),
+        Vector("hybrid-padded", "blank cells at the end", padded, two),
+        Vector("hybrid-blank-between", "blank cells first and in between",
+               np.stack([padded[k] for k in (4, 0, 3, 2, 1)]), grey),
+        Vector("hybrid-blank-only", "no payload", padded[2:], grey),
+        Vector("hybrid-fortran", "memory in Fortran order", np.asfortranarray(cells), two),
+        Vector("hybrid-other-shape", "cells larger than the model's: no latents",
+               masked(models.pixels(35, (3, 9, 11))), two),
+        Vector("hybrid-one-row", "cells of one row", models.pixels(36, (3, 1, 8)), two),
+        Vector("hybrid-one-pixel", "cells of one pixel", models.pixels(37, (4, 1, 1)), grey),
+        Vector("hybrid-colour", "three steps, green first", rgb, colour),
+        Vector("hybrid-colour-latent", "three steps and latents", rgb,
+               hybrid_models.colour_latent()),
+        Vector("hybrid-colour-other-shape", "the model's channels, another size",
+               models.pixels(38, (2, 3, 6, 3)), hybrid_models.colour_latent()),
+        Vector("hybrid-four-planes", "four channels, all 40 causal neighbours",
+               masked(models.pixels(39, (3, 3, 3, 4))), hybrid_models.four_planes()),
+        Vector("hybrid-many", "130 cells: varints of two bytes",
+               models.pixels(40, (130, 2, 1)), grey),
+        Vector("hybrid-stored", "channels that are not the model's: fallback",
+               rgb.transpose(0, 3, 1, 2), colour),
+    ]  # fmt: skip
+
+
 def write(folder: Path, *, force: bool) -> None:
     """Write all vectors and their index."""
     index_path = folder / "index.json"
@@ -137,7 +190,7 @@ def write(folder: Path, *, force: bool) -> None:
         for name in json.loads(index_path.read_text(encoding="utf-8")):
             shutil.rmtree(folder / name, ignore_errors=True)
     index = {}
-    for vector in [*fallback_vectors(), *cell_vectors()]:
+    for vector in [*fallback_vectors(), *cell_vectors(), *hybrid_vectors()]:
         coder = Coder(vector.model) if vector.model else None
         classes = None if vector.classes is None else np.array(vector.classes)
         data = encode_chunk(vector.array, coder, classes=classes, rice=vector.rice)

@@ -18,6 +18,7 @@ import numpy as np
 VECTORS = Path(__file__).parent
 sys.path.insert(0, str(VECTORS.parent / "tests"))
 
+import invalid_hybrid  # noqa: E402
 import invalid_models  # noqa: E402
 import models  # noqa: E402
 from zarrmal_codecs.chunk import encode_chunk  # noqa: E402
@@ -73,6 +74,14 @@ def cells_of(
     return chunk_of(2, (n, 3, 4), b"".join(streams), index)
 
 
+def words_of(stream: bytes) -> bytes:
+    """A cell of constant() with the index of profile `hybrid`."""
+    index = bytes.fromhex(models.constant().digest)[:8] + bytes([1, 0, 1, 0, 1])
+    index += struct.pack("<IBB", len(stream) // 2, 1, 0)
+    chunk = chunk_of(2, (1, 3, 4), stream, index)
+    return sealed(chunk[:7] + b"\2" + chunk[8:])
+
+
 def chunks() -> dict[str, tuple[bytes, str, str, str | None]]:
     """Name -> bytes, class of the error, part of its message, model."""
     good = encode_chunk(PIXELS, Coder(models.two_classes()), classes=np.array([0, 1, 1]))
@@ -93,7 +102,9 @@ def chunks() -> dict[str, tuple[bytes, str, str, str | None]]:
         "version-0": (patched(4, 0), "CorruptionError", "version 0", two),
         "mode-3": (patched(5, 3), "CompatibilityError", "mode 3", two),
         "dtype-2": (patched(6, 2), "CompatibilityError", "dtype 2", two),
-        "flags": (patched(7, 2), "CompatibilityError", "flags", two),
+        "flags": (patched(7, 4), "CompatibilityError", "flags", two),
+        "flag-of-words": (patched(7, 2), "CorruptionError", "follow", two),
+        "words-of-paper": (words_of(bytes(4)), "CorruptionError", "profile 'paper'", one),
         "truncated-prelude": (good[:20], "TruncatedError", "wanted", two),
         "truncated-header": (good[: n_header - 1], "TruncatedError", "wanted", two),
         "truncated-payload": (good[:-1], "TruncatedError", "payload", two),
@@ -221,7 +232,12 @@ def write(folder: Path) -> None:
     for name, (data, error, says, model) in chunks().items():
         index[f"chunk-{name}.bin"] = {"error": error, "says": says, "model": model}
         (folder / f"chunk-{name}.bin").write_bytes(data)
-    for name, (data, error, says) in invalid_models.cases().items():
+    hybrid = invalid_hybrid.chunks({"chunk_of": chunk_of, "sealed": sealed})
+    for name, (data, error, says, model) in hybrid.items():
+        index[f"chunk-hybrid-{name}.bin"] = {"error": error, "says": says, "model": model}
+        (folder / f"chunk-hybrid-{name}.bin").write_bytes(data)
+    more = {f"hybrid-{name}": case for name, case in invalid_hybrid.models().items()}
+    for name, (data, error, says) in (invalid_models.cases() | more).items():
         index[f"model-{name}.zmal"] = {"error": error, "says": says}
         (folder / f"model-{name}.zmal").write_bytes(data)
     for name, (tree, error, says) in configurations().items():

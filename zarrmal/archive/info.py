@@ -14,6 +14,7 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarrmal_codecs import CorruptionError, Model, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
 from zarrmal_codecs.configuration import Configuration
+from zarrmal_codecs.constants import PROFILE_PAPER
 from zarrmal_codecs.header import parse_header
 from zarrmal_codecs.zarr_plugin import header_limit
 
@@ -30,7 +31,7 @@ class ArchiveInfo:
     Parameters
     ----------
     payload_bytes
-        Chunks of ``cells`` without the latent vectors: streams, headers, checks.
+        Chunks of ``cells``: streams, headers, checks; in the profile paper without the latents.
     latent_bytes
         Latent vectors inside the chunks.
     model_bytes
@@ -132,6 +133,8 @@ def archive_info(target: Target) -> ArchiveInfo:
 
 def _latent_bytes(model: Model, group: zarr.Group, array: zarr.Array[Any]) -> int:
     """By the chunks' headers: blank cells and chunks in a fallback mode hold no latent vectors."""
+    if model.profile != PROFILE_PAPER:
+        return 0  # entropy-coded with the pixels: part of the payload
     limit = RangeByteRequest(0, header_limit(array.chunks))
     latents = np.array([one.network("decoder")[0].n_inputs for one in model.classes])
 

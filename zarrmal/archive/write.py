@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarrmal_codecs import Model, array_arguments
-from zarrmal_codecs.cells import RiceChoice
 from zarrmal_codecs.chunk import encode_chunk
 from zarrmal_codecs.coder import Coder, coder_for
+from zarrmal_codecs.golomb_rice import RiceChoice
 
 from ..classify import Assigner
 from ..errors import InputError
@@ -101,7 +101,7 @@ def write_archive(
     options = options or WriteOptions()
     target = Target(os.fspath(url), options.storage_options)
     refuse_occupied(target, overwrite=options.overwrite)
-    if source.cell_shape != model.cell_shape:
+    if not coder_for(model).fits(source.cell_shape):
         raise InputError(
             f"the cells are {_times(source.cell_shape)}, the model is for "
             f"{_times(model.cell_shape)}: use --size or --channel, or train a model on them"
@@ -165,8 +165,8 @@ def _write_cells(
     array = _create(
         group,
         layout.CELLS,
-        shape=(n_cells, *model.cell_shape),
-        chunks=(chunk_cells, *model.cell_shape),
+        shape=(n_cells, *source.cell_shape),
+        chunks=(chunk_cells, *source.cell_shape),
         dtype="uint8",
         **array_arguments(model, zarr_format=options.zarr_format, rice=options.rice),
     )

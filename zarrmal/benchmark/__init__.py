@@ -1,18 +1,19 @@
 """Ours beside other coders, in one run, checked lossless."""
 
 from .measure import LossyError, Measurement, measure_rival
+from .ours import Ours
 from .rivals import Rival, all_rivals
-from .run import BenchmarkResult, run_benchmark, split_source
-from .speed import codec_speed
+from .run import BenchmarkResult, refuse_unfit, run_benchmark, split_source
 
 __all__ = [
     "BenchmarkResult",
     "LossyError",
     "Measurement",
+    "Ours",
     "Rival",
     "all_rivals",
-    "codec_speed",
     "measure_rival",
+    "refuse_unfit",
     "run_benchmark",
     "split_source",
 ]

@@ -24,4 +24,4 @@ class ShortestAssigner:
 
     def __call__(self, cells: NDArray[np.uint8], rows: NDArray[np.int64]) -> Assignment:
         """See Assigner."""
-        return Assignment(predicted_class=self._coder.shortest(cells.reshape(len(cells), -1)))
+        return Assignment(predicted_class=self._coder.shortest(cells))

@@ -14,7 +14,7 @@ from . import options as o
 from .app import app
 from .console import err, out, pairs, print_json, progress_bars, say, told
 from .tables import classifier_table, info_table
-from .wishes import say_source, source_arguments, widths
+from .wishes import say_shipped, say_source, source_arguments, widths
 
 
 @app.command()
@@ -23,7 +23,7 @@ def archive(
     source: o.SourceArgument,
     url: o.UrlArgument,
     model: o.ModelOption = None,
-    profile: o.Profile = o.ProfileName.paper,
+    profile: o.Profile = o.ProfileName.hybrid,
     assign: Annotated[
         o.AssignName,
         typer.Option(help="How cells get their class; auto: labels if there, else shortest."),
@@ -43,13 +43,21 @@ def archive(
     size: o.Size = None,
     group_pattern: o.GroupPattern = None,
     skip_unreadable: o.SkipUnreadable = False,
+    effort: Annotated[
+        o.EffortName | None,
+        typer.Option(help="hybrid: train a model on these cells, with this effort."),
+    ] = None,
+    minutes: o.Minutes = None,
     epochs: o.Epochs = None,
     hidden: o.Hidden = "1500,500,30",
     seed: o.Seed = 0,
     overwrite: o.Overwrite = False,
     as_json: o.Json = False,
 ) -> None:
-    """Write cells as an archive. Without --model, one is trained on these cells first.
+    """Write cells as an archive.
+
+    Without --model the one that ships is used, where it can code the cells. --effort (or --profile
+    paper) trains one on these cells first.
 
     Example: `zarrmal archive cells/ cells.zarr --size 50 --channel red`
     """
@@ -70,15 +78,20 @@ def archive(
         others = None
         if labelled is not None:
             others = open_source(labelled, **(arguments | {"storage_options": {}}))
+        if ready is None and profile is o.ProfileName.hybrid and effort is None:
+            ready = api.shipped_for(cells.cell_shape)
+            if ready is not None:
+                say_shipped(ready, cells)
         if ready is None:
             learn = api.learn_room()
             say("no --model: training one on these cells (`zarrmal train` keeps it for others)")
-            ready = learn.train_model(
-                cells,
-                learn.TrainOptions(hidden=widths(hidden), epochs=epochs, seed=seed),
-                checkpoint=api.training_checkpoint(target),
-                progress=progress,
-            ).model
+            if profile is o.ProfileName.paper:
+                how = learn.TrainOptions(hidden=widths(hidden), epochs=epochs, seed=seed)
+            else:
+                effort = effort or o.EffortName.default
+                how = learn.HybridOptions(effort=effort.value, minutes=minutes, seed=seed)
+            place = api.training_checkpoint(target)
+            ready = learn.train_any(cells, how, checkpoint=place, progress=progress).model
         assigner = api.choose_assigner(assign.value, cells, ready, others, progress)
         write_archive(cells, url, model=ready, assigner=assigner, options=wishes, progress=progress)
     report = api.classifier_report(assigner)

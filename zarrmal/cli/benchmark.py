@@ -3,38 +3,76 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from .. import api
-from ..benchmark import BenchmarkResult, all_rivals, run_benchmark, split_source
+from ..benchmark import (
+    LossyError,
+    all_rivals,
+    refuse_unfit,
+    run_benchmark,
+    split_source,
+)
 from ..sources import open_source
 from . import options as o
 from .app import app
-from .console import out, print_json, progress_bars, say, told
-from .wishes import refuse_model_place, source_arguments, widths
+from .benchmark_models import kept_or_trained, open_folder
+from .benchmark_tables import show
+from .console import EXIT_MISTAKE, print_json, progress_bars, say_error, told
+from .wishes import source_arguments, widths
 
 
 @app.command()
 @told
 def benchmark(
     source: o.SourceArgument,
-    model: o.ModelOption = None,
-    save_model: Annotated[
-        Path | None, typer.Option(metavar="MODEL", help="Keep the model trained for this.")
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="Measure this model file; may be repeated. Trains others only if a --profile or "
+            "an --effort is named too.",
+        ),
+    ] = None,
+    profile: Annotated[
+        list[o.ProfileName] | None,
+        typer.Option(help="Train a model of this profile; may be repeated; hybrid by default."),
+    ] = None,
+    effort: Annotated[
+        list[o.EffortName] | None,
+        typer.Option(help="Of profile hybrid; may be repeated; default by default."),
+    ] = None,
+    save_models: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keep the models, and the state of an interrupted training; a second run finds "
+            "them there.",
+        ),
     ] = None,
     unseen: Annotated[
         float, typer.Option(min=0.01, max=0.99, help="Share of the slides to measure on.")
     ] = 0.25,
+    minutes: o.Minutes = None,
+    steps: o.Steps = None,
+    archive_cells: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="hybrid: how many cells the model is for; decides the autoencoder's size.",
+        ),
+    ] = None,
     epochs: o.Epochs = None,
     pretrain_epochs: o.PretrainEpochs = None,
-    max_cells: o.MaxCells = 100_000,
+    hidden: o.Hidden = "1500,500,30",
     loss: o.LossOption = o.LossName.absolute,
     coarseness: o.Coarseness = 0.8,
-    hidden: o.Hidden = "1500,500,30",
+    max_cells: o.MaxCells = 100_000,
     seed: o.Seed = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     rivals: Annotated[bool, typer.Option(help="Measure other coders too.")] = True,
     slow: Annotated[bool, typer.Option("--slow", help="JPEG XL effort 10 too.")] = False,
     channel: o.Channel = o.ChannelName.auto,
@@ -49,10 +87,36 @@ def benchmark(
     A given --model must have been trained with the same --seed and --unseen, or its slides are
     not unseen.
 
-    Example: `zarrmal benchmark cells.npz --channel red`
+    Example: `zarrmal benchmark cells.npz --channel red --effort fast --effort max --profile paper`
     """
-    if save_model is not None:
-        refuse_model_place(save_model)
+    folder = open_folder(save_models)
+    given = [api.load_model(path) for path in model or []]
+    wishes: dict[str, Any] = {}
+    if profile or effort or not given:
+        learn = api.learn_room()
+        common = {"max_cells": max_cells, "seed": seed, "device": device}
+        profiles = list(dict.fromkeys(profile or [o.ProfileName.hybrid]))
+        if effort and o.ProfileName.hybrid not in profiles:
+            profiles.insert(0, o.ProfileName.hybrid)
+        if o.ProfileName.hybrid in profiles:
+            for one in dict.fromkeys(effort or [o.EffortName.default]):
+                wishes[f"hybrid-{one.value}"] = learn.HybridOptions(
+                    effort=one.value,
+                    minutes=minutes,
+                    steps=steps,
+                    n_archive_cells=archive_cells,
+                    validation=0.0,  # the unseen slides judge
+                    **common,
+                )
+        if o.ProfileName.paper in profiles:
+            wishes["paper"] = learn.TrainOptions(
+                hidden=widths(hidden),
+                epochs=epochs,
+                pretrain_epochs=pretrain_epochs,
+                loss=loss.value,
+                coarseness=coarseness,
+                **common,
+            )
     with progress_bars() as progress:
         cells = open_source(
             source,
@@ -60,51 +124,25 @@ def benchmark(
             **source_arguments(channel, size, group_pattern, skip_unreadable, source_option),
         )
         training, kept = split_source(cells, unseen, seed)
-        if model is not None:
-            ready = api.load_model(model)
-        else:
-            learn = api.learn_room()
-            wishes = learn.TrainOptions(
-                hidden=widths(hidden),
-                epochs=epochs,
-                pretrain_epochs=pretrain_epochs,
-                max_cells=max_cells,
-                loss=loss.value,
-                coarseness=coarseness,
-                seed=seed,
+        refuse_unfit(given, cells.cell_shape)
+        trained = [
+            kept_or_trained(name, options, training, folder, progress)
+            for name, options in wishes.items()
+        ]
+        shape = cells.cell_shape
+        others = all_rivals(shape[2] if len(shape) == 3 else 1) if rivals else ()
+        try:
+            result = run_benchmark(
+                training,
+                kept,
+                [*given, *trained],
+                [rival for rival in others if slow or not rival.slow],
+                progress,
             )
-            checkpoint = None
-            if save_model is not None:
-                checkpoint = save_model.with_name(save_model.name + ".checkpoint")
-            trained = learn.train_model(training, wishes, checkpoint=checkpoint, progress=progress)
-            ready = trained.model
-            if save_model is not None:
-                ready.save(save_model)
-                say(f"model kept in {save_model}")
-        others = [rival for rival in all_rivals() if rivals and (slow or not rival.slow)]
-        result = run_benchmark(training, kept, ready, others, progress)
+        except LossyError as error:
+            say_error(f"this benchmark is void: {error}")
+            raise typer.Exit(EXIT_MISTAKE) from None
     if as_json:
         print_json(result.to_json())
     else:
-        out.print(_table(result))
-        say(" · ".join(f"{name} {v}" for name, v in result.versions.items()))
-
-
-def _table(result: BenchmarkResult) -> Table:
-    slides = ", ".join(f"{name}: {n} slides" for name, n in result.n_slides.items())
-    table = Table(title=f"lossless checked; {slides}")
-    for name in ("coder", "arrangement", "cells", "number"):
-        table.add_column(name, justify="right" if name == "number" else "left")
-    for name in ("bits/pixel", "encode MB/s", "decode MB/s"):
-        table.add_column(name, justify="right")
-    for m in result.measurements:
-        table.add_row(
-            m.coder,
-            m.arrangement,
-            m.cells,
-            f"{m.n_cells:,}",
-            f"{m.bits_per_pixel:.3f}",
-            f"{m.encode_mb_s:.2f}",
-            f"{m.decode_mb_s:.2f}",
-        )
-    return table
+        show(result)

@@ -22,7 +22,16 @@ class ChannelName(StrEnum):
 class ProfileName(StrEnum):
     """How cells are coded."""
 
+    hybrid = "hybrid"
     paper = "paper"
+
+
+class EffortName(StrEnum):
+    """How large the context network of the hybrid profile is."""
+
+    fast = "fast"
+    default = "default"
+    max = "max"
 
 
 class AssignName(StrEnum):
@@ -115,8 +124,21 @@ Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same mod
 ModelOption = Annotated[
     Path | None,
     typer.Option(
-        "--model", metavar="MODEL", help="A model file. Without one, a model is trained first."
+        "--model",
+        metavar="MODEL",
+        help="A model file. Without one, the model that ships, where the cells fit it.",
     ),
+]
+EffortOption = Annotated[
+    EffortName,
+    typer.Option(help="hybrid: size of the context network; more is smaller and slower."),
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(min=0.05, help="hybrid: end training after about so many minutes."),
+]
+Steps = Annotated[
+    int | None, typer.Option(min=1, help="hybrid: batches to train on; by default the effort's.")
 ]
 Profile = Annotated[ProfileName, typer.Option(help="How cells are coded.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable result on stdout.")]

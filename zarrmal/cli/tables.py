@@ -10,7 +10,43 @@ from ..archive import ArchiveInfo
 from ..classify import ClassifierReport
 
 if TYPE_CHECKING:
-    from ..learn import TrainResult
+    from ..learn import HybridResult, TrainResult
+
+
+def sizes_table(result: HybridResult) -> Table:
+    """Which autoencoder pays for its bytes, by total description length."""
+    trials = result.report.trials
+    table = Table(title=f"total description length for {trials[0].n_cells:,} cells (short trials)")
+    for name in ("autoencoder", "bits/pixel", "model bytes", "total bytes"):
+        table.add_column(name, justify="left" if name == "autoencoder" else "right")
+    for trial in trials:
+        table.add_row(
+            trial.size + (" *" if trial.size == result.report.sae else ""),
+            f"{trial.bits_per_pixel:.4f}",
+            f"{trial.model_bytes:,}",
+            f"{trial.total_bytes:,}",
+        )
+    table.caption = "* chosen"
+    return table
+
+
+def hybrid_table(result: HybridResult) -> Table:
+    """How hybrid training ended."""
+    r = result.report
+    table = Table(title="bits per pixel of kept-out slides, latents counted, model not")
+    for name in ("effort", "cells", "kept out", "steps", "float", "int8", "cost", "seconds"):
+        table.add_column(name, justify="left" if name == "effort" else "right")
+    table.add_row(
+        r.effort,
+        f"{r.n_training:,}",
+        f"{r.n_validation:,}" if r.n_validation else "–",
+        f"{r.n_steps:,}",
+        f"{r.float_bits:.4f}",
+        f"{r.int8_bits:.4f}",
+        f"{r.quantisation_cost:+.2%}",
+        f"{r.seconds:.0f}",
+    )
+    return table
 
 
 def training_table(result: TrainResult) -> Table:

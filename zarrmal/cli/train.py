@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from ..sources import open_source
 from . import options as o
 from .app import app
 from .console import out, print_json, progress_bars, told
-from .tables import training_table
+from .tables import hybrid_table, sizes_table, training_table
 from .wishes import refuse_model_place, say_source, source_arguments, widths
 
 
@@ -23,7 +23,21 @@ def train(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="MODEL", help="The model file to write.")
     ],
-    profile: o.Profile = o.ProfileName.paper,
+    profile: o.Profile = o.ProfileName.hybrid,
+    effort: o.EffortOption = o.EffortName.default,
+    minutes: o.Minutes = None,
+    steps: o.Steps = None,
+    archive_cells: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="hybrid: how many cells the model is for; decides the autoencoder's size.",
+        ),
+    ] = None,
+    validation: Annotated[
+        float,
+        typer.Option(min=0, max=0.9, help="hybrid: share of the slides kept out to report by."),
+    ] = 0.05,
     epochs: o.Epochs = None,
     hidden: o.Hidden = "1500,500,30",
     pretrain_epochs: o.PretrainEpochs = None,
@@ -39,7 +53,7 @@ def train(
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     as_json: o.Json = False,
 ) -> None:
-    """Train a model on cells, one autoencoder a class.
+    """Train a model on cells.
 
     An interrupted run goes on where it was when called again.
 
@@ -47,16 +61,29 @@ def train(
     """
     learn = api.learn_room()
     refuse_model_place(output)
-    wishes = learn.TrainOptions(
-        hidden=widths(hidden),
-        epochs=epochs,
-        pretrain_epochs=pretrain_epochs,
-        max_cells=max_cells,
-        loss=loss.value,
-        coarseness=coarseness,
-        seed=seed,
-        device=device,
-    )
+    wishes: Any
+    if profile is o.ProfileName.hybrid:
+        wishes = learn.HybridOptions(
+            effort=effort.value,
+            minutes=minutes,
+            steps=steps,
+            n_archive_cells=archive_cells,
+            max_cells=max_cells,
+            validation=validation,
+            seed=seed,
+            device=device,
+        )
+    else:
+        wishes = learn.TrainOptions(
+            hidden=widths(hidden),
+            epochs=epochs,
+            pretrain_epochs=pretrain_epochs,
+            max_cells=max_cells,
+            loss=loss.value,
+            coarseness=coarseness,
+            seed=seed,
+            device=device,
+        )
     with progress_bars() as progress:
         cells = open_source(
             source,
@@ -64,7 +91,7 @@ def train(
             **source_arguments(channel, size, group_pattern, skip_unreadable, source_option),
         )
         say_source(cells)
-        result = learn.train_model(
+        result = learn.train_any(
             cells,
             wishes,
             checkpoint=output.with_name(output.name + ".checkpoint"),
@@ -75,4 +102,9 @@ def train(
         print_json(learn.as_json(result))
     else:
         out.print(repr(result.model), markup=False)
-        out.print(training_table(result))
+        if profile is o.ProfileName.paper:
+            out.print(training_table(result))
+        else:
+            if result.report.trials:
+                out.print(sizes_table(result))
+            out.print(hybrid_table(result))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from zarrmal_codecs import Model
+
 from ..errors import InputError
 from ..sources import Source
 from . import options as o
@@ -49,3 +51,12 @@ def say_source(cells: Source) -> None:
         say(f"left out {len(cells.unreadable)} unreadable files:")
         for name in cells.unreadable:
             say(f"  {name}")
+
+
+def say_shipped(model: Model, cells: Source) -> None:
+    """Which model is used where none was given, and how to get a better one."""
+    say(f"no --model: using the one that ships, {model!r}")
+    if cells.cell_shape != model.cell_shape:
+        say("these cells have another size than those it was trained on: its context network works "
+            "without the autoencoder")  # fmt: skip
+    say("a model of your own cells is smaller on them: `zarrmal train SOURCE -o MODEL`")

@@ -1,5 +1,17 @@
 """The only room that imports torch; import it late."""
 
-from .train import ClassReport, TrainOptions, TrainResult, as_json, train_model
+from .hybrid import HybridOptions, HybridResult, train_hybrid
+from .train import ClassReport, TrainOptions, TrainResult, train_model
+from .wishes import as_json, train_any
 
-__all__ = ["ClassReport", "TrainOptions", "TrainResult", "as_json", "train_model"]
+__all__ = [
+    "ClassReport",
+    "HybridOptions",
+    "HybridResult",
+    "TrainOptions",
+    "TrainResult",
+    "as_json",
+    "train_any",
+    "train_hybrid",
+    "train_model",
+]

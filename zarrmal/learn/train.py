@@ -23,6 +23,7 @@ from ..sources import Source
 from ..split import split_by_group
 from . import fit
 from .checkpoint import Checkpoint
+from .device import choose_device
 from .quantise import quantise
 
 CALIBRATION_CELLS = 4_096
@@ -133,7 +134,7 @@ def train_model(
         If a class has fewer than two cells, or the device is not there.
     """
     options = options or TrainOptions()
-    device = _device(options.device)
+    device = choose_device(options.device)
     torch.use_deterministic_algorithms(True)
     names = source.class_names or (SINGLE_CLASS,)
     labels = source.labels if source.labels is not None else np.zeros(source.n_cells, np.uint8)
@@ -251,16 +252,6 @@ def _pixels(source: Source, rows: NDArray[np.int64]) -> torch.Tensor:
     if cells is None:
         return torch.empty((0, int(np.prod(source.cell_shape))))
     return torch.from_numpy(cells).float() / 255
-
-
-def _device(wish: str) -> torch.device:
-    if wish == "auto":
-        wish = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        return torch.zeros(1, device=wish).device
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"device {wish!r} cannot be used: {reason}; try --device cpu") from None
 
 
 def _key(source: Source, labels: NDArray[np.uint8], options: TrainOptions) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from .cells import RiceChoice
+from .golomb_rice import RiceChoice
 from .model import Model
 from .numcodecs_plugin import NumcodecsZarrmal
 from .zarr_plugin import ZarrmalCodec

@@ -11,20 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import RiceChoice
 from .coder import Coder
 from .constants import (
     BLANK_CLASS,
     CHECK_INITIAL,
-    DEFLATE_MAX_RATIO,
     DIGEST_PREFIX_BYTES,
     MAX_CHUNK_PIXELS,
     MAX_RANK,
     MODE_CELLS,
-    MODE_DEFLATE,
-    MODE_STORED,
 )
 from .errors import CorruptionError, ModelError, TruncatedError
+from .fallback import decode_fallback, encode_fallback
+from .golomb_rice import RiceChoice
 from .header import CellIndex, Header, header_bytes, parse_header
 
 Pixels = NDArray[np.uint8]
@@ -72,18 +70,16 @@ def encode_chunk(
     pixels = np.ascontiguousarray(array).reshape(array.shape)
     crc = zlib.crc32(pixels.data)
     fortran = bool(array.flags.f_contiguous and not array.flags.c_contiguous)
-    fits = coder is not None and array.ndim and array.shape[1:] == coder.model.cell_shape
+    fits = coder is not None and array.ndim > 0 and coder.fits(array.shape[1:])
     if coder is not None and fits and coder.can_encode and array.size:
-        index, payload = _encode_cells(pixels.reshape(len(pixels), -1), coder, classes, rice)
+        index, payload = _encode_cells(pixels, coder, classes, rice)
         mode = MODE_CELLS
     else:
         if classes is not None and not fits:
             raise ValueError(
                 f"classes were given, but {array.shape} is not an array of the model's cells"
             )
-        raw = pixels.tobytes()
-        squeezed = zlib.compress(raw, 9, wbits=-15)
-        mode, payload = min([(MODE_STORED, raw), (MODE_DEFLATE, squeezed)], key=lambda p: len(p[1]))
+        mode, payload = encode_fallback(pixels)
         index = None
     header = Header(
         mode=mode,
@@ -131,7 +127,7 @@ def decode_chunk(
         rows = np.arange(header.shape[0])
         pixels = decode_cells(header, rows, lambda a, b: payload[a:b], coder)
     else:
-        pixels = np.frombuffer(_decode_fallback(header, payload), np.uint8)
+        pixels = np.frombuffer(decode_fallback(header, payload), np.uint8)
     pixels = pixels.reshape(header.shape)
     if zlib.crc32(pixels.data) != header.pixel_crc32:
         raise CorruptionError("the chunk decodes to pixels that do not match their CRC-32")
@@ -157,7 +153,7 @@ def decode_cells(
     fetch: Callable[[int, int], memoryview],
     coder: Coder | None,
 ) -> Pixels:
-    """Decode some cells of a chunk, each checked by its own CRC-16.
+    """Decode some cells of a chunk, each checked by its own CRC-16 or rANS's last state.
 
     Parameters
     ----------
@@ -192,17 +188,18 @@ def decode_cells(
                 f"cell {row} of the chunk has {len(stream)} of "
                 f"{index.lengths[row]} bytes; fetch it again"
             )
-        if crc_hqx(stream, CHECK_INITIAL) != index.checks[row]:
+        if index.checks is not None and crc_hqx(stream, CHECK_INITIAL) != index.checks[row]:
             raise CorruptionError(f"cell {row} of the chunk is damaged: its CRC-16 does not match")
         streams.append(stream)
     classes = index.classes[rows]
-    _check_least_bytes(index, classes, streams, coder)
-    pixels = np.zeros((len(rows), prod(header.shape[1:])), np.uint8)
+    cell_shape = header.shape[1:]
+    _check_least_bytes(index, classes, streams, coder, cell_shape)
+    pixels = np.zeros((len(rows), *cell_shape), np.uint8)
     for k in _used(classes):
         mine = np.flatnonzero(classes == k)
-        decoded = coder.cells(k).decode([streams[i] for i in mine], index.codings[k])
-        pixels[mine] = decoded
-    return pixels.reshape(len(rows), *header.shape[1:])
+        body = [streams[i] for i in mine]
+        pixels[mine] = coder.cells(k).decode(body, index.codings[k], cell_shape)
+    return pixels
 
 
 def _matching_coder(header: Header, index: CellIndex, coder: Coder | None) -> Coder:
@@ -216,11 +213,13 @@ def _matching_coder(header: Header, index: CellIndex, coder: Coder | None) -> Co
             f"the chunk was written with model {index.digest_prefix.hex()}…, not with "
             f"{model.digest[:16]}…: read it with its own array's metadata"
         )
-    if header.shape[1:] != model.cell_shape or len(index.codings) != len(model.classes):
+    if not coder.fits(header.shape[1:]) or len(index.codings) != len(model.classes):
         raise CorruptionError(
             f"the chunk holds cells {header.shape[1:]} in {len(index.codings)} "
             f"classes, its model has {model.cell_shape} in {len(model.classes)}"
         )
+    if coder.has_checks != (index.checks is not None):
+        raise CorruptionError(f"the chunk's index is not that of profile {model.profile!r}")
     return coder
 
 
@@ -229,32 +228,16 @@ def _used(classes: Pixels) -> list[int]:
 
 
 def _check_least_bytes(
-    index: CellIndex, classes: Pixels, streams: list[memoryview], coder: Coder
+    index: CellIndex,
+    classes: Pixels,
+    streams: list[memoryview],
+    coder: Coder,
+    cell_shape: tuple[int, ...],
 ) -> None:
     for k in _used(classes):
-        least = coder.cells(k).least_bytes(index.codings[k])
+        least = coder.cells(k).least_bytes(index.codings[k], cell_shape)
         if any(len(streams[i]) < least for i in np.flatnonzero(classes == k)):
             raise TruncatedError(f"a cell of class {k} has fewer than the {least} bytes it needs")
-
-
-def _decode_fallback(header: Header, payload: memoryview) -> bytes | memoryview:
-    n_pixels = prod(header.shape)
-    if header.mode == MODE_STORED:
-        if len(payload) != n_pixels:
-            raise CorruptionError(f"the chunk stores {len(payload)} bytes for {n_pixels} pixels")
-        return payload
-    if n_pixels > DEFLATE_MAX_RATIO * (len(payload) + 1):
-        raise CorruptionError(f"{len(payload)} deflated bytes cannot hold {n_pixels} pixels")
-    inflate = zlib.decompressobj(wbits=-15)
-    try:
-        raw = inflate.decompress(payload, n_pixels + 1)
-    except zlib.error as error:
-        raise CorruptionError(f"the chunk's deflated pixels are damaged: {error}") from None
-    if len(raw) > n_pixels or inflate.unused_data:
-        raise CorruptionError(f"the chunk's deflated pixels go on after {n_pixels}")
-    if len(raw) < n_pixels or not inflate.eof:
-        raise TruncatedError(f"the chunk's deflated pixels end after {len(raw)} of {n_pixels}")
-    return raw
 
 
 def _encode_cells(
@@ -266,7 +249,7 @@ def _encode_cells(
     n_classes = len(coder.model.classes)
     # The padding of an array's last chunk is blank: as cells of a class it would cost a bit a
     # pixel.
-    blank = ~pixels.any(axis=1)
+    blank = ~pixels.reshape(len(pixels), -1).any(axis=1)
     if classes is None:
         chosen = np.empty(len(pixels), np.uint8)
         chosen[~blank] = coder.shortest(pixels[~blank])
@@ -292,6 +275,10 @@ def _encode_cells(
         codings=bytes(codings),
         classes=chosen,
         lengths=np.array([len(s) for s in streams], np.int64),
-        checks=np.array([crc_hqx(s, CHECK_INITIAL) for s in streams], np.uint16),
+        checks=_checks(streams) if coder.has_checks else None,
     )
     return index, b"".join(streams)
+
+
+def _checks(streams: list[bytes]) -> NDArray[np.uint16]:
+    return np.array([crc_hqx(s, CHECK_INITIAL) for s in streams], np.uint16)

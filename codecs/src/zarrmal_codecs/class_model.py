@@ -60,12 +60,21 @@ class ClassModel:
         )
 
 
-def class_to_json(model: ClassModel, tensors: list[NDArray[Any]]) -> dict[str, Any]:
+def class_to_json(
+    model: ClassModel, tensors: list[NDArray[Any]], shared: dict[tuple[Any, ...], int]
+) -> dict[str, Any]:
     """JSON of one class; its tensors are appended to ``tensors`` and named by their place there.
 
-    A weight that is the transpose of one already there is stored as a reference (FORMAT 2.3).
+    A weight that is the transpose of one already there is stored as a reference, and so is a
+    tensor that an earlier class has too; ``shared`` remembers those (FORMAT 2.3).
     """
     seen: dict[int, int] = {}
+
+    def place_once(tensor: NDArray[Any]) -> int:
+        key = (tensor.dtype.name, tensor.shape, tensor.tobytes())
+        if key not in shared:
+            shared[key] = place(tensor)
+        return shared[key]
 
     def place(tensor: NDArray[Any]) -> int:
         tensors.append(tensor)
@@ -97,25 +106,30 @@ def class_to_json(model: ClassModel, tensors: list[NDArray[Any]]) -> dict[str, A
     return {
         "name": model.name,
         "networks": networks,
-        "tensors": {name: place(tensor) for name, tensor in model.tensors.items()},
+        "tensors": {name: place_once(tensor) for name, tensor in model.tensors.items()},
     }
 
 
 def class_from_json(
     tree: Mapping[str, Any], tensors: list[NDArray[Any]], uses: Counter[int]
 ) -> ClassModel:
-    """Inverse of class_to_json; ``uses`` counts how often each tensor has been referred to."""
+    """Inverse of class_to_json; ``uses`` counts how often layers refer to each."""
 
-    def at(index: Any) -> NDArray[Any]:
+    def named(index: Any) -> NDArray[Any]:
         if type(index) is not int or not 0 <= index < len(tensors):
             raise CorruptionError(f"the model refers to tensor {index!r} of {len(tensors)}")
+        found: NDArray[Any] = tensors[index]
+        return found
+
+    def at(index: Any) -> NDArray[Any]:
+        tensor = named(index)
         uses[index] += 1
         if uses[index] > MAX_TENSOR_USES:
             # Or a small file could ask for the proof of one large tensor again and again.
             raise CorruptionError(
                 f"the model uses tensor {index} more than {MAX_TENSOR_USES} times"
             )
-        return tensors[index]
+        return tensor
 
     def layer(entry: Mapping[str, Any]) -> Layer:
         if type(entry["shift"]) is not int:
@@ -137,5 +151,5 @@ def class_from_json(
             str(name): tuple(layer(entry) for entry in layers)
             for name, layers in tree["networks"].items()
         },
-        tensors={str(name): at(index) for name, index in tree["tensors"].items()},
+        tensors={str(name): named(index) for name, index in tree["tensors"].items()},
     )

@@ -8,7 +8,7 @@ from collections import OrderedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import CellCoder
+from .cells import CellCoder, cell_coder
 from .model import Model
 
 MAX_CACHED_CODERS = 8
@@ -25,19 +25,24 @@ class Coder:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._cells = tuple(CellCoder(model, k) for k in range(len(model.classes)))
+        self._cells = tuple(cell_coder(model, k) for k in range(len(model.classes)))
+        self.has_checks = self._cells[0].has_checks
         self.can_encode = all(cells.can_encode for cells in self._cells)
 
     def cells(self, index: int) -> CellCoder:
         """The coder of one class."""
         return self._cells[index]
 
-    def bits(self, pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Bits of each cell under each class, int64 (cell, class), of uint8 (cell, pixel)."""
+    def fits(self, cell_shape: tuple[int, ...]) -> bool:
+        """Whether every class can code cells of this shape."""
+        return all(cells.fits(cell_shape) for cells in self._cells)
+
+    def bits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Bits of each cell under each class, float64 (cell, class), of (cell, *cell_shape)."""
         return np.stack([cells.bits(pixels) for cells in self._cells], axis=1)
 
     def shortest(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The class that codes each cell in fewest bits, uint8 (cell,), of uint8 (cell, pixel)."""
+        """The class that codes each cell in fewest bits, uint8 (cell,), of (cell, *cell_shape)."""
         if len(self._cells) == 1:
             return np.zeros(len(pixels), np.uint8)
         chosen: NDArray[np.uint8] = self.bits(pixels).argmin(axis=1).astype(np.uint8)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from .cells import RICE_CHOICES, RiceChoice
 from .coder import Coder, coder_for, coder_from_base64
 from .constants import FORMAT_VERSION
 from .errors import CompatibilityError, ModelError
+from .golomb_rice import RICE_CHOICES, RiceChoice
 from .model import Model
 
 SHA256_PATTERN = re.compile("[0-9a-f]{64}")

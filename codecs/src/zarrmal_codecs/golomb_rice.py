@@ -10,6 +10,7 @@ as whole arrays.
 from __future__ import annotations
 
 from math import ceil
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,12 @@ from .errors import CorruptionError, TruncatedError
 from .wire import packed_bytes
 
 Bytes = NDArray[np.uint8]
+
+RiceChoice = Literal["mean", "best", "best-per-cell"]
+"""How the Rice parameter is chosen: by the paper's formula from the mean of the class's values in
+the chunk, as the exact best for them, or as the exact best for each cell (8 bits a cell more)."""
+
+RICE_CHOICES: tuple[RiceChoice, ...] = get_args(RiceChoice)
 
 
 def zigzag(residues: NDArray[np.int8]) -> Bytes:

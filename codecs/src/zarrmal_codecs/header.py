@@ -19,6 +19,7 @@ from .constants import (
     DIGEST_PREFIX_BYTES,
     DTYPE_UINT8,
     FLAG_FORTRAN_ORDER,
+    FLAG_WORD_STREAMS,
     FORMAT_VERSION,
     MAX_CHUNK_PIXELS,
     MAX_CLASSES,
@@ -26,6 +27,7 @@ from .constants import (
     MODE_CELLS,
     MODE_DEFLATE,
     MODE_STORED,
+    WORD_BYTES,
 )
 from .errors import CompatibilityError, CorruptionError, TruncatedError
 from .wire import Reader, Writer, pack_bits, packed_bytes, unpack_bits
@@ -49,14 +51,15 @@ class CellIndex:
     lengths
         int64 (cell,): bytes of each stream; streams follow one another without gaps.
     checks
-        uint16 (cell,): CRC-16 of each stream.
+        uint16 (cell,): CRC-16 of each stream. None where streams are whole 16-bit words that
+        end in a state known beforehand.
     """
 
     digest_prefix: bytes
     codings: bytes
     classes: NDArray[np.uint8]
     lengths: NDArray[np.int64]
-    checks: NDArray[np.uint16]
+    checks: NDArray[np.uint16] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,6 +89,10 @@ class Header:
     payload_bytes: int
     index: CellIndex | None = None
 
+    @property
+    def _words(self) -> bool:
+        return self.index is not None and self.index.checks is None
+
     def to_bytes(self) -> bytes:
         """The header layout of FORMAT 4.1; parse_header is the inverse."""
         rest = Writer()
@@ -100,7 +107,7 @@ class Header:
         head.uint(FORMAT_VERSION, 1)
         head.uint(self.mode, 1)
         head.uint(DTYPE_UINT8, 1)
-        head.uint(FLAG_FORTRAN_ORDER if self.fortran_order else 0, 1)
+        head.uint(FLAG_FORTRAN_ORDER * self.fortran_order | FLAG_WORD_STREAMS * self._words, 1)
         head.uint(CHUNK_PRELUDE_BYTES + len(tail) + 4, 4)
         head.uint(self.payload_bytes, 8)
         head.uint(self.pixel_crc32, 4)
@@ -156,7 +163,8 @@ def parse_header(data: memoryview) -> Header:
     reader = Reader(whole[:-4], "the chunk's header")
     reader.block(5)
     mode, dtype, flags = reader.uint(1), reader.uint(1), reader.uint(1)
-    if mode not in MODE_NAMES or dtype != DTYPE_UINT8 or flags & ~FLAG_FORTRAN_ORDER:
+    known = FLAG_FORTRAN_ORDER | (FLAG_WORD_STREAMS if mode == MODE_CELLS else 0)
+    if mode not in MODE_NAMES or dtype != DTYPE_UINT8 or flags & ~known:
         raise CompatibilityError(
             f"the chunk has mode {mode}, dtype {dtype}, flags {flags:#x}, unknown to this "
             f"software: upgrade zarrmal-codecs"
@@ -171,7 +179,8 @@ def parse_header(data: memoryview) -> Header:
         raise CorruptionError(
             f"the chunk declares shape {shape}, at most {MAX_CHUNK_PIXELS} pixels are allowed"
         )
-    index = _read_index(reader, shape) if mode == MODE_CELLS else None
+    words = bool(flags & FLAG_WORD_STREAMS)
+    index = _read_index(reader, shape, words) if mode == MODE_CELLS else None
     reader.finish()
     if index is not None and int(index.lengths.sum()) != payload_bytes:
         raise CorruptionError("the chunk's stream lengths do not add up to its payload")
@@ -195,23 +204,27 @@ def _write_index(out: Writer, index: CellIndex) -> None:
     for start, stop in zip(edges, edges[1:]):
         out.uint(int(index.classes[start]), 1)
         out.varint(stop - start)
-    least = int(index.lengths.min())
-    extra = index.lengths - least
-    n_bits = int(extra.max()).bit_length()
+    words = index.checks is None
+    lengths = index.lengths // WORD_BYTES if words else index.lengths
+    least = int(lengths.min())
+    extra = lengths - least
+    n_bits = max(int(words), int(extra.max()).bit_length())
     out.uint(least, 4)
     out.uint(n_bits, 1)
     out.block(pack_bits(extra, n_bits))
-    out.block(index.checks.astype("<u2").tobytes())
+    if index.checks is not None:
+        out.block(index.checks.astype("<u2").tobytes())
 
 
-def _read_index(reader: Reader, shape: tuple[int, ...]) -> CellIndex:
+def _read_index(reader: Reader, shape: tuple[int, ...], words: bool) -> CellIndex:
     digest_prefix = bytes(reader.block(DIGEST_PREFIX_BYTES))
     n_classes = reader.uint(1)
     if not 1 <= n_classes <= MAX_CLASSES:
         raise CorruptionError(f"the chunk declares {n_classes} classes, 1..{MAX_CLASSES} allowed")
     codings = bytes(reader.block(n_classes))
     n_cells = shape[0] if shape else 0
-    if 2 * n_cells > len(reader.data):  # each cell has two bytes of check further on
+    # Further on each cell has two bytes of check, or at least a bit of its length.
+    if n_cells > 8 * len(reader.data) or (not words and 2 * n_cells > len(reader.data)):
         raise TruncatedError(f"the chunk's header is too short for {n_cells} cells")
     n_runs = reader.varint()
     if not 1 <= n_runs <= n_cells:
@@ -227,12 +240,16 @@ def _read_index(reader: Reader, shape: tuple[int, ...]) -> CellIndex:
     if start != n_cells:
         raise CorruptionError(f"the class runs hold {start} of {n_cells} cells")
     least, n_bits = reader.uint(4), reader.uint(1)
-    if n_bits > MAX_LENGTH_BITS:
+    if not int(words) <= n_bits <= MAX_LENGTH_BITS:
         raise CorruptionError(f"the chunk declares stream lengths of {n_bits} bits")
     lengths = least + unpack_bits(reader.block(packed_bytes(n_cells, n_bits)), n_cells, n_bits)
     if lengths[classes == BLANK_CLASS].any():
         raise CorruptionError("the chunk declares a blank cell that has a stream")
-    checks = np.frombuffer(reader.block(2 * n_cells), "<u2").astype(np.uint16)
+    checks = None
+    if words:
+        lengths *= WORD_BYTES
+    else:
+        checks = np.frombuffer(reader.block(2 * n_cells), "<u2").astype(np.uint16)
     return CellIndex(
         digest_prefix=digest_prefix,
         codings=codings,

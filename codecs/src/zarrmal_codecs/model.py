@@ -172,10 +172,11 @@ class Model:
 
 def _serialize(model: Model) -> bytes:
     tensors: list[NDArray[Any]] = []
+    shared: dict[tuple[Any, ...], int] = {}
     tree = {
         "profile": model.profile,
         "cell_shape": list(model.cell_shape),
-        "classes": [class_to_json(c, tensors) for c in model.classes],
+        "classes": [class_to_json(c, tensors, shared) for c in model.classes],
         "tensors": [],
         "about": dict(model.about),
     }

@@ -8,10 +8,10 @@ import numpy as np
 from numcodecs.abc import Codec
 from numcodecs.compat import ensure_contiguous_ndarray_like, ensure_ndarray_like, ndarray_copy
 
-from .cells import RiceChoice
 from .chunk import decode_chunk, encode_chunk
 from .configuration import Configuration
 from .constants import CODEC_NAME
+from .golomb_rice import RiceChoice
 from .model import Model
 
 

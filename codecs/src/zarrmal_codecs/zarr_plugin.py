@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from zarr.abc.codec import ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin
 from zarr.abc.store import RangeByteRequest
 
-from .cells import RiceChoice
 from .chunk import decode_cells, decode_chunk, encode_chunk, expect_shape, first_read_bytes
 from .configuration import Configuration
 from .constants import CHUNK_PRELUDE_BYTES, CODEC_NAME
 from .errors import CorruptionError, TruncatedError
+from .golomb_rice import RiceChoice
 from .header import Header, header_bytes, parse_header
 from .model import Model
 

@@ -1,0 +1,199 @@
+"""The causal context network of one class: its tensors, checked, and its inputs (FORMAT 4.6.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .class_model import ClassModel
+from .constants import (
+    ACTIVATION_MAX,
+    ACTIVATION_ZERO,
+    LATENT_GAIN,
+    MAX_CAUSAL,
+    MAX_COMPONENTS,
+    MAX_CONTEXT_ACCUMULATOR,
+    MAX_CONTEXT_INPUTS,
+    MAX_CONTEXT_SHIFT,
+    MAX_CONTEXT_WIDTH,
+    MAX_FULL,
+    MIDDLE_GREY,
+    MIN_CAUSAL,
+)
+from .errors import ModelError
+from .tables import SQUASH
+
+Numbers = NDArray[np.integer[Any]]
+"""Of 16 bits or more."""
+
+PREDICTION_OFFSETS = ((0, 0), (0, 1), (1, 0), (0, 2), (2, 0))
+"""(y, x) at which the autoencoder's prediction is looked at."""
+
+N_POSITION = 3
+N_EARLIER = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer7:
+    """int8 weights, int32 bias, shift: values 0..127 in, accumulators out."""
+
+    weight: NDArray[np.int8]
+    bias: NDArray[np.int32]
+    shift: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Step:
+    """What codes one plane.
+
+    Parameters
+    ----------
+    plane
+        Which.
+    n_causal, n_flags, n_full, n_components
+        See FORMAT 4.6.3.
+    layers
+        Three.
+    latent
+        int8 (first layer's outputs, latent), or None.
+    """
+
+    plane: int
+    n_causal: int
+    n_flags: int
+    n_full: int
+    n_components: int
+    layers: tuple[Layer7, Layer7, Layer7]
+    latent: NDArray[np.int8] | None
+
+    def header(self) -> NDArray[np.uint8]:
+        """The tensor `context`."""
+        parts = (self.plane, self.n_causal, self.n_flags, self.n_full, self.n_components, 0)
+        return np.array(parts, np.uint8)
+
+
+def n_inputs(step: int, n_causal: int, n_flags: int, n_full: int, has_prediction: bool) -> int:
+    """Inputs of the network of a step (FORMAT 4.6.3)."""
+    own = n_causal + n_flags + 1 + N_POSITION
+    return own + step * (N_EARLIER + n_full) + len(PREDICTION_OFFSETS) * has_prediction
+
+
+def steps_of(model: ClassModel, n_planes: int, n_latents: int) -> tuple[Step, ...]:
+    """The steps of a class, every size and bound checked.
+
+    Parameters
+    ----------
+    n_planes
+        Of the model's cells.
+    n_latents
+        Inputs of the class's decoder, 0 without one.
+
+    Raises
+    ------
+    ModelError
+        If a tensor is missing, has another shape or dtype, or could overflow.
+    """
+    steps = tuple(_step(model, s, n_latents) for s in range(n_planes))
+    if sorted(step.plane for step in steps) != list(range(n_planes)):
+        raise ModelError(f"class {model.name!r}: its steps do not code each of {n_planes} planes")
+    return steps
+
+
+def _step(model: ClassModel, s: int, n_latents: int) -> Step:
+    head = _tensor(model, f"context_{s}", "uint8", (6,))
+    plane, n_causal, n_flags, n_full, n_components, reserved = head.tolist()
+    if (
+        not MIN_CAUSAL <= n_causal <= MAX_CAUSAL
+        or n_flags > n_causal
+        or n_full > MAX_FULL
+        or not 1 <= n_components <= MAX_COMPONENTS
+        or reserved
+    ):
+        raise ModelError(f"class {model.name!r}: context_{s} is {head.tolist()}")
+    width = n_inputs(s, n_causal, n_flags, n_full, n_latents > 0)
+    if width > MAX_CONTEXT_INPUTS:
+        raise ModelError(f"class {model.name!r}: a context network has {width} inputs")
+    layers = []
+    for k in (1, 2, 3):
+        wanted = 1 + 3 * n_components if k == 3 else None
+        layers.append(_layer(model, f"{k}_{s}", width, wanted))
+        width = len(layers[-1].weight)
+    latent = None
+    if n_latents:
+        latent = _tensor(model, f"latent_{s}", "int8", (len(layers[0].weight), n_latents))
+    for k, layer in enumerate(layers):
+        weights = np.abs(layer.weight.astype(np.int64)).sum(axis=1)
+        bound = np.abs(layer.bias.astype(np.int64)) + ACTIVATION_MAX * weights
+        if k == 0 and latent is not None:
+            bound += 128 * LATENT_GAIN * np.abs(latent.astype(np.int64)).sum(axis=1)
+        if int(bound.max()) > MAX_CONTEXT_ACCUMULATOR:
+            raise ModelError(
+                f"class {model.name!r}: an accumulator of layer {k + 1}_{s} could reach "
+                f"{int(bound.max())}, beyond {MAX_CONTEXT_ACCUMULATOR}: this model cannot be "
+                f"proven exact and is refused"
+            )
+    return Step(
+        plane=plane,
+        n_causal=n_causal,
+        n_flags=n_flags,
+        n_full=n_full,
+        n_components=n_components,
+        layers=(layers[0], layers[1], layers[2]),
+        latent=latent,
+    )
+
+
+def _layer(model: ClassModel, suffix: str, n_in: int, n_out: int | None) -> Layer7:
+    name = f"weight{suffix}"
+    weight = _tensor(model, name, "int8", None)
+    if weight.ndim != 2 or weight.shape[1] != n_in or (n_out and len(weight) != n_out):
+        raise ModelError(
+            f"class {model.name!r}: {name} has shape {weight.shape}, "
+            f"({n_out or 'n'}, {n_in}) is needed"
+        )
+    if not 1 <= len(weight) <= MAX_CONTEXT_WIDTH:
+        raise ModelError(f"class {model.name!r}: {name} has {len(weight)} outputs")
+    shift = _tensor(model, f"shift{suffix}", "uint8", (len(weight),))
+    if int(shift.min()) < 1 or int(shift.max()) > MAX_CONTEXT_SHIFT:
+        raise ModelError(f"class {model.name!r}: shift{suffix} goes beyond 1..{MAX_CONTEXT_SHIFT}")
+    return Layer7(weight, _tensor(model, f"bias{suffix}", "int32", (len(weight),)), shift)
+
+
+def _tensor(
+    model: ClassModel, name: str, dtype: str, shape: tuple[int, ...] | None
+) -> NDArray[Any]:
+    found = model.tensors.get(name)
+    if found is None:
+        raise ModelError(f"class {model.name!r} of the model has no tensor {name!r}")
+    if found.dtype != dtype or (shape is not None and found.shape != shape) or not found.size:
+        raise ModelError(
+            f"class {model.name!r}: tensor {name!r} is {found.dtype} {found.shape}, "
+            f"{dtype} {shape or ''} is needed"
+        )
+    return found
+
+
+def squash(differences: Numbers) -> NDArray[np.int16]:
+    """S(d) of differences of grey levels, -255..255 (FORMAT 4.6.1)."""
+    found: NDArray[np.int16] = SQUASH[differences + 255]
+    return found
+
+
+def own_base(west: Numbers, north: Numbers, northeast: Numbers, northwest: Numbers) -> Numbers:
+    """What a plane's own neighbours lead one to expect, 1..255 (FORMAT 4.6.3)."""
+    slope = np.clip((2 * west + 2 * north + northeast - northwest + 2) >> 2, 1, 255)
+    both = np.where((northeast > 0) & (northwest > 0), slope, (west + north + 1) >> 1)
+    one = np.where(northwest > 0, northwest, MIDDLE_GREY)
+    for neighbour in (northeast, north, west):
+        one = np.where(neighbour > 0, neighbour, one)
+    return np.where((west > 0) & (north > 0), both, one)
+
+
+def position(y: int, x: int, height: int, width: int) -> tuple[int, int, int]:
+    """Where in the cell a pixel lies, three numbers 0..127."""
+    fx = (2 * x + 1) * 64 // width
+    fy = (2 * y + 1) * 64 // height
+    return fx, fy, ((fx - ACTIVATION_ZERO) ** 2 + (fy - ACTIVATION_ZERO) ** 2) >> 6

@@ -1,0 +1,179 @@
+"""Which implementation codes pixels: the native kernel, or NumPy (ARCHITECTURE, law 7).
+
+Both give the same bytes. The environment variable ``ZARRMAL_KERNEL`` chooses: ``auto`` (default),
+``numpy``, or one of the kernel's instruction sets (``baseline``, ``avx2``, ``avx512``, ``neon``).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import pixel_coder, rans
+from .constants import RANS_STATE_BYTES
+from .context import Step
+
+try:
+    from . import _kernel
+except ImportError:  # built without a compiler
+    _kernel = None  # type: ignore[assignment]
+
+VARIABLE = "ZARRMAL_KERNEL"
+Pixels = NDArray[np.uint8]
+First = list[NDArray[np.int32]]
+
+
+class Engine(Protocol):
+    """Codes the pixels of many cells of one class; see pixel_coder for shapes."""
+
+    def encode(
+        self, pixels: Pixels, predicted: Pixels | None, first: First, prefix: NDArray[np.uint16]
+    ) -> list[bytes]:
+        """One stream a cell."""
+
+    def bits(self, pixels: Pixels, predicted: Pixels | None, first: First) -> NDArray[np.float64]:
+        """Bits of the pixels of each cell."""
+
+    def decode(
+        self,
+        decoder: rans.Decoder,
+        streams: Streams,
+        shape: tuple[int, int, int],
+        predicted: Pixels | None,
+        first: First,
+    ) -> tuple[Pixels, NDArray[np.uint8]]:
+        """Pixels and each cell's status: 0 whole, 1 words were missing, 2 damaged."""
+
+
+class Streams:
+    """Streams laid one after the other.
+
+    Parameters
+    ----------
+    streams
+        At least 4 bytes each.
+    """
+
+    def __init__(self, streams: list[memoryview]) -> None:
+        self.data = memoryview(b"".join(streams))
+        lengths = np.array([len(s) for s in streams], np.int64)
+        self.stops = np.cumsum(lengths)
+        self.starts = self.stops - lengths
+
+    def decoder(self) -> rans.Decoder:
+        """Ready to take each stream's first symbol."""
+        states = rans.read_states(self.data, self.starts)
+        return rans.Decoder(states, self.data, self.starts + RANS_STATE_BYTES, self.stops)
+
+
+class NumpyEngine:
+    """The reference."""
+
+    def __init__(self, steps: tuple[Step, ...], has_prediction: bool) -> None:
+        self._plan = pixel_coder.Plan(steps, has_prediction)
+
+    def encode(
+        self, pixels: Pixels, predicted: Pixels | None, first: First, prefix: NDArray[np.uint16]
+    ) -> list[bytes]:
+        """See Engine."""
+        return pixel_coder.encode(self._plan, pixels, predicted, first, prefix)
+
+    def bits(self, pixels: Pixels, predicted: Pixels | None, first: First) -> NDArray[np.float64]:
+        """See Engine."""
+        return pixel_coder.bits(self._plan, pixels, predicted, first)
+
+    def decode(
+        self,
+        decoder: rans.Decoder,
+        streams: Streams,
+        shape: tuple[int, int, int],
+        predicted: Pixels | None,
+        first: First,
+    ) -> tuple[Pixels, NDArray[np.uint8]]:
+        """See Engine."""
+        return pixel_coder.decode(self._plan, decoder, shape, predicted, first)
+
+
+class KernelEngine:
+    """The native kernel, with one instruction set."""
+
+    def __init__(self, steps: tuple[Step, ...], has_prediction: bool, level: str) -> None:
+        self.level = level
+        parts: list[Any] = []
+        for step in steps:
+            row: list[Any] = [step.header()]
+            for layer in step.layers:
+                arrays = (layer.weight, layer.bias, layer.shift)
+                row += [np.ascontiguousarray(a) for a in arrays]
+            parts.append(tuple(row))
+        self._plan = _kernel.Plan(parts, len(steps), has_prediction)
+
+    def encode(
+        self, pixels: Pixels, predicted: Pixels | None, first: First, prefix: NDArray[np.uint16]
+    ) -> list[bytes]:
+        """See Engine."""
+        data, lengths = _kernel.encode(self._plan, pixels, predicted, first, prefix, self.level)
+        stops = np.cumsum(lengths)
+        return [data[a:b] for a, b in zip((stops - lengths).tolist(), stops.tolist(), strict=True)]
+
+    def bits(self, pixels: Pixels, predicted: Pixels | None, first: First) -> NDArray[np.float64]:
+        """See Engine."""
+        found: NDArray[np.float64] = _kernel.bits(self._plan, pixels, predicted, first, self.level)
+        return found
+
+    def decode(
+        self,
+        decoder: rans.Decoder,
+        streams: Streams,
+        shape: tuple[int, int, int],
+        predicted: Pixels | None,
+        first: First,
+    ) -> tuple[Pixels, NDArray[np.uint8]]:
+        """See Engine."""
+        states = decoder.states.astype(np.uint32)
+        found, status = _kernel.decode(
+            self._plan,
+            streams.data,
+            decoder.positions,
+            streams.stops,
+            states,
+            shape,
+            predicted,
+            first,
+            self.level,
+        )
+        return found, np.where(decoder.short, np.uint8(1), status)
+
+
+def levels() -> tuple[str, ...]:
+    """What ``ZARRMAL_KERNEL`` may name here, slowest first."""
+    return ("numpy", *(_kernel.levels() if _kernel is not None else ()))
+
+
+def chosen_level() -> str:
+    """The fastest there is, unless ``ZARRMAL_KERNEL`` names another.
+
+    Raises
+    ------
+    ValueError
+        If it names one that this machine or this build does not have.
+    """
+    wish = os.environ.get(VARIABLE, "auto")
+    if wish == "auto":
+        return levels()[-1]
+    if wish not in levels():
+        raise ValueError(
+            f"{VARIABLE}={wish!r}: this machine and this build have {', '.join(levels())}; "
+            f"unset it to take the fastest"
+        )
+    return wish
+
+
+def make_engine(steps: tuple[Step, ...], has_prediction: bool, level: str) -> Engine:
+    """An engine of one of ``levels()``."""
+    if level == "numpy":
+        return NumpyEngine(steps, has_prediction)
+    return KernelEngine(steps, has_prediction, level)

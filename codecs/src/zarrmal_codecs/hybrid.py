@@ -1,0 +1,205 @@
+"""Cells of one class <-> one stream a cell, after the profile `hybrid` (FORMAT 4.6)."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import rans
+from .constants import (
+    HYBRID_PIXELS_PER_BYTE,
+    LATENT_GAIN,
+    MAX_HYBRID_CELL_PIXELS,
+    MAX_PLANES,
+    RANS_STATE_BYTES,
+)
+from .context import steps_of
+from .engine import Engine, First, Streams, chosen_level, make_engine
+from .errors import CorruptionError, ModelError, TruncatedError
+from .golomb_rice import RiceChoice
+from .mixture import latent_cumulative
+from .model import Model
+from .prediction import Prediction, n_planes
+from .prediction import pool as pool
+
+Pixels = NDArray[np.uint8]
+
+BLOCK_CELLS = 512
+BLOCK_PIXELS = 1 << 23
+"""Cells coded at once: few enough that their working memory stays small."""
+
+
+class HybridCells:
+    """Codes cells of one class. Thread-safe: nothing changes after construction.
+
+    Parameters
+    ----------
+    model, index
+        The class is ``model.classes[index]``.
+
+    Raises
+    ------
+    ModelError
+        If its networks and tensors do not fit.
+    """
+
+    has_checks = False  # a stream must end in rANS's first state: that is its check
+
+    def __init__(self, model: Model, index: int) -> None:
+        one, shape = model.classes[index], model.cell_shape
+        if len(shape) < 2 or n_planes(shape) > MAX_PLANES:
+            raise ModelError(f"the hybrid profile codes (y, x[, up to {MAX_PLANES}]), not {shape}")
+        self._cell_shape = shape
+        self._prediction = Prediction(one, shape) if one.networks.get("decoder") else None
+        n_latents = self._prediction.n_latents if self._prediction else 0
+        self._steps = steps_of(one, n_planes(shape), n_latents)
+        self._engines: dict[str, Engine] = {}
+
+    @property
+    def can_encode(self) -> bool:
+        """Always: where the model has no encoder, latents are zero."""
+        return True
+
+    def fits(self, cell_shape: tuple[int, ...]) -> bool:
+        """Whether cells of this shape can be coded: any size, as many channels as trained."""
+        return (
+            len(cell_shape) == len(self._cell_shape)
+            and cell_shape[2:] == self._cell_shape[2:]
+            and 0 < prod(cell_shape) <= MAX_HYBRID_CELL_PIXELS
+        )
+
+    def _engine(self) -> Engine:
+        level = chosen_level()
+        engine = self._engines.get(level)
+        if engine is None:
+            engine = make_engine(self._steps, self._prediction is not None, level)
+            self._engines[level] = engine
+        return engine
+
+    def _predict(self, pixels: Pixels) -> tuple[NDArray[np.int8], Pixels | None, First]:
+        """Latents, predicted cells and first sums of pixels (cell, plane, y, x)."""
+        if self._prediction is None or not self._is_trained_shape(pixels.shape[2:]):
+            return np.zeros((len(pixels), 0), np.int8), None, self._first(None, len(pixels))
+        latents = self._prediction.encode(pixels)
+        return latents, self._prediction.decode(latents), self._first(latents, len(latents))
+
+    def _is_trained_shape(self, shape: tuple[int, ...]) -> bool:
+        return shape == self._cell_shape[:2]
+
+    def _first(self, latents: NDArray[np.int8] | None, n: int) -> First:
+        """First sums of each step, int32 (cell, unit): bias and what the latents add."""
+        out = []
+        for step in self._steps:
+            sums = np.broadcast_to(step.layers[0].bias, (n, len(step.layers[0].bias)))
+            if latents is not None and step.latent is not None:
+                added = latents.astype(np.int32) @ step.latent.astype(np.int32).T
+                sums = sums + LATENT_GAIN * added
+            out.append(np.ascontiguousarray(sums, np.int32))
+        return out
+
+    def _prefix(self, latents: NDArray[np.int8]) -> NDArray[np.uint16]:
+        """Start and frequency of each latent, uint16 (cell, latent, 2)."""
+        if not latents.shape[1]:
+            return np.zeros((len(latents), 0, 2), np.uint16)
+        assert self._prediction is not None
+        symbols = latents.astype(np.int64) + 128
+        start = latent_cumulative(symbols, self._prediction.slopes)
+        stop = latent_cumulative(symbols + 1, self._prediction.slopes)
+        return np.stack([start, stop - start], axis=-1).astype(np.uint16)
+
+    def bits(self, pixels: Pixels) -> NDArray[np.float64]:
+        """Bits of each cell, float64 (cell,), of uint8 (cell, *cell_shape), no stream written."""
+        out = [np.zeros(0)]
+        for block in _blocks(_planes_first(pixels)):
+            latents, predicted, first = self._predict(block)
+            frequencies = self._prefix(latents)[..., 1] / 65536
+            head = 8 * RANS_STATE_BYTES - np.log2(frequencies).sum(axis=1)
+            # The first state holds 16 bits of what follows it.
+            out.append(head - 16 + self._engine().bits(block, predicted, first))
+        return np.concatenate(out)
+
+    def encode(self, pixels: Pixels, rice: RiceChoice) -> tuple[int, list[bytes]]:
+        """Streams of cells, uint8 (cell, *cell_shape), and the coding byte, always 0."""
+        streams: list[bytes] = []
+        for block in _blocks(_planes_first(pixels)):
+            latents, predicted, first = self._predict(block)
+            streams += self._engine().encode(block, predicted, first, self._prefix(latents))
+        return 0, streams
+
+    def decode(self, streams: list[memoryview], coding: int, cell_shape: tuple[int, ...]) -> Pixels:
+        """Inverse of encode: pixels, uint8 (cell, *cell_shape).
+
+        Raises
+        ------
+        TruncatedError, CorruptionError
+            If a stream does not hold exactly one cell.
+        """
+        self.least_bytes(coding, cell_shape)
+        shape = (n_planes(cell_shape), cell_shape[0], cell_shape[1])
+        out = np.empty((len(streams), *shape), np.uint8)
+        n = _block_cells(prod(shape))
+        for start in range(0, len(streams), n):
+            out[start : start + n] = self._decode(streams[start : start + n], shape)
+        moved = out.transpose(0, 2, 3, 1).reshape(len(streams), *cell_shape)
+        return np.ascontiguousarray(moved)
+
+    def _decode(self, block: list[memoryview], shape: tuple[int, int, int]) -> Pixels:
+        if any(len(s) < RANS_STATE_BYTES or len(s) % 2 for s in block):
+            raise TruncatedError("a cell's stream must be a state of 4 bytes and whole words")
+        streams = Streams(block)
+        decoder = streams.decoder()
+        latents, predicted = None, None
+        if self._prediction is not None and self._is_trained_shape(shape[1:]):
+            latents = self._read_latents(decoder)
+            predicted = self._prediction.decode(latents)
+        first = self._first(latents, len(block))
+        pixels, status = self._engine().decode(decoder, streams, shape, predicted, first)
+        bad = np.flatnonzero(status)
+        if len(bad):
+            if status[bad[0]] == 1:
+                raise TruncatedError("a cell's stream ends before its last pixel")
+            raise CorruptionError("a cell's stream is damaged: it does not end as it must")
+        return pixels
+
+    def _read_latents(self, decoder: rans.Decoder) -> NDArray[np.int8]:
+        assert self._prediction is not None
+        slopes = self._prediction.slopes
+        edges = latent_cumulative(np.arange(257)[:, None], slopes)
+        latents = np.empty((len(decoder.states), len(slopes)), np.int8)
+        for k in range(len(slopes)):
+            symbol = np.searchsorted(edges[:, k], decoder.slots(), side="right") - 1
+            decoder.advance(edges[symbol, k], edges[symbol + 1, k] - edges[symbol, k])
+            latents[:, k] = symbol - 128
+        return latents
+
+    def least_bytes(self, coding: int, cell_shape: tuple[int, ...]) -> int:
+        """No stream is shorter.
+
+        No value has a frequency above 65281; the likeliest makes a state grow by 1/513 or more,
+        so that fewer than 2,850 pixels take a byte.
+
+        Raises
+        ------
+        CorruptionError
+            If there is no such coding.
+        """
+        if coding:
+            raise CorruptionError(f"the chunk declares coding {coding}, there is only 0")
+        return max(RANS_STATE_BYTES, prod(cell_shape) // HYBRID_PIXELS_PER_BYTE)
+
+
+def _planes_first(pixels: Pixels) -> Pixels:
+    if pixels.ndim == 3:
+        return pixels[:, None]
+    return pixels.transpose(0, 3, 1, 2)
+
+
+def _blocks(pixels: Pixels) -> list[Pixels]:
+    n = _block_cells(prod(pixels.shape[1:]))
+    return [np.ascontiguousarray(pixels[s : s + n]) for s in range(0, len(pixels), n)]
+
+
+def _block_cells(n_pixels: int) -> int:
+    return max(1, min(BLOCK_CELLS, BLOCK_PIXELS // n_pixels))

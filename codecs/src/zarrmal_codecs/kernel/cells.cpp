@@ -1,0 +1,83 @@
+#include "cells.h"
+
+#include <algorithm>
+
+#include "workspace.h"
+
+namespace zarrmal {
+
+namespace {
+
+template <class Use>
+void each_group(Workspace& space, const Cells& cells, Use use) {
+    for (std::size_t from = 0; from < cells.n; from += space.lanes()) {
+        const std::size_t count = std::min(space.lanes(), cells.n - from);
+        space.place(cells, from, count);
+        use(from, count);
+    }
+}
+
+}  // namespace
+
+Encoded encode(const Level& level, const Plan& plan, const Cells& cells,
+               const std::uint8_t* pixels, const Prefix& prefix) {
+    Workspace space(level, plan, cells, Workspace::For::encoding, prefix.n_symbols);
+    Group& group = space.group();
+    Encoded encoded;
+    encoded.lengths.reserve(cells.n);
+    each_group(space, cells, [&](std::size_t from, std::size_t count) {
+        space.place_pixels(pixels, from);
+        space.place_prefix(prefix, from);
+        level.encode(group);
+        for (std::size_t k = 0; k < count; ++k) {
+            const std::uint8_t* end = group.streams + (k + 1) * group.capacity;
+            encoded.data.insert(encoded.data.end(), end - group.length[k], end);
+            encoded.lengths.push_back(static_cast<std::int64_t>(group.length[k]));
+        }
+    });
+    return encoded;
+}
+
+void measure(const Level& level, const Plan& plan, const Cells& cells, const std::uint8_t* pixels,
+             double* bits) {
+    Workspace space(level, plan, cells, Workspace::For::measuring, 0);
+    Group& group = space.group();
+    each_group(space, cells, [&](std::size_t from, std::size_t count) {
+        space.place_pixels(pixels, from);
+        level.bits(group);
+        for (std::size_t k = 0; k < count; ++k) bits[from + k] = group.bits[space.half_place(k)];
+    });
+}
+
+void decode(const Level& level, const Plan& plan, const Cells& cells, const Streams& streams,
+            std::uint8_t* pixels, std::uint8_t* status) {
+    Workspace space(level, plan, cells, Workspace::For::decoding, 0);
+    Group& group = space.group();
+    group.data = streams.data;
+    each_group(space, cells, [&](std::size_t from, std::size_t count) {
+        for (int lane = 0; lane < MAX_LANES; ++lane) {
+            group.position[lane] = group.stop[lane] = 0;
+            group.high[lane] = 1;
+            group.low[lane] = 0;
+            group.dry[lane] = 0;
+        }
+        for (std::size_t k = 0; k < count; ++k) {
+            const std::size_t lane = space.half_place(k);
+            group.position[lane] = static_cast<std::size_t>(streams.starts[from + k]);
+            group.stop[lane] = static_cast<std::size_t>(streams.stops[from + k]);
+            group.high[lane] = static_cast<std::uint16_t>(streams.states[from + k] >> 16);
+            group.low[lane] = static_cast<std::uint16_t>(streams.states[from + k]);
+        }
+        level.decode(group);
+        space.take_pixels(pixels, from);
+        for (std::size_t k = 0; k < count; ++k) {
+            const std::size_t lane = space.half_place(k);
+            const bool odd = (streams.stops[from + k] - streams.starts[from + k]) % 2 != 0;
+            const bool ended = group.high[lane] == 1 && group.low[lane] == 0 &&
+                               group.position[lane] == group.stop[lane];
+            status[from + k] = group.dry[lane] || odd ? 1 : ended ? 0 : 2;
+        }
+    });
+}
+
+}  // namespace zarrmal

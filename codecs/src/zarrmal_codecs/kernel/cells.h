@@ -1,0 +1,47 @@
+// Cells <-> groups of lanes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "kernel.h"
+#include "memory.h"
+#include "plan.h"
+
+namespace zarrmal {
+
+// Many cells, as Python gives them.
+struct Cells {
+    std::size_t n, n_planes, height, width;
+    const std::uint8_t* predicted;            // [cell][plane][y][x] or null
+    std::vector<const std::int32_t*> first;   // of each step [cell][output]
+};
+
+struct Prefix {
+    const std::uint16_t* pairs;  // [cell][symbol][start, frequency]
+    std::size_t n_symbols;
+};
+
+struct Encoded {
+    std::vector<std::uint8_t> data;
+    std::vector<std::int64_t> lengths;
+};
+
+Encoded encode(const Level& level, const Plan& plan, const Cells& cells,
+               const std::uint8_t* pixels, const Prefix& prefix);
+
+void measure(const Level& level, const Plan& plan, const Cells& cells, const std::uint8_t* pixels,
+             double* bits);
+
+struct Streams {
+    const std::uint8_t* data;
+    const std::int64_t* starts;  // checked: 0 <= start <= stop <= size of data
+    const std::int64_t* stops;
+    const std::uint32_t* states;
+};
+
+void decode(const Level& level, const Plan& plan, const Cells& cells, const Streams& streams,
+            std::uint8_t* pixels, std::uint8_t* status);
+
+}  // namespace zarrmal

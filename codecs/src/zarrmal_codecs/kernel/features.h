@@ -1,0 +1,130 @@
+// A pixel's inputs, for all lanes at once, in bytes (FORMAT 4.6.3).
+#pragma once
+
+#include "lanes.h"
+
+namespace zarrmal {
+namespace {
+
+// 64 + S(a - b)
+template <class V>
+ZM_INLINE typename V::R squash(typename V::R a, typename V::R b) {
+    const auto size = V::or8(V::subs8(a, b), V::subs8(b, a));
+    const auto near = V::min8(size, V::set8(8));
+    const auto middle = V::template srl8<1>(V::min8(size, V::set8(32)));
+    const auto bent = V::add8(V::add8(near, near), V::add8(middle, V::template srl8<3>(size)));
+    const auto zero = V::set8(64);
+    return V::pick8(V::below8(a, b), V::sub8(zero, bent), V::add8(zero, bent));
+}
+
+// What a plane's own neighbours lead one to expect.
+template <class V>
+ZM_INLINE typename V::R own(const std::uint8_t* at, std::ptrdiff_t row) {
+    using R = typename V::R;
+    const R w = V::load(at - V::LANES), n = V::load(at - row);
+    const R ne = V::load(at - row + V::LANES), nw = V::load(at - row - V::LANES);
+    const auto no_w = V::zero8(w), no_n = V::zero8(n), no_ne = V::zero8(ne), no_nw = V::zero8(nw);
+    const R none = V::zero(), two = V::set16(2);
+    R half[2];
+    for (int h = 0; h < 2; ++h) {
+        const auto wide = [&](R v) { return h ? V::unpackhi8(v, none) : V::unpacklo8(v, none); };
+        const R both = V::add16(wide(w), wide(n));
+        const R turn = V::add16(V::sub16(wide(ne), wide(nw)), two);
+        half[h] = V::template sra16<2>(V::add16(V::add16(both, both), turn));
+    }
+    const R slope = V::max8(V::packus16(half[0], half[1]), V::set8(1));
+    const R both = V::pick8(V::either8(no_ne, no_nw), V::avg8(w, n), slope);
+    R one = V::pick8(no_nw, V::set8(128), nw);
+    one = V::pick8(no_ne, one, ne);
+    one = V::pick8(no_n, one, n);
+    one = V::pick8(no_w, one, w);
+    return V::pick8(V::either8(no_w, no_n), one, both);
+}
+
+// Writes the rows of group.inputs and returns the base.
+template <class V>
+ZM_INLINE typename V::R features(const Group& group, const Step& step, std::size_t y,
+                                 std::size_t x) {
+    using R = typename V::R;
+    const auto place = [&](int plane) {
+        return group.image + plane * group.plane + static_cast<std::ptrdiff_t>(y + REACH) * group.row +
+               static_cast<std::ptrdiff_t>(x + REACH) * V::LANES;
+    };
+    const std::uint8_t* at = place(step.plane);
+    const R zero = V::set8(64);
+    std::uint8_t* to = group.inputs;
+    const auto put = [&](R value) {
+        V::store(to, value);
+        to += V::LANES;
+    };
+
+    R base = own<V>(at, group.row);
+    R owns[MAX_PLANES];
+    for (int t = 0; t < step.n_earlier; ++t) owns[t] = own<V>(place(step.earlier[t]), group.row);
+    if (step.n_earlier) {
+        // One of the two differences is 0, so that saturation clips as FORMAT 4.6.3 does.
+        const R before = owns[step.n_earlier - 1];
+        const R known = V::load(place(step.earlier[step.n_earlier - 1]));
+        const R moved = V::subs8(V::adds8(base, V::subs8(known, before)), V::subs8(before, known));
+        base = V::pick8(V::zero8(known), base, V::max8(moved, V::set8(1)));
+    }
+
+    for (int k = 0; k < step.n_causal; ++k) {
+        const R near = V::load(at + group.causal[k]);
+        put(V::pick8(V::zero8(near), zero, squash<V>(near, base)));
+    }
+    for (int k = 0; k < step.n_flags; ++k)
+        put(V::pick8(V::zero8(V::load(at + group.causal[k])), zero, V::zero()));
+    for (int t = 0; t < step.n_earlier; ++t) {
+        const std::uint8_t* there = place(step.earlier[t]);
+        const R known = V::load(there);
+        const auto blank = V::zero8(known);
+        put(V::pick8(blank, zero, V::zero()));
+        put(V::pick8(blank, zero, squash<V>(known, base)));
+        put(V::pick8(blank, zero, squash<V>(known, owns[t])));
+        for (int k = 0; k < step.n_full; ++k) {
+            const R near = V::load(there + group.full[k]);
+            put(V::pick8(V::either8(blank, V::zero8(near)), zero, squash<V>(near, known)));
+        }
+    }
+    put(V::template srl8<1>(base));
+    const int fx = group.across[x], fy = group.down[y];
+    put(V::set8(fx));
+    put(V::set8(fy));
+    put(V::set8(((fx - 64) * (fx - 64) + (fy - 64) * (fy - 64)) >> 6));  // 0..128
+    if (group.has_prediction) {
+        constexpr std::size_t offsets[N_PREDICTION][2] = {{0, 0}, {0, 1}, {1, 0}, {0, 2}, {2, 0}};
+        for (const auto& offset : offsets) {
+            if (group.predicted) {
+                const std::size_t py = y + offset[0] < group.height ? y + offset[0] : group.height - 1;
+                const std::size_t px = x + offset[1] < group.width ? x + offset[1] : group.width - 1;
+                const std::size_t pixel = (step.plane * group.height + py) * group.width + px;
+                put(squash<V>(V::load(group.predicted + pixel * V::LANES), base));
+            } else {
+                put(zero);
+            }
+        }
+    }
+    return base;
+}
+
+// Rows of bytes to groups of four inputs, lanes in word order. Rows beyond the inputs meet weights
+// of zero.
+template <class V>
+ZM_INLINE void interleave(const std::uint8_t* rows, int groups, std::uint8_t* to) {
+    for (int g = 0; g < groups; ++g) {
+        const auto a = V::load(rows), b = V::load(rows + V::LANES);
+        const auto c = V::load(rows + 2 * V::LANES), d = V::load(rows + 3 * V::LANES);
+        const auto ab = V::unpacklo8(a, b), cd = V::unpacklo8(c, d);
+        const auto AB = V::unpackhi8(a, b), CD = V::unpackhi8(c, d);
+        V::store(to, V::unpacklo16(ab, cd));
+        V::store(to + V::LANES, V::unpackhi16(ab, cd));
+        V::store(to + 2 * V::LANES, V::unpacklo16(AB, CD));
+        V::store(to + 3 * V::LANES, V::unpackhi16(AB, CD));
+        rows += 4 * V::LANES;
+        to += 4 * V::LANES;
+    }
+}
+
+}  // namespace
+}  // namespace zarrmal

@@ -1,0 +1,113 @@
+// What the parts of the kernel share: plain data, no code.
+//
+// The sources lanes_*.cpp are compiled once for each instruction set. An inline function or a
+// template with external linkage in one of them could be merged with its twin from another and run
+// on a machine without those instructions; so nothing here but plain structures.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace zarrmal {
+
+// FORMAT 4.6; the names are those of constants.py.
+constexpr int MAX_PLANES = 4;
+constexpr int REACH = 6;
+constexpr int MIN_CAUSAL = 4;
+constexpr int MAX_CAUSAL = 40;
+constexpr int MAX_FULL = 24;
+constexpr int MAX_COMPONENTS = 4;
+constexpr int MAX_CONTEXT_INPUTS = 255;
+constexpr int MAX_CONTEXT_WIDTH = 256;
+constexpr int MAX_CONTEXT_SHIFT = 24;
+constexpr int N_POSITION = 3;
+constexpr int N_EARLIER = 3;
+constexpr int N_PREDICTION = 5;
+
+constexpr int MAX_LANES = 64;
+constexpr int MAX_OUTPUTS = 1 + 3 * MAX_COMPONENTS;
+
+struct Tables;
+
+// Weights are stored [output][group][4], inputs padded to whole groups of four with zeros. The
+// outputs of hidden layers are padded to whole groups too: a row of zeros gives the activation 0.
+struct Layer {
+    const std::int8_t* weight;
+    const std::int32_t* start;   // bias + 2**(shift - 1), the rounding
+    const std::int32_t* shift;
+    const std::int32_t* offset;  // 128 * sum of the weights: see Ops::SIGNED
+    int outputs;
+    int groups;
+};
+
+struct Step {
+    int plane;
+    int n_causal;
+    int n_flags;
+    int n_full;
+    int n_components;
+    int n_earlier;
+    int earlier[MAX_PLANES];
+    int n_inputs;
+    Layer layers[3];
+};
+
+// Cells coded together, one a lane. Lanes have three orders, all of them such that interleaving and
+// packing within 128 bits, which is what the instruction sets have, leads from one to the next:
+//   byte   the order of pixels in memory;
+//   half   two vectors of 16-bit values: unpacking bytes gives it;
+//   word   four vectors of 32-bit values: unpacking halves gives it.
+// Cells are numbered in word order: with few cells only the first vectors need be computed.
+struct Group {
+    const Step* steps;
+    int n_steps;
+    bool has_prediction;
+    const Tables* tables;
+    std::size_t height, width;
+    int n_vectors;  // of the four word vectors: 1, 2 or 4
+
+    // Pixels [plane][y + REACH][x + REACH][lane, byte order], zeros around.
+    std::uint8_t* image;
+    std::ptrdiff_t row, plane;  // bytes from one to the next
+    // Predicted cells [plane][y][x][lane, byte order], or null.
+    const std::uint8_t* predicted;
+    const std::uint8_t* across;  // fx of each column
+    const std::uint8_t* down;    // fy of each row
+    std::ptrdiff_t causal[MAX_CAUSAL];  // bytes from a pixel to its neighbours
+    std::ptrdiff_t full[MAX_FULL];
+    // Of each step the first sums with the rounding, [output][lane, word order].
+    const std::int32_t* first[MAX_PLANES];
+
+    // Scratch.
+    std::uint8_t* inputs;          // [input][lane, byte order]
+    std::uint8_t* activations[2];  // [group of four][lane, word order][4]
+    std::int16_t* outputs;         // [output][lane, half order]
+
+    // Encoding: the symbols in the order of the decoder, [symbol][lane, half order].
+    std::uint16_t* starts;
+    std::uint16_t* frequencies;
+    std::size_t n_prefix, n_symbols;
+    std::uint8_t* streams;  // [lane, word order][capacity]: each stream ends at the end of its part
+    std::size_t capacity;
+    std::size_t length[MAX_LANES];  // [lane, word order]
+
+    // Measuring, [lane, half order].
+    double bits[MAX_LANES];
+
+    // Decoding, [lane, half order].
+    const std::uint8_t* data;
+    std::size_t position[MAX_LANES], stop[MAX_LANES];
+    std::uint16_t high[MAX_LANES], low[MAX_LANES];
+    std::uint8_t dry[MAX_LANES];
+};
+
+// An instruction set.
+struct Level {
+    const char* name;
+    int lanes;
+    void (*encode)(Group&);
+    void (*bits)(Group&);
+    void (*decode)(Group&);
+};
+
+}  // namespace zarrmal

@@ -1,0 +1,20 @@
+// The instruction sets of this build; levels.cpp tells which of them this machine has.
+#pragma once
+
+#include "kernel.h"
+
+namespace zarrmal {
+
+Level level_baseline();
+Level level_avx2();
+Level level_avx512();
+Level level_neon();
+
+struct Levels {
+    int count;
+    Level at[3];  // slowest first
+};
+
+const Levels& levels();
+
+}  // namespace zarrmal

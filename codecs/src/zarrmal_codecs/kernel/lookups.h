@@ -1,0 +1,58 @@
+// Lookups by way of memory, for instruction sets without large permutations.
+#pragma once
+
+#include "lanes.h"
+
+namespace zarrmal {
+namespace {
+
+template <class V>
+struct Lookups {
+    static constexpr int HALF = V::LANES / 2;
+
+    template <class R>
+    ZM_INLINE void exponentials(const Tables& t, R a, R b, R (&to)[2]) {
+        look_up(t.exponential, a, b, to);
+    }
+    template <class R>
+    ZM_INLINE void blanks(const Tables& t, R a, R b, R (&to)[2]) {
+        look_up(t.blank + 255, a, b, to);
+    }
+    template <class R>
+    ZM_INLINE void slopes(const Tables& t, R a, R b, R (&to)[4]) {
+        alignas(64) std::int16_t index[V::LANES];
+        alignas(64) std::int32_t found[V::LANES];
+        V::store(index, a);
+        V::store(index + HALF, b);
+        // Of each 128 bits of a half, the first four values belong to its first word vector.
+        for (int lane = 0; lane < V::LANES; ++lane) {
+            const int half = lane / HALF, k = lane % HALF;
+            found[half * HALF + k / 4 % 2 * (HALF / 2) + k / 8 * 4 + k % 4] = t.slope[index[lane]];
+        }
+        for (int c = 0; c < 4; ++c) to[c] = V::load(found + c * (HALF / 2));
+    }
+    template <class R>
+    ZM_INLINE void look_up(const std::uint16_t* table, R a, R b, R (&to)[2]) {
+        alignas(64) std::int16_t index[V::LANES];
+        alignas(64) std::uint16_t found[V::LANES];
+        V::store(index, a);
+        V::store(index + HALF, b);
+        for (int lane = 0; lane < V::LANES; ++lane) found[lane] = table[index[lane]];
+        to[0] = V::load(found);
+        to[1] = V::load(found + HALF);
+    }
+    // F of one half; see Avx512::logistic.
+    template <class R>
+    ZM_INLINE R logistic(const Tables& t, R u) {
+        alignas(64) std::uint16_t at[HALF], knot[HALF], step[HALF];
+        V::store(at, u);
+        for (int lane = 0; lane < HALF; ++lane) {
+            knot[lane] = t.knot[at[lane] >> 10];
+            step[lane] = t.step[at[lane] >> 10];
+        }
+        return V::add16(V::load(knot), V::mulhi16(V::load(step), V::template sll16<6>(u)));
+    }
+};
+
+}  // namespace
+}  // namespace zarrmal

@@ -1,0 +1,205 @@
+// The Python module zarrmal_codecs._kernel; its types and words are in _kernel.pyi.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+
+#include <cstring>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include "cells.h"
+#include "levels.h"
+#include "plan.h"
+
+namespace nb = nanobind;
+using namespace zarrmal;
+
+namespace {
+
+template <class T, int N>
+using In = nb::ndarray<const T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
+template <class T, int N>
+using Out = nb::ndarray<nb::numpy, T, nb::ndim<N>, nb::c_contig>;
+using First = std::vector<In<std::int32_t, 2>>;
+
+[[noreturn]] void refuse(const std::string& what) { throw nb::value_error(what.c_str()); }
+
+// Without conversion: whoever calls has the right dtype and order.
+template <class T, int N>
+In<T, N> array(nb::handle from, const char* name) {
+    In<T, N> found;
+    if (!nb::try_cast<In<T, N>>(from, found, false))
+        throw nb::type_error((std::string(name) + " has another dtype, rank or order").c_str());
+    return found;
+}
+
+const Level& level_named(const std::string& name) {
+    for (int k = 0; k < levels().count; ++k)
+        if (name == levels().at[k].name) return levels().at[k];
+    refuse("level '" + name + "' is not one of levels()");
+}
+
+std::vector<std::string> level_names() {
+    std::vector<std::string> names;
+    for (int k = 0; k < levels().count; ++k) names.emplace_back(levels().at[k].name);
+    return names;
+}
+
+// In this order: each array stays alive as long as the tuple that Python holds.
+RawStep raw_step(const nb::tuple& from) {
+    if (from.size() != 10) refuse("a step has 10 arrays");
+    RawStep step{};
+    const auto context = array<std::uint8_t, 1>(from[0], "context");
+    step.context = context.data();
+    step.n_context = context.shape(0);
+    for (std::size_t k = 0; k < 3; ++k) {
+        const auto weight = array<std::int8_t, 2>(from[1 + 3 * k], "weight");
+        const auto bias = array<std::int32_t, 1>(from[2 + 3 * k], "bias");
+        const auto shift = array<std::uint8_t, 1>(from[3 + 3 * k], "shift");
+        step.layers[k] = {weight.data(), weight.shape(0), weight.shape(1), bias.data(),
+                          bias.shape(0), shift.data(),    shift.shape(0)};
+    }
+    return step;
+}
+
+void make_plan(Plan* at, const nb::list& from, long long n_planes, bool has_prediction) {
+    std::vector<RawStep> steps;
+    for (nb::handle each : from) {
+        nb::tuple step;
+        if (!nb::try_cast<nb::tuple>(each, step)) throw nb::type_error("a step is a tuple");
+        steps.push_back(raw_step(step));
+    }
+    new (at) Plan(steps, n_planes, has_prediction);
+}
+
+Cells make_cells(const Plan& plan, std::size_t n, std::size_t n_planes, std::size_t height,
+                 std::size_t width, const std::optional<In<std::uint8_t, 4>>& predicted,
+                 const First& first) {
+    if (n < 1 || height < 1 || width < 1) refuse("cells, rows and columns must be 1 or more");
+    if (n_planes != static_cast<std::size_t>(plan.n_planes()))
+        refuse(std::to_string(n_planes) + " planes, the plan has " + std::to_string(plan.n_planes()));
+    if (predicted && (predicted->shape(0) != n || predicted->shape(1) != n_planes ||
+                      predicted->shape(2) != height || predicted->shape(3) != width))
+        refuse("predicted must have the shape of the pixels");
+    if (first.size() != n_planes) refuse("first must have an array for each step");
+    Cells cells{n, n_planes, height, width, predicted ? predicted->data() : nullptr, {}};
+    for (std::size_t s = 0; s < first.size(); ++s) {
+        if (first[s].shape(0) != n || first[s].shape(1) != plan.first_outputs(static_cast<int>(s)))
+            refuse("first[" + std::to_string(s) + "] must have the shape (cell, output of layer 1)");
+        cells.first.push_back(first[s].data());
+    }
+    return cells;
+}
+
+template <class T, int N>
+Out<T, N> owned(Array<T> data, std::initializer_list<std::size_t> shape) {
+    T* raw = data.get();
+    nb::capsule owner(raw, [](void* p) noexcept { AlignedDelete{}(p); });
+    data.release();
+    return Out<T, N>(raw, shape, owner);
+}
+
+std::tuple<nb::bytes, Out<std::int64_t, 1>> encode_cells(
+    const Plan& plan, const In<std::uint8_t, 4>& pixels,
+    const std::optional<In<std::uint8_t, 4>>& predicted, const First& first,
+    const In<std::uint16_t, 3>& prefix, const std::string& level_name) {
+    const Level& level = level_named(level_name);
+    const Cells cells = make_cells(plan, pixels.shape(0), pixels.shape(1), pixels.shape(2),
+                                   pixels.shape(3), predicted, first);
+    if (prefix.shape(0) != cells.n || prefix.shape(2) != 2)
+        refuse("prefix must have the shape (cell, symbol, 2)");
+    const std::size_t n_pairs = cells.n * prefix.shape(1);
+    for (std::size_t k = 0; k < n_pairs; ++k)
+        if (!prefix.data()[2 * k + 1]) refuse("a frequency of the prefix is 0");
+    Encoded encoded;
+    {
+        nb::gil_scoped_release release;
+        encoded = encode(level, plan, cells, pixels.data(), {prefix.data(), prefix.shape(1)});
+    }
+    auto lengths = zeros<std::int64_t>(cells.n);
+    std::memcpy(lengths.get(), encoded.lengths.data(), cells.n * sizeof(std::int64_t));
+    return {nb::bytes(encoded.data.data(), encoded.data.size()),
+            owned<std::int64_t, 1>(std::move(lengths), {cells.n})};
+}
+
+Out<double, 1> bits_of_cells(const Plan& plan, const In<std::uint8_t, 4>& pixels,
+                             const std::optional<In<std::uint8_t, 4>>& predicted,
+                             const First& first, const std::string& level_name) {
+    const Level& level = level_named(level_name);
+    const Cells cells = make_cells(plan, pixels.shape(0), pixels.shape(1), pixels.shape(2),
+                                   pixels.shape(3), predicted, first);
+    auto bits = zeros<double>(cells.n);
+    {
+        nb::gil_scoped_release release;
+        measure(level, plan, cells, pixels.data(), bits.get());
+    }
+    return owned<double, 1>(std::move(bits), {cells.n});
+}
+
+// Any object with a contiguous buffer.
+class Buffer {
+public:
+    explicit Buffer(nb::handle from) {
+        if (PyObject_GetBuffer(from.ptr(), &view_, PyBUF_SIMPLE)) throw nb::python_error();
+    }
+    ~Buffer() { PyBuffer_Release(&view_); }
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+    const std::uint8_t* data() const { return static_cast<const std::uint8_t*>(view_.buf); }
+    std::int64_t size() const { return view_.len; }
+
+private:
+    Py_buffer view_;
+};
+
+std::tuple<Out<std::uint8_t, 4>, Out<std::uint8_t, 1>> decode_cells(
+    const Plan& plan, nb::handle data, const In<std::int64_t, 1>& starts,
+    const In<std::int64_t, 1>& stops, const In<std::uint32_t, 1>& states,
+    const std::tuple<std::size_t, std::size_t, std::size_t>& shape,
+    const std::optional<In<std::uint8_t, 4>>& predicted, const First& first,
+    const std::string& level_name) {
+    const Level& level = level_named(level_name);
+    const Buffer buffer(data);
+    const auto [n_planes, height, width] = shape;
+    const Cells cells =
+        make_cells(plan, starts.shape(0), n_planes, height, width, predicted, first);
+    if (stops.shape(0) != cells.n || states.shape(0) != cells.n)
+        refuse("starts, stops and states must have the same size");
+    // Copies: what is checked must be what is used, whatever other threads do to the arrays.
+    std::vector<std::int64_t> from(starts.data(), starts.data() + cells.n);
+    std::vector<std::int64_t> to(stops.data(), stops.data() + cells.n);
+    for (std::size_t k = 0; k < cells.n; ++k)
+        if (from[k] < 0 || from[k] > to[k] || to[k] > buffer.size())
+            refuse("stream " + std::to_string(k) + " lies beyond the data");
+    auto pixels = zeros<std::uint8_t>(product(cells.n, n_planes, height, width));
+    auto status = zeros<std::uint8_t>(cells.n);
+    {
+        nb::gil_scoped_release release;
+        decode(level, plan, cells, {buffer.data(), from.data(), to.data(), states.data()},
+               pixels.get(), status.get());
+    }
+    return {owned<std::uint8_t, 4>(std::move(pixels), {cells.n, n_planes, height, width}),
+            owned<std::uint8_t, 1>(std::move(status), {cells.n})};
+}
+
+}  // namespace
+
+NB_MODULE(_kernel, m) {
+    m.def("levels", &level_names);
+    nb::class_<Plan>(m, "Plan").def("__init__", &make_plan, nb::arg("steps"), nb::arg("n_planes"),
+                                    nb::arg("has_prediction"));
+    m.def("encode", &encode_cells, nb::arg("plan"), nb::arg("pixels").noconvert(),
+          nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(),
+          nb::arg("prefix").noconvert(), nb::arg("level"));
+    m.def("bits", &bits_of_cells, nb::arg("plan"), nb::arg("pixels").noconvert(),
+          nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(), nb::arg("level"));
+    m.def("decode", &decode_cells, nb::arg("plan"), nb::arg("data"), nb::arg("starts").noconvert(),
+          nb::arg("stops").noconvert(), nb::arg("states").noconvert(), nb::arg("shape"),
+          nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(), nb::arg("level"));
+}

@@ -1,0 +1,104 @@
+#include "plan.h"
+
+#include <stdexcept>
+#include <string>
+
+namespace zarrmal {
+
+namespace {
+
+void require(bool holds, int s, const std::string& what) {
+    if (!holds) throw std::invalid_argument("step " + std::to_string(s) + ": " + what);
+}
+
+int n_inputs(const Step& step, bool has_prediction) {
+    return step.n_causal + step.n_flags + step.n_earlier * (N_EARLIER + step.n_full) + 1 +
+           N_POSITION + (has_prediction ? N_PREDICTION : 0);
+}
+
+}  // namespace
+
+Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_prediction)
+    : has_prediction_(has_prediction) {
+    if (n_planes < 1 || n_planes > MAX_PLANES || steps.size() != static_cast<std::size_t>(n_planes))
+        throw std::invalid_argument("a plan has as many steps as planes, 1 to 4; found " +
+                                    std::to_string(steps.size()) + " steps and " +
+                                    std::to_string(n_planes) + " planes");
+    storage_.reserve(3 * steps.size());
+    for (int s = 0; s < static_cast<int>(steps.size()); ++s) {
+        const RawStep& raw = steps[static_cast<std::size_t>(s)];
+        require(raw.n_context == 6, s, "context must have 6 values");
+        Step step{};
+        step.plane = raw.context[0];
+        step.n_causal = raw.context[1];
+        step.n_flags = raw.context[2];
+        step.n_full = raw.context[3];
+        step.n_components = raw.context[4];
+        require(step.plane < n_planes, s, "it codes plane " + std::to_string(step.plane));
+        require(step.n_causal >= MIN_CAUSAL && step.n_causal <= MAX_CAUSAL &&
+                    step.n_flags <= step.n_causal && step.n_full <= MAX_FULL &&
+                    step.n_components >= 1 && step.n_components <= MAX_COMPONENTS,
+                s, "context is beyond its bounds");
+        step.n_earlier = s;
+        for (int t = 0; t < s; ++t) {
+            step.earlier[t] = steps_[static_cast<std::size_t>(t)].plane;
+            require(step.earlier[t] != step.plane, s, "an earlier step codes the same plane");
+        }
+        step.n_inputs = n_inputs(step, has_prediction);
+        require(step.n_inputs <= MAX_CONTEXT_INPUTS, s,
+                std::to_string(step.n_inputs) + " inputs, 255 are allowed");
+        std::size_t inputs = static_cast<std::size_t>(step.n_inputs);
+        for (int k = 0; k < 3; ++k) {
+            const RawLayer& layer = raw.layers[k];
+            const std::string name = "layer " + std::to_string(k + 1);
+            require(layer.inputs == inputs, s,
+                    name + " takes " + std::to_string(layer.inputs) + " inputs, not " +
+                        std::to_string(inputs));
+            require(layer.outputs >= 1 && layer.outputs <= MAX_CONTEXT_WIDTH, s,
+                    name + " has " + std::to_string(layer.outputs) + " outputs, 1 to 256 are allowed");
+            require(layer.n_bias == layer.outputs && layer.n_shift == layer.outputs, s,
+                    name + " needs a bias and a shift for each output");
+            inputs = layer.outputs;
+            step.layers[k] = pack(layer, s, k);
+        }
+        require(inputs == static_cast<std::size_t>(1 + 3 * step.n_components), s,
+                "layer 3 needs " + std::to_string(1 + 3 * step.n_components) + " outputs");
+        first_outputs_.push_back(raw.layers[0].outputs);
+        steps_.push_back(step);
+    }
+}
+
+Layer Plan::pack(const RawLayer& raw, int s, int k) {
+    const std::size_t groups = (raw.inputs + 3) / 4, rows = (raw.outputs + 3) / 4 * 4;
+    Storage made;
+    made.weight.assign(rows * groups * 4, 0);
+    made.start.assign(rows, 1);
+    made.shift.assign(rows, 1);
+    made.offset.assign(rows, 0);
+    for (std::size_t o = 0; o < raw.outputs; ++o) {
+        const int shift = raw.shift[o];
+        require(shift >= 1 && shift <= MAX_CONTEXT_SHIFT, s,
+                "a shift of " + std::to_string(shift) + ", 1 to 24 are allowed");
+        made.shift[o] = shift;
+        // Unsigned: a model that nobody has checked may wrap.
+        made.start[o] = static_cast<std::int32_t>(static_cast<std::uint32_t>(raw.bias[o]) +
+                                                  (1u << (shift - 1)));
+        for (std::size_t i = 0; i < raw.inputs; ++i) {
+            const std::int8_t weight = raw.weight[o * raw.inputs + i];
+            made.weight[o * groups * 4 + i] = weight;
+            made.offset[o] += 128 * weight;
+        }
+    }
+    storage_.push_back(std::move(made));
+    const Storage& kept = storage_.back();
+    Layer layer{};
+    layer.weight = kept.weight.data();
+    layer.start = kept.start.data();
+    layer.shift = kept.shift.data();
+    layer.offset = kept.offset.data();
+    layer.outputs = static_cast<int>(k < 2 ? rows : raw.outputs);
+    layer.groups = static_cast<int>(groups);
+    return layer;
+}
+
+}  // namespace zarrmal

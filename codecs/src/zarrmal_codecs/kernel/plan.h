@@ -1,0 +1,55 @@
+// The networks of a class as the lanes want them; checked, then constant (FORMAT 4.6.3, 4.6.4).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernel.h"
+
+namespace zarrmal {
+
+// As they come from Python; sizes are of the arrays, whatever they claim to fit.
+struct RawLayer {
+    const std::int8_t* weight;
+    std::size_t outputs, inputs;
+    const std::int32_t* bias;
+    std::size_t n_bias;
+    const std::uint8_t* shift;
+    std::size_t n_shift;
+};
+
+struct RawStep {
+    const std::uint8_t* context;
+    std::size_t n_context;
+    RawLayer layers[3];
+};
+
+class Plan {
+public:
+    // Throws std::invalid_argument, with what was found and what is allowed, if the lanes could not
+    // run this safely. Whether sums overflow is not asked: they wrap.
+    Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_prediction);
+    Plan(const Plan&) = delete;
+    Plan& operator=(const Plan&) = delete;
+
+    int n_planes() const { return static_cast<int>(steps_.size()); }
+    bool has_prediction() const { return has_prediction_; }
+    const Step* steps() const { return steps_.data(); }
+    // Of the first layer, before padding.
+    std::size_t first_outputs(int s) const { return first_outputs_[static_cast<std::size_t>(s)]; }
+
+private:
+    struct Storage {
+        std::vector<std::int8_t> weight;
+        std::vector<std::int32_t> start, shift, offset;
+    };
+
+    Layer pack(const RawLayer& raw, int s, int k);
+
+    bool has_prediction_;
+    std::vector<Step> steps_;
+    std::vector<std::size_t> first_outputs_;
+    std::vector<Storage> storage_;  // its vectors keep their places when it grows
+};
+
+}  // namespace zarrmal

@@ -1,0 +1,38 @@
+// The fixed tables of FORMAT 4.6.1 and 4.6.2, in the layouts that the lanes look up.
+#pragma once
+
+#include <cstdint>
+
+#include "kernel.h"
+
+namespace zarrmal {
+
+struct Tables {
+    // KNOT and its steps at index i ^ 32: the lanes compute u ^ 0x8000, a saturated difference.
+    alignas(64) std::uint16_t knot[64];
+    alignas(64) std::uint16_t step[64];
+    // The same as bytes, low then high.
+    alignas(64) std::uint8_t knot_bytes[2][64];
+    alignas(64) std::uint8_t step_bytes[2][64];
+    // The lower half of KNOT, unrotated; KNOT[64 - i] = 32768 - KNOT[i].
+    alignas(64) std::uint8_t half_knot[2][32];
+    alignas(64) std::uint8_t half_step[2][32];
+    alignas(64) std::int32_t slope[128];
+    alignas(64) std::uint8_t slope_bytes[3][128];
+    alignas(64) std::uint16_t exponential[512];        // EXP, then a zero
+    alignas(64) std::uint8_t exponential_bytes[2][192];  // EXP is 0 from 145 on
+    alignas(64) std::uint16_t blank[512];              // BLANK at index i + 255
+    alignas(64) std::uint8_t tail_bytes[2][192];       // 65536 / (1 + exp(i / 16)), unclipped
+};
+
+const Tables& tables();
+
+struct Offset {
+    int y, x;
+};
+
+// The nearest neighbours, nearest first (FORMAT 4.6.2).
+const Offset* causal_offsets();
+const Offset* full_offsets();
+
+}  // namespace zarrmal

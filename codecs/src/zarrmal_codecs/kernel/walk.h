@@ -1,0 +1,144 @@
+// All pixels of a group of cells, in the order of coding (FORMAT 4.6.3): what a lanes_*.cpp makes a
+// Level of.
+#pragma once
+
+#include <math.h>  // not <cmath>, whose overloads have external linkage
+
+#include "features.h"
+#include "lanes.h"
+#include "layers.h"
+#include "mixture.h"
+#include "rans.h"
+
+namespace zarrmal {
+namespace {
+
+// Calls use(step, pixel, mixtures, pixels' place) at each pixel.
+template <class V, int C, int M, class Use>
+ZM_INLINE void walk_step(const Group& group, int s, Use&& use) {
+    constexpr int H = C < 2 ? 1 : C / 2;
+    const Step& step = group.steps[s];
+    for (std::size_t y = 0; y < group.height; ++y) {
+        for (std::size_t x = 0; x < group.width; ++x) {
+            const auto base = features<V>(group, step, y, x);
+            interleave<V>(group.inputs, step.layers[0].groups, group.activations[0]);
+            hidden<V, C>(step.layers[0], group.first[s], group.activations[0], group.activations[1]);
+            hidden<V, C>(step.layers[1], nullptr, group.activations[1], group.activations[0]);
+            output<V, C>(step.layers[2], group.activations[0], group.outputs);
+            Mixture<V, M> mixture[H];
+            mixtures<V, M, H>(*group.tables, group.outputs, base, mixture);
+            use(mixture, group.image + step.plane * group.plane +
+                             static_cast<std::ptrdiff_t>(y + REACH) * group.row +
+                             static_cast<std::ptrdiff_t>(x + REACH) * V::LANES);
+        }
+    }
+}
+
+template <class V, int C, class Use>
+ZM_INLINE void walk(const Group& group, Use&& use) {
+    for (int s = 0; s < group.n_steps; ++s) {
+        switch (group.steps[s].n_components) {
+            case 1: walk_step<V, C, 1>(group, s, use); break;
+            case 2: walk_step<V, C, 2>(group, s, use); break;
+            case 3: walk_step<V, C, 3>(group, s, use); break;
+            default: walk_step<V, C, 4>(group, s, use); break;
+        }
+    }
+}
+
+// Calls use(starts, frequencies), one vector for each half, at each pixel.
+template <class V, int C, class Use>
+ZM_INLINE void walk_intervals(const Group& group, Use&& use) {
+    using R = typename V::R;
+    constexpr int H = C < 2 ? 1 : C / 2;
+    const auto curve = V::curve(*group.tables);
+    walk<V, C>(group, [&](const auto& mixture, const std::uint8_t* at) {
+        const R value = V::load(at), none = V::zero();
+        R start[H], frequency[H];
+        for (int h = 0; h < H; ++h) {
+            const R wide = h ? V::unpackhi8(value, none) : V::unpacklo8(value, none);
+            interval(mixture[h], curve, wide, start[h], frequency[h]);
+        }
+        use(start, frequency);
+    });
+}
+
+template <class V, int C>
+void encode_lanes(Group& group) {
+    constexpr int H = C < 2 ? 1 : C / 2;
+    std::size_t at = group.n_prefix * H * (V::LANES / 2);
+    walk_intervals<V, C>(group, [&](const auto& start, const auto& frequency) {
+        for (int h = 0; h < H; ++h, at += V::LANES / 2) {
+            V::store(group.starts + at, start[h]);
+            V::store(group.frequencies + at, frequency[h]);
+        }
+    });
+    write_streams<V, C>(group);
+}
+
+template <class V, int C>
+void bits_lanes(Group& group) {
+    constexpr int H = C < 2 ? 1 : C / 2;
+    constexpr int LANES = H * V::LANES / 2;
+    // Sums of logarithms by way of products: 32 frequencies stay below 2**512.
+    alignas(64) double product[LANES];
+    for (double& p : product) p = 1;
+    int n = 0;
+    const auto flush = [&] {
+        for (int lane = 0; lane < LANES; ++lane) {
+            group.bits[lane] += 16.0 * n - ::log2(product[lane]);
+            product[lane] = 1;
+        }
+        n = 0;
+    };
+    for (double& b : group.bits) b = 0;
+    walk_intervals<V, C>(group, [&](const auto&, const auto& frequency) {
+        alignas(64) std::uint16_t each[LANES];
+        for (int h = 0; h < H; ++h) V::store(each + h * (V::LANES / 2), frequency[h]);
+        for (int lane = 0; lane < LANES; ++lane) product[lane] *= each[lane];
+        if (++n == 32) flush();
+    });
+    flush();
+}
+
+template <class V, int C>
+void decode_lanes(Group& group) {
+    using R = typename V::R;
+    constexpr int H = C < 2 ? 1 : C / 2;
+    const auto curve = V::curve(*group.tables);
+    Reader<V, H> reader;
+    Reader<V, H>::open(reader, group);
+    walk<V, C>(group, [&](const auto& mixture, std::uint8_t* at) {
+        R value[H], start[H], frequency[H];
+        find(mixture, curve, reader.low, value, start, frequency);
+        Reader<V, H>::advance(reader, group, start, frequency);
+        V::store(at, V::packus16(value[0], value[H - 1]));
+    });
+    Reader<V, H>::close(reader, group);
+}
+
+template <class V>
+Level make_level(const char* name) {
+    Level level;
+    level.name = name;
+    level.lanes = V::LANES;
+    level.encode = [](Group& group) {
+        group.n_vectors == 1   ? encode_lanes<V, 1>(group)
+        : group.n_vectors == 2 ? encode_lanes<V, 2>(group)
+                               : encode_lanes<V, 4>(group);
+    };
+    level.bits = [](Group& group) {
+        group.n_vectors == 1   ? bits_lanes<V, 1>(group)
+        : group.n_vectors == 2 ? bits_lanes<V, 2>(group)
+                               : bits_lanes<V, 4>(group);
+    };
+    level.decode = [](Group& group) {
+        group.n_vectors == 1   ? decode_lanes<V, 1>(group)
+        : group.n_vectors == 2 ? decode_lanes<V, 2>(group)
+                               : decode_lanes<V, 4>(group);
+    };
+    return level;
+}
+
+}  // namespace
+}  // namespace zarrmal

@@ -1,0 +1,170 @@
+#include "workspace.h"
+
+#include <algorithm>
+
+#include "tables.h"
+
+namespace zarrmal {
+
+namespace {
+
+// (2 i + 1) * 64 div n (FORMAT 4.6.3)
+Array<std::uint8_t> positions(std::size_t n) {
+    product(n, 256);  // so that the next line cannot overflow
+    auto made = zeros<std::uint8_t>(n);
+    for (std::size_t i = 0; i < n; ++i) made[i] = static_cast<std::uint8_t>((2 * i + 1) * 64 / n);
+    return made;
+}
+
+}  // namespace
+
+Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, For use,
+                     std::size_t n_prefix)
+    : lanes_(static_cast<std::size_t>(level.lanes)), n_planes_(cells.n_planes), plan_(plan) {
+    const std::size_t pixels = product(cells.height, cells.width, cells.n_planes);
+    const std::size_t rows = cells.height + 2 * REACH, columns = cells.width + 2 * REACH;
+    const std::size_t whole = product(rows, columns, n_planes_, lanes_);
+    image_ = zeros<std::uint8_t>(whole);
+    across_ = positions(cells.width);
+    down_ = positions(cells.height);
+    // Inputs are padded to groups of four; the wider of the layers decides about activations.
+    inputs_ = zeros<std::uint8_t>((MAX_CONTEXT_INPUTS + 1) * lanes_);
+    for (auto& part : activations_) part = zeros<std::uint8_t>(MAX_CONTEXT_WIDTH * 4 * lanes_);
+    outputs_ = zeros<std::int16_t>(MAX_OUTPUTS * lanes_);
+
+    Group& g = group_;
+    g.steps = plan.steps();
+    g.n_steps = plan.n_planes();
+    g.has_prediction = plan.has_prediction();
+    g.tables = &tables();
+    g.height = cells.height;
+    g.width = cells.width;
+    g.image = image_.get();
+    g.row = static_cast<std::ptrdiff_t>(columns * lanes_);
+    g.plane = static_cast<std::ptrdiff_t>(rows * columns * lanes_);
+    g.across = across_.get();
+    g.down = down_.get();
+    const auto bytes = [&](const Offset& o) {
+        return o.y * g.row + o.x * static_cast<std::ptrdiff_t>(lanes_);
+    };
+    for (int k = 0; k < MAX_CAUSAL; ++k) g.causal[k] = bytes(causal_offsets()[k]);
+    for (int k = 0; k < MAX_FULL; ++k) g.full[k] = bytes(full_offsets()[k]);
+    g.inputs = inputs_.get();
+    for (int k = 0; k < 2; ++k) g.activations[k] = activations_[k].get();
+    g.outputs = outputs_.get();
+
+    if (plan.has_prediction() && cells.predicted) {
+        predicted_ = zeros<std::uint8_t>(product(pixels, lanes_));
+        g.predicted = predicted_.get();
+    }
+    for (int s = 0; s < g.n_steps; ++s) {
+        const auto outputs = static_cast<std::size_t>(g.steps[s].layers[0].outputs);
+        first_.push_back(zeros<std::int32_t>(outputs * lanes_));
+        g.first[s] = first_.back().get();
+    }
+    if (use == For::encoding) {
+        const std::size_t n_cells = std::min(cells.n, lanes_);
+        const std::size_t symbols = product(n_prefix + pixels, 1);
+        const std::size_t quarter = lanes_ / 4;
+        const std::size_t stored = n_cells <= 2 * quarter ? lanes_ / 2 : lanes_;
+        starts_ = zeros<std::uint16_t>(product(symbols, stored));
+        frequencies_ = zeros<std::uint16_t>(product(symbols, stored));
+        g.starts = starts_.get();
+        g.frequencies = frequencies_.get();
+        g.n_prefix = n_prefix;
+        g.n_symbols = symbols;
+        // A symbol moves at most one word.
+        g.capacity = product(symbols, 2) + 4;
+        const std::size_t streams = n_cells <= quarter ? quarter : stored;
+        streams_ = zeros<std::uint8_t>(product(streams, g.capacity));
+        g.streams = streams_.get();
+    }
+}
+
+std::size_t Workspace::byte_place(std::size_t k) const {
+    const std::size_t quarter = lanes_ / 4, vector = k / quarter, element = k % quarter;
+    return element / 4 * 16 + vector * 4 + element % 4;
+}
+
+std::size_t Workspace::half_place(std::size_t k) const {
+    const std::size_t byte = byte_place(k);
+    return byte % 16 / 8 * (lanes_ / 2) + byte / 16 * 8 + byte % 8;
+}
+
+void Workspace::place(const Cells& cells, std::size_t from, std::size_t count) {
+    count_ = count;
+    const std::size_t quarter = lanes_ / 4;
+    group_.n_vectors = count <= quarter ? 1 : count <= 2 * quarter ? 2 : 4;
+    for (int s = 0; s < group_.n_steps; ++s) {
+        const Layer& layer = group_.steps[s].layers[0];
+        const std::size_t outputs = plan_.first_outputs(s);
+        std::int32_t* to = first_[static_cast<std::size_t>(s)].get();
+        for (std::size_t o = 0; o < outputs; ++o) {
+            const std::uint32_t rounding = 1u << (layer.shift[o] - 1);
+            for (std::size_t k = 0; k < count; ++k) {
+                const std::int32_t first =
+                    cells.first[static_cast<std::size_t>(s)][(from + k) * outputs + o];
+                to[o * lanes_ + k] =
+                    static_cast<std::int32_t>(static_cast<std::uint32_t>(first) + rounding);
+            }
+        }
+    }
+    if (predicted_) {
+        const std::size_t row = group_.width, cell = n_planes_ * group_.height * row;
+        for (std::size_t r = 0; r < n_planes_ * group_.height; ++r)
+            spread(cells.predicted + from * cell + r * row, cell, predicted_.get() + r * row * lanes_,
+                   row);
+    }
+}
+
+// One row of all cells, a row at a time so that it stays in the cache.
+void Workspace::spread(const std::uint8_t* rows, std::size_t cell_bytes, std::uint8_t* to,
+                       std::size_t width) const {
+    for (std::size_t k = 0; k < count_; ++k) {
+        const std::uint8_t* row = rows + k * cell_bytes;
+        std::uint8_t* at = to + byte_place(k);
+        for (std::size_t x = 0; x < width; ++x) at[x * lanes_] = row[x];
+    }
+}
+
+void Workspace::place_pixels(const std::uint8_t* pixels, std::size_t from) {
+    const std::size_t row = group_.width, cell = n_planes_ * group_.height * row;
+    for (std::size_t p = 0; p < n_planes_; ++p)
+        for (std::size_t y = 0; y < group_.height; ++y)
+            spread(pixels + from * cell + (p * group_.height + y) * row, cell,
+                   group_.image + static_cast<std::ptrdiff_t>(p) * group_.plane +
+                       static_cast<std::ptrdiff_t>(y + REACH) * group_.row + REACH * lanes_,
+                   row);
+}
+
+void Workspace::take_pixels(std::uint8_t* pixels, std::size_t from) const {
+    const std::size_t row = group_.width, cell = n_planes_ * group_.height * row;
+    for (std::size_t p = 0; p < n_planes_; ++p)
+        for (std::size_t y = 0; y < group_.height; ++y)
+            for (std::size_t k = 0; k < count_; ++k) {
+                std::uint8_t* to = pixels + (from + k) * cell + (p * group_.height + y) * row;
+                const std::uint8_t* at = group_.image +
+                                         static_cast<std::ptrdiff_t>(p) * group_.plane +
+                                         static_cast<std::ptrdiff_t>(y + REACH) * group_.row +
+                                         REACH * lanes_ + byte_place(k);
+                for (std::size_t x = 0; x < row; ++x) to[x] = at[x * lanes_];
+            }
+}
+
+void Workspace::place_prefix(const Prefix& prefix, std::size_t from) {
+    const std::size_t stored = half_lanes();
+    for (std::size_t s = 0; s < prefix.n_symbols; ++s) {
+        // Lanes without a cell divide by this too.
+        for (std::size_t k = 0; k < stored; ++k) {
+            starts_[s * stored + k] = 0;
+            frequencies_[s * stored + k] = 1;
+        }
+        for (std::size_t k = 0; k < count_; ++k) {
+            const std::uint16_t* pair = prefix.pairs + ((from + k) * prefix.n_symbols + s) * 2;
+            starts_[s * stored + half_place(k)] = pair[0];
+            frequencies_[s * stored + half_place(k)] = pair[1];
+        }
+    }
+}
+
+}  // namespace zarrmal

@@ -1,0 +1,43 @@
+// The memory of a group of lanes, used for one group of cells after the other.
+#pragma once
+
+#include "cells.h"
+
+namespace zarrmal {
+
+class Workspace {
+public:
+    enum class For { encoding, measuring, decoding };
+
+    Workspace(const Level& level, const Plan& plan, const Cells& cells, For use,
+              std::size_t n_prefix);
+
+    Group& group() { return group_; }
+    std::size_t lanes() const { return lanes_; }
+
+    // Makes ready for cells from, from + 1, ... from + count - 1; count <= lanes().
+    void place(const Cells& cells, std::size_t from, std::size_t count);
+    void place_pixels(const std::uint8_t* pixels, std::size_t from);
+    void place_prefix(const Prefix& prefix, std::size_t from);
+    void take_pixels(std::uint8_t* pixels, std::size_t from) const;
+
+    // Where cell number k of the group lies in half order.
+    std::size_t half_place(std::size_t k) const;
+    // Lanes that are stored of each symbol.
+    std::size_t half_lanes() const { return group_.n_vectors < 4 ? lanes_ / 2 : lanes_; }
+
+private:
+    std::size_t byte_place(std::size_t k) const;
+    void spread(const std::uint8_t* rows, std::size_t cell_bytes, std::uint8_t* row,
+                std::size_t lane_row) const;
+
+    std::size_t lanes_, count_ = 0, n_planes_;
+    const Plan& plan_;
+    Group group_{};
+    Array<std::uint8_t> image_, predicted_, across_, down_, inputs_, activations_[2], streams_;
+    Array<std::int16_t> outputs_;
+    std::vector<Array<std::int32_t>> first_;
+    Array<std::uint16_t> starts_, frequencies_;
+};
+
+}  // namespace zarrmal

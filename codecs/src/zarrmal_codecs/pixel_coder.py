@@ -1,0 +1,220 @@
+"""Pixels of many cells <-> rANS streams, in NumPy: the kernel's plain twin (FORMAT 4.6).
+
+Lanes are cells: all cells advance together, one pixel after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import rans
+from .constants import ACTIVATION_MAX, ACTIVATION_ZERO, FREQUENCY_TOTAL, REACH
+from .context import PREDICTION_OFFSETS, Layer7, Numbers, Step, own_base, position, squash
+from .mixture import Mixture
+from .tables import CAUSAL, FULL
+
+Ints = NDArray[np.int64]
+Pixels = NDArray[np.uint8]
+First = list[NDArray[np.int32]]
+
+
+class Plan:
+    """The steps of a class, made ready; the kernel's Plan takes the same arguments.
+
+    Parameters
+    ----------
+    steps
+        See context.steps_of.
+    has_prediction
+        Whether the networks look at the autoencoder's prediction.
+    """
+
+    def __init__(self, steps: tuple[Step, ...], has_prediction: bool) -> None:
+        self.steps = steps
+        self.has_prediction = has_prediction
+        self.networks = tuple(_Network(step) for step in steps)
+
+
+class _Network:
+    """Three layers in float32; every sum is an integer below 2**24 (FORMAT 3.3)."""
+
+    def __init__(self, step: Step) -> None:
+        self._weights = [layer.weight.astype(np.float32) for layer in step.layers]
+        self._layers = step.layers
+
+    def __call__(self, inputs: Numbers, first: NDArray[np.int32]) -> Ints:
+        """Outputs int64 (output, lane) of inputs (input, lane) and first sums (unit, lane)."""
+        values = inputs.astype(np.float32)
+        for k, layer in enumerate(self._layers):
+            bias = first if k == 0 else layer.bias[:, None]
+            sums = (self._weights[k] @ values).astype(np.int32) + bias
+            shifted = _shift(sums, layer)
+            if k == 2:
+                return shifted.astype(np.int64)
+            values = np.clip(shifted, 0, ACTIVATION_MAX).astype(np.float32)
+        raise AssertionError("unreachable")
+
+
+def _shift(sums: NDArray[np.int32], layer: Layer7) -> NDArray[np.int32]:
+    shift = layer.shift.astype(np.int32)[:, None]
+    shifted: NDArray[np.int32] = (sums + (1 << (shift - 1))) >> shift
+    return shifted
+
+
+class Lanes:
+    """The cells' pixels with a border of zeros, and what each pixel's network sees."""
+
+    def __init__(
+        self, plan: Plan, shape: tuple[int, int, int, int], predicted: Pixels | None, first: First
+    ) -> None:
+        n, n_planes, self.height, self.width = shape
+        self.plan = plan
+        rows, columns = self.height + 2 * REACH, self.width + 2 * REACH
+        self.image = np.zeros((n_planes, rows, columns, n), np.int16)
+        self.predicted = None
+        if plan.has_prediction and predicted is not None:
+            self.predicted = np.ascontiguousarray(predicted.transpose(1, 2, 3, 0)).astype(np.int16)
+        self.first = [np.ascontiguousarray(f.T).astype(np.int32) for f in first]
+        self.causal = [_offsets(CAUSAL[: step.n_causal]) for step in plan.steps]
+        self.full = [_offsets(FULL[: step.n_full]) for step in plan.steps]
+
+    def inside(self) -> NDArray[np.int16]:
+        """View of the image without its border."""
+        return self.image[:, REACH : REACH + self.height, REACH : REACH + self.width]
+
+    def _own(self, plane: int, y: int, x: int) -> Numbers:
+        at = self.image[plane]
+        return own_base(
+            at[y + REACH, x + REACH - 1],
+            at[y + REACH - 1, x + REACH],
+            at[y + REACH - 1, x + REACH + 1],
+            at[y + REACH - 1, x + REACH - 1],
+        )
+
+    def distribution(self, s: int, y: int, x: int) -> Mixture:
+        """Of the pixel of step s at (y, x) of every lane."""
+        inputs, base = self.inputs(s, y, x)
+        return Mixture.of(self.plan.networks[s](inputs, self.first[s]), base.astype(np.int64))
+
+    def inputs(self, s: int, y: int, x: int) -> tuple[Numbers, Numbers]:
+        """What the network of step s sees at (y, x), (input, lane), and the base, (lane,)."""
+        step = self.plan.steps[s]
+        image = self.image
+        base = self._own(step.plane, y, x)
+        earlier = [(image[t.plane, y + REACH, x + REACH], t.plane) for t in self.plan.steps[:s]]
+        owns = [self._own(plane, y, x) for _, plane in earlier]
+        if s:
+            known = earlier[-1][0]
+            base = np.where(known > 0, np.clip(base + known - owns[-1], 1, 255), base)
+        rows, columns = self.causal[s]
+        near = image[step.plane, rows + y, columns + x]
+        blank = near == 0
+        parts = [np.where(blank, ACTIVATION_ZERO, ACTIVATION_ZERO + squash(near - base))]
+        parts.append(ACTIVATION_ZERO * blank[: step.n_flags])
+        rows, columns = self.full[s]
+        for (known, plane), own in zip(earlier, owns, strict=True):
+            there = known > 0
+            three = np.stack([0 * known, squash(known - base), squash(known - own)])
+            three = np.where(there, three, 0) + ACTIVATION_ZERO
+            three[0] = ACTIVATION_ZERO * ~there
+            around = image[plane, rows + y, columns + x]
+            seen = squash(around - known)
+            parts += [three, np.where(there & (around > 0), seen, 0) + ACTIVATION_ZERO]
+        parts.append((base >> 1)[None])
+        where = np.array(position(y, x, self.height, self.width))[:, None]
+        parts.append(np.broadcast_to(where, (3, image.shape[-1])))
+        if self.plan.has_prediction:
+            parts.append(self._prediction(step.plane, y, x, base))
+        return np.concatenate(parts), base
+
+    def _prediction(self, plane: int, y: int, x: int, base: Numbers) -> NDArray[np.int16]:
+        n = self.image.shape[-1]
+        if self.predicted is None:
+            return np.full((len(PREDICTION_OFFSETS), n), ACTIVATION_ZERO, np.int16)
+        rows = [min(y + dy, self.height - 1) for dy, _ in PREDICTION_OFFSETS]
+        columns = [min(x + dx, self.width - 1) for _, dx in PREDICTION_OFFSETS]
+        return ACTIVATION_ZERO + squash(self.predicted[plane, rows, columns] - base)
+
+    def places(self) -> Iterator[tuple[int, int, int]]:
+        """(step, y, x) in the order of coding."""
+        for s in range(len(self.plan.steps)):
+            for y in range(self.height):
+                for x in range(self.width):
+                    yield s, y, x
+
+
+def _offsets(places: tuple[tuple[int, int], ...]) -> tuple[Ints, Ints]:
+    both = np.array(places, np.int64).reshape(-1, 2) + REACH
+    return both[:, 0], both[:, 1]
+
+
+def _intervals(
+    plan: Plan, pixels: Pixels, predicted: Pixels | None, first: First
+) -> Iterator[tuple[Ints, Ints]]:
+    """Start and frequency of every pixel of every lane, in the order of coding."""
+    lanes = Lanes(plan, pixels.shape, predicted, first)
+    inside = lanes.inside()
+    whole = np.ascontiguousarray(pixels.transpose(1, 2, 3, 0)).astype(np.int64)
+    for s, y, x in lanes.places():
+        plane = plan.steps[s].plane
+        value = whole[plane, y, x]
+        mixture = lanes.distribution(s, y, x)
+        start, stop = mixture.cumulative(value), mixture.cumulative(value + 1)
+        # Only now: the network must not see what it is about to code.
+        inside[plane, y, x] = value
+        yield start, stop - start
+
+
+def encode(
+    plan: Plan, pixels: Pixels, predicted: Pixels | None, first: First, prefix: NDArray[np.uint16]
+) -> list[bytes]:
+    """One stream a cell.
+
+    Parameters
+    ----------
+    pixels, predicted
+        uint8 (cell, plane, y, x); predicted may be None.
+    first
+        A step's first sums, int32 (cell, unit).
+    prefix
+        uint16 (cell, latent, 2): start and frequency of what precedes the pixels.
+    """
+    n, n_symbols = len(pixels), prefix.shape[1] + int(np.prod(pixels.shape[1:]))
+    starts = np.empty((n_symbols, n), np.int64)
+    frequencies = np.empty((n_symbols, n), np.int64)
+    n_latents = prefix.shape[1]
+    starts[:n_latents], frequencies[:n_latents] = prefix.T
+    for k, interval in enumerate(_intervals(plan, pixels, predicted, first), n_latents):
+        starts[k], frequencies[k] = interval
+    return rans.encode(starts, frequencies)
+
+
+def bits(plan: Plan, pixels: Pixels, predicted: Pixels | None, first: First) -> NDArray[np.float64]:
+    """Bits of the pixels of each cell, float64 (cell,), without writing a stream."""
+    total = np.zeros(len(pixels))
+    for _, frequency in _intervals(plan, pixels, predicted, first):
+        total -= np.log2(frequency / FREQUENCY_TOTAL)
+    return total
+
+
+def decode(
+    plan: Plan,
+    decoder: rans.Decoder,
+    shape: tuple[int, int, int],
+    predicted: Pixels | None,
+    first: First,
+) -> tuple[Pixels, NDArray[np.uint8]]:
+    """Pixels uint8 (cell, plane, y, x), and each lane's status (see rans.Decoder.status)."""
+    lanes = Lanes(plan, (len(decoder.states), *shape), predicted, first)
+    inside = lanes.inside()
+    for s, y, x in lanes.places():
+        if decoder.short.all():  # nothing more to find: a hostile cell may be large
+            break
+        value, start, frequency = lanes.distribution(s, y, x).find(decoder.slots())
+        decoder.advance(start, frequency)
+        inside[plan.steps[s].plane, y, x] = value
+    pixels = np.ascontiguousarray(inside.transpose(3, 0, 1, 2)).astype(np.uint8)
+    return pixels, decoder.status()

@@ -1,0 +1,164 @@
+"""Small models of profile `hybrid`, from integer arithmetic only; see models.py."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from models import array
+from zarrmal_codecs import Model
+from zarrmal_codecs.class_model import ClassModel
+from zarrmal_codecs.context import Step, n_inputs, steps_of
+from zarrmal_codecs.layer import Layer
+
+WEIGHTS = ("weight", "bias", "shift")
+
+
+def autoencoder_layer(seed: int, n_inputs: int, n_outputs: int, ends: str) -> Layer:
+    given, gives = ends.split()
+    return Layer(
+        weight=array(seed, (n_outputs, n_inputs), -60, 60, "int8"),
+        bias=array(seed + 1, (n_outputs,), 20_000, 60_000, "int32"),
+        multiplier=array(seed + 2, (n_outputs,), 100, 300, "uint16"),
+        shift=16,
+        input=given,
+        output=gives,
+    )
+
+
+def hybrid_class(
+    seed: int,
+    name: str,
+    n_planes: int,
+    *,
+    n_latents: int = 0,
+    grid: tuple[int, int] = (3, 2),
+    widths: tuple[int, int] = (9, 7),
+    n_causal: int = 12,
+    n_flags: int = 6,
+    n_full: int = 5,
+    n_components: int = 2,
+    order: tuple[int, ...] | None = None,
+    encoder: bool = True,
+) -> ClassModel:
+    """A class of mixed weights, whose distributions are wide where nothing is known."""
+    networks = {}
+    tensors: dict[str, np.ndarray] = {}
+    if n_latents:
+        n_grid = grid[0] * grid[1] * n_planes
+        networks["decoder"] = (
+            autoencoder_layer(seed, n_latents, 5, "int8 uint8"),
+            autoencoder_layer(seed + 10, 5, n_grid, "uint8 uint8"),
+        )
+        if encoder:
+            networks["encoder"] = (autoencoder_layer(seed + 20, n_grid, n_latents, "uint8 int8"),)
+        tensors["grid"] = np.array(grid, np.uint8)
+        tensors["latent_scale"] = array(seed + 30, (n_latents,), 30, 90, "uint8")
+    for s, plane in enumerate(order or range(n_planes)):
+        width = n_inputs(s, n_causal, n_flags, n_full, n_latents > 0)
+        head = (plane, n_causal, n_flags, n_full, n_components, 0)
+        tensors[f"context_{s}"] = np.array(head, np.uint8)
+        for k, n in enumerate((*widths, 1 + 3 * n_components), 1):
+            at = seed + 100 * s + 1000 * k
+            tensors[f"weight{k}_{s}"] = array(at, (n, width), -60, 60, "int8")
+            tensors[f"bias{k}_{s}"] = array(at + 1, (n,), -2000, 2000, "int32")
+            tensors[f"shift{k}_{s}"] = array(at + 2, (n,), 4, 8, "uint8")
+            width = n
+        tensors[f"bias3_{s}"] = tensors[f"bias3_{s}"].copy()
+        tensors[f"bias3_{s}"][2::3] += 8000  # scales: near half of their table
+        if n_latents:
+            tensors[f"latent_{s}"] = array(seed + 40 + s, (widths[0], n_latents), -40, 40, "int8")
+    return ClassModel(name=name, networks=networks, tensors=tensors)
+
+
+def hybrid_model(cell_shape: tuple[int, ...], *classes: ClassModel) -> Model:
+    return Model(profile="hybrid", cell_shape=cell_shape, classes=classes, about={"for": "tests"})
+
+
+def changed(model: ClassModel, **tensors: np.ndarray | None) -> ClassModel:
+    """With other tensors; None takes one away."""
+    new = {k: v for k, v in {**model.tensors, **tensors}.items() if v is not None}
+    return ClassModel(name=model.name, networks=model.networks, tensors=new)
+
+
+def steps(model: Model, index: int = 0) -> tuple[Step, ...]:
+    """Of a class of a model."""
+    one = model.classes[index]
+    n_latents = one.networks["decoder"][0].n_inputs if one.networks.get("decoder") else 0
+    n_planes = model.cell_shape[2] if len(model.cell_shape) == 3 else 1
+    return steps_of(one, n_planes, n_latents)
+
+
+@cache
+def grey() -> Model:
+    return hybrid_model((7, 5), hybrid_class(1, "only", 1))
+
+
+@cache
+def grey_latent() -> Model:
+    a, b = (hybrid_class(10_000 * k, name, 1, n_latents=3) for k, name in enumerate("ab", 1))
+    return hybrid_model((7, 5), a, b)
+
+
+@cache
+def two_planes() -> Model:
+    return hybrid_model((4, 3, 2), hybrid_class(2, "pair", 2, order=(1, 0), n_components=1))
+
+
+@cache
+def colour() -> Model:
+    return hybrid_model((5, 4, 3), hybrid_class(3, "rgb", 3, order=(1, 0, 2), n_full=9))
+
+
+@cache
+def colour_latent() -> Model:
+    one = hybrid_class(
+        4, "rgb", 3, n_latents=2, order=(2, 1, 0), n_components=4, n_full=3, grid=(2, 1)
+    )
+    return hybrid_model((5, 4, 3), one)
+
+
+@cache
+def four_planes() -> Model:
+    return hybrid_model((3, 3, 4), hybrid_class(5, "four", 4, n_causal=40, n_flags=0, n_full=0))
+
+
+@cache
+def shared() -> Model:
+    """Three classes that share all tensors but some of their last layers."""
+    a = hybrid_class(6, "a", 1, n_latents=2, n_components=3)
+    others = [hybrid_class(60 + k, "x", 1, n_latents=2, n_components=3) for k in range(2)]
+    classes = [a] + [
+        ClassModel(
+            name=name,
+            networks=a.networks,
+            tensors={**a.tensors, "bias3_0": other.tensors["bias3_0"]},
+        )
+        for name, other in zip("bc", others, strict=True)
+    ]
+    return hybrid_model((6, 6), *classes)
+
+
+@cache
+def no_encoder() -> Model:
+    """Its latents are zero."""
+    return hybrid_model((7, 5), hybrid_class(7, "zeros", 1, n_latents=3, encoder=False))
+
+
+@cache
+def tiny_latent() -> Model:
+    """Cells of four pixels."""
+    a, b = (
+        hybrid_class(20_000 * k, name, 1, n_latents=1, grid=(1, 2), widths=(4, 3))
+        for k, name in enumerate("ab", 1)
+    )
+    return hybrid_model((2, 2), a, b)
+
+
+HYBRID = {
+    f.__name__: f
+    for f in (
+        grey, grey_latent, two_planes, colour, colour_latent, four_planes, shared, no_encoder,
+        tiny_latent,
+    )
+}  # fmt: skip

@@ -1,0 +1,219 @@
+"""Hostile models and chunks of profile `hybrid`, made by hand from FORMAT 2.3, 4.3 and 4.6."""
+
+from __future__ import annotations
+
+import struct
+
+import hybrid_models
+import numpy as np
+from hybrid_models import changed, hybrid_class, hybrid_model
+from zarrmal_codecs import Model
+from zarrmal_codecs.class_model import ClassModel
+from zarrmal_codecs.context import MAX_CONTEXT_ACCUMULATOR
+from zarrmal_codecs.layer import Layer
+
+
+def one(n_planes: int = 1, **options: object) -> ClassModel:
+    return hybrid_class(77, "one", n_planes, widths=(3, 2), n_causal=4, n_flags=1, **options)
+
+
+def of(model: ClassModel, shape: tuple[int, ...] = (3, 3)) -> bytes:
+    return hybrid_model(shape, model).to_bytes()
+
+
+def tensor(name: str, dtype: str, *values: object) -> dict[str, np.ndarray]:
+    return {name: np.array(values, dtype)}
+
+
+def replaced(model: ClassModel, name: str, layers: tuple[Layer, ...]) -> ClassModel:
+    networks = {**model.networks, name: layers}
+    return ClassModel(name=model.name, networks=networks, tensors=model.tensors)
+
+
+def at_the_bound(*, over: int, sign: int, latent: bool = False) -> bytes:
+    """A row whose accumulator could reach 2**30 - 1 + over."""
+    base = one(n_latents=1) if latent else one()
+    bias = base.tensors["bias1_0"].copy()
+    weights = np.abs(base.tensors["weight1_0"][1].astype(int)).sum() * 127
+    if latent:
+        weights += 1024 * int(np.abs(base.tensors["latent_0"][1].astype(int)).sum())
+    bias[1] = sign * (MAX_CONTEXT_ACCUMULATOR - weights + over)
+    return of(changed(base, bias1_0=bias))
+
+
+def models() -> dict[str, tuple[bytes, str, str]]:
+    """Name -> bytes, class of the error, part of its message."""
+    wrong, good, seeing = "ModelError", one(), one(n_latents=2)
+    colour = one(3, order=(2, 0, 1))
+    out = {}
+    for name in good.tensors:
+        out[f"no-{name}"] = of(changed(good, **{name: None})), wrong, f"no tensor {name!r}"
+        other = "int16" if good.tensors[name].dtype != "int16" else "int8"
+        values = good.tensors[name].astype(other)
+        out[f"dtype-{name}"] = of(changed(good, **{name: values})), wrong, "is int16"
+        flat = good.tensors[name].reshape(1, -1, 1)
+        out[f"shape-{name}"] = of(changed(good, **{name: flat})), wrong, name
+        empty = good.tensors[name][:0]
+        out[f"empty-{name}"] = of(changed(good, **{name: empty})), wrong, name
+    for name in ("grid", "latent_scale", "latent_0"):
+        out[f"no-{name}"] = of(changed(seeing, **{name: None})), wrong, name
+    for name, values in {
+        "plane": (1, 4, 1, 5, 2, 0),
+        "causal-3": (0, 3, 1, 5, 2, 0),
+        "causal-41": (0, 41, 1, 5, 2, 0),
+        "flags-5": (0, 4, 5, 5, 2, 0),
+        "full-25": (0, 4, 1, 25, 2, 0),
+        "components-0": (0, 4, 1, 5, 0, 0),
+        "components-5": (0, 4, 1, 5, 5, 0),
+        "reserved": (0, 4, 1, 5, 2, 1),
+        "components-3": (0, 4, 1, 5, 3, 0),
+        "flags-2": (0, 4, 2, 5, 2, 0),
+    }.items():
+        said = {"plane": "planes", "components-3": "weight3_0", "flags-2": "weight1_0"}
+        out[f"context-{name}"] = (
+            of(changed(good, context_0=np.array(values, np.uint8))), wrong,
+            said.get(name, "context_0"))  # fmt: skip
+    shift = good.tensors["shift2_0"]
+    out |= {
+        "shift-0": (of(changed(good, shift2_0=0 * shift)), wrong, "beyond 1..24"),
+        "shift-25": (of(changed(good, shift2_0=0 * shift + 25)), wrong, "beyond 1..24"),
+        "bound": (at_the_bound(over=1, sign=1), wrong, "1073741824"),
+        "bound-negative": (at_the_bound(over=1, sign=-1), wrong, "1073741824"),
+        "bound-latent": (at_the_bound(over=1, sign=1, latent=True), wrong, "1073741824"),
+        "bound-lowest": (
+            of(changed(good, bias1_0=np.full(3, -(2**31), np.int32))), wrong, "proven"),
+        "steps-missing": (of(good, (3, 3, 2)), wrong, "context_1"),
+        "planes-5": (of(good, (3, 3, 5)), wrong, "hybrid"),
+        "cell-rank-1": (of(good, (3,)), wrong, "hybrid"),
+        "plane-twice": (
+            of(changed(colour, context_1=colour.tensors["context_0"]), (3, 3, 3)),
+            wrong, "each of 3 planes"),
+        "width-257": (
+            of(hybrid_class(79, "wide", 1, widths=(257, 1))), wrong, "257 outputs"),
+        "width-257-second": (
+            of(hybrid_class(79, "wide", 1, widths=(1, 257))), wrong, "257 outputs"),
+        "prediction-not-expected": (
+            of(replaced(good, "decoder", seeing.networks["decoder"])), wrong, "grid"),
+        "prediction-missing": (of(replaced(seeing, "decoder", ())), wrong, "weight1_0"),
+        "latents-other": (
+            of(changed(seeing, latent_0=seeing.tensors["latent_0"][:, :1])), wrong, "latent_0"),
+        "latent-units": (
+            of(changed(seeing, latent_0=seeing.tensors["latent_0"][:2])), wrong, "latent_0"),
+        "latent-scale-128": (
+            of(changed(seeing, **tensor("latent_scale", "uint8", 128, 0))), wrong, "beyond 127"),
+        "latent-scale-short": (
+            of(changed(seeing, **tensor("latent_scale", "uint8", 1))), wrong, "latent_scale"),
+        "latent-scale-dtype": (
+            of(changed(seeing, **tensor("latent_scale", "int8", 1, 1))), wrong, "latent_scale"),
+        "grid-0": (of(changed(seeing, **tensor("grid", "uint8", 0, 6))), wrong, "grid"),
+        "grid-3": (of(changed(seeing, **tensor("grid", "uint8", 3, 2, 1))), wrong, "grid"),
+        "grid-dtype": (of(changed(seeing, **tensor("grid", "uint16", 3, 2))), wrong, "grid"),
+        "grid-other": (of(changed(seeing, **tensor("grid", "uint8", 3, 3))), wrong, "decoder"),
+        "decoder-turned": (
+            of(replaced(seeing, "decoder", seeing.networks["encoder"])), wrong, ""),
+        "decoder-chain": (
+            of(replaced(seeing, "decoder", seeing.networks["decoder"] * 2)), wrong, ""),
+        "encoder-turned": (
+            of(replaced(seeing, "encoder", seeing.networks["decoder"])), wrong, "encoder"),
+        "encoder-chain": (
+            of(replaced(seeing, "encoder", seeing.networks["encoder"] * 2)), wrong, ""),
+    }  # fmt: skip
+    return out
+
+
+MODEL = "grey"
+GOOD = np.array([[[9, 0], [200, 8]], [[1, 2], [3, 4]]], np.uint8)
+
+
+def chunks(tools: dict) -> dict[str, tuple[bytes, str, str, str | None]]:
+    """Name -> bytes, class of the error, part of its message, model."""
+    from zarrmal_codecs.chunk import encode_chunk
+    from zarrmal_codecs.coder import Coder
+
+    model: Model = hybrid_models.HYBRID[MODEL]()
+    chunk_of, sealed = tools["chunk_of"], tools["sealed"]
+    good = encode_chunk(GOOD, Coder(model))
+    streams = Coder(model).cells(0).encode(GOOD, "mean")[1]
+    colour = encode_chunk(np.ones((1, 2, 2, 3), np.uint8), Coder(hybrid_models.colour()))
+
+    def patched(at: int, value: int, data: bytes = good) -> bytes:
+        return sealed(data[:at] + bytes([value]) + data[at + 1 :])
+
+    def cells(
+        bodies: list[bytes],
+        *,
+        shape: tuple[int, ...] | None = None,
+        coding: int = 0,
+        n_bits: int = 1,
+        packed: bytes | None = None,
+        runs: bytes | None = None,
+        flags: int = 2,
+        least: int | None = None,
+        checks: bytes = b"",
+    ) -> bytes:
+        n = len(bodies)
+        index = bytes.fromhex(model.digest)[:8] + bytes([1, coding])
+        index += bytes([1, 0, n]) if runs is None else runs
+        index += struct.pack("<IB", len(bodies[0]) // 2 if least is None else least, n_bits)
+        index += bytes((n * n_bits + 7) // 8) if packed is None else packed
+        return patched(7, flags, chunk_of(2, shape or (n, 2, 2), b"".join(bodies), index + checks))
+
+    first = streams[0]
+    other = np.full((2, 2), 77, np.uint8)[None]
+    long = Coder(model).cells(0).encode(other, "mean")[1][0]
+    corrupt, short = "CorruptionError", "TruncatedError"
+    return {
+        name: (data, error, says, MODEL)
+        for name, (data, error, says) in {
+            "pixel-crc": (patched(20, good[20] ^ 1), corrupt, "match their CRC-32"),
+            "no-flag": (patched(7, 0), short, "wanted"),
+            "checks-of-paper": (
+                cells([first], flags=0, least=len(first), n_bits=0, packed=b"", checks=b"\0\0"),
+                corrupt, "profile 'hybrid'"),
+            "unknown-flag": (patched(7, 6), "CompatibilityError", "flags"),
+            "flag-of-stored": (
+                patched(7, 2, chunk_of(0, (3,), b"abc")), "CompatibilityError", "flags"),
+            "checks": (cells([first], checks=b"\0\0"), corrupt, "follow"),
+            "bits-0": (cells([first], n_bits=0), corrupt, "0 bits"),
+            "bits-33": (cells([first], n_bits=33), corrupt, "33 bits"),
+            "lengths-fill": (cells([first], packed=b"\1"), corrupt, "filled"),
+            "lengths-sum": (cells([first], packed=b"\x80"), corrupt, "add up"),
+            "lengths-huge": (
+                cells([first], n_bits=32, packed=b"\xff" * 4, least=2**32 - 1),
+                corrupt, "add up"),
+            "odd-length": (cells([first + b"\0"]), corrupt, "add up"),
+            "empty": (cells([b""]), short, "fewer"),
+            "two-bytes": (cells([first[:2]]), short, "fewer"),
+            "state-alone": (cells([first[:4]]), short, "last pixel"),
+            "word-missing": (cells([long[:-2]]), short, "last pixel"),
+            "word-more": (cells([long + b"\0\0"]), corrupt, "end as it must"),
+            "other-state": (
+                cells([bytes([long[0] ^ 1]) + long[1:]]), corrupt, ""),
+            "zeros": (cells([bytes(4)]), short, "last pixel"),
+            "ones": (cells([b"\xff" * 40]), corrupt, "end as it must"),
+            "coding-1": (cells([first], coding=1), corrupt, "coding 1"),
+            "coding-255": (cells([first], coding=255), corrupt, "coding 255"),
+            "blank-with-stream": (
+                cells([first], runs=bytes([1, 255, 1])), corrupt, "blank"),
+            "cell-rank-1": (cells([first], shape=(1, 4)), corrupt, "holds cells"),
+            "cell-rank-3": (cells([first], shape=(1, 2, 2, 1)), corrupt, "holds cells"),
+            "cell-no-pixels": (cells([first], shape=(1, 0, 4)), corrupt, "holds cells"),
+            "cell-too-large": (
+                cells([first], shape=(1, 1 << 11, (1 << 11) + 1)), corrupt, "holds cells"),
+            "cell-large": (
+                cells([long], shape=(1, 1 << 11, 1 << 11)), short, "fewer than the 1024"),
+            "cells-large": (
+                cells([long] * 200, shape=(200, 1 << 11, 1 << 11),
+                      runs=bytes([1, 0, 0xC8, 1])), short, "fewer than the 1024"),
+            "cells-huge": (
+                cells([first], shape=(1 << 28, 2, 2)), short, "short for 268435456"),
+            "cells-beyond": (
+                cells([first], shape=(8 * len(good), 1, 1)), short, "short for"),
+        }.items()
+    } | {
+        "other-model": (good, "ModelError", "written with model", "grey_latent"),
+        "no-model": (good, "ModelError", "needs the model", None),
+        "channels": (
+            sealed(colour[:37] + struct.pack("<I", 1) + colour[41:]), corrupt, "holds cells",
+            "colour"),
+    }  # fmt: skip

@@ -1,0 +1,78 @@
+"""Integers, bits and integer networks, from FORMAT.md 1 and 3 alone; see reference_decoder.py."""
+
+from __future__ import annotations
+
+RANGES = {"int8": (-128, 127), "uint8": (0, 255)}
+
+
+class FormatError(Exception):
+    """The bytes break a MUST of FORMAT.md."""
+
+
+def must(condition: bool, section: str) -> None:
+    if not condition:
+        raise FormatError(f"FORMAT.md, section {section}")
+
+
+class Cursor:
+    """Section 1.1."""
+
+    def __init__(self, data: bytes, at: int = 0) -> None:
+        self.data, self.at = data, at
+
+    def block(self, n: int) -> bytes:
+        must(self.at + n <= len(self.data), "1.4: bytes are missing")
+        self.at += n
+        return self.data[self.at - n : self.at]
+
+    def uint(self, n: int) -> int:
+        return sum(byte << (8 * k) for k, byte in enumerate(self.block(n)))
+
+    def varint(self) -> int:
+        value = 0
+        for k in range(5):
+            byte = self.uint(1)
+            value += (byte & 127) << (7 * k)
+            if byte < 128:
+                must(value < 2**32, "1.1")
+                return value
+        raise FormatError("1.1: a varint of more than 5 bytes")
+
+
+def bits_of(data: bytes) -> list[int]:
+    """Section 1.2."""
+    return [byte >> k & 1 for byte in data for k in range(7, -1, -1)]
+
+
+def integer(value: object, low: int, high: int, section: str) -> int:
+    must(type(value) is int and low <= value <= high, section)
+    return value
+
+
+def member(tree: object, name: str, kind: type, section: str):
+    must(isinstance(tree, dict) and type(tree.get(name)) is kind, f"{section}: {name}")
+    return tree[name]
+
+
+def check_chain(layers: list, takes: tuple, gives: tuple) -> None:
+    """Section 2.3; takes and gives are (number, range)."""
+    for k, layer in enumerate(layers):
+        must((len(layer["rows"][0]), layer["ends"][0]) == takes, "2.3: each layer takes")
+        takes = len(layer["rows"]), layer["ends"][1]
+        must(k + 1 < len(layers) or takes == gives, "2.3: the last layer gives")
+
+
+def run(layers: list, values: list) -> list:
+    """Section 3.1."""
+    for layer in layers:
+        rounding = 2 ** (layer["shift"] - 1) if layer["shift"] else 0
+        low, high = RANGES[layer["ends"][1]]
+        sums = [
+            b + sum(w * x for w, x in zip(row, values, strict=True))
+            for b, row in zip(layer["bias"], layer["rows"], strict=True)
+        ]
+        values = [
+            max(low, min(high, (a * m + rounding) >> layer["shift"]))
+            for a, m in zip(sums, layer["multiplier"], strict=True)
+        ]
+    return values

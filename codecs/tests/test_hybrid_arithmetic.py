@@ -1,0 +1,152 @@
+"""Tables, distributions and rANS of profile `hybrid` (FORMAT 4.6)."""
+
+from __future__ import annotations
+
+import zlib
+from math import exp, floor, log2
+
+import numpy as np
+import pytest
+import reference_hybrid
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from zarrmal_codecs import rans, tables
+from zarrmal_codecs.mixture import Mixture, latent_cumulative
+
+QUICK = settings(max_examples=100, deadline=None, derandomize=True)
+CHECKSUMS = {
+    "SQUASH": 0x0122B6CC,
+    "KNOT": 0x580228F3,
+    "SLOPE": 0xD6CFE355,
+    "BLANK": 0xE456C0F2,
+    "EXP": 0x4C52F072,
+    "CAUSAL": 0x1EE02999,
+    "FULL": 0x466B785A,
+}
+
+
+@pytest.mark.parametrize("name", CHECKSUMS)
+def test_tables_are_these(name):
+    assert zlib.crc32(np.array(getattr(tables, name), "<i4").tobytes()) == CHECKSUMS[name]
+
+
+def test_tables_of_the_reference_are_the_same():
+    assert tables.SQUASH.tolist() == list(reference_hybrid.S.values())
+    assert tables.KNOT.tolist() == reference_hybrid.KNOT
+    assert tables.SLOPE.tolist() == reference_hybrid.SLOPE
+    assert tables.BLANK.tolist() == list(reference_hybrid.BLANK.values())
+    assert tables.EXP.tolist() == reference_hybrid.EXP
+    assert list(tables.CAUSAL) == reference_hybrid.CAUSAL
+    assert list(tables.FULL) == reference_hybrid.FULL
+
+
+def test_no_value_lies_near_a_tie():
+    def s(t: float) -> float:
+        return 1 / (1 + exp(-t))
+
+    values = [32768 * (s(i / 4 - 8) - s(-8)) / (1 - 2 * s(-8)) for i in range(65)]
+    values += [2 ** (17 - i / 12) for i in range(128)]
+    values += [65536 * s(i / 16) for i in range(-255, 256)]
+    values += [4096 * exp(-i / 16) for i in range(511)]
+    assert min(abs(value - floor(value) - 0.5) for value in values) > 1e-3
+
+
+outputs = st.integers(1, 4).flatmap(
+    lambda m: hnp.arrays(
+        np.int64,
+        (1 + 3 * m, 6),
+        elements=st.one_of(
+            st.integers(-300, 300), st.integers(-5000, 5000), st.integers(-(2**29), 2**29)
+        ),
+    )
+)
+bases = hnp.arrays(np.int64, (6,), elements=st.integers(1, 255))
+
+
+@QUICK
+@given(outputs, bases)
+def test_every_value_has_a_frequency(found, base):
+    mixture = Mixture.of(found, base)
+    edges = np.stack([mixture.cumulative(np.full(6, v)) for v in range(257)])
+    frequencies = np.diff(edges, axis=0)
+    assert (edges[0] == 0).all()
+    assert (edges[256] == 1 << 16).all()
+    assert frequencies.min() >= 1
+    assert frequencies.max() <= 65281  # what least_bytes relies on
+    for lane in range(2):
+        plain = reference_hybrid.pixel_cumulative(found[:, lane].tolist(), int(base[lane]))
+        assert edges[:, lane].tolist() == [plain(v) for v in range(257)]
+
+
+@QUICK
+@given(outputs, bases, hnp.arrays(np.int64, (6,), elements=st.integers(0, 65535)))
+def test_find_is_the_inverse_of_cumulative(found, base, slots):
+    mixture = Mixture.of(found, base)
+    value, start, frequency = mixture.find(slots)
+    np.testing.assert_array_equal(mixture.cumulative(value), start)
+    np.testing.assert_array_equal(mixture.cumulative(value + 1), start + frequency)
+    assert (start <= slots).all()
+    assert (slots < start + frequency).all()
+
+
+@pytest.mark.parametrize("scale", range(128))
+def test_every_latent_has_a_frequency(scale):
+    slope = int(tables.SLOPE[scale])
+    edges = latent_cumulative(np.arange(257), np.int64(slope))
+    assert (edges[0], edges[256]) == (0, 1 << 16)
+    assert np.diff(edges).min() >= 1
+    plain = reference_hybrid.latent_cumulative(slope)
+    assert edges.tolist() == [plain(v) for v in range(257)]
+
+
+@st.composite
+def intervals(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    shape = (draw(st.integers(0, 40)), draw(st.integers(1, 5)))
+    start = draw(hnp.arrays(np.int64, shape, elements=st.integers(0, 65535)))
+    share = draw(hnp.arrays(np.int64, shape, elements=st.sampled_from([0, 1, 100, 9999, 65535])))
+    room = np.minimum(65536 - start, 65535)
+    return start, 1 + np.minimum(share, room - 1)
+
+
+@QUICK
+@given(intervals())
+def test_rans_gives_back_what_it_was_given(case):
+    starts, frequencies = case
+    streams = [memoryview(s) for s in rans.encode(starts, frequencies)]
+    data = memoryview(b"".join(streams))
+    stops = np.cumsum([len(s) for s in streams])
+    begins = stops - [len(s) for s in streams]
+    decoder = rans.Decoder(rans.read_states(data, begins), data, begins + 4, stops)
+    for start, frequency in zip(starts, frequencies, strict=True):
+        slots = decoder.slots()
+        assert (start <= slots).all()
+        assert (slots < start + frequency).all()
+        decoder.advance(start, frequency)
+    assert not decoder.status().any()
+
+
+@QUICK
+@given(intervals())
+def test_rans_is_as_long_as_its_symbols_say(case):
+    starts, frequencies = case
+    bits = (16 - np.log2(frequencies)).sum(axis=0)
+    for stream, wanted in zip(rans.encode(starts, frequencies), bits, strict=True):
+        # At most 2**-16 of a bit for each symbol above what it must take, and a word.
+        assert wanted + 15 <= 8 * len(stream) <= wanted + 33 + len(starts) * 0.01
+
+
+def test_no_stream_is_shorter_than_least_bytes():
+    # The likeliest symbols there can be, from the state that grows most slowly.
+    n, state, growth = 0, 1 << 16, 0.0
+    while growth < 80:
+        before, frequency = state, 65281
+        if (state >> 16) >= frequency:
+            state >>= 16
+        state = (state // frequency << 16) + state % frequency
+        growth += log2(state / before) if state > before else 16 + log2(state / before)
+        n += 1
+    assert n / (growth / 8) < 4096
+    starts = np.zeros((60_000, 1), np.int64)
+    stream = rans.encode(starts, starts + 65281)[0]
+    assert len(stream) >= 60_000 // 4096

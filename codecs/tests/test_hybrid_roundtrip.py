@@ -1,0 +1,217 @@
+"""Profile `hybrid`: any cells of any size come back bit for bit (FORMAT 4.6)."""
+
+from __future__ import annotations
+
+import hybrid_models
+import models
+import numpy as np
+import pytest
+import reference_decoder
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from law import round_trip
+from zarrmal_codecs import Model, ModelError, TruncatedError, ZarrmalCodec, array_arguments
+from zarrmal_codecs.chunk import encode_chunk
+from zarrmal_codecs.coder import Coder
+from zarrmal_codecs.header import BLANK_CLASS, MODE_CELLS
+
+CODERS = {name: Coder(make()) for name, make in hybrid_models.HYBRID.items()}
+SIZES = [(1, 1), (1, 7), (7, 3), (2, 2), (13, 1)]
+
+
+def cells_of(coder: Coder, n: int, *size: int) -> np.ndarray:
+    """Cells that look a little like cells, one of them blank, of the coder's channels."""
+    shape = (*(size or coder.model.cell_shape[:2]), *coder.model.cell_shape[2:])
+    cells = models.pixels(41, (n, *shape))
+    cells[:, : shape[0] // 3] = 0  # as masked cells have it
+    if n > 2:
+        cells[2] = 0
+    return cells
+
+
+def check_against_reference(cells: np.ndarray, coder: Coder, **options: object) -> None:
+    data = encode_chunk(cells, coder, **options)
+    parsed = reference_decoder.parse_model(coder.model.to_bytes())
+    assert reference_decoder.decode_chunk(data, parsed)[2] == cells.tobytes()
+
+
+@pytest.mark.parametrize("name", CODERS)
+@pytest.mark.parametrize("content", ["zeros", "ones", "full", "noise", "like cells"])
+def test_contents(name, content):
+    coder = CODERS[name]
+    shape = (4, *coder.model.cell_shape)
+    cells = {
+        "zeros": np.zeros(shape, np.uint8),
+        "ones": np.ones(shape, np.uint8),
+        "full": np.full(shape, 255, np.uint8),
+        "noise": models.array(42, shape, 0, 255, "uint8"),
+        "like cells": cells_of(coder, 4),
+    }[content]
+    for view in (cells, np.asfortranarray(cells), cells[::-2]):
+        header = round_trip(view, coder)
+        assert header.mode == MODE_CELLS
+        assert header.index.checks is None
+        blank = ~view.reshape(len(view), -1).any(axis=1)
+        np.testing.assert_array_equal(header.index.classes == BLANK_CLASS, blank)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("name", CODERS)
+def test_other_sizes(name, size):
+    coder = CODERS[name]
+    cells = cells_of(coder, 5, *size)
+    assert round_trip(cells, coder).mode == MODE_CELLS
+    check_against_reference(cells, coder)
+
+
+@pytest.mark.parametrize("name", CODERS)
+def test_trained_size_through_the_reference_decoder(name):
+    coder = CODERS[name]
+    check_against_reference(cells_of(coder, 4), coder)
+
+
+def test_a_real_size():
+    coder = CODERS["grey"]
+    assert round_trip(cells_of(coder, 3, 50, 50), coder).mode == MODE_CELLS
+
+
+def test_classes_as_asked():
+    for name in ("grey_latent", "shared"):
+        coder = CODERS[name]
+        n = len(coder.model.classes)
+        classes = np.arange(7) % n
+        header = round_trip(cells_of(coder, 7), coder, classes=classes)
+        kept = header.index.classes != BLANK_CLASS
+        np.testing.assert_array_equal(header.index.classes[kept], classes[kept])
+        check_against_reference(cells_of(coder, 7), coder, classes=classes)
+
+
+def test_each_cell_goes_to_its_shortest_class():
+    coder = CODERS["grey_latent"]
+    cells = models.pixels(43, (9, 7, 5))
+    header = round_trip(cells, coder)
+    bits = coder.bits(cells)
+    np.testing.assert_array_equal(header.index.classes, bits.argmin(axis=1))
+    for k in range(2):
+        streams = coder.cells(k).encode(cells, "mean")[1]
+        lengths = np.array([8 * len(stream) for stream in streams])
+        assert (np.abs(lengths - bits[:, k] - 8) <= 10).all()  # half a word, the last state
+
+
+def test_a_stream_does_not_depend_on_its_neighbours():
+    coder = CODERS["colour_latent"].cells(0)
+    cells = models.pixels(44, (9, 5, 4, 3))
+    together = coder.encode(cells, "mean")[1]
+    assert together == [coder.encode(cell[None], "mean")[1][0] for cell in cells]
+
+
+def test_more_cells_than_a_block(monkeypatch):
+    from zarrmal_codecs import hybrid
+
+    cells = models.pixels(45, (11, 7, 5))
+    data = encode_chunk(cells, CODERS["grey_latent"])
+    monkeypatch.setattr(hybrid, "BLOCK_CELLS", 4)
+    assert encode_chunk(cells, CODERS["grey_latent"]) == data
+    round_trip(cells, CODERS["grey_latent"])
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(0, 7, 5), (3, 0, 5), (3, 7, 0), (7,), (3, 7), (3, 7, 5, 1), (3, 7, 5, 3), ()],
+    ids=str,
+)
+def test_what_is_no_cell_falls_back(shape):
+    array = models.array(46, shape, 0, 255, "uint8")
+    assert round_trip(array, CODERS["grey"]).mode != MODE_CELLS
+
+
+def test_transposed_colours_fall_back():
+    cells = cells_of(CODERS["colour"], 4)
+    for axes in ((0, 3, 1, 2), (3, 1, 2, 0), (1, 2, 3, 0)):
+        fits = cells.transpose(axes).shape[3] == 3
+        assert (round_trip(cells.transpose(axes), CODERS["colour"]).mode == MODE_CELLS) == fits
+
+
+def test_a_cell_of_too_many_pixels_falls_back():
+    cells = np.zeros((1, 1 << 12, (1 << 10) + 1), np.uint8)
+    assert round_trip(cells, CODERS["grey"]).mode != MODE_CELLS
+
+
+def test_blank_cells_of_the_largest_size():
+    cells = np.zeros((2, 1 << 11, 1 << 11), np.uint8)
+    assert round_trip(cells, CODERS["grey"]).mode == MODE_CELLS
+
+
+@st.composite
+def any_cells(draw: st.DrawFn) -> tuple[Coder, np.ndarray]:
+    coder = CODERS[draw(st.sampled_from(sorted(CODERS)))]
+    n, y, x = draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    shape = draw(st.sampled_from([(y, x, *coder.model.cell_shape[2:]), coder.model.cell_shape]))
+    return coder, draw(hnp.arrays(np.uint8, (n, *shape)))
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(any_cells())
+def test_any_cells(case):
+    coder, cells = case
+    assert round_trip(cells, coder).mode == MODE_CELLS
+
+
+def test_shared_tensors_are_stored_once():
+    model = hybrid_models.shared()
+    alone = [hybrid_models.hybrid_model((6, 6), one) for one in model.classes]
+    n_networks = sum(
+        layer.weight.nbytes for layers in model.classes[0].networks.values() for layer in layers
+    )
+    assert model.n_bytes < alone[0].n_bytes + 2 * (n_networks + 700)
+    again = Model.from_bytes(model.to_bytes())
+    assert again.to_bytes() == model.to_bytes()
+    for one, other in zip(model.classes, again.classes, strict=True):
+        assert sorted(one.tensors) == sorted(other.tensors)
+        for key, tensor in one.tensors.items():
+            np.testing.assert_array_equal(other.tensors[key], tensor)
+    assert again.classes[0].tensors["weight1_0"] is again.classes[1].tensors["weight1_0"]
+
+
+def test_without_an_encoder_latents_are_zero():
+    coder = CODERS["no_encoder"]
+    assert coder.can_encode
+    cells = cells_of(coder, 2)
+    twin = hybrid_models.hybrid_model((7, 5), hybrid_models.hybrid_class(7, "x", 1, n_latents=3))
+    assert Coder(twin).cells(0).encode(cells, "mean")[1] != coder.cells(0).encode(cells, "mean")[1]
+    check_against_reference(cells, coder)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_zarr_arrays_of_any_size(zarr_format):
+    model = hybrid_models.colour_latent()
+    for size in ((5, 4), (6, 3)):
+        cells = models.pixels(47, (10, *size, 3))
+        store = zarr.storage.MemoryStore()
+        array = zarr.create_array(
+            store,
+            shape=cells.shape,
+            chunks=(4, *cells.shape[1:]),
+            dtype="uint8",
+            **array_arguments(model, zarr_format=zarr_format),
+        )
+        array[:] = cells
+        found = zarr.open_array(store, mode="r")
+        np.testing.assert_array_equal(found[:], cells)
+        for row in range(10):
+            np.testing.assert_array_equal(found[row], cells[row])
+
+
+@pytest.mark.parametrize("n_bytes", [0, 2, 3, 5, 7])
+def test_streams_are_a_state_and_whole_words(n_bytes):
+    with pytest.raises(TruncatedError, match="whole words"):
+        CODERS["grey"].cells(0).decode([memoryview(bytes(n_bytes))], 0, (2, 2))
+
+
+def test_a_codec_of_a_hybrid_model_says_what_it_is():
+    codec = ZarrmalCodec.of(hybrid_models.grey())
+    assert codec.configuration.coder().model.profile == "hybrid"
+    with pytest.raises(ModelError, match="grid"):
+        Coder(hybrid_models.hybrid_model((7, 5), models.one_class().classes[0]))

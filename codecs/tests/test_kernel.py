@@ -1,0 +1,285 @@
+"""The native kernel gives what NumPy gives: bytes, bits, pixels, statuses (STYLE 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import hybrid_models
+import models
+import numpy as np
+import pytest
+from zarrmal_codecs import engine
+from zarrmal_codecs.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.coder import Coder
+from zarrmal_codecs.constants import MAX_CONTEXT_ACCUMULATOR
+from zarrmal_codecs.context import Layer7, Step, n_inputs
+from zarrmal_codecs.mixture import latent_cumulative
+from zarrmal_codecs.tables import SLOPE
+
+LEVELS = [level for level in engine.levels() if level != "numpy"]
+native = pytest.mark.parametrize(
+    "level",
+    LEVELS or [pytest.param("", marks=pytest.mark.skip("the native kernel is not built"))],
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What the steps of a class are, and the cells that they code."""
+
+    lanes: int = 17
+    height: int = 3
+    width: int = 4
+    planes: int = 1
+    causal: int = 12
+    flags: int = 6
+    full: int = 5
+    components: int = 2
+    widths: tuple[int, int] = (9, 7)
+    sees: bool = False  # whether the networks look at a prediction
+    predicted: bool = True  # and whether there is one
+    latents: int = 0
+    kind: str = "mixed"
+    content: str = "like cells"
+
+
+LANES = (1, 2, 15, 16, 17, 63, 64, 65, 130)
+CASES = {
+    **{f"{n} lanes": Case(lanes=n) for n in LANES},
+    **{f"{n} lanes, prediction": Case(lanes=n, sees=True, latents=2, width=2) for n in LANES},
+    **{
+        f"{y}x{x}": Case(height=y, width=x, sees=True)
+        for y, x in ((1, 1), (1, 7), (3, 7), (9, 1), (14, 13))
+    },
+    "50x50": Case(height=50, width=50, lanes=2, causal=24),
+    "700 columns": Case(height=1, width=700, lanes=2, widths=(2, 2), causal=4, flags=0),
+    **{f"{p} planes": Case(planes=p, height=4, width=3) for p in (2, 3, 4)},
+    **{f"{p} planes, prediction": Case(planes=p, sees=True, lanes=5) for p in (2, 3, 4)},
+    **{f"{m} components": Case(components=m) for m in (1, 2, 3, 4)},
+    **{
+        f"causal {k}, flags {f}": Case(causal=k, flags=f, height=8, width=9, lanes=5)
+        for k, f in ((4, 0), (4, 4), (5, 1), (13, 13), (33, 2), (40, 0), (40, 40))
+    },
+    **{f"full {e}": Case(full=e, planes=2, height=6, width=6, lanes=5) for e in (0, 1, 23, 24)},
+    "widest inputs": Case(
+        planes=4, causal=40, flags=40, full=24, components=4, sees=True, lanes=3, width=3
+    ),
+    **{
+        f"widths {a}, {b}": Case(widths=(a, b), lanes=18, height=2)
+        for a, b in ((1, 1), (2, 5), (4, 1), (16, 17), (31, 33), (64, 63), (255, 256), (256, 1))
+    },
+    "no prediction given": Case(sees=True, predicted=False),
+    "latents": Case(sees=True, latents=7),
+    **{f"{kind}": Case(kind=kind, sees=True) for kind in ("high", "low", "signs", "shift-24")},
+    "high, wide": Case(kind="high", widths=(256, 256), height=2, lanes=9),
+    "low, wide": Case(kind="low", widths=(256, 256), height=2, lanes=9),
+    "signs, planes": Case(kind="signs", planes=3, lanes=33),
+    "bounds": Case(kind="bounds", lanes=20, planes=2),
+    "bounds, wide": Case(kind="bounds", lanes=20, widths=(256, 255)),
+    **{f"{c} pixels": Case(content=c, planes=2, lanes=20) for c in ("zeros", "full", "noise")},
+}
+
+
+def some_integers(seed: int, shape: tuple[int, ...], low: int, high: int, dtype: str) -> np.ndarray:
+    # PCG64 is the same everywhere (NEP 19), and faster than models.array.
+    return np.random.default_rng(seed).integers(low, high + 1, shape).astype(dtype)
+
+
+def layer(seed: int, kind: str, n: int, width: int) -> Layer7:
+    weight = some_integers(seed, (n, width), -60, 60, "int8")
+    bias = some_integers(seed + 1, (n,), -2000, 2000, "int32")
+    shift = some_integers(seed + 2, (n,), 1 if kind == "bounds" else 4, 8, "uint8")
+    if kind == "high":
+        weight[:] = 127
+    if kind == "low":
+        weight[:] = -128
+    if kind == "signs":
+        weight = np.where(some_integers(seed, (n, width), 0, 1, "int8") > 0, 127, -128)
+        weight = weight.astype(np.int8)
+        shift[:] = 1
+    if kind == "shift-24":
+        shift[:] = 24
+    if kind in ("bounds", "shift-24"):
+        room = MAX_CONTEXT_ACCUMULATOR - 127 * np.abs(weight.astype(np.int64)).sum(axis=1)
+        bias = np.where(np.arange(n) % 2, room, -room).astype(np.int32)
+        shift[::3] = 24
+    return Layer7(weight, bias, shift)
+
+
+def make(case: Case) -> tuple[tuple[Step, ...], np.ndarray, np.ndarray | None, list, np.ndarray]:
+    """Steps, pixels, predicted cells, first sums, prefix."""
+    order = [(s + 1) % case.planes for s in range(case.planes)]
+    steps = []
+    for s in range(case.planes):
+        width = n_inputs(s, case.causal, case.flags, case.full, case.sees)
+        layers = []
+        for k, n in enumerate((*case.widths, 1 + 3 * case.components)):
+            layers.append(layer(100 * s + 10 * k, case.kind, n, width))
+            width = n
+        steps.append(
+            Step(
+                plane=order[s],
+                n_causal=case.causal,
+                n_flags=case.flags,
+                n_full=case.full,
+                n_components=case.components,
+                layers=(layers[0], layers[1], layers[2]),
+                latent=None,
+            )
+        )
+    shape = (case.lanes, case.planes, case.height, case.width)
+    pixels = {
+        "like cells": some_integers(1, shape, 90, 140, "uint8"),
+        "noise": some_integers(1, shape, 0, 255, "uint8"),
+        "zeros": np.zeros(shape, np.uint8),
+        "full": np.full(shape, 255, np.uint8),
+    }[case.content]
+    if case.content == "like cells":
+        pixels[some_integers(2, shape, 0, 5, "uint8") == 0] = 0
+        pixels[some_integers(3, shape, 0, 40, "uint8") == 0] = 255
+    predicted = None
+    if case.sees and case.predicted:
+        predicted = some_integers(4, shape, 0, 255, "uint8")
+    # Biases as they are at the bounds; else every lane has sums of its own.
+    spread = 0 if case.kind in ("bounds", "shift-24") else 2000
+    first = []
+    for step in steps:
+        bias = step.layers[0].bias
+        more = some_integers(5, (case.lanes, len(bias)), -spread, spread, "int32")
+        first.append(np.ascontiguousarray(bias + more, np.int32))
+    slopes = SLOPE[some_integers(6, (case.latents,), 0, 127, "int64")].astype(np.int64)
+    symbols = some_integers(7, (case.lanes, case.latents), 0, 255, "int64")
+    start = latent_cumulative(symbols, slopes)
+    stop = latent_cumulative(symbols + 1, slopes)
+    prefix = np.stack([start, stop - start], axis=-1).astype(np.uint16)
+    return tuple(steps), pixels, predicted, first, prefix
+
+
+_results: dict[str, tuple[list[bytes], np.ndarray]] = {}
+
+
+def reference(name: str) -> tuple[list[bytes], np.ndarray]:
+    """Streams and bits by NumPy, once for all levels."""
+    if name not in _results:
+        steps, pixels, predicted, first, prefix = make(CASES[name])
+        plain = engine.make_engine(steps, CASES[name].sees, "numpy")
+        streams = plain.encode(pixels, predicted, first, prefix)
+        _results[name] = streams, plain.bits(pixels, predicted, first)
+    return _results[name]
+
+
+def decoder_after(streams: engine.Streams, prefix: np.ndarray):
+    """After its latents, as they are known."""
+    decoder = streams.decoder()
+    for start, frequency in prefix.astype(np.int64).transpose(1, 2, 0):
+        decoder.advance(start, frequency)
+        # Of a damaged stream the known symbol may not be the one that is there.
+        decoder.states &= 0xFFFFFFFF
+    return decoder
+
+
+@native
+@pytest.mark.parametrize("name", CASES)
+def test_same_as_numpy(level, name):
+    case = CASES[name]
+    steps, pixels, predicted, first, prefix = make(case)
+    kernel = engine.make_engine(steps, case.sees, level)
+    streams, bits = reference(name)
+    assert kernel.encode(pixels, predicted, first, prefix) == streams
+    np.testing.assert_allclose(kernel.bits(pixels, predicted, first), bits, rtol=1e-6, atol=1e-6)
+    laid = engine.Streams([memoryview(s) for s in streams])
+    decoder = decoder_after(laid, prefix)
+    found, status = kernel.decode(decoder, laid, pixels.shape[1:], predicted, first)
+    assert not status.any()
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, pixels)
+
+
+@pytest.mark.parametrize("name", ["1x1", "3x7", "4 planes, prediction", "bounds", "latents"])
+def test_numpy_gives_its_pixels_back(name):
+    case = CASES[name]
+    steps, pixels, predicted, first, prefix = make(case)
+    plain = engine.make_engine(steps, case.sees, "numpy")
+    streams, _ = reference(name)
+    laid = engine.Streams([memoryview(s) for s in streams])
+    decoder = decoder_after(laid, prefix)
+    found, status = plain.decode(decoder, laid, pixels.shape[1:], predicted, first)
+    assert not status.any()
+    np.testing.assert_array_equal(found, pixels)
+
+
+def damaged(streams: list[bytes]) -> list[memoryview]:
+    """Cut, longer, flipped, replaced: each lane in a way of its own, every fourth left whole."""
+    out = []
+    for k, stream in enumerate(streams):
+        places = some_integers(100 + k, (3,), 0, 8 * len(stream) - 1, "int64")
+        body = bytearray(stream)
+        if k % 4 == 1:
+            del body[4 + 2 * int(places[0] % (len(stream) // 2 - 1)) :]
+        elif k % 4 == 2:
+            for place in places[: 1 + k % 3].tolist():
+                body[place // 8] ^= 1 << place % 8
+        elif k % 4 == 3:
+            body = [body + b"\0\0", bytearray(len(body)), bytearray(b"\xff" * len(body))][
+                k // 4 % 3
+            ]
+        out.append(memoryview(bytes(body)))
+    return out
+
+
+@native
+@pytest.mark.parametrize(
+    "name", ["64 lanes", "65 lanes", "130 lanes, prediction", "signs, planes", "latents", "3x7"]
+)
+def test_damaged_streams_have_the_same_status(level, name):
+    case = CASES[name]
+    steps, pixels, predicted, first, prefix = make(case)
+    laid = engine.Streams(damaged(reference(name)[0]))
+    found = {}
+    for each in ("numpy", level):
+        coder = engine.make_engine(steps, case.sees, each)
+        decoder = decoder_after(laid, prefix)
+        found[each] = coder.decode(decoder, laid, pixels.shape[1:], predicted, first)
+    status = found["numpy"][1]
+    np.testing.assert_array_equal(found[level][1], status)
+    assert not status[::4].any()
+    assert set(status.tolist()) == {0, 1, 2}
+    whole = status == 0
+    np.testing.assert_array_equal(found[level][0][whole], found["numpy"][0][whole])
+
+
+@native
+@pytest.mark.parametrize("name", hybrid_models.HYBRID)
+def test_same_chunks(level, name, monkeypatch):
+    coder = Coder(hybrid_models.HYBRID[name]())
+    shape = coder.model.cell_shape
+    for cells in (models.pixels(61, (6, *shape)), models.pixels(62, (3, 4, 9, *shape[2:]))):
+        monkeypatch.setenv(engine.VARIABLE, "numpy")
+        data = encode_chunk(cells, coder)
+        monkeypatch.setenv(engine.VARIABLE, level)
+        assert encode_chunk(cells, coder) == data
+        np.testing.assert_array_equal(decode_chunk(data, coder), cells)
+
+
+def test_the_variable_chooses(monkeypatch):
+    monkeypatch.delenv(engine.VARIABLE, raising=False)
+    assert engine.chosen_level() == engine.levels()[-1]
+    monkeypatch.setenv(engine.VARIABLE, "auto")
+    assert engine.chosen_level() == engine.levels()[-1]
+    for level in engine.levels():
+        monkeypatch.setenv(engine.VARIABLE, level)
+        assert engine.chosen_level() == level
+    coder = Coder(hybrid_models.grey())
+    cells = models.pixels(63, (2, 7, 5))
+    monkeypatch.setenv(engine.VARIABLE, "numpy")
+    monkeypatch.setattr(engine, "KernelEngine", None)
+    np.testing.assert_array_equal(decode_chunk(encode_chunk(cells, coder), coder), cells)
+
+
+@pytest.mark.parametrize("wish", ["", "fast", "NUMPY", "numpy "])
+def test_an_unknown_level_is_the_callers_mistake(monkeypatch, wish):
+    monkeypatch.setenv(engine.VARIABLE, wish)
+    with pytest.raises(ValueError, match=r"ZARRMAL_KERNEL=.*numpy"):
+        engine.chosen_level()
+    with pytest.raises(ValueError, match="ZARRMAL_KERNEL"):
+        encode_chunk(models.pixels(64, (2, 7, 5)), Coder(hybrid_models.grey()))

@@ -1,0 +1,131 @@
+"""What a benchmark found, for a terminal."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from rich.console import Console
+from rich.table import Table
+
+from ..benchmark import BenchmarkResult
+from .console import out, say
+
+IDLE_LOAD = 0.5
+FILE_WIDTH = 170
+"""Of tables that go to no terminal: names of coders are long."""
+
+
+def show(result: BenchmarkResult) -> None:
+    """All tables, and the versions on stderr."""
+    tables = [_rates(result)]
+    if result.ratios:
+        tables.append(_ratios(result))
+    if result.ours:
+        tables.append(_ours(result))
+    if any(result.break_even_cells.values()):
+        tables.append(_break_even(result))
+    console = out if out.is_terminal else Console(width=FILE_WIDTH, highlight=False)
+    for table in tables:
+        console.print(table)
+    say(" · ".join(f"{name} {v}" for name, v in result.versions.items()))
+    say(" · ".join(f"{name} {v}" for name, v in result.machine.items()))
+    if (result.machine["load_before"] or 0) > IDLE_LOAD:
+        say("the machine was busy when this began: its speeds are no measure, run it again alone")
+
+
+def _table(title: str, left: tuple[str, ...], right: tuple[str, ...]) -> Table:
+    table = Table(title=title)
+    for name in left:
+        table.add_column(name, overflow="fold")
+    for name in right:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _speed(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _rates(result: BenchmarkResult) -> Table:
+    slides = ", ".join(f"{name}: {n} slides" for name, n in result.n_slides.items())
+    table = _table(
+        f"lossless checked; {slides}",
+        ("coder", "arrangement", "classes by", "cells"),
+        ("number", "bits/pixel", "encode MB/s", "decode MB/s"),
+    )
+    for m in result.measurements:
+        table.add_row(
+            m.coder,
+            m.arrangement,
+            m.assignment,
+            m.cells,
+            f"{m.n_cells:,}",
+            f"{m.bits_per_pixel:.3f}",
+            _speed(m.encode_mb_s),
+            _speed(m.decode_mb_s),
+        )
+    table.caption = "bits/pixel: all planes of a pixel together; one thread"
+    return table
+
+
+def _ratios(result: BenchmarkResult) -> Table:
+    table = _table(
+        "ours over theirs, unseen slides, their sheets",
+        ("quantity", "ours", "classes by", "theirs"),
+        ("ours", "theirs", "ratio"),
+    )
+    names = {"bits_per_pixel": "bits/pixel", "encode_mb_s": "encode MB/s",
+             "decode_mb_s": "decode MB/s"}  # fmt: skip
+    for r in result.ratios:
+        table.add_row(
+            names[r.quantity],
+            r.ours,
+            r.assignment,
+            r.rival,
+            f"{r.ours_value:.3f}",
+            f"{r.rival_value:.3f}",
+            f"{r.ratio:.3f}",
+        )
+    table.caption = "below 1 is for us in bits/pixel, above 1 in MB/s"
+    return table
+
+
+def _ours(result: BenchmarkResult) -> Table:
+    table = _table(
+        "our models and archives of the unseen slides",
+        ("coder", "engine"),
+        ("model bytes", "zarr.json bytes", "NumPy decode MB/s", "one cell ms", "1 thread MB/s",
+         "2 threads MB/s", "cores used", "ratio"),
+    )  # fmt: skip
+    for one in result.ours:
+        one_thread, two_threads = (one.reading.threads[n] for n in ("1", "2"))
+        ratio = one.reading.two_threads_over_one
+        table.add_row(
+            one.name,
+            one.speed.engine,
+            f"{one.model_bytes:,}",
+            f"{one.reading.zarr_json_bytes:,}",
+            f"{one.speed.reference_decode_mb_s:.2f}",
+            f"{one.reading.cell_ms:.2f}",
+            f"{one_thread['mb_s']:.2f}",
+            f"{two_threads['mb_s']:.2f}",
+            f"{one_thread['cores']:.2f}, {two_threads['cores']:.2f}",
+            "–" if ratio is None else f"{ratio:.2f}",
+        )
+    first = result.ours[0].reading
+    table.caption = (
+        f"one cell out of a chunk of {first.chunk_cells:,} on local disk; the array's first "
+        f"{first.n_cells_read:,} cells read through zarr with 1 and 2 threads"
+    )
+    return table
+
+
+def _break_even(result: BenchmarkResult) -> Table:
+    table = _table("cells from which our archive, model counted, is smaller", ("than",), ())
+    for name in result.break_even_cells:
+        table.add_column(name, justify="right")
+    columns = list(result.break_even_cells.values())
+    for rival in columns[0]:
+        cells = [column[rival] for column in columns]
+        table.add_row(rival, *(f"{n:,.0f}" if isfinite(n) else "never" for n in cells))
+    return table

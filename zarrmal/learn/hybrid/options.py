@@ -1,0 +1,143 @@
+"""What a caller may wish of hybrid training: the ladder of efforts, and the sizes on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from ...errors import InputError
+
+EffortName = Literal["fast", "default", "max"]
+EFFORT_NAMES: tuple[EffortName, ...] = get_args(EffortName)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """A rung of the ladder: how large the context network is, and how long it is trained.
+
+    Parameters
+    ----------
+    n_causal, n_flags, n_full
+        Pixels looked at, of how many it is told whether they are blank, and neighbours in each
+        plane coded before (FORMAT 4.6.3).
+    widths
+        Hidden units of the two layers.
+    n_components
+        Logistics in the mixture.
+    n_steps
+        Batches.
+    learning_rate
+        At its peak.
+    """
+
+    n_causal: int
+    n_flags: int
+    n_full: int
+    widths: tuple[int, int]
+    n_components: int
+    n_steps: int
+    learning_rate: float
+
+
+EFFORTS: dict[EffortName, Effort] = {
+    "fast": Effort(
+        n_causal=12,
+        n_flags=8,
+        n_full=8,
+        widths=(24, 16),
+        n_components=3,
+        n_steps=5_000,
+        learning_rate=8e-3,
+    ),
+    "default": Effort(
+        n_causal=24,
+        n_flags=12,
+        n_full=12,
+        widths=(64, 48),
+        n_components=3,
+        n_steps=8_000,
+        learning_rate=6e-3,
+    ),
+    "max": Effort(
+        n_causal=40,
+        n_flags=16,
+        n_full=20,
+        widths=(128, 64),
+        n_components=4,
+        n_steps=8_000,
+        learning_rate=5e-3,
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaeSize:
+    """Latents and hidden units of the autoencoder; none of either is no autoencoder."""
+
+    n_latents: int
+    n_hidden: int
+
+    def __str__(self) -> str:
+        return f"{self.n_latents} latents, {self.n_hidden} hidden" if self.n_latents else "none"
+
+
+SAE_SIZES = (
+    SaeSize(n_latents=0, n_hidden=0),
+    SaeSize(n_latents=6, n_hidden=16),
+    SaeSize(n_latents=10, n_hidden=32),
+)
+"""From which training chooses by total description length."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HybridOptions:
+    """What the caller wishes of hybrid training.
+
+    Parameters
+    ----------
+    effort
+        "fast", "default" or "max".
+    sae
+        Index into SAE_SIZES, or None: the size with the least total of model, latents and
+        residue for ``n_archive_cells``, found by short trial runs.
+    n_archive_cells
+        How many cells the model will be used for; None: as many as there are.
+    minutes
+        End after about so long, however many steps that is.
+    steps
+        Another number of steps than the effort's.
+    seed
+        The same seed, without ``minutes``, gives the same model bytes on the same machine.
+    validation
+        Share of the slides kept out to report by.
+    max_cells
+        At most so many cells a class.
+    device
+        "auto" takes a GPU when there is one.
+    """
+
+    effort: EffortName = "default"
+    sae: int | None = None
+    n_archive_cells: int | None = None
+    minutes: float | None = None
+    steps: int | None = None
+    seed: int = 0
+    validation: float = 0.05
+    max_cells: int = 100_000
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.effort not in EFFORTS:
+            raise InputError(
+                f"effort must be one of {', '.join(EFFORT_NAMES)}, not {self.effort!r}"
+            )
+        if self.sae is not None and not 0 <= self.sae < len(SAE_SIZES):
+            raise InputError(f"sae must be 0..{len(SAE_SIZES) - 1}, not {self.sae}")
+        if self.minutes is not None and not self.minutes > 0:
+            raise InputError(f"minutes must be above 0, not {self.minutes}")
+        if self.steps is not None and self.steps < 1:
+            raise InputError(f"at least 1 step is needed, not {self.steps}")
+        if not 0 <= self.validation < 1:
+            raise InputError(f"validation must be 0 <= share < 1, not {self.validation}")
+        if self.max_cells < 2:
+            raise InputError(f"at least 2 cells a class are needed, not {self.max_cells}")
