@@ -229,11 +229,11 @@ def test_unreadable_files_may_be_left_out(folder, model_file, tmp_path):
 
 def test_benchmark(folder, tmp_path):
     words = ("benchmark", folder, *TINY, "--pretrain-epochs", 0, "--group-pattern", "^[^_]+")
-    words += ("--unseen", 0.5, "--save-model", tmp_path / "m.zmal")
+    words += ("--unseen", 0.5, "--save-models", tmp_path / "models")
     result = parsed(*words)
     assert {m["arrangement"] for m in result["measurements"]} == {"chunk", "cell", "sheet"}
     assert result["n_slides"] == {"training cells": 4, "unseen slides": 4}
-    assert (tmp_path / "m.zmal").is_file()
+    assert list((tmp_path / "models").glob("*.zmal"))
 
 
 def test_demo(tmp_path, monkeypatch):

@@ -111,7 +111,7 @@ def test_archive(place, words, told):
         (("train", "labelled.npz", "-o", "thesis"), "cannot be written"),
         (("train", "nothing", "-o", "m.zmal"), "no such file or folder"),
         (("benchmark", "labelled.npz"), "no slides are known"),
-        (("benchmark", "labelled.npz", "--save-model", "no/such/m.zmal"), "its folder must exist"),
+        (("benchmark", "labelled.npz", "--save-models", "no/such/m.zmal"), "its folder must exist"),
     ],
 )
 def test_other_commands(place, words, told):

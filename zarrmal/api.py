@@ -13,6 +13,7 @@ from zarrmal_codecs.coder import coder_for
 from .archive import ArchiveInfo, Target, WriteOptions, archive_info, open_archive, write_archive
 from .archive.target import refuse_occupied
 from .classify import Assigner, ClassifierReport, LabelAssigner, ShortestAssigner
+from .classify.labels import class_place
 from .errors import InputError
 from .models import shipped_model
 from .progress import Progress, silent
@@ -163,7 +164,9 @@ def choose_assigner(
     if callable(wish):
         return wish
     if wish == "auto":
-        known = cells.labels is not None and set(cells.class_names) <= set(model.class_names)
+        known = cells.labels is not None and all(
+            class_place(name, model.class_names) is not None for name in cells.class_names
+        )
         wish = "labels" if known or len(model.classes) == 1 else "shortest"
     if wish == "labels":
         return LabelAssigner(cells, model.class_names)

@@ -11,7 +11,7 @@ from .assignment import Assignment
 
 
 class LabelAssigner:
-    """Gives each cell the model's class of the same name as its label.
+    """Gives each cell the model's class of the same name as its label, upper case or lower.
 
     Parameters
     ----------
@@ -38,18 +38,25 @@ class LabelAssigner:
                 "codec choose with --assign shortest"
             )
         used = np.unique(source.labels).tolist()
-        unknown = [source.class_names[k] for k in used if source.class_names[k] not in class_names]
+        places = [class_place(name, class_names) for name in source.class_names]
+        unknown = [source.class_names[k] for k in used if places[k] is None]
         if unknown:
             raise InputError(
                 f"the cells are labelled {', '.join(map(repr, unknown))}, the model knows "
                 f"{', '.join(map(repr, class_names))}: rename the labels, train another model, or "
                 f"use --assign shortest"
             )
-        table = np.array(
-            [class_names.index(n) if n in class_names else 0 for n in source.class_names], np.uint8
-        )
+        table = np.array([place or 0 for place in places], np.uint8)
         self._classes = table[source.labels]
 
     def __call__(self, cells: NDArray[np.uint8], rows: NDArray[np.int64]) -> Assignment:
         """See Assigner."""
         return Assignment(predicted_class=self._classes[rows])
+
+
+def class_place(name: str, class_names: tuple[str, ...]) -> int | None:
+    """Index of the class of this name; where there is none, of the only one but for its case."""
+    if name in class_names:
+        return class_names.index(name)
+    alike = [k for k, other in enumerate(class_names) if other.casefold() == name.casefold()]
+    return alike[0] if len(alike) == 1 else None

@@ -12,6 +12,10 @@
 #include <intrin.h>
 #define ZM_INLINE static __forceinline
 #define ZM_UNROLL
+#elif defined(__SANITIZE_ADDRESS__)
+// All in one function, with a check at each operation, takes minutes to compile.
+#define ZM_INLINE static inline
+#define ZM_UNROLL
 #else
 #define ZM_INLINE static inline __attribute__((always_inline))
 #define ZM_UNROLL _Pragma("GCC unroll 16")

@@ -1,4 +1,4 @@
-// The three layers of a context network (FORMAT 4.6.4).
+// The three layers of a context network (FORMAT 4.6.3).
 #pragma once
 
 #include "lanes.h"
@@ -85,7 +85,7 @@ ZM_INLINE void output_block(const Layer& layer, int output, const std::uint8_t* 
     }
 }
 
-// The last layer: 16-bit values, saturated; every role clips further (FORMAT 4.6.4).
+// The last layer: 16-bit values, saturated; every role clips further (FORMAT 4.6.3).
 template <class V, int C>
 ZM_INLINE void output(const Layer& layer, const std::uint8_t* in, std::int16_t* out) {
     int k = 0;

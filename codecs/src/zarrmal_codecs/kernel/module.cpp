@@ -191,6 +191,7 @@ std::tuple<Out<std::uint8_t, 4>, Out<std::uint8_t, 1>> decode_cells(
 }  // namespace
 
 NB_MODULE(_kernel, m) {
+    nb::set_leak_warnings(false);  // coders are cached until the process ends, plans with them
     m.def("levels", &level_names);
     nb::class_<Plan>(m, "Plan").def("__init__", &make_plan, nb::arg("steps"), nb::arg("n_planes"),
                                     nb::arg("has_prediction"));
