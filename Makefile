@@ -2,6 +2,7 @@
 # make test   the whole test suite
 # make check  style, types, and the tests: what CI runs
 # make test-matrix  the codec's tests on MATRIX_PYTHON, with the newest zarr it gets
+# make sanitize  the kernel's tests under address and undefined-behaviour sanitizers (gcc)
 # make bench  rates and speeds; SOURCE=... for your own cells
 # Each makes its own environment in .venv. TORCH can be any build you have.
 PYTHON ?= python3
@@ -9,13 +10,14 @@ TORCH ?= torch==2.13.0
 VENV := .venv
 READER := .venv-reader
 DEMO := .venv-demo
+SANITIZED := .venv-sanitized
 MATRIX_PYTHON ?= python3.13
 MATRIX := .venv-matrix
 BIN := $(VENV)/bin
 SOURCES := $(shell find codecs/src zarrmal codecs/CMakeLists.txt -type f -not -name '*.pyc')
 PIP := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test style check test-matrix bench reader clean
+.PHONY: demo test style check test-matrix sanitize bench reader clean
 
 $(VENV)/.installed: pyproject.toml codecs/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -50,6 +52,15 @@ test-matrix: codecs/pyproject.toml
 	$(MATRIX)/bin/python $(PIP) ./codecs pytest hypothesis xarray dask
 	$(MATRIX)/bin/python -m pytest codecs/tests
 
+# The kernel under the address and undefined-behaviour sanitizers: hostile vectors and equality.
+sanitize:
+	$(PYTHON) -m venv $(SANITIZED)
+	$(SANITIZED)/bin/python $(PIP) -c constraints.txt numpy pytest hypothesis xarray dask
+	$(SANITIZED)/bin/python $(PIP) -c constraints.txt -C cmake.define.ZARRMAL_SANITIZE=ON ./codecs
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0 ZARRMAL_KERNEL=baseline $(SANITIZED)/bin/python -m pytest \
+	codecs/tests/test_kernel.py codecs/tests/test_invalid.py codecs/tests/test_golden.py
+
 style: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -59,4 +70,4 @@ bench: $(VENV)/.installed
 	$(BIN)/zarrmal benchmark $(SOURCE)
 
 clean:
-	rm -rf $(VENV) $(READER) $(DEMO) $(MATRIX) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(READER) $(DEMO) $(MATRIX) $(SANITIZED) .mypy_cache .ruff_cache .pytest_cache

@@ -106,8 +106,9 @@ class KernelEngine:
         for step in steps:
             row: list[Any] = [step.header()]
             for layer in step.layers:
+                # Tensors lie in the model's bytes wherever they fall: the kernel wants them aligned.
                 arrays = (layer.weight, layer.bias, layer.shift)
-                row += [np.ascontiguousarray(a) for a in arrays]
+                row += [np.require(a, requirements="CA") for a in arrays]
             parts.append(tuple(row))
         self._plan = _kernel.Plan(parts, len(steps), has_prediction)
 

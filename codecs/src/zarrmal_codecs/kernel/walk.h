@@ -4,7 +4,7 @@
 
 #include <math.h>  // not <cmath>, whose overloads have external linkage
 
-#include "features.h"
+#include "inputs.h"
 #include "lanes.h"
 #include "layers.h"
 #include "mixture.h"
