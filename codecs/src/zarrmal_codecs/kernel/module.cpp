@@ -51,29 +51,41 @@ std::vector<std::string> level_names() {
     return names;
 }
 
-// In this order: each array stays alive as long as the tuple that Python holds.
-RawStep raw_step(const nb::tuple& from) {
-    if (from.size() != 10) refuse("a step has 10 arrays");
-    RawStep step{};
-    const auto context = array<std::uint8_t, 1>(from[0], "context");
-    step.context = context.data();
-    step.n_context = context.shape(0);
-    for (std::size_t k = 0; k < 3; ++k) {
-        const auto weight = array<std::int8_t, 2>(from[1 + 3 * k], "weight");
-        const auto bias = array<std::int32_t, 1>(from[2 + 3 * k], "bias");
-        const auto shift = array<std::uint8_t, 1>(from[3 + 3 * k], "shift");
-        step.layers[k] = {weight.data(), weight.shape(0), weight.shape(1), bias.data(),
-                          bias.shape(0), shift.data(),    shift.shape(0)};
+// The arrays of a step, kept alive until they are packed.
+struct StepArrays {
+    In<std::uint8_t, 1> context;
+    In<std::int8_t, 2> weight[3];
+    In<std::int32_t, 1> bias[3];
+    In<std::uint8_t, 1> shift[3];
+
+    explicit StepArrays(const nb::tuple& from) {
+        if (from.size() != 10) refuse("a step has 10 arrays");
+        context = array<std::uint8_t, 1>(from[0], "context");
+        for (std::size_t k = 0; k < 3; ++k) {
+            weight[k] = array<std::int8_t, 2>(from[1 + 3 * k], "weight");
+            bias[k] = array<std::int32_t, 1>(from[2 + 3 * k], "bias");
+            shift[k] = array<std::uint8_t, 1>(from[3 + 3 * k], "shift");
+        }
     }
-    return step;
-}
+
+    RawStep raw() const {
+        RawStep step{context.data(), context.shape(0), {}};
+        for (std::size_t k = 0; k < 3; ++k)
+            step.layers[k] = {weight[k].data(), weight[k].shape(0), weight[k].shape(1),
+                              bias[k].data(),   bias[k].shape(0),   shift[k].data(),
+                              shift[k].shape(0)};
+        return step;
+    }
+};
 
 void make_plan(Plan* at, const nb::list& from, long long n_planes, bool has_prediction) {
+    std::vector<StepArrays> kept;
     std::vector<RawStep> steps;
     for (nb::handle each : from) {
         nb::tuple step;
         if (!nb::try_cast<nb::tuple>(each, step)) throw nb::type_error("a step is a tuple");
-        steps.push_back(raw_step(step));
+        kept.emplace_back(step);
+        steps.push_back(kept.back().raw());
     }
     new (at) Plan(steps, n_planes, has_prediction);
 }
