@@ -106,7 +106,7 @@ class KernelEngine:
         for step in steps:
             row: list[Any] = [step.header()]
             for layer in step.layers:
-                # Tensors lie in the model's bytes wherever they fall: the kernel wants them aligned.
+                # Tensors lie in the model's bytes at any address: the kernel wants them aligned.
                 arrays = (layer.weight, layer.bias, layer.shift)
                 row += [np.require(a, requirements="CA") for a in arrays]
             parts.append(tuple(row))
