@@ -108,7 +108,7 @@ class KernelEngine:
             for layer in step.layers:
                 # Tensors lie in the model's bytes at any address: the kernel wants them aligned.
                 arrays = (layer.weight, layer.bias, layer.shift)
-                row += [np.require(a, requirements="CA") for a in arrays]
+                row += [np.require(a, requirements=["C", "A"]) for a in arrays]
             parts.append(tuple(row))
         self._plan = _kernel.Plan(parts, len(steps), has_prediction)
 
