@@ -197,3 +197,11 @@ def test_errors_of_an_object_store_are_told_on_one_line(
 
     with pytest.raises(ZeroDivisionError):
         mistaken()
+
+
+@pytest.mark.parametrize("command", ["archive", "verify", "demo"])
+def test_a_kernel_that_is_not_there_is_told_before_anything_else(place, command, monkeypatch):
+    monkeypatch.setenv("ZARRMAL_KERNEL", "abacus")
+    words = {"archive": ["good.npy", "out.zarr"], "verify": ["out.zarr"], "demo": []}[command]
+    found = mistake(place, command, *words)
+    assert "abacus" in found and "unset it" in found

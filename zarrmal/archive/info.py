@@ -33,7 +33,8 @@ class ArchiveInfo:
     payload_bytes
         Chunks of ``cells``: streams, headers, checks; in the profile paper without the latents.
     latent_bytes
-        Latent vectors inside the chunks.
+        Latent vectors inside the chunks, where they are apart from the pixels' streams: 0 in
+        profile hybrid, which codes both together.
     model_bytes
         The model, in base64 as it stands in the metadata of ``cells``.
     other_metadata_bytes

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from zarrmal_codecs.engine import chosen_level
 
 from ..version import SOFTWARE
+from .console import EXIT_MISTAKE, say_error
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,4 +30,8 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
     ] = False,
 ) -> None:
-    pass
+    try:
+        chosen_level()
+    except ValueError as error:  # the environment asks for a kernel that is not there
+        say_error(str(error))
+        raise typer.Exit(EXIT_MISTAKE) from None

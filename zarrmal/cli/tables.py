@@ -81,10 +81,11 @@ def info_table(found: ArchiveInfo) -> Table:
     table.add_row("profile", f"{found.profile}, sha256 {found.sha256[:12]}")
     table.add_row("complete", "yes" if found.complete else "NO: write it again")
     table.add_section()
+    apart = found.latent_bytes > 0  # the hybrid profile codes latents and pixels together
     for label, n in [
         ("raw pixels", found.raw_bytes),
-        ("payload", found.payload_bytes),
-        ("latent vectors", found.latent_bytes),
+        ("payload" if apart else "payload, latents included", found.payload_bytes),
+        *([("latent vectors", found.latent_bytes)] if apart else []),
         ("model", found.model_bytes),
         ("other metadata", found.other_metadata_bytes),
         ("index arrays", found.index_bytes),
