@@ -75,8 +75,9 @@ ROOMS: dict[str, set[str]] = {
     "learn": COMMON | {"classify", "sources"},
     "archive": COMMON | {"classify", "sources"},
     "benchmark": COMMON | {"archive", "classify", "sources"},
+    "study": COMMON | {"archive", "benchmark", "classify", "learn", "models", "sources"},
     "api": COMMON | {"archive", "classify", "learn", "models", "sources"},
-    "cli": COMMON | {"api", "archive", "benchmark", "classify", "learn", "sources"},
+    "cli": COMMON | {"api", "archive", "benchmark", "classify", "learn", "sources", "study"},
     "__init__": {"api", "archive", "errors", "sources"},
 }
 
