@@ -9,11 +9,8 @@ from zarrmal_codecs.coder import coder_for
 
 from zarrmal import InputError
 from zarrmal.classify import Assignment, ClassifierReport, LabelAssigner, ShortestAssigner, checked
-from zarrmal.learn.classifier import (
-    ClassifierOptions,
-    CrossFittedClassifier,
-    TrainedClassifier,
-)
+from zarrmal.learn.classifier import ClassifierOptions
+from zarrmal.learn.cross_fit import CrossFittedClassifier, TrainedClassifier
 from zarrmal.sources import Source, Subset, open_source
 from zarrmal.sources.synthetic import synthetic_cells
 
@@ -62,7 +59,7 @@ def test_classifier_learns_and_reports_on_unseen_slides() -> None:
     drawn = synthetic_cells(600, n_slides=8, size=40, seed=1, channels=3)
     source = open_source(drawn.cells, labels=drawn.label, groups=drawn.slide)
     classifier = CrossFittedClassifier(
-        source, source.class_names, ClassifierOptions(epochs=12, seed=0)
+        source, source.class_names, ClassifierOptions(epochs=6, seed=0)
     )
     report = classifier.report
     assert report.unseen == "slides"
@@ -75,8 +72,10 @@ def test_classifier_learns_and_reports_on_unseen_slides() -> None:
 
 
 def test_classifier_trained_on_others_predicts_unlabelled(cells: Source) -> None:
-    classifier = TrainedClassifier(cells, cells.class_names, ClassifierOptions(epochs=2))
-    again = TrainedClassifier(cells, cells.class_names, ClassifierOptions(epochs=2))
+    classifier = TrainedClassifier(
+        cells, cells.class_names, ClassifierOptions(epochs=1, unseen=0.2)
+    )
+    again = TrainedClassifier(cells, cells.class_names, ClassifierOptions(epochs=1, unseen=0.2))
     pixels = cells.read(np.arange(20))
     first, second = (c(pixels, np.arange(20)) for c in (classifier, again))
     np.testing.assert_array_equal(first.predicted_class, second.predicted_class)

@@ -71,7 +71,7 @@ ROOMS: dict[str, set[str]] = {
     "version": set(),
     "sources": COMMON,
     "classify": COMMON | {"sources"},
-    "models": set(),
+    "models": {"classify"},
     "learn": COMMON | {"classify", "sources"},
     "archive": COMMON | {"classify", "sources"},
     "benchmark": COMMON | {"archive", "classify", "sources"},

@@ -12,10 +12,19 @@ from zarrmal_codecs.coder import coder_for
 
 from .archive import ArchiveInfo, Target, WriteOptions, archive_info, open_archive, write_archive
 from .archive.target import refuse_occupied
-from .classify import Assigner, ClassifierReport, LabelAssigner, ShortestAssigner
+from .classify import (
+    Assigner,
+    CellClassifier,
+    ClassifierReport,
+    JudgedClassifier,
+    LabelAssigner,
+    ShortestAssigner,
+)
 from .classify.labels import class_place
+from .classify.trained import places_in
 from .errors import InputError
 from .models import shipped_model
+from .models.classifiers import shipped_classifier
 from .progress import Progress, silent
 from .sources import Source, open_source
 
@@ -68,7 +77,9 @@ def write(
     *,
     model: Model | str | os.PathLike[str] | None = None,
     assign: AssignWish | Assigner = "auto",
+    classifier: CellClassifier | str | os.PathLike[str] | None = None,
     labelled: Source | None = None,
+    cross_fit: bool = False,
     options: WriteOptions | None = None,
     train_options: HybridOptions | TrainOptions | None = None,
     progress: Progress = silent,
@@ -90,8 +101,14 @@ def write(
         How cells get their class: "labels", "classifier", "shortest", any callable
         ``(cells, rows) -> classes`` (see zarrmal.classify.Assigner), or "auto": labels where the
         cells have the model's, else the shorter code.
+    classifier
+        For "classifier": a CellClassifier or its file. None takes the one that ships, where it
+        knows the model's classes and the cells have as many channels.
     labelled
-        Labelled cells for the classifier to learn from, where the cells have no labels.
+        For "classifier": labelled cells to train one on instead; needs torch.
+    cross_fit
+        For "classifier": train on the cells' own labels instead, so that each cell is assigned by
+        a network that has not seen its slide; needs torch.
     options
         Chunks, format, overwriting; see WriteOptions.
     train_options
@@ -117,7 +134,15 @@ def write(
     else:
         shipped = shipped_for(cells.cell_shape) if train_options is None else None
         ready = shipped or _trained(cells, train_options, target, progress)
-    assigner = choose_assigner(assign, cells, ready, labelled, progress)
+    assigner = choose_assigner(
+        assign,
+        cells,
+        ready,
+        labelled,
+        progress,
+        classifier=load_classifier(classifier),
+        cross_fit=cross_fit,
+    )
     write_archive(
         cells, target.url, model=ready, assigner=assigner, options=options, progress=progress
     )
@@ -159,8 +184,18 @@ def choose_assigner(
     model: Model,
     labelled: Source | None = None,
     progress: Progress = silent,
+    *,
+    classifier: CellClassifier | None = None,
+    cross_fit: bool = False,
 ) -> Assigner:
     """From the wish to something that assigns."""
+    ways = [classifier is not None, labelled is not None, cross_fit]
+    if any(ways) and wish != "classifier":
+        raise InputError("a classifier, labelled cells and cross-fitting are for --assign "
+                         "classifier (assign=\"classifier\")")  # fmt: skip
+    if sum(ways) > 1:
+        raise InputError("a classifier file, labelled cells and cross-fitting are three ways of "
+                         "classifying: choose one")  # fmt: skip
     if callable(wish):
         return wish
     if wish == "auto":
@@ -173,13 +208,49 @@ def choose_assigner(
     if wish == "shortest":
         return ShortestAssigner(model)
     if wish == "classifier":
+        if labelled is None and not cross_fit:
+            ready = classifier or classifier_for(cells, model)
+            _refuse_channels(ready, cells)
+            return JudgedClassifier(ready, model.class_names, cells)
         learn_room()
-        from .learn.classifier import CrossFittedClassifier, TrainedClassifier
+        from .learn.cross_fit import CrossFittedClassifier, TrainedClassifier
 
         if labelled is not None:
             return TrainedClassifier(labelled, model.class_names, progress=progress)
         return CrossFittedClassifier(cells, model.class_names, progress=progress)
     raise InputError(f"assign must be one of {', '.join(ASSIGN_WISHES)}, not {wish!r}")
+
+
+def classifier_for(cells: Source, model: Model) -> CellClassifier:
+    """The classifier that ships, if it knows the model's classes and can take the cells."""
+    shape = cells.cell_shape
+    found = shipped_classifier(shape[2] if len(shape) == 3 else 1)
+    if found is not None and places_in(found, model.class_names) is not None:
+        return found
+    raise InputError(
+        f"no classifier that ships is for cells of {' x '.join(map(str, shape))} and the model's "
+        f"classes {', '.join(map(repr, model.class_names))}: give one with --classifier FILE (from "
+        f"`zarrmal train-classifier`), labelled cells with --labelled SOURCE, or --cross-fit to "
+        f"learn from the cells' own labels"
+    )
+
+
+def load_classifier(
+    classifier: CellClassifier | str | os.PathLike[str] | None,
+) -> CellClassifier | None:
+    """The same, read where it is a file; InputError if there is none or it is damaged."""
+    if classifier is None or isinstance(classifier, CellClassifier):
+        return classifier
+    return CellClassifier.load(classifier)
+
+
+def _refuse_channels(classifier: CellClassifier, cells: Source) -> None:
+    if not classifier.fits(cells.cell_shape):
+        raise InputError(
+            f"the classifier is for cells of {classifier.n_channels} channels, these are "
+            f"{' x '.join(map(str, cells.cell_shape))}: pick a plane with --channel, or train "
+            f"another with `zarrmal train-classifier`"
+        )
 
 
 def classifier_report(assigner: Assigner) -> ClassifierReport | None:

@@ -1,4 +1,4 @@
-"""How well a classifier does: accuracy, confusion matrix, misclassification rates."""
+"""How well a classifier does: accuracy, confusion matrix, misclassification rates, calibration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClassifierReport:
-    """Result on cells of slides that the classifier had not seen.
+    """Result on labelled cells.
 
     Parameters
     ----------
@@ -20,13 +20,19 @@ class ClassifierReport:
     confusion
         int64 (true class, predicted class): counts.
     unseen
-        What the cells have in common: "slides" never trained on, or only "cells" never trained on
-        where no slides are known.
+        What the cells have in common: "slides" never trained on; only "cells" never trained on
+        where no slides are known; "" where nobody knows whether they were trained on.
+    calibration_error
+        Expected calibration error of the probabilities, 15 bins; None where it was not measured.
+    raw_calibration_error
+        The same before the temperature was set.
     """
 
     class_names: tuple[str, ...]
     confusion: NDArray[np.int64]
     unseen: str
+    calibration_error: float | None = None
+    raw_calibration_error: float | None = None
 
     @classmethod
     def of(
@@ -35,12 +41,20 @@ class ClassifierReport:
         true: NDArray[np.uint8],
         predicted: NDArray[np.uint8],
         unseen: str,
+        calibration_error: float | None = None,
+        raw_calibration_error: float | None = None,
     ) -> ClassifierReport:
         """Count."""
         n = len(class_names)
         keys = true.astype(np.int64) * n + predicted
         confusion = np.bincount(keys, minlength=n * n).reshape(n, n)
-        return cls(class_names=class_names, confusion=confusion, unseen=unseen)
+        return cls(
+            class_names=class_names,
+            confusion=confusion,
+            unseen=unseen,
+            calibration_error=calibration_error,
+            raw_calibration_error=raw_calibration_error,
+        )
 
     @property
     def accuracy(self) -> float:
@@ -68,4 +82,6 @@ class ClassifierReport:
                 for j in range(len(self.class_names))
                 if i != j
             },
+            "calibration_error": self.calibration_error,
+            "raw_calibration_error": self.raw_calibration_error,
         }

@@ -1,6 +1,13 @@
 """The command line: one module a command."""
 
-from . import archive, benchmark, demo, inspect, train  # they register their commands
+from . import (
+    archive,
+    benchmark,
+    demo,
+    inspect,
+    train,
+    train_classifier,
+)  # they register their commands
 from .app import app
 
 
@@ -9,4 +16,4 @@ def main() -> None:
     app()
 
 
-__all__ = ["app", "archive", "benchmark", "demo", "inspect", "main", "train"]
+__all__ = ["app", "archive", "benchmark", "demo", "inspect", "main", "train", "train_classifier"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ from . import options as o
 from .app import app
 from .console import err, out, pairs, print_json, progress_bars, say, told
 from .tables import classifier_table, info_table
-from .wishes import say_shipped, say_source, source_arguments, widths
+from .wishes import say_classifier, say_shipped, say_source, source_arguments, widths
 
 
 @app.command()
@@ -30,8 +31,22 @@ def archive(
     ] = o.AssignName.auto,
     labelled: Annotated[
         str | None,
-        typer.Option(metavar="SOURCE", help="Labelled cells for the classifier to learn from."),
+        typer.Option(metavar="SOURCE", help="classifier: train one on these labelled cells."),
     ] = None,
+    classifier: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="classifier: a file of `zarrmal train-classifier`; by default the one that ships.",
+        ),
+    ] = None,
+    cross_fit: Annotated[
+        bool,
+        typer.Option(
+            "--cross-fit",
+            help="classifier: learn from the cells' own labels, each from other slides.",
+        ),
+    ] = False,
     chunk_cells: Annotated[int, typer.Option(min=1, help="Cells in a chunk.")] = 1024,
     zarr_format: Annotated[int, typer.Option(min=2, max=3, help="3 or 2.")] = 3,
     rice: Annotated[
@@ -57,13 +72,15 @@ def archive(
     """Write cells as an archive.
 
     Without --model the one that ships is used, where it can code the cells. --effort (or --profile
-    paper) trains one on these cells first.
+    paper) trains one on these cells first. --assign classifier takes the classifier that ships
+    (--classifier, --labelled and --cross-fit another), and measures it where there are labels.
 
     Example: `zarrmal archive cells/ cells.zarr --size 50 --channel red`
     """
     target = Target(url, pairs(storage_option))
     refuse_occupied(target, overwrite=overwrite, source=source)
     ready = api.load_model(model) if model else None
+    trained = api.load_classifier(classifier)
     wishes = WriteOptions(
         chunk_cells=chunk_cells,
         zarr_format=3 if zarr_format == 3 else 2,
@@ -92,7 +109,17 @@ def archive(
                 how = learn.HybridOptions(effort=effort.value, minutes=minutes, seed=seed)
             place = api.training_checkpoint(target)
             ready = learn.train_any(cells, how, checkpoint=place, progress=progress).model
-        assigner = api.choose_assigner(assign.value, cells, ready, others, progress)
+        assigner = api.choose_assigner(
+            assign.value,
+            cells,
+            ready,
+            others,
+            progress,
+            classifier=trained,
+            cross_fit=cross_fit,
+        )
+        if assign is o.AssignName.classifier and not (trained or others or cross_fit):
+            say_classifier(api.classifier_for(cells, ready))
         write_archive(cells, url, model=ready, assigner=assigner, options=wishes, progress=progress)
     report = api.classifier_report(assigner)
     info = archive_info(target)

@@ -98,10 +98,10 @@ def info_table(found: ArchiveInfo) -> Table:
 
 
 def classifier_table(report: ClassifierReport) -> Table:
-    """Confusion matrix and misclassification rates of a classifier, on cells it had not seen."""
+    """Confusion matrix and misclassification rates of a classifier, on labelled cells."""
+    where = f"on unseen {report.unseen}" if report.unseen else "beside the labels"
     table = Table(
-        title=f"classifier on unseen {report.unseen}: {report.accuracy:.1%} of "
-        f"{int(report.confusion.sum()):,} right"
+        title=f"classifier {where}: {report.accuracy:.1%} of {int(report.confusion.sum()):,} right"
     )
     table.add_column("true class")
     for j, name in enumerate(report.class_names):
@@ -114,4 +114,8 @@ def classifier_table(report: ClassifierReport) -> Table:
                 for j, n in enumerate(report.confusion[i].tolist())
             ),
         )
+    if report.calibration_error is not None:
+        table.caption = f"expected calibration error {report.calibration_error:.3f}"
+        if report.raw_calibration_error is not None:
+            table.caption += f", before calibration {report.raw_calibration_error:.3f}"
     return table

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from zarrmal_codecs import Model
 
+from ..classify import CellClassifier
 from ..errors import InputError
 from ..sources import Source
 from . import options as o
@@ -44,6 +45,18 @@ def widths(hidden: str) -> tuple[int, ...]:
         raise InputError(f"--hidden wants widths like 1500,500,30, not {hidden!r}") from None
 
 
+def learned_classes(wish: str) -> int | Literal["auto"] | None:
+    """How many classes to learn, from ``--classes``; None: the labels."""
+    if wish == "labels":
+        return None
+    if wish == "auto":
+        return "auto"
+    try:
+        return int(wish)
+    except ValueError:
+        raise InputError(f"--classes wants labels, auto or a number, not {wish!r}") from None
+
+
 def say_source(cells: Source) -> None:
     """What was found, and what was left out."""
     say(cells.description)
@@ -60,3 +73,10 @@ def say_shipped(model: Model, cells: Source) -> None:
         say("these cells have another size than those it was trained on: its context network works "
             "without the autoencoder")  # fmt: skip
     say("a model of your own cells is smaller on them: `zarrmal train SOURCE -o MODEL`")
+
+
+def say_classifier(classifier: CellClassifier) -> None:
+    """Which classifier is used where none was given, and when not to believe it."""
+    say(f"using the classifier that ships, trained on {classifier.trained_on} of the NIH malaria "
+        f"images; on those very cells it is better than on unseen ones (--cross-fit learns from "
+        f"your own labels)")  # fmt: skip
