@@ -80,9 +80,11 @@ def _trained_with(options: Any, training: Source) -> dict[str, Any]:
     for known in (training.labels, training.groups):
         if known is not None:
             digest.update("\0".join(np.asarray(known).astype(str).tolist()).encode())
+    # Labels are the classes of all that were kept before classes could be learned.
+    without = {"device"} | ({"classes"} if getattr(options, "classes", None) is None else set())
     return {
         "profile": type(options).__name__,
-        "options": {k: v for k, v in asdict(options).items() if k != "device"},
+        "options": {k: v for k, v in asdict(options).items() if k not in without},
         "n_cells": training.n_cells,
         "cell_shape": list(training.cell_shape),
         "classes": list(training.class_names),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from .. import api
+from ..benchmark import split_source
+from ..errors import InputError
 from ..sources import open_source
 from . import options as o
 from .app import app
-from .console import out, print_json, progress_bars, told
+from .console import out, print_json, progress_bars, say, told
+from .group_tables import groups_table, show_groups
 from .tables import hybrid_table, sizes_table, training_table
 from .wishes import refuse_model_place, say_source, source_arguments, widths
 
@@ -38,6 +41,23 @@ def train(
         float,
         typer.Option(min=0, max=0.9, help="hybrid: share of the slides kept out to report by."),
     ] = 0.05,
+    classes: Annotated[
+        str,
+        typer.Option(
+            metavar="labels|K|auto",
+            help="hybrid: one class a label, or K groups learned without labels, or as many as "
+            "make the whole smallest.",
+        ),
+    ] = "labels",
+    unseen: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=0.99,
+            help="Leave this share of the slides out, the same that `benchmark` with this --unseen "
+            "and --seed measures on.",
+        ),
+    ] = 0.0,
     epochs: o.Epochs = None,
     hidden: o.Hidden = "1500,500,30",
     pretrain_epochs: o.PretrainEpochs = None,
@@ -59,6 +79,9 @@ def train(
 
     Example: `zarrmal train cells/ -o cells.zmal --size 50 --channel red --group-pattern '^[^_]+'`
     """
+    groups = _learned_classes(classes)
+    if groups is not None and profile is not o.ProfileName.hybrid:
+        raise InputError("--classes needs --profile hybrid: the paper's classes are the labels")
     learn = api.learn_room()
     refuse_model_place(output)
     wishes: Any
@@ -69,6 +92,7 @@ def train(
             steps=steps,
             n_archive_cells=archive_cells,
             max_cells=max_cells,
+            classes=groups,
             validation=validation,
             seed=seed,
             device=device,
@@ -91,6 +115,9 @@ def train(
             **source_arguments(channel, size, group_pattern, skip_unreadable, source_option),
         )
         say_source(cells)
+        if unseen:
+            cells, _ = split_source(cells, unseen, seed)
+            say(f"training on {cells.description}, the other slides are left out")
         result = learn.train_any(
             cells,
             wishes,
@@ -107,4 +134,20 @@ def train(
         else:
             if result.report.trials:
                 out.print(sizes_table(result))
+            if result.report.group_trials:
+                out.print(groups_table(result))
             out.print(hybrid_table(result))
+            if result.report.groups:
+                show_groups(result.report.groups)
+
+
+def _learned_classes(wish: str) -> int | Literal["auto"] | None:
+    """How many classes to learn, from ``--classes``; None: the labels."""
+    if wish == "labels":
+        return None
+    if wish == "auto":
+        return "auto"
+    try:
+        return int(wish)
+    except ValueError:
+        raise InputError(f"--classes wants labels, auto or a number, not {wish!r}") from None

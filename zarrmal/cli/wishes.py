@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from zarrmal_codecs import Model
 
@@ -43,18 +43,6 @@ def widths(hidden: str) -> tuple[int, ...]:
         return tuple(int(n) for n in hidden.split(","))
     except ValueError:
         raise InputError(f"--hidden wants widths like 1500,500,30, not {hidden!r}") from None
-
-
-def learned_classes(wish: str) -> int | Literal["auto"] | None:
-    """How many classes to learn, from ``--classes``; None: the labels."""
-    if wish == "labels":
-        return None
-    if wish == "auto":
-        return "auto"
-    try:
-        return int(wish)
-    except ValueError:
-        raise InputError(f"--classes wants labels, auto or a number, not {wish!r}") from None
 
 
 def say_source(cells: Source) -> None:

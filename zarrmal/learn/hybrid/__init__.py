@@ -1,6 +1,16 @@
 """Training the profile `hybrid`: a small autoencoder and a causal context network together."""
 
+from .crosstable import CrossTable, Groups
 from .options import EFFORTS, Effort, HybridOptions
 from .train import HybridReport, HybridResult, train_hybrid
 
-__all__ = ["EFFORTS", "Effort", "HybridOptions", "HybridReport", "HybridResult", "train_hybrid"]
+__all__ = [
+    "EFFORTS",
+    "CrossTable",
+    "Effort",
+    "Groups",
+    "HybridOptions",
+    "HybridReport",
+    "HybridResult",
+    "train_hybrid",
+]

@@ -16,6 +16,9 @@ def save(path: Path, key: str, state: FitState) -> None:
     for index, moments in state.optimizer.state_dict()["state"].items():
         arrays |= {f"optimizer/{index}/{k}": v.cpu().numpy() for k, v in moments.items()}
     arrays["progress"] = np.array([state.step, state.seconds, state.recent])
+    if state.classes is not None:
+        arrays["classes"] = state.classes.cpu().numpy().astype(np.uint8)
+        arrays["rounds"] = np.array(state.rounds)
     arrays["key"], arrays["rng"] = np.array(key), torch.get_rng_state().numpy()
     partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as file:
@@ -44,5 +47,8 @@ def restore(path: Path, key: str, state: FitState) -> bool:
     state.optimizer.load_state_dict(tree)
     step, state.seconds, state.recent = arrays["progress"].tolist()
     state.step = int(step)
+    if state.classes is not None:
+        state.classes.copy_(arrays["classes"])
+        state.rounds = int(arrays["rounds"])
     torch.set_rng_state(arrays["rng"])
     return True

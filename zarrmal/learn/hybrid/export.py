@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import floor, log2
 from typing import Any
 
@@ -38,6 +39,7 @@ def export(
     names: tuple[str, ...],
     cell_shape: tuple[int, ...],
     about: dict[str, Any],
+    which: Sequence[int] | None = None,
 ) -> Model:
     """The model of a trained network.
 
@@ -49,11 +51,14 @@ def export(
         Of the classes.
     cell_shape
         (y, x) or (y, x, channel).
+    which
+        The network's classes that the names are for; None: all.
     """
+    places = range(len(names)) if which is None else which
     return Model(
         profile=PROFILE_HYBRID,
         cell_shape=cell_shape,
-        classes=tuple(_class(network, k, name) for k, name in enumerate(names)),
+        classes=tuple(_class(network, k, name) for k, name in zip(places, names, strict=True)),
         about=about,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import cos, pi
 
@@ -96,13 +96,23 @@ class HybridNetwork(nn.Module):
 
 @dataclass(slots=True, eq=False)
 class FitState:
-    """Where training stands; all that a checkpoint has to hold, with the random numbers' state."""
+    """Where training stands; all that a checkpoint has to hold, with the random numbers' state.
+
+    Parameters
+    ----------
+    classes
+        Each cell's, where training changes them: those of the Pixels that it trains on.
+    rounds
+        How often they were changed.
+    """
 
     network: HybridNetwork
     optimizer: torch.optim.AdamW
     step: int = 0
     seconds: float = 0.0
     recent: float = float("nan")  # bits per pixel of the last batches
+    classes: torch.Tensor | None = None
+    rounds: int = 0
 
 
 def begin(network: HybridNetwork, effort: Effort) -> FitState:
@@ -114,7 +124,12 @@ def begin(network: HybridNetwork, effort: Effort) -> FitState:
 
 
 def run(
-    state: FitState, pixels: Pixels, effort: Effort, n_steps: int, seconds: float | None = None
+    state: FitState,
+    pixels: Pixels,
+    effort: Effort,
+    n_steps: int,
+    seconds: float | None = None,
+    regroup: Callable[[FitState, float], None] | None = None,
 ) -> Iterator[tuple[int, int, str]]:
     """Train on from ``state``, which changes in place; yields (done, of 1000, note) each step.
 
@@ -124,6 +139,8 @@ def run(
         Batches in all.
     seconds
         End after so many, if that is sooner; rates and rounding follow what is nearer its end.
+    regroup
+        Called before each step with the share done, 0..1; may change the cells' classes.
     """
     n, n_planes, height, width = pixels.size
     batch = BATCH_PIXELS if n_planes == 1 else BATCH_PIXELS_COLOUR
@@ -138,6 +155,8 @@ def run(
             done = max(done, state.seconds / seconds)
         if done >= 1:
             break
+        if regroup is not None:
+            regroup(state, done)
         for group in state.optimizer.param_groups:
             group["lr"] = effort.learning_rate * _one_cycle(done)
         rows = torch.randint(n, (n_rows,)).to(pixels.own.device)

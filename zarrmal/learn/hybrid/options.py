@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from zarrmal_codecs.constants import MAX_CLASSES
+
 from ...errors import InputError
 
 EffortName = Literal["fast", "default", "max"]
 EFFORT_NAMES: tuple[EffortName, ...] = get_args(EffortName)
+ClassesWish = int | Literal["auto"] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,9 @@ SAE_SIZES = (
 )
 """From which training chooses by total description length."""
 
+GROUP_CANDIDATES = (1, 2, 3, 4)
+MORE_GROUPS = (6, 8)  # each only if the number before it was the best so far
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HybridOptions:
@@ -111,7 +117,11 @@ class HybridOptions:
     validation
         Share of the slides kept out to report by.
     max_cells
-        At most so many cells a class.
+        At most so many cells a class; with learned classes in all.
+    classes
+        None: the labels. A number: labels are ignored, and so many groups are learned, each cell
+        in the one that codes it shortest, 1 <= classes <= 64. "auto": as many as make model,
+        residue and class together shortest, found by short trial runs.
     device
         "auto" takes a GPU when there is one.
     """
@@ -124,6 +134,7 @@ class HybridOptions:
     seed: int = 0
     validation: float = 0.05
     max_cells: int = 100_000
+    classes: ClassesWish = None
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -141,3 +152,10 @@ class HybridOptions:
             raise InputError(f"validation must be 0 <= share < 1, not {self.validation}")
         if self.max_cells < 2:
             raise InputError(f"at least 2 cells a class are needed, not {self.max_cells}")
+        if isinstance(self.classes, int) and not 1 <= self.classes <= MAX_CLASSES:
+            raise InputError(
+                f"a model has 1 to {MAX_CLASSES} classes, not {self.classes}: choose fewer groups, "
+                f"or 'auto'"
+            )
+        if not (self.classes is None or self.classes == "auto" or isinstance(self.classes, int)):
+            raise InputError(f"classes must be a number, 'auto' or None, not {self.classes!r}")
