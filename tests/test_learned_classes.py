@@ -24,8 +24,8 @@ from zarrmal.learn.hybrid.crosstable import cross_table
 from zarrmal.sources import Source, open_source
 from zarrmal.sources.synthetic import synthetic_cells
 
-TWO = HybridOptions(effort="fast", steps=60, sae=0, seed=1, classes=2, validation=0.0)
-N = 120  # of each kind
+TWO = HybridOptions(effort="fast", steps=48, sae=0, seed=1, classes=2, validation=0.0)
+N = 80  # of each kind
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_auto_takes_more_than_one_for_two_kinds(
 ) -> None:
     monkeypatch.setattr("zarrmal.learn.hybrid.choice.GROUP_CANDIDATES", (1, 2))
     monkeypatch.setattr("zarrmal.learn.hybrid.choice.MORE_GROUPS", ())
-    wish = replace(TWO, classes="auto", n_archive_cells=1_000_000, steps=30)
+    wish = replace(TWO, classes="auto", n_archive_cells=1_000_000, steps=24)
     found = train_hybrid(plain, wish).report
     assert [trial.n_groups for trial in found.group_trials] == [1, 2]
     one, two = found.group_trials
@@ -138,7 +138,7 @@ def test_groups_that_do_not_pay_are_dropped() -> None:
     assert found.model.class_names == ("group-1",)
 
 
-@pytest.mark.parametrize("stop_after", [2, 33])
+@pytest.mark.parametrize("stop_after", [2, 27])
 def test_interrupted_run_goes_on_to_the_same_model(
     two: HybridResult,
     labelled: Source,
@@ -163,7 +163,7 @@ def test_interrupted_run_goes_on_to_the_same_model(
         labelled, TWO, checkpoint=path, progress=lambda t, done, total, note="": steps.append(done)
     )
     assert again.model.to_bytes() == two.model.to_bytes()
-    assert len(steps) < 61 - stop_after + 5
+    assert len(steps) < 49 - stop_after + 5
     assert not list(tmp_path.iterdir())
 
 
