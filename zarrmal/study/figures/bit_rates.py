@@ -1,0 +1,196 @@
+"""Fig. 10: bit rates over the misclassification rate, beside coders that know no classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..measured import ModelResults
+from ..results import StudyResults
+from ..select import (
+    WRITTEN,
+    best_rivals,
+    error_rate,
+    found_quantity,
+    found_set,
+    of_profile,
+    set_names,
+)
+from .look import (
+    POINT_MARKS,
+    POINT_NAMES,
+    QUIET,
+    WIDTH,
+    label_ends,
+    model_look,
+    percent,
+    rival_look,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FARTHEST = 0.5
+"""Points beyond this rate would squeeze the curves."""
+
+
+def draw(results: StudyResults) -> Figure | None:
+    """A column a set of cells; all coders, then each profile's first model enlarged."""
+    from matplotlib.figure import Figure
+
+    names = set_names(results)
+    if not names:
+        return None
+    models = [of_profile(results, profile) for profile in ("hybrid", "paper")]
+    near = [one for one in models if one is not None]
+    figure = Figure(figsize=(WIDTH, 4.2 + 3.1 * len(near)), layout="constrained")
+    grid = figure.subplots(
+        1 + len(near),
+        len(names),
+        squeeze=False,
+        sharex=True,
+        height_ratios=(1.25, *(1.0 for _ in near)),
+    )
+    for column, name in enumerate(names):
+        for k, axes in enumerate(grid[:, column]):
+            _panel(axes, results, name)
+            axes.set_title(name if k == 0 else f"{name}: around {near[k - 1].name}")
+            axes.set_xlim(-3 * _farthest(results), 103 * _farthest(results))
+            if k > 0 and _has(near[k - 1], name):
+                axes.set_ylim(*_window(results, near[k - 1], name))
+                _name_points(axes, results, near[k - 1], name)
+            elif k == 0:
+                axes.margins(y=0.06)
+        grid[-1, column].set_xlabel("cells under the other class's model, %")
+    low, high = zip(*(axes.get_ylim() for axes in grid[0]), strict=True)
+    for axes in grid[0]:
+        axes.set_ylim(min(low), max(high))
+    for row in grid:
+        row[0].set_ylabel("bits/pixel, latents counted")
+        for k, name in enumerate(names):
+            _name(row[k], results, name)
+    _legend(figure, results)
+    return figure
+
+
+def _farthest(results: StudyResults) -> float:
+    """Rate at the right edge."""
+    rates = [error_rate(results, one) for m in results.models for s in m.sets for one in s.points]
+    return max(results.rates + tuple(rate for rate in rates if rate <= FARTHEST))
+
+
+def _window(results: StudyResults, model: ModelResults, name: str) -> tuple[float, float]:
+    """Heights that hold a model's curves and points, and the rival nearest to them."""
+    measured = model.on(name)
+    quantity = measured.quantity(WRITTEN)
+    shown = [*quantity.expectation.overall, *quantity.draw.overall]
+    shown += [one.bits_per_pixel for one in measured.points]
+    if model.profile == "paper":
+        shown += measured.pooled
+    rivals = [one.bits_per_pixel for one in best_rivals(results, name)]
+    if model.profile == "hybrid" and rivals:
+        shown.append(min(rivals, key=lambda bits: abs(bits - shown[0])))
+    room = 0.14 * (max(shown) - min(shown)) or 0.05
+    return min(shown) - room, max(shown) + room
+
+
+def _name_points(axes: Axes, results: StudyResults, model: ModelResults, name: str) -> None:
+    for point in model.on(name).points:
+        rate = error_rate(results, point)
+        if rate <= FARTHEST:
+            right = rate > 0.8 * _farthest(results)
+            axes.annotate(
+                POINT_NAMES.get(point.name, point.name),
+                (100 * rate, point.bits_per_pixel),
+                xytext=(-8 if right else 6, -9),
+                textcoords="offset points",
+                fontsize=8.5,
+                color=model_look(results, model).color,
+                ha="right" if right else "left",
+                va="top",
+            )
+
+
+def _panel(axes: Axes, results: StudyResults, name: str) -> None:
+    rates = percent(results.rates)
+    for rival in best_rivals(results, name):
+        look = rival_look(rival.family)
+        axes.axhline(rival.bits_per_pixel, color=look.color, linestyle=look.dashes, linewidth=1.3)
+    for model in results.models:
+        measured = found_set(model, name)
+        quantity = None if measured is None else found_quantity(measured, WRITTEN)
+        if measured is None or quantity is None:
+            continue
+        look = model_look(results, model)
+        axes.plot(rates, quantity.expectation.overall, color=look.color)
+        axes.plot(
+            rates,
+            quantity.draw.overall,
+            color=look.color,
+            marker=look.marker,
+            linestyle="none",
+            markersize=3.5,
+        )
+        if model.profile == "paper":
+            axes.plot(rates, measured.pooled, color=look.color, linewidth=1, linestyle=(0, (1, 1)))
+        for point in measured.points:
+            rate = error_rate(results, point)
+            if rate <= FARTHEST:
+                axes.plot(
+                    [100 * rate],
+                    [point.bits_per_pixel],
+                    marker=POINT_MARKS.get(point.name, "X"),
+                    markersize=13 if point.name == "classifier" else 9,
+                    color=look.color,
+                    markeredgecolor="black",
+                    linestyle="none",
+                    zorder=5,
+                )
+
+
+def _name(axes: Axes, results: StudyResults, name: str) -> None:
+    low, high = axes.get_ylim()
+    ends = [
+        (one.bits_per_pixel, f"{one.family} {one.bits_per_pixel:.2f}", rival_look(one.family).color)
+        for one in best_rivals(results, name)
+    ]
+    ends += [_end(results, model, name) for model in results.models if _has(model, name)]
+    label_ends(axes, [one for one in ends if low <= one[0] <= high])
+
+
+def _has(model: ModelResults, name: str) -> bool:
+    measured = found_set(model, name)
+    return measured is not None and found_quantity(measured, WRITTEN) is not None
+
+
+def _end(results: StudyResults, model: ModelResults, name: str) -> tuple[float, str, str]:
+    last = model.on(name).quantity(WRITTEN).expectation.overall[-1]
+    return last, f"{model.name} {last:.2f}", model_look(results, model).color
+
+
+def _legend(figure: Figure, results: StudyResults) -> None:
+    from matplotlib.lines import Line2D
+
+    points = {one.name for model in results.models for s in model.sets for one in s.points}
+    handles = [
+        Line2D([], [], color=QUIET, label="by the channel"),
+        Line2D([], [], color=QUIET, marker="o", linestyle="none", label="cells drawn to err"),
+    ]
+    if any(model.profile == "paper" for model in results.models):
+        handles.append(
+            Line2D([], [], color=QUIET, lw=1, ls=(0, (1, 1)), label="one Rice parameter a class")
+        )
+    for name in [one for one in POINT_NAMES if one in points]:
+        handles.append(
+            Line2D(
+                [],
+                [],
+                marker=POINT_MARKS[name],
+                markersize=9,
+                color="white",
+                markeredgecolor="black",
+                linestyle="none",
+                label=POINT_NAMES[name],
+            )
+        )
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)

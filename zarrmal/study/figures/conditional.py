@@ -1,0 +1,133 @@
+"""Fig. 7: what the cells of each class cost, over the rate at which they get a wrong model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..measured import ModelResults, SetResults
+from ..results import StudyResults
+from ..select import entropy_of, error_rates, found_point, found_quantity, found_set, set_names
+from .look import POINT_MARKS, QUIET, WIDTH, label_ends, model_look, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)))
+
+
+def draw(results: StudyResults) -> Figure | None:
+    """A row a model, a column a set of cells."""
+    from matplotlib.figure import Figure
+
+    names = set_names(results)
+    models = [one for one in results.models if any(entropy_of(one, s) for s in one.sets)]
+    if not models:
+        return None
+    figure = Figure(figsize=(WIDTH, 0.7 + 2.6 * len(models)), layout="constrained")
+    grid = figure.subplots(len(models), len(names), squeeze=False, sharex=True, sharey="row")
+    for row, model in zip(grid, models, strict=True):
+        for axes, name in zip(row, names, strict=True):
+            measured = found_set(model, name)
+            if measured is not None:
+                _curves(axes, results, model, measured)
+            axes.set_title(f"{model.name}, {name}")
+        what = "entropy" if model.profile == "paper" else "code length"
+        row[0].set_ylabel(f"{what}, bits/pixel")
+        row[0].margins(y=0.12)
+        row[0].set_xlim(*percent((0, _farthest(results))))
+        for axes, name in zip(row, names, strict=True):
+            measured = found_set(model, name)
+            if measured is not None:
+                _name(axes, results, model, measured)
+    for axes in grid[-1]:
+        axes.set_xlabel("cells of the class under the other's model, %")
+    _legend(figure, results)
+    return figure
+
+
+def _farthest(results: StudyResults) -> float:
+    """Rate at the right edge: of the curves, or of the classifier where it is worse."""
+    points = [found_point(one, "classifier") for model in results.models for one in model.sets]
+    return max(results.rates + tuple(r for p in points if p is not None for r in error_rates(p)))
+
+
+def _curves(axes: Axes, results: StudyResults, model: ModelResults, measured: SetResults) -> None:
+    look, rates = model_look(results, model), percent(results.rates)
+    quantity = entropy_of(model, measured)
+    geometric = found_quantity(measured, "geometric_entropy")
+    if quantity is None:
+        return
+    classifier = found_point(measured, "classifier")
+    for i, curve in enumerate(quantity.expectation.classes):
+        axes.plot(rates, curve, color=look.color, linestyle=DASHES[i % 2])
+        axes.plot(
+            rates,
+            quantity.draw.classes[i],
+            color=look.color,
+            marker=look.marker,
+            markevery=2,
+            linestyle="none",
+            markerfacecolor=look.color if i % 2 == 0 else "white",
+        )
+        if geometric is not None:
+            axes.plot(rates, geometric.expectation.classes[i], color=QUIET, lw=1, ls=DASHES[i % 2])
+        if classifier is not None:
+            wrong = error_rates(classifier)[i]
+            axes.plot(
+                [100 * wrong],
+                [line_at(results.rates, curve, wrong)],
+                marker=POINT_MARKS["classifier"],
+                markersize=14,
+                color=look.color,
+                markeredgecolor="black",
+                linestyle="none",
+                zorder=5,
+            )
+
+
+def line_at(rates: tuple[float, ...], line: tuple[float, ...], rate: float) -> float:
+    """A line that is straight in the rate, anywhere on it."""
+    if len(rates) < 2:
+        return line[0]
+    return line[0] + (rate - rates[0]) * (line[-1] - line[0]) / (rates[-1] - rates[0])
+
+
+def _name(axes: Axes, results: StudyResults, model: ModelResults, measured: SetResults) -> None:
+    quantity = entropy_of(model, measured)
+    if quantity is None:
+        return
+    color = model_look(results, model).color
+    lines = quantity.expectation.classes
+    ends = [(line[-1], name, color) for line, name in zip(lines, results.class_names, strict=True)]
+    geometric = found_quantity(measured, "geometric_entropy")
+    if geometric is not None:
+        lines = geometric.expectation.classes
+        ends += [(line[-1], "if geometric", QUIET) for line in lines]
+    label_ends(axes, ends, gap=0.085)
+
+
+def _legend(figure: Figure, results: StudyResults) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=QUIET, linestyle=DASHES[i % 2], label=f"{name}: by the channel")
+        for i, name in enumerate(results.class_names)
+    ]
+    handles.append(
+        Line2D([], [], color=QUIET, marker="o", linestyle="none", label="with cells drawn to err")
+    )
+    if results.classifier is not None:
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color="white",
+                marker=POINT_MARKS["classifier"],
+                markersize=13,
+                markeredgecolor="black",
+                linestyle="none",
+                label="the real classifier",
+            )
+        )
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=9)

@@ -1,0 +1,101 @@
+"""Which figures there are, and how they become files.
+
+matplotlib is loaded when the first figure is drawn, never on import, and never through pyplot:
+nothing is left behind in the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import InputError
+from ..results import StudyResults
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES = {
+    "conditional-entropy": "conditional",
+    "joint-entropy": "joint",
+    "codeword-length": "codewords",
+    "bit-rates": "bit_rates",
+    "amortisation": "amortisation",
+    "cells": "cells",
+}
+"""Name of each figure and of its files -> the module here that draws it."""
+
+DPI = 200
+STYLE = {
+    "svg.hashsalt": "zarrmal",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.labelsize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 4,
+    "figure.facecolor": "white",
+}
+
+
+def draw_all(results: StudyResults, folder: Path) -> list[Path]:
+    """Draw every figure that the results have the numbers for, each as PNG and as SVG.
+
+    The same results give the same bytes of SVG.
+
+    Parameters
+    ----------
+    folder
+        Of the study; the pictures go to its folder ``figures``.
+
+    Returns
+    -------
+    The files written.
+
+    Raises
+    ------
+    InputError
+        If matplotlib is not installed.
+    """
+    pictures = folder / "figures"
+    pictures.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in FIGURES:
+        for kind in ("png", "svg"):
+            picture = drawing(results, name, kind)
+            if picture is not None:
+                place = pictures / f"{name}.{kind}"
+                place.write_bytes(picture)
+                written.append(place)
+    return written
+
+
+def drawing(results: StudyResults, name: str, kind: str = "svg") -> bytes | None:
+    """One figure as a file's bytes, "png" or "svg"; None if the results lack its numbers."""
+    try:
+        from matplotlib import rc_context
+    except ModuleNotFoundError:
+        raise InputError(
+            "figures need matplotlib, which is not installed: pip install 'zarrmal[plot]'"
+        ) from None
+    module = import_module(f".{FIGURES[name]}", __package__)
+    draw: Callable[[StudyResults], Figure | None] = module.draw
+    with rc_context(STYLE):  # type: ignore[arg-type]
+        figure = draw(results)
+        if figure is None:
+            return None
+        out = BytesIO()
+        metadata = {"Date": None} if kind == "svg" else None
+        figure.savefig(out, format=kind, dpi=DPI, metadata=metadata)
+        return out.getvalue()

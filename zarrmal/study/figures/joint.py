@@ -1,0 +1,139 @@
+"""Fig. 8: what a pixel costs over both misclassification rates, as a surface and as a map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..measured import ModelResults, SetResults
+from ..results import UNSEEN, StudyResults
+from ..select import entropy_of, error_rates, found_point, found_set, of_profile, set_names
+from .look import POINT_MARKS, WIDTH, percent
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = "cividis"
+
+
+def draw(results: StudyResults) -> Figure | None:
+    """A row a profile: the surface of each set of cells, and the map of the unseen ones."""
+    from matplotlib.figure import Figure
+
+    models = [of_profile(results, profile) for profile in ("paper", "hybrid")]
+    shown = [one for one in models if one is not None and any(entropy_of(one, s) for s in one.sets)]
+    if not shown or len(results.rates) < 2:
+        return None
+    figure = Figure(figsize=(WIDTH, 4.1 * len(shown)), layout="constrained")
+    for k, model in enumerate(shown):
+        solid: Any = figure.add_subplot(len(shown), 2, 2 * k + 1, projection="3d")
+        flat: Any = figure.add_subplot(len(shown), 2, 2 * k + 2)
+        _surfaces(solid, results, model)
+        _map(figure, flat, results, model)
+    return figure
+
+
+def _axes_names(results: StudyResults) -> tuple[str, str]:
+    first, second = results.class_names[:2]
+    return f"{first} as {second}, %", f"{second} as {first}, %"
+
+
+def _surfaces(axes: Any, results: StudyResults, model: ModelResults) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    x, y = np.meshgrid(percent(results.rates), percent(results.rates), indexing="ij")
+    for cells in set_names(results):
+        measured = found_set(model, cells)
+        quantity = None if measured is None else entropy_of(model, measured)
+        if quantity is None:
+            continue
+        z = np.array(quantity.expectation.surface)
+        plain = cells == UNSEEN
+        axes.plot_surface(
+            x,
+            y,
+            z,
+            cmap=COLOURS if plain else None,
+            color=None if plain else "#c8c8c8",
+            edgecolor="#333333",
+            linewidth=0.25,
+            rstride=1,
+            cstride=1,
+            alpha=0.95,
+            shade=False,
+        )
+        axes.text(x[-1, 0], y[-1, 0], z[-1, 0], f"  {cells}", fontsize=9)
+    one, other = _axes_names(results)
+    axes.set_xlabel(one, fontsize=9)
+    axes.set_ylabel(other, fontsize=9)
+    axes.set_zlabel("bits/pixel", fontsize=9, labelpad=9)
+    axes.tick_params(labelsize=8.5)
+    axes.tick_params(axis="z", pad=4)
+    for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+        axis.set_major_locator(MaxNLocator(5))
+    axes.view_init(elev=22, azim=-128)
+    axes.set_box_aspect(None, zoom=0.84)
+    what = "joint entropy" if model.profile == "paper" else "code length"
+    axes.set_title(f"{model.name}: {what}")
+
+
+def _map(figure: Figure, axes: Any, results: StudyResults, model: ModelResults) -> None:
+    cells = UNSEEN if found_set(model, UNSEEN) is not None else model.sets[0].cells
+    measured = model.on(cells)
+    quantity = entropy_of(model, measured)
+    if quantity is None:
+        return
+    from matplotlib.ticker import MaxNLocator
+
+    z = np.array(quantity.expectation.surface).T  # imshow wants (y, x)
+    rates = percent(results.rates)
+    step = (rates[-1] - rates[0]) / (len(rates) - 1)
+    ends = (rates[0] - step / 2, rates[-1] + step / 2)
+    image = axes.imshow(
+        z, origin="lower", extent=(*ends, *ends), cmap=COLOURS, interpolation="none", aspect="equal"
+    )
+    axes.grid(False)
+    if z.max() > z.min():
+        room = 0.06 * (z.max() - z.min())  # at a corner a line would be a dot
+        levels = [
+            one
+            for one in MaxNLocator(7).tick_values(z.min(), z.max())
+            if z.min() + room < one < z.max() - room
+        ]
+        middle = (z.max() + z.min()) / 2
+        colors = ["white" if level < middle else "black" for level in levels]
+        lines = axes.contour(rates, rates, z, levels=levels, linewidths=1, colors=colors)
+        axes.clabel(lines, fmt=lambda level: f"{level:.4g}", fontsize=8.5, inline_spacing=3)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5))
+    _mark(axes, measured, ends[1])
+    one, other = _axes_names(results)
+    axes.set_xlabel(one)
+    axes.set_ylabel(other)
+    axes.set_title(f"{model.name}: {cells}")
+    figure.colorbar(image, ax=axes, shrink=0.8, label="bits/pixel")
+
+
+def _mark(axes: Any, measured: SetResults, end: float) -> None:
+    point = found_point(measured, "classifier")
+    if point is None:
+        return
+    x, y = percent(error_rates(point))[:2]
+    if x <= end and y <= end:
+        axes.plot(
+            [x],
+            [y],
+            marker=POINT_MARKS["classifier"],
+            markersize=15,
+            color="white",
+            markeredgecolor="black",
+        )
+        axes.annotate(
+            "classifier",
+            (x, y),
+            xytext=(9, -3),
+            textcoords="offset points",
+            fontsize=9,
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"},
+        )
