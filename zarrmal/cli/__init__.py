@@ -5,6 +5,7 @@ from . import (
     benchmark,
     demo,
     inspect,
+    study,
     train,
     train_classifier,
 )  # they register their commands
@@ -16,4 +17,14 @@ def main() -> None:
     app()
 
 
-__all__ = ["app", "archive", "benchmark", "demo", "inspect", "main", "train", "train_classifier"]
+__all__ = [
+    "app",
+    "archive",
+    "benchmark",
+    "demo",
+    "inspect",
+    "main",
+    "study",
+    "train",
+    "train_classifier",
+]

@@ -1,0 +1,168 @@
+"""The models and the classifier of a study: given, found in its folder, or trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from zarrmal_codecs import Model
+
+from .. import api
+from ..classify.network import CellClassifier
+from ..progress import Progress
+from ..sources import Source
+from ..study.cells import Split
+from ..study.classifier import classifier_rates, predicted_classes
+from ..study.experiment import Classified
+from ..study.keep import Keep, digest
+from ..study.study_model import StudyModel
+from .benchmark_models import kept_or_trained
+from .console import say
+
+QUICK_EPOCHS = 10
+QUICK_MINUTES = 0.4
+CLASSIFIER_MINUTES = 8.0
+QUICK_CLASSIFIER_MINUTES = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the caller wishes of the training.
+
+    Parameters
+    ----------
+    hidden, epochs
+        Of profile paper.
+    all_cells
+        Train it on all cells of the training slides too.
+    effort, minutes, steps
+        Of profile hybrid.
+    """
+
+    hidden: tuple[int, ...]
+    epochs: int | None
+    all_cells: bool
+    effort: str
+    minutes: float
+    steps: int | None
+    seed: int
+    quick: bool
+
+
+def study_models(
+    given: Sequence[tuple[Path, Model]],
+    split: Split,
+    wishes: Wishes,
+    folder: Path,
+    progress: Progress,
+) -> list[StudyModel]:
+    """The given ones, and one of each profile of which none is given."""
+    names = [name_of(path, [path for path, _ in given]) for path, _ in given]
+    found = [
+        StudyModel(name=name, model=model, given=True, training=f"given as {path.name}")
+        for name, (path, model) in zip(names, given, strict=True)
+    ]
+    profiles = {model.profile for _, model in given}
+    if profiles >= {"paper", "hybrid"} and not wishes.all_cells:
+        return found
+    learn = api.learn_room()
+    epochs = wishes.epochs or (QUICK_EPOCHS if wishes.quick else None)
+    common: dict[str, Any] = {"seed": wishes.seed}
+    trained = []
+    if "paper" not in profiles:
+        options = learn.TrainOptions(
+            hidden=wishes.hidden,
+            epochs=epochs,
+            max_cells=split.paper.n_cells,
+            validation=0.0,  # as in the paper: every chosen cell is trained on
+            **common,
+        )
+        trained.append(("paper", options, split.paper))
+    if wishes.all_cells:
+        options = learn.TrainOptions(hidden=wishes.hidden, epochs=epochs, **common)
+        trained.append(("paper, all cells", options, split.training))
+    if "hybrid" not in profiles:
+        options = learn.HybridOptions(
+            effort=wishes.effort,
+            minutes=QUICK_MINUTES if wishes.quick else wishes.minutes,
+            steps=wishes.steps,
+            validation=0.0,  # the unseen slides judge
+            **common,
+        )
+        trained.append(("hybrid", options, split.training))
+    for name, options, cells in trained:
+        model = kept_or_trained(
+            _file_name(name, options, split, cells), options, cells, folder, progress
+        )
+        found.append(StudyModel(name=name, model=model, given=False, training=_told(split, cells)))
+    order = {"paper": 0, "hybrid": 1}
+    return sorted(found, key=lambda one: order.get(one.model.profile, 2))
+
+
+def name_of(path: Path, all_paths: Sequence[Path]) -> str:
+    """The file's name without its end; with its folder where two are alike."""
+    stems = [other.stem for other in all_paths]
+    return path.stem if stems.count(path.stem) == 1 else str(path.with_suffix(""))
+
+
+def _file_name(name: str, options: Any, split: Split, cells: Source) -> str:
+    told = {k: v for k, v in asdict(options).items() if k != "device"}
+    key = digest(name, sorted(told.items(), key=str), split.sets[1].sha256, cells.n_cells)
+    return f"{name.replace(', ', '-').replace(' ', '-')}-{key}"
+
+
+def _told(split: Split, cells: Source) -> str:
+    assert cells.labels is not None
+    assert cells.groups is not None
+    counts = np.bincount(cells.labels, minlength=len(cells.class_names)).tolist()
+    of_classes = ", ".join(f"{n:,} {name}" for n, name in zip(counts, cells.class_names))
+    return f"{of_classes} of {len(np.unique(cells.groups))} slides"
+
+
+def study_classifier(
+    given: CellClassifier | None, split: Split, source: Source, wishes: Wishes,
+    keep: Keep, folder: Path, progress: Progress,
+) -> Classified:  # fmt: skip
+    """Train or take a classifier, and ask it about every unseen cell."""
+    name = "given"
+    classifier = given
+    if classifier is None:
+        name = "trained on the training slides"
+        classifier = _trained_classifier(split, wishes, folder, progress)
+    key = digest("predicted 1", classifier.digest, split.sets[0].sha256, split.unseen.n_cells)
+    found = keep.arrays(
+        "predicted",
+        key,
+        lambda: {"classes": predicted_classes(classifier, split.unseen, progress)},
+    )
+    predicted = np.zeros(source.n_cells, np.uint8)
+    predicted[split.unseen_rows] = found["classes"]
+    return Classified(
+        rates=classifier_rates(name, split.unseen, found["classes"]), predicted=predicted
+    )
+
+
+def _trained_classifier(
+    split: Split, wishes: Wishes, folder: Path, progress: Progress
+) -> CellClassifier:
+    api.learn_room()
+    from ..learn.classifier import ClassifierOptions, train_classifier
+
+    options = ClassifierOptions(
+        seed=wishes.seed,
+        unseen=0.0,  # the unseen slides are not in these cells
+        minutes=QUICK_CLASSIFIER_MINUTES if wishes.quick else CLASSIFIER_MINUTES,
+    )
+    key = digest(asdict(options), split.sets[1].sha256, split.training.n_cells)
+    place = folder / f"classifier-{key}.zcls"
+    if place.exists():
+        say(f"took {place} of an earlier run")
+        return CellClassifier.load(place)
+    checkpoint = place.with_name(place.name + ".checkpoint")
+    result = train_classifier(split.training, options, checkpoint=checkpoint, progress=progress)
+    result.classifier.save(place)
+    say(f"classifier kept in {place}")
+    return result.classifier
