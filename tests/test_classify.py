@@ -9,10 +9,7 @@ from zarrmal_codecs.coder import coder_for
 
 from zarrmal import InputError
 from zarrmal.classify import Assignment, ClassifierReport, LabelAssigner, ShortestAssigner, checked
-from zarrmal.learn.classifier import ClassifierOptions
-from zarrmal.learn.cross_fit import CrossFittedClassifier, TrainedClassifier
-from zarrmal.sources import Source, Subset, open_source
-from zarrmal.sources.synthetic import synthetic_cells
+from zarrmal.sources import Source, open_source
 
 ROWS = np.arange(6)
 
@@ -55,43 +52,6 @@ def test_shortest_is_the_shortest(cells: Source, model: Model) -> None:
     assert len(set(chosen.tolist())) == 2
 
 
-def test_classifier_learns_and_reports_on_unseen_slides() -> None:
-    drawn = synthetic_cells(600, n_slides=8, size=40, seed=1, channels=3)
-    source = open_source(drawn.cells, labels=drawn.label, groups=drawn.slide)
-    classifier = CrossFittedClassifier(
-        source, source.class_names, ClassifierOptions(epochs=6, seed=0)
-    )
-    report = classifier.report
-    assert report.unseen == "slides"
-    assert report.confusion.sum() == 600
-    assert report.accuracy > 0.75
-    rows = np.array([5, 2, 599])
-    got = classifier(np.empty(0, np.uint8), rows)
-    assert got.probability is not None
-    assert ((got.probability >= 0.5) & (got.probability <= 1)).all()
-
-
-def test_classifier_trained_on_others_predicts_unlabelled(cells: Source) -> None:
-    classifier = TrainedClassifier(
-        cells, cells.class_names, ClassifierOptions(epochs=1, unseen=0.2)
-    )
-    again = TrainedClassifier(cells, cells.class_names, ClassifierOptions(epochs=1, unseen=0.2))
-    pixels = cells.read(np.arange(20))
-    first, second = (c(pixels, np.arange(20)) for c in (classifier, again))
-    np.testing.assert_array_equal(first.predicted_class, second.predicted_class)
-    np.testing.assert_array_equal(first.probability, second.probability)
-    assert classifier.report.confusion.sum() == 40  # one slide of six kept out
-
-
-def test_classifier_needs_labels_of_two_classes(cells: Source) -> None:
-    with pytest.raises(InputError, match="--labelled"):
-        CrossFittedClassifier(open_source(cells.read(ROWS)), ("a", "b"))
-    assert cells.labels is not None
-    one = Subset(cells, np.flatnonzero(cells.labels == 0))
-    with pytest.raises(InputError, match="two classes"):
-        CrossFittedClassifier(one, cells.class_names)
-
-
 def test_report_in_the_papers_symbols() -> None:
     true = np.array([0, 0, 0, 0, 1, 1], np.uint8)
     predicted = np.array([0, 0, 0, 1, 1, 0], np.uint8)
@@ -99,6 +59,7 @@ def test_report_in_the_papers_symbols() -> None:
     assert tree["confusion"] == [[3, 1], [1, 1]]
     assert tree["misclassification"] == {"P(C1|S0)": 0.25, "P(C0|S1)": 0.5}
     assert tree["accuracy"] == pytest.approx(4 / 6)
+    assert tree["calibration_error"] is None
 
 
 def test_callables_from_outside_are_checked() -> None:

@@ -23,7 +23,7 @@ from ..split import split_by_group
 from . import classifier_fit as fitting
 from .cnn import INPUT_SIZE
 
-DEFAULT_CELLS = 125_000
+DEFAULT_CELLS = 100_000
 """Cells seen in a training of default length, those that come again counted again."""
 
 MIN_EPOCHS, MAX_EPOCHS = 3, 40
