@@ -19,7 +19,16 @@ from zarrmal.cli.console import print_json, progress_bars
 from zarrmal.sources import open_source
 from zarrmal.sources.synthetic import synthetic_cells
 
-COMMANDS = ("train", "archive", "info", "verify", "extract", "benchmark", "demo")
+COMMANDS = (
+    "train",
+    "train-classifier",
+    "archive",
+    "info",
+    "verify",
+    "extract",
+    "benchmark",
+    "demo",
+)
 TINY = ("--profile", "paper", "--hidden", "8,4", "--epochs", "1")
 PROGRAM = Path(sys.executable).with_name("zarrmal")
 
