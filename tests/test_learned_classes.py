@@ -119,13 +119,30 @@ def test_auto_takes_more_than_one_for_two_kinds(
         assert trial.total_bytes == pytest.approx(bits / 8 + trial.model_bytes, abs=1)
 
 
-def test_auto_takes_one_for_few_cells_of_one_kind(tmp_path: Path) -> None:
+def test_auto_takes_one_for_few_cells_of_one_kind_and_remembers_its_trials(tmp_path: Path) -> None:
     drawn = synthetic_cells(40, n_slides=1, size=16, seed=2, channels=1)
+    source, place = open_source(drawn.cells), tmp_path / "run.checkpoint"
     wish = HybridOptions(effort="fast", steps=10, seed=0, classes="auto")
-    found = train_hybrid(open_source(drawn.cells), wish)
+    tasks: list[str] = []
+
+    def interrupt(task: str, done: int, total: int, note: str = "") -> None:
+        tasks.append(task)
+        if task == "training":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_hybrid(source, wish, checkpoint=place, progress=interrupt)
+    assert any(task.startswith("trying 2 groups") for task in tasks)
+    tasks.clear()
+    found = train_hybrid(
+        source, wish, checkpoint=place, progress=lambda task, *rest: tasks.append(task)
+    )
+    assert "training" in tasks
+    assert not any(task.startswith("trying") for task in tasks)
+    assert not list(tmp_path.iterdir())
     assert found.model.class_names == ("group-1",)
     assert found.report.group_trials[0].n_groups == 1
-    assert found.report.trials  # one of which is the trial of one group
+    # One of the trials of autoencoders is that of one group.
     assert found.report.group_trials[0].model_bytes in {t.model_bytes for t in found.report.trials}
 
 
