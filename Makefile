@@ -22,7 +22,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 $(VENV)/.installed: pyproject.toml codecs/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) -c constraints.txt $(TORCH)
-	$(BIN)/python $(PIP) -c constraints.txt -e ./codecs -e '.[train,plot,test]'
+	$(BIN)/python $(PIP) -c constraints.txt -e ./codecs -e '.[train,plot,bench,test]'
 	touch $@
 
 # What a reader of an archive needs, and nothing else.

@@ -1,0 +1,18 @@
+"""Machine code from Python loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """The same function as machine code, kept on disk between runs.
+
+    Such code checks no bounds: each caller of an outermost function checks lengths.
+    """
+    return cast(F, numba.njit(cache=True)(function))
