@@ -15,6 +15,7 @@ from .archive.target import refuse_occupied
 from .classify import (
     Assigner,
     CellClassifier,
+    ClassifierAssigner,
     ClassifierReport,
     JudgedClassifier,
     LabelAssigner,
@@ -122,6 +123,8 @@ def write(
         Before anything is written, if something doesn't fit.
     """
     options = options or WriteOptions()
+    refuse_ways(assign, classifier is not None, labelled is not None, cross_fit)
+    trained = load_classifier(classifier)
     target = Target(os.fspath(url), options.storage_options)
     refuse_occupied(target, overwrite=options.overwrite, source=source)
     cells = open_source(
@@ -140,7 +143,7 @@ def write(
         ready,
         labelled,
         progress,
-        classifier=load_classifier(classifier),
+        classifier=trained,
         cross_fit=cross_fit,
     )
     write_archive(
@@ -189,13 +192,7 @@ def choose_assigner(
     cross_fit: bool = False,
 ) -> Assigner:
     """From the wish to something that assigns."""
-    ways = [classifier is not None, labelled is not None, cross_fit]
-    if any(ways) and wish != "classifier":
-        raise InputError("a classifier, labelled cells and cross-fitting are for --assign "
-                         "classifier (assign=\"classifier\")")  # fmt: skip
-    if sum(ways) > 1:
-        raise InputError("a classifier file, labelled cells and cross-fitting are three ways of "
-                         "classifying: choose one")  # fmt: skip
+    refuse_ways(wish, classifier is not None, labelled is not None, cross_fit)
     if callable(wish):
         return wish
     if wish == "auto":
@@ -211,6 +208,8 @@ def choose_assigner(
         if labelled is None and not cross_fit:
             ready = classifier or classifier_for(cells, model)
             _refuse_channels(ready, cells)
+            if cells.labels is None:
+                return ClassifierAssigner(ready, model.class_names)
             return JudgedClassifier(ready, model.class_names, cells)
         learn_room()
         from .learn.cross_fit import CrossFittedClassifier, TrainedClassifier
@@ -219,6 +218,16 @@ def choose_assigner(
             return TrainedClassifier(labelled, model.class_names, progress=progress)
         return CrossFittedClassifier(cells, model.class_names, progress=progress)
     raise InputError(f"assign must be one of {', '.join(ASSIGN_WISHES)}, not {wish!r}")
+
+
+def refuse_ways(wish: AssignWish | Assigner, *given: bool) -> None:
+    """InputError where ways of classifying are given without the wish, or more than one is."""
+    if any(given) and wish != "classifier":
+        raise InputError("a classifier, labelled cells and cross-fitting are for --assign "
+                         "classifier (assign=\"classifier\")")  # fmt: skip
+    if sum(given) > 1:
+        raise InputError("a classifier file, labelled cells and cross-fitting are three ways of "
+                         "classifying: choose one")  # fmt: skip
 
 
 def classifier_for(cells: Source, model: Model) -> CellClassifier:

@@ -80,6 +80,7 @@ def archive(
     target = Target(url, pairs(storage_option))
     refuse_occupied(target, overwrite=overwrite, source=source)
     ready = api.load_model(model) if model else None
+    api.refuse_ways(assign.value, classifier is not None, labelled is not None, cross_fit)
     trained = api.load_classifier(classifier)
     wishes = WriteOptions(
         chunk_cells=chunk_cells,

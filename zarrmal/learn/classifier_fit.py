@@ -19,6 +19,7 @@ from ..classify.prepare import prepared
 from .cnn import INPUT_SIZE, Block, CellNet, varied
 
 BATCH_CELLS = 64
+PREPARED_CELLS = 256
 PEAK_RATE = 3e-3
 WARM_UP = 0.15
 """Share of the training in which the learning rate grows; then it sinks along a cosine."""
@@ -40,8 +41,11 @@ class FitState:
 
 def images_of(cells: NDArray[np.uint8]) -> Tensor:
     """float16 (cell, plane, y, x) of uint8 (cell, y, x[, channel]), prepared."""
-    parts = [prepared(some, INPUT_SIZE) for some in np.array_split(cells, len(cells) // 256 + 1)]
-    halves = np.concatenate([part.astype(np.float16) for part in parts])
+    n_planes = 1 + (cells.shape[3] if cells.ndim == 4 else 1)
+    halves = np.empty((len(cells), INPUT_SIZE, INPUT_SIZE, n_planes), np.float16)
+    for start in range(0, len(cells), PREPARED_CELLS):
+        rows = slice(start, start + PREPARED_CELLS)
+        halves[rows] = prepared(cells[rows], INPUT_SIZE)
     return torch.from_numpy(halves.transpose(0, 3, 1, 2))
 
 
