@@ -30,7 +30,7 @@ CLOSE = 0.13
 
 
 def draw(results: StudyResults) -> Figure | None:
-    """Both axes logarithmic; break-evens with the smallest sheets of each rival marked."""
+    """Both axes logarithmic; break-evens with the smallest of each rival marked."""
     from matplotlib.figure import Figure
 
     models = [one for one in results.models if one.side.amortised and one.side.n_cells]
@@ -68,7 +68,7 @@ def draw(results: StudyResults) -> Figure | None:
     axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.set_yticks([], minor=True)
     for model in models:
-        _break_evens(axes, results, model, {one.name for one in rivals})
+        _break_evens(axes, results, model, {(one.name, one.arrangement) for one in rivals})
     label_ends(axes, ends, gap=0.05)
     axes.xaxis.set_major_formatter(lambda n, _: f"{n:,.0f}")
     axes.set_xlabel("cells in the archive")
@@ -89,7 +89,9 @@ def spread_over(
     return found
 
 
-def _break_evens(axes: Axes, results: StudyResults, model: ModelResults, rivals: set[str]) -> None:
+def _break_evens(
+    axes: Axes, results: StudyResults, model: ModelResults, rivals: set[tuple[str, str]]
+) -> None:
     """Of the first assignment: the place on its curve, and a line down to the number of cells."""
     look, first = model_look(results, model), model.side.amortised[0]
     low, high = axes.get_ylim()
@@ -97,7 +99,9 @@ def _break_evens(axes: Axes, results: StudyResults, model: ModelResults, rivals:
     marked: list[float] = []
     for one in sorted(model.side.break_even, key=lambda one: -(one.n_cells or 0)):
         n = one.n_cells
-        if one.rival not in rivals or one.assignment != first.assignment or n is None:
+        if n is None or one.assignment != first.assignment:
+            continue
+        if (one.rival, one.arrangement) not in rivals:
             continue
         # Where two stand too close for their names, that with the smaller rival stays.
         if not left <= n <= right or any(abs(np.log10(n / other)) < CLOSE for other in marked):

@@ -21,17 +21,19 @@ from .look import (
     QUIET,
     WIDTH,
     label_ends,
+    mark_point,
     model_look,
     percent,
     rival_look,
+    spread,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FARTHEST = 0.5
-"""Points beyond this rate would squeeze the curves."""
+NEAR = 0.3
+"""Bits per pixel: a rival farther than this from a model would flatten its curve."""
 
 
 def draw(results: StudyResults) -> Figure | None:
@@ -55,7 +57,7 @@ def draw(results: StudyResults) -> Figure | None:
         for k, axes in enumerate(grid[:, column]):
             _panel(axes, results, name)
             axes.set_title(name if k == 0 else f"{name}: around {near[k - 1].name}")
-            axes.set_xlim(-3 * _farthest(results), 103 * _farthest(results))
+            axes.set_xlim(*percent((-0.03 * results.rates[-1], 1.03 * results.rates[-1])))
             if k > 0 and _has(near[k - 1], name):
                 axes.set_ylim(*_window(results, near[k - 1], name))
                 _name_points(axes, results, near[k - 1], name)
@@ -73,12 +75,6 @@ def draw(results: StudyResults) -> Figure | None:
     return figure
 
 
-def _farthest(results: StudyResults) -> float:
-    """Rate at the right edge."""
-    rates = [error_rate(results, one) for m in results.models for s in m.sets for one in s.points]
-    return max(results.rates + tuple(rate for rate in rates if rate <= FARTHEST))
-
-
 def _window(results: StudyResults, model: ModelResults, name: str) -> tuple[float, float]:
     """Heights that hold a model's curves and points, and the rival nearest to them."""
     measured = model.on(name)
@@ -88,27 +84,47 @@ def _window(results: StudyResults, model: ModelResults, name: str) -> tuple[floa
     if model.profile == "paper":
         shown += measured.pooled
     rivals = [one.bits_per_pixel for one in best_rivals(results, name)]
-    if model.profile == "hybrid" and rivals:
-        shown.append(min(rivals, key=lambda bits: abs(bits - shown[0])))
-    room = 0.14 * (max(shown) - min(shown)) or 0.05
+    nearest = min(rivals, key=lambda bits: abs(bits - shown[0]), default=shown[0])
+    if abs(nearest - shown[0]) <= NEAR:
+        shown.append(nearest)
+    room = max(0.14 * (max(shown) - min(shown)), 0.002)
     return min(shown) - room, max(shown) + room
 
 
 def _name_points(axes: Axes, results: StudyResults, model: ModelResults, name: str) -> None:
+    """Names beside the points; of those beyond the axis, which stand at its edge, the rate too."""
+    edge, (low, high) = results.rates[-1], axes.get_ylim()
+    color, beyond = model_look(results, model).color, []
     for point in model.on(name).points:
-        rate = error_rate(results, point)
-        if rate <= FARTHEST:
-            right = rate > 0.8 * _farthest(results)
-            axes.annotate(
-                POINT_NAMES.get(point.name, point.name),
-                (100 * rate, point.bits_per_pixel),
-                xytext=(-8 if right else 6, -9),
-                textcoords="offset points",
-                fontsize=8.5,
-                color=model_look(results, model).color,
-                ha="right" if right else "left",
-                va="top",
-            )
+        rate, title = error_rate(results, point), POINT_NAMES.get(point.name, point.name)
+        if rate > edge:
+            beyond.append((point.bits_per_pixel, f"{title} → {100 * rate:.0f} %"))
+            continue
+        right = rate > 0.7 * edge
+        axes.annotate(
+            title,
+            (100 * rate, point.bits_per_pixel),
+            xytext=(-8 if right else 6, -9),
+            textcoords="offset points",
+            fontsize=8.5,
+            color=color,
+            ha="right" if right else "left",
+            va="top",
+        )
+    shares = [(height - low) / (high - low) for height, _ in beyond]
+    for place, (_, text) in zip(spread(shares, 0.08), beyond, strict=True):
+        axes.text(
+            0.93,
+            place,
+            text,
+            transform=axes.transAxes,
+            fontsize=8.5,
+            color=color,
+            ha="right",
+            va="center",
+            bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"},
+            zorder=6,
+        )
 
 
 def _panel(axes: Axes, results: StudyResults, name: str) -> None:
@@ -134,18 +150,8 @@ def _panel(axes: Axes, results: StudyResults, name: str) -> None:
         if model.profile == "paper":
             axes.plot(rates, measured.pooled, color=look.color, linewidth=1, linestyle=(0, (1, 1)))
         for point in measured.points:
-            rate = error_rate(results, point)
-            if rate <= FARTHEST:
-                axes.plot(
-                    [100 * rate],
-                    [point.bits_per_pixel],
-                    marker=POINT_MARKS.get(point.name, "X"),
-                    markersize=13 if point.name == "classifier" else 9,
-                    color=look.color,
-                    markeredgecolor="black",
-                    linestyle="none",
-                    zorder=5,
-                )
+            rate, height = error_rate(results, point), point.bits_per_pixel
+            mark_point(axes, point.name, rate, height, results.rates[-1], look.color)
 
 
 def _name(axes: Axes, results: StudyResults, name: str) -> None:

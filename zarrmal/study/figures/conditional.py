@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..measured import ModelResults, SetResults
 from ..results import StudyResults
 from ..select import entropy_of, error_rates, found_point, found_quantity, found_set, set_names
-from .look import POINT_MARKS, QUIET, WIDTH, label_ends, model_look, percent
+from .look import POINT_MARKS, QUIET, WIDTH, label_ends, mark_point, model_look, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +24,7 @@ def draw(results: StudyResults) -> Figure | None:
     models = [one for one in results.models if any(entropy_of(one, s) for s in one.sets)]
     if not models:
         return None
+    edge = results.rates[-1]
     figure = Figure(figsize=(WIDTH, 0.7 + 2.6 * len(models)), layout="constrained")
     grid = figure.subplots(len(models), len(names), squeeze=False, sharex=True, sharey="row")
     for row, model in zip(grid, models, strict=True):
@@ -35,7 +36,7 @@ def draw(results: StudyResults) -> Figure | None:
         what = "entropy" if model.profile == "paper" else "code length"
         row[0].set_ylabel(f"{what}, bits/pixel")
         row[0].margins(y=0.12)
-        row[0].set_xlim(*percent((0, _farthest(results))))
+        row[0].set_xlim(*percent((-0.02 * edge, 1.02 * edge)))
         for axes, name in zip(row, names, strict=True):
             measured = found_set(model, name)
             if measured is not None:
@@ -44,12 +45,6 @@ def draw(results: StudyResults) -> Figure | None:
         axes.set_xlabel("cells of the class under the other's model, %")
     _legend(figure, results)
     return figure
-
-
-def _farthest(results: StudyResults) -> float:
-    """Rate at the right edge: of the curves, or of the classifier where it is worse."""
-    points = [found_point(one, "classifier") for model in results.models for one in model.sets]
-    return max(results.rates + tuple(r for p in points if p is not None for r in error_rates(p)))
 
 
 def _curves(axes: Axes, results: StudyResults, model: ModelResults, measured: SetResults) -> None:
@@ -74,16 +69,20 @@ def _curves(axes: Axes, results: StudyResults, model: ModelResults, measured: Se
             axes.plot(rates, geometric.expectation.classes[i], color=QUIET, lw=1, ls=DASHES[i % 2])
         if classifier is not None:
             wrong = error_rates(classifier)[i]
-            axes.plot(
-                [100 * wrong],
-                [line_at(results.rates, curve, wrong)],
-                marker=POINT_MARKS["classifier"],
-                markersize=14,
-                color=look.color,
-                markeredgecolor="black",
-                linestyle="none",
-                zorder=5,
-            )
+            height, edge = line_at(results.rates, curve, wrong), results.rates[-1]
+            if mark_point(axes, "classifier", wrong, height, edge, look.color):
+                axes.annotate(
+                    f"→ {100 * wrong:.0f} %",
+                    (100 * edge, height),
+                    xytext=(-9, 0),
+                    textcoords="offset points",
+                    fontsize=9,
+                    color=look.color,
+                    ha="right",
+                    va="center",
+                    bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"},
+                    zorder=6,
+                )
 
 
 def line_at(rates: tuple[float, ...], line: tuple[float, ...], rate: float) -> float:

@@ -28,6 +28,7 @@ FIGURES = {
 }
 """Name of each figure and of its files -> the module here that draws it."""
 
+KINDS = ("svg", "png")
 DPI = 200
 STYLE = {
     "svg.hashsalt": "zarrmal",
@@ -40,6 +41,7 @@ STYLE = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
     "grid.color": "#dddddd",
     "grid.linewidth": 0.6,
     "legend.frameon": False,
@@ -72,8 +74,7 @@ def draw_all(results: StudyResults, folder: Path) -> list[Path]:
     pictures.mkdir(parents=True, exist_ok=True)
     written = []
     for name in FIGURES:
-        for kind in ("png", "svg"):
-            picture = drawing(results, name, kind)
+        for kind, picture in zip(KINDS, _drawn(results, name, KINDS), strict=True):
             if picture is not None:
                 place = pictures / f"{name}.{kind}"
                 place.write_bytes(picture)
@@ -83,6 +84,10 @@ def draw_all(results: StudyResults, folder: Path) -> list[Path]:
 
 def drawing(results: StudyResults, name: str, kind: str = "svg") -> bytes | None:
     """One figure as a file's bytes, "png" or "svg"; None if the results lack its numbers."""
+    return _drawn(results, name, (kind,))[0]
+
+
+def _drawn(results: StudyResults, name: str, kinds: tuple[str, ...]) -> list[bytes | None]:
     try:
         from matplotlib import rc_context
     except ModuleNotFoundError:
@@ -91,11 +96,15 @@ def drawing(results: StudyResults, name: str, kind: str = "svg") -> bytes | None
         ) from None
     module = import_module(f".{FIGURES[name]}", __package__)
     draw: Callable[[StudyResults], Figure | None] = module.draw
+    found: list[bytes | None] = []
     with rc_context(STYLE):  # type: ignore[arg-type]
         figure = draw(results)
-        if figure is None:
-            return None
-        out = BytesIO()
-        metadata = {"Date": None} if kind == "svg" else None
-        figure.savefig(out, format=kind, dpi=DPI, metadata=metadata)
-        return out.getvalue()
+        for kind in kinds:
+            if figure is None:
+                found.append(None)
+                continue
+            out = BytesIO()
+            metadata = {"Date": None} if kind == "svg" else None
+            figure.savefig(out, format=kind, dpi=DPI, metadata=metadata)
+            found.append(out.getvalue())
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor, log10
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = "cividis"
+FLAT = 0.001
+"""Bits per pixel: the least span of a map's colours."""
 
 
 def draw(results: StudyResults) -> Figure | None:
@@ -25,12 +28,15 @@ def draw(results: StudyResults) -> Figure | None:
     shown = [one for one in models if one is not None and any(entropy_of(one, s) for s in one.sets)]
     if not shown or len(results.rates) < 2:
         return None
-    figure = Figure(figsize=(WIDTH, 4.1 * len(shown)), layout="constrained")
+    height = 4.0  # inches of a row: constrained layout knows nothing of what 3-D axes write
+    figure = Figure(figsize=(WIDTH, height * len(shown)))
     for k, model in enumerate(shown):
-        solid: Any = figure.add_subplot(len(shown), 2, 2 * k + 1, projection="3d")
-        flat: Any = figure.add_subplot(len(shown), 2, 2 * k + 2)
+        low, share = 1 - (k + 1) / len(shown), 1 / len(shown)
+        solid: Any = figure.add_axes((0.03, low + 0.02 * share, 0.41, 0.9 * share), projection="3d")
+        flat: Any = figure.add_axes((0.57, low + 0.13 * share, 0.33, 0.33 * WIDTH / height * share))
+        scale: Any = figure.add_axes((0.915, low + 0.17 * share, 0.014, 0.6 * share))
         _surfaces(solid, results, model)
-        _map(figure, flat, results, model)
+        _map(figure, flat, scale, results, model)
     return figure
 
 
@@ -75,10 +81,10 @@ def _surfaces(axes: Any, results: StudyResults, model: ModelResults) -> None:
     axes.view_init(elev=22, azim=-128)
     axes.set_box_aspect(None, zoom=0.84)
     what = "joint entropy" if model.profile == "paper" else "code length"
-    axes.set_title(f"{model.name}: {what}")
+    axes.set_title(f"{model.name}: {what}", y=0.94)
 
 
-def _map(figure: Figure, axes: Any, results: StudyResults, model: ModelResults) -> None:
+def _map(figure: Figure, axes: Any, scale: Any, results: StudyResults, model: ModelResults) -> None:
     cells = UNSEEN if found_set(model, UNSEEN) is not None else model.sets[0].cells
     measured = model.on(cells)
     quantity = entropy_of(model, measured)
@@ -94,17 +100,21 @@ def _map(figure: Figure, axes: Any, results: StudyResults, model: ModelResults) 
         z, origin="lower", extent=(*ends, *ends), cmap=COLOURS, interpolation="none", aspect="equal"
     )
     axes.grid(False)
-    if z.max() > z.min():
-        room = 0.06 * (z.max() - z.min())  # at a corner a line would be a dot
-        levels = [
-            one
-            for one in MaxNLocator(7).tick_values(z.min(), z.max())
-            if z.min() + room < one < z.max() - room
-        ]
-        middle = (z.max() + z.min()) / 2
-        colors = ["white" if level < middle else "black" for level in levels]
+    low, high = float(z.min()), float(z.max())
+    if high - low < FLAT:  # nothing that colours should make look like a slope
+        low, high = (low + high - FLAT) / 2, (low + high + FLAT) / 2
+    image.set_clim(low, high)
+    digits = _digits(high - low)
+    room = 0.06 * float(z.max() - z.min())  # at a corner a line would be a dot
+    levels = [
+        one
+        for one in MaxNLocator(7).tick_values(low, high)
+        if z.min() + room < one < z.max() - room
+    ]
+    if levels:
+        colors = ["white" if level < (low + high) / 2 else "black" for level in levels]
         lines = axes.contour(rates, rates, z, levels=levels, linewidths=1, colors=colors)
-        axes.clabel(lines, fmt=lambda level: f"{level:.4g}", fontsize=8.5, inline_spacing=3)
+        axes.clabel(lines, fmt=lambda level: f"{level:.{digits}f}", fontsize=8.5, inline_spacing=3)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5))
     _mark(axes, measured, ends[1])
@@ -112,7 +122,13 @@ def _map(figure: Figure, axes: Any, results: StudyResults, model: ModelResults) 
     axes.set_xlabel(one)
     axes.set_ylabel(other)
     axes.set_title(f"{model.name}: {cells}")
-    figure.colorbar(image, ax=axes, shrink=0.8, label="bits/pixel")
+    scale.set_title("bits/pixel", fontsize=9, loc="left")
+    figure.colorbar(image, cax=scale, format=lambda v, _: f"{v:.{digits}f}")
+
+
+def _digits(span: float) -> int:
+    """Decimals that tell the levels of a scale apart."""
+    return max(2, 1 - floor(log10(span)))
 
 
 def _mark(axes: Any, measured: SetResults, end: float) -> None:

@@ -113,3 +113,24 @@ def label_ends(
 def percent(rates: Sequence[float]) -> list[float]:
     """Rates as they stand on an axis."""
     return [100 * rate for rate in rates]
+
+
+def mark_point(axes: Axes, point: str, rate: float, height: float, edge: float, color: str) -> bool:
+    """An operating point; one beyond the axis stands at its edge. Whether it does.
+
+    Parameters
+    ----------
+    rate, edge
+        Probabilities; the axis is in per cent and ends at the edge.
+    """
+    axes.plot(
+        [100 * min(rate, edge)],
+        [height],
+        marker=POINT_MARKS.get(point, "X"),
+        markersize=14 if point == "classifier" else 9,
+        color=color,
+        markeredgecolor="black",
+        linestyle="none",
+        zorder=5,
+    )
+    return rate > edge
