@@ -24,6 +24,7 @@ from .console import say
 
 QUICK_EPOCHS = 10
 QUICK_MINUTES = 0.4
+SAMPLE_CELLS = 64
 CLASSIFIER_MINUTES = 8.0
 QUICK_CLASSIFIER_MINUTES = 0.3
 
@@ -94,10 +95,8 @@ def study_models(
         )
         trained.append(("hybrid", options, split.training))
     for name, options, cells in trained:
-        model = kept_or_trained(
-            _file_name(name, options, split, cells), options, cells, folder, progress
-        )
-        found.append(StudyModel(name=name, model=model, given=False, training=_told(split, cells)))
+        model = kept_or_trained(_file_name(name, options, cells), options, cells, folder, progress)
+        found.append(StudyModel(name=name, model=model, given=False, training=_told(cells)))
     order = {"paper": 0, "hybrid": 1}
     return sorted(found, key=lambda one: order.get(one.model.profile, 2))
 
@@ -108,13 +107,20 @@ def name_of(path: Path, all_paths: Sequence[Path]) -> str:
     return path.stem if stems.count(path.stem) == 1 else str(path.with_suffix(""))
 
 
-def _file_name(name: str, options: Any, split: Split, cells: Source) -> str:
+def _file_name(name: str, options: Any, cells: Source) -> str:
+    """Another one for other options or cells, so that a second study finds its own model."""
     told = {k: v for k, v in asdict(options).items() if k != "device"}
-    key = digest(name, sorted(told.items(), key=str), split.sets[1].sha256, cells.n_cells)
-    return f"{name.replace(', ', '-').replace(' ', '-')}-{key}"
+    return f"{name.replace(', ', '-').replace(' ', '-')}-{digest(told, _sample(cells))}"
 
 
-def _told(split: Split, cells: Source) -> str:
+def _sample(cells: Source) -> str:
+    """Enough of the cells to tell others from them."""
+    rows = np.unique(np.linspace(0, cells.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
+    assert cells.labels is not None
+    return digest(cells.n_cells, cells.read(rows).tobytes(), cells.labels.tobytes())
+
+
+def _told(cells: Source) -> str:
     assert cells.labels is not None
     assert cells.groups is not None
     counts = np.bincount(cells.labels, minlength=len(cells.class_names)).tolist()
@@ -132,7 +138,7 @@ def study_classifier(
     if classifier is None:
         name = "trained on the training slides"
         classifier = _trained_classifier(split, wishes, folder, progress)
-    key = digest("predicted 1", classifier.digest, split.sets[0].sha256, split.unseen.n_cells)
+    key = digest("predicted 1", classifier.digest, _sample(split.unseen))
     found = keep.arrays(
         "predicted",
         key,
@@ -156,7 +162,7 @@ def _trained_classifier(
         unseen=0.0,  # the unseen slides are not in these cells
         minutes=QUICK_CLASSIFIER_MINUTES if wishes.quick else CLASSIFIER_MINUTES,
     )
-    key = digest(asdict(options), split.sets[1].sha256, split.training.n_cells)
+    key = digest(asdict(options), _sample(split.training))
     place = folder / f"classifier-{key}.zcls"
     if place.exists():
         say(f"took {place} of an earlier run")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,13 +42,13 @@ class Keep:
         """Kept arrays of that name and key, or those that ``make`` gives."""
         place = self._folder / f"{name}-{key}.npz"
         try:
-            with np.load(place, allow_pickle=False) as held:
+            with place.open("rb") as file, np.load(file, allow_pickle=False) as held:
                 return {k: held[k] for k in held.files}
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
             made = make()
         partial = self._partial(place)
-        with partial.open("wb") as file:
-            np.savez(file, **made)  # type: ignore[arg-type]
+        with partial.open("wb") as out:
+            np.savez(out, **made)  # type: ignore[arg-type]
         partial.replace(place)
         return made
 

@@ -87,20 +87,15 @@ def _curves(name: str, priors: Floats, states: list[list[State]]) -> Curves:
         channel = Channel(priors=priors, rates=np.array([shares for _, shares in pair]))
         return channel, np.array([[one[name] for one in sources] for sources, _ in pair])
 
-    n = len(states[0])
-    diagonal = [at(k, k) for k in range(n)]
+    diagonal = [at(k, k) for k in range(len(states[0]))]
     classes = np.array([channel.conditional(found) for channel, found in diagonal]).T
-    surface = [[_rate(at(k0, k1)) for k1 in range(n)] for k0 in range(n)]
+    # BR = H0 P(S0) + H1 P(S1), and each H_i knows only its own class's rate.
+    surface = priors[0] * classes[0][:, None] + priors[1] * classes[1][None]
     return Curves(
         classes=as_surface(classes),
-        overall=tuple(surface[k][k] for k in range(n)),
-        surface=tuple(tuple(row) for row in surface),
+        overall=tuple(np.diag(surface).tolist()),
+        surface=as_surface(surface),
     )
-
-
-def _rate(of: tuple[Channel, Floats]) -> float:
-    channel, found = of
-    return channel.bit_rate(found)
 
 
 def pooled_rates(costs: Costs, cells: Chosen, order: list[Rows], rates: Row) -> Row:
