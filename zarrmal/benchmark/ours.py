@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -21,6 +22,7 @@ from ..sources import Source
 from .measure import LossyError, Measurement
 from .reading import Reading, measure_reading
 from .speed import Speed, codec_speed
+from .streams import class_bytes
 
 T = TypeVar("T", bound=np.generic)
 Assignment = Literal["labels", "shortest"]
@@ -109,16 +111,18 @@ def measure_ours(
     sizes = {}
     with tempfile.TemporaryDirectory(prefix="zarrmal-benchmark-") as folder:
         place = Path(folder) / "unseen.zarr"
-        info = _archived(unseen, place, model, known[0][1], progress)
+        info, classes_bytes = _archived(unseen, place, model, known[0][1], progress)
         reading = measure_reading(place)
-        rows += _rows(name, info, UNSEEN, known[0][0], speed)
+        rows += _rows(name, info, UNSEEN, known[0][0], speed, classes_bytes, unseen)
         sizes[UNSEEN] = _sizes(info)
         for assignment, assigner in known[1:]:
-            info = _archived(unseen, Path(folder) / assignment, model, assigner, progress)
-            rows += _rows(name, info, UNSEEN, assignment, speed)
+            place = Path(folder) / assignment
+            info, classes_bytes = _archived(unseen, place, model, assigner, progress)
+            rows += _rows(name, info, UNSEEN, assignment, speed, classes_bytes, unseen)
         assignment, assigner = _assigners(model, training)[0]
-        info = _archived(training, Path(folder) / "training.zarr", model, assigner, progress)
-        rows += _rows(name, info, TRAINING, assignment, None)
+        place = Path(folder) / "training.zarr"
+        info, classes_bytes = _archived(training, place, model, assigner, progress)
+        rows += _rows(name, info, TRAINING, assignment, None, classes_bytes, training)
         sizes[TRAINING] = _sizes(info)
     return Ours(
         name=name,
@@ -142,23 +146,38 @@ def _assigners(model: Model, cells: Source) -> list[tuple[Assignment, Assigner]]
 
 def _archived(
     cells: Source, place: Path, model: Model, assigner: Assigner, progress: Progress
-) -> ArchiveInfo:
+) -> tuple[ArchiveInfo, dict[str, int]]:
+    """What is stored, and of it the bytes of each class's cells."""
     target = Target(str(place))
     write_archive(cells, target.url, model=model, assigner=assigner, progress=progress)
     problems = verify_archive(target, cells).problems
     if problems:
         raise LossyError(f"the archive is not the source: {problems[0]}")
-    return archive_info(target)
+    return archive_info(target), class_bytes(target, cells)
 
 
 def _rows(
-    name: str, info: ArchiveInfo, of: str, assignment: Assignment, speed: Speed | None
+    name: str,
+    info: ArchiveInfo,
+    of: str,
+    assignment: Assignment,
+    speed: Speed | None,
+    classes_bytes: dict[str, int],
+    cells: Source,
 ) -> list[Measurement]:
+    """The archive with the model and without it; rates by class are the same in both."""
     encode = decode = None
     if speed is not None:
         shortest = assignment == "shortest"
         encode = speed.encode_shortest_mb_s if shortest else speed.encode_mb_s
         decode = speed.decode_mb_s
+    y_x = prod(info.cell_shape[:2])
+    labels = None if cells.labels is None else np.asarray(cells.class_names)[cells.labels]
+    by_class = {
+        label: 8 * n / (y_x * int(np.count_nonzero(labels == label)))
+        for label, n in classes_bytes.items()
+    }
+    of_cells, pixels = sum(classes_bytes.values()), y_x * info.n_cells
     return [
         Measurement(
             coder=name + ("" if counted else ", without model"),
@@ -170,10 +189,12 @@ def _rows(
             decode_mb_s=decode,
             assignment=assignment,
             model_counted=counted,
+            class_bits_per_pixel=by_class,
+            shared_bits_per_pixel=8 * (stored - of_cells) / pixels if by_class else 0.0,
         )
-        for counted, rate in [
-            (True, info.bits_per_pixel),
-            (False, info.bits_per_pixel_without_model),
+        for counted, rate, stored in [
+            (True, info.bits_per_pixel, info.cells_bytes),
+            (False, info.bits_per_pixel_without_model, info.cells_bytes - info.model_bytes),
         ]
     ]
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from zarrmal_codecs import Model
 from zarrmal_codecs.coder import coder_for
 from zarrmal_codecs.engine import chosen_level
@@ -19,13 +16,13 @@ from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source, Subset
 from ..split import split_by_group
-from .measure import Measurement, measure_rival
-from .ours import TRAINING, UNSEEN, Ours, measure_ours, names_of, spread
+from .kept import Kept
+from .machine import machine_facts, versions
+from .measure import Measurement
+from .ours import TRAINING, UNSEEN, Ours, measure_ours, names_of
 from .ratios import Ratio, required_ratios
 from .rivals import Rival
-
-MAX_CELLS_ONE_BY_ONE = 1000
-"""One file a cell is slow for some coders and needs no large sample."""
+from .theirs import measure_rivals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +33,12 @@ class BenchmarkResult:
     ----------
     break_even_cells
         Our name -> rival and arrangement -> cells from which the archive is smaller; inf: never.
+    not_measured
+        Rivals that cannot run here, and why.
+    n_of_an_earlier_run
+        Measurements of rivals that were kept by a run before, on the same machine.
+    machine
+        ``busy`` says that its speeds are no measure: others had the processor too.
     """
 
     ours: tuple[Ours, ...]
@@ -45,6 +48,8 @@ class BenchmarkResult:
     n_cells: dict[str, int]
     cell_shape: tuple[int, ...]
     break_even_cells: dict[str, dict[str, float]]
+    not_measured: dict[str, str]
+    n_of_an_earlier_run: int
     versions: dict[str, str]
     machine: dict[str, Any]
 
@@ -58,6 +63,8 @@ class BenchmarkResult:
             "n_cells": self.n_cells,
             "cell_shape": list(self.cell_shape),
             "break_even_cells": self.break_even_cells,
+            "not_measured": self.not_measured,
+            "n_of_an_earlier_run": self.n_of_an_earlier_run,
             "versions": self.versions,
             "machine": self.machine,
         }
@@ -69,6 +76,8 @@ def run_benchmark(
     models: Sequence[Model],
     rivals: Sequence[Rival],
     progress: Progress = silent,
+    *,
+    keep: Path | None = None,
 ) -> BenchmarkResult:
     """Measure models and their rivals.
 
@@ -82,6 +91,8 @@ def run_benchmark(
         Trained on ``training``.
     rivals
         Other coders.
+    keep
+        A folder for their measurements: a run that was interrupted goes on from there.
 
     Raises
     ------
@@ -91,20 +102,14 @@ def run_benchmark(
         If any coder, ours included, did not give back the exact pixels.
     """
     refuse_unfit(models, unseen.cell_shape)
-    machine = _machine()  # first: later the load is ours
-    total = len(models) + 2 * len(rivals)
+    machine, found_versions = machine_facts(), versions()  # first: later the load is ours
+    kept = Kept(keep, machine, found_versions)
     ours: list[Ours] = []
     for name, model in zip(names_of(models), models, strict=True):
-        progress("measuring", len(ours), total, name)
+        progress("our models", len(ours), len(models), name)
         ours.append(measure_ours(name, model, training, unseen, progress))
-    pixels = _sorted_cells(unseen)
-    few = spread(pixels, MAX_CELLS_ONE_BY_ONE)
-    theirs: list[Measurement] = []
-    for rival in rivals:
-        for arrangement, cells in (("cell", few), ("sheet", pixels)):
-            progress("measuring", len(ours) + len(theirs), total, f"{rival.name}, {arrangement}")
-            theirs.append(measure_rival(rival, cells, arrangement, of=UNSEEN))  # type: ignore[arg-type]
-    progress("measuring", total, total)
+    progress("our models", len(models), len(models))
+    theirs, not_measured = measure_rivals(rivals, unseen, kept, progress)
     mine = [m for one in ours for m in one.measurements]
     return BenchmarkResult(
         ours=tuple(ours),
@@ -117,13 +122,9 @@ def run_benchmark(
         n_cells={TRAINING: training.n_cells, UNSEEN: unseen.n_cells},
         cell_shape=unseen.cell_shape,
         break_even_cells={one.name: _break_evens(one, theirs, unseen.cell_shape) for one in ours},
-        versions={
-            "python": platform.python_version(),
-            **{
-                name: version(name)
-                for name in ("zarrmal", "zarrmal-codecs", "zarr", "numpy", "imagecodecs")
-            },
-        },
+        not_measured=not_measured,
+        n_of_an_earlier_run=kept.n_taken,
+        versions=found_versions,
         machine=machine,
     )
 
@@ -166,35 +167,6 @@ def break_even(
     if gain <= 0:
         return float("inf")
     return 8 * len(model.to_base64()) / (gain * cell_shape[0] * cell_shape[1])
-
-
-def _sorted_cells(cells: Source) -> NDArray[np.uint8]:
-    """All pixels, class by class: the best order for sheets, and the archive's own."""
-    labels = np.zeros(cells.n_cells, np.uint8) if cells.labels is None else cells.labels
-    return cells.read(np.argsort(labels, kind="stable"))
-
-
-def _machine() -> dict[str, Any]:
-    """Where the times were taken, and what else it was doing."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    return {
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "cpu": _cpu_name(),
-        "n_cpus": len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count(),
-        "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-    }
-
-
-def _cpu_name() -> str:
-    try:
-        with open("/proc/cpuinfo") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor()
 
 
 def split_source(source: Source, share: float, seed: int) -> tuple[Source, Source]:

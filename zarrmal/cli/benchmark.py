@@ -15,12 +15,13 @@ from ..benchmark import (
     run_benchmark,
     split_source,
 )
+from ..benchmark.plot import draw, refuse_unplottable
 from ..sources import open_source
 from . import options as o
 from .app import app
 from .benchmark_models import kept_or_trained, open_folder
 from .benchmark_tables import show
-from .console import EXIT_MISTAKE, print_json, progress_bars, say_error, told
+from .console import EXIT_MISTAKE, print_json, progress_bars, say, say_error, told
 from .wishes import source_arguments, widths
 
 
@@ -49,8 +50,8 @@ def benchmark(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Keep the models, and the state of an interrupted training; a second run finds "
-            "them there.",
+            help="Keep the models, the state of an interrupted training, and what other coders "
+            "gave; a second run finds them there.",
         ),
     ] = None,
     unseen: Annotated[
@@ -75,6 +76,10 @@ def benchmark(
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     rivals: Annotated[bool, typer.Option(help="Measure other coders too.")] = True,
     slow: Annotated[bool, typer.Option("--slow", help="JPEG XL effort 10 too.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw rate against speed: a .png or .svg file."),
+    ] = None,
     channel: o.Channel = o.ChannelName.auto,
     size: o.Size = None,
     group_pattern: o.GroupPattern = None,
@@ -89,6 +94,8 @@ def benchmark(
 
     Example: `zarrmal benchmark cells.npz --channel red --effort fast --effort max --profile paper`
     """
+    if plot is not None:
+        refuse_unplottable(plot)
     folder = open_folder(save_models)
     given = [api.load_model(path) for path in model or []]
     wishes: dict[str, Any] = {}
@@ -138,10 +145,14 @@ def benchmark(
                 [*given, *trained],
                 [rival for rival in others if slow or not rival.slow],
                 progress,
+                keep=folder,
             )
         except LossyError as error:
             say_error(f"this benchmark is void: {error}")
             raise typer.Exit(EXIT_MISTAKE) from None
+    if plot is not None:
+        draw(result, plot)
+        say(f"drawn: {plot}")
     if as_json:
         print_json(result.to_json())
     else:

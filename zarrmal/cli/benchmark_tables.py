@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ..benchmark import BenchmarkResult
+from ..benchmark.ours import UNSEEN
 from .console import out, say
 
-IDLE_LOAD = 0.5
+BUSY = "the machine was busy when this began: its speeds are no measure, run it again alone"
 FILE_WIDTH = 170
 """Of tables that go to no terminal: names of coders are long."""
 
@@ -18,6 +19,8 @@ FILE_WIDTH = 170
 def show(result: BenchmarkResult) -> None:
     """All tables, and the versions on stderr."""
     tables = [_rates(result)]
+    if any(m.class_bits_per_pixel for m in result.measurements):
+        tables.append(_classes(result))
     if result.ratios:
         tables.append(_ratios(result))
     if result.ours:
@@ -27,10 +30,15 @@ def show(result: BenchmarkResult) -> None:
     console = out if out.is_terminal else Console(width=FILE_WIDTH, highlight=False)
     for table in tables:
         console.print(table)
-    say(" · ".join(f"{name} {v}" for name, v in result.versions.items()))
-    say(" · ".join(f"{name} {v}" for name, v in result.machine.items()))
-    if (result.machine["load_before"] or 0) > IDLE_LOAD:
-        say("the machine was busy when this began: its speeds are no measure, run it again alone")
+    for facts in (result.versions, result.machine):
+        say(" · ".join(f"{name} {v}" for name, v in facts.items()))
+    for name, why in result.not_measured.items():
+        say(f"{name} was not measured: {why}")
+    if result.n_of_an_earlier_run:
+        say(f"{result.n_of_an_earlier_run} measurements of other coders are of an earlier run on "
+            f"this machine")  # fmt: skip
+    if result.machine["busy"]:
+        say(BUSY)
 
 
 def _table(title: str, left: tuple[str, ...], right: tuple[str, ...]) -> Table:
@@ -64,7 +72,34 @@ def _rates(result: BenchmarkResult) -> Table:
             _speed(m.encode_mb_s),
             _speed(m.decode_mb_s),
         )
-    table.caption = "bits/pixel: all planes of a pixel together; one thread"
+    busy = f"\n{BUSY}" if result.machine["busy"] else ""
+    table.caption = f"bits/pixel: all planes of a pixel together; one thread{busy}"
+    return table
+
+
+def _classes(result: BenchmarkResult) -> Table:
+    """Rates of each class by itself."""
+    rows = [m for m in result.measurements if m.class_bits_per_pixel and m.cells == UNSEEN]
+    names = list(dict.fromkeys(name for m in rows for name in m.class_bits_per_pixel))
+    table = _table(
+        f"bits/pixel of each class, {UNSEEN}",
+        ("coder", "arrangement", "classes by"),
+        (*names, "shared", "all"),
+    )
+    for m in rows:
+        rates = [m.class_bits_per_pixel.get(name) for name in names]
+        table.add_row(
+            m.coder,
+            m.arrangement,
+            m.assignment,
+            *("–" if rate is None else f"{rate:.3f}" for rate in rates),
+            f"{m.shared_bits_per_pixel:.3f}" if m.assignment else "–",
+            f"{m.bits_per_pixel:.3f}",
+        )
+    table.caption = (
+        "theirs: files of one class; ours: the class's streams in the archive, and what belongs to "
+        "no cell (model, headers, metadata) as shared, over all pixels"
+    )
     return table
 
 
