@@ -68,7 +68,7 @@ def study(
     effort: o.EffortOption = o.EffortName.default,
     minutes: Annotated[
         float, typer.Option(min=0.05, help="hybrid: end training after about so many minutes.")
-    ] = 12.0,
+    ] = 10.0,
     steps: o.Steps = None,
     hidden: o.Hidden = "1500,500,30",
     epochs: o.Epochs = None,

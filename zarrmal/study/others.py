@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.metadata import version
 
 from ..benchmark import Rival, all_rivals, measure_rival
 from ..progress import Progress, silent
@@ -48,7 +49,8 @@ def rival_rates(
     for k, rival in enumerate(rivals):
         for arrangement in ("sheet",) if rival.slow else ("sheet", "cell"):
             progress(f"other coders, {cells.name}", k, len(rivals), f"{rival.name}, {arrangement}")
-            key = digest(rival.name, rival.columns, arrangement, cells.sha256)
+            library = version("imagecodecs")
+            key = digest(rival.name, rival.columns, arrangement, library, cells.sha256)
 
             def measured(rival: Rival = rival, arrangement: str = arrangement) -> float:
                 found = measure_rival(rival, cells.pixels, arrangement, of=cells.name)  # type: ignore[arg-type]
