@@ -81,7 +81,13 @@ ROOMS: dict[str, set[str]] = {
     "__init__": {"api", "archive", "errors", "sources"},
 }
 
-OUTSIDE = {"torch": {"learn"}, "typer": {"cli"}, "rich": {"cli"}, "PIL": {"sources", "archive"}}
+OUTSIDE = {
+    "torch": {"learn"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "PIL": {"sources", "archive"},
+    "matplotlib": {"benchmark", "study"},
+}
 
 
 def imports(path: Path, package_root: Path) -> set[str]:

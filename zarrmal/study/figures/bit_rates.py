@@ -104,11 +104,11 @@ def _name_points(axes: Axes, results: StudyResults, model: ModelResults, name: s
         axes.annotate(
             title,
             (100 * rate, point.bits_per_pixel),
-            xytext=(-8 if right else 6, -9),
+            xytext=(0, -11) if right else (6, -9),
             textcoords="offset points",
             fontsize=8.5,
             color=color,
-            ha="right" if right else "left",
+            ha="center" if right else "left",
             va="top",
         )
     shares = [(height - low) / (high - low) for height, _ in beyond]

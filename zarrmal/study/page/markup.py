@@ -61,7 +61,7 @@ def table(one: Table) -> str:
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{escape(one.name)}">\n'
         f"<table{stacked}>\n"
-        f'<caption id="{escape(one.name)}">{escape(one.caption)}</caption>\n'
+        f'<caption id="{escape(one.name)}"><span>{escape(one.caption)}</span></caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n</div>\n"
     )
 
