@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
@@ -13,6 +14,9 @@ ENDINGS = (".png", ".svg")
 OURS_COLOUR, THEIR_COLOUR = "#D55E00", "#0072B2"
 """Vermilion and blue of Okabe and Ito: told apart by any eye, and in grey; the markers differ too.
 """
+
+LABEL_WIDTH, LABEL_HEIGHT = 130.0, 14.0
+"""In dots of a figure that is not saved yet."""
 
 
 def refuse_unplottable(place: Path) -> None:
@@ -67,30 +71,50 @@ def draw(result: BenchmarkResult, place: Path) -> None:
     axes = figure.add_subplot()
     names = {one.name for one in result.ours}
     rows = sorted(plotted(result), key=lambda m: m.bits_per_pixel)
-    for k, m in enumerate(rows):
+    for m in rows:
         mine = m.coder in names
-        x, y = m.decode_mb_s or 0.0, m.bits_per_pixel
         axes.plot(
-            x,
-            y,
+            m.decode_mb_s or 0.0,
+            m.bits_per_pixel,
             marker="*" if mine else "o",
             markersize=15 if mine else 7,
             color=OURS_COLOUR if mine else THEIR_COLOUR,
             linestyle="none",
         )
-        axes.annotate(
-            m.coder,
-            (x, y),
-            xytext=(7, 6 if k % 2 else -9),
-            textcoords="offset points",
-            fontsize=8,
-            fontweight="bold" if mine else "normal",
-        )
     axes.set_xscale("log")
-    axes.margins(x=0.25, y=0.1)  # room for the labels
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.margins(x=0.2, y=0.1)  # room for the labels
     axes.grid(visible=True, which="both", alpha=0.2)
     axes.set_xlabel("decoding, MB of raw pixels a second, one thread (log)")
     axes.set_ylabel("bits per pixel, all side information counted")
     busy = "; the machine was busy: speeds are no measure" if result.machine["busy"] else ""
     axes.set_title(f"{result.n_cells[UNSEEN]:,} cells of unseen slides, lossless{busy}")
+    figure.draw_without_rendering()  # places of the labels depend on the layout
+    heights: list[tuple[float, float]] = []
+    for label, m in zip(_labels(rows), rows, strict=True):
+        x, y = axes.transData.transform((m.decode_mb_s or 1.0, m.bits_per_pixel))
+        below = [h for at, h in heights if abs(at - x) < LABEL_WIDTH]
+        shown = max([y, *(h + LABEL_HEIGHT for h in below)])
+        heights.append((x, shown))
+        axes.annotate(
+            label,
+            (m.decode_mb_s or 1.0, m.bits_per_pixel),
+            xytext=(9, 72 / figure.dpi * (shown - y)),
+            textcoords="offset points",
+            verticalalignment="center",
+            fontsize=8,
+            fontweight="bold" if m.coder in names else "normal",
+        )
     figure.savefig(place, format=place.suffix[1:].lower(), dpi=150)
+
+
+def _labels(rows: Sequence[Measurement]) -> list[str]:
+    """Names without settings, but the effort, where that tells them apart."""
+    short = []
+    for m in rows:
+        kind, _, settings = m.coder.partition(":")
+        long = m.coder.startswith("zarrmal:") or settings.startswith("effort=")
+        short.append(m.coder if long else kind)
+    return [
+        name if short.count(name) == 1 else m.coder for name, m in zip(short, rows, strict=True)
+    ]
