@@ -28,6 +28,7 @@ COMMANDS = (
     "extract",
     "benchmark",
     "demo",
+    "study",
 )
 TINY = ("--profile", "paper", "--hidden", "8,4", "--epochs", "1")
 PROGRAM = Path(sys.executable).with_name("zarrmal")

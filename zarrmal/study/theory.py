@@ -1,8 +1,8 @@
 """The paper's formulas: geometric residues, their Golomb code, and a channel that mistakes classes.
 
 Dong, Pan and Wu, "Impact of Misclassification Rates on Compression Efficiency of Red Blood Cell
-Images of Malaria Infection Using Deep Learning", Entropy 2019, 21(11), 1062: sections 2 (codes) and
-4 (the binary channel). Symbols are the paper's. All rates are in bits a symbol.
+Images of Malaria Infection Using Deep Learning", Entropy 2019, 21(11), 1062: sections 2.3 (codes)
+and 2.5 (the binary channel). Symbols are the paper's. All rates are in bits a symbol.
 
 The paper's equation 2 prints the entropy of a geometric source over p; its equation 19, and the
 definition, have 1 - p. So it is here.
@@ -36,7 +36,7 @@ def _golomb(m: int) -> int:
 
 
 def geometric_pmf(n: ArrayLike, p: float) -> Floats:
-    """P(n) = p^n (1 - p), n >= 0 (section 2)."""
+    """P(n) = p^n (1 - p), n >= 0 (section 2.3)."""
     _probability(p)
     counts = np.asarray(n)
     if counts.size and counts.min() < 0:
@@ -46,12 +46,12 @@ def geometric_pmf(n: ArrayLike, p: float) -> Floats:
 
 
 def geometric_mean(p: float) -> float:
-    """E[n] = p / (1 - p) (section 2)."""
+    """E[n] = p / (1 - p) (section 2.3)."""
     return _probability(p) / (1 - p)
 
 
 def p_from_mean(mean: float) -> float:
-    """p = E[n] / (1 + E[n]), the estimate of p from the mean of what was seen (section 2)."""
+    """p = E[n] / (1 + E[n]), the estimate of p from the mean of what was seen (section 2.3)."""
     if not (isfinite(mean) and mean >= 0):
         raise ValueError(f"the mean of a geometric source must be finite and >= 0, not {mean}")
     return mean / (1 + mean)
@@ -65,7 +65,7 @@ def geometric_entropy(p: float) -> float:
 
 
 def rice_parameter(mean: float) -> int:
-    """s = max(0, ceil(log2(E[n] / 2))) (section 2)."""
+    """s = max(0, ceil(log2(E[n] / 2))) (section 2.3)."""
     if not (isfinite(mean) and mean >= 0):
         raise ValueError(f"a mean must be finite and >= 0, not {mean}")
     # ceil(log2 x) = ceil(log2(ceil x)) for x > 1, which is an integer's length in bits
@@ -73,14 +73,14 @@ def rice_parameter(mean: float) -> int:
 
 
 def golomb_parts(m: int) -> tuple[int, int]:
-    """A = ceil(log2 m) and B = floor(log2 m): lengths of the truncated binary part (section 2)."""
+    """A = ceil(log2 m), B = floor(log2 m): lengths of the truncated binary part (section 2.3)."""
     return (_golomb(m) - 1).bit_length(), m.bit_length() - 1
 
 
 def golomb_length(n: int, m: int) -> int:
     """Bits of the Golomb codeword of n: n div m ones, a zero, and n mod m in B or A bits.
 
-    r < 2^A - m takes B bits, any other r is written as r + 2^A - m in A bits (section 2).
+    r < 2^A - m takes B bits, any other r is written as r + 2^A - m in A bits (section 2.3).
     """
     if n < 0:
         raise ValueError(f"a Golomb code holds n >= 0, not {n}")
@@ -90,7 +90,7 @@ def golomb_length(n: int, m: int) -> int:
 
 
 def mean_quotient(p: float, m: int) -> float:
-    """E[q] = p^m / (1 - p^m) of q = n div m: q is geometric with p^m (section 2)."""
+    """E[q] = p^m / (1 - p^m) of q = n div m: q is geometric with p^m (section 2.3)."""
     power = _probability(p) ** _golomb(m)
     return power / (1 - power)
 
@@ -109,12 +109,12 @@ def mean_remainder_length(p: float, m: int) -> float:
 
 
 def golomb_acwl(p: float, m: int) -> float:
-    """ACWL = E[q] + 1 + mean length of r, exact for a geometric source and any m (section 2)."""
+    """ACWL = E[q] + 1 + mean length of r, exact for a geometric source and any m (section 2.3)."""
     return mean_quotient(p, m) + 1 + mean_remainder_length(p, m)
 
 
 def rice_acwl(p: float, s: int) -> float:
-    """ACWL = E[q] + 1 + s of the Rice code, m = 2^s (section 2)."""
+    """ACWL = E[q] + 1 + s of the Rice code, m = 2^s (section 2.3)."""
     if s < 0:
         raise ValueError(f"a Rice parameter is s >= 0, not {s}")
     return mean_quotient(p, 1 << s) + 1 + s
@@ -144,7 +144,7 @@ def entropy(counts: ArrayLike) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Channel:
-    """A classifier as a channel from true classes S_i to assigned classes C_j (section 4).
+    """A classifier as a channel from true classes S_i to assigned classes C_j (section 2.5).
 
     Parameters
     ----------
