@@ -68,7 +68,7 @@ def study_models(
     ]
     profiles = {model.profile for _, model in given}
     if profiles >= {"paper", "hybrid"} and not wishes.all_cells:
-        return found
+        return _paper_first(found)
     learn = api.learn_room()
     epochs = wishes.epochs or (QUICK_EPOCHS if wishes.quick else None)
     common: dict[str, Any] = {"seed": wishes.seed}
@@ -97,8 +97,11 @@ def study_models(
     for name, options, cells in trained:
         model = kept_or_trained(_file_name(name, options, cells), options, cells, folder, progress)
         found.append(StudyModel(name=name, model=model, given=False, training=_told(cells)))
-    order = {"paper": 0, "hybrid": 1}
-    return sorted(found, key=lambda one: order.get(one.model.profile, 2))
+    return _paper_first(found)
+
+
+def _paper_first(models: list[StudyModel]) -> list[StudyModel]:
+    return sorted(models, key=lambda one: one.model.profile != "paper")
 
 
 def name_of(path: Path, all_paths: Sequence[Path]) -> str:
