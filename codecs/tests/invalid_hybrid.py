@@ -7,9 +7,10 @@ import struct
 import hybrid_models
 import numpy as np
 from hybrid_models import changed, hybrid_class, hybrid_model
-from zarrmal_codecs import Model
+from zarrmal_codecs import Model, pixel_coder, rans
 from zarrmal_codecs.class_model import ClassModel
 from zarrmal_codecs.context import MAX_CONTEXT_ACCUMULATOR
+from zarrmal_codecs.hybrid import HybridCells
 from zarrmal_codecs.layer import Layer
 
 
@@ -121,6 +122,15 @@ def models() -> dict[str, tuple[bytes, str, str]]:
     return out
 
 
+def ending_in(model: Model, pixels: np.ndarray, last: int) -> bytes:
+    """The stream of one cell (y, x), but for the state in which it ends."""
+    cells = HybridCells(model, 0)
+    plan = pixel_coder.Plan(cells._steps, False)
+    pairs = pixel_coder._intervals(plan, pixels[None, None], None, cells._first(None, 1))
+    starts, frequencies = np.array(list(pairs)).transpose(1, 0, 2)
+    return rans.encode(starts, frequencies, np.array([last]))[0]
+
+
 MODEL = "grey"
 GOOD = np.array([[[9, 0], [200, 8]], [[1, 2], [3, 4]]], np.uint8)
 
@@ -159,6 +169,8 @@ def chunks(tools: dict) -> dict[str, tuple[bytes, str, str, str | None]]:
         return patched(7, flags, chunk_of(2, shape or (n, 2, 2), b"".join(bodies), index + checks))
 
     first = streams[0]
+    last = int(rans.last_states(GOOD[:1, None])[0])
+    assert ending_in(model, GOOD[0], last) == first
     other = np.full((2, 2), 77, np.uint8)[None]
     long = Coder(model).cells(0).encode(other, "mean")[1][0]
     corrupt, short = "CorruptionError", "TruncatedError"
@@ -189,6 +201,12 @@ def chunks(tools: dict) -> dict[str, tuple[bytes, str, str, str | None]]:
             "word-more": (cells([long + b"\0\0"]), corrupt, "end as it must"),
             "other-state": (
                 cells([bytes([long[0] ^ 1]) + long[1:]]), corrupt, ""),
+            "ends-in-lowest": (
+                cells([ending_in(model, GOOD[0], 1 << 16)]), corrupt, "end as it must"),
+            "ends-in-other": (
+                cells([ending_in(model, GOOD[0], last ^ 1)]), corrupt, "end as it must"),
+            "ends-in-2-17": (
+                cells([ending_in(model, GOOD[0], last + (1 << 16))]), corrupt, "end as it must"),
             "zeros": (cells([bytes(4)]), short, "last pixel"),
             "ones": (cells([b"\xff" * 40]), corrupt, "end as it must"),
             "coding-1": (cells([first], coding=1), corrupt, "coding 1"),

@@ -76,3 +76,13 @@ def run(layers: list, values: list) -> list:
             for a, m in zip(sums, layer["multiplier"], strict=True)
         ]
     return values
+
+
+def crc_16(data: bytes) -> int:
+    """Section 4.4."""
+    register = 0xFFFF
+    for byte in data:
+        register ^= byte << 8
+        for _ in range(8):
+            register = (register << 1 ^ (0x1021 if register & 0x8000 else 0)) & 0xFFFF
+    return register

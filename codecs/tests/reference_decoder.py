@@ -9,7 +9,7 @@ import sys
 import zlib
 from math import prod
 
-from reference_base import Cursor, FormatError, bits_of, must, run
+from reference_base import Cursor, FormatError, bits_of, crc_16, must, run
 from reference_hybrid import decode_hybrid
 from reference_model import parse_model
 
@@ -172,16 +172,6 @@ def crc_32(data: bytes) -> int:
         for _ in range(8):
             register = register >> 1 ^ (0xEDB88320 if register & 1 else 0)
     return register ^ 0xFFFFFFFF
-
-
-def crc_16(data: bytes) -> int:
-    """Section 4.4."""
-    register = 0xFFFF
-    for byte in data:
-        register ^= byte << 8
-        for _ in range(8):
-            register = (register << 1 ^ (0x1021 if register & 0x8000 else 0)) & 0xFFFF
-    return register
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from math import exp, floor, prod
 
-from reference_base import Cursor, check_chain, must, run
+from reference_base import Cursor, check_chain, crc_16, must, run
 
 
 def sigmoid(t: float) -> float:
@@ -135,8 +135,8 @@ class Words:
             self.x = 65536 * self.x + self.cursor.uint(2)
         return low
 
-    def finish(self) -> None:
-        must(self.x == 65536, "4.6.6: the last state")
+    def finish(self, pixels: bytes) -> None:
+        must(self.x == 65536 + crc_16(pixels), "4.6.6: the last state")
         must(self.cursor.at == len(self.cursor.data), "4.6.6: words are left")
 
 
@@ -262,7 +262,7 @@ class Cell:
 
     def outputs(self, t: int, values: list) -> list:
         for number, layer in enumerate(self.steps[t]["layers"]):
-            must(all(0 <= one <= 127 for one in values), "4.6.3: inputs")
+            must(all(0 <= one <= 128 for one in values), "4.6.3: inputs")
             sums = [
                 bias + sum(w * one for w, one in zip(row, values, strict=True))
                 for bias, row in zip(layer["bias"], layer["rows"], strict=True)
@@ -296,5 +296,6 @@ def decode_hybrid(stream: bytes, coding: int, c: dict, cell_shape: tuple, traine
                 values, base = cell.inputs(t, y, x)
                 cumulative = pixel_cumulative(cell.outputs(t, values), base)
                 cell.image[step["plane"]][y][x] = words.take(cumulative, 256)
-    words.finish()
-    return bytes(plane[y][x] for y in range(height) for x in range(width) for plane in cell.image)
+    pixels = bytes(plane[y][x] for y in range(height) for x in range(width) for plane in cell.image)
+    words.finish(pixels)
+    return pixels

@@ -110,10 +110,11 @@ def intervals(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 @QUICK
-@given(intervals())
-def test_rans_gives_back_what_it_was_given(case):
+@given(intervals(), st.integers(0, 65535))
+def test_rans_gives_back_what_it_was_given(case, check):
     starts, frequencies = case
-    streams = [memoryview(s) for s in rans.encode(starts, frequencies)]
+    last = np.full(starts.shape[1], rans.RANS_LOWEST + check)
+    streams = [memoryview(s) for s in rans.encode(starts, frequencies, last)]
     data = memoryview(b"".join(streams))
     stops = np.cumsum([len(s) for s in streams])
     begins = stops - [len(s) for s in streams]
@@ -123,7 +124,8 @@ def test_rans_gives_back_what_it_was_given(case):
         assert (start <= slots).all()
         assert (slots < start + frequency).all()
         decoder.advance(start, frequency)
-    assert not decoder.status().any()
+    assert not decoder.status(last).any()
+    assert decoder.status(last ^ 1).all()
 
 
 @QUICK
@@ -131,7 +133,8 @@ def test_rans_gives_back_what_it_was_given(case):
 def test_rans_is_as_long_as_its_symbols_say(case):
     starts, frequencies = case
     bits = (16 - np.log2(frequencies)).sum(axis=0)
-    for stream, wanted in zip(rans.encode(starts, frequencies), bits, strict=True):
+    last = np.full(starts.shape[1], rans.RANS_LOWEST + 12_345)
+    for stream, wanted in zip(rans.encode(starts, frequencies, last), bits, strict=True):
         # At most 2**-16 of a bit for each symbol above what it must take, and a word.
         assert wanted + 15 <= 8 * len(stream) <= wanted + 33 + len(starts) * 0.01
 
@@ -148,5 +151,5 @@ def test_no_stream_is_shorter_than_least_bytes():
         n += 1
     assert n / (growth / 8) < 4096
     starts = np.zeros((60_000, 1), np.int64)
-    stream = rans.encode(starts, starts + 65281)[0]
+    stream = rans.encode(starts, starts + 65281, np.array([rans.RANS_LOWEST]))[0]
     assert len(stream) >= 60_000 // 4096

@@ -16,6 +16,7 @@ from zarrmal_codecs.context import Layer7, Step, n_inputs
 from zarrmal_codecs.mixture import latent_cumulative
 from zarrmal_codecs.tables import SLOPE
 
+_kernel = engine._kernel
 LEVELS = [level for level in engine.levels() if level != "numpy"]
 native = pytest.mark.parametrize(
     "level",
@@ -74,6 +75,16 @@ CASES = {
     "high, wide": Case(kind="high", widths=(256, 256), height=2, lanes=9),
     "low, wide": Case(kind="low", widths=(256, 256), height=2, lanes=9),
     "signs, planes": Case(kind="signs", planes=3, lanes=33),
+    # Activations of 127 and weights of one sign: a chain of 16-bit sums too long would overflow.
+    **{
+        f"{kind}, {a} wide": Case(kind=kind, widths=(a, 64), height=2, lanes=33, causal=24)
+        for kind in ("positive", "negative")
+        for a in (64, 256)
+    },
+    # Here a place has an input of 128.
+    "65x65, lowest": Case(
+        kind="lowest", height=65, width=65, lanes=1, causal=4, flags=0, widths=(4, 4)
+    ),
     "bounds": Case(kind="bounds", lanes=20, planes=2),
     "bounds, wide": Case(kind="bounds", lanes=20, widths=(256, 255)),
     **{f"{c} pixels": Case(content=c, planes=2, lanes=20) for c in ("zeros", "full", "noise")},
@@ -93,6 +104,17 @@ def layer(seed: int, kind: str, n: int, width: int) -> Layer7:
         weight[:] = 127
     if kind == "low":
         weight[:] = -128
+    if kind in ("positive", "negative"):
+        first = seed % 100 == 0  # of the layers
+        sign = 1 if first or kind == "positive" else -1
+        weight = (sign * some_integers(seed, (n, width), 1, 45, "int8")).astype(np.int8)
+        shift[:] = 4
+        if kind == "negative" and not first:
+            bias[:] = 45 * 127 * width
+    if kind == "lowest":
+        weight[:] = -128
+        bias[:] = 128 * 64 * width
+        shift[:] = 8
     if kind == "signs":
         weight = np.where(some_integers(seed, (n, width), 0, 1, "int8") > 0, 127, -128)
         weight = weight.astype(np.int8)
@@ -246,6 +268,28 @@ def test_damaged_streams_have_the_same_status(level, name):
     assert set(status.tolist()) == {0, 1, 2}
     whole = status == 0
     np.testing.assert_array_equal(found[level][0][whole], found["numpy"][0][whole])
+
+
+@pytest.mark.skipif(not LEVELS, reason="the native kernel is not built")
+@pytest.mark.parametrize("most", [1, 12, 40, 127])
+@pytest.mark.parametrize("groups", [1, 3, 16, 64])
+def test_chains_are_as_long_as_they_may_be(groups, most):
+    weight = some_integers(groups, (12, 4 * groups), -most - (most == 127), most, "int8")
+    weight[:4] = most  # and rows of one sign
+    weight[4:8] = -most - (most == 127)
+    for tile, ends in enumerate(_kernel.chain_ends(weight)):
+        rows = weight[4 * tile : 4 * tile + 4].astype(int).reshape(4, groups, 2, 2)
+
+        def fits(start, stop, rows=rows):
+            part = 128 * rows[:, start:stop]
+            highest = np.maximum(part, 0).sum(axis=(1, 3)).max()
+            return highest <= 32767 and np.minimum(part, 0).sum(axis=(1, 3)).min() >= -32768
+
+        assert ends[-1] == groups
+        for start, stop in zip([0, *ends], ends, strict=False):
+            assert start < stop
+            assert fits(start, stop)
+            assert stop == groups or not fits(start, stop + 1)
 
 
 @native

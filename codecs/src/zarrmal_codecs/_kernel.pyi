@@ -23,6 +23,12 @@ _Step = tuple[
 def levels() -> list[str]:
     """Instruction sets of this build that this machine has, slowest first; "baseline" always."""
 
+def chain_ends(weight: NDArray[np.int8]) -> list[list[int]]:
+    """Where the chains of 16-bit sums of weights (output, input) end, in groups of four inputs.
+
+    For tests: a list for every four outputs, of which there must be whole fours.
+    """
+
 class Plan:
     """The networks of a class, copied and laid out for the kernel.
 

@@ -153,7 +153,7 @@ def decode_cells(
     fetch: Callable[[int, int], memoryview],
     coder: Coder | None,
 ) -> Pixels:
-    """Decode some cells of a chunk, each checked by its own CRC-16 or rANS's last state.
+    """Decode some cells of a chunk, each checked by its own CRC-16, of its stream or its pixels.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ N_EARLIER = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer7:
-    """int8 weights, int32 bias, shift: values 0..127 in, accumulators out."""
+    """int8 weights, int32 bias, shift: values 0..128 in, accumulators out."""
 
     weight: NDArray[np.int8]
     bias: NDArray[np.int32]
@@ -193,7 +193,7 @@ def own_base(west: Numbers, north: Numbers, northeast: Numbers, northwest: Numbe
 
 
 def position(y: int, x: int, height: int, width: int) -> tuple[int, int, int]:
-    """Where in the cell a pixel lies, three numbers 0..127."""
+    """Where in the cell a pixel lies, three numbers 0..128."""
     fx = (2 * x + 1) * 64 // width
     fy = (2 * y + 1) * 64 // height
     return fx, fy, ((fx - ACTIVATION_ZERO) ** 2 + (fy - ACTIVATION_ZERO) ** 2) >> 6

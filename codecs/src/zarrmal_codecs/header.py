@@ -52,7 +52,7 @@ class CellIndex:
         int64 (cell,): bytes of each stream; streams follow one another without gaps.
     checks
         uint16 (cell,): CRC-16 of each stream. None where streams are whole 16-bit words that
-        end in a state known beforehand.
+        end in a state which holds the CRC-16 of the pixels.
     """
 
     digest_prefix: bytes

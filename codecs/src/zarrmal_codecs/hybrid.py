@@ -45,7 +45,7 @@ class HybridCells:
         If its networks and tensors do not fit.
     """
 
-    has_checks = False  # a stream must end in rANS's first state: that is its check
+    has_checks = False  # the state in which a stream must end is its check
 
     def __init__(self, model: Model, index: int) -> None:
         one, shape = model.classes[index], model.cell_shape

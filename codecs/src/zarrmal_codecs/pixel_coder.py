@@ -189,7 +189,7 @@ def encode(
     starts[:n_latents], frequencies[:n_latents] = prefix.T
     for k, interval in enumerate(_intervals(plan, pixels, predicted, first), n_latents):
         starts[k], frequencies[k] = interval
-    return rans.encode(starts, frequencies)
+    return rans.encode(starts, frequencies, rans.last_states(pixels))
 
 
 def bits(plan: Plan, pixels: Pixels, predicted: Pixels | None, first: First) -> NDArray[np.float64]:
@@ -217,4 +217,4 @@ def decode(
         decoder.advance(start, frequency)
         inside[plan.steps[s].plane, y, x] = value
     pixels = np.ascontiguousarray(inside.transpose(3, 0, 1, 2)).astype(np.uint8)
-    return pixels, decoder.status()
+    return pixels, decoder.status(rans.last_states(pixels))

@@ -6,15 +6,30 @@ Duda (arXiv:1311.2540). States lie in 2**16 <= x < 2**32, words have 16 bits, fr
 
 from __future__ import annotations
 
+from binascii import crc_hqx
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import RANS_LOWEST, RANS_STATE_BYTES
+from .constants import CHECK_INITIAL, RANS_LOWEST, RANS_STATE_BYTES
 
 Ints = NDArray[np.int64]
 
 
-def encode(starts: Ints, frequencies: Ints) -> list[bytes]:
+def last_states(pixels: NDArray[np.uint8]) -> Ints:
+    """In which state each cell's stream ends, int64 (cell,): 2**16 and its pixels' CRC-16.
+
+    Parameters
+    ----------
+    pixels
+        uint8 (cell, plane, y, x).
+    """
+    channels_last = pixels.transpose(0, 2, 3, 1)
+    checks = [crc_hqx(cell.tobytes(), CHECK_INITIAL) for cell in channels_last]
+    return RANS_LOWEST + np.array(checks, np.int64)
+
+
+def encode(starts: Ints, frequencies: Ints, last: Ints) -> list[bytes]:
     """One stream a lane.
 
     Parameters
@@ -22,9 +37,11 @@ def encode(starts: Ints, frequencies: Ints) -> list[bytes]:
     starts, frequencies
         int64 (symbol, lane), in the order in which the decoder will meet them; every frequency is
         at least 1, and start + frequency at most 2**16.
+    last
+        int64 (lane,): the state after the last symbol, below 2**17; see last_states.
     """
     n_symbols, n_lanes = starts.shape
-    state = np.full(n_lanes, RANS_LOWEST, np.int64)
+    state = last.copy()
     words = np.empty((n_symbols, n_lanes), "<u2")
     used = np.empty((n_symbols, n_lanes), bool)
     for k in range(n_symbols - 1, -1, -1):
@@ -76,9 +93,9 @@ class Decoder:
         self.states = np.where(low, (state << 16) | word, state)
         self.positions += 2 * (low & ~dry)
 
-    def status(self) -> NDArray[np.uint8]:
-        """0 for a lane that ended as it must, 1 where words were missing, 2 where it is damaged."""
-        ended = (self.states == RANS_LOWEST) & (self.positions == self._stops)
+    def status(self, last: Ints) -> NDArray[np.uint8]:
+        """0 for a lane that ended in its last state, 1 where words were missing, else 2."""
+        ended = (self.states == last) & (self.positions == self._stops)
         return np.where(self.short, 1, np.where(ended, 0, 2)).astype(np.uint8)
 
 

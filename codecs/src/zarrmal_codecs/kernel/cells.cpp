@@ -2,11 +2,19 @@
 
 #include <algorithm>
 
+#include "check.h"
 #include "workspace.h"
 
 namespace zarrmal {
 
 namespace {
+
+constexpr std::uint32_t LOWEST_STATE = 1 << 16;
+
+// Of a cell's pixels, [plane][y][x], where the format has channels last.
+std::uint16_t check(const std::uint8_t* pixels, const Cells& cells) {
+    return crc16(pixels, cells.n_planes, cells.height * cells.width);
+}
 
 template <class Use>
 void each_group(Workspace& space, const Cells& cells, Use use) {
@@ -23,11 +31,15 @@ Encoded encode(const Level& level, const Plan& plan, const Cells& cells,
                const std::uint8_t* pixels, const Prefix& prefix) {
     Workspace space(level, plan, cells, Workspace::For::encoding, prefix.n_symbols);
     Group& group = space.group();
+    const std::size_t cell = cells.n_planes * cells.height * cells.width;
     Encoded encoded;
     encoded.lengths.reserve(cells.n);
     each_group(space, cells, [&](std::size_t from, std::size_t count) {
         space.place_pixels(pixels, from);
         space.place_prefix(prefix, from);
+        for (std::size_t k = 0; k < MAX_LANES; ++k) group.states[k] = LOWEST_STATE;
+        for (std::size_t k = 0; k < count; ++k)
+            group.states[k] = LOWEST_STATE + check(pixels + (from + k) * cell, cells);
         level.encode(group);
         for (std::size_t k = 0; k < count; ++k) {
             const std::uint8_t* end = group.streams + (k + 1) * group.capacity;
@@ -53,6 +65,7 @@ void decode(const Level& level, const Plan& plan, const Cells& cells, const Stre
             std::uint8_t* pixels, std::uint8_t* status) {
     Workspace space(level, plan, cells, Workspace::For::decoding, 0);
     Group& group = space.group();
+    const std::size_t cell = cells.n_planes * cells.height * cells.width;
     group.data = streams.data;
     each_group(space, cells, [&](std::size_t from, std::size_t count) {
         for (int lane = 0; lane < MAX_LANES; ++lane) {
@@ -73,7 +86,8 @@ void decode(const Level& level, const Plan& plan, const Cells& cells, const Stre
         for (std::size_t k = 0; k < count; ++k) {
             const std::size_t lane = space.half_place(k);
             const bool odd = (streams.stops[from + k] - streams.starts[from + k]) % 2 != 0;
-            const bool ended = group.high[lane] == 1 && group.low[lane] == 0 &&
+            const bool ended = group.high[lane] == 1 &&
+                               group.low[lane] == check(pixels + (from + k) * cell, cells) &&
                                group.position[lane] == group.stop[lane];
             status[from + k] = group.dry[lane] || odd ? 1 : ended ? 0 : 2;
         }

@@ -9,12 +9,14 @@ namespace {
 // 64 + S(a - b)
 template <class V>
 ZM_INLINE typename V::R squash(typename V::R a, typename V::R b) {
-    const auto size = V::or8(V::subs8(a, b), V::subs8(b, a));
+    using R = typename V::R;
+    const R below = V::subs8(b, a);
+    const R size = V::or8(V::subs8(a, b), below);
     const auto near = V::min8(size, V::set8(8));
     const auto middle = V::template srl8<1>(V::min8(size, V::set8(32)));
     const auto bent = V::add8(V::add8(near, near), V::add8(middle, V::template srl8<3>(size)));
     const auto zero = V::set8(64);
-    return V::pick8(V::below8(a, b), V::sub8(zero, bent), V::add8(zero, bent));
+    return V::pick8(V::zero8(below), V::add8(zero, bent), V::sub8(zero, bent));
 }
 
 // What a plane's own neighbours lead one to expect.

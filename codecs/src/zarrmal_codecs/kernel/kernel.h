@@ -36,6 +36,7 @@ struct Layer {
     const std::int32_t* start;   // bias + 2**(shift - 1), the rounding
     const std::int32_t* shift;
     const std::int32_t* offset;  // 128 * sum of the weights: see Ops::SIGNED
+    const std::uint8_t* chains;  // [four outputs][chain]: the group after it, see chains.h
     int outputs;
     int groups;
 };
@@ -87,6 +88,7 @@ struct Group {
     std::uint16_t* starts;
     std::uint16_t* frequencies;
     std::size_t n_prefix, n_symbols;
+    std::uint32_t states[MAX_LANES];  // from which the encoder starts, [lane, word order]
     std::uint8_t* streams;  // [lane, word order][capacity]: each stream ends at the end of its part
     std::size_t capacity;
     std::size_t length[MAX_LANES];  // [lane, word order]

@@ -98,28 +98,36 @@ ZM_INLINE void mixtures(const Tables& tables, const std::int16_t* outputs, typen
     }
 }
 
-// C(v) of 2 <= v <= 255 from d * SLOPE at v. It is below 2**16, as is X >> 9: F is at most 32767.
-template <class V, int M>
-ZM_INLINE typename V::R cumulative(const Mixture<V, M>& mixture, const typename V::Curve& curve,
-                                   const typename V::R (&at)[M][2], typename V::R value) {
+// C(v) of 2 <= v <= 255 from d * SLOPE at v, of H mixtures at once: lookups take vectors in pairs. It
+// is below 2**16, as is X >> 9: F is at most 32767.
+template <class V, int M, int H>
+ZM_INLINE void cumulative(const Mixture<V, M>* const (&mixture)[H], const typename V::Curve& curve,
+                          const typename V::R (&at)[H][M][2], const typename V::R (&value)[H],
+                          typename V::R (&to)[H]) {
     using R = typename V::R;
     // The saturation of packs32 is the clip of u, less 32768.
-    R distance[M], each[M];
+    R distance[M * H], each[M * H];
     for (int m = 0; m < M; ++m)
-        distance[m] =
-            V::packs32(V::template sra32<6>(at[m][0]), V::template sra32<6>(at[m][1]));
-    V::template logistic<M>(curve, distance, each);
-    R mixed[2];
-    for (int m = 0; m < M; m += 2) {
-        const R second = m + 1 < M ? each[m + 1 < M ? m + 1 : m] : V::zero();
-        const R low = V::madd16(V::unpacklo16(each[m], second), mixture.weight[m / 2][0]);
-        const R high = V::madd16(V::unpackhi16(each[m], second), mixture.weight[m / 2][1]);
-        mixed[0] = m ? V::add32(mixed[0], low) : low;
-        mixed[1] = m ? V::add32(mixed[1], high) : high;
+        for (int h = 0; h < H; ++h)
+            distance[m * H + h] = V::packs32(V::template sra32<6>(at[h][m][0]),
+                                             V::template sra32<6>(at[h][m][1]));
+    V::template logistic<M * H>(curve, distance, each);
+    for (int h = 0; h < H; ++h) {
+        R mixed[2];
+        for (int m = 0; m < M; m += 2) {
+            const R first = each[m * H + h];
+            const R second = m + 1 < M ? each[(m + 1 < M ? m + 1 : m) * H + h] : V::zero();
+            const auto& weight = mixture[h]->weight[m / 2];
+            const R low = V::madd16(V::unpacklo16(first, second), weight[0]);
+            const R high = V::madd16(V::unpackhi16(first, second), weight[1]);
+            mixed[0] = m ? V::add32(mixed[0], low) : low;
+            mixed[1] = m ? V::add32(mixed[1], high) : high;
+        }
+        const R shrunk =
+            V::packus32(V::template srl32<9>(mixed[0]), V::template srl32<9>(mixed[1]));
+        const R logistics = V::mulhi16(mixture[h]->rest, shrunk);
+        to[h] = V::add16(V::add16(mixture[h]->blank, logistics), V::sub16(value[h], V::set16(1)));
     }
-    const R shrunk = V::packus32(V::template srl32<9>(mixed[0]), V::template srl32<9>(mixed[1]));
-    const R logistics = V::mulhi16(mixture.rest, shrunk);
-    return V::add16(V::add16(mixture.blank, logistics), V::sub16(value, V::set16(1)));
 }
 
 // Start and frequency of a value; C(256) = 2**16 is 0 here.
@@ -129,21 +137,20 @@ ZM_INLINE void interval(const Mixture<V, M>& mixture, const typename V::Curve& c
     using R = typename V::R;
     const R none = V::zero(), one = V::set16(1);
     const R wide[2] = {V::unpacklo16(value, none), V::unpackhi16(value, none)};
-    R at[M][2], after[M][2];
+    R at[2][M][2], edge[2];
     for (int m = 0; m < M; ++m)
         for (int k = 0; k < 2; ++k) {
-            at[m][k] = V::add32(mixture.start[m][k], V::mullo32(wide[k], mixture.slope[m][k]));
-            after[m][k] = V::add32(at[m][k], mixture.slope[m][k]);
+            at[0][m][k] = V::add32(mixture.start[m][k], V::mullo32(wide[k], mixture.slope[m][k]));
+            at[1][m][k] = V::add32(at[0][m][k], mixture.slope[m][k]);
         }
-    const R next = V::add16(value, one);
+    const Mixture<V, M>* const both[2] = {&mixture, &mixture};
+    cumulative<V, M, 2>(both, curve, at, {value, V::add16(value, one)}, edge);
     const auto blank = V::zero16(value);
-    const R from = cumulative<V, M>(mixture, curve, at, value);
-    R to = cumulative<V, M>(mixture, curve, after, next);
-    start = V::pick16(V::zero16(V::sub16(value, one)), mixture.blank, from);
+    start = V::pick16(V::zero16(V::sub16(value, one)), mixture.blank, edge[0]);
     start = V::pick16(blank, none, start);
-    to = V::pick16(V::zero16(V::sub16(value, V::set16(255))), none, to);
-    to = V::pick16(blank, mixture.blank, to);
-    frequency = V::sub16(to, start);
+    R stop = V::pick16(V::zero16(V::sub16(value, V::set16(255))), none, edge[1]);
+    stop = V::pick16(blank, mixture.blank, stop);
+    frequency = V::sub16(stop, start);
 }
 
 // The value whose interval covers the slot: its bits from the highest, since C grows. All H halves
@@ -153,25 +160,42 @@ ZM_INLINE void find(const Mixture<V, M> (&mixture)[H], const typename V::Curve& 
                     const typename V::R (&slot)[H], typename V::R (&value)[H],
                     typename V::R (&start)[H], typename V::R (&frequency)[H]) {
     using R = typename V::R;
-    R stop[H];
-    for (int h = 0; h < H; ++h) value[h] = start[h] = stop[h] = V::zero();
+    R stop[H], bits = V::set16(128);
+    R at[H][M][2], step[H][M][2];  // d * SLOPE at the value, and what the bit adds to it
+    const Mixture<V, M>* each[H];
+    for (int h = 0; h < H; ++h) {
+        each[h] = &mixture[h];
+        value[h] = start[h] = stop[h] = V::zero();
+        for (int m = 0; m < M; ++m)
+            for (int k = 0; k < 2; ++k) {
+                at[h][m][k] = mixture[h].start[m][k];
+                step[h][m][k] = V::template sll32<7>(mixture[h].slope[m][k]);
+            }
+    }
     for (int bit = 128; bit; bit >>= 1) {
+        R tried[H], there[H][M][2], found[H];
         for (int h = 0; h < H; ++h) {
-            const R tried = V::add16(value[h], V::set16(bit));
-            const R wide[2] = {V::unpacklo16(tried, V::zero()), V::unpackhi16(tried, V::zero())};
-            R at[M][2];
+            tried[h] = V::add16(value[h], bits);
             for (int m = 0; m < M; ++m)
                 for (int k = 0; k < 2; ++k)
-                    at[m][k] = V::add32(mixture[h].start[m][k],
-                                        V::mullo32(wide[k], mixture[h].slope[m][k]));
-            R found = cumulative<V, M>(mixture[h], curve, at, tried);
-            // C(1) has its own rule; only the last bit tries 1.
-            if (bit == 1) found = V::pick16(V::zero16(value[h]), mixture[h].blank, found);
-            const auto covers = V::upto16(found, slot[h]);
-            value[h] = V::pick16(covers, tried, value[h]);
-            start[h] = V::pick16(covers, found, start[h]);
-            stop[h] = V::pick16(covers, stop[h], found);
+                    there[h][m][k] = V::add32(at[h][m][k], step[h][m][k]);
         }
+        cumulative<V, M, H>(each, curve, there, tried, found);
+        for (int h = 0; h < H; ++h) {
+            // C(1) has its own rule; only the last bit tries 1.
+            if (bit == 1) found[h] = V::pick16(V::zero16(value[h]), mixture[h].blank, found[h]);
+            const auto covers = V::upto16(found[h], slot[h]);
+            value[h] = V::pick16(covers, tried[h], value[h]);
+            start[h] = V::pick16(covers, found[h], start[h]);
+            stop[h] = V::pick16(covers, stop[h], found[h]);
+            const auto low = V::low32(covers), high = V::high32(covers);
+            for (int m = 0; m < M; ++m) {
+                at[h][m][0] = V::pick32(low, there[h][m][0], at[h][m][0]);
+                at[h][m][1] = V::pick32(high, there[h][m][1], at[h][m][1]);
+                for (int k = 0; k < 2; ++k) step[h][m][k] = V::template srl32<1>(step[h][m][k]);
+            }
+        }
+        bits = V::template sra16<1>(bits);
     }
     for (int h = 0; h < H; ++h) frequency[h] = V::sub16(stop[h], start[h]);
 }

@@ -14,6 +14,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "cells.h"
+#include "chains.h"
 #include "levels.h"
 #include "plan.h"
 
@@ -154,6 +155,20 @@ Out<double, 1> bits_of_cells(const Plan& plan, const In<std::uint8_t, 4>& pixels
     return owned<double, 1>(std::move(bits), {cells.n});
 }
 
+std::vector<std::vector<int>> chain_ends_of(const In<std::int8_t, 2>& weight) {
+    const std::size_t rows = weight.shape(0), groups = weight.shape(1) / 4;
+    if (rows % 4 || !groups || groups > 64 || weight.shape(1) % 4)
+        refuse("rows must be in fours, inputs in fours too and at most 256");
+    const auto ends = chain_ends({weight.data(), weight.data() + weight.size()}, rows, groups);
+    std::vector<std::vector<int>> found(rows / 4);
+    for (std::size_t k = 0; k < found.size(); ++k)
+        for (const std::uint8_t* at = ends.data() + k * groups;; ++at) {
+            found[k].push_back(*at);
+            if (*at == groups) break;
+        }
+    return found;
+}
+
 // Any object with a contiguous buffer.
 class Buffer {
 public:
@@ -205,6 +220,7 @@ std::tuple<Out<std::uint8_t, 4>, Out<std::uint8_t, 1>> decode_cells(
 NB_MODULE(_kernel, m) {
     nb::set_leak_warnings(false);  // coders are cached until the process ends, plans with them
     m.def("levels", &level_names);
+    m.def("chain_ends", &chain_ends_of, nb::arg("weight").noconvert());
     nb::class_<Plan>(m, "Plan").def("__init__", &make_plan, nb::arg("steps"), nb::arg("n_planes"),
                                     nb::arg("has_prediction"));
     m.def("encode", &encode_cells, nb::arg("plan"), nb::arg("pixels").noconvert(),

@@ -20,6 +20,7 @@ struct Avx2 : Lookups<Avx2> {
     static constexpr bool SIGNED = false;
     static constexpr int TILE_VECTORS = 2;
     static constexpr int TILE_SUMS = 8;
+    static constexpr bool CHAINS = true;
     static constexpr bool WIDE_OUTPUT = false;
 
     ZM_INLINE R load(const void* at) { return _mm256_loadu_si256(static_cast<const R*>(at)); }
@@ -42,10 +43,6 @@ struct Avx2 : Lookups<Avx2> {
         return _mm256_and_si256(_mm256_srli_epi16(a, N), set8(255 >> N));
     }
     ZM_INLINE M8 zero8(R a) { return _mm256_cmpeq_epi8(a, zero()); }
-    // a < b where b is not the lesser of the two: the complement of min(a, b) == b.
-    ZM_INLINE M8 below8(R a, R b) {
-        return _mm256_xor_si256(_mm256_cmpeq_epi8(min8(a, b), b), set8(-1));
-    }
     ZM_INLINE M8 either8(M8 a, M8 b) { return or8(a, b); }
     ZM_INLINE R pick8(M8 m, R a, R b) { return _mm256_blendv_epi8(b, a, m); }
 
@@ -90,6 +87,9 @@ struct Avx2 : Lookups<Avx2> {
         return _mm256_srai_epi32(a, N);
     }
     ZM_INLINE R sra32(R a, int n) { return _mm256_sra_epi32(a, _mm_cvtsi32_si128(n)); }
+    // Masks of a half for the word vectors that unpacking gives.
+    ZM_INLINE M32 low32(M16 m) { return unpacklo16(m, m); }
+    ZM_INLINE M32 high32(M16 m) { return unpackhi16(m, m); }
     ZM_INLINE M32 above32(R a, R b) { return _mm256_cmpgt_epi32(a, b); }
     ZM_INLINE R pick32(M32 m, R a, R b) { return pick8(m, a, b); }
     ZM_INLINE std::uint32_t bits32(M32 m) {
@@ -110,11 +110,20 @@ struct Avx2 : Lookups<Avx2> {
         std::memcpy(&four, at, 4);
         return set32(four);
     }
-    // Inputs are at most 127, once 128: pairs stay within -2 * 127 * 128 ... 128 * 127 + 127 * 127
-    // but for weights of -128, where 255 * -128 is still above -2**15.
-    ZM_INLINE R dot(R sum, Inputs a, Weights w) {
-        return add32(sum, madd16(_mm256_maddubs_epi16(a, w), set16(1)));
-    }
+    // Exact: one pair is -2 * 128 * 128 or more, and chains have their bounds.
+#if defined(_MSC_VER) && !defined(__clang__)
+    struct Chain {
+        R sum;
+        Chain operator+(Chain other) const { return {add16(sum, other.sum)}; }
+    };
+    ZM_INLINE Chain pairs(Inputs a, Weights w) { return {_mm256_maddubs_epi16(a, w)}; }
+    ZM_INLINE R join(R sum, Chain chain) { return add32(sum, madd16(chain.sum, set16(1))); }
+#else
+    // GCC would copy sums whose type changes from one register to another.
+    using Chain = __v16hi;
+    ZM_INLINE Chain pairs(Inputs a, Weights w) { return (Chain)_mm256_maddubs_epi16(a, w); }
+    ZM_INLINE R join(R sum, Chain chain) { return add32(sum, madd16((R)chain, set16(1))); }
+#endif
     ZM_INLINE R activations(R a, R b, R c, R d) {
         const R all = min8(packus16(packs32(a, b), packs32(c, d)), set8(127));
         const __m128i turn = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);

@@ -19,6 +19,7 @@ struct Avx512 {
     static constexpr bool SIGNED = false;
     static constexpr int TILE_VECTORS = 4;
     static constexpr int TILE_SUMS = 16;
+    static constexpr bool CHAINS = false;
     static constexpr bool WIDE_OUTPUT = true;
 
     ZM_INLINE R load(const void* at) { return _mm512_loadu_si512(at); }
@@ -41,7 +42,6 @@ struct Avx512 {
         return _mm512_and_si512(_mm512_srli_epi16(a, N), set8(255 >> N));
     }
     ZM_INLINE M8 zero8(R a) { return _mm512_testn_epi8_mask(a, a); }
-    ZM_INLINE M8 below8(R a, R b) { return _mm512_cmplt_epu8_mask(a, b); }
     ZM_INLINE M8 either8(M8 a, M8 b) { return a | b; }
     ZM_INLINE R pick8(M8 m, R a, R b) { return _mm512_mask_mov_epi8(b, m, a); }
 
@@ -86,6 +86,15 @@ struct Avx512 {
     ZM_INLINE M32 above32(R a, R b) { return _mm512_cmpgt_epi32_mask(a, b); }
     ZM_INLINE R pick32(M32 m, R a, R b) { return _mm512_mask_mov_epi32(b, m, a); }
     ZM_INLINE std::uint32_t bits32(M32 m) { return m; }
+    // Masks of a half for the word vectors that unpacking gives.
+    ZM_INLINE M32 low32(M16 m) {
+        const R wide = _mm512_movm_epi16(m);
+        return _mm512_movepi32_mask(unpacklo16(wide, wide));
+    }
+    ZM_INLINE M32 high32(M16 m) {
+        const R wide = _mm512_movm_epi16(m);
+        return _mm512_movepi32_mask(unpackhi16(wide, wide));
+    }
 
     ZM_INLINE R unpacklo8(R a, R b) { return _mm512_unpacklo_epi8(a, b); }
     ZM_INLINE R unpackhi8(R a, R b) { return _mm512_unpackhi_epi8(a, b); }

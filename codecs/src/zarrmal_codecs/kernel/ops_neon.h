@@ -18,6 +18,7 @@ struct Neon : Lookups<Neon> {
     static constexpr int LANES = 16;
     static constexpr int TILE_VECTORS = 2;
     static constexpr int TILE_SUMS = 16;
+    static constexpr bool CHAINS = false;
     static constexpr bool WIDE_OUTPUT = false;
 
     ZM_INLINE uint16x8_t u16(R a) { return vreinterpretq_u16_u8(a); }
@@ -49,7 +50,6 @@ struct Neon : Lookups<Neon> {
         return vshrq_n_u8(a, N);
     }
     ZM_INLINE M8 zero8(R a) { return vceqzq_u8(a); }
-    ZM_INLINE M8 below8(R a, R b) { return vcltq_u8(a, b); }
     ZM_INLINE M8 either8(M8 a, M8 b) { return or8(a, b); }
     ZM_INLINE R pick8(M8 m, R a, R b) { return vbslq_u8(m, a, b); }
 
@@ -101,6 +101,9 @@ struct Neon : Lookups<Neon> {
         return of(vshrq_n_s32(s32(a), N));
     }
     ZM_INLINE R sra32(R a, int n) { return of(vshlq_s32(s32(a), vdupq_n_s32(-n))); }
+    // Masks of a half for the word vectors that unpacking gives.
+    ZM_INLINE M32 low32(M16 m) { return unpacklo16(m, m); }
+    ZM_INLINE M32 high32(M16 m) { return unpackhi16(m, m); }
     ZM_INLINE M32 above32(R a, R b) { return of(vcgtq_s32(s32(a), s32(b))); }
     ZM_INLINE R pick32(M32 m, R a, R b) { return vbslq_u8(m, a, b); }
     ZM_INLINE u32 bits32(M32 m) {

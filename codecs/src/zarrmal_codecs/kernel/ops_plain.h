@@ -25,6 +25,7 @@ struct Plain : Lookups<Plain> {
     static constexpr bool SIGNED = false;
     static constexpr int TILE_VECTORS = 1;
     static constexpr int TILE_SUMS = 4;
+    static constexpr bool CHAINS = false;
     static constexpr bool WIDE_OUTPUT = false;
 
     template <class T>
@@ -91,7 +92,6 @@ struct Plain : Lookups<Plain> {
         return each<u8>(a, [](int x) { return x >> N; });
     }
     ZM_INLINE M8 zero8(R a) { return each<u8>(a, [](int x) { return x ? 0 : -1; }); }
-    ZM_INLINE M8 below8(R a, R b) { return each<u8>(a, b, [](int x, int y) { return x < y ? -1 : 0; }); }
     ZM_INLINE M8 either8(M8 a, M8 b) { return or8(a, b); }
     ZM_INLINE R pick8(M8 m, R a, R b) {
         R to;
@@ -151,6 +151,9 @@ struct Plain : Lookups<Plain> {
     ZM_INLINE R sra32(R a, int n) {
         return each<s32>(a, [=](s32 x) { return x >> n; });
     }
+    // Masks of a half for the word vectors that unpacking gives.
+    ZM_INLINE M32 low32(M16 m) { return unpacklo16(m, m); }
+    ZM_INLINE M32 high32(M16 m) { return unpackhi16(m, m); }
     ZM_INLINE M32 above32(R a, R b) { return each<s32>(a, b, [](s32 x, s32 y) { return x > y ? -1 : 0; }); }
     ZM_INLINE R pick32(M32 m, R a, R b) { return pick8(m, a, b); }
     ZM_INLINE u32 bits32(M32 m) {

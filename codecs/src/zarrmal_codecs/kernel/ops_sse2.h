@@ -23,6 +23,7 @@ struct Sse2 : Lookups<Sse2> {
     static constexpr bool SIGNED = false;
     static constexpr int TILE_VECTORS = 2;
     static constexpr int TILE_SUMS = 8;
+    static constexpr bool CHAINS = false;
     static constexpr bool WIDE_OUTPUT = false;
 
     ZM_INLINE R load(const void* at) { return _mm_loadu_si128(static_cast<const R*>(at)); }
@@ -46,7 +47,6 @@ struct Sse2 : Lookups<Sse2> {
     }
     ZM_INLINE R flip(R a) { return _mm_xor_si128(a, set8(-1)); }
     ZM_INLINE M8 zero8(R a) { return _mm_cmpeq_epi8(a, zero()); }
-    ZM_INLINE M8 below8(R a, R b) { return flip(_mm_cmpeq_epi8(min8(a, b), b)); }
     ZM_INLINE M8 either8(M8 a, M8 b) { return or8(a, b); }
     ZM_INLINE R pick8(M8 m, R a, R b) { return or8(_mm_and_si128(m, a), _mm_andnot_si128(m, b)); }
 
@@ -97,6 +97,9 @@ struct Sse2 : Lookups<Sse2> {
         return _mm_srai_epi32(a, N);
     }
     ZM_INLINE R sra32(R a, int n) { return _mm_sra_epi32(a, _mm_cvtsi32_si128(n)); }
+    // Masks of a half for the word vectors that unpacking gives.
+    ZM_INLINE M32 low32(M16 m) { return unpacklo16(m, m); }
+    ZM_INLINE M32 high32(M16 m) { return unpackhi16(m, m); }
     ZM_INLINE M32 above32(R a, R b) { return _mm_cmpgt_epi32(a, b); }
     ZM_INLINE R pick32(M32 m, R a, R b) { return pick8(m, a, b); }
     ZM_INLINE std::uint32_t bits32(M32 m) {

@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "chains.h"
+
 namespace zarrmal {
 
 namespace {
@@ -89,6 +91,7 @@ Layer Plan::pack(const RawLayer& raw, int s, int k) {
             made.offset[o] += 128 * weight;
         }
     }
+    made.chains = chain_ends(made.weight, rows, groups);
     storage_.push_back(std::move(made));
     const Storage& kept = storage_.back();
     Layer layer{};
@@ -96,6 +99,7 @@ Layer Plan::pack(const RawLayer& raw, int s, int k) {
     layer.start = kept.start.data();
     layer.shift = kept.shift.data();
     layer.offset = kept.offset.data();
+    layer.chains = kept.chains.data();
     layer.outputs = static_cast<int>(k < 2 ? rows : raw.outputs);
     layer.groups = static_cast<int>(groups);
     return layer;

@@ -42,6 +42,7 @@ private:
     struct Storage {
         std::vector<std::int8_t> weight;
         std::vector<std::int32_t> start, shift, offset;
+        std::vector<std::uint8_t> chains;
     };
 
     Layer pack(const RawLayer& raw, int s, int k);

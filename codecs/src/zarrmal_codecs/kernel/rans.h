@@ -26,7 +26,7 @@ ZM_INLINE void write_streams(Group& group) {
     for (int lane = 0; lane < C * WORDS; ++lane)
         to[lane] = group.streams + (lane + 1) * group.capacity;
     R state[C];
-    for (int c = 0; c < C; ++c) state[c] = V::set32(1 << 16);
+    for (int c = 0; c < C; ++c) state[c] = V::load(group.states + c * WORDS);
     const R none = V::zero();
     for (std::size_t s = group.n_symbols; s-- > 0;) {
         for (int c = 0; c < C; ++c) {
