@@ -11,7 +11,6 @@ from .errors import ModelError
 from .network import Network
 from .tables import SLOPE
 
-Ints = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
 
 
@@ -77,21 +76,28 @@ class Prediction:
     def decode(self, latents: NDArray[np.int8]) -> Pixels:
         """Predicted cells, uint8 (cell, plane, y, x), of latents, int8 (cell, latent)."""
         grid = self._decoder(latents).reshape(len(latents), *self._grid, self._planes)
-        rows = _stretch(grid.astype(np.int64), 1, self._shape[0])
-        both = _stretch(rows, 2, self._shape[1])
-        return np.ascontiguousarray(((both + 32768) >> 16).transpose(0, 3, 1, 2)).astype(np.uint8)
+        boxes = np.ascontiguousarray(grid.transpose(0, 3, 1, 2), dtype=np.float32)
+        # Whole numbers, none above 255 * 2**16 + 2**15 < 2**24: exact in float32. Columns first:
+        # then rows are taken whole.
+        both = _stretch(_stretch(boxes, 3, self._shape[1]), 2, self._shape[0])
+        both += 32768
+        both *= np.float32(2**-16)
+        return both.astype(np.uint8)
 
 
-def _stretch(grid: Ints, axis: int, size: int) -> Ints:
+def _stretch(grid: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
     """Linear interpolation along an axis, times 256 (FORMAT 4.6.4)."""
     n = grid.shape[axis]
     at = np.clip((2 * np.arange(size) + 1) * n * 128 // size - 128, 0, (n - 1) * 256)
-    low, part = at >> 8, at & 255
+    low, part = at >> 8, (at & 255).astype(np.float32)
     shape = [1] * grid.ndim
     shape[axis] = size
     part = part.reshape(shape)
-    high = np.minimum(low + 1, n - 1)
-    found: Ints = (256 - part) * grid.take(low, axis) + part * grid.take(high, axis)
+    found = grid.take(low, axis)
+    found *= 256 - part
+    other = grid.take(np.minimum(low + 1, n - 1), axis)
+    other *= part
+    found += other
     return found
 
 

@@ -149,6 +149,29 @@ struct Avx2 : Lookups<Avx2> {
         return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
     }
 
+    // Lookups by gathers: through memory each would wait until all lanes are stored.
+    ZM_INLINE R gather16(const std::uint16_t* table, R index) {
+        return _mm256_and_si256(
+            _mm256_i32gather_epi32(reinterpret_cast<const int*>(table), index, 2), set32(0xFFFF));
+    }
+    ZM_INLINE R look_up16(const std::uint16_t* table, R index) {
+        return packus32(gather16(table, unpacklo16(index, zero())),
+                        gather16(table, unpackhi16(index, zero())));
+    }
+    ZM_INLINE void exponentials(const Tables& t, R a, R b, R (&to)[2]) {
+        to[0] = look_up16(t.exponential, a);
+        to[1] = look_up16(t.exponential, b);
+    }
+    ZM_INLINE void blanks(const Tables& t, R a, R b, R (&to)[2]) {
+        to[0] = look_up16(t.blank, add16(a, set16(255)));
+        to[1] = look_up16(t.blank, add16(b, set16(255)));
+    }
+    ZM_INLINE void slopes(const Tables& t, R a, R b, R (&to)[4]) {
+        const R index[4] = {unpacklo16(a, zero()), unpackhi16(a, zero()), unpacklo16(b, zero()),
+                            unpackhi16(b, zero())};
+        for (int c = 0; c < 4; ++c) to[c] = _mm256_i32gather_epi32(t.slope, index[c], 4);
+    }
+
     using Curve = const Tables*;
     ZM_INLINE Curve curve(const Tables& t) { return &t; }
     // A table of 32 by two shuffles: an index with its highest bit set gives 0.
