@@ -178,15 +178,14 @@ def decode_cells(
     index = header.index
     assert index is not None
     coder = _matching_coder(header, index, coder)
-    ends = np.cumsum(index.lengths)
+    ends, lengths = np.cumsum(index.lengths).tolist(), index.lengths.tolist()
     streams = []
     for row in rows.tolist():
-        stop = int(ends[row])
-        stream = fetch(stop - int(index.lengths[row]), stop)
-        if len(stream) != index.lengths[row]:
+        stream = fetch(ends[row] - lengths[row], ends[row])
+        if len(stream) != lengths[row]:
             raise TruncatedError(
                 f"cell {row} of the chunk has {len(stream)} of "
-                f"{index.lengths[row]} bytes; fetch it again"
+                f"{lengths[row]} bytes; fetch it again"
             )
         if index.checks is not None and crc_hqx(stream, CHECK_INITIAL) != index.checks[row]:
             raise CorruptionError(f"cell {row} of the chunk is damaged: its CRC-16 does not match")

@@ -45,11 +45,11 @@ class Effort:
 EFFORTS: dict[EffortName, Effort] = {
     "fast": Effort(
         n_causal=12,
-        n_flags=8,
+        n_flags=7,
         n_full=8,
-        widths=(24, 16),
-        n_components=3,
-        n_steps=5_000,
+        widths=(16, 16),
+        n_components=2,
+        n_steps=6_000,
         learning_rate=8e-3,
     ),
     "default": Effort(
