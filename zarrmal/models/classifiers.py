@@ -2,7 +2,7 @@
 
 They were trained on 120 of the 160 slides that the models were trained on (see ``zarrmal.models``),
 a tenth of these kept out to set the temperature by, by the commands in ``TRAINED_BY``, which tell
-what they are worth on the 40 others. A classifier for RGB is not there yet.
+what they are worth on the 40 others.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from ..classify import CellClassifier
 TRAINED_BY = {
     1: "zarrmal train-classifier nih50-rgb.npz --channel red --unseen 0.25 --seed 0 "
     "-o nih50-red.zcls",
+    3: "zarrmal train-classifier nih50-rgb.npz --unseen 0.25 --seed 0 -o nih50-rgb.zcls",
 }
 """By number of channels."""
 
-NAMES = {1: "nih50-red.zcls"}
+NAMES = {1: "nih50-red.zcls", 3: "nih50-rgb.zcls"}
 """By number of channels."""
 
 
