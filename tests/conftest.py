@@ -66,3 +66,9 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("the real images in ../shared/data are not here")
     return SHARED / "data"
+
+
+@pytest.fixture(autouse=True)
+def brief_timing(monkeypatch):
+    """Tests do not need steady speeds."""
+    monkeypatch.setattr("zarrmal.benchmark.measure.LEAST_SECONDS", 0.0)

@@ -14,6 +14,7 @@ from zarrmal.benchmark import (
     Rival,
     all_rivals,
     measure_rival,
+    named_rivals,
     ours,
     run_benchmark,
     split_source,
@@ -525,3 +526,14 @@ def test_a_place_for_models_is_refused_before_training(file, tmp_path, place):
     done = command(file, "--save-models", tmp_path / place)
     assert done.exit_code == 1
     assert "its folder must exist" in done.stderr
+
+
+def test_only_the_named_coders_are_measured():
+    assert [r.name for r in named_rivals(RIVALS, ["jxl"], slow=False)] == [
+        "jxl:effort=7",
+        "jxl:effort=9",
+    ]
+    assert "jxl:effort=10" in [r.name for r in named_rivals(RIVALS, ["jxl"], slow=True)]
+    assert named_rivals(RIVALS, None, slow=True) == list(RIVALS)
+    with pytest.raises(InputError, match="--rival gif: there is no such coder here, but blosc"):
+        named_rivals(RIVALS, ["png", "gif"], slow=True)

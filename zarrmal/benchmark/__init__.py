@@ -2,7 +2,7 @@
 
 from .measure import LossyError, Measurement, measure_rival
 from .ours import Ours
-from .rivals import Rival, all_rivals
+from .rivals import Rival, all_rivals, named_rivals
 from .run import BenchmarkResult, refuse_unfit, run_benchmark, split_source
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Rival",
     "all_rivals",
     "measure_rival",
+    "named_rivals",
     "refuse_unfit",
     "run_benchmark",
     "split_source",

@@ -11,6 +11,7 @@ from .. import api
 from ..benchmark import (
     LossyError,
     all_rivals,
+    named_rivals,
     refuse_unfit,
     run_benchmark,
     split_source,
@@ -75,6 +76,12 @@ def benchmark(
     seed: o.Seed = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     rivals: Annotated[bool, typer.Option(help="Measure other coders too.")] = True,
+    rival: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Only coders whose names begin so, as in jxl; may be repeated."
+        ),
+    ] = None,
     slow: Annotated[bool, typer.Option("--slow", help="JPEG XL effort 10 too.")] = False,
     plot: Annotated[
         Path | None,
@@ -132,18 +139,18 @@ def benchmark(
         )
         training, kept = split_source(cells, unseen, seed)
         refuse_unfit(given, cells.cell_shape)
+        n_channels = cells.cell_shape[2] if len(cells.cell_shape) == 3 else 1
+        others = named_rivals(all_rivals(n_channels), rival, slow=slow) if rivals else []
         trained = [
             kept_or_trained(name, options, training, folder, progress)
             for name, options in wishes.items()
         ]
-        shape = cells.cell_shape
-        others = all_rivals(shape[2] if len(shape) == 3 else 1) if rivals else ()
         try:
             result = run_benchmark(
                 training,
                 kept,
                 [*given, *trained],
-                [rival for rival in others if slow or not rival.slow],
+                others,
                 progress,
                 keep=folder,
             )

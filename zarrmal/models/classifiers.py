@@ -13,7 +13,7 @@ from importlib.resources import files
 from ..classify import CellClassifier
 
 TRAINED_BY = {
-    1: "zarrmal train-classifier nih50-rgb.npz --channel red --unseen 0.25 --seed 0 "
+    1: "zarrmal train-classifier nih50-rgb.npz --channel red --epochs 14 --unseen 0.25 --seed 0 "
     "-o nih50-red.zcls",
     3: "zarrmal train-classifier nih50-rgb.npz --unseen 0.25 --seed 0 -o nih50-rgb.zcls",
 }

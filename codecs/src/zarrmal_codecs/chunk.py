@@ -184,8 +184,7 @@ def decode_cells(
         stream = fetch(ends[row] - lengths[row], ends[row])
         if len(stream) != lengths[row]:
             raise TruncatedError(
-                f"cell {row} of the chunk has {len(stream)} of "
-                f"{lengths[row]} bytes; fetch it again"
+                f"cell {row} of the chunk has {len(stream)} of {lengths[row]} bytes; fetch it again"
             )
         if index.checks is not None and crc_hqx(stream, CHECK_INITIAL) != index.checks[row]:
             raise CorruptionError(f"cell {row} of the chunk is damaged: its CRC-16 does not match")

@@ -178,13 +178,14 @@ def _tensor(
 
 def squash(differences: Numbers) -> NDArray[np.int16]:
     """S(d) of differences of grey levels, -255..255 (FORMAT 4.6.1)."""
-    found: NDArray[np.int16] = SQUASH[differences + 255]
+    found: NDArray[np.int16] = SQUASH.take(differences + 255)
     return found
 
 
 def own_base(west: Numbers, north: Numbers, northeast: Numbers, northwest: Numbers) -> Numbers:
     """What a plane's own neighbours lead one to expect, 1..255 (FORMAT 4.6.3)."""
-    slope = np.clip((2 * west + 2 * north + northeast - northwest + 2) >> 2, 1, 255)
+    slope = (2 * west + 2 * north + northeast - northwest + 2) >> 2
+    slope = np.minimum(np.maximum(slope, 1), 255)
     both = np.where((northeast > 0) & (northwest > 0), slope, (west + north + 1) >> 1)
     one = np.where(northwest > 0, northwest, MIDDLE_GREY)
     for neighbour in (northeast, north, west):

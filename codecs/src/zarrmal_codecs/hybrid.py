@@ -26,7 +26,7 @@ from .prediction import pool as pool
 
 Pixels = NDArray[np.uint8]
 
-BLOCK_CELLS = 512
+BLOCK_CELLS = 1024
 BLOCK_PIXELS = 1 << 23
 """Cells coded at once: few enough that their working memory stays small."""
 

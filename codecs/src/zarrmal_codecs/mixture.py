@@ -12,6 +12,13 @@ from .tables import BLANK, EXP, KNOT, KNOT_STEP, SLOPE
 
 Ints = NDArray[np.int64]
 
+LOGISTIC = KNOT[np.arange(65536) >> 10] + (
+    (KNOT_STEP[np.arange(65536) >> 10] * (np.arange(65536) & 1023)) >> 10
+)
+"""int64 (65536,): the cumulative of a logistic at u (FORMAT 4.6.5)."""
+
+_LOGISTIC = LOGISTIC.astype(np.int32)
+
 
 def logistic(distance: Ints, slope: Ints) -> Ints:
     """Cumulative of a logistic, 0..32768, ``distance`` sixteenths of a grey level above its middle.
@@ -23,9 +30,13 @@ def logistic(distance: Ints, slope: Ints) -> Ints:
     slope
         From SLOPE, shape broadcast to that of distance.
     """
-    at = np.clip(32768 + ((distance * slope) >> 6), 0, 65535)
-    knot = at >> 10
-    found: Ints = KNOT[knot] + ((KNOT_STEP[knot] * (at & 1023)) >> 10)
+    found: Ints = LOGISTIC.take(32768 + ((distance * slope) >> 6), mode="clip")
+    return found
+
+
+def clipped(values: Ints, low: int, high: int) -> Ints:
+    """As np.clip, which spends more time on checks than on a few hundred lanes."""
+    found: Ints = np.minimum(np.maximum(values, low), high)
     return found
 
 
@@ -51,15 +62,15 @@ class Mixture:
     @classmethod
     def of(cls, outputs: Ints, base: Ints) -> Mixture:
         """From a network's outputs (1 + 3 * component, lane) and the base (lane,), int64."""
-        blank = BLANK[np.clip(outputs[0], -BLANK_LIMIT, BLANK_LIMIT) + BLANK_LIMIT]
-        logits = np.clip(outputs[3::3], -BLANK_LIMIT, BLANK_LIMIT)
+        blank = BLANK[clipped(outputs[0], -BLANK_LIMIT, BLANK_LIMIT) + BLANK_LIMIT]
+        logits = clipped(outputs[3::3], -BLANK_LIMIT, BLANK_LIMIT)
         parts = EXP[logits.max(axis=0) - logits].astype(np.int64)
         weight = (parts << 10) // parts.sum(axis=0)
         weight[0] = 1024 - weight[1:].sum(axis=0)
         return cls(
             blank.astype(np.int64),
-            16 * base + np.clip(outputs[1::3], -LOCATION_LIMIT, LOCATION_LIMIT - 1),
-            SLOPE[np.clip(outputs[2::3], 0, N_SLOPES - 1)].astype(np.int64),
+            16 * base + clipped(outputs[1::3], -LOCATION_LIMIT, LOCATION_LIMIT - 1),
+            SLOPE[clipped(outputs[2::3], 0, N_SLOPES - 1)].astype(np.int64),
             weight,
         )
 
@@ -74,20 +85,29 @@ class Mixture:
 
     def find(self, slots: Ints) -> tuple[Ints, Ints, Ints]:
         """Value of each lane whose interval covers its slot, its start and its frequency."""
-        low, high = np.ones_like(slots), np.full_like(slots, 256)
-        start, stop = self.blank.copy(), np.full_like(slots, FREQUENCY_TOTAL)
-        for _ in range(8):
-            middle = (low + high) >> 1
-            at = self.cumulative(middle)
-            below = at <= slots
-            low, start = np.where(below, middle, low), np.where(below, at, start)
-            high, stop = np.where(below, high, middle), np.where(below, stop, at)
-        blank = slots < self.blank
-        return (
-            np.where(blank, 0, low),
-            np.where(blank, 0, start),
-            np.where(blank, self.blank, stop - start),
-        )
+        # Bits from the highest, since C grows; d * SLOPE grows by additions. All of it fits into 32
+        # bits: |d| < 2**13, SLOPE <= 2**17, and the product with `rest` stays below 2**32.
+        at = ((-8 - self.middle) * self.slope).astype(np.int32)
+        step = (self.slope << 11).astype(np.int32)
+        weight, rest = self.weight.astype(np.int32), (FREQUENCY_TOTAL - 255 - self.blank)
+        rest, wanted = rest.astype(np.uint32), slots.astype(np.int32)
+        blank = self.blank.astype(np.int32)
+        value, start = np.zeros_like(wanted), np.zeros_like(wanted)
+        stop = np.full_like(wanted, FREQUENCY_TOTAL)
+        for bit in (128, 64, 32, 16, 8, 4, 2, 1):
+            there = at + step
+            each = _LOGISTIC.take((there >> 6) + 32768, mode="clip")
+            mixed = (np.einsum("ml,ml->l", weight, each) >> 9).astype(np.uint32)
+            tried = value + bit
+            found = ((rest * mixed) >> 16).astype(np.int32) + blank + (tried - 1)
+            if bit == 1:  # C(1) has its own rule; only the last bit tries 1
+                found = np.where(value == 0, blank, found)
+            covers = found <= wanted
+            value, start = np.where(covers, tried, value), np.where(covers, found, start)
+            stop = np.where(covers, stop, found)
+            at = np.where(covers, there, at)
+            step >>= 1
+        return value.astype(np.int64), start.astype(np.int64), (stop - start).astype(np.int64)
 
 
 def latent_cumulative(symbol: Ints, slope: Ints) -> Ints:

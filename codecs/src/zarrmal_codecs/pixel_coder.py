@@ -54,7 +54,7 @@ class _Network:
             shifted = _shift(sums, layer)
             if k == 2:
                 return shifted.astype(np.int64)
-            values = np.clip(shifted, 0, ACTIVATION_MAX).astype(np.float32)
+            values = np.minimum(np.maximum(shifted, 0), ACTIVATION_MAX).astype(np.float32)
         raise AssertionError("unreachable")
 
 
@@ -108,7 +108,9 @@ class Lanes:
         owns = [self._own(plane, y, x) for _, plane in earlier]
         if s:
             known = earlier[-1][0]
-            base = np.where(known > 0, np.clip(base + known - owns[-1], 1, 255), base)
+            base = np.where(
+                known > 0, np.minimum(np.maximum(base + known - owns[-1], 1), 255), base
+            )
         rows, columns = self.causal[s]
         near = image[step.plane, rows + y, columns + x]
         blank = near == 0

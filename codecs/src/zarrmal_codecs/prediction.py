@@ -93,7 +93,7 @@ def _stretch(grid: NDArray[np.float32], axis: int, size: int) -> NDArray[np.floa
     shape = [1] * grid.ndim
     shape[axis] = size
     part = part.reshape(shape)
-    found = grid.take(low, axis)
+    found: NDArray[np.float32] = grid.take(low, axis)
     found *= 256 - part
     other = grid.take(np.minimum(low + 1, n - 1), axis)
     other *= part

@@ -14,6 +14,7 @@ def compiled(function: F) -> F:
     """The same function as machine code, kept on disk between runs.
 
     What is kept follows changes of a function's own file only: after a change elsewhere in this
-    folder, remove its `__pycache__`. Such code checks no bounds: each caller of an outermost function checks lengths.
+    folder, remove its `__pycache__`. Such code checks no bounds: each caller of an outermost
+    function checks lengths.
     """
     return cast(F, numba.njit(cache=True)(function))

@@ -5,8 +5,8 @@ what lost is left out. imagecodecs is imported late: only the benchmark, the stu
 these coders. It is a core dependency already (compressed TIFF); only CALIC needs an extra, `bench`.
 """
 
-from .choice import all_rivals
+from .choice import all_rivals, named_rivals
 from .rival import SHEET_COLUMNS, Rival
 from .versions import library_versions
 
-__all__ = ["SHEET_COLUMNS", "Rival", "all_rivals", "library_versions"]
+__all__ = ["SHEET_COLUMNS", "Rival", "all_rivals", "library_versions", "named_rivals"]

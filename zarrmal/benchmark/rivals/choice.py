@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ...errors import InputError
 from .calic import calic
 from .colour import minus_green, planes
 from .general import blosc, xz, zstd
@@ -47,3 +50,21 @@ def all_rivals(n_channels: int = 1) -> tuple[Rival, ...]:
         minus_green(planes(calic())),
     )
     return (*native, *helped)
+
+
+def named_rivals(
+    rivals: Sequence[Rival], names: Sequence[str] | None, *, slow: bool
+) -> list[Rival]:
+    """Those whose names begin with one of ``names``, all without; slow ones where wished.
+
+    Raises
+    ------
+    InputError
+        If a name begins none of theirs.
+    """
+    for name in names or ():
+        if not any(rival.name.startswith(name) for rival in rivals):
+            known = ", ".join(sorted({rival.name.split(":")[0] for rival in rivals}))
+            raise InputError(f"--rival {name}: there is no such coder here, but {known}")
+    wanted = tuple(names or ("",))
+    return [one for one in rivals if one.name.startswith(wanted) and (slow or not one.slow)]
