@@ -135,8 +135,10 @@ def measure_rival(
             n_bytes += len(data)
             if arrangement == "sheet" and timed_bytes:
                 continue
-            encode_seconds = fastest(partial(rival.encode, image), encode_seconds)
-            decode_seconds = fastest(partial(rival.decode, data, image.shape), decode_seconds)
+            least = LEAST_SECONDS if arrangement == "sheet" else 0.0  # many cells are steady
+            encode_seconds = fastest(partial(rival.encode, image), encode_seconds, least=least)
+            again = partial(rival.decode, data, image.shape)
+            decode_seconds = fastest(again, decode_seconds, least=least)
             encoding, decoding = encoding + encode_seconds, decoding + decode_seconds
             timed_bytes += image.nbytes
         of_class[name] = (pixels_of(mine), n_bytes)
@@ -173,13 +175,17 @@ def _images(rival: Rival, cells: Pixels, arrangement: Arrangement) -> Iterator[P
         yield from sheets(block, -(-len(block) // n_rows))  # few places stay empty
 
 
-def fastest(work: Callable[[], Any], first: float, repeats: int = REPEATS) -> float:
+def fastest(
+    work: Callable[[], Any], first: float, repeats: int = REPEATS, *, least: float | None = None
+) -> float:
     """Least seconds of some repetitions, a first one counted: others' load only adds.
 
-    At least ``repeats``, and as many as it takes to fill LEAST_SECONDS; for slow work two.
+    At least ``repeats``, and as many as it takes to fill ``least`` seconds, LEAST_SECONDS by
+    default; for slow work two.
     """
+    least = LEAST_SECONDS if least is None else least
     best, spent, done = first, first, 1
-    while done < 2 or (spent <= MAX_REPEAT_SECONDS and (done < repeats or spent < LEAST_SECONDS)):
+    while done < 2 or (spent <= MAX_REPEAT_SECONDS and (done < repeats or spent < least)):
         seconds = _timed(work)[1]
         best, spent, done = min(best, seconds), spent + seconds, done + 1
     return best
