@@ -24,7 +24,7 @@ from zarrmal.learn.hybrid.crosstable import cross_table
 from zarrmal.sources import Source, open_source
 from zarrmal.sources.synthetic import synthetic_cells
 
-TWO = HybridOptions(effort="fast", steps=48, sae=0, seed=1, classes=2, validation=0.0)
+TWO = HybridOptions(effort="fast", steps=120, sae=0, seed=1, classes=2, validation=0.0)
 N = 80  # of each kind
 
 
@@ -107,7 +107,7 @@ def test_auto_takes_more_than_one_for_two_kinds(
 ) -> None:
     monkeypatch.setattr("zarrmal.learn.hybrid.choice.GROUP_CANDIDATES", (1, 2))
     monkeypatch.setattr("zarrmal.learn.hybrid.choice.MORE_GROUPS", ())
-    wish = replace(TWO, classes="auto", n_archive_cells=1_000_000, steps=24)
+    wish = replace(TWO, classes="auto", n_archive_cells=1_000_000, steps=96)
     found = train_hybrid(plain, wish).report
     assert [trial.n_groups for trial in found.group_trials] == [1, 2]
     one, two = found.group_trials
@@ -180,7 +180,7 @@ def test_interrupted_run_goes_on_to_the_same_model(
         labelled, TWO, checkpoint=path, progress=lambda t, done, total, note="": steps.append(done)
     )
     assert again.model.to_bytes() == two.model.to_bytes()
-    assert len(steps) < 49 - stop_after + 5
+    assert len(steps) < 121 - stop_after + 5
     assert not list(tmp_path.iterdir())
 
 
