@@ -103,6 +103,7 @@ def measure_rival(
     *,
     of: str,
     classes: NDArray[Any] | None = None,
+    timed: bool = True,
 ) -> Measurement:
     """Encode, decode, compare, time.
 
@@ -114,6 +115,8 @@ def measure_rival(
         Which cells these are, for the table.
     classes
         The class's name of each cell. No sheet then holds cells of two classes.
+    timed
+        False for the rate alone.
 
     Raises
     ------
@@ -133,7 +136,7 @@ def measure_rival(
             if not np.array_equal(image, found):
                 raise LossyError(f"{rival.name} is not lossless on these cells")
             n_bytes += len(data)
-            if arrangement == "sheet" and timed_bytes:
+            if not timed or (arrangement == "sheet" and timed_bytes):
                 continue
             least = LEAST_SECONDS if arrangement == "sheet" else 0.0  # many cells are steady
             encode_seconds = fastest(partial(rival.encode, image), encode_seconds, least=least)
@@ -148,8 +151,8 @@ def measure_rival(
         cells=of,
         n_cells=len(cells),
         bits_per_pixel=8 * sum(n for _, n in of_class.values()) / pixels_of(cells),
-        encode_mb_s=timed_bytes / encoding / 1e6,
-        decode_mb_s=timed_bytes / decoding / 1e6,
+        encode_mb_s=timed_bytes / encoding / 1e6 if timed else None,
+        decode_mb_s=timed_bytes / decoding / 1e6 if timed else None,
         class_bits_per_pixel={}
         if classes is None
         else {name: 8 * n / pixels for name, (pixels, n) in of_class.items()},

@@ -20,7 +20,7 @@ from ..benchmark.plot import draw, refuse_unplottable
 from ..sources import open_source
 from . import options as o
 from .app import app
-from .benchmark_models import kept_or_trained, open_folder
+from .benchmark_models import kept_or_trained, made, refuse_folder
 from .benchmark_tables import show
 from .console import EXIT_MISTAKE, print_json, progress_bars, say, say_error, told
 from .wishes import source_arguments, widths
@@ -103,7 +103,7 @@ def benchmark(
     """
     if plot is not None:
         refuse_unplottable(plot)
-    folder = open_folder(save_models)
+    refuse_folder(save_models)
     given = [api.load_model(path) for path in model or []]
     wishes: dict[str, Any] = {}
     if profile or effort or not given:
@@ -141,6 +141,7 @@ def benchmark(
         refuse_unfit(given, cells.cell_shape)
         n_channels = cells.cell_shape[2] if len(cells.cell_shape) == 3 else 1
         others = named_rivals(all_rivals(n_channels), rival, slow=slow) if rivals else []
+        folder = made(save_models)
         trained = [
             kept_or_trained(name, options, training, folder, progress)
             for name, options in wishes.items()

@@ -18,13 +18,20 @@ from ..sources import Source
 from .console import say
 
 
-def open_folder(folder: Path | None) -> Path | None:
-    """Make it if only it is missing; InputError before a long training, not after it."""
-    if folder is None:
-        return None
-    if not folder.parent.is_dir() or (folder.exists() and not folder.is_dir()):
-        raise InputError(f"{folder} cannot keep models: its folder must exist, and it be a folder")
-    folder.mkdir(exist_ok=True)
+def refuse_folder(folder: Path | None) -> None:
+    """InputError before a long training, not after it, for a folder that could not be made."""
+    if folder is not None and (
+        not folder.parent.is_dir() or (folder.exists() and not folder.is_dir())
+    ):
+        raise InputError(
+            f"{folder} cannot keep what is made: its folder must exist, and it be a folder"
+        )
+
+
+def made(folder: Path | None) -> Path | None:
+    """The folder, made where it is not there; once a source is open, so mistakes leave nothing."""
+    if folder is not None:
+        folder.mkdir(exist_ok=True)
     return folder
 
 

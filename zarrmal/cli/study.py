@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..sources import open_source
 from . import options as o
 from .app import app
-from .benchmark_models import open_folder
+from .benchmark_models import made, refuse_folder
 from .console import EXIT_MISTAKE, print_json, progress_bars, say, say_error, told
 from .wishes import say_source, source_arguments, widths
 
@@ -87,18 +87,19 @@ def study(
 ) -> None:
     """What misclassification costs: the experiment of Dong, Pan and Wu (2019) on real coders.
 
+    Of RGB cells it takes the red channel, as the paper does; --channel all takes all.
+
     A given --model or --classifier must have been trained with the same --seed and --unseen, or
     its slides are not unseen.
 
-    Example: `zarrmal study cells.npz --channel red -o study/`
+    Example: `zarrmal study cells.npz -o study/`
     """
     if figures and find_spec("matplotlib") is None:
         raise InputError(
             "figures need matplotlib, which is not installed: pip install 'zarrmal[plot]', or "
             "--no-figures"
         )
-    folder = open_folder(output)
-    assert folder is not None
+    refuse_folder(output)
     given = [(path, api.load_model(path)) for path in model or []]
     known = CellClassifier.load(classifier) if classifier is not None else None
     needs_torch = {m.profile for _, m in given} < {"paper", "hybrid"} or all_cells
@@ -130,6 +131,9 @@ def study(
             progress=api.reading(progress),
             **source_arguments(channel, size, group_pattern, skip_unreadable, source_option),
         )
+        if channel is o.ChannelName.auto and cells.cell_shape[2:] == (3,):
+            cells, channel = open_source(cells, channel="red"), o.ChannelName.red
+            say("the red channel alone, as in the paper: --channel all for all three")
         say_source(cells)
         split = split_cells(cells, cells_per_class=n_cells, unseen=unseen, seed=seed, prior=prior)
         refuse_unfit([m for _, m in given], cells.cell_shape)
@@ -138,6 +142,8 @@ def study(
             fits.refuse_unfit(cells.class_names, cells.cell_shape)
         if known is not None:
             refuse_classifier(known, cells)
+        folder = made(output)
+        assert folder is not None
         keep, models_folder = Keep(folder / "kept"), folder / "models"
         models_folder.mkdir(exist_ok=True)
         classified = None
@@ -151,6 +157,9 @@ def study(
             "prior": prior,
             "models": [path.name for path, _ in given],
             "classifier": classifier.name if classifier else None,
+            "channel": channel.value,
+            "size": size,
+            "group_pattern": group_pattern,
         }
         try:
             results = run_study(

@@ -53,8 +53,13 @@ def rival_rates(
             key = digest(rival.name, rival.columns, arrangement, library, cells.sha256)
 
             def measured(rival: Rival = rival, arrangement: str = arrangement) -> float:
-                found = measure_rival(rival, cells.pixels, arrangement, of=cells.name)  # type: ignore[arg-type]
-                return found.bits_per_pixel
+                return measure_rival(
+                    rival,
+                    cells.pixels,
+                    arrangement,  # type: ignore[arg-type]
+                    of=cells.name,
+                    timed=False,
+                ).bits_per_pixel
 
             try:
                 rate = keep.tree("rival", key, measured)

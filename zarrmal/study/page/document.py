@@ -39,6 +39,7 @@ FIGURES = (
 OPTIONS = {
     "channel": "--channel",
     "size": "--size",
+    "group_pattern": "--group-pattern",
     "cells_per_class": "--cells-per-class",
     "prior": "--prior",
     "unseen": "--unseen",
