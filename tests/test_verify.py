@@ -129,7 +129,7 @@ def test_a_missing_chunk(archive, name):
 
 def test_a_missing_array(archive):
     shutil.rmtree(archive / "source_name")
-    assert "`source_name` is missing" in problems(archive)
+    assert "`source_name` is missing" in told(archive)
 
 
 @pytest.mark.parametrize("kept", [0, 3, 30, 0.5, -1])

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarrmal_codecs import ZarrmalError
 
 from .chunks import chunk_key, chunk_starts, promised_digest, stored_chunk
+from .copies import find_or_copy
 from .findings import Finding
 from .layout import SOURCE_GROUP, SOURCE_NAME, ArchiveFacts
 from .salvage import Kind
-from .target import find_array
 
 TEXTS = (SOURCE_NAME, SOURCE_GROUP)
 
@@ -53,12 +52,10 @@ class Column:
 
 def read_column(group: zarr.Group, facts: ArchiveFacts, name: str, n_cells: int) -> Column | None:
     """An array of the archive with as much as is sound; None if the archive never had it."""
-    try:
-        array = find_array(group, name)
-    except ZarrmalError as error:
-        return _lost(name, n_cells, str(error))
+    array, problem = find_or_copy(group, name)
     if array is None:
-        return _lost(name, n_cells, f"`{name}` is missing") if name in facts.digests else None
+        missing = problem == f"`{name}` is missing" and name not in facts.digests
+        return None if missing else _lost(name, n_cells, str(problem))
     if array.shape != (n_cells,):
         return _lost(name, n_cells, f"`{name}` has shape {array.shape}, not ({n_cells},)")
     values = _empty(array.dtype, n_cells)
@@ -91,6 +88,7 @@ def read_column(group: zarr.Group, facts: ArchiveFacts, name: str, n_cells: int)
         values=values,
         known=known,
         n_chunks=len(chunk_starts(array)),
+        problems=() if problem is None else (problem,),
         findings=tuple(findings),
     )
 

@@ -15,8 +15,9 @@ from zarrmal_codecs.coder import Coder
 from ..errors import InputError
 from ..progress import Progress, silent
 from . import layout
-from .chunks import CellsChunk, expect_whole_cells, read_chunks
+from .chunks import CellsChunk, read_chunks
 from .columns import read_column
+from .copies import find_cells
 from .extract_names import FileNames, file_names
 from .extract_report import (
     LISTING,
@@ -29,7 +30,6 @@ from .extract_report import (
     write_listing,
 )
 from .findings import cells_finding
-from .info import cells_array, codec_configuration, model_of
 from .layout import ArchiveFacts
 from .stored import metadata_digests
 from .target import Target, read_facts
@@ -71,12 +71,11 @@ def extract_archive(
     """
     group = target.open()
     facts = read_facts(group, target.url)
-    array = cells_array(group)
-    expect_whole_cells(array)
+    array, model, problem = find_cells(group, facts)
     if array.shape[-1] == 2 and array.ndim == 4:
         raise InputError("PNG cannot hold cells of 2 channels: read the archive with zarr")
-    coder = Coder(model_of(codec_configuration(array)))
     n_cells, problems = _number_of_cells(group, array, facts)
+    problems += [] if problem is None else [problem]
     rows = np.arange(n_cells)
     if class_name is not None:
         rows = _rows_of_class(group, facts, n_cells, class_name)
@@ -95,7 +94,7 @@ def extract_archive(
     done = n_saved = 0
     starts = np.unique(rows // array.chunks[0] * array.chunks[0]).tolist()
     try:
-        for chunk in read_chunks(group, array, coder, facts, starts):
+        for chunk in read_chunks(group, array, Coder(model), facts, starts):
             low, high = np.searchsorted(rows, [chunk.start, chunk.stop]).tolist()
             mine = rows[low:high]
             if chunk.salvage.kind is not None:

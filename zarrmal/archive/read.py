@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from zarrmal_codecs.coder import Coder
 
 from ..errors import InputError
-from .chunks import expect_whole_cells, read_chunks
-from .info import cells_array, codec_configuration, model_of
+from .chunks import read_chunks
+from .copies import find_cells
 from .layout import SOURCE_INDEX
 from .target import Target, read_facts
 
@@ -100,9 +100,7 @@ def read_cells(
     target = Target(os.fspath(url), storage_options or {})
     group = target.open()
     facts = read_facts(group, target.url)
-    array = cells_array(group)
-    expect_whole_cells(array)
-    coder = Coder(model_of(codec_configuration(array)))
+    array, model, _ = find_cells(group, facts)
     wanted = np.arange(array.shape[0]) if cells is None else np.asarray(cells, np.int64)
     if wanted.ndim != 1 or (len(wanted) and not 0 <= wanted.min() <= wanted.max() < array.shape[0]):
         raise InputError(f"the archive's cells are numbered 0 to {array.shape[0] - 1}: give a list "
@@ -110,7 +108,7 @@ def read_cells(
     pixels = np.zeros((len(wanted), *array.shape[1:]), np.uint8)
     good = np.zeros(len(wanted), np.bool_)
     first = wanted // array.chunks[0] * array.chunks[0]
-    for chunk in read_chunks(group, array, coder, facts, np.unique(first).tolist()):
+    for chunk in read_chunks(group, array, Coder(model), facts, np.unique(first).tolist()):
         places = np.flatnonzero(first == chunk.start)
         rows = wanted[places] - chunk.start
         kept = chunk.salvage.good[rows]

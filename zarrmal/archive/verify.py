@@ -8,9 +8,8 @@ from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source
 from . import layout
-from .chunks import expect_whole_cells
+from .copies import find_cells
 from .findings import VerifyReport
-from .info import cells_array, codec_configuration, model_of
 from .target import Target, read_facts
 from .verify_cells import check_cells
 from .verify_index import check_index, compare_index, read_index
@@ -37,9 +36,8 @@ def verify_archive(
     problems: list[str] = []
     if not facts.complete:
         problems.append("the archive is marked as incomplete: its writing was interrupted")
-    array = cells_array(group)
-    expect_whole_cells(array)
-    model = model_of(codec_configuration(array))
+    array, model, problem = find_cells(group, facts)
+    problems += [] if problem is None else [problem]
     if source is not None and (source.n_cells, source.cell_shape) != (
         facts.n_cells,
         array.shape[1:],
