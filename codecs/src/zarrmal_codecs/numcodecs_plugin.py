@@ -96,8 +96,8 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
         """
         data = ensure_contiguous_ndarray_like(buf, flatten=True).view(np.uint8)
         pixels = decode_chunk(np.asarray(data).data, self._configuration.coder())
-        if out is None:
-            return pixels
+        if out is None:  # stored pixels lie in buf, which is the caller's
+            return pixels.copy(order="K") if np.may_share_memory(pixels, data) else pixels
         target = ensure_ndarray_like(out)
         if target.dtype.hasobject:
             raise TypeError("out is an array of objects: zarrmal decodes to uint8 pixels")
