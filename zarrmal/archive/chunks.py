@@ -71,11 +71,15 @@ def read_chunks(
     coder: Coder,
     facts: ArchiveFacts,
     starts: Sequence[int],
-    workers: int = min(MAX_WORKERS, os.cpu_count() or 1),
+    n_cells: int,
 ) -> Iterator[CellsChunk]:
-    """Chunks of ``cells`` in the order asked for, decoded by a few threads, a few at a time."""
+    """Chunks of ``cells`` in the order asked for, decoded by a few threads, a few at a time.
+
+    What lies beyond ``n_cells`` is padding.
+    """
     keys = {digest: key for key, digest in facts.digests.get(array.basename, {}).items()}
-    one = partial(_read_chunk, group, array, coder, facts, keys)
+    one = partial(_read_chunk, group, array, coder, facts, keys, n_cells)
+    workers = min(MAX_WORKERS, os.cpu_count() or 1)
     pending: deque[Future[CellsChunk]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
@@ -95,6 +99,7 @@ def _read_chunk(
     coder: Coder,
     facts: ArchiveFacts,
     keys: dict[str, str],
+    n_cells: int,
     start: int,
 ) -> CellsChunk:
     promised = promised_digest(facts, array, start)
@@ -108,5 +113,5 @@ def _read_chunk(
             other = keys.get(hashlib.sha256(data).hexdigest())
             if other is not None:
                 found = replace(found, fault=f"{found.fault}; it holds the bytes of chunk {other}")
-    stop = min(start + array.chunks[0], array.shape[0])
+    stop = min(start + array.chunks[0], n_cells)
     return CellsChunk(key=chunk_key(array, start), start=start, stop=stop, salvage=found)
