@@ -59,7 +59,7 @@ def extract_archive(
             raise InputError(f"the archive has no class {class_name!r}: choose among "
                              f"{', '.join(facts.classes)}")  # fmt: skip
         k = facts.classes.index(class_name)
-        rows = rows[facts.class_offsets[k] : facts.class_offsets[k + 1]]
+        rows = facts.cells_of(k)
     names = _file_names(group, facts)
     paths = [folder / names[row] for row in rows]
     taken = [] if overwrite else [path for path in paths if path.exists()]
@@ -140,6 +140,6 @@ def _values(group: zarr.Group, facts: layout.ArchiveFacts, name: str) -> NDArray
     array = find_array(group, name)
     if array is None:
         return None
-    if array.shape != (facts.n_cells,) or stored_digests(group, name) != facts.digests.get(name):
+    if array.shape != (facts.n_cells,) or stored_digests(array) != facts.digests.get(name):
         raise CorruptionError(f"the array `{name}` is damaged: see `zarrmal verify`")
     return np.asarray(array[:])

@@ -48,7 +48,7 @@ def open_archive(
     dataset: xr.Dataset = xr.open_zarr(
         target.url,
         chunks={},
-        consolidated=False,
+        consolidated=group.metadata.consolidated_metadata is not None,
         zarr_format=group.metadata.zarr_format,
         storage_options=dict(target.storage_options) or None,
     )
