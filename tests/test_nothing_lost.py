@@ -172,7 +172,6 @@ def test_of_two_writers_one_is_refused(cells, model, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-
 def test_an_empty_folder_and_missing_parents_will_do(cells, model, tmp_path):
     (tmp_path / "empty").mkdir()
     for place in (tmp_path / "empty", tmp_path / "x" / "y" / "a"):

@@ -13,17 +13,17 @@ from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source
 from . import layout
-from .columns import columns_of, same_columns, stored_plan
 from .commit import commit, extended
 from .grid import Grid
+from .index_arrays import columns_of, same_columns, stored_plan
 from .info import cells_array, codec_configuration, model_of
 from .journal import Journal, busy, read_journal, source_digest
 from .layout import ArchiveFacts
+from .leftovers import remove_leftovers
 from .objects import ObjectWriter, Task
 from .plan import make_plan
 from .runners import Runner, ThreadRunner
 from .segment import stored_classes, write_segment
-from .leftovers import remove_leftovers
 from .stored import stored_digests
 from .target import Target, find_array, read_facts
 from .write import writes
@@ -105,9 +105,7 @@ def append_archive(
             plan = stored_plan(group, facts, source.n_cells, len(model.classes))
         else:
             plan = make_plan(source, assigner, len(model.classes), progress)
-        columns = columns_of(
-            source, plan, n_stored=facts.n_cells, label_names=facts.label_names
-        )
+        columns = columns_of(source, plan, n_stored=facts.n_cells, label_names=facts.label_names)
         return write_segment(
             target,
             group,
@@ -163,7 +161,7 @@ def undo_append(target: Target) -> int:
 
 
 def refuse_append(target: Target, *, resume: bool) -> Journal | None:
-    """InputError if nothing may be appended now; what an interrupted run has left, if there was one."""
+    """InputError if nothing may be appended now; what an interrupted run has left, if any."""
     found = read_journal(target)
     if found is None:
         return None
@@ -200,4 +198,3 @@ def _shorten(group: zarr.Group, name: str, facts: ArchiveFacts) -> dict[str, str
 
 def _times(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
-

@@ -1,159 +1,126 @@
-"""The arrays beside the cells: one value a cell."""
+"""The arrays beside the pixels, chunk by chunk: what is sound of them, and what is lost."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from ..sources import Source
-from . import layout
-from .commit import extended
-from .layout import ArchiveFacts
-from .plan import Plan
-from .stored import stored_digests
-from .target import find_array
+from .chunks import chunk_key, chunk_starts, promised_digest, stored_object
+from .copies import find_or_copy
+from .findings import Finding
+from .layout import SOURCE_GROUP, SOURCE_NAME, ArchiveFacts
+from .salvage import Kind
 
-Values = NDArray[Any]
+TEXTS = (SOURCE_NAME, SOURCE_GROUP)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
-    """Values of new cells, in the archive's order.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Column:
+    """One value a cell.
 
     Parameters
     ----------
+    name
+        Of the array.
     values
-        Array name -> (cell,).
-    label_names
-        What ``label`` refers to: the archive's, then new ones.
+        In the archive's order; where nothing is known, -1, nan or "".
+    known
+        bool (cell,): the value is the one that was written.
+    n_chunks
+        Looked at.
+    problems, findings
+        Of the array as a whole, and of its chunks.
     """
 
-    values: dict[str, Values]
-    label_names: tuple[str, ...]
+    name: str
+    values: NDArray[Any]
+    known: NDArray[np.bool_]
+    n_chunks: int = 0
+    problems: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = field(default=(), repr=False)
 
     @property
-    def attributes(self) -> dict[str, dict[str, Any]]:
-        """Array name -> attributes that follow from the values."""
-        return {layout.LABEL: layout.flag_attributes(self.label_names)} if self.label_names else {}
+    def lines(self) -> tuple[str, ...]:
+        """All that is wrong, a line each."""
+        return (*self.problems, *(finding.line for finding in self.findings))
 
 
-def columns_of(source: Source, plan: Plan, *, n_stored: int, label_names: tuple[str, ...]) -> Columns:
-    """What is known of the cells of a plan.
-
-    Parameters
-    ----------
-    n_stored
-        Cells of the archive before: places in the source are counted on from there.
-    label_names
-        Of the archive before.
-    """
-    order = plan.order
-    values: dict[str, Values] = {layout.PREDICTED_CLASS: plan.predicted_class}
-    if plan.probability is not None:
-        values[layout.CLASS_PROBABILITY] = plan.probability
-    if source.labels is not None:
-        names = (*label_names, *(n for n in source.class_names if n not in label_names))
-        if len(names) > layout.MAX_LABELS:
-            raise InputError(f"with these cells the archive would have {len(names)} labels, at "
-                             f"most {layout.MAX_LABELS} are possible")  # fmt: skip
-        places = np.array([names.index(name) for name in source.class_names], np.uint8)
-        values[layout.LABEL] = places[source.labels[order]]
-        label_names = names
-    values[layout.SOURCE_INDEX] = order + n_stored
-    if source.names is not None:
-        values[layout.SOURCE_NAME] = source.names[order]
-    if source.groups is not None:
-        values[layout.SOURCE_GROUP] = source.groups[order]
-    return Columns(values=values, label_names=label_names)
-
-
-def same_columns(columns: Columns, held: set[str], url: str) -> Columns:
-    """The columns that an archive has; InputError if it has one that the new cells lack.
-
-    What the new cells have more is left out. A probability that is missing becomes NaN, which CF
-    calls a missing value too.
-    """
-    values = {name: v for name, v in columns.values.items() if name in held}
-    if layout.CLASS_PROBABILITY in held - values.keys():
-        n_cells = len(values[layout.SOURCE_INDEX])
-        values[layout.CLASS_PROBABILITY] = np.full(n_cells, np.nan, np.float32)
-    missing = held - values.keys() - {layout.CELLS}
-    if missing:
-        what = ", ".join(f"{layout.LONG_NAMES[name]} (`{name}`)" for name in sorted(missing))
-        raise InputError(f"{url} knows of each cell its {what}; these cells come without: append "
-                         f"cells of which as much is known")  # fmt: skip
-    label_names = columns.label_names if layout.LABEL in held else ()
-    return Columns(values=values, label_names=label_names)
-
-
-def create_column(group: zarr.Group, name: str, values: Values, attributes: Mapping[str, Any]) -> None:
-    """An empty array for such values."""
-    is_text = values.dtype.kind in "UT"
-    extra: dict[str, Any] = {}
-    if group.metadata.zarr_format == 2:
-        # Or xarray would take zeros for missing values.
-        extra["fill_value"] = "" if is_text else None
-    create_array(
-        group,
-        name,
-        shape=(0,),
-        chunks=(layout.INDEX_CHUNK_CELLS,),
-        dtype=str if is_text else values.dtype,
-        attributes=dict(attributes),
-        **extra,
+def read_column(group: zarr.Group, facts: ArchiveFacts, name: str, n_cells: int) -> Column | None:
+    """An array of the archive with as much as is sound; None if the archive never had it."""
+    array, problem = find_or_copy(group, name)
+    if array is None:
+        missing = problem == f"`{name}` is missing" and name not in facts.digests
+        return None if missing else _lost(name, n_cells, str(problem))
+    if array.shape != (n_cells,):
+        return _lost(name, n_cells, f"`{name}` has shape {array.shape}, not ({n_cells},)")
+    values = _empty(array.dtype, n_cells)
+    known = np.zeros(n_cells, np.bool_)
+    findings = []
+    for start in chunk_starts(array):
+        stop = min(start + array.chunks[0], n_cells)
+        kind, fault = _fault(group, facts, array, start)
+        if kind in (None, "no digest"):
+            try:
+                values[start:stop] = array[start:stop]
+                known[start:stop] = True
+            except Exception as error:  # damaged bytes reach numcodecs, which promises no errors
+                kind, fault = "undecodable", f"cannot be decoded: {error}"
+        if kind is not None:
+            lost = () if known[start] else ((start, stop - 1),)
+            findings.append(
+                Finding(
+                    array=name,
+                    chunk=chunk_key(array, start),
+                    kind=kind,
+                    first_cell=start,
+                    last_cell=stop - 1,
+                    fault=fault,
+                    lost=lost,
+                )
+            )
+    return Column(
+        name=name,
+        values=values,
+        known=known,
+        n_chunks=len(chunk_starts(array)),
+        problems=() if problem is None else (problem,),
+        findings=tuple(findings),
     )
 
 
-def write_columns(group: zarr.Group, columns: Columns, facts: ArchiveFacts) -> dict[str, dict[str, str]]:
-    """Store the values of new cells behind those of the archive; all digests of these arrays.
+def _fault(
+    group: zarr.Group, facts: ArchiveFacts, array: zarr.Array[Any], start: int
+) -> tuple[Kind | None, str]:
+    try:
+        data = stored_object(group, array, start)
+    except OSError as error:
+        return "unreadable", f"cannot be read: {error.strerror or error}"
+    promised = promised_digest(facts, array, start)
+    if data is None:
+        return "missing", "is missing"  # zarr would give the fill value
+    if promised is None:
+        return "no digest", "has no digest"
+    if hashlib.sha256(data).hexdigest() != promised:
+        return "changed", "was changed: its sha256 does not match"
+    return None, ""
 
-    Readers of the archive as it was see no change.
-    """
-    digests = {}
-    for name, values in columns.values.items():
-        array = group[name]
-        assert isinstance(array, zarr.Array)
-        longer = extended(array, facts.n_cells + len(values))
-        longer[facts.n_cells :] = values.astype(object) if values.dtype.kind in "UT" else values
-        first = facts.n_cells // array.chunks[0]
-        digests[name] = {**facts.digests.get(name, {}), **stored_digests(longer, first)}
-    return digests
 
-
-def stored_plan(group: zarr.Group, facts: ArchiveFacts, n_new: int, n_classes: int) -> Plan:
-    """The plan that an interrupted run has stored behind the cells of the archive."""
-
-    def column(name: str) -> Values | None:
-        array = find_array(group, name)
-        if array is None:
-            return None
-        return np.asarray(extended(array, facts.n_cells + n_new)[facts.n_cells :])
-
-    order, classes = column(layout.SOURCE_INDEX), column(layout.PREDICTED_CLASS)
-    assert order is not None
-    assert classes is not None
-    return Plan(
-        order=order - facts.n_cells,
-        predicted_class=classes,
-        probability=column(layout.CLASS_PROBABILITY),
-        n_classes=n_classes,
+def _lost(name: str, n_cells: int, problem: str) -> Column:
+    return Column(
+        name=name,
+        values=np.full(n_cells, "" if name in TEXTS else -1, object if name in TEXTS else np.int64),
+        known=np.zeros(n_cells, np.bool_),
+        problems=(problem,),
     )
 
 
-def create_array(group: zarr.Group, name: str, **arguments: Any) -> zarr.Array[Any]:
-    """Create an array with its dimension names and attributes, in either format."""
-    arguments.pop("zarr_format", None)  # the group's
-    arguments.setdefault("config", {"write_empty_chunks": True})
-    names = layout.dimensions(len(arguments["shape"]))
-    attributes = arguments.pop("attributes", {}) | {"long_name": layout.LONG_NAMES[name]}
-    if group.metadata.zarr_format == 2:
-        attributes["_ARRAY_DIMENSIONS"] = list(names)
-    else:
-        arguments["dimension_names"] = names
-    return group.create_array(name, attributes=attributes, **arguments)
+def _empty(dtype: Any, n_cells: int) -> NDArray[Any]:
+    kind = np.dtype(dtype).kind
+    if kind in "iub":
+        return np.full(n_cells, -1, np.int64)
+    return np.full(n_cells, np.nan) if kind == "f" else np.full(n_cells, "", object)

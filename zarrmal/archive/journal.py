@@ -14,7 +14,6 @@ import socket
 import time
 import uuid
 from contextlib import suppress
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
@@ -239,6 +238,22 @@ def busy(target: Target, journal: Journal | None) -> str:
     )
 
 
+def journal_problem(journal: Journal) -> str:
+    """What verify says of an archive beside which a journal lies."""
+    if journal.alive:
+        return (
+            f"the archive is being written ({journal.told}): the last chunk of each array may "
+            f"differ from its digest until that is done"
+        )
+    if journal.operation == "append":
+        return (
+            f"{journal.told} was interrupted: readers see the archive as it was, but the last "
+            f"chunk of each array may differ from its digest. Complete it with `zarrmal append "
+            f"--resume`, or take it back with `zarrmal undo`"
+        )
+    return f"{journal.told} was interrupted: complete it with `zarrmal archive --resume`"
+
+
 def source_digest(source: Source) -> str:
     """Enough of the cells to tell others from them: number, shape, all that is known, a sample."""
     rows = np.unique(np.linspace(0, source.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
@@ -263,5 +278,3 @@ def _runs(pid: int) -> bool:
 def _protocols(fs: Any) -> tuple[str, ...]:
     found = fs.protocol
     return (found,) if isinstance(found, str) else tuple(found)
-
-

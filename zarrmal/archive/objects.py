@@ -113,9 +113,7 @@ class ObjectWriter:
         if not kept:
             put_bytes(store, key, data)
         digest = hashlib.sha256(data).hexdigest()
-        return Written(
-            number=task.number, sha256=digest, n_cells=len(task.rows), kept=kept
-        )
+        return Written(number=task.number, sha256=digest, n_cells=len(task.rows), kept=kept)
 
     def _chunks(
         self, task: Task, source: Source | None, old: bytes | None
@@ -145,7 +143,11 @@ class ObjectWriter:
                 pixels[n_stored : last - first] = source.read(task.rows[new])
             classes = np.zeros(n, np.uint8)
             classes[: last - first] = task.classes[first:last]
-            if self._look and chunk is not None and is_chunk_of(chunk, pixels, classes, self._coder):
+            if (
+                self._look
+                and chunk is not None
+                and is_chunk_of(chunk, pixels, classes, self._coder)
+            ):
                 yield chunk
             else:
                 yield encode_chunk(pixels, self._coder, classes=classes, rice=self._rice)

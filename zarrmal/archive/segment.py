@@ -13,9 +13,9 @@ from ..progress import Progress, silent
 from ..sources import Source
 from ..version import SOFTWARE
 from . import layout
-from .columns import Columns, write_columns
 from .commit import commit, extended
 from .grid import Grid
+from .index_arrays import Columns, write_columns
 from .journal import Writing
 from .layout import ArchiveFacts
 from .leftovers import remove_leftovers

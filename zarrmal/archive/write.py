@@ -19,8 +19,8 @@ from ..progress import Progress, silent
 from ..sources import Source
 from ..version import SOFTWARE
 from . import layout
-from .columns import Columns, columns_of, create_array, create_column, stored_plan
-from .info import codec_configuration, cells_array, model_of
+from .index_arrays import Columns, columns_of, create_array, create_column, stored_plan
+from .info import cells_array, codec_configuration, model_of
 from .journal import Journal, Writing, busy, read_journal, source_digest
 from .layout import ArchiveFacts
 from .plan import make_plan
@@ -83,8 +83,8 @@ class WriteOptions:
         if self.zarr_format == 2:
             raise InputError("Zarr format 2 has no shards: leave --shard-cells out, or take 3")
         if self.shard_cells % self.chunk_cells or self.shard_cells <= self.chunk_cells:
-            raise InputError(f"a shard holds whole chunks, at least 2: its cells must be a multiple "
-                             f"of {self.chunk_cells}, not {self.shard_cells}")  # fmt: skip
+            raise InputError(f"a shard holds 2 or more whole chunks: its cells are a multiple of "
+                             f"{self.chunk_cells}, not {self.shard_cells}")  # fmt: skip
 
 
 def write_archive(
@@ -170,7 +170,7 @@ def write_archive(
 
 
 def refuse_place(target: Target, options: WriteOptions, source: object = None) -> Journal | None:
-    """InputError if nothing may be written there; what an interrupted run has left, if there was one.
+    """InputError if nothing may be written there; what an interrupted run has left, if any.
 
     Parameters
     ----------
