@@ -287,6 +287,35 @@ def test_numbers_where_there_are_no_names(source, model, tmp_path, name):
     archive.check_files(tmp_path / "out", {f"position-{k:02d}.png": k for k in range(N)})
 
 
+@pytest.mark.parametrize("where", ["array", "array without a copy", "archive"])
+@pytest.mark.parametrize("n_cells", [38, 41, 1_000_000_000])
+def test_a_wrong_number_of_cells(damaged, tmp_path, where, n_cells):
+    """The other document tells the right one."""
+    name = {True: "zarr.json", False: ".zattrs" if where == "archive" else ".zarray"}[damaged.v3]
+    path = damaged.place / name if where == "archive" else damaged.place / "cells" / name
+    tree = json.loads(path.read_text())
+    if where == "archive":
+        (tree["attributes"] if damaged.v3 else tree)["zarrmal"]["n_cells"] = n_cells
+    else:
+        tree["shape"][0] = n_cells
+    path.write_text(json.dumps(tree))
+    if where == "array without a copy":
+        remove_copies(damaged)
+    found = extract_archive(Target(str(damaged.place)), tmp_path / "out", skip_damaged=True)
+    assert found.damaged == ()
+    assert len(found.problems) == 1
+    damaged.check_files(tmp_path / "out", {name: k for k, name in enumerate(damaged.names)})
+
+
+def remove_copies(archive):
+    if not archive.v3:
+        (archive.place / ".zmetadata").unlink()
+        return
+    tree = json.loads((archive.place / "zarr.json").read_text())
+    del tree["consolidated_metadata"]
+    (archive.place / "zarr.json").write_text(json.dumps(tree))
+
+
 def documents(archive):
     names = ("zarr.json",) if archive.v3 else (".zgroup", ".zarray", ".zattrs", ".zmetadata")
     return [path for path in sorted(archive.place.rglob("*")) if path.name in names]

@@ -110,6 +110,10 @@ def test_another_chunk_of_the_same_model_is_not_trusted(chunk):
 def test_a_chunk_without_a_promise(chunk):
     found = salvage_chunk(chunk.data, chunk.coder, chunk.pixels.shape, None)
     assert (found.kind, found.good.all()) == ("no digest", True)
+    for wrong, kind in [(4, "no digest"), (5, "changed")]:  # the promise itself may be damaged
+        digest = "x" * wrong + chunk.digest[wrong:]
+        found = salvage_chunk(chunk.data, chunk.coder, chunk.pixels.shape, digest)
+        assert (found.kind, found.good.all()) == (kind, wrong == 4)
 
 
 def test_a_chunk_of_another_model_or_shape(chunk, cells, model):

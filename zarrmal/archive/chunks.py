@@ -75,12 +75,16 @@ def read_chunks(
     coder: Coder,
     facts: ArchiveFacts,
     starts: Sequence[int],
-    workers: int = min(MAX_WORKERS, os.cpu_count() or 1),
+    n_cells: int,
 ) -> Iterator[CellsChunk]:
-    """Chunks of ``cells`` in the order asked for, decoded by a few threads, a few at a time."""
+    """Chunks of ``cells`` in the order asked for, decoded by a few threads, a few at a time.
+
+    What lies beyond ``n_cells`` is padding.
+    """
     keys = {digest: key for key, digest in facts.digests.get(array.basename, {}).items()}
+    workers = min(MAX_WORKERS, os.cpu_count() or 1)
     fetch = _LastObjects(group, array, workers + 1)
-    one = partial(_read_chunk, fetch, array, coder, facts, keys)
+    one = partial(_read_chunk, fetch, array, coder, facts, keys, n_cells)
     pending: deque[Future[CellsChunk]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
@@ -127,6 +131,7 @@ def _read_chunk(
     coder: Coder,
     facts: ArchiveFacts,
     keys: dict[str, str],
+    n_cells: int,
     start: int,
 ) -> CellsChunk:
     promised = promised_digest(facts, array, start)
@@ -145,7 +150,7 @@ def _read_chunk(
             other = keys.get(sha256)
             if other is not None:
                 found = replace(found, fault=f"{found.fault}; it holds the bytes of chunk {other}")
-    stop = min(start + array.chunks[0], array.shape[0])
+    stop = min(start + array.chunks[0], n_cells)
     return CellsChunk(key=chunk_key(array, start), start=start, stop=stop, salvage=found)
 
 

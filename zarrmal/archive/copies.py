@@ -10,6 +10,7 @@ from zarrmal_codecs import Model, ZarrmalError
 from .chunks import expect_whole_cells
 from .info import cells_array, codec_configuration, model_of
 from .layout import CELLS, ArchiveFacts
+from .stored import metadata_digests
 from .target import find_array
 
 
@@ -28,8 +29,16 @@ def find_or_copy(group: zarr.Group, name: str) -> tuple[zarr.Array[Any] | None, 
     return array, problem if array is None else _with_copy(problem)
 
 
-def find_cells(group: zarr.Group, facts: ArchiveFacts) -> tuple[zarr.Array[Any], Model, str | None]:
+def find_cells(
+    group: zarr.Group, facts: ArchiveFacts, *, prefer_copy: bool = False
+) -> tuple[zarr.Array[Any], Model, str | None]:
     """The array ``cells``, its model, and what is wrong with its metadata.
+
+    Parameters
+    ----------
+    prefer_copy
+        Where the metadata can be read, but are not those promised, take the copy if it differs.
+        Else they are taken as any reader of Zarr would.
 
     Raises
     ------
@@ -37,18 +46,32 @@ def find_cells(group: zarr.Group, facts: ArchiveFacts) -> tuple[zarr.Array[Any],
         If they are damaged, and no sound copy holds the archive's model.
     """
     try:
-        return *_cells(group), None
+        array, model = _cells(group)
     except ZarrmalError as error:
-        whole = _by_copies(group)
-        if whole is None:
+        copy = _copied_cells(group, facts)
+        if copy is None:
             raise
-        try:
-            array, model = _cells(whole)
-        except ZarrmalError:
-            raise error from None
-        if model.digest != facts.sha256:
-            raise
-        return array, model, _with_copy(f"the metadata of `{CELLS}` cannot be used: {error}")
+        return *copy, _with_copy(f"the metadata of `{CELLS}` cannot be used: {error}")
+    if prefer_copy and is_changed(group, facts):
+        copy = _copied_cells(group, facts)
+        if copy is not None and copy[0].metadata.to_dict() != array.metadata.to_dict():
+            return *copy, _with_copy(f"the metadata of `{CELLS}` were changed")
+    return array, model, None
+
+
+def is_changed(group: zarr.Group, facts: ArchiveFacts) -> bool:
+    """Whether the metadata of ``cells`` are not those that the archive promises."""
+    found = metadata_digests(group, [CELLS])
+    return any(facts.metadata_digests.get(key) != digest for key, digest in found.items())
+
+
+def _copied_cells(group: zarr.Group, facts: ArchiveFacts) -> tuple[zarr.Array[Any], Model] | None:
+    whole = _by_copies(group)
+    try:
+        copy = None if whole is None else _cells(whole)
+    except ZarrmalError:
+        return None
+    return copy if copy is not None and copy[1].digest == facts.sha256 else None
 
 
 def _cells(group: zarr.Group) -> tuple[zarr.Array[Any], Model]:

@@ -17,7 +17,7 @@ from ..progress import Progress, silent
 from . import layout
 from .chunks import CellsChunk, read_chunks
 from .columns import read_column
-from .copies import find_cells
+from .copies import find_cells, is_changed
 from .extract_names import FileNames, file_names
 from .extract_report import (
     LISTING,
@@ -31,7 +31,6 @@ from .extract_report import (
 )
 from .findings import cells_finding
 from .layout import ArchiveFacts
-from .stored import metadata_digests
 from .target import Target, read_facts
 
 
@@ -71,7 +70,7 @@ def extract_archive(
     """
     group = target.open(consolidated=False)  # each document itself
     facts = read_facts(group, target.url)
-    array, model, problem = find_cells(group, facts)
+    array, model, problem = find_cells(group, facts, prefer_copy=skip_damaged)
     if array.shape[-1] == 2 and array.ndim == 4:
         raise InputError("PNG cannot hold cells of 2 channels: read the archive with zarr")
     n_cells, problems = _number_of_cells(group, array, facts)
@@ -94,7 +93,7 @@ def extract_archive(
     done = n_saved = 0
     starts = np.unique(rows // array.chunks[0] * array.chunks[0]).tolist()
     try:
-        for chunk in read_chunks(group, array, Coder(model), facts, starts):
+        for chunk in read_chunks(group, array, Coder(model), facts, starts, n_cells):
             low, high = np.searchsorted(rows, [chunk.start, chunk.stop]).tolist()
             mine = rows[low:high]
             if chunk.salvage.kind is not None:
@@ -129,8 +128,7 @@ def _number_of_cells(
     n_cells = array.shape[0]
     if n_cells == facts.n_cells:
         return n_cells, []
-    found = metadata_digests(group, [layout.CELLS])
-    if any(facts.metadata_digests.get(key) != digest for key, digest in found.items()):
+    if is_changed(group, facts):
         n_cells = facts.n_cells
     return n_cells, [f"`{layout.CELLS}` holds {array.shape[0]} cells, the archive promises "
                      f"{facts.n_cells}"]  # fmt: skip

@@ -28,8 +28,8 @@ class Finding:
         Name of the array, key of the chunk.
     kind
         ``missing``; ``unreadable``: the store gives an error; ``changed``: other bytes than were
-        written, sound in themselves; ``undecodable``; ``no digest``: the archive promises none;
-        ``padded`` with something else than zeros; ``differs`` from the source.
+        written, sound in themselves; ``undecodable``; ``no digest``: the archive promises none, or
+        a damaged one; ``padded`` with something else than zeros; ``differs`` from the source.
     first_cell, last_cell
         The chunk's, as positions in the archive.
     fault

@@ -100,7 +100,7 @@ def read_cells(
     target = Target(os.fspath(url), storage_options or {})
     group = target.open(consolidated=False)
     facts = read_facts(group, target.url)
-    array, model, _ = find_cells(group, facts)
+    array, model, _ = find_cells(group, facts, prefer_copy=True)
     wanted = np.arange(array.shape[0]) if cells is None else np.asarray(cells, np.int64)
     if wanted.ndim != 1 or (len(wanted) and not 0 <= wanted.min() <= wanted.max() < array.shape[0]):
         raise InputError(f"the archive's cells are numbered 0 to {array.shape[0] - 1}: give a list "
@@ -108,7 +108,8 @@ def read_cells(
     pixels = np.zeros((len(wanted), *array.shape[1:]), np.uint8)
     good = np.zeros(len(wanted), np.bool_)
     first = wanted // array.chunks[0] * array.chunks[0]
-    for chunk in read_chunks(group, array, Coder(model), facts, np.unique(first).tolist()):
+    starts = np.unique(first).tolist()
+    for chunk in read_chunks(group, array, Coder(model), facts, starts, array.shape[0]):
         places = np.flatnonzero(first == chunk.start)
         rows = wanted[places] - chunk.start
         kept = chunk.salvage.good[rows]

@@ -21,6 +21,8 @@ from zarrmal_codecs.header import Header, header_bytes, parse_header
 
 Kind = Literal["missing", "unreadable", "changed", "undecodable", "no digest", "padded", "differs"]
 
+MAX_WRONG_DIGITS = 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Salvage:
@@ -68,7 +70,8 @@ def salvage_chunk(
     """
     if data is None:
         return nothing(shape, "missing", "is missing")
-    same = hashlib.sha256(data).hexdigest() == digest
+    found = hashlib.sha256(data).hexdigest()
+    same = found == digest
     try:
         pixels = decode_chunk(data, coder, shape=shape)
     except ZarrmalError as error:
@@ -77,10 +80,9 @@ def salvage_chunk(
     good = np.ones(len(pixels), np.bool_)
     if same:
         return Salvage(pixels=pixels, good=good, reasons={})
-    if digest is None:
-        return Salvage(
-            pixels=pixels, good=good, reasons={}, kind="no digest", fault="has no digest"
-        )
+    fault = "has no digest" if digest is None else _damaged_digest(found, digest)
+    if fault:
+        return Salvage(pixels=pixels, good=good, reasons={}, kind="no digest", fault=fault)
     why = "the chunk is sound in itself, but not the one that was written here"
     return Salvage(
         pixels=pixels,
@@ -89,6 +91,14 @@ def salvage_chunk(
         kind="changed",
         fault="was changed: its sha256 does not match",
     )
+
+
+def _damaged_digest(found: str, promised: str) -> str:
+    """In words, if the promise itself was damaged: no other chunk comes so near to it."""
+    wrong = sum(a != b for a, b in zip(found, promised, strict=False))
+    if len(found) != len(promised) or wrong > MAX_WRONG_DIGITS:
+        return ""
+    return f"has a damaged digest: {wrong} of its {len(found)} digits are wrong"
 
 
 def nothing(shape: tuple[int, ...], kind: Kind, fault: str, reason: str = "") -> Salvage:

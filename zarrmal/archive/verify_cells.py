@@ -30,7 +30,7 @@ def check_cells(
     order, names = index.get(layout.SOURCE_INDEX), index.get(layout.SOURCE_NAME)
     places = np.zeros(0, np.int64) if order is None else np.where(order.known, order.values, -1)
     called = [] if names is None else np.where(names.known, names.values, "").tolist()
-    for chunk in read_chunks(group, array, coder, facts, chunk_starts(array)):
+    for chunk in read_chunks(group, array, coder, facts, chunk_starts(array), array.shape[0]):
         findings = []
         found = chunk.salvage
         if found.kind is not None:
