@@ -184,7 +184,7 @@ def test_incomplete(archive):
     [
         ({"n_cells": 239}, "239"),
         ({"classes": ["uninfected", "parasitized"]}, "other classes"),
-        ({"class_offsets": [0, 119, 240]}, "not sorted as the archive promises"),
+        ({"segments": [[0, 119, 240]]}, "not sorted as the archive promises"),
         ({"sha256": "0" * 64}, "sha256"),
         ({"profile": "other"}, "profile"),
         ({"label_names": ["a", "b"]}, "flags"),

@@ -10,7 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from .chunks import chunk_key, chunk_starts, promised_digest, stored_chunk
+from .chunks import chunk_key, chunk_starts, promised_digest, stored_object
 from .copies import find_or_copy
 from .findings import Finding
 from .layout import SOURCE_GROUP, SOURCE_NAME, ArchiveFacts
@@ -97,7 +97,7 @@ def _fault(
     group: zarr.Group, facts: ArchiveFacts, array: zarr.Array[Any], start: int
 ) -> tuple[Kind | None, str]:
     try:
-        data = stored_chunk(group, array, start)
+        data = stored_object(group, array, start)
     except OSError as error:
         return "unreadable", f"cannot be read: {error.strerror or error}"
     promised = promised_digest(facts, array, start)

@@ -68,7 +68,7 @@ def extract_archive(
     ZarrmalError
         If the archive is damaged, and not ``skip_damaged``, or nothing can be had of it.
     """
-    group = target.open()
+    group = target.open(consolidated=False)  # each document itself
     facts = read_facts(group, target.url)
     array, model, problem = find_cells(group, facts, prefer_copy=skip_damaged)
     if array.shape[-1] == 2 and array.ndim == 4:

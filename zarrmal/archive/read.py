@@ -53,7 +53,7 @@ def open_archive(
     dataset: xr.Dataset = xr.open_zarr(
         target.url,
         chunks={},
-        consolidated=False,
+        consolidated=group.metadata.consolidated_metadata is not None,
         zarr_format=group.metadata.zarr_format,
         storage_options=dict(target.storage_options) or None,
     )
@@ -98,7 +98,7 @@ def read_cells(
         If its metadata are damaged.
     """
     target = Target(os.fspath(url), storage_options or {})
-    group = target.open()
+    group = target.open(consolidated=False)
     facts = read_facts(group, target.url)
     array, model, _ = find_cells(group, facts, prefer_copy=True)
     wanted = np.arange(array.shape[0]) if cells is None else np.asarray(cells, np.int64)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -55,7 +54,7 @@ class Target:
 
     def sizes(self) -> dict[str, int]:
         """Bytes of every stored object, by its key below the archive; empty if there is none."""
-        fs, root = self._filesystem()
+        fs, root = self.filesystem()
         try:
             found = fs.find(root, detail=True)
         except FileNotFoundError:
@@ -72,26 +71,34 @@ class Target:
         if self.is_local:
             path = self.path
             return path.is_file() or (path.is_dir() and any(path.iterdir()))
-        fs, root = self._filesystem()
+        fs, root = self.filesystem()
         return bool(fs.exists(root)) and bool(fs.find(root, maxdepth=2))
 
     def holds_zarr(self) -> bool:
         """What is there is a Zarr group or array."""
-        fs, root = self._filesystem()
+        fs, root = self.filesystem()
         return any(fs.exists(f"{root.rstrip('/')}/{name}") for name in METADATA_FILES)
 
     def remove(self) -> None:
         """Delete all of it, if there is any."""
-        fs, root = self._filesystem()
+        fs, root = self.filesystem()
         if fs.exists(root):
             fs.rm(root, recursive=True)
 
     def open(
-        self, mode: Literal["r", "r+", "w"] = "r", zarr_format: Literal[2, 3] | None = None
+        self,
+        mode: Literal["r", "r+", "w"] = "r",
+        zarr_format: Literal[2, 3] | None = None,
+        *,
+        consolidated: bool | None = None,
     ) -> zarr.Group:
         """The Zarr group; InputError if there is none.
 
-        Consolidated metadata are not used: they can be stale, and repeat the model.
+        Parameters
+        ----------
+        consolidated
+            None takes consolidated metadata where there are any: one object, and so one state of an
+            archive that is being appended to. False leaves them alone.
         """
         where = str(self.path) if self.is_local else self.url
         try:
@@ -100,7 +107,7 @@ class Target:
                 mode=mode,
                 zarr_format=zarr_format,
                 storage_options=dict(self.storage_options) or None,
-                use_consolidated=False if mode != "w" else None,
+                use_consolidated=consolidated,
             )
         except (GroupNotFoundError, FileNotFoundError):
             if mode == "w":
@@ -117,7 +124,8 @@ class Target:
         except (ImportError, *UNREADABLE_METADATA) as error:
             raise InputError(f"{self.url} cannot be opened as a Zarr group: {error}") from error
 
-    def _filesystem(self) -> tuple[Any, str]:
+    def filesystem(self) -> tuple[Any, str]:
+        """fsspec's file system, and the path in it; nothing that it knew of before is believed."""
         options = dict(self.storage_options)
         if self.url.startswith(("az:", "abfs:")):
             options.setdefault("use_listings_cache", False)  # or new objects go unseen
@@ -149,8 +157,8 @@ def read_facts(group: zarr.Group, where: str, *, incomplete: bool = False) -> Ar
     facts = ArchiveFacts.from_json(tree)
     if not facts.complete and not incomplete:
         raise InputError(
-            f"{where} is an incomplete archive: its writing was interrupted. Write it again with "
-            f"--overwrite"
+            f"{where} is an incomplete archive: its writing was interrupted. Go on with `zarrmal "
+            f"archive --resume`, or write it again with --overwrite"
         )
     return facts
 
@@ -174,38 +182,38 @@ def refuse_occupied(target: Target, *, overwrite: bool, source: object = None) -
                          f"remove it yourself, or choose another place")  # fmt: skip
 
 
-@contextmanager
-def staged(target: Target, *, overwrite: bool) -> Iterator[Target]:
-    """Where to write so that the target holds the old archive or the whole new one.
+def stage_of(target: Target) -> Target:
+    """Where a new archive is written.
 
-    A local archive is written beside its place and renamed at the end. Object stores cannot
-    rename: there the old one is removed first, and what an error leaves behind is removed too; a
-    process that is killed leaves an archive marked as incomplete.
+    A local one beside its place, to be renamed at the end, so that the place holds the old archive
+    or the whole new one. Object stores cannot rename: there it is the place itself, and what is
+    unfinished says so.
     """
     if not target.is_local:
-        target.remove()
-        try:
-            yield target
-        except BaseException:
-            target.remove()
-            raise
-        return
+        return target
     place = target.path.resolve()  # of a link, what it leads to is replaced
-    place.parent.mkdir(parents=True, exist_ok=True)
-    unique = uuid.uuid4().hex[:12]
-    stage = place.with_name(f".{place.name}.zarrmal-{unique}")
+    return Target(str(place.with_name(f".{place.name}.zarrmal-part")))
+
+
+def take_place(stage: Target, target: Target, *, overwrite: bool) -> None:
+    """Put the finished archive where it belongs.
+
+    Raises
+    ------
+    InputError
+        If something has come there meanwhile that must not be replaced.
+    """
+    if not target.is_local:
+        return
+    refuse_occupied(target, overwrite=overwrite)
+    place = target.path.resolve()
+    old = place.with_name(f".{place.name}.zarrmal-old-{uuid.uuid4().hex[:12]}")
+    if place.exists():
+        place.rename(old)
     try:
-        yield Target(str(stage))
-        refuse_occupied(target, overwrite=overwrite)  # somebody else may have been faster
-        old = place.with_name(f".{place.name}.zarrmal-old-{unique}")
-        if place.exists():
-            place.rename(old)
-        try:
-            stage.rename(place)
-        except BaseException:
-            if old.exists():
-                old.rename(place)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        stage.path.rename(place)
+    except BaseException:
+        if old.exists():
+            old.rename(place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

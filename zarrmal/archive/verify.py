@@ -10,6 +10,7 @@ from ..sources import Source
 from . import layout
 from .copies import find_cells
 from .findings import VerifyReport
+from .journal import journal_problem, read_journal
 from .target import Target, read_facts
 from .verify_cells import check_cells
 from .verify_index import check_index, compare_index, read_index
@@ -31,11 +32,14 @@ def verify_archive(
     ZarrmalError
         If the metadata are too damaged to go on.
     """
-    group = target.open()
+    group = target.open(consolidated=False)  # each document itself
     facts = read_facts(group, target.url, incomplete=True)
     problems: list[str] = []
     if not facts.complete:
         problems.append("the archive is marked as incomplete: its writing was interrupted")
+    journal = read_journal(target)
+    if journal is not None:
+        problems.append(journal_problem(journal))
     array, model, problem = find_cells(group, facts)
     problems += [] if problem is None else [problem]
     if source is not None and (source.n_cells, source.cell_shape) != (

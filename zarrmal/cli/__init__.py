@@ -1,6 +1,7 @@
 """The command line: one module a command."""
 
 from . import (
+    append,
     archive,
     benchmark,
     demo,
@@ -19,6 +20,7 @@ def main() -> None:
 
 __all__ = [
     "app",
+    "append",
     "archive",
     "benchmark",
     "demo",

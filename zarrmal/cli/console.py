@@ -58,7 +58,7 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
                 raise
             say_error(f"the object store cannot be used: {error}")
         except KeyboardInterrupt:
-            say_error("interrupted; nothing half written is left")
+            say_error("interrupted; what was there before is as it was")
             raise typer.Exit(EXIT_INTERRUPTED) from None
         raise typer.Exit(EXIT_MISTAKE)
 
