@@ -6,6 +6,7 @@ hands the array to zarr's own pipeline: slower than it could be, and exact.
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import shutil
 import warnings
@@ -18,8 +19,10 @@ import numpy as np
 import pytest
 import zarr
 from golden_archives import ARCHIVES, INDEX, meets
+from stores import CountingStore, FakeGetter, spec_of
 from zarr.core import codec_pipeline
-from zarrmal_codecs import CorruptionError, array_arguments
+from zarr.storage import LocalStore
+from zarrmal_codecs import CorruptionError, ZarrmalError, array_arguments
 
 CELLS = models.pixels(81, (21, 6, 5))
 PIPELINES = {
@@ -113,6 +116,43 @@ def test_golden_archives(pipeline, name):
         for array, wanted in INDEX[name]["arrays"].items():
             meets(group[array][:], wanted)
     assert pipeline == "zarrs" or not said
+
+
+@pytest.mark.parametrize("pipeline", ["batched", "fused"], indirect=True)
+def test_single_cells_are_fetched_alone(pipeline):
+    place = ARCHIVES / "hybrid-colour-3.zarr" / "cells"
+    store = CountingStore(LocalStore(place, read_only=True))
+    with pipeline_of(pipeline):
+        cells = zarr.open_array(store, mode="r")
+        everything = cells[:]
+        (whole,) = store.reads
+        for row in (0, 5, 9):
+            store.reads.clear()
+            np.testing.assert_array_equal(cells[row], everything[row])
+            assert len(store.reads) <= 2
+            assert sum(n for _, n in store.reads) < whole[1] / 3
+
+
+def test_reading_without_an_event_loop_gives_the_same():
+    """What the fused pipeline calls, on any zarr: pixels and requests are those of the other."""
+    place = ARCHIVES / "hybrid-3.zarr" / "cells"
+    codec = zarr.open_array(place, mode="r").metadata.codecs[0]
+    for chunk, n_bytes in (("0", None), ("1", None), ("1", 200), ("1", 30)):
+        data = (place / "c" / chunk / "0" / "0").read_bytes()[:n_bytes]
+        for rows in ([3], [0, 7], [5], [2, 3], list(range(8))):
+            selection = (np.array(rows), slice(None), slice(1, 4))
+            spec, got, asked = spec_of((8, 14, 12)), [], []
+            for run in (lambda reading: reading, asyncio.run):
+                getter = FakeGetter(data)
+                sync = run is not asyncio.run
+                read = codec._decode_partial_sync if sync else codec._decode_partial_single
+                try:
+                    got.append(run(read(getter, selection, spec)).as_numpy_array().tobytes())
+                except ZarrmalError as error:
+                    got.append((type(error), str(error)))
+                asked.append(getter.requests)
+            assert got[0] == got[1]
+            assert asked[0] == asked[1]
 
 
 def test_strict_zarrs_refuses_at_open(tmp_path):
