@@ -14,7 +14,7 @@ from zarr.abc.store import RangeByteRequest
 
 from .chunk import decode_cells, decode_chunk, encode_chunk, expect_shape, first_read_bytes
 from .configuration import Configuration
-from .constants import CHUNK_PRELUDE_BYTES, CODEC_NAME
+from .constants import BLANK_CLASS, CHUNK_PRELUDE_BYTES, CODEC_NAME
 from .errors import CorruptionError, TruncatedError
 from .golomb_rice import RiceChoice
 from .header import Header, header_bytes, parse_header
@@ -143,7 +143,9 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
                 head = _view(first)
             header = parse_header(head)
             expect_shape(header, shape)
-            whole = header.index is None
+            # A chunk that ends in blank cells is an array's last one, to which more may be appended
+            # between our two reads; one object read at once is always one state of it.
+            whole = header.index is None or header.index.classes[-1] == BLANK_CLASS
         if whole:
             (everything,) = yield [None]
             if everything is None:
