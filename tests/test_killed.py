@@ -1,4 +1,4 @@
-"""kill -9 at any moment: the old archive is intact, or an unfinished one says so and is completed."""
+"""kill -9 at any moment: the old archive is intact, or an unfinished one says so and can go on."""
 
 import random
 import threading
