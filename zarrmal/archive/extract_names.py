@@ -45,7 +45,7 @@ def file_names(group: zarr.Group, facts: ArchiveFacts, n_cells: int) -> FileName
     Raises
     ------
     CorruptionError
-        If two cells are named alike, or one so that it would leave the folder.
+        If two cells are named alike even so, or one so that it would leave the folder.
     """
     order = read_column(group, facts, layout.SOURCE_INDEX, n_cells)
     if order is None:
@@ -62,6 +62,7 @@ def file_names(group: zarr.Group, facts: ArchiveFacts, n_cells: int) -> FileName
         f"{prefix}{position:0{width}d}.png" if name is None else name
         for position, name in enumerate(names)
     ]
+    files = _told_apart(files, order.values)
     if len(set(files)) != len(files):
         raise CorruptionError("the archive names two cells alike: read it with zarr instead")
     problems = [line for c in (order, stored, label) if c is not None for line in c.lines]
@@ -71,6 +72,16 @@ def file_names(group: zarr.Group, facts: ArchiveFacts, n_cells: int) -> FileName
         source_index=np.where(inside, order.values, -1),
         problems=tuple(problems),
     )
+
+
+def _told_apart(files: list[str], places: NDArray[np.int64]) -> list[str]:
+    """Files of one name, of sources that were appended, get the cell's place in the sources."""
+    values, counts = np.unique(files, return_counts=True)
+    shared = set(values[counts > 1].tolist())
+    return [
+        f"{name.removesuffix('.png')}-{place}.png" if name in shared else name
+        for name, place in zip(files, places.tolist(), strict=True)
+    ]
 
 
 def _stored_names(stored: Column) -> list[str | None]:
