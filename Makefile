@@ -5,6 +5,7 @@
 # make test-wheel  what the wheels hold; the codec's, in an environment of its own, on all vectors
 # make test-matrix  the codec's tests on MATRIX_PYTHON, with the versions of MATRIX_CONSTRAINTS
 # make sanitize  the kernel's tests under address and undefined-behaviour sanitizers (gcc)
+# make fuzz   hostile bytes for SECONDS from SEED, guided by coverage where atheris is (Linux)
 # make bench  rates and speeds; SOURCE=... for your own cells
 # Each makes its own environment in .venv. TORCH can be any build you have.
 PYTHON ?= python3
@@ -24,7 +25,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 # Packages are built with the versions of a constraints file as well.
 pinned = PIP_CONSTRAINT=$(abspath $(1)) PIP_BUILD_CONSTRAINT=$(abspath $(1))
 
-.PHONY: demo test style check wheels test-wheel test-matrix sanitize bench reader clean
+.PHONY: demo test style check wheels test-wheel test-matrix sanitize fuzz bench reader clean
 
 # The kernel but its binding, compiled once for every environment and Python (codecs/CMakeLists.txt).
 # Where that does not work, each package compiles its own.
@@ -82,7 +83,7 @@ check: style demo test test-wheel
 CHECK := cd / && $(abspath $(READER))/bin/python -I $(abspath codecs/vectors/check.py)
 test-wheel: $(READER)/.installed
 	$(READER)/bin/python -I .ci/check_wheels.py $(DIST)
-	$(CHECK)
+	$(CHECK) --native
 	export ZARRMAL_KERNEL=numpy; $(CHECK)
 
 test-matrix: $(KERNEL)/.compiled
@@ -106,6 +107,12 @@ sanitize:
 	codecs/tests/test_kernel.py codecs/tests/test_invalid.py codecs/tests/test_golden.py
 	$(UNDER_SANITIZERS) $(SANITIZED)/bin/python -m pytest \
 	codecs/tests/test_invalid.py codecs/tests/test_golden.py
+
+SECONDS ?= 60
+SEED ?= 1
+fuzz: $(VENV)/.installed
+	$(BIN)/python $(PIP) -c constraints.txt "atheris; sys_platform == 'linux'"
+	$(BIN)/python codecs/fuzz/fuzz.py all --seconds $(SECONDS) --seed $(SEED)
 
 style: $(VENV)/.installed
 	$(BIN)/ruff check .

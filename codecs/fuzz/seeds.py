@@ -7,7 +7,8 @@ import hashlib
 import json
 from pathlib import Path
 
-VECTORS = Path(__file__).parents[1] / "vectors"
+HERE = Path(__file__).parent
+VECTORS = HERE.parent / "vectors"
 FACTS = {
     "format": 1,
     "complete": True,
