@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -88,8 +89,8 @@ def _stored_names(stored: Column) -> list[str | None]:
     pairs = zip(stored.values.tolist(), stored.known.tolist(), strict=True)
     names = [_safe(str(name)) if known else None for name, known in pairs]
     wanted = [None if n is None else str(PurePosixPath(n).with_suffix(".png")) for n in names]
-    values, counts = np.unique([w for w in wanted if w is not None], return_counts=True)
-    shared = set(values[counts > 1].tolist())
+    takers = Counter(w for w, _ in {(w, n) for w, n in zip(wanted, names) if w is not None})
+    shared = {w for w, n in takers.items() if n > 1}
     # a.jpg and a.bmp both want a.png: they become a.jpg.png and a.bmp.png.
     return [f"{n}.png" if w in shared else w for n, w in zip(names, wanted, strict=True)]
 
