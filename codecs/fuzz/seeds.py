@@ -14,7 +14,7 @@ FACTS = {
     "complete": True,
     "n_cells": 5,
     "classes": ["a", "b"],
-    "class_offsets": [0, 2, 5],
+    "segments": [[0, 2, 3], [3, 3, 5]],
     "profile": "hybrid",
     "sha256": "0" * 64,
     "label_names": ["a"],
