@@ -43,7 +43,7 @@ $(KERNEL)/.compiled: $(KERNEL_SOURCES)
 $(VENV)/.installed: pyproject.toml codecs/pyproject.toml constraints.txt $(KERNEL)/.compiled
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) -c constraints.txt $(TORCH)
-	$(call pinned,constraints.txt) $(BIN)/python $(PIP) $(COMPILED) -e ./codecs -e '.[train,plot,bench,test]'
+	$(call pinned,constraints.txt) $(BIN)/python $(PIP) $(COMPILED) -e ./codecs -e '.[train,plot,bench,dask,test]'
 	touch $@
 
 # From the source distributions, so that these are known to be whole.
