@@ -1,0 +1,42 @@
+"""What each file system of fsspec is told, unless the caller told it something else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+QUIRKS: dict[str, dict[str, Any]] = {
+    # More than one sends a HEAD before each GET, and asks of each missing object whether it is a
+    # folder: three times the requests. It only serves objects larger than any chunk of ours.
+    "s3": {"max_concurrency": 1},
+    # Else objects that were just written go unseen.
+    "az": {"use_listings_cache": False},
+}
+SAME = {"s3": "s3", "s3a": "s3", "az": "az", "abfs": "az", "abfss": "az"}
+"""Protocol -> its entry in QUIRKS."""
+
+
+def store_options(url: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options for a URL: the caller's, and what its file systems need beside them.
+
+    Parameters
+    ----------
+    url
+        Of fsspec. Where it chains protocols (``simplecache::s3://lab/cells.zarr``), ``given`` has
+        one mapping a protocol, as fsspec wants it.
+    given
+        The caller's options; they go first.
+    """
+    links = url.split("::")
+    options = dict(given)
+    for link in links:
+        protocol = link.partition("://")[0]
+        quirks = QUIRKS.get(SAME.get(protocol, ""), {})
+        if not quirks:
+            continue
+        if len(links) == 1:
+            options = quirks | options
+        else:
+            own = options.get(protocol)
+            options[protocol] = quirks | (dict(own) if isinstance(own, Mapping) else {})
+    return options
