@@ -14,20 +14,17 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
-import zarrmal
 from azure_server import PROGRAM as AZURITE
 from azure_server import azure_server
 from closing import close_file_systems
 from gcs_server import binary, gcs_server
-from object_store import ObjectStore
+from object_store import ObjectStore, write
 from s3_server import RequestLog, s3_server
 
-from zarrmal.archive import WriteOptions
 from zarrmal.sources import Source, open_source
 from zarrmal.sources.synthetic import synthetic_cells
 
 STORES = ("s3", "azure", "gcs", "memory")
-CHUNK_CELLS = 16
 QUIET = {
     # No look for an account on this machine or its network.
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -177,9 +174,3 @@ def kept(request: pytest.FixtureRequest, store: ObjectStore, drawn: Source) -> K
         write(drawn, url, store, zarr_format=request.param)
         _kept[key] = Kept(store=store, url=url, zarr_format=request.param)
     return _kept[key]
-
-
-def write(source: Source, url: str, store: ObjectStore, **wishes: object) -> None:
-    """An archive with the model that ships."""
-    given = {"chunk_cells": CHUNK_CELLS, "storage_options": store.options} | wishes
-    zarrmal.write(source, url, options=WriteOptions(**given))

@@ -13,6 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import zarrmal
+from zarrmal.archive import WriteOptions
+from zarrmal.sources import Source
+
+CHUNK_CELLS = 16
 START_SECONDS = 30.0
 
 
@@ -55,6 +60,12 @@ class ObjectStore:
     def inside(self, url: str) -> str:
         """The key of a URL in the bucket."""
         return url.removeprefix(self.root + "/")
+
+
+def write(source: Source, url: str, store: ObjectStore, **wishes: Any) -> None:
+    """An archive with the model that ships, in small chunks."""
+    given: dict[str, Any] = {"chunk_cells": CHUNK_CELLS, "storage_options": store.options}
+    zarrmal.write(source, url, options=WriteOptions(**(given | wishes)))
 
 
 def as_arguments(options: Mapping[str, Any], name: str = "--storage-option") -> list[str]:

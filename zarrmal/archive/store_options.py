@@ -16,7 +16,11 @@ SAME = {"s3": "s3", "s3a": "s3", "az": "az", "abfs": "az", "abfss": "az"}
 """Protocol -> its entry in QUIRKS."""
 
 
-def store_options(url: str, given: Mapping[str, Any]) -> dict[str, Any]:
+ON_A_LOOP = {*SAME, "gs", "gcs", "http", "https"}
+"""Protocols whose file systems belong to one event loop: zarr's, or fsspec's own."""
+
+
+def store_options(url: str, given: Mapping[str, Any], *, for_zarr: bool = True) -> dict[str, Any]:
     """The options for a URL: the caller's, and what its file systems need beside them.
 
     Parameters
@@ -26,17 +30,19 @@ def store_options(url: str, given: Mapping[str, Any]) -> dict[str, Any]:
         one mapping a protocol, as fsspec wants it.
     given
         The caller's options; they go first.
+    for_zarr
+        zarr tells a file system that it is on its loop, but not the ones behind it in a chain.
     """
     links = url.split("::")
     options = dict(given)
     for link in links:
         protocol = link.partition("://")[0]
-        quirks = QUIRKS.get(SAME.get(protocol, ""), {})
-        if not quirks:
-            continue
+        quirks = dict(QUIRKS.get(SAME.get(protocol, ""), {}))
         if len(links) == 1:
-            options = quirks | options
-        else:
+            return quirks | options
+        if for_zarr and link != links[0] and protocol in ON_A_LOOP:
+            quirks["asynchronous"] = True
+        if quirks:
             own = options.get(protocol)
             options[protocol] = quirks | (dict(own) if isinstance(own, Mapping) else {})
     return options

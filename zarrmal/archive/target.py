@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ class Target:
 
     @property
     def options(self) -> dict[str, Any]:
-        """For fsspec: the caller's options, and what the file system needs beside them."""
+        """For zarr and xarray: the caller's, and what the file system needs beside them."""
         return {} if self.is_local else store_options(self.url, self.storage_options)
 
     @property
@@ -159,13 +160,14 @@ class Target:
             ) from None
         except ZarrmalError:
             raise
-        except (ImportError, *UNREADABLE_METADATA) as error:
+        except (ImportError, zipfile.BadZipFile, *UNREADABLE_METADATA) as error:
             raise InputError(f"{self.url} cannot be opened as a Zarr group: {error}") from error
 
     def _filesystem(self) -> tuple[Any, str]:
+        options = store_options(self.url, self.storage_options, for_zarr=False)
         try:
-            fs, root = fsspec.core.url_to_fs(self.url, **self.options)
-        except (ImportError, ValueError, TypeError) as error:
+            fs, root = fsspec.core.url_to_fs(self.url, **options)
+        except (ImportError, ValueError, TypeError, zipfile.BadZipFile) as error:
             raise InputError(f"{self.url} cannot be reached: {error}") from error
         fs.invalidate_cache()
         return fs, root

@@ -74,7 +74,9 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
             say_error(str(error))
         except Exception as error:
             if _is_of_a_store(error):
-                say_error(f"the object store cannot be used: {_first_lines(error)}")
+                missing = isinstance(error, FileNotFoundError)
+                what = "has no such bucket or object" if missing else "cannot be used"
+                say_error(f"the object store {what}: {_first_lines(error)}")
             elif isinstance(error, OSError):
                 where = f"{error.filename}: " if error.filename else ""
                 say_error(f"{where}{error.strerror or error}")
@@ -124,15 +126,11 @@ def quiet_libraries() -> Iterator[None]:
     logging.getLogger().addHandler(logging.NullHandler())
     try:
         yield
-    finally:  # typer has set a hook of its own meanwhile
-        hook = sys.excepthook
-
-        def told_at_exit(kind: Any, error: BaseException, trace: Any) -> None:
-            # adlfs closes its client when Python ends, on an event loop that zarr never gave it.
-            if not (kind is RuntimeError and str(error) == "Loop is not running"):
-                hook(kind, error, trace)
-
-        sys.excepthook = told_at_exit
+    finally:
+        # All is told: how libraries fare while Python ends is of no use to anybody. adlfs, gcsfs
+        # and zarr raise then where a loop has ended before them, or still waits for a server.
+        if isinstance(sys.exc_info()[1], SystemExit):
+            sys.excepthook = sys.unraisablehook = lambda *_: None
 
 
 def print_json(tree: Any) -> None:
