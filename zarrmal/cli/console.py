@@ -130,7 +130,8 @@ def quiet_libraries() -> Iterator[None]:
         # All is told: how libraries fare while Python ends is of no use to anybody. adlfs, gcsfs
         # and zarr raise then where a loop has ended before them, or still waits for a server.
         if isinstance(sys.exc_info()[1], SystemExit):
-            sys.excepthook = sys.unraisablehook = lambda *_: None
+            sys.excepthook = lambda *_: None
+            sys.unraisablehook = lambda _: None
 
 
 def print_json(tree: Any) -> None:
