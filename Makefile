@@ -1,7 +1,10 @@
 # make demo   the main job on a small synthetic data set
 # make test   the whole test suite
-# make check  style, types, and the tests: what CI runs
-# make test-matrix  the codec's tests on MATRIX_PYTHON, with the newest zarr it gets
+# make check  style, types, demo, tests, wheels: what CI runs
+# make wheels  both distributions in dist/
+# make test-wheel  what the wheels hold; the codec's, in an environment of its own, on all vectors
+# make test-matrix  the codec's tests on MATRIX_PYTHON, with the versions of MATRIX_CONSTRAINTS
+# make azurite  Azure's storage server for the tests, into .node; needs npm
 # make sanitize  the kernel's tests under address and undefined-behaviour sanitizers (gcc)
 # make bench  rates and speeds; SOURCE=... for your own cells
 # Each makes its own environment in .venv. TORCH can be any build you have.
@@ -11,32 +14,73 @@ VENV := .venv
 READER := .venv-reader
 DEMO := .venv-demo
 SANITIZED := .venv-sanitized
+BUILD := .venv-build
+DIST := dist
 MATRIX_PYTHON ?= python3.13
+MATRIX_CONSTRAINTS ?= constraints-3.13.txt
 MATRIX := .venv-matrix
 BIN := $(VENV)/bin
 SOURCES := $(shell find codecs/src zarrmal codecs/CMakeLists.txt -type f -not -name '*.pyc')
 PIP := -m pip install --quiet --disable-pip-version-check
+# Packages are built with the versions of a constraints file as well.
+pinned = PIP_CONSTRAINT=$(abspath $(1)) PIP_BUILD_CONSTRAINT=$(abspath $(1))
 
-.PHONY: demo test style check test-matrix sanitize bench reader clean
+.PHONY: demo test style check wheels test-wheel test-matrix azurite sanitize bench reader clean
 
-$(VENV)/.installed: pyproject.toml codecs/pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(PIP) -c constraints.txt $(TORCH)
-	$(BIN)/python $(PIP) -c constraints.txt -e ./codecs -e '.[train,plot,bench,test]'
+# The kernel but its binding, compiled once for every environment and Python (codecs/CMakeLists.txt).
+# Where that does not work, each package compiles its own.
+KERNEL := .kernel
+KERNEL_SOURCES := codecs/CMakeLists.txt $(wildcard codecs/src/zarrmal_codecs/kernel/*)
+COMPILED := -C cmake.define.ZARRMAL_COMPILED=$(abspath $(KERNEL))/libzarrmal_kernel.a
+$(KERNEL)/.compiled: $(KERNEL_SOURCES)
+	rm -rf $(KERNEL)
+	mkdir -p $(KERNEL)
+	cmake -S codecs -B $(KERNEL) -DCMAKE_BUILD_TYPE=Release > $(KERNEL)/log 2>&1 \
+	&& cmake --build $(KERNEL) --target zarrmal_kernel --parallel 2 >> $(KERNEL)/log 2>&1 \
+	|| echo "the kernel was not compiled beforehand: $(KERNEL)/log tells why"
 	touch $@
 
+$(VENV)/.installed: pyproject.toml codecs/pyproject.toml constraints.txt $(KERNEL)/.compiled
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) -c constraints.txt $(TORCH)
+	$(call pinned,constraints.txt) $(BIN)/python $(PIP) $(COMPILED) -e ./codecs -e '.[train,plot,bench,test,stores]'
+	touch $@
+
+# Azure's storage server; the tests that need it say so and skip where it is not there.
+NODE := .node
+azurite:
+	@if command -v npm > /dev/null; then $(MAKE) --no-print-directory $(NODE)/.installed; \
+	else echo "npm is missing: the tests on Azure's storage are skipped"; fi
+
+$(NODE)/.installed: tests/stores/package.json tests/stores/package-lock.json
+	mkdir -p $(NODE)
+	cp $^ $(NODE)
+	cd $(NODE) && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+# From the source distributions, so that these are known to be whole.
+$(DIST)/.built: pyproject.toml codecs/pyproject.toml constraints.txt $(SOURCES) $(KERNEL)/.compiled
+	$(PYTHON) -m venv $(BUILD)
+	$(BUILD)/bin/python $(PIP) -c constraints.txt build
+	rm -f $(DIST)/zarrmal*
+	$(call pinned,constraints.txt) $(BUILD)/bin/python -m build $(COMPILED) --outdir $(DIST) codecs
+	$(call pinned,constraints.txt) $(BUILD)/bin/python -m build --outdir $(DIST) .
+	touch $@
+
+wheels: $(DIST)/.built
+
 # What a reader of an archive needs, and nothing else.
-$(READER)/.installed: codecs/pyproject.toml constraints.txt $(SOURCES)
-	$(PYTHON) -m venv $(READER)
-	$(READER)/bin/python $(PIP) -c constraints.txt ./codecs
+$(READER)/.installed: $(DIST)/.built
+	$(PYTHON) -m venv --clear $(READER)
+	$(READER)/bin/python $(PIP) -c constraints.txt $(DIST)/zarrmal_codecs-*.whl
 	touch $@
 
 reader: $(READER)/.installed
 
 # What writing with the models that ship needs: no torch.
-$(DEMO)/.installed: pyproject.toml codecs/pyproject.toml constraints.txt $(SOURCES)
-	$(PYTHON) -m venv $(DEMO)
-	$(DEMO)/bin/python $(PIP) -c constraints.txt ./codecs .
+$(DEMO)/.installed: $(DIST)/.built
+	$(PYTHON) -m venv --clear $(DEMO)
+	$(DEMO)/bin/python $(PIP) -c constraints.txt $(DIST)/zarrmal_codecs-*.whl $(DIST)/zarrmal-*.whl
 	touch $@
 
 demo: $(DEMO)/.installed
@@ -45,11 +89,19 @@ demo: $(DEMO)/.installed
 test: $(VENV)/.installed $(READER)/.installed
 	ZARRMAL_READER_PYTHON=$(CURDIR)/$(READER)/bin/python $(BIN)/python -m pytest
 
-check: style test
+check: style demo test test-wheel
 
-test-matrix: codecs/pyproject.toml
+# Away from the tree, so that nothing of it is imported; -I leaves out the environment's Python path.
+CHECK := cd / && $(abspath $(READER))/bin/python -I $(abspath codecs/vectors/check.py)
+test-wheel: $(READER)/.installed
+	$(READER)/bin/python -I .ci/check_wheels.py $(DIST)
+	$(CHECK)
+	export ZARRMAL_KERNEL=numpy; $(CHECK)
+
+test-matrix: $(KERNEL)/.compiled
 	$(MATRIX_PYTHON) -m venv $(MATRIX)
-	$(MATRIX)/bin/python $(PIP) ./codecs pytest hypothesis xarray dask
+	$(call pinned,$(MATRIX_CONSTRAINTS)) $(MATRIX)/bin/python $(PIP) $(COMPILED) ./codecs \
+	pytest hypothesis xarray dask zarrs
 	$(MATRIX)/bin/python -m pytest codecs/tests
 
 # The kernel under the address and undefined-behaviour sanitizers: equality on all instruction sets
@@ -77,4 +129,4 @@ bench: $(VENV)/.installed
 	$(BIN)/zarrmal benchmark $(SOURCE)
 
 clean:
-	rm -rf $(VENV) $(READER) $(DEMO) $(MATRIX) $(SANITIZED) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(READER) $(DEMO) $(MATRIX) $(SANITIZED) $(BUILD) $(DIST) $(KERNEL) $(NODE) .mypy_cache .ruff_cache .pytest_cache

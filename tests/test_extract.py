@@ -58,7 +58,7 @@ def test_a_folder_comes_back(tmp_path, channels):
     write_folder(tmp_path / "in", drawn.cells, names)
     source = open_source(tmp_path / "in")
     target = write(source, tmp_path / "a", train_model(source, OPTIONS).model)
-    assert extract_archive(target, tmp_path / "out") == 40
+    assert extract_archive(target, tmp_path / "out").n_cells == 40
     same_images(read_folder(tmp_path / "out"), dict(zip(names, drawn.cells, strict=True)))
 
 
@@ -100,7 +100,7 @@ def test_cells_without_names_are_numbered_as_in_the_source(tmp_path, pixels, mod
 def test_one_class(archive, cells, tmp_path):
     target = Target(str(archive))
     rows = np.flatnonzero(cells.labels == cells.class_names.index("uninfected"))
-    assert extract_archive(target, tmp_path / "out", class_name="uninfected") == len(rows)
+    assert extract_archive(target, tmp_path / "out", class_name="uninfected").n_cells == len(rows)
     expected = dict(zip(cells.names[rows].tolist(), cells.read(rows), strict=True))
     same_images(read_folder(tmp_path / "out"), expected)
     with pytest.raises(InputError, match="choose among parasitized, uninfected"):
@@ -109,7 +109,7 @@ def test_one_class(archive, cells, tmp_path):
 
 def test_a_class_without_cells(tmp_path, pixels, model):
     target = write(pixels, tmp_path / "a", model, labels=["parasitized"] * 40)
-    assert extract_archive(target, tmp_path / "out", class_name="uninfected") == 0
+    assert extract_archive(target, tmp_path / "out", class_name="uninfected").n_cells == 0
 
 
 def test_no_file_is_replaced_unasked(archive, cells, tmp_path):
@@ -169,7 +169,10 @@ def test_two_channels_have_no_png(tmp_path):
 def test_the_command(archive, tmp_path):
     words = ["extract", str(archive), str(tmp_path / "out"), "--class", "parasitized"]
     done = CliRunner().invoke(app, [*words, "--json"])
-    assert json.loads(done.stdout) == {"n_cells": 120, "folder": str(tmp_path / "out")}
+    assert json.loads(done.stdout) == {
+        "n_cells": 120, "folder": str(tmp_path / "out"),
+        "n_lost": 0, "n_recovered": 0, "problems": [], "damaged": [],
+    }  # fmt: skip
     again = CliRunner().invoke(app, words)
     assert (again.exit_code, again.stdout) == (1, "")
     assert again.stderr.startswith("error: 120 files are there already")

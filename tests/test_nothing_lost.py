@@ -17,7 +17,7 @@ CLASSES = ("parasitized", "uninfected")
 
 
 class Failing(Source):
-    """Raises at the second chunk."""
+    """Raises at the second chunk, which is the third read after the sample."""
 
     def __init__(self, source, error):
         self._source, self._error, self._n_reads = source, error, 0
@@ -26,7 +26,7 @@ class Failing(Source):
 
     def read(self, indices):
         self._n_reads += 1
-        if self._n_reads == 2:
+        if self._n_reads == 3:
             raise self._error
         return self._source.read(indices)
 
@@ -34,6 +34,18 @@ class Failing(Source):
 @pytest.fixture(params=[InputError("an image has changed"), KeyboardInterrupt(), OSError("disk")])
 def failing(request, cells):
     return Failing(cells, request.param), type(request.param)
+
+
+def rest(folder):
+    """What lies there beside what an interrupted run goes on with."""
+    return {name: d for name, d in tree(folder).items() if ".zarrmal-" not in name.split("/")[0]}
+
+
+def sound(cells):
+    """The failing source, mended."""
+    source = Failing(cells, None)
+    source._n_reads = 100
+    return source
 
 
 def tree(folder):
@@ -45,8 +57,8 @@ def tree(folder):
     }
 
 
-def write(source, url, model, *, overwrite=False, workers=1):
-    options = WriteOptions(chunk_cells=50, overwrite=overwrite, workers=workers)
+def write(source, url, model, *, workers=1, **wishes):
+    options = WriteOptions(chunk_cells=50, workers=workers, **wishes)
     assigner = LabelAssigner(source, CLASSES)
     return write_archive(source, str(url), model=model, assigner=assigner, options=options)
 
@@ -59,12 +71,16 @@ def test_an_archive_is_not_overwritten_unasked(archive, cells, model):
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_an_error_while_overwriting_keeps_the_old(archive, failing, model, workers):
+def test_an_error_while_overwriting_keeps_the_old(archive, failing, cells, model, workers):
     source, error = failing
     before = tree(archive.parent)
     with pytest.raises(error):
         write(source, archive, model, overwrite=True, workers=workers)
-    assert tree(archive.parent) == before
+    assert rest(archive.parent) == before
+    assert (tree(archive.parent) == before) == (error is InputError)  # else it can go on
+    write(sound(cells), archive, model, overwrite=True, resume=error is not InputError)
+    assert not verify_archive(Target(str(archive)), sound(cells)).problems
+    assert [path.name for path in archive.parent.iterdir()] == [archive.name]
 
 
 def test_an_error_while_the_new_takes_its_place_keeps_the_old(archive, cells, model, monkeypatch):
@@ -79,23 +95,27 @@ def test_an_error_while_the_new_takes_its_place_keeps_the_old(archive, cells, mo
     monkeypatch.setattr(type(archive), "rename", refuse_second)
     with pytest.raises(PermissionError):
         write(cells, archive, model, overwrite=True)
-    assert tree(archive.parent) == before
+    assert rest(archive.parent) == before
 
 
-def test_a_failed_first_write_leaves_nothing(failing, model, tmp_path):
+@pytest.mark.parametrize("remote", [False, True], ids=["local", "memory"])
+def test_a_failed_first_write_can_go_on(failing, cells, model, tmp_path, remote):
     source, error = failing
-    with pytest.raises(error):
-        write(source, tmp_path / "a", model)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_failed_first_write_leaves_nothing_in_memory(failing, model):
-    source, error = failing
-    url = f"memory://{uuid.uuid4().hex}/a"
+    url = f"memory://{uuid.uuid4().hex}/a" if remote else str(tmp_path / "a")
     with pytest.raises(error):
         write(source, url, model)
-    assert Target(url).sizes() == {}
-    assert not fsspec.filesystem("memory").exists(url)
+    if error is InputError:
+        assert Target(url).sizes() == {}
+        assert not remote or not fsspec.filesystem("memory").exists(url)
+        assert list(tmp_path.iterdir()) == []
+        return
+    with pytest.raises(InputError, match="incomplete" if remote else "no Zarr group"):
+        zarrmal.open(url)
+    with pytest.raises(InputError, match="--resume"):
+        write(sound(cells), url, model)
+    write(sound(cells), url, model, resume=True)
+    assert not verify_archive(Target(url), cells).problems
+    assert remote or [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_overwriting(archive, cells, model):
@@ -134,18 +154,21 @@ def test_a_file_is_never_overwritten(cells, model, tmp_path):
         write(cells, tmp_path / "a" / "b", model)
 
 
-def test_somebody_else_was_faster(cells, model, tmp_path):
-    class Slow(Failing):
-        def read(self, indices):
-            if not (tmp_path / "a").exists():
-                write(cells, tmp_path / "a", model)
-                self.before = tree(tmp_path / "a")
-            return self._source.read(indices)
+def test_of_two_writers_one_is_refused(cells, model, tmp_path):
+    slow = Failing(Subset(cells, np.arange(60)), None)
+    refused = []
 
-    slow = Slow(Subset(cells, np.arange(60)), None)
-    with pytest.raises(InputError, match="exists already"):
-        write(slow, tmp_path / "a", model)
-    assert tree(tmp_path / "a") == slow.before
+    def read(rows):
+        if len(rows) == 50 and not refused:  # its first chunk
+            with pytest.raises(InputError) as error:
+                write(cells, tmp_path / "a", model, overwrite=True, resume=True)
+            refused.append(str(error.value))
+        return slow._source.read(rows)
+
+    slow.read = read
+    write(slow, tmp_path / "a", model)
+    assert "another process" in refused[0]
+    assert zarrmal.open(tmp_path / "a").sizes["cell"] == 60
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
@@ -170,7 +193,7 @@ def test_a_file_url_is_a_local_path(archive, failing, model):
     before = tree(archive.parent)
     with pytest.raises(error):
         write(source, f"file://{archive}", model, overwrite=True)
-    assert tree(archive.parent) == before
+    assert rest(archive.parent) == before
 
 
 def test_an_unwritable_place(cells, model):

@@ -47,7 +47,7 @@ CODEC_ROOMS: dict[str, set[str]] = {
     "header": {"constants", "errors", "wire"},
     "fallback": {"constants", "errors", "header"},
     "chunk": {"coder", "constants", "errors", "fallback", "golomb_rice", "header"},
-    "configuration": {"coder", "constants", "errors", "golomb_rice", "model"},
+    "configuration": {"coder", "constants", "errors", "golomb_rice", "model", "strict_json"},
     "zarr_plugin": {
         "chunk",
         "configuration",

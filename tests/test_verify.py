@@ -122,12 +122,14 @@ def test_a_flipped_byte(small, tmp_path, zarr_format, name):
 def test_a_missing_chunk(archive, name):
     chunk(archive, 0, name).unlink()
     key = chunk(archive, 0, name).relative_to(archive / name).as_posix()
-    assert f"`{name}`: chunk {key} is missing" in problems(archive)
+    (problem,) = problems(archive)
+    last = 49 if name == "cells" else 239
+    assert problem.startswith(f"`{name}`: chunk {key} (cells 0 to {last}) is missing")
 
 
 def test_a_missing_array(archive):
     shutil.rmtree(archive / "source_name")
-    assert "`source_name` is missing" in problems(archive)
+    assert "`source_name` is missing" in told(archive)
 
 
 @pytest.mark.parametrize("kept", [0, 3, 30, 0.5, -1])
@@ -135,10 +137,8 @@ def test_a_truncated_chunk(archive, kept):
     path = chunk(archive, 2)
     data = path.read_bytes()
     path.write_bytes(data[: int(kept * len(data)) if kept == 0.5 else kept])
-    found = problems(archive)
-    assert "its sha256 does not match" in found[0]
-    assert "(cells 100 to 149) cannot be decoded" in found[1]
-    assert len(found) == 2
+    (problem,) = problems(archive)
+    assert "(cells 100 to 149) was changed and cannot be decoded" in problem
 
 
 def test_two_chunks_swapped(archive, cells):
@@ -148,8 +148,8 @@ def test_two_chunks_swapped(archive, cells):
     second.write_bytes(data)
     assert sum("sha256" in line for line in problems(archive)) == 2
     text = "\n".join(problems(archive, cells))
-    assert "(cells 0 to 49): 50 cells differ from the source" in text
-    assert "(cells 50 to 99): 50 cells differ from the source" in text
+    assert "(cells 0 to 49) differs from the source in 50 of its cells" in text
+    assert "(cells 50 to 99) differs from the source in 50 of its cells" in text
 
 
 @FORMATS
@@ -168,7 +168,7 @@ def test_an_index_array_of_another_archive(cells, model, tmp_path):
     name = "source_index"
     shutil.copy(chunk(tmp_path / "other", 0, name), chunk(tmp_path / "mine", 0, name))
     (problem,) = problems(tmp_path / "mine")
-    assert "`source_index`: chunk c/0 was changed" in problem
+    assert "`source_index`: chunk c/0 (cells 0 to 239) was changed" in problem
 
 
 # Metadata
@@ -184,7 +184,7 @@ def test_incomplete(archive):
     [
         ({"n_cells": 239}, "239"),
         ({"classes": ["uninfected", "parasitized"]}, "other classes"),
-        ({"class_offsets": [0, 119, 240]}, "not sorted as the archive promises"),
+        ({"segments": [[0, 119, 240]]}, "not sorted as the archive promises"),
         ({"sha256": "0" * 64}, "sha256"),
         ({"profile": "other"}, "profile"),
         ({"label_names": ["a", "b"]}, "flags"),
@@ -248,7 +248,7 @@ def test_one_pixel_is_different(archive, cells):
     pixels = cells.read(np.arange(240))
     pixels[123, 11, 7] ^= 1
     (problem,) = problems(archive, open_source(pixels))
-    assert "1 cells differ from the source, the first is number 123 there" in problem
+    assert "differs from the source in 1 of its cells, the first is number 123 there" in problem
 
 
 @pytest.mark.parametrize("column", ["names", "groups", "labels"])
@@ -286,7 +286,8 @@ def test_the_command(archive, cells, tmp_path):
     assert (good.exit_code, good.stderr) == (0, "")
     assert "240 cells and 10 chunks are sound, equal to the source" in good.stdout
     assert json.loads(run(archive, "--json").stdout) == {
-        "ok": True, "problems": [], "n_cells": 240, "n_chunks": 10, "compared": False
+        "ok": True, "problems": [], "n_cells": 240, "n_chunks": 10, "compared": False,
+        "n_lost": 0, "findings": [],
     }  # fmt: skip
     flip_middle(chunk(archive, 3))
     bad = run(archive)

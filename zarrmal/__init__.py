@@ -1,8 +1,19 @@
 """Archive millions of single-cell images in Zarr: class-wise learned, lossless, plain to read."""
 
-from .api import open, train, write
-from .archive import ArchiveInfo, WriteOptions
+from .api import append, open, train, write
+from .archive import AppendOptions, ArchiveInfo, WriteOptions, read_cells
 from .errors import InputError
 from .sources import open_source
 
-__all__ = ["ArchiveInfo", "InputError", "WriteOptions", "open", "open_source", "train", "write"]
+__all__ = [
+    "AppendOptions",
+    "ArchiveInfo",
+    "InputError",
+    "WriteOptions",
+    "append",
+    "open",
+    "open_source",
+    "read_cells",
+    "train",
+    "write",
+]

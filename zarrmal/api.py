@@ -10,8 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from zarrmal_codecs import Model, ZarrmalError
 from zarrmal_codecs.coder import coder_for
 
-from .archive import ArchiveInfo, Target, WriteOptions, archive_info, open_archive, write_archive
-from .archive.target import refuse_occupied
+from .archive import (
+    AppendOptions,
+    ArchiveInfo,
+    Target,
+    WriteOptions,
+    append_archive,
+    archive_info,
+    open_archive,
+    write_archive,
+)
+from .archive.append import archive_model
+from .archive.write import interrupted_model, refuse_place
 from .classify import (
     Assigner,
     CellClassifier,
@@ -126,7 +136,7 @@ def write(
     refuse_ways(assign, classifier is not None, labelled is not None, cross_fit)
     trained = load_classifier(classifier)
     target = Target(os.fspath(url), options.storage_options)
-    refuse_occupied(target, overwrite=options.overwrite, source=source)
+    refuse_place(target, options, source)
     cells = open_source(
         source, storage_options=storage_options, progress=reading(progress), **source_arguments
     )
@@ -134,6 +144,8 @@ def write(
         ready = model
     elif model is not None:
         ready = load_model(model)
+    elif (unfinished := interrupted_model(target, options)) is not None:
+        ready = unfinished
     else:
         shipped = shipped_for(cells.cell_shape) if train_options is None else None
         ready = shipped or _trained(cells, train_options, target, progress)
@@ -149,6 +161,52 @@ def write(
     write_archive(
         cells, target.url, model=ready, assigner=assigner, options=options, progress=progress
     )
+    return archive_info(target)
+
+
+def append(
+    source: Any,
+    url: str | os.PathLike[str],
+    *,
+    assign: AssignWish | Assigner = "auto",
+    classifier: CellClassifier | str | os.PathLike[str] | None = None,
+    options: AppendOptions | None = None,
+    progress: Progress = silent,
+    archive_options: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    **source_arguments: Any,
+) -> ArchiveInfo:
+    """Add cells to an archive, coded with the model that it holds.
+
+    Readers see the archive as it was until all is in place, and then the whole.
+
+    Parameters
+    ----------
+    source
+        As for ``write``; of these cells must be known what is known of the archive's.
+    url
+        The archive.
+    assign, classifier
+        As for ``write``.
+    archive_options
+        fsspec's storage options of the archive.
+    storage_options
+        Of the source.
+
+    Raises
+    ------
+    InputError
+        Before anything is written, if something doesn't fit.
+    """
+    refuse_ways(assign, classifier is not None)
+    trained = load_classifier(classifier)
+    target = Target(os.fspath(url), archive_options or {})
+    model = archive_model(target)
+    cells = open_source(
+        source, storage_options=storage_options, progress=reading(progress), **source_arguments
+    )
+    assigner = choose_assigner(assign, cells, model, progress=progress, classifier=trained)
+    append_archive(cells, target, assigner=assigner, options=options, progress=progress)
     return archive_info(target)
 
 

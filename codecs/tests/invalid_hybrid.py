@@ -96,6 +96,7 @@ def models() -> dict[str, tuple[bytes, str, str]]:
         "prediction-not-expected": (
             of(replaced(good, "decoder", seeing.networks["decoder"])), wrong, "grid"),
         "prediction-missing": (of(replaced(seeing, "decoder", ())), wrong, "weight1_0"),
+        "latents-257": (of(one(n_latents=257)), wrong, "257 latents"),
         "latents-other": (
             of(changed(seeing, latent_0=seeing.tensors["latent_0"][:, :1])), wrong, "latent_0"),
         "latent-units": (
@@ -222,7 +223,12 @@ def chunks(tools: dict) -> dict[str, tuple[bytes, str, str, str | None]]:
                 cells([long], shape=(1, 1 << 11, 1 << 11)), short, "fewer than the 1024"),
             "cells-large": (
                 cells([long] * 200, shape=(200, 1 << 11, 1 << 11),
-                      runs=bytes([1, 0, 0xC8, 1])), short, "fewer than the 1024"),
+                      runs=bytes([1, 0, 0xC8, 1])), corrupt, "pixels a byte"),
+            "blank-huge": (  # two GiB of black in 127 bytes
+                cells([b""] * 511, shape=(511, 1 << 11, 1 << 11),
+                      runs=bytes([1, 255, 0xFF, 3])), corrupt, "pixels a byte"),
+            "cell-wide": (
+                cells([first], shape=(1, 1, (1 << 12) + 1)), corrupt, "holds cells"),
             "cells-huge": (
                 cells([first], shape=(1 << 28, 2, 2)), short, "short for 268435456"),
             "cells-beyond": (

@@ -44,13 +44,16 @@ def tree_and_tensors() -> tuple[dict[str, Any], bytes]:
 
 
 def changed(
-    change: Callable[[dict[str, Any]], object], tensors: bytes | None = None, more: bytes = b""
+    change: Callable[[dict[str, Any]], object],
+    tensors: bytes | None = None,
+    more: bytes = b"",
+    compressor: int = 0,
 ) -> bytes:
     """The valid model with something changed in its JSON."""
     tree, good = tree_and_tensors()
     change(tree)
     data = good if tensors is None else tensors
-    return model_file(body_of(json.dumps(tree).encode(), data + more))
+    return model_file(body_of(json.dumps(tree).encode(), data + more), compressor=compressor)
 
 
 def put(*path: object) -> Callable[[dict[str, Any]], None]:
@@ -75,6 +78,15 @@ def drop(*path: object) -> Callable[[dict[str, Any]], None]:
         del tree[key]
 
     return change
+
+
+def wide() -> bytes:
+    """A decoder of 2**20 + 1 latents, in a file of a few kilobytes."""
+    tree, tensors = tree_and_tensors()
+    tree["tensors"].append(["int8", [2, (1 << 20) + 1]])
+    tree["classes"][0]["networks"]["decoder"][0]["weight"] = len(tree["tensors"]) - 1
+    body = body_of(json.dumps(tree).encode(), tensors + bytes(2 * ((1 << 20) + 1)))
+    return model_file(body, compressor=2)
 
 
 def cases() -> dict[str, tuple[bytes, str, str]]:
@@ -185,6 +197,13 @@ def cases() -> dict[str, tuple[bytes, str, str]]:
         "name-empty": (changed(put("classes", 0, "name", "")), wrong, "characters"),
         "name-201": (changed(put("classes", 0, "name", "x" * 201)), wrong, "characters"),
         "name-surrogate": (changed(put("classes", 0, "name", "\ud800")), wrong, "Unicode"),
+        "names-long": (
+            changed(put("classes", [{"name": "é" * 200, "networks": {}, "tensors": {}}] * 64),
+                    compressor=2), wrong, "differ"),
+        "cell-rank-huge": (
+            changed(put("cell_shape", [1] * 50_000), compressor=2), wrong, "cell"),
+        "layers-33": (changed(put(*decoder, [one] * 33)), corrupt, "33 layers"),
+        "layer-wide": (wide(), wrong, "at most 1048576"),
         "profile-unknown": (changed(put("profile", "rans")), "CompatibilityError", "rans"),
         "model-of-tests": (models.one_layer().to_bytes()[:-30], "TruncatedError", "ends after"),
     }  # fmt: skip

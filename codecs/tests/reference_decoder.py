@@ -38,6 +38,7 @@ def parse_header(data: bytes) -> dict:
     must(head.at == len(head.data), "4.1: exactly as long as its fields")
     header["payload"] = data[n_header:]
     must(len(header["payload"]) == payload_bytes, "4.1: the chunk ends with its payload")
+    must(mode < 2 or prod(shape) <= 65536 * len(data), "8: pixels of a chunk of cells")
     return header
 
 
@@ -116,7 +117,7 @@ def check_model(header: dict, model: dict | None) -> None:
         must(found == trained, "4.3: the shape of a cell")
     else:
         must(len(found) == len(trained) and found[2:] == trained[2:], "4.3: the shape of a cell")
-        must(1 <= prod(found) <= 2**22, "4.3: the shape of a cell")
+        must(1 <= prod(found) <= 2**22 and max(found[:2]) <= 4096, "4.3: the shape of a cell")
     must((header["checks"] is None) == (model["profile"] == "hybrid"), "4.3: word_streams")
     must(len(header["codings"]) == len(model["classes"]), "4.3: n_classes")
 

@@ -53,6 +53,7 @@ def check_hybrid(c: dict, cell_shape: tuple) -> None:
     must(n_planes <= 4, "4.6: planes")
     c["prediction"] = check_prediction(c, n_planes) if c["networks"].get("decoder") else None
     n_latents = len(c["prediction"]["scale"]) if c["prediction"] else 0
+    must(n_latents <= 256, "4.6.4: latents")
     c["steps"] = [check_step(c["tensors"], t, n_latents) for t in range(n_planes)]
     must(sorted(step["plane"] for step in c["steps"]) == list(range(n_planes)), "4.6.3: planes")
 

@@ -125,6 +125,7 @@ def parse_class(tree: object, tensors: list, uses: list) -> dict:
         multiplier = tensor(entry.get("multiplier"), "uint16", 1)[2]
         must(len(rows) == len(bias) == len(multiplier) and bool(rows), "2.3: widths")
         must(bool(rows[0]) and min(multiplier) >= 1, "2.3: multiplier")
+        must(max(len(rows), len(rows[0])) <= 1 << 20, "8: width of a layer")
         ends = [entry.get("input"), entry.get("output")]
         must(all(type(end) is str and end in RANGES for end in ends), "2.3: ranges")
         largest = 128 if ends[0] == "int8" else 255
@@ -135,7 +136,7 @@ def parse_class(tree: object, tensors: list, uses: list) -> dict:
 
     networks = {}
     for key, layers in member(tree, "networks", dict, "2.3").items():
-        must(type(layers) is list, "2.3: networks")
+        must(type(layers) is list and len(layers) <= 32, "2.3: networks")
         networks[key] = [layer(entry) for entry in layers]
     more = {key: tensors[named(k)] for key, k in member(tree, "tensors", dict, "2.3").items()}
     return {"name": name, "networks": networks, "tensors": more}

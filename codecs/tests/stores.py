@@ -6,7 +6,7 @@ import asyncio
 from types import SimpleNamespace
 
 import numpy as np
-from zarr.abc.store import RangeByteRequest
+from zarr.abc.store import RangeByteRequest, Store
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore, WrapperStore
 from zarrmal_codecs import ZarrmalCodec, ZarrmalError
@@ -20,6 +20,9 @@ class FakeGetter:
         self.requests: list[tuple[int, int]] = []
 
     async def get(self, prototype, byte_range=None):
+        return self.get_sync(prototype, byte_range)
+
+    def get_sync(self, prototype, byte_range=None):
         start, stop = 0, len(self.data)
         if byte_range is not None:
             assert isinstance(byte_range, RangeByteRequest)
@@ -30,14 +33,20 @@ class FakeGetter:
 
 
 class CountingStore(WrapperStore):
-    """A memory store that keeps the key and number of bytes of each read of a chunk."""
+    """A store, in memory by default, that keeps key and number of bytes of each read of a chunk."""
 
-    def __init__(self, store: MemoryStore | None = None) -> None:
+    def __init__(self, store: Store | None = None) -> None:
         super().__init__(store or MemoryStore())
         self.reads: list[tuple[str, int]] = []
 
     async def get(self, key, prototype, byte_range=None):
-        found = await self._store.get(key, prototype, byte_range)
+        return self._counted(key, await self._store.get(key, prototype, byte_range))
+
+    def get_sync(self, key, *, prototype=None, byte_range=None):
+        found = self._store.get_sync(key, prototype=prototype, byte_range=byte_range)
+        return self._counted(key, found)
+
+    def _counted(self, key, found):
         if found is not None and not key.endswith((".json", ".zarray", ".zattrs")):
             self.reads.append((key, len(found)))
         return found

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import zarr
 import zarrmal_codecs
+from golden_archives import ARCHIVES
 from zarrmal_codecs import Model, NumcodecsZarrmal, ZarrmalCodec, array_arguments
 from zarrmal_codecs.coder import coder_for, coder_from_base64
 from zarrmal_codecs.configuration import Configuration
@@ -136,9 +137,16 @@ def test_plain_zarr_reads_it_without_an_import(tmp_path, zarr_format):
     assert in_a_fresh_process(code) == wanted
 
 
+HEAVY = ("torch", "scipy", "xarray", "pandas", "dask", "numba", "matplotlib", "PIL", "zarrmal")
+LOADED = f"import sys; print([m for m in {HEAVY} if m in sys.modules])"
+
+
 def test_import_is_light():
-    code = (
-        "import sys, zarrmal_codecs; "
-        "print([m for m in ('torch', 'scipy', 'xarray', 'pandas', 'dask') if m in sys.modules])"
-    )
+    assert in_a_fresh_process(f"import zarrmal_codecs; {LOADED}") == "[]"
+
+
+@pytest.mark.parametrize("name", ["paper-2", "hybrid-3"])
+def test_reading_an_archive_is_light(name):
+    place = str(ARCHIVES / f"{name}.zarr")
+    code = f"import zarr; zarr.open({place!r}, mode='r')['cells'][:]; {LOADED}"
     assert in_a_fresh_process(code) == "[]"

@@ -6,7 +6,6 @@ Written by ``codecs/vectors/write_archives.py``; nothing of the package zarrmal 
 from __future__ import annotations
 
 import hashlib
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,11 +14,8 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from conftest import VECTORS
+from golden_archives import ARCHIVES, INDEX, meets
 from zarrmal_codecs.engine import VARIABLE, levels
-
-ARCHIVES = VECTORS / "archives"
-INDEX = json.loads((ARCHIVES / "index.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(params=INDEX)
@@ -35,18 +31,6 @@ def place(name) -> Path:
 @pytest.fixture
 def entry(name) -> dict:
     return INDEX[name]
-
-
-def meets(found: object, wanted: dict) -> None:
-    """Dtype, shape and digest are those of the index; a text's is that of its UTF-8 bytes."""
-    values = np.asarray(found)
-    assert list(values.shape) == wanted["shape"]
-    if wanted["dtype"] == "text":
-        data = "\0".join(values.tolist()).encode()
-    else:
-        assert values.dtype == np.dtype(wanted["dtype"])
-        data = values.astype(wanted["dtype"]).tobytes()
-    assert hashlib.sha256(data).hexdigest() == wanted["sha256"]
 
 
 def test_plain_zarr(place, entry):

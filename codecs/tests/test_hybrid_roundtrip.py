@@ -15,7 +15,7 @@ from law import round_trip
 from zarrmal_codecs import Model, ModelError, TruncatedError, ZarrmalCodec, array_arguments
 from zarrmal_codecs.chunk import encode_chunk
 from zarrmal_codecs.coder import Coder
-from zarrmal_codecs.header import BLANK_CLASS, MODE_CELLS
+from zarrmal_codecs.header import BLANK_CLASS, MODE_CELLS, MODE_DEFLATE
 
 CODERS = {name: Coder(make()) for name, make in hybrid_models.HYBRID.items()}
 SIZES = [(1, 1), (1, 7), (7, 3), (2, 2), (13, 1)]
@@ -140,8 +140,10 @@ def test_a_cell_of_too_many_pixels_falls_back():
 
 
 def test_blank_cells_of_the_largest_size():
-    cells = np.zeros((2, 1 << 11, 1 << 11), np.uint8)
-    assert round_trip(cells, CODERS["grey"]).mode == MODE_CELLS
+    cells = np.zeros((64, 1 << 11, 1 << 11), np.uint8)
+    assert round_trip(cells[:, :128, :256], CODERS["grey"]).mode == MODE_CELLS
+    # More pixels for a byte than a reader believes in cells: deflated.
+    assert round_trip(cells[:2], CODERS["grey"]).mode == MODE_DEFLATE
 
 
 @st.composite

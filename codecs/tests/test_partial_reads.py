@@ -18,7 +18,7 @@ from zarrmal_codecs.coder import coder_for
 def test_requests_of_a_partial_read(rows):
     cells = models.array(5, (100, 30, 37), 0, 255, "uint8")
     model = models.wide()
-    getter = FakeGetter(encode_chunk(cells, coder_for(model)))
+    getter = FakeGetter(encode_chunk(cells, coder_for(model), keep_cells=True))
     codec = ZarrmalCodec.of(model)
     selection = (np.array(rows), slice(None), slice(None))
     found = asyncio.run(codec._decode_partial_single(getter, selection, spec_of(cells.shape)))
@@ -61,7 +61,7 @@ def test_a_header_longer_than_the_first_read():
 def test_blank_cells_cost_no_request():
     cells = models.array(5, (40, 30, 37), 1, 255, "uint8")
     cells[[5, 20, 39]] = 0  # their empty streams lie beyond what the first request brings
-    getter = FakeGetter(encode_chunk(cells, coder_for(models.wide())))
+    getter = FakeGetter(encode_chunk(cells, coder_for(models.wide()), keep_cells=True))
     codec = ZarrmalCodec.of(models.wide())
     for rows, n_requests in (([20], 1), ([39], 1), ([5, 20, 39], 1), ([4, 5, 6], 2)):
         getter.requests.clear()

@@ -193,7 +193,7 @@ def write(folder: Path, *, force: bool) -> None:
     for vector in [*fallback_vectors(), *cell_vectors(), *hybrid_vectors()]:
         coder = Coder(vector.model) if vector.model else None
         classes = None if vector.classes is None else np.array(vector.classes)
-        data = encode_chunk(vector.array, coder, classes=classes, rice=vector.rice)
+        data = encode_chunk(vector.array, coder, classes=classes, rice=vector.rice, keep_cells=True)
         here = folder / vector.name
         here.mkdir(parents=True)
         (here / "chunk.bin").write_bytes(data)

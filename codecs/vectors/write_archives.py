@@ -12,9 +12,9 @@ import hashlib
 import json
 import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import zarr
@@ -22,54 +22,13 @@ import zarr
 VECTORS = Path(__file__).parent
 sys.path[:0] = [str(VECTORS), str(VECTORS.parent / "tests")]
 
-import hybrid_models  # noqa: E402
-import models  # noqa: E402
-from write import DRAFT, masked  # noqa: E402
-from zarrmal_codecs import Model  # noqa: E402
+from archive_cases import Case, cases  # noqa: E402
+from write import DRAFT  # noqa: E402
+from zarrmal_codecs.header import MODE_CELLS, parse_header  # noqa: E402
 
 import zarrmal  # noqa: E402
 from zarrmal.archive import WriteOptions  # noqa: E402
 from zarrmal.classify import Assignment  # noqa: E402
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One archive.
-
-    Parameters
-    ----------
-    shows
-        What it is there for.
-    cells
-        uint8 (cell, y, x[, channel]), drawn.
-    labels, groups, names
-        Whether the cells have them.
-    probable
-        Whether the classes come with probabilities.
-    chunk_cells
-        Cells in a chunk; the last one is padded.
-    """
-
-    shows: str
-    cells: np.ndarray
-    model: Model
-    zarr_format: Literal[2, 3]
-    labels: bool = True
-    groups: bool = True
-    names: bool = True
-    probable: bool = False
-    chunk_cells: int = 8
-
-    def columns(self) -> dict[str, Any]:
-        """What stands beside the cells."""
-        n_cells, names = len(self.cells), self.model.class_names
-        labels = np.array([names[k % 3 % len(names)] for k in range(n_cells)])
-        given: dict[str, Any] = {"labels": labels} if self.labels else {}
-        if self.groups:
-            given["groups"] = np.array([f"slide {k % 4}" for k in range(n_cells)])
-        if self.names:
-            given["names"] = np.array([f"{labels[k]}/größe {k:03d}.png" for k in range(n_cells)])
-        return given
 
 
 def probably(cells: np.ndarray, rows: np.ndarray) -> Assignment:
@@ -80,30 +39,6 @@ def probably(cells: np.ndarray, rows: np.ndarray) -> Assignment:
     )
 
 
-def cases() -> dict[str, Case]:
-    """Name -> archive."""
-    grey, two = masked(models.pixels(71, (21, 6, 5))), models.two_classes()
-    other, latent = masked(models.pixels(72, (19, 7, 5))), hybrid_models.grey_latent()
-    colour = masked(models.pixels(73, (11, 5, 4, 3)))
-    grey[5] = other[5] = colour[5] = 0  # a black cell, stored as blank
-    return {
-        "paper-3": Case(shows="profile paper, format 3, everything beside the cells",
-                        cells=grey, model=two, zarr_format=3, probable=True),
-        "paper-2": Case(shows="profile paper, format 2, everything beside the cells",
-                        cells=grey, model=two, zarr_format=2, probable=True),
-        "hybrid-3": Case(shows="profile hybrid, format 3, by label",
-                         cells=other, model=latent, zarr_format=3),
-        "hybrid-2": Case(shows="profile hybrid, format 2, by label",
-                         cells=other, model=latent, zarr_format=2),
-        "hybrid-colour-3": Case(shows="three channels, one class, one chunk of all cells",
-                                cells=colour, model=hybrid_models.colour_latent(),
-                                zarr_format=3, labels=False, names=False, chunk_cells=1024),
-        "hybrid-bare-2": Case(shows="nothing beside the cells, whose classes are chosen by length",
-                              cells=other, model=latent, zarr_format=2,
-                              labels=False, groups=False, names=False, chunk_cells=5),
-    }  # fmt: skip
-
-
 def described(values: np.ndarray) -> dict[str, Any]:
     """What a reader must find: dtype, shape, digest of the bytes in C order; texts in UTF-8."""
     if values.dtype.kind in "OUT":
@@ -112,6 +47,13 @@ def described(values: np.ndarray) -> dict[str, Any]:
         data, dtype = values.tobytes(), values.dtype.newbyteorder("<").str
     sha256 = hashlib.sha256(data).hexdigest()
     return {"dtype": dtype, "shape": list(values.shape), "sha256": sha256}
+
+
+def chunks(array: Path) -> Iterator[bytes]:
+    """What is stored of an array, but for its metadata."""
+    for path in array.rglob("*"):
+        if path.is_file() and path.suffix != ".json" and not path.name.startswith("."):
+            yield path.read_bytes()
 
 
 def write_case(case: Case, folder: Path) -> dict[str, Any]:
@@ -129,6 +71,9 @@ def write_case(case: Case, folder: Path) -> dict[str, Any]:
     drawn = case.cells[arrays["source_index"]]
     if arrays["cells"].tobytes() != drawn.tobytes():
         sys.exit(f"{folder.name}: the cells are not those that were drawn")
+    modes = {parse_header(memoryview(chunk)).mode for chunk in chunks(folder / "cells")}
+    if modes != {MODE_CELLS}:
+        sys.exit(f"{folder.name}: a chunk is not coded in cells, but in modes {modes}")
     return {
         "shows": case.shows,
         "profile": case.model.profile,

@@ -196,10 +196,21 @@ def configurations() -> dict[str, tuple[object, str, str]]:
     model = models.one_layer()
     good = {"version": 1, "model": base64.b64encode(model.to_bytes()).decode()}
     good["sha256"] = model.digest
+    deep: list[object] = []
+    for _ in range(300):
+        deep = [deep]
     other = hashlib.sha256(b"other").hexdigest()
     return {
         "version-2": (good | {"version": 2}, "CompatibilityError", "version 2"),
         "version-0": (good | {"version": 0}, "CompatibilityError", "version"),
+        "version-many-digits": (good | {"version": 10**4000}, "CompatibilityError", "digits"),
+        "version-deep": (good | {"version": deep}, "CompatibilityError", "a list"),
+        "rice-long": (good | {"rice": "m" * 999}, "CompatibilityError", "rice="),
+        "unknown-members-long": (
+            good | {"m" * 999: 1, "speed": 3},
+            "CompatibilityError",
+            "does not know",
+        ),
         "version-true": (good | {"version": True}, "CompatibilityError", "True"),
         "version-text": (good | {"version": "1"}, "CompatibilityError", "'1'"),
         "version-null": (good | {"version": None}, "CompatibilityError", "None"),

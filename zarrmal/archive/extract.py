@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 from PIL import Image
 from zarrmal_codecs import CorruptionError
+from zarrmal_codecs.coder import Coder
 
 from ..errors import InputError
 from ..progress import Progress, silent
 from . import layout
-from .info import cells_array
-from .stored import stored_bytes, stored_digests
-from .target import Target, find_array, read_facts
+from .chunks import CellsChunk, read_chunks
+from .columns import read_column
+from .copies import find_cells, is_changed
+from .extract_names import FileNames, file_names
+from .extract_report import (
+    LISTING,
+    LOST,
+    NO_DIGEST,
+    RECOVERED,
+    UNNAMED,
+    DamagedCell,
+    ExtractReport,
+    write_listing,
+)
+from .findings import cells_finding
+from .layout import ArchiveFacts
+from .target import Target, read_facts
 
 
 def extract_archive(
@@ -25,9 +40,10 @@ def extract_archive(
     *,
     class_name: str | None = None,
     overwrite: bool = False,
+    skip_damaged: bool = False,
     progress: Progress = silent,
-) -> int:
-    """Write cells as PNG files; returns how many.
+) -> ExtractReport:
+    """Write cells as PNG files.
 
     Files keep their original names below ``folder``, with the suffix .png; cells that came without
     a name are numbered as in the source, in one sub-folder a label where there are labels.
@@ -40,106 +56,136 @@ def extract_archive(
         Created if needed. No file in it is replaced unless ``overwrite``.
     class_name
         Only cells of this predicted class.
+    skip_damaged
+        Save all that can be had of a damaged archive, and list the rest in the report and in
+        ``folder``/damaged-cells.txt. Of a damaged chunk each cell is decoded alone, checked by its
+        own CRC-16 only. Cells whose name is lost are called by their position in the archive.
 
     Raises
     ------
     InputError
         If the class is unknown, or a file is there already.
     ZarrmalError
-        If the archive is damaged.
+        If the archive is damaged, and not ``skip_damaged``, or nothing can be had of it.
     """
-    group = target.open()
+    group = target.open(consolidated=False)  # each document itself
     facts = read_facts(group, target.url)
-    cells = cells_array(group)
-    if cells.shape[-1] == 2 and cells.ndim == 4:
+    array, model, problem = find_cells(group, facts, prefer_copy=skip_damaged)
+    if array.shape[-1] == 2 and array.ndim == 4:
         raise InputError("PNG cannot hold cells of 2 channels: read the archive with zarr")
-    rows = np.arange(facts.n_cells)
+    n_cells, problems = _number_of_cells(group, array, facts)
+    problems += [] if problem is None else [problem]
+    rows = np.arange(n_cells)
     if class_name is not None:
-        if class_name not in facts.classes:
-            raise InputError(f"the archive has no class {class_name!r}: choose among "
-                             f"{', '.join(facts.classes)}")  # fmt: skip
-        k = facts.classes.index(class_name)
-        rows = rows[facts.class_offsets[k] : facts.class_offsets[k + 1]]
-    names = _file_names(group, facts)
-    paths = [folder / names[row] for row in rows]
+        rows = _rows_of_class(group, facts, n_cells, class_name)
+    names = file_names(group, facts, n_cells)
+    problems += names.problems
+    if problems and not skip_damaged:
+        raise _refused(problems[0])
+    paths = [folder / names.files[row] for row in rows.tolist()]
+    if skip_damaged:
+        paths.append(folder / LISTING)
     taken = [] if overwrite else [path for path in paths if path.exists()]
     if taken:
         raise InputError(f"{len(taken)} files are there already, the first is {taken[0]}: choose "
                          f"an empty folder, or --overwrite")  # fmt: skip
-    done = 0
-    for block in _blocks(rows, cells.chunks[0]):
-        coordinates = (int(block[0]) // cells.chunks[0], *[0] * (cells.ndim - 1))
-        key = f"{cells.path}/{cells.metadata.encode_chunk_key(coordinates)}"
-        if stored_bytes(group, key) is None:  # zarr would give zeros
-            raise CorruptionError(f"chunk {key} is missing: see `zarrmal verify`")
-        pixels = np.asarray(cells[int(block[0]) : int(block[-1]) + 1])
-        for path, image in zip(paths[done : done + len(block)], pixels, strict=True):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(path.name + ".partial")
-            Image.fromarray(image[..., 0] if image.shape[2:] == (1,) else image).save(
-                partial, format="png"
+    damaged: list[DamagedCell] = []
+    done = n_saved = 0
+    starts = np.unique(rows // array.chunks[0] * array.chunks[0]).tolist()
+    try:
+        for chunk in read_chunks(group, array, Coder(model), facts, starts, n_cells):
+            low, high = np.searchsorted(rows, [chunk.start, chunk.stop]).tolist()
+            mine = rows[low:high]
+            if chunk.salvage.kind is not None:
+                problems.append(cells_finding(chunk, names.source_index, names.files).line)
+                if not skip_damaged:
+                    raise _refused(problems[-1])
+            damaged += _damaged_cells(chunk, mine, names)
+            for row in mine.tolist():
+                if chunk.salvage.good[row - chunk.start]:
+                    _save(folder / names.files[row], chunk.salvage.pixels[row - chunk.start])
+                    n_saved += 1
+            done += len(mine)
+            progress("extracting", done, len(rows))
+    finally:  # what was saved so far is told, even if the rest is interrupted
+        listing = write_listing(folder, damaged) if damaged else None
+    if skip_damaged and overwrite and listing is None:
+        (folder / LISTING).unlink(missing_ok=True)  # of an earlier extraction
+    return ExtractReport(
+        n_cells=n_saved, damaged=tuple(damaged), problems=tuple(problems), listing=listing
+    )
+
+
+def _refused(problem: str) -> CorruptionError:
+    return CorruptionError(f"{problem}. `zarrmal verify` tells all; --skip-damaged extracts the "
+                           f"rest")  # fmt: skip
+
+
+def _number_of_cells(
+    group: zarr.Group, array: zarr.Array[Any], facts: ArchiveFacts
+) -> tuple[int, list[str]]:
+    """How many cells there are, by the array or the archive: by which of them is undamaged."""
+    n_cells = array.shape[0]
+    if n_cells == facts.n_cells:
+        return n_cells, []
+    if is_changed(group, facts):
+        n_cells = facts.n_cells
+    return n_cells, [f"`{layout.CELLS}` holds {array.shape[0]} cells, the archive promises "
+                     f"{facts.n_cells}"]  # fmt: skip
+
+
+def _rows_of_class(
+    group: zarr.Group, facts: ArchiveFacts, n_cells: int, class_name: str
+) -> NDArray[np.intp]:
+    if class_name not in facts.classes:
+        raise InputError(f"the archive has no class {class_name!r}: choose among "
+                         f"{', '.join(facts.classes)}")  # fmt: skip
+    column = read_column(group, facts, layout.PREDICTED_CLASS, n_cells)
+    if column is None or not column.known.all():
+        why = column.lines[0] if column else f"`{layout.PREDICTED_CLASS}` is missing"
+        raise CorruptionError(f"{why}, so which cells are of a class is not known: extract without "
+                              f"--class")  # fmt: skip
+    return np.flatnonzero(column.values == facts.classes.index(class_name))
+
+
+def _damaged_cells(
+    chunk: CellsChunk, rows: NDArray[np.intp], names: FileNames
+) -> list[DamagedCell]:
+    """Those of the rows that must be listed, which all lie in the chunk."""
+    found = chunk.salvage
+    listed = []
+    for row in rows.tolist():
+        at = row - chunk.start
+        if not found.good[at]:
+            state, reason = LOST, found.reasons[at]
+        elif not found.certain:
+            state, reason = RECOVERED, f"the chunk {found.fault}"
+        elif found.kind == "no digest":
+            state, reason = NO_DIGEST, f"the chunk {found.fault}"
+        elif not names.named[row]:
+            state, reason = UNNAMED, "the array that holds its name is damaged"
+        else:
+            continue
+        listed.append(
+            DamagedCell(
+                position=row,
+                source_index=int(names.source_index[row]),
+                file=names.files[row],
+                state=state,
+                chunk=chunk.key,
+                reason=reason,
             )
-            partial.replace(path)
-        done += len(block)
-        progress("extracting", done, len(rows))
-    return done
-
-
-def _blocks(rows: NDArray[np.int64], chunk_cells: int) -> Iterator[NDArray[np.int64]]:
-    """Runs of rows that lie in one chunk."""
-    if len(rows):
-        yield from np.split(rows, np.flatnonzero(np.diff(rows // chunk_cells)) + 1)
-
-
-def _file_names(group: zarr.Group, facts: layout.ArchiveFacts) -> list[str]:
-    """A relative path for each cell, in the archive's order, all different."""
-    order = _values(group, facts, layout.SOURCE_INDEX)
-    if order is None:
-        raise CorruptionError(f"the archive has no array `{layout.SOURCE_INDEX}`")
-    stored = _values(group, facts, layout.SOURCE_NAME)
-    if stored is None:
-        labels = _values(group, facts, layout.LABEL)
-        width = len(str(facts.n_cells - 1))
-        folders = (
-            [""] * facts.n_cells
-            if labels is None
-            else [_safe(facts.label_names[k]) + "/" for k in labels.tolist()]
         )
-        return [
-            f"{folder}cell-{number:0{width}d}.png"
-            for folder, number in zip(folders, order.tolist(), strict=True)
-        ]
-    names = [_safe(str(name)) for name in stored.tolist()]
-    wanted = [str(PurePosixPath(name).with_suffix(".png")) for name in names]
-    values, counts = np.unique(wanted, return_counts=True)
-    shared = set(values[counts > 1].tolist())
-    # a.jpg and a.bmp both want a.png: they become a.jpg.png and a.bmp.png.
-    unique = [f"{n}.png" if w in shared else w for n, w in zip(names, wanted, strict=True)]
-    if len(set(unique)) != len(unique):
-        raise CorruptionError("the archive names two cells alike: read it with zarr instead")
-    return unique
+    return listed
 
 
-def _safe(name: str) -> str:
-    """The name, if it stays below the folder; archives may come from strangers."""
-    path = PurePosixPath(name.replace("\\", "/"))
-    if (
-        "\0" in name
-        or path.is_absolute()
-        or not path.name
-        or ".." in path.parts
-        or ":" in path.parts[0]
-    ):
-        raise CorruptionError(f"the archive names a cell {name!r}, which is not a file below the "
-                              f"folder: read it with zarr instead")  # fmt: skip
-    return str(path)
-
-
-def _values(group: zarr.Group, facts: layout.ArchiveFacts, name: str) -> NDArray[np.generic] | None:
-    """An index array, its chunks compared with their digests: a lost one would read as zeros."""
-    array = find_array(group, name)
-    if array is None:
-        return None
-    if array.shape != (facts.n_cells,) or stored_digests(group, name) != facts.digests.get(name):
-        raise CorruptionError(f"the array `{name}` is damaged: see `zarrmal verify`")
-    return np.asarray(array[:])
+def _save(path: Path, image: NDArray[np.uint8]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    picture = Image.fromarray(image[..., 0] if image.shape[2:] == (1,) else image)
+    try:
+        picture.save(partial, format="png")
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import zarr
 from zarr.abc.store import RangeByteRequest
+from zarr.codecs import ShardingCodec
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarrmal_codecs import CorruptionError, Model, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
@@ -112,12 +113,7 @@ def archive_info(target: Target) -> ArchiveInfo:
         n_cells=facts.n_cells,
         cell_shape=array.shape[1:],
         chunk_cells=array.chunks[0],
-        classes={
-            name: stop - start
-            for name, start, stop in zip(
-                facts.classes, facts.class_offsets, facts.class_offsets[1:], strict=False
-            )
-        },
+        classes=facts.class_counts,
         profile=facts.profile,
         sha256=facts.sha256,
         software=facts.software,
@@ -165,7 +161,11 @@ def cells_array(group: zarr.Group) -> zarr.Array[Any]:
 
 def codec_configuration(array: zarr.Array[Any]) -> Configuration:
     """The configuration of the zarrmal codec of an array."""
-    codecs = [array.serializer] if array.metadata.zarr_format == 3 else list(array.compressors)
+    codecs: list[Any] = list(array.compressors)
+    if array.metadata.zarr_format == 3:
+        codecs = [array.serializer]
+        if isinstance(codecs[0], ShardingCodec):
+            codecs = list(codecs[0].codecs)
     for codec in codecs:
         if isinstance(codec, ZarrmalCodec):
             return codec.configuration

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from zarrmal_codecs import CompatibilityError, CorruptionError
 
 ARCHIVE_FORMAT = 1
@@ -28,6 +30,7 @@ LONG_NAMES = {
     SOURCE_GROUP: "slide, or other group, that the cell comes from",
 }
 INDEX_CHUNK_CELLS = 65_536
+MAX_LABELS = 255
 
 
 def dimensions(rank: int) -> tuple[str, ...]:
@@ -47,8 +50,9 @@ class ArchiveFacts:
         Number of cells.
     classes
         Names, in the order of the class indices.
-    class_offsets
-        Cell at which each class starts, and n_cells at the end.
+    segments
+        One for the first writing and one for each appending: the cell at which each class starts
+        in it, and the cell at which it ends. Within a segment cells are sorted by class.
     profile, sha256
         Of the model.
     digests
@@ -64,13 +68,24 @@ class ArchiveFacts:
     complete: bool
     n_cells: int
     classes: tuple[str, ...]
-    class_offsets: tuple[int, ...]
+    segments: tuple[tuple[int, ...], ...]
     profile: str
     sha256: str
     software: str
     digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     metadata_digests: Mapping[str, str] = field(default_factory=dict, repr=False)
     label_names: tuple[str, ...] = ()
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Cells of each class."""
+        counts = [sum(e[k + 1] - e[k] for e in self.segments) for k in range(len(self.classes))]
+        return dict(zip(self.classes, counts, strict=True))
+
+    def cells_of(self, k: int) -> NDArray[np.int64]:
+        """int64: the archive's cells of class ``k``, ascending."""
+        runs = [np.arange(edges[k], edges[k + 1]) for edges in self.segments]
+        return np.concatenate([np.empty(0, np.int64), *runs])
 
     def to_json(self) -> dict[str, Any]:
         """The attribute's value."""
@@ -79,7 +94,7 @@ class ArchiveFacts:
             "complete": self.complete,
             "n_cells": self.n_cells,
             "classes": list(self.classes),
-            "class_offsets": list(self.class_offsets),
+            "segments": [list(edges) for edges in self.segments],
             "profile": self.profile,
             "sha256": self.sha256,
             "label_names": list(self.label_names),
@@ -108,11 +123,11 @@ class ArchiveFacts:
         if found != ARCHIVE_FORMAT:
             raise CorruptionError(f"the archive's format is {found!r}, not a number from 1 up")
         try:
-            return cls(
+            facts = cls(
                 complete=tree["complete"] is True,
                 n_cells=int(tree["n_cells"]),
                 classes=tuple(map(str, tree["classes"])),
-                class_offsets=tuple(map(int, tree["class_offsets"])),
+                segments=tuple(tuple(map(int, edges)) for edges in tree["segments"]),
                 profile=str(tree["profile"]),
                 sha256=str(tree["sha256"]),
                 label_names=tuple(map(str, tree["label_names"])),
@@ -129,6 +144,20 @@ class ArchiveFacts:
             raise CorruptionError(
                 f"the archive's attribute `{ATTRIBUTE}` is damaged: {error!r}"
             ) from None
+        facts.check_segments()
+        return facts
+
+    def check_segments(self) -> None:
+        """CorruptionError unless the segments follow one another from 0 to n_cells."""
+        edges = [edge for segment in self.segments for edge in segment]
+        ends = [0, *(segment[-1] for segment in self.segments if segment)]
+        fits = all(len(segment) == len(self.classes) + 1 for segment in self.segments)
+        joined = fits and all(s[0] == end for s, end in zip(self.segments, ends, strict=False))
+        if not joined or edges != sorted(edges) or ends[-1] != self.n_cells:
+            raise CorruptionError(
+                f"the archive's segments {list(map(list, self.segments))} do not divide its "
+                f"{self.n_cells} cells into {len(self.classes)} classes"
+            )
 
 
 def flag_attributes(names: tuple[str, ...]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class Plan:
 
     @property
     def class_offsets(self) -> tuple[int, ...]:
-        """Cell at which each class starts, and the number of cells at the end."""
+        """Cell of the plan at which each class starts, and the number of cells at the end."""
         edges = np.searchsorted(self.predicted_class, np.arange(self.n_classes + 1))
         return tuple(edges.tolist())
 

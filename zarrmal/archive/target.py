@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 import uuid
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -68,7 +67,7 @@ class Target:
 
     def sizes(self) -> dict[str, int]:
         """Bytes of every stored object, by its key below the archive; empty if there is none."""
-        fs, root = self._filesystem()
+        fs, root = self.filesystem()
         try:
             found = fs.find(root, detail=True)
         except FileNotFoundError:
@@ -87,19 +86,19 @@ class Target:
             return path.is_file() or (path.is_dir() and any(path.iterdir()))
 
         def anything() -> bool:
-            fs, root = self._filesystem()
+            fs, root = self.filesystem()
             return bool(fs.exists(root)) and bool(fs.find(root, maxdepth=2))
 
         return first_answer(anything, self.url)
 
     def holds_zarr(self) -> bool:
         """What is there is a Zarr group or array."""
-        fs, root = self._filesystem()
+        fs, root = self.filesystem()
         return any(fs.exists(f"{root.rstrip('/')}/{name}") for name in METADATA_FILES)
 
     def remove(self) -> None:
         """Delete all of it, if there is any."""
-        fs, root = self._filesystem()
+        fs, root = self.filesystem()
         if fs.exists(root):
             fs.rm(root, recursive=True)
 
@@ -108,7 +107,7 @@ class Target:
         mode: Literal["r", "r+", "w"] = "r",
         zarr_format: Literal[2, 3] | None = None,
         *,
-        consolidated: bool | None = False,
+        consolidated: bool | None = None,
     ) -> zarr.Group:
         """The Zarr group; InputError if there is none.
 
@@ -117,8 +116,8 @@ class Target:
         Parameters
         ----------
         consolidated
-            None takes consolidated metadata where there are any. False leaves them alone: they can
-            be stale, and repeat the model.
+            None takes consolidated metadata where there are any: one object, and so one state of an
+            archive that is being appended to. False leaves them alone.
         """
         if self.is_local:
             return self._open(mode, zarr_format, consolidated)
@@ -142,7 +141,7 @@ class Target:
                         mode=mode,
                         zarr_format=one,
                         storage_options=self.options or None,
-                        use_consolidated=None if mode == "w" else consolidated,
+                        use_consolidated=consolidated,
                     )
                 except (GroupNotFoundError, FileNotFoundError):
                     if one == formats[-1]:
@@ -163,7 +162,8 @@ class Target:
         except (ImportError, zipfile.BadZipFile, *UNREADABLE_METADATA) as error:
             raise InputError(f"{self.url} cannot be opened as a Zarr group: {error}") from error
 
-    def _filesystem(self) -> tuple[Any, str]:
+    def filesystem(self) -> tuple[Any, str]:
+        """fsspec's file system, and the path in it; nothing that it knew of before is believed."""
         options = store_options(self.url, self.storage_options, for_zarr=False)
         try:
             fs, root = fsspec.core.url_to_fs(self.url, **options)
@@ -193,8 +193,8 @@ def read_facts(group: zarr.Group, where: str, *, incomplete: bool = False) -> Ar
     facts = ArchiveFacts.from_json(tree)
     if not facts.complete and not incomplete:
         raise InputError(
-            f"{where} is an incomplete archive: its writing was interrupted. Write it again with "
-            f"--overwrite"
+            f"{where} is an incomplete archive: its writing was interrupted. Go on with `zarrmal "
+            f"archive --resume`, or write it again with --overwrite"
         )
     return facts
 
@@ -218,38 +218,38 @@ def refuse_occupied(target: Target, *, overwrite: bool, source: object = None) -
                          f"remove it yourself, or choose another place")  # fmt: skip
 
 
-@contextmanager
-def staged(target: Target, *, overwrite: bool) -> Iterator[Target]:
-    """Where to write so that the target holds the old archive or the whole new one.
+def stage_of(target: Target) -> Target:
+    """Where a new archive is written.
 
-    A local archive is written beside its place and renamed at the end. Object stores cannot
-    rename: there the old one is removed first, and what an error leaves behind is removed too; a
-    process that is killed leaves an archive marked as incomplete.
+    A local one beside its place, to be renamed at the end, so that the place holds the old archive
+    or the whole new one. Object stores cannot rename: there it is the place itself, and what is
+    unfinished says so.
     """
     if not target.is_local:
-        target.remove()
-        try:
-            yield target
-        except BaseException:
-            target.remove()
-            raise
-        return
+        return target
     place = target.path.resolve()  # of a link, what it leads to is replaced
-    place.parent.mkdir(parents=True, exist_ok=True)
-    unique = uuid.uuid4().hex[:12]
-    stage = place.with_name(f".{place.name}.zarrmal-{unique}")
+    return Target(str(place.with_name(f".{place.name}.zarrmal-part")))
+
+
+def take_place(stage: Target, target: Target, *, overwrite: bool) -> None:
+    """Put the finished archive where it belongs.
+
+    Raises
+    ------
+    InputError
+        If something has come there meanwhile that must not be replaced.
+    """
+    if not target.is_local:
+        return
+    refuse_occupied(target, overwrite=overwrite)
+    place = target.path.resolve()
+    old = place.with_name(f".{place.name}.zarrmal-old-{uuid.uuid4().hex[:12]}")
+    if place.exists():
+        place.rename(old)
     try:
-        yield Target(str(stage))
-        refuse_occupied(target, overwrite=overwrite)  # somebody else may have been faster
-        old = place.with_name(f".{place.name}.zarrmal-old-{unique}")
-        if place.exists():
-            place.rename(old)
-        try:
-            stage.rename(place)
-        except BaseException:
-            if old.exists():
-                old.rename(place)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        stage.path.rename(place)
+    except BaseException:
+        if old.exists():
+            old.rename(place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,23 +1,16 @@
-"""Writing an archive: plan, chunks, index arrays, digests, and ``complete`` last."""
+"""Writing a new archive."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import warnings
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
 import zarr
-from numpy.typing import NDArray
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.sync import sync
 from zarrmal_codecs import Model, array_arguments
-from zarrmal_codecs.chunk import encode_chunk
-from zarrmal_codecs.coder import Coder, coder_for
+from zarrmal_codecs.coder import coder_for
 from zarrmal_codecs.golomb_rice import RiceChoice
 
 from ..classify import Assigner
@@ -26,13 +19,19 @@ from ..progress import Progress, silent
 from ..sources import Source
 from ..version import SOFTWARE
 from . import layout
+from .index_arrays import Columns, columns_of, create_array, create_column, stored_plan
+from .info import cells_array, codec_configuration, model_of
+from .journal import Journal, Writing, busy, read_journal, source_digest
 from .layout import ArchiveFacts
-from .plan import Plan, make_plan
-from .stored import join_key, metadata_digests, stored_digests
-from .target import Target, refuse_occupied, staged
+from .plan import make_plan
+from .runners import Runner, ThreadRunner
+from .segment import write_segment
+from .target import Target, read_facts, refuse_occupied, stage_of, take_place
 
-MAX_CONSOLIDATED_MODEL_BYTES = 1_000_000
-"""Consolidated metadata repeat the model; beyond this size that costs more than it saves."""
+
+def default_workers() -> int:
+    """One a core, at most 4."""
+    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,24 +42,34 @@ class WriteOptions:
     ----------
     chunk_cells
         Cells in a chunk, at least 1.
+    shard_cells
+        Cells in a shard, a multiple of ``chunk_cells``; None stores each chunk as an object of its
+        own. Format 3 only.
     zarr_format
         3 or 2.
     rice
         How Rice parameters are chosen.
     overwrite
         Replace an archive that is there.
+    resume
+        Go on where an interrupted run has stopped, if there was one.
     storage_options
         For fsspec.
     workers
         Chunks encoded at once; memory grows with it, by about 100 bytes a pixel of a chunk.
+    runner
+        Who encodes and stores chunks; None takes ``workers`` threads.
     """
 
     chunk_cells: int = 1024
+    shard_cells: int | None = None
     zarr_format: Literal[2, 3] = 3
     rice: RiceChoice = "mean"
     overwrite: bool = False
+    resume: bool = False
     storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    workers: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
+    workers: int = field(default_factory=default_workers)
+    runner: Runner | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.chunk_cells < 1:
@@ -69,6 +78,13 @@ class WriteOptions:
             raise InputError(f"the Zarr format is 2 or 3, not {self.zarr_format}")
         if self.workers < 1:
             raise InputError(f"at least 1 worker is needed, not {self.workers}")
+        if self.shard_cells is None:
+            return
+        if self.zarr_format == 2:
+            raise InputError("Zarr format 2 has no shards: leave --shard-cells out, or take 3")
+        if self.shard_cells % self.chunk_cells or self.shard_cells <= self.chunk_cells:
+            raise InputError(f"a shard holds 2 or more whole chunks: its cells are a multiple of "
+                             f"{self.chunk_cells}, not {self.shard_cells}")  # fmt: skip
 
 
 def write_archive(
@@ -82,6 +98,9 @@ def write_archive(
 ) -> ArchiveFacts:
     """Write all cells of a source as an archive.
 
+    A run that is killed or interrupted leaves what was there before, or, in an object store, an
+    archive without cells that is marked as incomplete; ``options.resume`` completes it.
+
     Parameters
     ----------
     source
@@ -89,7 +108,7 @@ def write_archive(
     url
         Local path or fsspec URL. Unless ``options.overwrite``, nothing may be there.
     model
-        Stored with the array.
+        Stored with the array. An interrupted run goes on with its own.
     assigner
         Gives each cell its class.
 
@@ -100,169 +119,146 @@ def write_archive(
     """
     options = options or WriteOptions()
     target = Target(os.fspath(url), options.storage_options)
-    refuse_occupied(target, overwrite=options.overwrite)
+    found = refuse_place(target, options)
     if not coder_for(model).fits(source.cell_shape):
         raise InputError(
             f"the cells are {_times(source.cell_shape)}, the model is for "
             f"{_times(model.cell_shape)}: use --size or --channel, or train a model on them"
         )
-    plan = make_plan(source, assigner, len(model.classes), progress)
-    with staged(target, overwrite=options.overwrite) as place:
-        return _write(source, place, model, plan, options, progress)
+    digest = source_digest(source)
+    resume = found is not None and options.resume
+    if resume and found is not None and found.source != digest:
+        raise InputError(f"the cells are not those of the interrupted run ({found.told}): give the "
+                         f"same source, or start anew with --overwrite")  # fmt: skip
+    journal = Journal(
+        operation="archive",
+        n_stored=0,
+        n_new=source.n_cells,
+        source=digest,
+        planned=resume and found is not None and found.planned,
+    )
+    stage = stage_of(target)
+    with writes(target, journal, found) as writing:
+        if not journal.planned:
+            plan = make_plan(source, assigner, len(model.classes), progress)
+            writing.begins()
+            stage.remove()
+            columns = columns_of(source, plan, n_stored=0, label_names=())
+            group = _create(stage, source, model, columns, options)
+            facts = read_facts(group, stage.url, incomplete=True)
+            resume = False
+        else:
+            group = stage.open("r+")
+            facts = read_facts(group, stage.url, incomplete=True)
+            n_classes = len(model_of(codec_configuration(cells_array(group))).classes)
+            plan = stored_plan(group, facts, source.n_cells, n_classes)
+            columns = columns_of(source, plan, n_stored=0, label_names=())
+        facts = write_segment(
+            stage,
+            group,
+            facts,
+            source,
+            plan,
+            columns,
+            writing=writing,
+            runner=options.runner or ThreadRunner(options.workers),
+            look=resume,
+            progress=progress,
+        )
+        take_place(stage, target, overwrite=options.overwrite)
+    return facts
+
+
+def refuse_place(target: Target, options: WriteOptions, source: object = None) -> Journal | None:
+    """InputError if nothing may be written there; what an interrupted run has left, if any.
+
+    Parameters
+    ----------
+    source
+        See refuse_occupied.
+    """
+    found = read_journal(target)
+    if found is not None and found.alive:
+        raise InputError(busy(target, found))
+    if found is not None and found.operation == "append":
+        raise InputError(f"{target.url} was interrupted in {found.told}: complete or undo that "
+                         f"with `zarrmal append --resume` or `zarrmal undo` first")  # fmt: skip
+    if found is not None and not (options.resume or options.overwrite):
+        raise InputError(f"{target.url} was interrupted in {found.told}: go on with --resume, or "
+                         f"start anew with --overwrite")  # fmt: skip
+    if found is None or target.is_local or not options.resume:
+        refuse_occupied(target, overwrite=options.overwrite, source=source)
+    return found
+
+
+@contextmanager
+def writes(target: Target, journal: Journal, found: Journal | None) -> Iterator[Writing]:
+    """Hold the journal; remove it at the end.
+
+    A caller's mistake, and any error before chunks are written, leave nothing behind. After another
+    error, or an interruption, what is written stays for a run that resumes.
+    """
+    writing = Writing(target, journal, found=found)
+    try:
+        yield writing
+    except BaseException as error:
+        nothing_done = not writing.begun and not journal.planned
+        mistake = isinstance(error, InputError) and not journal.planned
+        if mistake and writing.begun and journal.operation == "archive" and writing.mine():
+            stage_of(target).remove()
+            nothing_done = True
+        writing.leave(remove=nothing_done)
+        raise
+    writing.done()
+
+
+def interrupted_model(target: Target, options: WriteOptions) -> Model | None:
+    """The model of an interrupted run that ``options`` would go on with; None if there is none."""
+    found = read_journal(target) if options.resume else None
+    if found is None or not found.planned or found.operation != "archive":
+        return None
+    return model_of(codec_configuration(cells_array(stage_of(target).open())))
+
+
+def _create(
+    stage: Target, source: Source, model: Model, columns: Columns, options: WriteOptions
+) -> zarr.Group:
+    """An archive without cells, marked as incomplete."""
+    if stage.is_local:
+        stage.path.parent.mkdir(parents=True, exist_ok=True)
+    group = stage.open("w", options.zarr_format)
+    facts = ArchiveFacts(
+        complete=False,
+        n_cells=0,
+        classes=model.class_names,
+        segments=(),
+        profile=model.profile,
+        sha256=model.digest,
+        software=SOFTWARE,
+    )
+    attributes = columns.attributes | {
+        layout.PREDICTED_CLASS: layout.flag_attributes(model.class_names),
+        layout.CLASS_PROBABILITY: {"units": "1"},
+    }
+    shards: dict[str, Any] = {}
+    if options.shard_cells is not None:
+        shape = (options.shard_cells, *source.cell_shape)
+        # At the end, which is zarr's default, it cannot be read over every file system.
+        shards["shards"] = {"shape": shape, "index_location": "start"}
+    create_array(
+        group,
+        layout.CELLS,
+        shape=(0, *source.cell_shape),
+        chunks=(options.chunk_cells, *source.cell_shape),
+        dtype="uint8",
+        **shards,
+        **array_arguments(model, zarr_format=options.zarr_format, rice=options.rice),
+    )
+    for name, values in columns.values.items():
+        create_column(group, name, values, attributes.get(name, {}))
+    group.attrs[layout.ATTRIBUTE] = facts.to_json()
+    return group
 
 
 def _times(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
-
-
-def _write(
-    source: Source,
-    place: Target,
-    model: Model,
-    plan: Plan,
-    options: WriteOptions,
-    progress: Progress,
-) -> ArchiveFacts:
-    group = place.open("w", options.zarr_format)
-    facts = ArchiveFacts(
-        complete=False,
-        n_cells=source.n_cells,
-        classes=model.class_names,
-        class_offsets=plan.class_offsets,
-        profile=model.profile,
-        sha256=model.digest,
-        software=SOFTWARE,
-        label_names=source.class_names if source.labels is not None else (),
-    )
-    group.attrs[layout.ATTRIBUTE] = facts.to_json()
-    digests = {layout.CELLS: _write_cells(group, source, model, plan, options, progress)}
-    for name, values, attributes in _index_arrays(source, plan, facts):
-        _write_index_array(group, name, values, attributes)
-        digests[name] = stored_digests(group, name)
-    facts = replace(
-        facts, digests=digests, metadata_digests=metadata_digests(group, digests), complete=True
-    )
-    group.attrs[layout.ATTRIBUTE] = facts.to_json()
-    if len(model.to_base64()) <= MAX_CONSOLIDATED_MODEL_BYTES:
-        with warnings.catch_warnings():
-            # zarr notes that format 3 has no agreed place for them; readers do without, too.
-            warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
-            zarr.consolidate_metadata(group.store, path=group.path)
-    return facts
-
-
-def _write_cells(
-    group: zarr.Group,
-    source: Source,
-    model: Model,
-    plan: Plan,
-    options: WriteOptions,
-    progress: Progress,
-) -> dict[str, str]:
-    """Encode and store all chunks, a few at a time; their digests by chunk key."""
-    n_cells = source.n_cells
-    chunk_cells = min(options.chunk_cells, n_cells)
-    array = _create(
-        group,
-        layout.CELLS,
-        shape=(n_cells, *source.cell_shape),
-        chunks=(chunk_cells, *source.cell_shape),
-        dtype="uint8",
-        **array_arguments(model, zarr_format=options.zarr_format, rice=options.rice),
-    )
-    coder = coder_for(model)
-    digests: dict[str, str] = {}
-    starts = range(0, n_cells, chunk_cells)
-    done = 0
-
-    def one(start: int) -> tuple[str, str, int]:
-        rows = slice(start, min(start + chunk_cells, n_cells))
-        data = _encode(source, plan, rows, chunk_cells, coder, options.rice)
-        key = array.metadata.encode_chunk_key((start // chunk_cells, *[0] * len(model.cell_shape)))
-        buffer = default_buffer_prototype().buffer.from_bytes(data)
-        sync(group.store.set(join_key(array.path, key), buffer))
-        return key, hashlib.sha256(data).hexdigest(), rows.stop - rows.start
-
-    with ThreadPoolExecutor(options.workers) as pool:
-        for key, digest, n in _in_flight(pool, one, starts, options.workers + 1):
-            digests[key] = digest
-            done += n
-            progress("writing cells", done, n_cells)
-    return digests
-
-
-def _in_flight(pool: ThreadPoolExecutor, work: Any, items: range, window: int) -> Iterator[Any]:
-    """Results in order, with at most ``window`` items begun and not yet taken."""
-    pending: list[Future[Any]] = []
-    try:
-        for item in items:
-            pending.append(pool.submit(work, item))
-            if len(pending) >= window:
-                yield pending.pop(0).result()
-        while pending:
-            yield pending.pop(0).result()
-    finally:
-        for future in pending:
-            future.cancel()
-
-
-def _encode(
-    source: Source, plan: Plan, rows: slice, chunk_cells: int, coder: Coder, rice: RiceChoice
-) -> bytes:
-    cells = source.read(plan.order[rows])
-    classes = plan.predicted_class[rows]
-    missing = chunk_cells - len(cells)
-    if missing:  # Zarr's chunks are all of one size: the last is padded with the fill value
-        cells = np.concatenate([cells, np.zeros((missing, *cells.shape[1:]), np.uint8)])
-        classes = np.concatenate([classes, np.zeros(missing, np.uint8)])
-    return encode_chunk(cells, coder, classes=classes, rice=rice)
-
-
-def _index_arrays(
-    source: Source, plan: Plan, facts: ArchiveFacts
-) -> Iterator[tuple[str, NDArray[Any], dict[str, Any]]]:
-    order = plan.order
-    yield layout.PREDICTED_CLASS, plan.predicted_class, layout.flag_attributes(facts.classes)
-    if plan.probability is not None:
-        yield layout.CLASS_PROBABILITY, plan.probability, {"units": "1"}
-    if source.labels is not None:
-        attributes = layout.flag_attributes(facts.label_names)
-        yield layout.LABEL, source.labels[order], attributes
-    yield layout.SOURCE_INDEX, order, {}
-    if source.names is not None:
-        yield layout.SOURCE_NAME, source.names[order], {}
-    if source.groups is not None:
-        yield layout.SOURCE_GROUP, source.groups[order], {}
-
-
-def _write_index_array(
-    group: zarr.Group, name: str, values: NDArray[Any], attributes: dict[str, Any]
-) -> None:
-    is_text = values.dtype.kind in "UT"
-    extra: dict[str, Any] = {}
-    if group.metadata.zarr_format == 2:
-        # Or xarray would take zeros for missing values.
-        extra["fill_value"] = "" if is_text else None
-    array = _create(
-        group,
-        name,
-        shape=values.shape,
-        chunks=(max(1, min(layout.INDEX_CHUNK_CELLS, len(values))),),
-        dtype=str if is_text else values.dtype,
-        config={"write_empty_chunks": True},
-        attributes=attributes,
-        **extra,
-    )
-    array[:] = values.astype(object) if is_text else values
-
-
-def _create(group: zarr.Group, name: str, **arguments: Any) -> zarr.Array[Any]:
-    """Create an array with its dimension names and attributes, in either format."""
-    arguments.pop("zarr_format", None)  # the group's
-    names = layout.dimensions(len(arguments["shape"]))
-    attributes = arguments.pop("attributes", {}) | {"long_name": layout.LONG_NAMES[name]}
-    if group.metadata.zarr_format == 2:
-        attributes["_ARRAY_DIMENSIONS"] = list(names)
-    else:
-        arguments["dimension_names"] = names
-    return group.create_array(name, attributes=attributes, **arguments)

@@ -1,6 +1,7 @@
 """The command line: one module a command."""
 
 from . import (
+    append,
     archive,
     benchmark,
     demo,
@@ -21,6 +22,7 @@ def main() -> None:
 
 __all__ = [
     "app",
+    "append",
     "archive",
     "benchmark",
     "demo",

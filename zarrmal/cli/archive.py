@@ -9,13 +9,13 @@ import typer
 
 from .. import api
 from ..archive import Target, WriteOptions, archive_info, write_archive
-from ..archive.target import refuse_occupied
+from ..archive.write import default_workers, interrupted_model, refuse_place
 from ..sources import open_source
 from . import options as o
 from .app import app
 from .console import err, out, pairs, print_json, progress_bars, say, told
 from .tables import classifier_table, info_table
-from .wishes import say_classifier, say_shipped, say_source, source_arguments, widths
+from .wishes import cluster, say_classifier, say_shipped, say_source, source_arguments, widths
 
 
 @app.command()
@@ -48,6 +48,10 @@ def archive(
         ),
     ] = False,
     chunk_cells: Annotated[int, typer.Option(min=1, help="Cells in a chunk.")] = 1024,
+    shard_cells: Annotated[
+        int | None,
+        typer.Option(min=2, help="Cells in a shard: fewer, larger objects, for millions of cells."),
+    ] = None,
     zarr_format: Annotated[int, typer.Option(min=2, max=3, help="3 or 2.")] = 3,
     rice: Annotated[
         o.RiceName, typer.Option(help="Rice parameter: the paper's formula, or the exact best.")
@@ -67,6 +71,9 @@ def archive(
     hidden: o.Hidden = "1500,500,30",
     seed: o.Seed = 0,
     overwrite: o.Overwrite = False,
+    resume: o.Resume = False,
+    workers: o.Workers = None,
+    dask: o.Dask = None,
     as_json: o.Json = False,
 ) -> None:
     """Write cells as an archive.
@@ -75,20 +82,26 @@ def archive(
     paper) trains one on these cells first. --assign classifier takes the classifier that ships
     (--classifier, --labelled and --cross-fit another), and measures it where there are labels.
 
+    An interrupted run goes on with --resume, and the same SOURCE: chunks that are stored stay.
+
     Example: `zarrmal archive cells/ cells.zarr --size 50 --channel red`
     """
     target = Target(url, pairs(storage_option))
-    refuse_occupied(target, overwrite=overwrite, source=source)
-    ready = api.load_model(model) if model else None
     api.refuse_ways(assign.value, classifier is not None, labelled is not None, cross_fit)
     trained = api.load_classifier(classifier)
     wishes = WriteOptions(
         chunk_cells=chunk_cells,
+        shard_cells=shard_cells,
         zarr_format=3 if zarr_format == 3 else 2,
         rice=rice.value,
         overwrite=overwrite,
+        resume=resume,
         storage_options=target.storage_options,
+        workers=workers or default_workers(),
+        runner=cluster(dask),
     )
+    refuse_place(target, wishes, source)
+    ready = api.load_model(model) if model else interrupted_model(target, wishes)
     arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
     with progress_bars() as progress:
         cells = open_source(source, progress=api.reading(progress), **arguments)

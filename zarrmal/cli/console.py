@@ -83,7 +83,7 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
             else:
                 raise
         except KeyboardInterrupt:
-            say_error("interrupted; nothing half written is left")
+            say_error("interrupted; what was there before is as it was")
             raise typer.Exit(EXIT_INTERRUPTED) from None
         raise typer.Exit(EXIT_MISTAKE)
 

@@ -18,6 +18,8 @@ from .console import out, pairs, print_json, progress_bars, told
 from .tables import info_table
 from .wishes import source_arguments
 
+TOLD_PROBLEMS = 40
+
 
 @app.command()
 @told
@@ -52,6 +54,7 @@ def verify(
 ) -> None:
     """Re-read an archive, check every byte, decode every cell. Exit code 1 if anything is wrong.
 
+    Each damaged chunk is named, with the cells that are lost when the others are read one by one.
     Give --size and --channel as when the archive was written.
 
     Example: `zarrmal verify cells.zarr --source cells/ --size 50 --channel red`
@@ -67,8 +70,12 @@ def verify(
     if as_json:
         print_json(report.to_json())
     elif report.problems:
-        for problem in report.problems:
-            out.print(problem, style="red", markup=False)
+        _say_problems(report.problems)
+        if report.n_lost:
+            out.print(f"{report.n_lost:,} of {report.n_cells:,} cells are lost; `zarrmal extract "
+                      f"--skip-damaged` saves the others", markup=False)  # fmt: skip
+        elif report.findings:
+            out.print("no cell is lost", markup=False)
     else:
         compared = "equal to the source" if report.compared else "not compared with a source"
         out.print(f"{url}: {report.n_cells:,} cells and {report.n_chunks:,} chunks are sound, "
@@ -86,22 +93,50 @@ def extract(
         str | None, typer.Option("--class", metavar="NAME", help="Only this predicted class.")
     ] = None,
     overwrite: o.Overwrite = False,
+    skip_damaged: Annotated[
+        bool,
+        typer.Option(
+            "--skip-damaged",
+            help="Save all that can be had of a damaged archive; list the rest.",
+        ),
+    ] = False,
     storage_option: o.StorageOption = None,
     as_json: o.Json = False,
 ) -> None:
     """Write the cells of an archive as PNG files under their original names.
 
+    A damaged archive is refused. With --skip-damaged everything else is saved, single cells of
+    damaged chunks too (checked by a CRC-16 of their own), and what is lost or not certain is listed
+    in FOLDER/damaged-cells.txt; the exit code is then 1.
+
     Example: `zarrmal extract cells.zarr images/ --class parasitized`
     """
     with progress_bars() as progress:
-        n = extract_cells(
+        report = extract_cells(
             Target(url, pairs(storage_option)),
             folder,
             class_name=class_name,
             overwrite=overwrite,
+            skip_damaged=skip_damaged,
             progress=progress,
         )
     if as_json:
-        print_json({"n_cells": n, "folder": str(folder)})
+        print_json(report.to_json() | {"folder": str(folder)})
     else:
-        out.print(f"{n:,} images in {folder}", markup=False)
+        _say_problems(report.problems)
+        if report.problems:
+            out.print(f"{report.n_lost:,} cells are lost, {report.n_recovered:,} recovered out of "
+                      f"damaged chunks", markup=False)  # fmt: skip
+        if report.listing is not None:
+            out.print(f"which ones: {report.listing}", markup=False)
+        out.print(f"{report.n_cells:,} images in {folder}", markup=False)
+    if report.problems:
+        raise typer.Exit(1)
+
+
+def _say_problems(problems: tuple[str, ...]) -> None:
+    for problem in problems[:TOLD_PROBLEMS]:
+        out.print(problem, style="red", markup=False)
+    if len(problems) > TOLD_PROBLEMS:
+        out.print(f"… and {len(problems) - TOLD_PROBLEMS:,} more: --json tells all", style="red",
+                  markup=False)  # fmt: skip

@@ -143,3 +143,17 @@ Steps = Annotated[
 Profile = Annotated[ProfileName, typer.Option(help="How cells are coded.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable result on stdout.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on where an interrupted run has stopped, if any.")
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Chunks coded at once; by default one a core, at most 4.")
+]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Code chunks on the workers of this dask scheduler, such as tcp://…:8786; they must "
+        "see the source and the archive under the same names.",
+    ),
+]

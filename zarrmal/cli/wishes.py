@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from zarrmal_codecs import Model
 
+from ..archive import Runner
 from ..classify import CellClassifier
 from ..errors import InputError
 from ..sources import Source
@@ -43,6 +45,17 @@ def widths(hidden: str) -> tuple[int, ...]:
         return tuple(int(n) for n in hidden.split(","))
     except ValueError:
         raise InputError(f"--hidden wants widths like 1500,500,30, not {hidden!r}") from None
+
+
+def cluster(address: str | None) -> Runner | None:
+    """A dask cluster, if one is wished for."""
+    if address is None:
+        return None
+    if find_spec("distributed") is None:
+        raise InputError("--dask needs dask.distributed: pip install 'zarrmal[dask]'")
+    from ..archive.cluster import ClusterRunner
+
+    return ClusterRunner.at(address)
 
 
 def say_source(cells: Source) -> None:

@@ -38,6 +38,8 @@ class Autoencoder:
         latents, pixels = (self.n_latents, "int8"), (n_pixels, "uint8")
         _expect_ends(model, "decoder", takes=latents, gives=pixels)
         self._decoder = Network(decoder)
+        self.widest = max(self.n_latents, *(layer.n_outputs for layer in decoder))
+        """Most values that a cell takes anywhere on the way to its pixels."""
         self._encoder = None
         if model.networks.get("encoder"):
             _expect_ends(model, "encoder", takes=pixels, gives=latents)

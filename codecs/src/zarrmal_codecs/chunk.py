@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .coder import Coder
 from .constants import (
     BLANK_CLASS,
+    CELL_PIXELS_PER_BYTE,
     CHECK_INITIAL,
     DIGEST_PREFIX_BYTES,
     MAX_CHUNK_PIXELS,
@@ -32,6 +33,12 @@ Pixels = NDArray[np.uint8]
 FIRST_READ_FIXED_BYTES = 256
 FIRST_READ_BYTES_PER_CELL = 4
 
+SMALL_CHUNK_BYTES = 1024
+"""Fewer are never worth reading all cells for one."""
+
+BLOCK_CELLS = 4096
+"""Streams held at once: each is an object of two hundred bytes, its cell maybe one pixel."""
+
 
 def encode_chunk(
     array: NDArray[Any],
@@ -39,6 +46,7 @@ def encode_chunk(
     *,
     classes: NDArray[np.integer[Any]] | None = None,
     rice: RiceChoice = "mean",
+    keep_cells: bool = False,
 ) -> bytes:
     """Encode one array.
 
@@ -48,12 +56,15 @@ def encode_chunk(
         uint8, any rank up to 32, any shape and memory order, at most 2**31 - 1 pixels.
     coder
         Of the model to use. None, a model that can only decode, or an array that is not
-        (cell, \\*cell_shape), gives the fallback: stored or deflated pixels.
+        (cell, \\*cell_shape), gives the fallback: stored or deflated pixels. So do cells that
+        would take more bytes than their pixels.
     classes
         Class of each cell, an index into the model's classes. By default each cell goes to the
         class that codes it in fewer bits.
     rice
         How Rice parameters are chosen.
+    keep_cells
+        Keep cells that would take fewer bytes as plain pixels: each can be read alone.
 
     Raises
     ------
@@ -71,25 +82,29 @@ def encode_chunk(
     crc = zlib.crc32(pixels.data)
     fortran = bool(array.flags.f_contiguous and not array.flags.c_contiguous)
     fits = coder is not None and array.ndim > 0 and coder.fits(array.shape[1:])
+
+    def chunk(mode: int, payload: bytes, index: CellIndex | None = None) -> bytes:
+        header = Header(
+            mode=mode,
+            shape=array.shape,
+            fortran_order=fortran,
+            pixel_crc32=crc,
+            payload_bytes=len(payload),
+            index=index,
+        )
+        return header.to_bytes() + payload
+
     if coder is not None and fits and coder.can_encode and array.size:
         index, payload = _encode_cells(pixels, coder, classes, rice)
-        mode = MODE_CELLS
-    else:
-        if classes is not None and not fits:
-            raise ValueError(
-                f"classes were given, but {array.shape} is not an array of the model's cells"
-            )
-        mode, payload = encode_fallback(pixels)
-        index = None
-    header = Header(
-        mode=mode,
-        shape=array.shape,
-        fortran_order=fortran,
-        pixel_crc32=crc,
-        payload_bytes=len(payload),
-        index=index,
-    )
-    return header.to_bytes() + payload
+        cells = chunk(MODE_CELLS, payload, index)
+        worth_it = keep_cells or len(cells) <= max(array.size, SMALL_CHUNK_BYTES)
+        if worth_it and array.size <= CELL_PIXELS_PER_BYTE * len(cells):
+            return cells
+    elif classes is not None and not fits:
+        raise ValueError(
+            f"classes were given, but {array.shape} is not an array of the model's cells"
+        )
+    return chunk(*encode_fallback(pixels))
 
 
 def decode_chunk(
@@ -178,25 +193,32 @@ def decode_cells(
     index = header.index
     assert index is not None
     coder = _matching_coder(header, index, coder)
-    ends, lengths = np.cumsum(index.lengths).tolist(), index.lengths.tolist()
-    streams = []
-    for row in rows.tolist():
-        stream = fetch(ends[row] - lengths[row], ends[row])
-        if len(stream) != lengths[row]:
-            raise TruncatedError(
-                f"cell {row} of the chunk has {len(stream)} of {lengths[row]} bytes; fetch it again"
-            )
-        if index.checks is not None and crc_hqx(stream, CHECK_INITIAL) != index.checks[row]:
-            raise CorruptionError(f"cell {row} of the chunk is damaged: its CRC-16 does not match")
-        streams.append(stream)
-    classes = index.classes[rows]
+    classes, lengths = index.classes[rows], index.lengths[rows]
+    stops = np.cumsum(index.lengths)[rows]
     cell_shape = header.shape[1:]
-    _check_least_bytes(index, classes, streams, coder, cell_shape)
+    _check_least_bytes(index, classes, lengths, coder, cell_shape)
+
+    def stream(i: int) -> memoryview:
+        row, stop, length = int(rows[i]), int(stops[i]), int(lengths[i])
+        found = fetch(stop - length, stop)
+        if len(found) != length:
+            raise TruncatedError(
+                f"cell {row} of the chunk has {len(found)} of {length} bytes; fetch it again"
+            )
+        if index.checks is not None and crc_hqx(found, CHECK_INITIAL) != index.checks[row]:
+            raise CorruptionError(f"cell {row} of the chunk is damaged: its CRC-16 does not match")
+        return found
+
+    blank = rows[classes == BLANK_CLASS]
+    if index.checks is not None and (index.checks[blank] != CHECK_INITIAL).any():
+        raise CorruptionError("a blank cell of the chunk is damaged: its CRC-16 does not match")
     pixels = np.zeros((len(rows), *cell_shape), np.uint8)
     for k in _used(classes):
         mine = np.flatnonzero(classes == k)
-        body = [streams[i] for i in mine]
-        pixels[mine] = coder.cells(k).decode(body, index.codings[k], cell_shape)
+        for start in range(0, len(mine), BLOCK_CELLS):
+            block = mine[start : start + BLOCK_CELLS]
+            body = [stream(i) for i in block.tolist()]
+            pixels[block] = coder.cells(k).decode(body, index.codings[k], cell_shape)
     return pixels
 
 
@@ -228,13 +250,13 @@ def _used(classes: Pixels) -> list[int]:
 def _check_least_bytes(
     index: CellIndex,
     classes: Pixels,
-    streams: list[memoryview],
+    lengths: NDArray[np.int64],
     coder: Coder,
     cell_shape: tuple[int, ...],
 ) -> None:
     for k in _used(classes):
         least = coder.cells(k).least_bytes(index.codings[k], cell_shape)
-        if any(len(streams[i]) < least for i in np.flatnonzero(classes == k)):
+        if int(lengths[classes == k].min()) < least:
             raise TruncatedError(f"a cell of class {k} has fewer than the {least} bytes it needs")
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import MAX_TENSOR_USES
+from .constants import MAX_LAYERS, MAX_TENSOR_USES
 from .errors import CorruptionError, ModelError
 from .layer import Layer
-from .strict_json import text_from_json
+from .strict_json import shown, text_from_json
 
 MAX_NAME_CHARACTERS = 200
 
@@ -117,7 +117,7 @@ def class_from_json(
 
     def named(index: Any) -> NDArray[Any]:
         if type(index) is not int or not 0 <= index < len(tensors):
-            raise CorruptionError(f"the model refers to tensor {index!r} of {len(tensors)}")
+            raise CorruptionError(f"the model refers to tensor {shown(index)} of {len(tensors)}")
         found: NDArray[Any] = tensors[index]
         return found
 
@@ -133,7 +133,7 @@ def class_from_json(
 
     def layer(entry: Mapping[str, Any]) -> Layer:
         if type(entry["shift"]) is not int:
-            raise CorruptionError(f"a layer's shift is {entry['shift']!r}")
+            raise CorruptionError(f"a layer's shift is {shown(entry['shift'])}")
         if ("weight" in entry) == ("transpose_of" in entry):
             raise CorruptionError("a layer needs either `weight` or `transpose_of`")
         return Layer(
@@ -145,11 +145,15 @@ def class_from_json(
             output=entry["output"],
         )
 
+    def network(entries: Any) -> tuple[Layer, ...]:
+        if len(entries) > MAX_LAYERS:
+            raise CorruptionError(
+                f"a network of the model has {len(entries)} layers, at most {MAX_LAYERS} allowed"
+            )
+        return tuple(layer(entry) for entry in entries)
+
     return ClassModel(
         name=text_from_json(tree["name"], "name"),
-        networks={
-            str(name): tuple(layer(entry) for entry in layers)
-            for name, layers in tree["networks"].items()
-        },
+        networks={str(name): network(layers) for name, layers in tree["networks"].items()},
         tensors={str(name): named(index) for name, index in tree["tensors"].items()},
     )

@@ -12,6 +12,7 @@ from .constants import FORMAT_VERSION
 from .errors import CompatibilityError, ModelError
 from .golomb_rice import RICE_CHOICES, RiceChoice
 from .model import Model
+from .strict_json import shown
 
 SHA256_PATTERN = re.compile("[0-9a-f]{64}")
 
@@ -69,13 +70,13 @@ class Configuration:
         version = tree.get("version", FORMAT_VERSION)
         if type(version) is not int or version < 1:
             raise CompatibilityError(
-                f"the zarrmal codec's version is {version!r}, not a number "
+                f"the zarrmal codec's version is {shown(version)}, not a number "
                 f"from 1 to {FORMAT_VERSION}"
             )
         if version > FORMAT_VERSION:
             raise CompatibilityError(
-                f"the array was written with version {version} of the zarrmal codec, this software "
-                f"reads up to {FORMAT_VERSION}: upgrade zarrmal-codecs"
+                f"the array was written with version {shown(version)} of the zarrmal codec, this "
+                f"software reads up to {FORMAT_VERSION}: upgrade zarrmal-codecs"
             )
         unknown = set(tree) - {"version", "model", "sha256", "rice"}
         if unknown:

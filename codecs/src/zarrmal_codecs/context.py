@@ -20,6 +20,7 @@ from .constants import (
     MAX_CONTEXT_SHIFT,
     MAX_CONTEXT_WIDTH,
     MAX_FULL,
+    MAX_LATENTS,
     MIDDLE_GREY,
     MIN_CAUSAL,
 )
@@ -96,6 +97,10 @@ def steps_of(model: ClassModel, n_planes: int, n_latents: int) -> tuple[Step, ..
     ModelError
         If a tensor is missing, has another shape or dtype, or could overflow.
     """
+    if n_latents > MAX_LATENTS:
+        raise ModelError(
+            f"class {model.name!r}: {n_latents} latents, at most {MAX_LATENTS} are allowed"
+        )
     steps = tuple(_step(model, s, n_latents) for s in range(n_planes))
     if sorted(step.plane for step in steps) != list(range(n_planes)):
         raise ModelError(f"class {model.name!r}: its steps do not code each of {n_planes} planes")

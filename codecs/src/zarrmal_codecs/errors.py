@@ -14,9 +14,16 @@ code which guards a read with ``except ValueError`` keeps working.
 
 from __future__ import annotations
 
+LONGEST_MESSAGE = 500  # characters
+
 
 class ZarrmalError(ValueError):
     """Base of all errors about stored bytes."""
+
+    def __str__(self) -> str:
+        # Messages quote what was found, and a stranger's names may be as long as he likes.
+        text = super().__str__()
+        return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…"
 
 
 class CompatibilityError(ZarrmalError):

@@ -154,12 +154,14 @@ def _unary_decode(streams: list[memoryview], n_values: int) -> NDArray[np.int64]
     n_rows = len(streams)
     joined = np.frombuffer(b"".join(streams), np.uint8)
     ends = np.cumsum([len(stream) for stream in streams], dtype=np.int64) * 8
-    zeros = np.flatnonzero(np.unpackbits(~joined))
-    if zeros.size != n_rows * n_values:
+    bits = np.unpackbits(~joined)
+    n_codewords = int(np.count_nonzero(bits))
+    if n_codewords != n_rows * n_values:  # before eight bytes are taken for each
         raise CorruptionError(
-            f"{n_rows} cells of {n_values} values hold {zeros.size} codewords instead of "
+            f"{n_rows} cells of {n_values} values hold {n_codewords} codewords instead of "
             f"{n_rows * n_values}"
         )
+    zeros = np.flatnonzero(bits)
     terminators = zeros.reshape(n_rows, n_values)
     starts = np.concatenate([[0], ends[:-1]])[:n_rows]
     if n_values:

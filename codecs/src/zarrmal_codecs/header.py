@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .constants import (
     BLANK_CLASS,
+    CELL_PIXELS_PER_BYTE,
     CHUNK_MAGIC,
     CHUNK_PRELUDE_BYTES,
     DIGEST_PREFIX_BYTES,
@@ -184,6 +185,11 @@ def parse_header(data: memoryview) -> Header:
     reader.finish()
     if index is not None and int(index.lengths.sum()) != payload_bytes:
         raise CorruptionError("the chunk's stream lengths do not add up to its payload")
+    if mode == MODE_CELLS and prod(shape) > CELL_PIXELS_PER_BYTE * (n_bytes + payload_bytes):
+        raise CorruptionError(
+            f"the chunk declares shape {shape} in {n_bytes + payload_bytes} bytes, at most "
+            f"{CELL_PIXELS_PER_BYTE} pixels a byte are allowed in cells"
+        )
     return Header(
         mode=mode,
         shape=shape,

@@ -12,6 +12,7 @@ from .constants import (
     HYBRID_PIXELS_PER_BYTE,
     LATENT_GAIN,
     MAX_HYBRID_CELL_PIXELS,
+    MAX_HYBRID_CELL_SIDE,
     MAX_PLANES,
     RANS_STATE_BYTES,
 )
@@ -68,6 +69,7 @@ class HybridCells:
             len(cell_shape) == len(self._cell_shape)
             and cell_shape[2:] == self._cell_shape[2:]
             and 0 < prod(cell_shape) <= MAX_HYBRID_CELL_PIXELS
+            and max(cell_shape[:2]) <= MAX_HYBRID_CELL_SIDE
         )
 
     def _engine(self) -> Engine:
@@ -87,6 +89,17 @@ class HybridCells:
 
     def _is_trained_shape(self, shape: tuple[int, ...]) -> bool:
         return shape == self._cell_shape[:2]
+
+    def _block_cells(self, shape: tuple[int, ...]) -> int:
+        """How many cells (plane, y, x) to code at once."""
+        n_values = prod(shape)
+        if self._prediction is not None and self._is_trained_shape(shape[1:]):
+            n_values = max(n_values, self._prediction.widest)
+        return max(1, min(BLOCK_CELLS, BLOCK_PIXELS // n_values))
+
+    def _blocks(self, pixels: Pixels) -> list[Pixels]:
+        n = self._block_cells(pixels.shape[1:])
+        return [np.ascontiguousarray(pixels[s : s + n]) for s in range(0, len(pixels), n)]
 
     def _first(self, latents: NDArray[np.int8] | None, n: int) -> First:
         """First sums of each step, int32 (cell, unit): bias and what the latents add."""
@@ -112,7 +125,7 @@ class HybridCells:
     def bits(self, pixels: Pixels) -> NDArray[np.float64]:
         """Bits of each cell, float64 (cell,), of uint8 (cell, *cell_shape), no stream written."""
         out = [np.zeros(0)]
-        for block in _blocks(_planes_first(pixels)):
+        for block in self._blocks(_planes_first(pixels)):
             latents, predicted, first = self._predict(block)
             frequencies = self._prefix(latents)[..., 1] / 65536
             head = 8 * RANS_STATE_BYTES - np.log2(frequencies).sum(axis=1)
@@ -123,7 +136,7 @@ class HybridCells:
     def encode(self, pixels: Pixels, rice: RiceChoice) -> tuple[int, list[bytes]]:
         """Streams of cells, uint8 (cell, *cell_shape), and the coding byte, always 0."""
         streams: list[bytes] = []
-        for block in _blocks(_planes_first(pixels)):
+        for block in self._blocks(_planes_first(pixels)):
             latents, predicted, first = self._predict(block)
             streams += self._engine().encode(block, predicted, first, self._prefix(latents))
         return 0, streams
@@ -139,7 +152,7 @@ class HybridCells:
         self.least_bytes(coding, cell_shape)
         shape = (n_planes(cell_shape), cell_shape[0], cell_shape[1])
         out = np.empty((len(streams), *shape), np.uint8)
-        n = _block_cells(prod(shape))
+        n = self._block_cells(shape)
         for start in range(0, len(streams), n):
             out[start : start + n] = self._decode(streams[start : start + n], shape)
         moved = out.transpose(0, 2, 3, 1).reshape(len(streams), *cell_shape)
@@ -194,12 +207,3 @@ def _planes_first(pixels: Pixels) -> Pixels:
     if pixels.ndim == 3:
         return pixels[:, None]
     return pixels.transpose(0, 3, 1, 2)
-
-
-def _blocks(pixels: Pixels) -> list[Pixels]:
-    n = _block_cells(prod(pixels.shape[1:]))
-    return [np.ascontiguousarray(pixels[s : s + n]) for s in range(0, len(pixels), n)]
-
-
-def _block_cells(n_pixels: int) -> int:
-    return max(1, min(BLOCK_CELLS, BLOCK_PIXELS // n_pixels))

@@ -9,10 +9,25 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import MAX_ACCUMULATOR, MAX_MULTIPLIER, MAX_SHIFT, RANGES
+from .constants import MAX_ACCUMULATOR, MAX_LAYER_WIDTH, MAX_MULTIPLIER, MAX_SHIFT, RANGES
 from .errors import ModelError
 
 Range = Literal["int8", "uint8"]
+
+BLOCK_WEIGHTS = 1 << 20
+"""Weights widened at once."""
+
+
+def row_magnitudes(weight: NDArray[np.int8]) -> NDArray[np.int64]:
+    """Sum of |weight| of each row, int64 (n_outputs,); little memory, whatever the matrix."""
+    n_rows, n_columns = weight.shape
+    found = np.empty(n_rows, np.int64)
+    step = max(1, BLOCK_WEIGHTS // max(1, n_columns))
+    for start in range(0, n_rows, step):
+        # |int8| needs 8 bits: widen first, for abs(-128) is not an int8.
+        block = weight[start : start + step].astype(np.int16)
+        found[start : start + step] = np.abs(block, out=block).sum(axis=1, dtype=np.int64)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,6 +71,10 @@ class Layer:
             raise ModelError(
                 f"a layer's weight must be a non-empty int8 matrix, not {self.weight.dtype} "
                 f"{self.weight.shape}"
+            )
+        if max(self.weight.shape) > MAX_LAYER_WIDTH:
+            raise ModelError(
+                f"a layer has at most {MAX_LAYER_WIDTH} inputs and outputs, not {self.weight.shape}"
             )
         wanted = (self.n_outputs,)
         if self.bias.dtype != np.int32 or self.bias.shape != wanted:
@@ -101,6 +120,5 @@ class Layer:
     @cached_property
     def bound(self) -> int:
         """Largest absolute value that any accumulator can reach (FORMAT 3.2)."""
-        # |int8| needs 8 bits: widen first, for abs(-128) is not an int8.
-        rows = np.abs(self.weight.astype(np.int16)).sum(axis=1, dtype=np.int64)
+        rows = row_magnitudes(self.weight)
         return int((rows * self.input_magnitude + np.abs(self.bias.astype(np.int64))).max())

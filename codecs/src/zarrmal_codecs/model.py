@@ -33,10 +33,10 @@ from .constants import (
     TENSOR_DTYPES,
 )
 from .errors import CompatibilityError, CorruptionError, ModelError, TruncatedError
-from .strict_json import parse_json, size_from_json, text_from_json
+from .strict_json import parse_json, shown, size_from_json, text_from_json
 from .wire import Reader, Writer
 
-XZ_MEMORY_LIMIT_BYTES = 1 << 27
+XZ_MEMORY_LIMIT_BYTES = (1 << 26) + (1 << 21)  # a dictionary of 64 MiB, and the rest
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -253,7 +253,8 @@ def _parse(data: bytes) -> dict[str, Any]:
 def _read_tensor(reader: Reader, dtype: Any, shape: Any) -> NDArray[Any]:
     if dtype not in TENSOR_DTYPES:
         raise CompatibilityError(
-            f"the model holds a tensor of {dtype!r}, this software knows {', '.join(TENSOR_DTYPES)}"
+            f"the model holds a tensor of {shown(dtype)}, this software knows "
+            f"{', '.join(TENSOR_DTYPES)}"
         )
     sizes = tuple(size_from_json(n) for n in shape)
     if len(sizes) > MAX_TENSOR_RANK:

@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 
 from .constants import MAX_EXACT_FLOAT32, RANGES
 from .errors import ModelError
-from .layer import Layer
+from .layer import Layer, row_magnitudes
 
 Int8Or = NDArray[np.int8] | NDArray[np.uint8]
 
 # Rows requantised at once: 64 cells of 2,500 int64 stay in a second-level cache.
 BLOCK_ROWS = 64
 
+BLOCK_COLUMNS = 256  # always exact: 256 * 128 * 255 < 2**24
+
 TRIAL_ROWS = 32
 TRIAL_OUTPUTS = 24
+TRIAL_VALUES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +39,19 @@ def exact_pieces(layer: Layer) -> tuple[Piece, ...]:
     multiply-add or without, is an integer of magnitude at most ``sum(|w|) * max(|a|)``; below
     2**24 float32 holds all of them exactly.
     """
-    magnitudes = np.abs(layer.weight.astype(np.int32)) * layer.input_magnitude
-    n_inputs = layer.n_inputs
-    # Fewer pieces than this cannot do; from there on few steps are left.
-    n_pieces = max(1, -(-int(magnitudes.sum(axis=1).max()) // MAX_EXACT_FLOAT32))
-    while True:
-        edges = np.linspace(0, n_inputs, n_pieces + 1).round().astype(int)
-        sums = [int(magnitudes[:, a:b].sum(axis=1).max()) for a, b in zip(edges, edges[1:])]
-        if max(sums) <= MAX_EXACT_FLOAT32:
-            break
-        n_pieces += 1  # ends at the latest with one column a piece: 128 * 255 < 2**24
+    edges = [0]
+    sums = np.zeros(layer.n_outputs, np.int64)
+    # One pass, whatever the weights: a hostile model may be large.
+    for start in range(0, layer.n_inputs, BLOCK_COLUMNS):
+        block = layer.weight[:, start : start + BLOCK_COLUMNS]
+        more = row_magnitudes(block) * layer.input_magnitude
+        sums += more
+        if int(sums.max()) > MAX_EXACT_FLOAT32:
+            edges.append(start)
+            sums = more
+    edges.append(layer.n_inputs)
     return tuple(
-        Piece(int(a), int(b), np.ascontiguousarray(layer.weight[:, a:b].T, dtype=np.float32))
+        Piece(a, b, np.ascontiguousarray(layer.weight[:, a:b].T, dtype=np.float32))
         for a, b in zip(edges, edges[1:])
     )
 
@@ -102,7 +106,8 @@ def _try_engine(layer: Layer, pieces: tuple[Piece, ...]) -> None:
     """Compare some accumulators with whole numbers; what is written by a wrong engine is lost."""
     low, high = RANGES[layer.input]
     span = high - low + 1
-    places = np.arange(TRIAL_ROWS * layer.n_inputs).reshape(TRIAL_ROWS, layer.n_inputs)
+    n_rows = min(TRIAL_ROWS, 2 + TRIAL_VALUES // layer.n_inputs)
+    places = np.arange(n_rows * layer.n_inputs).reshape(n_rows, layer.n_inputs)
     values = low + places * 167 % span  # 167 is prime: all values of the range, in no order
     values[0], values[1] = low, high
     outputs = np.unique(np.linspace(0, layer.n_outputs - 1, TRIAL_OUTPUTS).astype(int))
@@ -110,7 +115,12 @@ def _try_engine(layer: Layer, pieces: tuple[Piece, ...]) -> None:
     found = sum(
         (floats[:, p.start : p.stop] @ p.weight)[:, outputs].astype(np.int64) for p in pieces
     )
-    if not np.array_equal(found, values @ layer.weight[outputs].astype(np.int64).T):
+    wanted = sum(
+        values[:, a : a + BLOCK_COLUMNS]
+        @ layer.weight[outputs, a : a + BLOCK_COLUMNS].astype(np.int64).T
+        for a in range(0, layer.n_inputs, BLOCK_COLUMNS)
+    )
+    if not np.array_equal(found, wanted):
         raise ModelError(
             "this machine's float32 matrix product is not exact: turn off reduced precision in "
             "its BLAS (bfloat16, TF32); nothing can be coded safely here"

@@ -69,7 +69,7 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
             For an array of objects.
         """
         array = ensure_ndarray_like(buf)
-        if array.dtype == object:
+        if array.dtype.hasobject:
             raise TypeError("object arrays are not supported: zarrmal stores uint8 pixels")
         if array.dtype != np.uint8:
             array = ensure_contiguous_ndarray_like(buf, flatten=True).view(np.uint8)
@@ -80,11 +80,27 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
     def decode(self, buf: Any, out: Any = None) -> Any:
         """Decode to a uint8 array of the shape and memory order that was encoded.
 
+        Parameters
+        ----------
+        buf
+            What encode gave, in any buffer.
+        out
+            A writeable buffer of as many bytes, filled as they lie in memory, and returned.
+
         Raises
         ------
         ZarrmalError
             If the bytes are not exactly a chunk.
+        TypeError, ValueError
+            If ``out`` holds objects, or has another size.
         """
         data = ensure_contiguous_ndarray_like(buf, flatten=True).view(np.uint8)
         pixels = decode_chunk(np.asarray(data).data, self._configuration.coder())
-        return ndarray_copy(pixels, out) if out is not None else pixels
+        if out is None:  # stored pixels lie in buf, which is the caller's
+            return pixels.copy(order="K") if np.may_share_memory(pixels, data) else pixels
+        target = ensure_ndarray_like(out)
+        if target.dtype.hasobject:
+            raise TypeError("out is an array of objects: zarrmal decodes to uint8 pixels")
+        if target.nbytes != pixels.nbytes:
+            raise ValueError(f"out has {target.nbytes} bytes, the chunk decodes to {pixels.nbytes}")
+        return ndarray_copy(pixels, out)

@@ -22,6 +22,10 @@ from .golomb_rice import (
 from .model import Model
 from .wire import packed_bytes
 
+BLOCK_CELLS = 1024
+BLOCK_VALUES = 1 << 21
+"""Decoded at once: few enough that working memory, some forty bytes a pixel, stays small."""
+
 
 class PaperCells:
     """Codes cells of one class. Thread-safe: nothing changes after construction.
@@ -113,6 +117,13 @@ class PaperCells:
         TruncatedError, CorruptionError
             If a stream does not hold exactly one cell.
         """
+        n = max(1, min(BLOCK_CELLS, BLOCK_VALUES // self._autoencoder.widest))
+        pixels = np.empty((len(streams), self.n_pixels), np.uint8)
+        for start in range(0, len(streams), n):
+            pixels[start : start + n] = self._decode_block(streams[start : start + n], coding)
+        return pixels.reshape(len(pixels), *cell_shape)
+
+    def _decode_block(self, streams: list[memoryview], coding: int) -> NDArray[np.uint8]:
         if coding == RICE_PER_CELL:
             if any(not stream for stream in streams):
                 raise TruncatedError("a cell's stream is empty")
@@ -121,9 +132,8 @@ class PaperCells:
             for parameter in np.unique(parameters):
                 rows = np.flatnonzero(parameters == parameter)
                 pixels[rows] = self._decode([streams[row][1:] for row in rows], int(parameter))
-        else:
-            pixels = self._decode(streams, coding)
-        return pixels.reshape(len(pixels), *cell_shape)
+            return pixels
+        return self._decode(streams, coding)
 
     def _decode(self, streams: list[memoryview], parameter: int) -> NDArray[np.uint8]:
         _expect_parameter(parameter)

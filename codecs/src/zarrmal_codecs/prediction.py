@@ -53,6 +53,8 @@ class Prediction:
             self._expect(model, "encoder", ("uint8", n_grid), ("int8", self.n_latents))
             self._encoder = Network(model.network("encoder"))
         self.slopes = SLOPE[scale].astype(np.int64)
+        self.widest = max(layer.n_outputs for layer in decoder)
+        """Most values that a cell takes anywhere on the way to its grid."""
 
     @staticmethod
     def _expect(
@@ -77,9 +79,14 @@ class Prediction:
         """Predicted cells, uint8 (cell, plane, y, x), of latents, int8 (cell, latent)."""
         grid = self._decoder(latents).reshape(len(latents), *self._grid, self._planes)
         boxes = np.ascontiguousarray(grid.transpose(0, 3, 1, 2), dtype=np.float32)
-        # Whole numbers, none above 255 * 2**16 + 2**15 < 2**24: exact in float32. Columns first:
-        # then rows are taken whole.
-        both = _stretch(_stretch(boxes, 3, self._shape[1]), 2, self._shape[0])
+        # Whole numbers, none above 255 * 2**16 + 2**15 < 2**24: exact in float32, in either order.
+        # Columns first, for then rows are taken whole; a cell of one long row the other way, or
+        # what lies between would be far larger than the cell.
+        (height, width), (rows, columns) = self._shape, self._grid
+        if rows * width <= max(height * columns, height * width):
+            both = _stretch(_stretch(boxes, 3, width), 2, height)
+        else:
+            both = _stretch(_stretch(boxes, 2, height), 3, width)
         both += 32768
         both *= np.float32(2**-16)
         return both.astype(np.uint8)

@@ -32,15 +32,23 @@ def _no_constant(name: str) -> None:
     raise CorruptionError(f"the model's JSON is damaged: {name} is not JSON")
 
 
+def shown(value: Any) -> str:
+    """A value as a message quotes it: short, and of a tree only what it is."""
+    if isinstance(value, int) and value.bit_length() > 256:  # Python writes no number that long
+        return "a number of many digits"
+    plain = value is None or isinstance(value, str | int | float)
+    return f"{value!r:.80}" if plain else f"a {type(value).__name__}"
+
+
 def text_from_json(value: Any, name: str) -> str:
     """A string; CorruptionError for anything else."""
     if not isinstance(value, str):
-        raise CorruptionError(f"the model's {name} must be a string, not {value!r:.80}")
+        raise CorruptionError(f"the model's {name} must be a string, not {shown(value)}")
     return value
 
 
 def size_from_json(value: Any) -> int:
     """An integer that can be a size; CorruptionError for anything else, True included."""
     if type(value) is not int or not 0 <= value <= MAX_MODEL_BODY_BYTES:
-        raise CorruptionError(f"the model holds {value!r:.80} where a size is wanted")
+        raise CorruptionError(f"the model holds {shown(value)} where a size is wanted")
     return value

@@ -109,6 +109,9 @@ def unpack_bits(data: memoryview, n_values: int, n_bits: int) -> NDArray[np.int6
     bits = np.unpackbits(np.frombuffer(data, np.uint8))
     if bits[n_values * n_bits :].any():
         raise CorruptionError("packed values are not filled up with zero bits")
-    bits = bits[: n_values * n_bits]
-    weights = np.int64(1) << np.arange(n_bits - 1, -1, -1, dtype=np.int64)
-    return bits.reshape(n_values, n_bits).astype(np.int64) @ weights
+    planes = bits[: n_values * n_bits].reshape(n_values, n_bits)
+    values = np.zeros(n_values, np.int64)
+    for k in range(n_bits):
+        values <<= 1
+        values |= planes[:, k]
+    return values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -19,6 +19,9 @@ from .errors import CorruptionError, TruncatedError
 from .golomb_rice import RiceChoice
 from .header import Header, header_bytes, parse_header
 from .model import Model
+
+Reading = Generator[list[RangeByteRequest | None], Any, Callable[[], Any]]
+"""Asks for byte ranges of a chunk, None for all of it; is sent their buffers; returns a decoder."""
 
 # Cells further apart than this are fetched by two requests, nearer ones by one.
 MAX_GAP_BYTES = 16_384
@@ -93,15 +96,40 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
 
         The cells are checked by their own CRC-16; the checksum over all pixels needs all of them.
         """
+        steps, got, decode = self._partial(selection, chunk_spec), None, None
+        while decode is None:
+            try:
+                wanted = steps.send(got)
+            except StopIteration as end:
+                decode = end.value
+            else:
+                reads = (byte_getter.get(chunk_spec.prototype, part) for part in wanted)
+                got = await asyncio.gather(*reads)
+        return await asyncio.to_thread(decode)
+
+    def _decode_partial_sync(self, byte_getter: Any, selection: Any, chunk_spec: Any) -> Any:
+        """The same for zarr's fused pipeline, which reads without an event loop."""
+        steps, got, decode = self._partial(selection, chunk_spec), None, None
+        while decode is None:
+            try:
+                wanted = steps.send(got)
+            except StopIteration as end:
+                decode = end.value
+            else:
+                get, prototype = byte_getter.get_sync, chunk_spec.prototype
+                got = [get(prototype=prototype, byte_range=part) for part in wanted]
+        return decode()
+
+    def _partial(self, selection: Any, chunk_spec: Any) -> Reading:
+        """What is read of a chunk for some of its cells, and how they are decoded."""
         shape = tuple(chunk_spec.shape)
         rows = _rows(selection, shape)
-        prototype = chunk_spec.prototype
         whole = rows is None or 2 * len(rows) > shape[0]
         if not whole:
             n_first = first_read_bytes(shape[0])
-            first = await byte_getter.get(prototype, RangeByteRequest(0, n_first))
+            (first,) = yield [RangeByteRequest(0, n_first)]
             if first is None:
-                return None
+                return _nothing
             head = _view(first)
             n_header = header_bytes(head)
             if n_header > len(head):
@@ -111,25 +139,32 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
                         f"the chunk declares a header of {n_header} bytes, more "
                         f"than {limit} for shape {shape}"
                     )
-                head = _view(await byte_getter.get(prototype, RangeByteRequest(0, n_header)))
+                (first,) = yield [RangeByteRequest(0, n_header)]
+                head = _view(first)
             header = parse_header(head)
             expect_shape(header, shape)
             whole = header.index is None
         if whole:
-            everything = await byte_getter.get(prototype)
+            (everything,) = yield [None]
             if everything is None:
-                return None
-            pixels = await asyncio.to_thread(self._decode_sync, everything, chunk_spec)
-            return pixels[selection]
+                return _nothing
+            return lambda: self._decode_sync(everything, chunk_spec)[selection]
         assert rows is not None
-        ranges = await _fetch(byte_getter, prototype, header, n_header, head, rows)
+        missing = _missing(header, len(head) - n_header, rows)
+        got = yield [RangeByteRequest(n_header + start, n_header + stop) for start, stop in missing]
+        fetched = [(start, _view(part)) for (start, _), part in zip(missing, got, strict=True)]
+        ranges = _Ranges([*fetched, (0, head[n_header:])])
 
-        def decode() -> NDArray[np.uint8]:
-            return decode_cells(header, rows, ranges.read, self.configuration.coder())
+        def decode() -> Any:
+            out = np.zeros(shape, np.uint8)  # pages of rows that are never touched cost nothing
+            out[rows] = decode_cells(header, rows, ranges.read, self.configuration.coder())
+            return chunk_spec.prototype.nd_buffer.from_ndarray_like(out[selection])
 
-        out = np.zeros(shape, np.uint8)  # pages of rows that are never touched cost nothing
-        out[rows] = await asyncio.to_thread(decode)
-        return prototype.nd_buffer.from_ndarray_like(out[selection])
+        return decode
+
+
+def _nothing() -> None:
+    """There is no such chunk."""
 
 
 def header_limit(shape: tuple[int, ...]) -> int:
@@ -168,15 +203,8 @@ class _Ranges:
         return memoryview(b"")
 
 
-async def _fetch(
-    byte_getter: Any,
-    prototype: Any,
-    header: Header,
-    n_header: int,
-    head: memoryview,
-    rows: NDArray[np.int64],
-) -> _Ranges:
-    """Get the streams of some cells in few requests."""
+def _missing(header: Header, n_held: int, rows: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Payload ranges that hold the streams of some cells, few of them, beyond what is held."""
     assert header.index is not None
     stops = np.cumsum(header.index.lengths)[rows]
     starts = stops - header.index.lengths[rows]
@@ -186,15 +214,5 @@ async def _fetch(
             spans[-1][1] = stop
         else:
             spans.append([start, stop])
-    n_held = len(head) - n_header
-    held = (0, head[n_header:])
     # Blank cells have empty streams; stores refuse empty ranges.
-    missing = [span for span in spans if span[1] > max(span[0], n_held)]
-    got = await asyncio.gather(
-        *(
-            byte_getter.get(prototype, RangeByteRequest(n_header + start, n_header + stop))
-            for start, stop in missing
-        )
-    )
-    fetched = [(start, _view(part)) for (start, _), part in zip(missing, got, strict=True)]
-    return _Ranges([*fetched, held])
+    return [(start, stop) for start, stop in spans if stop > max(start, n_held)]

@@ -1,0 +1,252 @@
+"""Chunks changed field by field, lengths and checksums made right again (FORMAT 4).
+
+Without that nearly everything would end at the header's CRC-32.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from binascii import crc_hqx
+from dataclasses import dataclass, field
+from random import Random
+
+import havoc
+
+PRELUDE = struct.Struct("<4sBBBBIQI")
+BLANK = 255
+
+
+@dataclass(slots=True)
+class Index:
+    """The cell index, of values that need not fit each other."""
+
+    digest_prefix: bytes
+    codings: bytes
+    runs: list[list[int]]
+    streams: list[bytes]
+
+
+@dataclass(slots=True)
+class Chunk:
+    """All fields of a chunk."""
+
+    version: int
+    mode: int
+    dtype: int
+    flags: int
+    crc: int
+    shape: list[int]
+    index: Index | None = None
+    payload: bytes = b""
+    extra: dict[str, int] = field(default_factory=dict)
+    """Fields to be written other than they should be."""
+
+    @property
+    def words(self) -> bool:
+        """Streams of 16-bit words, without checks."""
+        return bool(self.flags & 2)
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = k = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 127) << (7 * k)
+        at, k = at + 1, k + 1
+        if byte < 128:
+            return value, at
+
+
+def _varint_bytes(value: int) -> bytes:
+    out = bytearray()
+    while value >= 128:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def parse(data: bytes) -> Chunk:
+    """The fields of a chunk that is well-formed enough; any exception where it is not."""
+    magic, version, mode, dtype, flags, n_header, _, crc = PRELUDE.unpack_from(data)
+    assert magic == b"ZMAC"
+    rank = data[24]
+    at = 25 + 4 * rank
+    chunk = Chunk(version, mode, dtype, flags, crc, list(struct.unpack_from(f"<{rank}I", data, 25)))
+    chunk.payload = data[n_header:]
+    if mode != 2:
+        return chunk
+    prefix, n_classes = data[at : at + 8], data[at + 8]
+    codings = data[at + 9 : at + 9 + n_classes]
+    n_runs, at = _varint(data, at + 9 + n_classes)
+    runs = []
+    for _ in range(n_runs):
+        k, (count, at) = data[at], _varint(data, at + 1)
+        runs.append([k, count])
+    least, n_bits = struct.unpack_from("<IB", data, at)
+    n = chunk.shape[0]
+    assert n < 5000
+    assert n_bits <= 32
+    packed = int.from_bytes(data[at + 5 : at + 5 + (n * n_bits + 7) // 8], "big")
+    packed >>= -n * n_bits % 8
+    mask = (1 << n_bits) - 1
+    lengths = [least + (packed >> (n_bits * (n - 1 - c)) & mask) for c in range(n)]
+    streams, start = [], 0
+    for length in lengths:
+        stop = start + length * (2 if chunk.words else 1)
+        streams.append(chunk.payload[start:stop])
+        start = stop
+    chunk.index = Index(prefix, codings, runs, streams)
+    return chunk
+
+
+def build(chunk: Chunk, rng: Random | None = None) -> bytes:
+    """Bytes of these fields, all that follows from them made right; lengths wider with an rng."""
+    extra = chunk.extra
+    tail = struct.pack("<B", extra.get("rank", len(chunk.shape)) & 255)
+    tail += b"".join(struct.pack("<I", n & 0xFFFFFFFF) for n in chunk.shape)
+    payload = chunk.payload
+    if chunk.index is not None:
+        payload = b"".join(chunk.index.streams)
+        tail += _index_bytes(chunk, chunk.index, rng)
+    n_payload = extra.get("payload", len(payload))
+    n_header = extra.get("header", PRELUDE.size + len(tail) + 4)
+    head = PRELUDE.pack(
+        b"ZMAC", chunk.version & 255, chunk.mode & 255, chunk.dtype & 255, chunk.flags & 255,
+        n_header & 0xFFFFFFFF, n_payload, chunk.crc)  # fmt: skip
+    return head + tail + struct.pack("<I", zlib.crc32(head + tail)) + payload
+
+
+def _index_bytes(chunk: Chunk, index: Index, rng: Random | None) -> bytes:
+    out = index.digest_prefix + bytes([len(index.codings) & 255]) + index.codings
+    out += _varint_bytes(chunk.extra.get("runs", len(index.runs)))
+    out += b"".join(bytes([k & 255]) + _varint_bytes(n & 0xFFFFFFFF) for k, n in index.runs)
+    lengths = [len(s) // 2 if chunk.words else len(s) for s in index.streams]
+    least = min(lengths, default=0)
+    if rng and rng.random() < 0.1:
+        least = rng.randint(0, least)
+    n_bits = max([(n - least).bit_length() for n in lengths] + [int(chunk.words)])
+    if rng and rng.random() < 0.1:
+        n_bits = rng.randint(n_bits, 33)
+    packed = 0
+    for n in lengths:
+        packed = packed << n_bits | n - least
+    n_packed = (len(lengths) * n_bits + 7) // 8
+    packed <<= 8 * n_packed - len(lengths) * n_bits
+    out += struct.pack("<IB", least, n_bits) + packed.to_bytes(n_packed, "big")
+    if not chunk.words:
+        out += b"".join(struct.pack("<H", crc_hqx(s, 0xFFFF)) for s in index.streams)
+    return out
+
+
+def reseal(data: bytes) -> bytes:
+    """The header's CRC-32 made right, wherever the header says that it ends."""
+    n = int.from_bytes(data[8:12], "little")
+    if not 28 <= n <= len(data):
+        return data
+    return data[: n - 4] + struct.pack("<I", zlib.crc32(data[: n - 4])) + data[n:]
+
+
+def mutate(data: bytes, rng: Random, prefixes: list[bytes]) -> bytes:
+    """A chunk near to ``data``; ``prefixes`` name the models that a chunk may ask for."""
+    if rng.random() < 0.15:
+        return havoc.havoc(data, rng)
+    try:
+        chunk = parse(data)
+    except (AssertionError, IndexError, struct.error):
+        return reseal(havoc.havoc(data, rng))
+    for _ in range(rng.randint(1, 3)):
+        if chunk.index is not None and rng.random() < 0.75:
+            _mutate_index(chunk, chunk.index, rng, prefixes)
+        else:
+            _mutate_fields(chunk, rng)
+    made = build(chunk, rng)
+    return reseal(havoc.havoc(made, rng)) if rng.random() < 0.1 else made
+
+
+def _mutate_fields(chunk: Chunk, rng: Random) -> None:
+    kind = rng.randrange(8)
+    if kind == 0:
+        setattr(chunk, rng.choice(("version", "mode", "dtype", "flags")), rng.randrange(5))
+    elif kind == 1:
+        chunk.crc = rng.choice((0, rng.randrange(1 << 32), zlib.crc32(chunk.payload)))
+    elif kind == 2 and chunk.shape:
+        chunk.shape[rng.randrange(len(chunk.shape))] = havoc.size(rng)
+    elif kind == 3:
+        chunk.shape.insert(rng.randint(0, len(chunk.shape)), rng.choice((0, 1, 2, 1 << 16)))
+    elif kind == 4 and chunk.shape:
+        del chunk.shape[rng.randrange(len(chunk.shape))]
+    elif kind == 5:
+        rng.shuffle(chunk.shape)
+    elif kind == 6:
+        chunk.extra[rng.choice(("payload", "header", "rank", "runs"))] = havoc.size(rng)
+    elif chunk.mode == 1:
+        _mutate_deflated(chunk, rng)
+    else:
+        chunk.payload = havoc.havoc(chunk.payload, rng)
+
+
+def _mutate_deflated(chunk: Chunk, rng: Random) -> None:
+    if rng.random() < 0.3:
+        chunk.payload = havoc.havoc(chunk.payload, rng)
+        return
+    raw = bytes(rng.randrange(1 << 22)) if rng.random() < 0.1 else b"".join(chunk.payload.split())
+    raw = havoc.havoc(raw, rng)
+    chunk.payload = zlib.compress(raw, rng.choice((0, 1, 9)), wbits=-15)
+    chunk.crc = zlib.crc32(raw)
+    if rng.random() < 0.7:
+        chunk.shape = [len(raw)]
+
+
+def _mutate_index(chunk: Chunk, index: Index, rng: Random, prefixes: list[bytes]) -> None:
+    n = len(index.streams)
+    at = rng.randrange(n) if n else 0
+    run = rng.choice(index.runs) if index.runs else [0, 1]
+    kind = rng.randrange(12)
+    if kind < 4 and n:
+        index.streams[at] = _stream(index.streams[at], rng, words=chunk.words)
+    elif kind == 4 and n:  # a cell lost
+        del index.streams[at]
+        run[1] -= 1
+        chunk.shape[:1] = [n - 1]
+    elif kind == 5 and n and index.runs:  # cells doubled
+        more = rng.choice((1, 1, 2, 300))
+        index.streams[at:at] = [index.streams[at]] * more
+        run[1] += more
+        chunk.shape[:1] = [n + more]
+    elif kind == 6:  # blank cells, many of which cost nothing
+        more = rng.choice((1, 9, 200, 4000))
+        index.streams += [b""] * more
+        index.runs.append([BLANK, more])
+        chunk.shape[:1] = [n + more]
+        if rng.random() < 0.3 and len(chunk.shape) > 1:
+            chunk.shape[rng.randrange(1, len(chunk.shape))] = rng.choice((1, 2048, 1 << 16))
+    elif kind == 7:
+        run[0] = rng.choice((0, 1, 2, 63, 64, 254, BLANK))
+    elif kind == 8:
+        run[1] = rng.choice((run[1] + 1, run[1] - 1, 0, havoc.size(rng)))
+    elif kind == 9:
+        index.runs.insert(rng.randint(0, len(index.runs)), list(run))
+    elif kind == 10:
+        index.codings = bytes(rng.choice((c, c, rng.randrange(10), 255)) for c in index.codings)
+        if rng.random() < 0.2:
+            index.codings = havoc.havoc(index.codings, rng)[:255]
+    elif kind == 11 and rng.random() < 0.3:
+        index.digest_prefix = rng.choice(prefixes)
+    elif n > 1:
+        rng.shuffle(index.streams)
+
+
+def _stream(stream: bytes, rng: Random, *, words: bool) -> bytes:
+    kind = rng.randrange(6)
+    if kind == 0:
+        stream = stream[: rng.randint(0, len(stream))]
+    elif kind == 1:
+        stream += rng.choice((b"\0\0", b"\xff\xff", rng.randbytes(2 * rng.randint(1, 40))))
+    elif kind == 2:
+        stream = bytes([rng.choice((0, 255, 0x55))]) * len(stream)
+    elif kind == 3:
+        stream = rng.randbytes(len(stream))
+    else:
+        stream = havoc.havoc(stream, rng)
+    return stream[: len(stream) & ~1] if words else stream

@@ -1,0 +1,179 @@
+"""What must hold for any bytes whatever: the exact array or a ZarrmalError (FORMAT 1.4).
+
+A law returns how many bytes of memory its input may have asked for, and raises where it is broken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from math import prod
+from typing import Any
+
+import numpy as np
+import seeds
+from zarrmal_codecs import Model, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
+from zarrmal_codecs.chunk import decode_cells, decode_chunk, encode_chunk
+from zarrmal_codecs.coder import Coder
+from zarrmal_codecs.configuration import Configuration
+from zarrmal_codecs.engine import VARIABLE, levels
+from zarrmal_codecs.header import Header, header_bytes, parse_header
+
+try:  # the codecs can be tested without the package that writes archives
+    from zarrmal.archive.layout import ArchiveFacts
+except ImportError:
+    ArchiveFacts = None
+
+LONGEST_MESSAGE = 600
+BASE_BYTES = 64 << 20
+MANY_PLACES = 1 << 8
+"""NumPy takes a third of a millisecond for each pixel, of however many cells."""
+MANY_PIXELS = 1 << 22
+
+
+class LawBroken(AssertionError):
+    """Neither the exact array nor a named error."""
+
+
+def require(holds: bool, what: str) -> None:
+    """LawBroken unless it holds."""
+    if not holds:
+        raise LawBroken(what)
+
+
+def outcome(call: Callable[[], Any]) -> Any:
+    """What a call gives, or the ZarrmalError that it raises; anything else goes through."""
+    try:
+        return call()
+    except ZarrmalError as error:
+        require(len(str(error)) <= LONGEST_MESSAGE, f"a message of {len(str(error))} characters")
+        return error
+
+
+@contextlib.contextmanager
+def engine(level: str) -> Iterator[None]:
+    """Code pixels with one of ``levels()``."""
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = level
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
+
+
+CODERS = {
+    bytes.fromhex(coder.model.digest)[:8]: coder
+    for coder in (Coder(Model.from_bytes(data)) for data in seeds.models())
+}
+NEEDS_MODEL = (seeds.VECTORS / "invalid" / "chunk-no-model.bin").read_bytes()
+
+
+def chunk(data: bytes) -> int:
+    """Decoders agree, and single cells are those of the whole array."""
+    header = outcome(lambda: parse_header(memoryview(data)))
+    if isinstance(header, ZarrmalError):
+        require(isinstance(outcome(lambda: decode_chunk(data, None)), ZarrmalError), "no header")
+        return BASE_BYTES + 64 * len(data)
+    coder = CODERS.get(header.index.digest_prefix) if header.index else None
+    n_pixels = prod(header.shape)
+    used = [level for level in levels() if _affordable(header, level)]
+    found = []
+    for level in used:
+        with engine(level):
+            found.append(outcome(lambda: decode_chunk(data, coder)))
+    for other in found[1:]:
+        _same(found[0], other)
+    for result in found[:1]:
+        if header.index is not None:
+            _cells(data, header, coder, result, used[-1])
+        if isinstance(result, np.ndarray) and result.size < MANY_PLACES:
+            again = decode_chunk(encode_chunk(result, coder), coder)
+            require(np.array_equal(again, result), "encoding what was decoded")
+    other = outcome(lambda: decode_chunk(data, coder, shape=(*header.shape, 1)))
+    require(isinstance(other, ZarrmalError), "another shape than expected")
+    return BASE_BYTES + 64 * len(data) + 40 * n_pixels
+
+
+def _affordable(header: Header, level: str) -> bool:
+    if header.index is None or prod(header.shape) == 0:
+        return True
+    if level == "numpy":
+        return prod(header.shape[1:]) <= MANY_PLACES
+    return prod(header.shape) <= MANY_PIXELS or not header.index.lengths.any()
+
+
+def _same(a: Any, b: Any) -> None:
+    if isinstance(a, ZarrmalError) or isinstance(b, ZarrmalError):
+        require(type(a) is type(b), f"one decoder says {a!r:.300}, the other {b!r:.300}")
+    else:
+        require(np.array_equal(a, b), "two decoders give two arrays")
+
+
+def _cells(data: bytes, header: Header, coder: Coder | None, whole: Any, level: str) -> None:
+    payload = memoryview(data)[header_bytes(memoryview(data)) :]
+    for row in {0, header.shape[0] // 2, header.shape[0] - 1}:
+        rows = np.array([row])
+        with engine(level):
+            cell = outcome(lambda r=rows: decode_cells(header, r, lambda a, b: payload[a:b], coder))
+        if isinstance(whole, np.ndarray):
+            require(not isinstance(cell, ZarrmalError), f"{cell!r:.300} for a cell of a good chunk")
+            require(np.array_equal(cell[0], whole[row]), "a cell read alone is another")
+
+
+def model(data: bytes) -> int:
+    """A model that is accepted codes cells, any of them, the same with every engine."""
+    made = outcome(lambda: _coder(data))
+    n_body = min(int.from_bytes(data[8:12], "little"), 1 << 26)
+    allowed = BASE_BYTES + 64 * len(data) + 16 * n_body
+    if isinstance(made, ZarrmalError):
+        return allowed
+    require(made.model.to_bytes() == data, "a model keeps its bytes")
+    require(isinstance(repr(made.model), str), "a model can be printed")
+    shape = made.model.cell_shape
+    if prod(shape) > MANY_PLACES:
+        return allowed
+    cells = (np.arange(2 * prod(shape)) * 37 % 251).astype(np.uint8).reshape(2, *shape)
+    cells[1, shape[0] // 2 :] = 0
+    found = []
+    for level in levels():
+        with engine(level):
+            stored = encode_chunk(cells, made)
+            require(np.array_equal(decode_chunk(stored, made), cells), f"round trip on {level}")
+            for stream in (b"", bytes(4), b"\xff" * 64, data[-40:]):
+                for k in range(len(made.model.classes))[:2]:
+                    outcome(lambda k=k, s=stream: made.cells(k).decode([memoryview(s)], 0, shape))
+        found.append(stored)
+    require(len(set(found)) == 1, "two encoders give two streams")
+    return allowed
+
+
+def _coder(data: bytes) -> Coder:
+    return Coder(Model.from_bytes(data))
+
+
+def config(data: bytes) -> int:
+    """Parsing, building the coder and decoding with it."""
+    try:
+        tree = json.loads(data)
+    except (ValueError, RecursionError):  # refused by whoever reads zarr.json
+        return BASE_BYTES + 64 * len(data)
+    parsed = outcome(lambda: Configuration.from_json(tree))
+    if not isinstance(parsed, ZarrmalError):
+        again = outcome(lambda: Configuration.from_json(parsed.to_json()))
+        require(again == parsed, "from_json of to_json")
+        require(len(repr(parsed)) <= LONGEST_MESSAGE, "a long repr")
+        outcome(lambda: decode_chunk(NEEDS_MODEL, parsed.coder()))
+    codec = outcome(lambda: ZarrmalCodec.from_dict({"name": "zarrmal", "configuration": tree}))
+    require(isinstance(codec, ZarrmalError) == isinstance(parsed, ZarrmalError), "format 3")
+    if isinstance(tree, dict):
+        outcome(lambda: NumcodecsZarrmal.from_config(tree | {"id": "zarrmal"}))
+        if ArchiveFacts is not None:
+            facts = outcome(lambda: ArchiveFacts.from_json(tree))
+            if not isinstance(facts, ZarrmalError):
+                require(ArchiveFacts.from_json(facts.to_json()) == facts, "facts from to_json")
+    return BASE_BYTES + 600 * len(data) + (1 << 30) * (len(data) > 1 << 16)

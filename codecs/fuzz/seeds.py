@@ -1,0 +1,56 @@
+"""What fuzzing starts from: the golden vectors and the hostile ones, read where they lie."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+
+VECTORS = Path(__file__).parents[1] / "vectors"
+FACTS = {
+    "format": 1,
+    "complete": True,
+    "n_cells": 5,
+    "classes": ["a", "b"],
+    "class_offsets": [0, 2, 5],
+    "profile": "hybrid",
+    "sha256": "0" * 64,
+    "label_names": ["a"],
+    "digests": {"cells": {"c/0/0/0": "0" * 64}},
+    "metadata_digests": {"cells/zarr.json": "0" * 64},
+    "software": "zarrmal 0.1.0",
+}
+"""The attribute of an archive (FORMAT 6)."""
+
+
+def models() -> list[bytes]:
+    """Each model of the golden vectors once."""
+    return list(dict.fromkeys(path.read_bytes() for path in sorted(VECTORS.glob("*/model.zmal"))))
+
+
+def model_seeds() -> list[bytes]:
+    """Good and hostile model files."""
+    hostile = sorted((VECTORS / "invalid").glob("model-*"))
+    return models() + [path.read_bytes() for path in hostile]
+
+
+def chunk_seeds() -> list[bytes]:
+    """Good and hostile chunks."""
+    paths = sorted(VECTORS.glob("*/chunk.bin")) + sorted((VECTORS / "invalid").glob("chunk-*"))
+    return [path.read_bytes() for path in paths]
+
+
+def config_seeds() -> list[bytes]:
+    """Good and hostile configurations, and an archive's attribute."""
+    good = [
+        {
+            "version": 1,
+            "model": base64.b64encode(model).decode(),
+            "sha256": hashlib.sha256(model).hexdigest(),
+            "rice": "best",
+        }
+        for model in models()
+    ]
+    hostile = [path.read_bytes() for path in sorted((VECTORS / "invalid").glob("config-*"))]
+    return [json.dumps(tree).encode() for tree in [*good, {}, FACTS]] + hostile

@@ -1,0 +1,127 @@
+"""The process that runs inputs: with atheris, or by plain mutation of the seeds."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+import types
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import chunk_mutator
+import config_mutator
+import laws
+import model_mutator
+import seeds
+from fuzz import MAX_INPUT_BYTES, Slot
+
+SLOW_SECONDS = 5.0
+SLOW_FACTOR = 10  # of the sanitizers and atheris
+
+PREFIXES = list(laws.CODERS)
+LAWS = {"chunk": laws.chunk, "model": laws.model, "config": laws.config}
+SEEDS = {
+    "chunk": seeds.chunk_seeds, "model": seeds.model_seeds, "config": seeds.config_seeds,
+}  # fmt: skip
+
+
+def mutated(family: str, data: bytes, rng: Random) -> bytes:
+    """An input near to another."""
+    if family == "chunk":
+        return chunk_mutator.mutate(data, rng, PREFIXES)
+    return {"model": model_mutator, "config": config_mutator}[family].mutate(data, rng)
+
+
+def check(family: str) -> Callable[[bytes], None]:
+    """A family's law, with its bounds on time and memory."""
+    law = LAWS[family]
+
+    def run(data: bytes) -> None:
+        started = time.process_time()
+        before = _peak_bytes()
+        allowed = law(data)
+        seconds = time.process_time() - started
+        laws.require(seconds < SLOW_SECONDS, f"{seconds:.1f} s of processor time")
+        grown = _peak_bytes() - before
+        laws.require(grown <= allowed, f"{grown:,} bytes more, {allowed:,} are allowed")
+
+    return run
+
+
+def _peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def plain(family: str, run: Callable[[bytes], None], seconds: float, seed: int) -> None:
+    """Each seed as it is, then mutations of mutations."""
+    rng = Random(seed)
+    kept = list(SEEDS[family]())
+    for data in kept:
+        run(data)
+    n_seeds = len(kept)
+    stop = time.monotonic() + seconds
+    while time.monotonic() < stop:
+        data = mutated(family, rng.choice(kept), rng)[:MAX_INPUT_BYTES]
+        run(data)
+        if rng.random() < 0.02:  # what comes of it may be reached in steps
+            kept[n_seeds:] = [*kept[n_seeds:][-500:], data]
+
+
+def guided(
+    family: str, run: Callable[[bytes], None], seconds: int, seed: int, corpus: Path
+) -> None:
+    """With atheris: what reaches new code is kept and mutated further."""
+    import atheris
+
+    # Not by its import hook: that does not see packages installed as editable.
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] == "zarrmal_codecs" or name == "zarrmal.archive.layout":
+            for found in _functions(module):
+                atheris.instrument_func(found)
+    for k, data in enumerate(SEEDS[family]()):
+        (corpus / f"seed-{k:04}").write_bytes(data)
+
+    def mutator(data: bytes, max_size: int, seed: int) -> bytes:
+        return mutated(family, data, Random(seed))[:max_size]
+
+    options = [f"-max_total_time={seconds}", f"-seed={seed}", f"-max_len={MAX_INPUT_BYTES}"]
+    options += ["-rss_limit_mb=0", "-timeout=600"]
+    atheris.Setup([sys.argv[0], str(corpus), *options], run, custom_mutator=mutator)
+    atheris.Fuzz()
+
+
+def _functions(module: types.ModuleType) -> list[types.FunctionType]:
+    """Of a module and its classes, those of other modules left out."""
+    found = []
+    for each in vars(module).values():
+        if getattr(each, "__module__", None) != module.__name__:
+            continue
+        inner = vars(each).values() if isinstance(each, type) else (each,)
+        for one in inner:
+            one = one.fget if isinstance(one, property) else getattr(one, "__func__", one)
+            if isinstance(one, types.FunctionType):
+                found.append(one)
+    return found
+
+
+def main() -> None:
+    """Command line of fuzz.py."""
+    family, slot_path, corpus, seconds, seed, *how = sys.argv[1:]
+    slot, law = Slot(Path(slot_path)), check(family)
+    warnings.simplefilter("error")
+
+    def run(data: bytes) -> None:
+        slot.put(data)
+        law(data)
+
+    if how:
+        plain(family, run, float(seconds), int(seed))
+    else:
+        guided(family, run, int(seconds), int(seed), Path(corpus))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""The golden archives' cells and models, from integer arithmetic only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import hybrid_models
+import models
+import numpy as np
+from zarrmal_codecs import Model
+from zarrmal_codecs.class_model import ClassModel
+from zarrmal_codecs.layer import Layer
+
+CELL = (14, 12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One archive.
+
+    Parameters
+    ----------
+    shows
+        What it is there for.
+    cells
+        uint8 (cell, y, x[, channel]), drawn.
+    labels, groups, names
+        Whether the cells have them.
+    probable
+        Whether the classes come with probabilities.
+    chunk_cells
+        Cells in a chunk; the last one is padded.
+    """
+
+    shows: str
+    cells: np.ndarray
+    model: Model
+    zarr_format: Literal[2, 3]
+    labels: bool = True
+    groups: bool = True
+    names: bool = True
+    probable: bool = False
+    chunk_cells: int = 8
+
+    def columns(self) -> dict[str, Any]:
+        """What stands beside the cells."""
+        n_cells, names = len(self.cells), self.model.class_names
+        labels = np.array([names[k % 3 % len(names)] for k in range(n_cells)])
+        given: dict[str, Any] = {"labels": labels} if self.labels else {}
+        if self.groups:
+            given["groups"] = np.array([f"slide {k % 4}" for k in range(n_cells)])
+        if self.names:
+            given["names"] = np.array([f"{labels[k]}/größe {k:03d}.png" for k in range(n_cells)])
+        return given
+
+
+def drawn(seed: int, n_cells: int, *channels: int) -> np.ndarray:
+    """Grey levels around 128, cut off at the corners; the sixth cell is black."""
+    shape = (n_cells, *CELL, *channels)
+    level = 116 + models.array(seed, shape, 0, 7, "int64")
+    y, x = (2 * np.arange(n) + 1 - n for n in CELL)
+    bright = (y[:, None] ** 2 * CELL[1] ** 2 + x**2 * CELL[0] ** 2) // (CELL[0] * CELL[1]) // 12
+    level += bright[None] if not channels else bright[None, :, :, None] + np.arange(*channels)
+    cut = np.abs(y)[:, None] + np.abs(x) > sum(CELL) - 7
+    level[:, cut] = 0
+    level[5] = 0
+    return level.astype(np.uint8)
+
+
+def near_128(seed: int, name: str) -> ClassModel:
+    """Class of profile `paper` whose two latents move the prediction a little."""
+    n = CELL[0] * CELL[1]
+    weight = models.array(seed, (n, 2), -1, 1, "int8")
+    decoder = Layer(
+        weight=weight,
+        bias=np.full(n, 123, np.int32),
+        multiplier=np.ones(n, np.uint16),
+        shift=0,
+        input="int8",
+        output="uint8",
+    )
+    encoder = Layer(
+        weight=weight.T,
+        bias=np.zeros(2, np.int32),
+        multiplier=np.ones(2, np.uint16),
+        shift=10,
+        input="uint8",
+        output="int8",
+    )
+    return ClassModel(name=name, networks={"decoder": (decoder,), "encoder": (encoder,)})
+
+
+def near_base(seed: int, name: str, n_planes: int) -> ClassModel:
+    """Class of profile `hybrid` that expects values near the base, a few grey levels wide."""
+    one = hybrid_models.hybrid_class(seed, name, n_planes, n_latents=2, grid=(4, 3))
+    tensors: dict[str, np.ndarray] = {}
+    for t in range(n_planes):
+        n_out, n_in = one.tensors[f"weight3_{t}"].shape
+        middle = [-70, *[0, 64, 0] * (n_out // 3)]  # blank, then location, scale, weight
+        tensors[f"weight3_{t}"] = models.array(seed + t, (n_out, n_in), -2, 2, "int8")
+        tensors[f"bias3_{t}"] = np.array(middle, np.int32) << 6
+        tensors[f"shift3_{t}"] = np.full(n_out, 6, np.uint8)
+    return hybrid_models.changed(one, **tensors)
+
+
+@cache
+def paper() -> Model:
+    """Two classes of profile `paper`."""
+    return models.model_of(CELL, near_128(91, "healthy"), near_128(92, "ill"))
+
+
+@cache
+def hybrid() -> Model:
+    """Two classes of profile `hybrid`."""
+    return hybrid_models.hybrid_model(CELL, *(near_base(k, f"type {k}", 1) for k in (93, 94)))
+
+
+@cache
+def colour() -> Model:
+    """One class of three channels."""
+    return hybrid_models.hybrid_model((*CELL, 3), near_base(95, "rgb", 3))
+
+
+def cases() -> dict[str, Case]:
+    """Name -> archive."""
+    grey, other = drawn(71, 21), drawn(72, 19)
+    return {
+        "paper-3": Case(shows="profile paper, format 3, everything beside the cells",
+                        cells=grey, model=paper(), zarr_format=3, probable=True),
+        "paper-2": Case(shows="profile paper, format 2, everything beside the cells",
+                        cells=grey, model=paper(), zarr_format=2, probable=True),
+        "hybrid-3": Case(shows="profile hybrid, format 3, by label",
+                         cells=other, model=hybrid(), zarr_format=3),
+        "hybrid-2": Case(shows="profile hybrid, format 2, by label",
+                         cells=other, model=hybrid(), zarr_format=2),
+        "hybrid-colour-3": Case(shows="three channels, one class, one chunk of all cells",
+                                cells=drawn(73, 11, 3), model=colour(), zarr_format=3,
+                                labels=False, names=False, chunk_cells=1024),
+        "hybrid-bare-2": Case(shows="nothing beside the cells, whose classes are chosen by length",
+                              cells=other, model=hybrid(), zarr_format=2,
+                              labels=False, groups=False, names=False, chunk_cells=5),
+    }  # fmt: skip

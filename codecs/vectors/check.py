@@ -1,0 +1,56 @@
+"""Decode all golden vectors and archives: ``python codecs/vectors/check.py``.
+
+Needs what is installed with zarrmal-codecs, and nothing of this tree but the folder it lies in.
+``ZARRMAL_KERNEL=numpy`` checks the NumPy implementation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import zarr
+import zarrmal_codecs
+from zarrmal_codecs import Model
+from zarrmal_codecs.chunk import decode_chunk
+from zarrmal_codecs.coder import Coder
+from zarrmal_codecs.engine import chosen_level
+
+VECTORS = Path(__file__).parent
+
+
+def wrong_vectors() -> list[str]:
+    """Names of the vectors that decode to other pixels."""
+    wrong = []
+    index = json.loads((VECTORS / "index.json").read_text(encoding="utf-8"))
+    for name, entry in index.items():
+        here = VECTORS / name
+        coder = Coder(Model.load(here / "model.zmal")) if entry["model"] else None
+        pixels = decode_chunk((here / "chunk.bin").read_bytes(), coder)
+        found = list(pixels.shape), hashlib.sha256(pixels.tobytes()).hexdigest()
+        if found != (entry["shape"], entry["pixels_sha256"]):
+            wrong.append(name)
+    print(f"{len(index)} vectors, {len(wrong)} wrong")
+    return wrong
+
+
+def wrong_archives() -> list[str]:
+    """Names of the archives in which plain zarr finds other cells."""
+    wrong = []
+    index = json.loads((VECTORS / "archives" / "index.json").read_text(encoding="utf-8"))
+    for name, entry in index.items():
+        cells = zarr.open(VECTORS / "archives" / f"{name}.zarr", mode="r")["cells"][:]
+        wanted = entry["arrays"]["cells"]
+        found = list(cells.shape), hashlib.sha256(cells.tobytes()).hexdigest()
+        if found != (wanted["shape"], wanted["sha256"]):
+            wrong.append(name)
+    print(f"{len(index)} archives, {len(wrong)} wrong")
+    return wrong
+
+
+if __name__ == "__main__":
+    print(f"{zarrmal_codecs.__file__}, kernel {chosen_level()}, zarr {zarr.__version__}")
+    if wrong := wrong_vectors() + wrong_archives():
+        sys.exit("decoded to something else: " + ", ".join(wrong))

@@ -1,0 +1,203 @@
+"""More cells for an archive: what readers see before, meanwhile and after."""
+
+import uuid
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from zarrmal_codecs import ZarrmalError
+
+import zarrmal
+from zarrmal.archive import AppendOptions, Target, WriteOptions, undo_append, verify_archive
+from zarrmal.archive.journal import read_journal
+from zarrmal.errors import InputError
+from zarrmal.sources import Source, Subset, open_source
+
+LAYOUTS = [
+    pytest.param({"zarr_format": 3}, id="zarr3"),
+    pytest.param({"zarr_format": 3, "shard_cells": 64}, id="shards"),
+    pytest.param({"zarr_format": 2}, id="zarr2"),
+]
+
+
+@pytest.fixture(params=["local", "memory"])
+def place(request, tmp_path):
+    if request.param == "local":
+        yield str(tmp_path / "cells.zarr")
+        return
+    url = f"memory://{uuid.uuid4().hex}/cells.zarr"
+    yield url
+    Target(url).remove()
+
+
+@pytest.fixture(params=LAYOUTS)
+def archive(request, place, cells, model):
+    """The first 100 cells, in chunks of 32."""
+    options = WriteOptions(chunk_cells=32, **request.param)
+    zarrmal.write(Subset(cells, np.arange(100)), place, model=model, options=options)
+    return place
+
+
+def part(cells, first, last):
+    return Subset(cells, np.arange(first, last))
+
+
+def pixels(dataset):
+    """In the order of the sources."""
+    return dataset["cells"].values[np.argsort(dataset["source_index"].values)]
+
+
+def problems(place, source=None):
+    return verify_archive(Target(place), source).problems
+
+
+class Stopping(Source):
+    """Cells of which the chunk after so many cannot be read."""
+
+    def __init__(self, source, error, after):
+        self._source, self._error, self._left = source, error, after
+        for name in ("n_cells", "cell_shape", "class_names", "labels", "names", "groups"):
+            setattr(self, name, getattr(source, name))
+
+    def read(self, indices):
+        self._left -= 1
+        if self._left < 0:
+            raise self._error
+        return self._source.read(indices)
+
+
+def test_appending_twice_is_as_writing_all(archive, cells, model):
+    for first, last in ((100, 130), (130, 240)):
+        info = zarrmal.append(part(cells, first, last), archive)
+        assert info.n_cells == last
+        assert problems(archive, part(cells, 0, last)) == ()
+        expected = cells.read(np.arange(last))
+        np.testing.assert_array_equal(pixels(zarrmal.open(archive)), expected)
+        np.testing.assert_array_equal(pixels(xr.open_zarr(archive)), expected)
+        group = zarr.open_group(archive, mode="r")
+        order = group["source_index"][:]
+        np.testing.assert_array_equal(
+            group["cells"][90 : last - 1 : 7], expected[order][90 : last - 1 : 7]
+        )
+        assert group["source_name"][:].tolist() == cells.names[order].tolist()
+        labels = np.array(cells.class_names)[cells.labels[order]]
+        assert (
+            np.array(group.attrs["zarrmal"]["label_names"])[group["label"][:]].tolist()
+            == labels.tolist()
+        )
+    counts = np.bincount(cells.labels, minlength=2)
+    assert info.classes == dict(zip(model.class_names, counts.tolist(), strict=True))
+    assert len(zarr.open_group(archive, mode="r").attrs["zarrmal"]["segments"]) == 3
+
+
+@pytest.mark.parametrize("after", [2, 3, 4])
+def test_readers_see_the_old_until_the_end(archive, cells, after):
+    before = {
+        k: zarr.open_group(archive, mode="r")[k][:] for k in ("cells", "source_index", "label")
+    }
+    stopping = Stopping(part(cells, 100, 240), OSError("the network is gone"), after)
+    with pytest.raises(OSError, match="network"):
+        zarrmal.append(stopping, archive, options=AppendOptions(workers=1))
+    group = zarr.open_group(archive, mode="r")
+    for name, values in before.items():
+        np.testing.assert_array_equal(group[name][:], values)
+        np.testing.assert_array_equal(xr.open_zarr(archive)[name].values, values)
+    with pytest.raises(InputError, match=r"interrupted in appending 140 cells.*--resume.*undo"):
+        zarrmal.append(part(cells, 100, 240), archive)
+    assert any("interrupted" in line for line in problems(archive))
+
+
+def test_an_interrupted_append_goes_on_without_doing_chunks_again(archive, cells):
+    stopping = Stopping(part(cells, 100, 240), KeyboardInterrupt(), 4)
+    with pytest.raises(KeyboardInterrupt):
+        zarrmal.append(stopping, archive, options=AppendOptions(workers=1))
+    with pytest.raises(InputError, match="not those of the interrupted run"):
+        zarrmal.append(part(cells, 101, 240), archive, options=AppendOptions(resume=True))
+    zarrmal.append(part(cells, 100, 240), archive, options=AppendOptions(resume=True))
+    assert problems(archive, cells) == ()
+    assert read_journal(Target(archive)) is None
+
+
+def test_undo_restores_every_byte(archive, cells):
+    before = stored(archive)
+    stopping = Stopping(part(cells, 100, 240), OSError("no"), 4)
+    with pytest.raises(OSError, match="no"):
+        zarrmal.append(stopping, archive, options=AppendOptions(workers=1))
+    assert stored(archive) != before
+    assert undo_append(Target(archive)) == 140
+    assert stored(archive) == before
+    assert problems(archive, part(cells, 0, 100)) == ()
+    with pytest.raises(InputError, match="nothing to undo"):
+        undo_append(Target(archive))
+    zarrmal.append(part(cells, 100, 240), archive)
+    assert problems(archive, cells) == ()
+
+
+def stored(place):
+    fs, root = Target(place).filesystem()
+    return {path: fs.cat_file(path) for path in fs.find(root)}
+
+
+def test_cells_that_do_not_fit_change_nothing(archive, cells):
+    before = stored(archive)
+    whole = part(cells, 100, 200)
+    numbers = np.arange(100)
+    bare = {
+        "no labels": open_source(whole.read(numbers), names=whole.names, groups=whole.groups),
+        "no names": open_source(whole.read(numbers), labels=whole.labels, groups=whole.groups),
+        "other shape": open_source(np.ones((9, 20, 20), np.uint8)),
+    }
+    for what, source in bare.items():
+        with pytest.raises(InputError, match=r"known|20 x 20"):
+            zarrmal.append(source, archive, assign="shortest")
+        assert stored(archive) == before, what
+    assert read_journal(Target(archive)) is None
+
+
+def test_new_labels_join_the_old_ones(archive, cells):
+    names = np.array(cells.class_names)[cells.labels[100:150]]
+    names[:10] = "unsure"
+    more = part(cells, 100, 150)
+    source = open_source(
+        more.read(np.arange(50)), labels=names, names=more.names, groups=more.groups
+    )
+    zarrmal.append(source, archive, assign="shortest")
+    group = zarr.open_group(archive, mode="r")
+    known = group.attrs["zarrmal"]["label_names"]
+    assert known == [*cells.class_names, "unsure"]
+    assert group["label"].attrs["flag_meanings"].split()[-1] == "unsure"
+    found = np.array(known)[group["label"][:][np.argsort(group["source_index"][:])]]
+    assert found[100:].tolist() == names.tolist()
+    assert problems(archive) == ()
+
+
+def test_a_second_writer_is_refused(archive, cells):
+    refused = []
+    source = part(cells, 100, 240)
+    inner = source.read
+
+    def read(rows):
+        if not refused and len(rows) < 60:
+            with pytest.raises(InputError) as error:
+                zarrmal.append(part(cells, 100, 110), archive, options=AppendOptions(resume=True))
+            refused.append(str(error.value))
+        return inner(rows)
+
+    source.read = read
+    zarrmal.append(source, archive, options=AppendOptions(workers=1))
+    assert "another process" in refused[0]
+    assert problems(archive, cells) == ()
+
+
+def test_a_damaged_last_chunk_stops_the_append(cells, model, tmp_path):
+    place = tmp_path / "a"
+    options = WriteOptions(chunk_cells=32)
+    zarrmal.write(part(cells, 0, 100), place, model=model, options=options)
+    chunk = place / "cells/c/3/0/0"
+    data = bytearray(chunk.read_bytes())
+    data[-1] ^= 1
+    chunk.write_bytes(data)
+    with pytest.raises(ZarrmalError, match="CRC"):
+        zarrmal.append(part(cells, 100, 240), place)
+    assert chunk.read_bytes() == data

@@ -1,0 +1,97 @@
+"""Arrays of an archive, by the consolidated copy of their metadata where their own are damaged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import zarr
+from zarrmal_codecs import Model, ZarrmalError
+
+from .chunks import expect_whole_cells
+from .info import cells_array, codec_configuration, model_of
+from .layout import CELLS, ArchiveFacts
+from .stored import metadata_digests
+from .target import find_array
+
+
+def find_or_copy(group: zarr.Group, name: str) -> tuple[zarr.Array[Any] | None, str | None]:
+    """An array, and what is wrong with its metadata; None if it cannot be had at all."""
+    try:
+        array = find_array(group, name)
+    except ZarrmalError as error:
+        problem = str(error)
+    else:
+        if array is not None:
+            return array, None
+        problem = f"`{name}` is missing"
+    whole = _by_copies(group)
+    array = None if whole is None else find_array(whole, name)
+    return array, problem if array is None else _with_copy(problem)
+
+
+def find_cells(
+    group: zarr.Group, facts: ArchiveFacts, *, prefer_copy: bool = False
+) -> tuple[zarr.Array[Any], Model, str | None]:
+    """The array ``cells``, its model, and what is wrong with its metadata.
+
+    Parameters
+    ----------
+    prefer_copy
+        Where the metadata can be read, but are not those promised, take the copy if it differs.
+        Else they are taken as any reader of Zarr would.
+
+    Raises
+    ------
+    ZarrmalError
+        If they are damaged, and no sound copy holds the archive's model.
+    """
+    try:
+        array, model = _cells(group)
+    except ZarrmalError as error:
+        copy = _copied_cells(group, facts)
+        if copy is None:
+            raise
+        return *copy, _with_copy(f"the metadata of `{CELLS}` cannot be used: {error}")
+    if prefer_copy and is_changed(group, facts):
+        copy = _copied_cells(group, facts)
+        if copy is not None and copy[0].metadata.to_dict() != array.metadata.to_dict():
+            return *copy, _with_copy(f"the metadata of `{CELLS}` were changed")
+    return array, model, None
+
+
+def is_changed(group: zarr.Group, facts: ArchiveFacts) -> bool:
+    """Whether the metadata of ``cells`` are not those that the archive promises."""
+    found = metadata_digests(group, [CELLS])
+    return any(facts.metadata_digests.get(key) != digest for key, digest in found.items())
+
+
+def _copied_cells(group: zarr.Group, facts: ArchiveFacts) -> tuple[zarr.Array[Any], Model] | None:
+    whole = _by_copies(group)
+    try:
+        copy = None if whole is None else _cells(whole)
+    except ZarrmalError:
+        return None
+    return copy if copy is not None and copy[1].digest == facts.sha256 else None
+
+
+def _cells(group: zarr.Group) -> tuple[zarr.Array[Any], Model]:
+    array = cells_array(group)
+    expect_whole_cells(array)
+    return array, model_of(codec_configuration(array))
+
+
+def _with_copy(problem: str) -> str:
+    return f"{problem}; the consolidated copy of its metadata is used"
+
+
+def _by_copies(group: zarr.Group) -> zarr.Group | None:
+    try:
+        return zarr.open_group(
+            group.store,
+            path=group.path,
+            mode="r",
+            zarr_format=group.metadata.zarr_format,
+            use_consolidated=True,
+        )
+    except Exception:  # there is no copy, or it is damaged in whatever way
+        return None

@@ -1,0 +1,114 @@
+"""Which file each cell of an archive becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarrmal_codecs import CorruptionError
+
+from . import layout
+from .columns import Column, read_column
+from .layout import ArchiveFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FileNames:
+    """A relative path for each cell, in the archive's order, all different.
+
+    Parameters
+    ----------
+    files
+        Below the folder.
+    named
+        bool (cell,): false where the name was lost, and the file is called by the cell's position.
+    source_index
+        int64 (cell,); -1 where it was lost.
+    problems
+        A line each: what is damaged in the arrays that names come from.
+    """
+
+    files: list[str]
+    named: NDArray[np.bool_]
+    source_index: NDArray[np.int64]
+    problems: tuple[str, ...]
+
+
+def file_names(group: zarr.Group, facts: ArchiveFacts, n_cells: int) -> FileNames:
+    """Original names with the suffix .png; else numbers in the source, in a folder a label.
+
+    Cells whose name is lost are called by their position in the archive: ``position-000123.png``.
+
+    Raises
+    ------
+    CorruptionError
+        If two cells are named alike, or one so that it would leave the folder.
+    """
+    order = read_column(group, facts, layout.SOURCE_INDEX, n_cells)
+    if order is None:
+        raise CorruptionError(f"the archive has no array `{layout.SOURCE_INDEX}`")
+    inside = order.known & (order.values >= 0) & (order.values < n_cells)
+    stored = read_column(group, facts, layout.SOURCE_NAME, n_cells)
+    label = None if stored else read_column(group, facts, layout.LABEL, n_cells)
+    names = _stored_names(stored) if stored else _numbered(order.values, inside, label, facts)
+    prefix = "position-"
+    while any(name is not None and name.startswith(prefix) for name in names):
+        prefix = f"{layout.CELLS}-{prefix}"
+    width = len(str(max(n_cells - 1, 0)))
+    files = [
+        f"{prefix}{position:0{width}d}.png" if name is None else name
+        for position, name in enumerate(names)
+    ]
+    if len(set(files)) != len(files):
+        raise CorruptionError("the archive names two cells alike: read it with zarr instead")
+    problems = [line for c in (order, stored, label) if c is not None for line in c.lines]
+    return FileNames(
+        files=files,
+        named=np.array([name is not None for name in names], np.bool_),
+        source_index=np.where(inside, order.values, -1),
+        problems=tuple(problems),
+    )
+
+
+def _stored_names(stored: Column) -> list[str | None]:
+    pairs = zip(stored.values.tolist(), stored.known.tolist(), strict=True)
+    names = [_safe(str(name)) if known else None for name, known in pairs]
+    wanted = [None if n is None else str(PurePosixPath(n).with_suffix(".png")) for n in names]
+    values, counts = np.unique([w for w in wanted if w is not None], return_counts=True)
+    shared = set(values[counts > 1].tolist())
+    # a.jpg and a.bmp both want a.png: they become a.jpg.png and a.bmp.png.
+    return [f"{n}.png" if w in shared else w for n, w in zip(names, wanted, strict=True)]
+
+
+def _numbered(
+    numbers: NDArray[np.int64], known: NDArray[np.bool_], label: Column | None, facts: ArchiveFacts
+) -> list[str | None]:
+    folders: list[str | None] = [""] * len(numbers)
+    if label is not None:
+        labels = [_safe(name) + "/" for name in facts.label_names]
+        inside = label.known & (label.values >= 0) & (label.values < len(labels))
+        pairs = zip(label.values.tolist(), inside.tolist(), strict=True)
+        folders = [labels[k] if ok else None for k, ok in pairs]
+    width = len(str(max(len(numbers) - 1, 0)))
+    return [
+        f"{folder}cell-{number:0{width}d}.png" if ok and folder is not None else None
+        for folder, number, ok in zip(folders, numbers.tolist(), known.tolist(), strict=True)
+    ]
+
+
+def _safe(name: str) -> str:
+    """The name, if it stays below the folder; archives may come from strangers."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    if (
+        "\0" in name
+        or path.is_absolute()
+        or not path.name
+        or ".." in path.parts
+        or ":" in path.parts[0]
+    ):
+        raise CorruptionError(f"the archive names a cell {name!r}, which is not a file below the "
+                              f"folder: read it with zarr instead")  # fmt: skip
+    return str(path)

@@ -1,0 +1,116 @@
+"""What extract saved, and which cells of a damaged archive were left out or are not certain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+LISTING = "damaged-cells.txt"
+LOST = "lost"
+RECOVERED = "recovered, checked by its own CRC-16 only"
+NO_DIGEST = "saved, the archive has no digest of its chunk"
+UNNAMED = "saved, its name is lost"
+
+ABOUT = """\
+# Cells of a damaged archive that were not extracted, or not with full certainty.
+# lost: there is no file. recovered, checked by its own CRC-16 only: wrong pixels pass that check
+# with a chance of 1 in 65,536; look at such an image before you use it.
+# position: in the archive, from 0. source_index: in the source, from 0; -1 where it is lost.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedCell:
+    """One cell of the listing.
+
+    Parameters
+    ----------
+    position
+        In the archive.
+    source_index
+        In the source; -1 where it is lost.
+    file
+        Below the folder: what the cell is saved as, or would have been.
+    state
+        LOST, RECOVERED, NO_DIGEST or UNNAMED.
+    chunk
+        Key of its chunk.
+    reason
+        What is wrong.
+    """
+
+    position: int
+    source_index: int
+    file: str
+    state: str
+    chunk: str
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As a machine reads it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractReport:
+    """What was saved, and what was not.
+
+    Parameters
+    ----------
+    n_cells
+        Images written.
+    damaged
+        Cells that are lost, or were saved with less than full certainty or under a number.
+    problems
+        A line each: what is damaged in the archive.
+    listing
+        The file that lists the damaged cells; None if there are none.
+    """
+
+    n_cells: int
+    damaged: tuple[DamagedCell, ...] = ()
+    problems: tuple[str, ...] = ()
+    listing: Path | None = None
+
+    @property
+    def n_lost(self) -> int:
+        """Cells that were left out."""
+        return sum(cell.state == LOST for cell in self.damaged)
+
+    @property
+    def n_recovered(self) -> int:
+        """Cells of damaged chunks that were saved, vouched for by their own CRC-16 alone."""
+        return sum(cell.state == RECOVERED for cell in self.damaged)
+
+    def to_json(self) -> dict[str, Any]:
+        """As a machine reads it."""
+        return {
+            "n_cells": self.n_cells,
+            "n_lost": self.n_lost,
+            "n_recovered": self.n_recovered,
+            "problems": list(self.problems),
+            "damaged": [cell.to_json() for cell in self.damaged],
+        }
+
+
+COLUMNS = tuple(DamagedCell.__annotations__)
+
+
+def write_listing(folder: Path, cells: Iterable[DamagedCell]) -> Path:
+    """Write the listing, tab-separated, at once or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["\t".join(COLUMNS)]
+    lines += ["\t".join(_plain(value) for value in asdict(cell).values()) for cell in cells]
+    place = folder / LISTING
+    partial = place.with_name(f"{LISTING}.partial")
+    text = ABOUT + "\n".join(lines) + "\n"
+    partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+    partial.replace(place)
+    return place
+
+
+def _plain(value: object) -> str:
+    """On one line and in one column, whatever a name holds."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(value))

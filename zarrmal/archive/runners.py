@@ -1,0 +1,64 @@
+"""Who does the tasks: threads of this process, or another runner such as a dask cluster's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+import zarr
+
+from ..sources import Source
+from .objects import ObjectWriter, Task, Written
+from .target import Target
+
+
+class Runner(Protocol):
+    """Does tasks, in any order; gives what became of each as soon as it is known."""
+
+    def __call__(
+        self, place: Target, group: zarr.Group, source: Source, tasks: Iterable[Task], *, look: bool
+    ) -> Iterator[Written]:
+        """See ThreadRunner.
+
+        Parameters
+        ----------
+        place
+            The archive, for those who open it again elsewhere.
+        group
+            The same, open.
+        look
+            See ObjectWriter.
+        """
+        ...
+
+
+class ThreadRunner:
+    """Threads of this process: reading, encoding and storing let go of the interpreter's lock.
+
+    Parameters
+    ----------
+    n_workers
+        Objects worked on at once, at least 1.
+    """
+
+    def __init__(self, n_workers: int) -> None:
+        self.n_workers = n_workers
+
+    def __call__(
+        self, place: Target, group: zarr.Group, source: Source, tasks: Iterable[Task], *, look: bool
+    ) -> Iterator[Written]:
+        """See Runner. At most one task more than there are threads waits, however many come."""
+        write = ObjectWriter(group["cells"], look=look)  # type: ignore[arg-type]
+        pending: list[Future[Written]] = []
+        with ThreadPoolExecutor(self.n_workers) as pool:
+            try:
+                for task in tasks:
+                    pending.append(pool.submit(write, task, source))
+                    if len(pending) > self.n_workers:
+                        yield pending.pop(0).result()
+                while pending:
+                    yield pending.pop(0).result()
+            finally:
+                for future in pending:
+                    future.cancel()

@@ -1,0 +1,69 @@
+"""A shard: the chunks of one stored object (Zarr's codec `sharding_indexed`, index at the start).
+
+Zarr's own writer would choose the classes of cells anew, so shards are put together here.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+import google_crc32c
+from zarrmal_codecs import CorruptionError, TruncatedError
+
+MISSING = 2**64 - 1
+"""Offset and length of a chunk that is not there."""
+ENTRY = struct.Struct("<QQ")
+CHECK_BYTES = 4
+
+
+def join_shard(chunks: Sequence[bytes | memoryview | None]) -> bytes:
+    """A shard of these chunks; None for those that lie behind the array's end.
+
+    The index is an offset and a length (u64, little-endian) for each chunk and the CRC-32C of
+    them; chunks follow without gaps.
+    """
+    offset = index_bytes(len(chunks))
+    entries = bytearray()
+    for chunk in chunks:
+        if chunk is None:
+            entries += ENTRY.pack(MISSING, MISSING)
+        else:
+            entries += ENTRY.pack(offset, len(chunk))
+            offset += len(chunk)
+    check = google_crc32c.value(bytes(entries)).to_bytes(CHECK_BYTES, "little")
+    return b"".join([bytes(entries), check, *(chunk for chunk in chunks if chunk is not None)])
+
+
+def split_shard(data: bytes | memoryview, n_chunks: int) -> list[memoryview | None]:
+    """Inverse of join_shard, for shards of any writer.
+
+    Raises
+    ------
+    TruncatedError, CorruptionError
+        If the index is damaged or names bytes that are not there.
+    """
+    view = memoryview(data)
+    n_index = index_bytes(n_chunks)
+    if len(view) < n_index:
+        raise TruncatedError(f"the shard has {len(view)} bytes, its index takes {n_index}")
+    entries = view[: n_index - CHECK_BYTES]
+    found = int.from_bytes(view[n_index - CHECK_BYTES : n_index], "little")
+    if google_crc32c.value(bytes(entries)) != found:
+        raise CorruptionError("the shard's index is damaged: its CRC-32C does not match")
+    chunks: list[memoryview | None] = []
+    for offset, length in ENTRY.iter_unpack(entries):
+        if (offset, length) == (MISSING, MISSING):
+            chunks.append(None)
+            continue
+        if offset < n_index or offset + length > len(view):
+            raise TruncatedError(
+                f"the shard's index names bytes {offset} to {offset + length} of {len(view)}"
+            )
+        chunks.append(view[offset : offset + length])
+    return chunks
+
+
+def index_bytes(n_chunks: int) -> int:
+    """Length of the index of so many chunks."""
+    return n_chunks * ENTRY.size + CHECK_BYTES

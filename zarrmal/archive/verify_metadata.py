@@ -1,0 +1,68 @@
+"""verify: the metadata documents, which readers go by beside the pixels."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import zarr
+from zarrmal_codecs import ZarrmalError
+
+from . import layout
+from .layout import ArchiveFacts
+from .stored import join_key, metadata_digests, stored_bytes
+from .target import UNREADABLE_METADATA, find_array
+
+
+def check_metadata(group: zarr.Group, facts: ArchiveFacts, problems: list[str]) -> None:
+    """Dimension names, flags, the consolidated copy, and the digest of each document."""
+    flags = {layout.PREDICTED_CLASS: facts.classes, layout.LABEL: facts.label_names}
+    for name in layout.LONG_NAMES:
+        try:
+            array = find_array(group, name)
+        except ZarrmalError:
+            continue  # told where the array is read
+        if array is None:
+            continue
+        attributes = dict(array.attrs)
+        wanted = layout.flag_attributes(flags[name]) if name in flags else {}
+        if any(attributes.get(key) != value for key, value in wanted.items()):
+            problems.append(f"`{name}`: its flags do not name the archive's classes")
+        v3 = group.metadata.zarr_format == 3
+        names: Any = attributes.get("_ARRAY_DIMENSIONS")
+        if v3:
+            names = getattr(array.metadata, "dimension_names", None)
+        if list(names or ()) != list(layout.dimensions(array.ndim)):
+            problems.append(f"`{name}`: its dimensions are named {names}")
+    try:
+        copies = consolidated(group)
+    except UNREADABLE_METADATA as error:
+        problems.append(f"the consolidated metadata are damaged: {error}")
+        copies = {}
+    for key, copy in copies.items():
+        if _document(group, key) != copy:
+            problems.append(f"the consolidated metadata differ from {key}: readers may take either")
+    found = metadata_digests(group, facts.digests)
+    for key in sorted(found.keys() | facts.metadata_digests.keys()):
+        if found.get(key) != facts.metadata_digests.get(key):
+            problems.append(f"{key} was changed after the archive was written")
+
+
+def consolidated(group: zarr.Group) -> dict[str, Any]:
+    """The copy of each metadata document, by the document's key."""
+    v3 = group.metadata.zarr_format == 3
+    name = "zarr.json" if v3 else ".zmetadata"
+    data = stored_bytes(group, join_key(group.path, name))
+    tree = {} if data is None else json.loads(data)
+    if not v3:
+        return dict(tree["metadata"]) if tree else {}
+    copies = (tree.get("consolidated_metadata") or {"metadata": {}})["metadata"]
+    return {f"{key}/{name}": copy for key, copy in copies.items()}
+
+
+def _document(group: zarr.Group, key: str) -> Any:
+    data = stored_bytes(group, join_key(group.path, key))
+    try:
+        return None if data is None else json.loads(data)
+    except ValueError:
+        return None
