@@ -4,6 +4,7 @@
 # make wheels  both distributions in dist/
 # make test-wheel  what the wheels hold; the codec's, in an environment of its own, on all vectors
 # make test-matrix  the codec's tests on MATRIX_PYTHON, with the versions of MATRIX_CONSTRAINTS
+# make azurite  Azure's storage server for the tests, into .node; needs npm
 # make sanitize  the kernel's tests under address and undefined-behaviour sanitizers (gcc)
 # make fuzz   hostile bytes for SECONDS from SEED, guided by coverage where atheris is (Linux)
 # make bench  rates and speeds; SOURCE=... for your own cells
@@ -25,7 +26,8 @@ PIP := -m pip install --quiet --disable-pip-version-check
 # Packages are built with the versions of a constraints file as well.
 pinned = PIP_CONSTRAINT=$(abspath $(1)) PIP_BUILD_CONSTRAINT=$(abspath $(1))
 
-.PHONY: demo test style check wheels test-wheel test-matrix sanitize fuzz bench reader clean
+.PHONY: demo test style check wheels test-wheel test-matrix azurite sanitize fuzz bench reader \
+	clean
 
 # The kernel but its binding, compiled once for every environment and Python (codecs/CMakeLists.txt).
 # Where that does not work, each package compiles its own.
@@ -43,7 +45,19 @@ $(KERNEL)/.compiled: $(KERNEL_SOURCES)
 $(VENV)/.installed: pyproject.toml codecs/pyproject.toml constraints.txt $(KERNEL)/.compiled
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) -c constraints.txt $(TORCH)
-	$(call pinned,constraints.txt) $(BIN)/python $(PIP) $(COMPILED) -e ./codecs -e '.[train,plot,bench,dask,test]'
+	$(call pinned,constraints.txt) $(BIN)/python $(PIP) $(COMPILED) -e ./codecs -e '.[train,plot,bench,dask,stores,test]'
+	touch $@
+
+# Azure's storage server; the tests that need it say so and skip where it is not there.
+NODE := .node
+azurite:
+	@if command -v npm > /dev/null; then $(MAKE) --no-print-directory $(NODE)/.installed; \
+	else echo "npm is missing: the tests on Azure's storage are skipped"; fi
+
+$(NODE)/.installed: tests/stores/package.json tests/stores/package-lock.json
+	mkdir -p $(NODE)
+	cp $^ $(NODE)
+	cd $(NODE) && npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
 # From the source distributions, so that these are known to be whole.
@@ -123,4 +137,4 @@ bench: $(VENV)/.installed
 	$(BIN)/zarrmal benchmark $(SOURCE)
 
 clean:
-	rm -rf $(VENV) $(READER) $(DEMO) $(MATRIX) $(SANITIZED) $(BUILD) $(DIST) $(KERNEL) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(READER) $(DEMO) $(MATRIX) $(SANITIZED) $(BUILD) $(DIST) $(KERNEL) $(NODE) .mypy_cache .ruff_cache .pytest_cache

@@ -107,7 +107,7 @@ def archive_info(target: Target) -> ArchiveInfo:
     latent_bytes = _latent_bytes(model, group, array)
     model_bytes = len(configuration.model)
     return ArchiveInfo(
-        url=target.url,
+        url=target.shown,
         zarr_format=group.metadata.zarr_format,
         complete=facts.complete,
         n_cells=facts.n_cells,

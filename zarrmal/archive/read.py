@@ -53,9 +53,10 @@ def open_archive(
     dataset: xr.Dataset = xr.open_zarr(
         target.url,
         chunks={},
+        # One object instead of a listing and two requests an array; web servers list nothing.
         consolidated=group.metadata.consolidated_metadata is not None,
         zarr_format=group.metadata.zarr_format,
-        storage_options=dict(target.storage_options) or None,
+        storage_options=target.options or None,
     )
     if source_order:
         dataset = dataset.isel(cell=np.argsort(dataset[SOURCE_INDEX].values))

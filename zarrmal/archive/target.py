@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,10 @@ import zarr
 from zarr.errors import ContainsArrayError, GroupNotFoundError
 from zarrmal_codecs import CorruptionError, ZarrmalError
 
-from ..errors import InputError
+from ..errors import InputError, without_passwords
 from .layout import ATTRIBUTE, ArchiveFacts
+from .reach import first_answer
+from .store_options import store_options
 
 UNREADABLE_METADATA = (ValueError, TypeError, LookupError, AttributeError)
 """What zarr was seen to raise for damaged metadata documents."""
@@ -34,13 +37,23 @@ class Target:
         For fsspec: credentials, endpoints. Never printed.
     """
 
-    url: str
+    url: str = field(repr=False)
     storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if self.is_local and self.storage_options:
             raise InputError(f"{self.url} is a local path: storage options are for URLs such as "
                              f"s3://…")  # fmt: skip
+
+    @property
+    def shown(self) -> str:
+        """The URL as it may be printed: without a password or a signature in it."""
+        return without_passwords(self.url)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """For zarr and xarray: the caller's, and what the file system needs beside them."""
+        return {} if self.is_local else store_options(self.url, self.storage_options)
 
     @property
     def is_local(self) -> bool:
@@ -59,20 +72,24 @@ class Target:
             found = fs.find(root, detail=True)
         except FileNotFoundError:
             return {}
-        root = root.rstrip("/") + "/"
-        return {
-            name.removeprefix(root): int(entry["size"])
-            for name, entry in found.items()
-            if name.startswith(root)
-        }
+        root = root.rstrip("/") + "/" if root.strip("/") else ""  # a zip file's root is empty
+        sizes = {n.removeprefix(root): e["size"] for n, e in found.items() if n.startswith(root)}
+        # A web server's folder page tells names only.
+        unknown = [key for key, size in sizes.items() if size is None]
+        sizes |= zip(unknown, fs.sizes([root + key for key in unknown]), strict=True)
+        return {key: int(size or 0) for key, size in sizes.items()}
 
     def occupied(self) -> bool:
         """Something is there already."""
         if self.is_local:
             path = self.path
             return path.is_file() or (path.is_dir() and any(path.iterdir()))
-        fs, root = self.filesystem()
-        return bool(fs.exists(root)) and bool(fs.find(root, maxdepth=2))
+
+        def anything() -> bool:
+            fs, root = self.filesystem()
+            return bool(fs.exists(root)) and bool(fs.find(root, maxdepth=2))
+
+        return first_answer(anything, self.url)
 
     def holds_zarr(self) -> bool:
         """What is there is a Zarr group or array."""
@@ -94,21 +111,42 @@ class Target:
     ) -> zarr.Group:
         """The Zarr group; InputError if there is none.
 
+        Format 3 is looked for before format 2: asking for both at once costs eight requests.
+
         Parameters
         ----------
         consolidated
             None takes consolidated metadata where there are any: one object, and so one state of an
             archive that is being appended to. False leaves them alone.
         """
+        if self.is_local:
+            return self._open(mode, zarr_format, consolidated)
+        return first_answer(lambda: self._open(mode, zarr_format, consolidated), self.url)
+
+    def _open(
+        self,
+        mode: Literal["r", "r+", "w"],
+        zarr_format: Literal[2, 3] | None,
+        consolidated: bool | None,
+    ) -> zarr.Group:
         where = str(self.path) if self.is_local else self.url
+        formats: tuple[Literal[2, 3] | None, ...] = (3, 2)
+        if mode == "w" or zarr_format:
+            formats = (zarr_format,)
         try:
-            return zarr.open_group(
-                where,
-                mode=mode,
-                zarr_format=zarr_format,
-                storage_options=dict(self.storage_options) or None,
-                use_consolidated=consolidated,
-            )
+            for one in formats:
+                try:
+                    return zarr.open_group(
+                        where,
+                        mode=mode,
+                        zarr_format=one,
+                        storage_options=self.options or None,
+                        use_consolidated=consolidated,
+                    )
+                except (GroupNotFoundError, FileNotFoundError):
+                    if one == formats[-1]:
+                        raise
+            raise AssertionError("there is a last format")
         except (GroupNotFoundError, FileNotFoundError):
             if mode == "w":
                 raise
@@ -121,17 +159,15 @@ class Target:
             ) from None
         except ZarrmalError:
             raise
-        except (ImportError, *UNREADABLE_METADATA) as error:
+        except (ImportError, zipfile.BadZipFile, *UNREADABLE_METADATA) as error:
             raise InputError(f"{self.url} cannot be opened as a Zarr group: {error}") from error
 
     def filesystem(self) -> tuple[Any, str]:
         """fsspec's file system, and the path in it; nothing that it knew of before is believed."""
-        options = dict(self.storage_options)
-        if self.url.startswith(("az:", "abfs:")):
-            options.setdefault("use_listings_cache", False)  # or new objects go unseen
+        options = store_options(self.url, self.storage_options, for_zarr=False)
         try:
             fs, root = fsspec.core.url_to_fs(self.url, **options)
-        except (ImportError, ValueError, TypeError) as error:
+        except (ImportError, ValueError, TypeError, zipfile.BadZipFile) as error:
             raise InputError(f"{self.url} cannot be reached: {error}") from error
         fs.invalidate_cache()
         return fs, root

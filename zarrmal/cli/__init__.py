@@ -12,11 +12,13 @@ from . import (
     train_classifier,
 )  # they register their commands
 from .app import app
+from .console import quiet_libraries
 
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    with quiet_libraries():
+        app()
 
 
 __all__ = [

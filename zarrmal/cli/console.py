@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
-import re
+import logging
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,18 +25,39 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from zarrmal_codecs import ZarrmalError
 
-from ..errors import InputError
+from ..errors import InputError, without_passwords
 from ..progress import Progress
+from .secrets import is_secret, remember_secrets, without_secrets
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class _Discreet(Console):
+    """A console that prints no password of a URL."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """As rich does, but text without passwords."""
+        super().print(*[without_passwords(o) if isinstance(o, str) else o for o in objects], **how)
+
+
+out = _Discreet(highlight=False, soft_wrap=True)
+err = _Discreet(stderr=True, highlight=False, soft_wrap=True)
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 EXIT_MISTAKE = 1
-STORE_LIBRARIES = {"botocore", "aiobotocore", "aiohttp", "azure", "gcsfs", "google", "requests"}
-"""Their errors are no OSErrors, yet are about a server or an account, not about our code."""
+STORE_LIBRARIES = {
+    "adlfs",
+    "aiobotocore",
+    "aiohttp",
+    "azure",
+    "botocore",
+    "gcsfs",
+    "google",
+    "msal",
+    "requests",
+    "s3fs",
+}
+"""Their errors are about a server or an account, not about our code."""
 
 EXIT_INTERRUPTED = 130
 SECONDS_BETWEEN_LINES = 20.0
@@ -50,13 +72,16 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except (InputError, ZarrmalError) as error:
             say_error(str(error))
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            say_error(f"{where}{error.strerror or error}")
         except Exception as error:
-            if type(error).__module__.split(".")[0] not in STORE_LIBRARIES:
+            if _is_of_a_store(error):
+                missing = isinstance(error, FileNotFoundError)
+                what = "has no such bucket or object" if missing else "cannot be used"
+                say_error(f"the object store {what}: {_first_lines(error)}")
+            elif isinstance(error, OSError):
+                where = f"{error.filename}: " if error.filename else ""
+                say_error(f"{where}{error.strerror or error}")
+            else:
                 raise
-            say_error(f"the object store cannot be used: {error}")
         except KeyboardInterrupt:
             say_error("interrupted; what was there before is as it was")
             raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -65,20 +90,48 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
+def _is_of_a_store(error: Exception) -> bool:
+    """Raised by a store's library, or made by it in a class of Python's own."""
+    modules = [type(error).__module__]
+    trace = error.__traceback__
+    while trace is not None:
+        last, trace = trace, trace.tb_next
+        if trace is None:
+            modules.append(str(last.tb_frame.f_globals.get("__name__")))
+    return any(module.split(".")[0] in STORE_LIBRARIES for module in modules)
+
+
+def _first_lines(error: Exception) -> str:
+    """An error's text without what its server appends: a request's number, a time, XML."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    until = next((n for n, line in enumerate(lines) if line.startswith("RequestId:")), len(lines))
+    return " ".join(lines[:until]) or type(error).__name__
+
+
 def say_error(text: str) -> None:
     """An error, on one line of stderr."""
     one_line = " ".join(without_secrets(text).split())
     err.print(f"error: {one_line}", style="red", markup=False)
 
 
-def without_secrets(text: str) -> str:
-    """The text with what stands between :// and @ of a URL blotted out."""
-    return re.sub(r"(://)[^/\s@]+@", r"\1***@", text)
-
-
 def say(text: str) -> None:
     """A remark, on stderr."""
     err.print(without_secrets(text), markup=False)
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep from stderr what the stores' libraries say beside raising an error."""
+    # They log what they raise, traceback and all. A root without handlers prints warnings.
+    logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        yield
+    finally:
+        # All is told: how libraries fare while Python ends is of no use to anybody. adlfs, gcsfs
+        # and zarr raise then where a loop has ended before them, or still waits for a server.
+        if isinstance(sys.exc_info()[1], SystemExit):
+            sys.excepthook = lambda *_: None
+            sys.unraisablehook = lambda _: None
 
 
 def print_json(tree: Any) -> None:
@@ -135,15 +188,32 @@ def _progress_lines() -> Progress:
 
 
 def pairs(options: list[str] | None) -> dict[str, Any]:
-    """``k=v`` strings as a dictionary; values that are JSON (numbers, true, {...}) become it."""
+    """``k=v`` strings as a dictionary; values that are JSON (numbers, true, {...}) become it.
+
+    Names that hold secrets keep their text, were it all digits, unless it is an object. None of
+    the values is printed from then on, except endpoints and other names in the open.
+    """
     found: dict[str, Any] = {}
     for option in options or []:
         key, equals, value = option.partition("=")
         if not equals or not key:
             # The text may hold a secret: it is not repeated.
             raise InputError("a --storage-option looks like key=value")
-        try:
-            found[key] = json.loads(value)
-        except json.JSONDecodeError:
-            found[key] = value
+        found[key] = _value(key, value)
+    remember_secrets(found)
     return found
+
+
+def _value(key: str, text: str) -> Any:
+    is_tree = text.lstrip()[:1] in ("{", "[", '"')
+    if is_secret(key) and not is_tree:
+        return text
+    try:
+        return json.loads(text, parse_constant=str)  # NaN and Infinity are no JSON
+    except json.JSONDecodeError:
+        if is_tree:
+            raise InputError(
+                f"the value of --storage-option {key} begins like JSON but is none: quote it "
+                'for the shell, as in \'client_kwargs={"endpoint_url": "http://…"}\''
+            ) from None
+        return text
