@@ -6,6 +6,7 @@
 # make test-matrix  the codec's tests on MATRIX_PYTHON, with the versions of MATRIX_CONSTRAINTS
 # make azurite  Azure's storage server for the tests, into .node; needs npm
 # make sanitize  the kernel's tests under address and undefined-behaviour sanitizers (gcc)
+# make fuzz   hostile bytes for SECONDS from SEED, guided by coverage where atheris is (Linux)
 # make bench  rates and speeds; SOURCE=... for your own cells
 # Each makes its own environment in .venv. TORCH can be any build you have.
 PYTHON ?= python3
@@ -25,7 +26,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 # Packages are built with the versions of a constraints file as well.
 pinned = PIP_CONSTRAINT=$(abspath $(1)) PIP_BUILD_CONSTRAINT=$(abspath $(1))
 
-.PHONY: demo test style check wheels test-wheel test-matrix azurite sanitize bench reader clean
+.PHONY: demo test style check wheels test-wheel test-matrix azurite sanitize fuzz bench reader clean
 
 # The kernel but its binding, compiled once for every environment and Python (codecs/CMakeLists.txt).
 # Where that does not work, each package compiles its own.
@@ -43,7 +44,7 @@ $(KERNEL)/.compiled: $(KERNEL_SOURCES)
 $(VENV)/.installed: pyproject.toml codecs/pyproject.toml constraints.txt $(KERNEL)/.compiled
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) -c constraints.txt $(TORCH)
-	$(call pinned,constraints.txt) $(BIN)/python $(PIP) $(COMPILED) -e ./codecs -e '.[train,plot,bench,test,stores]'
+	$(call pinned,constraints.txt) $(BIN)/python $(PIP) $(COMPILED) -e ./codecs -e '.[train,plot,bench,dask,test,stores]'
 	touch $@
 
 # Azure's storage server; the tests that need it say so and skip where it is not there.
@@ -95,7 +96,7 @@ check: style demo test test-wheel
 CHECK := cd / && $(abspath $(READER))/bin/python -I $(abspath codecs/vectors/check.py)
 test-wheel: $(READER)/.installed
 	$(READER)/bin/python -I .ci/check_wheels.py $(DIST)
-	$(CHECK)
+	$(CHECK) --native
 	export ZARRMAL_KERNEL=numpy; $(CHECK)
 
 test-matrix: $(KERNEL)/.compiled
@@ -119,6 +120,12 @@ sanitize:
 	codecs/tests/test_kernel.py codecs/tests/test_invalid.py codecs/tests/test_golden.py
 	$(UNDER_SANITIZERS) $(SANITIZED)/bin/python -m pytest \
 	codecs/tests/test_invalid.py codecs/tests/test_golden.py
+
+SECONDS ?= 60
+SEED ?= 1
+fuzz: $(VENV)/.installed
+	$(BIN)/python $(PIP) -c constraints.txt "atheris; sys_platform == 'linux'"
+	$(BIN)/python codecs/fuzz/fuzz.py all --seconds $(SECONDS) --seed $(SEED)
 
 style: $(VENV)/.installed
 	$(BIN)/ruff check .

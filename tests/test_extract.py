@@ -80,8 +80,17 @@ def test_two_names_that_want_the_same_file(tmp_path, pixels, model):
     same_images(read_folder(tmp_path / "out"), dict(zip(files, pixels, strict=True)))
 
 
-def test_names_that_cannot_be_told_apart(tmp_path, pixels, model):
+def test_cells_of_one_name_are_told_apart(tmp_path, pixels, model):
+    """As of two sources that were appended to one another."""
     target = write(pixels, tmp_path / "a", model, names=["a.png"] * 40)
+    extract_archive(target, tmp_path / "out")
+    expected = {f"a-{k}.png": pixels[k] for k in range(40)}
+    same_images(read_folder(tmp_path / "out"), expected)
+
+
+def test_names_that_cannot_be_told_apart(tmp_path, pixels, model):
+    names = ["a.png", "a.png", "a-0.png", *(f"{k}.png" for k in range(3, 40))]
+    target = write(pixels, tmp_path / "a", model, names=names)
     with pytest.raises(CorruptionError, match="two cells alike"):
         extract_archive(target, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -51,13 +51,13 @@ def mutate(tree: Any, rng: Random) -> Any:
     """A copy with one to three edits."""
     try:
         tree = copy.deepcopy(tree)
-    except RecursionError:
+        for _ in range(rng.randint(1, 3)):
+            all_places = places(tree) if isinstance(tree, (dict, list)) else []
+            if not all_places:
+                return value(rng)
+            _edit(*rng.choice(all_places), all_places, rng)
+    except RecursionError:  # deeper than Python copies
         return value(rng)
-    for _ in range(rng.randint(1, 3)):
-        all_places = places(tree) if isinstance(tree, (dict, list)) else []
-        if not all_places:
-            return value(rng)
-        _edit(*rng.choice(all_places), all_places, rng)
     return tree
 
 
@@ -81,7 +81,10 @@ def _edit(node: Any, key: Any, all_places: list[tuple[Any, Any]], rng: Random) -
 
 def text(tree: Any, rng: Random) -> bytes:
     """UTF-8 of a tree; one in twenty is not what json.dumps would write."""
-    data = json.dumps(tree, separators=(",", ":"), ensure_ascii=rng.random() < 0.5)
+    try:
+        data = json.dumps(tree, separators=(",", ":"), ensure_ascii=rng.random() < 0.5)
+    except RecursionError:
+        return b"[" * rng.choice((900, 5000))
     out = data.encode("utf-8", "surrogatepass")
     if rng.random() > 0.05:
         return out

@@ -7,13 +7,14 @@ import hashlib
 import json
 from pathlib import Path
 
-VECTORS = Path(__file__).parents[1] / "vectors"
+HERE = Path(__file__).parent
+VECTORS = HERE.parent / "vectors"
 FACTS = {
     "format": 1,
     "complete": True,
     "n_cells": 5,
     "classes": ["a", "b"],
-    "class_offsets": [0, 2, 5],
+    "segments": [[0, 2, 3], [3, 3, 5]],
     "profile": "hybrid",
     "sha256": "0" * 64,
     "label_names": ["a"],

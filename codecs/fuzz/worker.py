@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import resource
 import sys
 import time
@@ -117,7 +118,7 @@ def main() -> None:
         slot.put(data)
         law(data)
 
-    if how:
+    if how or importlib.util.find_spec("atheris") is None:
         plain(family, run, float(seconds), int(seed))
     else:
         guided(family, run, int(seconds), int(seed), Path(corpus))

@@ -8,11 +8,12 @@ import hybrid_models
 import models
 import numpy as np
 import pytest
-from zarrmal_codecs import engine
+from zarrmal_codecs import Model, engine
 from zarrmal_codecs.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.coder import Coder
 from zarrmal_codecs.constants import MAX_CONTEXT_ACCUMULATOR
 from zarrmal_codecs.context import Layer7, Step, n_inputs
+from zarrmal_codecs.hybrid import HybridCells
 from zarrmal_codecs.mixture import latent_cumulative
 from zarrmal_codecs.tables import SLOPE
 
@@ -327,3 +328,15 @@ def test_an_unknown_level_is_the_callers_mistake(monkeypatch, wish):
         engine.chosen_level()
     with pytest.raises(ValueError, match="ZARRMAL_KERNEL"):
         encode_chunk(models.pixels(64, (2, 7, 5)), Coder(hybrid_models.grey()))
+
+
+@pytest.mark.parametrize("n_cells", [1, 2])
+def test_what_the_kernel_gets_is_aligned(n_cells):
+    # Tensors lie in the model's bytes at any address; found by fuzzing under the sanitizers.
+    model = Model.from_bytes(hybrid_models.four_planes().to_bytes())
+    biases = [model.classes[0].tensors[f"bias1_{s}"] for s in range(4)]
+    assert not all(bias.flags.aligned for bias in biases)
+    sums = HybridCells(model, 0)._first(None, n_cells)
+    assert all(each.flags.aligned and each.flags.c_contiguous for each in sums)
+    for each, bias in zip(sums, biases, strict=True):
+        np.testing.assert_array_equal(each, np.tile(bias, (n_cells, 1)))

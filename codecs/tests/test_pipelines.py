@@ -120,17 +120,17 @@ def test_golden_archives(pipeline, name):
 
 @pytest.mark.parametrize("pipeline", ["batched", "fused"], indirect=True)
 def test_single_cells_are_fetched_alone(pipeline):
-    place = ARCHIVES / "hybrid-colour-3.zarr" / "cells"
+    place = ARCHIVES / "hybrid-3.zarr" / "cells"
     store = CountingStore(LocalStore(place, read_only=True))
     with pipeline_of(pipeline):
         cells = zarr.open_array(store, mode="r")
         everything = cells[:]
-        (whole,) = store.reads
-        for row in (0, 5, 9):
+        n_bytes = dict(store.reads)
+        for row in (0, 7, 8, 15):
             store.reads.clear()
             np.testing.assert_array_equal(cells[row], everything[row])
             assert len(store.reads) <= 2
-            assert sum(n for _, n in store.reads) < whole[1] / 3
+            assert sum(n for _, n in store.reads) < n_bytes[f"c/{row // 8}/0/0"] / 2
 
 
 def test_reading_without_an_event_loop_gives_the_same():

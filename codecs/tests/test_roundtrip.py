@@ -13,7 +13,7 @@ from zarrmal_codecs import ModelError, NumcodecsZarrmal
 from zarrmal_codecs.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.coder import Coder, coder_for
 from zarrmal_codecs.golomb_rice import RICE_CHOICES
-from zarrmal_codecs.header import BLANK_CLASS, MODE_CELLS
+from zarrmal_codecs.header import BLANK_CLASS, MODE_CELLS, MODE_STORED
 
 QUICK = settings(max_examples=150, deadline=None, derandomize=True)
 CODERS = {name: Coder(make()) for name, make in models.SMALL.items() if name != "wide"}
@@ -85,6 +85,17 @@ def test_edges(coder, rice, content):
     }
     for cells in (made[content], np.asfortranarray(made[content]), made[content][::-2]):
         assert round_trip(cells, coder, rice=rice, keep_cells=True).mode == MODE_CELLS
+
+
+def test_noise_takes_no_more_bytes_than_its_pixels(coder):
+    n = 1 + 2048 // coder.model.n_pixels
+    noise = models.array(5, (n, *coder.model.cell_shape), 0, 255, "uint8")
+    classes = np.zeros(n, np.int64)
+    data = encode_chunk(noise, coder, classes=classes)
+    assert len(data) <= noise.size + 64
+    assert round_trip(noise, coder, classes=classes).mode == MODE_STORED
+    assert len(encode_chunk(noise, coder, classes=classes, keep_cells=True)) > len(data)
+    assert round_trip(noise, coder, keep_cells=True).mode == MODE_CELLS
 
 
 def test_best_is_never_longer_than_mean(coder):

@@ -30,8 +30,10 @@ class Case:
         Whether the cells have them.
     probable
         Whether the classes come with probabilities.
-    chunk_cells
-        Cells in a chunk; the last one is padded.
+    chunk_cells, shard_cells
+        Cells in a chunk, the last of which is padded, and in a shard.
+    appended
+        So many of the cells, the last ones, are appended to an archive of the others.
     """
 
     shows: str
@@ -43,6 +45,8 @@ class Case:
     names: bool = True
     probable: bool = False
     chunk_cells: int = 8
+    shard_cells: int | None = None
+    appended: int = 0
 
     def columns(self) -> dict[str, Any]:
         """What stands beside the cells."""
@@ -135,6 +139,13 @@ def cases() -> dict[str, Case]:
                          cells=other, model=hybrid(), zarr_format=3),
         "hybrid-2": Case(shows="profile hybrid, format 2, by label",
                          cells=other, model=hybrid(), zarr_format=2),
+        "paper-appended-2": Case(shows="two segments, the last chunk of the first coded again",
+                                 cells=grey, model=paper(), zarr_format=2, appended=9),
+        "hybrid-appended-3": Case(shows="two segments, the last chunk of the first coded again",
+                                  cells=other, model=hybrid(), zarr_format=3, appended=6),
+        "hybrid-shards-3": Case(shows="shards of two chunks, and a second segment",
+                                cells=other, model=hybrid(), zarr_format=3,
+                                chunk_cells=4, shard_cells=8, appended=4),
         "hybrid-colour-3": Case(shows="three channels, one class, one chunk of all cells",
                                 cells=drawn(73, 11, 3), model=colour(), zarr_format=3,
                                 labels=False, names=False, chunk_cells=1024),

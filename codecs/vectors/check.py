@@ -1,7 +1,7 @@
 """Decode all golden vectors and archives: ``python codecs/vectors/check.py``.
 
 Needs what is installed with zarrmal-codecs, and nothing of this tree but the folder it lies in.
-``ZARRMAL_KERNEL=numpy`` checks the NumPy implementation.
+``ZARRMAL_KERNEL=numpy`` checks the NumPy implementation, ``--native`` refuses to.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ def wrong_archives() -> list[str]:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--native"] and chosen_level() == "numpy":
+        sys.exit("the native kernel was not built, or does not load")
     print(f"{zarrmal_codecs.__file__}, kernel {chosen_level()}, zarr {zarr.__version__}")
     if wrong := wrong_vectors() + wrong_archives():
         sys.exit("decoded to something else: " + ", ".join(wrong))

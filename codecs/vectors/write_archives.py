@@ -58,22 +58,30 @@ def chunks(array: Path) -> Iterator[bytes]:
 
 def write_case(case: Case, folder: Path) -> dict[str, Any]:
     """Write one archive; its entry in the index, checked against what was drawn."""
-    zarrmal.write(
-        case.cells,
-        folder,
-        model=case.model,
-        assign=probably if case.probable else "auto",
-        options=WriteOptions(chunk_cells=case.chunk_cells, zarr_format=case.zarr_format, workers=1),
-        **case.columns(),
+    assign = probably if case.probable else "auto"
+    options = WriteOptions(
+        chunk_cells=case.chunk_cells,
+        shard_cells=case.shard_cells,
+        zarr_format=case.zarr_format,
+        workers=1,
     )
+    n_first = len(case.cells) - case.appended
+    first, last = ({k: v[part] for k, v in case.columns().items()}
+                   for part in (slice(n_first), slice(n_first, None)))  # fmt: skip
+    zarrmal.write(
+        case.cells[:n_first], folder, model=case.model, assign=assign, options=options, **first
+    )
+    if case.appended:
+        zarrmal.append(case.cells[n_first:], folder, assign=assign, **last)
     group = zarr.open_group(folder, mode="r")
     arrays = {name: np.asarray(array[:]) for name, array in sorted(group.arrays())}
     drawn = case.cells[arrays["source_index"]]
     if arrays["cells"].tobytes() != drawn.tobytes():
         sys.exit(f"{folder.name}: the cells are not those that were drawn")
-    modes = {parse_header(memoryview(chunk)).mode for chunk in chunks(folder / "cells")}
-    if modes != {MODE_CELLS}:
-        sys.exit(f"{folder.name}: a chunk is not coded in cells, but in modes {modes}")
+    if case.shard_cells is None:
+        modes = {parse_header(memoryview(chunk)).mode for chunk in chunks(folder / "cells")}
+        if modes != {MODE_CELLS}:
+            sys.exit(f"{folder.name}: a chunk is not coded in cells, but in modes {modes}")
     return {
         "shows": case.shows,
         "profile": case.model.profile,

@@ -38,10 +38,10 @@ class ClusterRunner:
         self._client = client
 
     @classmethod
-    def at(cls, address: str) -> Self:
+    def at(cls, address: str, *, seconds: float | None = None) -> Self:
         """Of the scheduler at an address; InputError if there is none."""
         try:
-            return cls(Client(address, timeout=CONNECT_SECONDS, set_as_default=False))
+            return cls(Client(address, timeout=seconds or CONNECT_SECONDS, set_as_default=False))
         except (OSError, ValueError, TimeoutError) as error:
             raise InputError(f"no dask scheduler answers at {address}: {error}") from None
 

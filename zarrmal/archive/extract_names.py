@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -45,7 +46,7 @@ def file_names(group: zarr.Group, facts: ArchiveFacts, n_cells: int) -> FileName
     Raises
     ------
     CorruptionError
-        If two cells are named alike, or one so that it would leave the folder.
+        If two cells are named alike even so, or one so that it would leave the folder.
     """
     order = read_column(group, facts, layout.SOURCE_INDEX, n_cells)
     if order is None:
@@ -62,6 +63,7 @@ def file_names(group: zarr.Group, facts: ArchiveFacts, n_cells: int) -> FileName
         f"{prefix}{position:0{width}d}.png" if name is None else name
         for position, name in enumerate(names)
     ]
+    files = _told_apart(files, order.values)
     if len(set(files)) != len(files):
         raise CorruptionError("the archive names two cells alike: read it with zarr instead")
     problems = [line for c in (order, stored, label) if c is not None for line in c.lines]
@@ -73,12 +75,22 @@ def file_names(group: zarr.Group, facts: ArchiveFacts, n_cells: int) -> FileName
     )
 
 
+def _told_apart(files: list[str], places: NDArray[np.int64]) -> list[str]:
+    """Files of one name, of sources that were appended, get the cell's place in the sources."""
+    values, counts = np.unique(files, return_counts=True)
+    shared = set(values[counts > 1].tolist())
+    return [
+        f"{name.removesuffix('.png')}-{place}.png" if name in shared else name
+        for name, place in zip(files, places.tolist(), strict=True)
+    ]
+
+
 def _stored_names(stored: Column) -> list[str | None]:
     pairs = zip(stored.values.tolist(), stored.known.tolist(), strict=True)
     names = [_safe(str(name)) if known else None for name, known in pairs]
     wanted = [None if n is None else str(PurePosixPath(n).with_suffix(".png")) for n in names]
-    values, counts = np.unique([w for w in wanted if w is not None], return_counts=True)
-    shared = set(values[counts > 1].tolist())
+    takers = Counter(w for w, _ in {(w, n) for w, n in zip(wanted, names) if w is not None})
+    shared = {w for w, n in takers.items() if n > 1}
     # a.jpg and a.bmp both want a.png: they become a.jpg.png and a.bmp.png.
     return [f"{n}.png" if w in shared else w for n, w in zip(names, wanted, strict=True)]
 

@@ -11,7 +11,7 @@ from .. import api
 from ..archive import Target, archive_info
 from ..archive import extract_archive as extract_cells
 from ..archive import verify_archive as verify_cells
-from ..sources import open_source
+from ..sources import Joined, open_source
 from . import options as o
 from .app import app
 from .console import out, pairs, print_json, progress_bars, told
@@ -42,7 +42,12 @@ def info(
 def verify(
     url: o.UrlArgument,
     source: Annotated[
-        str | None, typer.Option(metavar="SOURCE", help="Compare every pixel with this source.")
+        list[str] | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Compare every pixel with this source; for an archive that was appended to, once "
+            "for each source, in order.",
+        ),
     ] = None,
     channel: o.Channel = o.ChannelName.auto,
     size: o.Size = None,
@@ -64,8 +69,9 @@ def verify(
     with progress_bars() as progress:
         arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
         cells = None
-        if source is not None:
-            cells = open_source(source, progress=api.reading(progress), **arguments)
+        if source:
+            reading = api.reading(progress)
+            cells = Joined([open_source(one, progress=reading, **arguments) for one in source])
         report = verify_cells(target, cells, progress)
     if as_json:
         print_json(report.to_json())

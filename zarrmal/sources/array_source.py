@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -41,6 +42,9 @@ class ArraySource(Source):
         If the array has another type or rank, or no cells.
     """
 
+    recipe: Callable[[], Source] | None = None
+    """Opens it again, where it has an address."""
+
     def __init__(
         self,
         fetch: Fetch,
@@ -60,6 +64,10 @@ class ArraySource(Source):
         self.class_names, self.labels = known.class_names, known.labels
         self.groups, self.names = known.groups, known.names
         self.description = describe(where, self.n_cells, "cell", known)
+
+    def __reduce__(self) -> Any:
+        """Sent to another process, a source with an address is opened there anew."""
+        return super().__reduce__() if self.recipe is None else (self.recipe, ())
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """See Source.read."""

@@ -99,22 +99,46 @@ def open_source(
             f"{type(where).__name__}: of a data set or group give one variable"
         )
 
-    address = os.fspath(where)
+    found = _at_address(
+        os.fspath(where), shaping, annotator, skip_unreadable, storage_options or {}, progress
+    )
+    if isinstance(found, ArraySource):
+        found.recipe = partial(
+            open_source,
+            os.fspath(where),
+            channel=channel,
+            size=size,
+            group_pattern=group_pattern,
+            storage_options=storage_options,
+            labels=labels,
+            groups=groups,
+            names=names,
+        )
+    return found
+
+
+def _at_address(
+    address: str,
+    shaping: Shaping,
+    annotator: Annotator,
+    skip_unreadable: bool,
+    storage_options: Mapping[str, Any],
+    progress: Callable[[int, int], None] | None,
+) -> Source:
+    in_array = partial(ArraySource, shaping=shaping, annotator=annotator)
     if address.startswith("file://"):
         address = strip_protocol(address)
     is_remote = "://" in address
     path = Path(address)
     if path.suffix.lower() in ARRAY_SUFFIXES and (is_remote or path.is_file()):
         pixels, found = (
-            open_remote_array_file(address, storage_options or {})
-            if is_remote
-            else open_array_file(path)
+            open_remote_array_file(address, storage_options) if is_remote else open_array_file(path)
         )
         return in_array(
             pixels.__getitem__, pixels.shape, pixels.dtype, found=found, where=f"file {address}"
         )
     if is_remote or any((path / marker).is_file() for marker in ZARR_MARKERS):
-        array, found = open_zarr(address, storage_options or {})
+        array, found = open_zarr(address, storage_options)
         return in_array(
             zarr_fetch(array), array.shape, array.dtype, found=found, where=f"Zarr {address}"
         )

@@ -244,7 +244,8 @@ def _matching_coder(header: Header, index: CellIndex, coder: Coder | None) -> Co
 
 
 def _used(classes: Pixels) -> list[int]:
-    return [k for k in np.unique(classes).tolist() if k != BLANK_CLASS]
+    # np.unique would import numpy.ma at its first call.
+    return np.flatnonzero(np.bincount(classes, minlength=BLANK_CLASS)[:BLANK_CLASS]).tolist()
 
 
 def _check_least_bytes(

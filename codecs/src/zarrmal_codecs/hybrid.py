@@ -109,7 +109,8 @@ class HybridCells:
             if latents is not None and step.latent is not None:
                 added = latents.astype(np.int32) @ step.latent.astype(np.int32).T
                 sums = sums + LATENT_GAIN * added
-            out.append(np.ascontiguousarray(sums, np.int32))
+            # Of one cell they are the model's own bytes, which lie at any address.
+            out.append(np.require(sums, np.int32, ["C", "A"]))
         return out
 
     def _prefix(self, latents: NDArray[np.int8]) -> NDArray[np.uint16]:

@@ -129,7 +129,7 @@ class PaperCells:
                 raise TruncatedError("a cell's stream is empty")
             parameters = np.array([stream[0] for stream in streams], np.uint8)
             pixels = np.empty((len(streams), self.n_pixels), np.uint8)
-            for parameter in np.unique(parameters):
+            for parameter in np.flatnonzero(np.bincount(parameters)):
                 rows = np.flatnonzero(parameters == parameter)
                 pixels[rows] = self._decode([streams[row][1:] for row in rows], int(parameter))
             return pixels

@@ -95,15 +95,18 @@ def _name_points(axes: Axes, results: StudyResults, model: ModelResults, name: s
     """Names beside the points; of those beyond the axis, which stand at its edge, the rate too."""
     edge, (low, high) = results.rates[-1], axes.get_ylim()
     color, beyond = model_look(results, model).color, []
+    titles: dict[tuple[float, float], list[str]] = {}  # by place: points may coincide
     for point in model.on(name).points:
         rate, title = error_rate(results, point), POINT_NAMES.get(point.name, point.name)
         if rate > edge:
             beyond.append((point.bits_per_pixel, f"{title} → {100 * rate:.0f} %"))
-            continue
+        else:
+            titles.setdefault((rate, point.bits_per_pixel), []).append(title)
+    for (rate, bits), there in titles.items():
         right = rate > 0.7 * edge
         axes.annotate(
-            title,
-            (100 * rate, point.bits_per_pixel),
+            " = ".join(there),
+            (100 * rate, bits),
             xytext=(0, -11) if right else (6, -9),
             textcoords="offset points",
             fontsize=8.5,

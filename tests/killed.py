@@ -1,0 +1,68 @@
+"""Runs of the writer in processes of their own, which are killed at a chosen moment."""
+
+import multiprocessing
+import os
+import signal
+
+import zarrmal
+from zarrmal.archive import AppendOptions, WriteOptions
+from zarrmal.sources import Subset
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["zarrmal", "zarrmal.models"])
+
+
+def killed_at(moment, work, *arguments):
+    """Run ``work`` in a process that kill -9 ends when it stores its object number ``moment``.
+
+    Every other time before it is stored, else after. Returns whether it was killed.
+    """
+    process = CONTEXT.Process(target=_run, args=(moment, work, arguments))
+    process.start()
+    process.join(120)
+    assert not process.is_alive()
+    if process.exitcode == -signal.SIGKILL:
+        return True
+    assert process.exitcode == 0
+    return False
+
+
+def _run(moment, work, arguments):
+    from zarr.storage import FsspecStore, LocalStore
+
+    n_stored = 0
+
+    def dying(store):
+        inner = store.set
+
+        async def set(self, key, value, *rest, **more):
+            nonlocal n_stored
+            mine, n_stored = n_stored, n_stored + 1
+            if mine == moment and moment % 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            await inner(self, key, value, *rest, **more)
+            if mine == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        store.set = set
+
+    dying(LocalStore)
+    dying(FsspecStore)
+    work(*arguments)
+
+
+def write(source, place, model, wishes):
+    """Write an archive by label."""
+    options = WriteOptions(chunk_cells=16, workers=2, **wishes)
+    zarrmal.write(source, place, model=model, assign="labels", options=options)
+
+
+def append(source, place, wishes, storage_options=None):
+    """Append to it."""
+    options = AppendOptions(**wishes)
+    zarrmal.append(source, place, options=options, archive_options=storage_options)
+
+
+def part(cells, first, last):
+    """Some of the cells."""
+    return Subset(cells, range(first, last))

@@ -1,0 +1,113 @@
+"""A dask cluster writes the same bytes as threads do, and a worker's death loses nothing."""
+
+import os
+import pickle
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from test_killed import bytes_of
+from typer.testing import CliRunner
+
+import zarrmal
+from zarrmal.archive import AppendOptions, WriteOptions
+from zarrmal.cli import app
+from zarrmal.errors import InputError
+from zarrmal.sources import Subset
+
+distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
+from zarrmal.archive.cluster import ClusterRunner  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def client():
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def write(source, place, model, runner=None, **wishes):
+    options = WriteOptions(chunk_cells=16, runner=runner, **wishes)
+    zarrmal.write(source, place, model=model, assign="labels", options=options)
+
+
+@pytest.mark.parametrize("wishes", [{}, {"shard_cells": 48}, {"zarr_format": 2}])
+def test_the_same_bytes_as_threads(client, cells, model, wishes, tmp_path):
+    first, second = (Subset(cells, range(*ends)) for ends in ((0, 100), (100, 240)))
+    for place, runner in (
+        (tmp_path / "threads", None),
+        (tmp_path / "cluster", ClusterRunner(client)),
+    ):
+        write(first, place, model, runner, **wishes)
+        zarrmal.append(second, place, options=AppendOptions(runner=runner))
+    assert bytes_of(tmp_path / "cluster") == bytes_of(tmp_path / "threads")
+
+
+class Slow(Subset):
+    """Takes a while, so that a worker can be killed at work."""
+
+    def read(self, indices):
+        time.sleep(0.2)
+        return super().read(indices)
+
+
+def test_a_worker_is_killed(client, cells, model, tmp_path):
+    write(cells, tmp_path / "threads", model)
+    before = set(client.run(os.getpid).values())
+    chunks = tmp_path / ".cluster.zarrmal-part" / "cells" / "c"
+
+    def kill():
+        while len(list(chunks.glob("*"))) < 3:
+            time.sleep(0.05)
+        os.kill(min(before), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    write(Slow(cells, range(240)), tmp_path / "cluster", model, ClusterRunner(client))
+    killer.join()
+    assert bytes_of(tmp_path / "cluster") == bytes_of(tmp_path / "threads")
+    assert min(before) not in client.run(os.getpid).values()
+
+
+def test_an_error_on_a_worker_is_the_callers(client, cells, model, tmp_path):
+    class Broken(Subset):
+        def read(self, indices):
+            if len(indices) == 16:
+                raise InputError("an image has changed")
+            return super().read(indices)
+
+    with pytest.raises(InputError, match="has changed"):
+        write(Broken(cells, range(240)), tmp_path / "a", model, ClusterRunner(client))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_scheduler_there():
+    with pytest.raises(InputError, match=r"no dask scheduler answers at tcp://127.0.0.1:9"):
+        ClusterRunner.at("tcp://127.0.0.1:9", seconds=1)
+
+
+def test_workers_open_an_address_themselves(client, cells, model, tmp_path):
+    """On the command line; what is sent to a worker is the address, not the pixels."""
+    rows = np.arange(240)
+    path = tmp_path / "cells.npz"
+    labels = np.array(cells.class_names)[cells.labels]
+    np.savez(path, cells=cells.read(rows), label=labels, slide=cells.groups)
+    assert len(pickle.dumps(zarrmal.open_source(str(path)))) < 2000
+    model.save(tmp_path / "m.zmal")
+    for place, more in (("a", []), ("b", ["--dask", client.scheduler.address])):
+        arguments = [
+            "archive",
+            str(path),
+            str(tmp_path / place),
+            "--model",
+            str(tmp_path / "m.zmal"),
+        ]
+        result = CliRunner().invoke(app, [*arguments, "--chunk-cells", "16", *more])
+        assert result.exit_code == 0, result.output
+    assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")

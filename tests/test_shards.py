@@ -1,0 +1,97 @@
+"""Shards: their bytes are Zarr's, and damage in one costs what it touches."""
+
+import shutil
+
+import numpy as np
+import pytest
+import zarr
+from zarrmal_codecs import CorruptionError, TruncatedError
+
+import zarrmal
+from zarrmal.archive import Target, WriteOptions, archive_info, extract_archive, verify_archive
+from zarrmal.archive.shard import index_bytes, join_shard, split_shard
+from zarrmal.sources import Subset
+
+
+@pytest.fixture(scope="module")
+def whole(cells, model, tmp_path_factory):
+    """100 cells in chunks of 8, shards of 32."""
+    place = tmp_path_factory.mktemp("shards") / "a"
+    options = WriteOptions(chunk_cells=8, shard_cells=32)
+    zarrmal.write(Subset(cells, range(100)), place, model=model, assign="labels", options=options)
+    return place
+
+
+@pytest.fixture
+def archive(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "a")
+
+
+def shard(archive, k=1):
+    return archive / f"cells/c/{k}/0/0"
+
+
+def damage(path, at):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 16
+    path.write_bytes(data)
+
+
+def test_zarr_reads_its_own_shards(archive, cells):
+    array = zarr.open_group(archive, mode="r")["cells"]
+    assert (array.shards[0], array.chunks[0]) == (32, 8)
+    order = zarr.open_group(archive, mode="r")["source_index"][:]
+    np.testing.assert_array_equal(array[:], cells.read(order))
+    np.testing.assert_array_equal(array[37], cells.read(order[37:38])[0])
+    assert len(list((archive / "cells/c").iterdir())) == 4
+    assert archive_info(Target(str(archive))).n_cells == 100
+
+
+def test_the_inverse():
+    chunks = [b"one", None, b"", b"three"]
+    data = join_shard(chunks)
+    assert [None if c is None else bytes(c) for c in split_shard(data, 4)] == chunks
+    for n in range(index_bytes(4)):
+        with pytest.raises(TruncatedError):
+            split_shard(data[:n], 4)
+    with pytest.raises(TruncatedError, match="names bytes"):
+        split_shard(data[:-1], 4)
+    for at in range(index_bytes(4)):
+        damaged = bytearray(data)
+        damaged[at] ^= 1
+        with pytest.raises(CorruptionError):
+            split_shard(damaged, 4)
+
+
+def test_a_byte_takes_its_cell_alone(archive, cells, tmp_path):
+    damage(shard(archive), shard(archive).stat().st_size - 3)  # of the last cell, 63
+    report = verify_archive(Target(str(archive)))
+    assert report.n_lost == 1
+    assert {cell for finding in report.findings for run in finding.lost for cell in run} == {63}
+    pixels, good = zarrmal.read_cells(archive)
+    assert np.flatnonzero(~good).tolist() == [63]
+    order = zarr.open_group(archive, mode="r")["source_index"][:]
+    np.testing.assert_array_equal(pixels[good], cells.read(order[good]))
+    found = extract_archive(Target(str(archive)), tmp_path / "out", skip_damaged=True)
+    assert (found.n_cells, found.n_lost) == (99, 1)
+    with pytest.raises(CorruptionError, match="--skip-damaged"):
+        extract_archive(Target(str(archive)), tmp_path / "other")
+
+
+def test_a_damaged_index_takes_the_shard(archive):
+    damage(shard(archive), 3)
+    assert verify_archive(Target(str(archive))).n_lost == 32
+    assert np.flatnonzero(~zarrmal.read_cells(archive)[1]).tolist() == list(range(32, 64))
+
+
+def test_a_shard_that_is_gone(archive):
+    shard(archive, 3).unlink()
+    assert verify_archive(Target(str(archive))).n_lost == 4
+
+
+def test_what_is_appended_leaves_full_shards_alone(archive, cells):
+    before = {k: shard(archive, k).stat().st_mtime_ns for k in range(4)}
+    zarrmal.append(Subset(cells, range(100, 240)), archive)
+    after = {k: shard(archive, k).stat().st_mtime_ns for k in range(4)}
+    assert [k for k in range(4) if before[k] != after[k]] == [3]
+    assert not verify_archive(Target(str(archive)), cells).problems
