@@ -143,17 +143,22 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
                 head = _view(first)
             header = parse_header(head)
             expect_shape(header, shape)
+            whole = header.index is None
+        if not whole and rows is not None:
+            missing = _missing(header, len(head) - n_header, rows)
+            got = yield [RangeByteRequest(n_header + a, n_header + b) for a, b in missing]
+            assert header.index is not None
             # A chunk that ends in blank cells is an array's last one, to which more may be appended
-            # between our two reads; one object read at once is always one state of it.
-            whole = header.index is None or header.index.classes[-1] == BLANK_CLASS
-        if whole:
+            # between our reads. It only grows: with the same header again it has not.
+            if missing and header.index.classes[-1] == BLANK_CLASS:
+                (again,) = yield [RangeByteRequest(0, n_header)]
+                whole = _view(again) != head[:n_header]
+        if whole:  # one object read at once is always one state of it
             (everything,) = yield [None]
             if everything is None:
                 return _nothing
             return lambda: self._decode_sync(everything, chunk_spec)[selection]
         assert rows is not None
-        missing = _missing(header, len(head) - n_header, rows)
-        got = yield [RangeByteRequest(n_header + start, n_header + stop) for start, stop in missing]
         fetched = [(start, _view(part)) for (start, _), part in zip(missing, got, strict=True)]
         ranges = _Ranges([*fetched, (0, head[n_header:])])
 
