@@ -17,7 +17,7 @@ from .commit import commit, extended
 from .grid import Grid
 from .index_arrays import columns_of, same_columns, stored_plan
 from .info import cells_array, codec_configuration, model_of
-from .journal import Journal, busy, read_journal, source_digest
+from .journal import Journal, beating, busy, read_journal, source_digest
 from .layout import ArchiveFacts
 from .leftovers import remove_leftovers
 from .objects import ObjectWriter, Task
@@ -104,7 +104,7 @@ def append_archive(
         if found is not None and found.planned:
             plan = stored_plan(group, facts, source.n_cells, len(model.classes))
         else:
-            plan = make_plan(source, assigner, len(model.classes), progress)
+            plan = make_plan(source, assigner, len(model.classes), beating(writing, progress))
         columns = columns_of(source, plan, n_stored=facts.n_cells, label_names=facts.label_names)
         return write_segment(
             target,

@@ -15,11 +15,12 @@ import time
 import uuid
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
 from ..errors import InputError
+from ..progress import Progress
 from ..sources import Source
 from .target import Target
 
@@ -74,7 +75,15 @@ class Journal:
             found = cls(**{name: tree[name] for name in cls.__slots__})
         except (ValueError, KeyError, TypeError):
             return None
-        return found if isinstance(found.beat, (int, float)) else None
+        numbers = (found.n_stored, found.n_new, found.pid)
+        texts = (found.writer, found.host, found.source)
+        fits = (
+            found.operation in get_args(Operation)
+            and all(type(n) is int and n >= 0 for n in numbers)
+            and all(isinstance(text, str) for text in texts)
+            and isinstance(found.beat, (int, float))
+        )
+        return found if fits else None
 
     @property
     def alive(self) -> bool:
@@ -115,7 +124,8 @@ class Writing:
         )
         if "file" in _protocols(self._fs):
             os.makedirs(os.path.dirname(self._place), exist_ok=True)
-        if found is not None:
+        current = read_journal(target) if found is not None else None
+        if found is not None and current is not None and current.writer == found.writer:
             self._remove()  # of a writer that is dead
         try:
             self._create(self._data())
@@ -200,6 +210,16 @@ class Writing:
             self._fs.rm_file(self._place)
         except FileNotFoundError:
             return
+
+
+def beating(writing: Writing, progress: Progress) -> Progress:
+    """Progress that also shows that the writer is alive."""
+
+    def report(task: str, done: int, total: int, note: str = "") -> None:
+        writing.beat()
+        progress(task, done, total, note)
+
+    return report
 
 
 def read_journal(target: Target) -> Journal | None:

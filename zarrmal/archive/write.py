@@ -21,7 +21,7 @@ from ..version import SOFTWARE
 from . import layout
 from .index_arrays import Columns, columns_of, create_array, create_column, stored_plan
 from .info import cells_array, codec_configuration, model_of
-from .journal import Journal, Writing, busy, read_journal, source_digest
+from .journal import Journal, Writing, beating, busy, read_journal, source_digest
 from .layout import ArchiveFacts
 from .plan import make_plan
 from .runners import Runner, ThreadRunner
@@ -140,7 +140,7 @@ def write_archive(
     stage = stage_of(target)
     with writes(target, journal, found) as writing:
         if not journal.planned:
-            plan = make_plan(source, assigner, len(model.classes), progress)
+            plan = make_plan(source, assigner, len(model.classes), beating(writing, progress))
             writing.begins()
             stage.remove()
             columns = columns_of(source, plan, n_stored=0, label_names=())

@@ -1,0 +1,246 @@
+"""Sheets, other coders and their measurement."""
+
+import numpy as np
+import pytest
+
+from zarrmal.benchmark import (
+    LossyError,
+    Measurement,
+    Rival,
+    all_rivals,
+    measure_rival,
+    run_benchmark,
+)
+from zarrmal.benchmark.machine import machine_facts
+from zarrmal.benchmark.measure import fastest, sheets
+from zarrmal.benchmark.ratios import required_ratios
+from zarrmal.benchmark.run import break_even
+from zarrmal.sources import open_source
+
+RIVALS = all_rivals()
+RGB = all_rivals(3)
+FOUR = all_rivals(4)
+PLAIN = Rival(
+    name="plain",
+    encode=lambda image: image.tobytes(),
+    decode=lambda data, shape: np.frombuffer(data, np.uint8).reshape(shape),
+)
+
+
+def pixels(kind, n, shape):
+    """Cells (cell, y, x[, channel]) of one kind."""
+    if kind == "noise":
+        return np.random.default_rng(4).integers(0, 256, (n, *shape), np.uint8)
+    if kind == "constant":
+        return np.full((n, *shape), 77, np.uint8)
+    ramp = np.add.outer(np.arange(shape[0]) * 5, np.arange(shape[1]) * 3).astype(np.uint8)
+    full = np.broadcast_to(ramp.reshape(*ramp.shape, *[1] * (len(shape) - 2)), (n, *shape))
+    return full + np.arange(n, dtype=np.uint8).reshape(-1, *[1] * len(shape))
+
+
+@pytest.mark.parametrize("n", [1, 39, 40, 41, 1000, 1001])
+@pytest.mark.parametrize("shape", [(3, 5), (3, 5, 3)])
+def test_sheets_hold_every_cell_once_in_its_place(n, shape):
+    cells = pixels("noise", n, shape)
+    pages = list(sheets(cells))
+    assert len(pages) == -(-n // 1000)
+    found = []
+    for page in pages:
+        assert page.shape[1] == 40 * 5
+        for row in range(page.shape[0] // 3):
+            for column in range(40):
+                found.append(page[3 * row : 3 * row + 3, 5 * column : 5 * column + 5])
+    np.testing.assert_array_equal(np.array(found[:n]), cells)
+    assert not np.array(found[n:]).any()
+    assert len(found) < n + 40
+
+
+SHAPED = [
+    pytest.param(rival, shape, id=f"{rival.name}-{len(shape) == 3 and shape[2]}")
+    for shape, rivals in [((11, 13), RIVALS), ((11, 13, 3), RGB), ((11, 13, 4), FOUR)]
+    for rival in rivals
+]
+
+
+@pytest.mark.parametrize(("rival", "shape"), SHAPED)
+@pytest.mark.parametrize("kind", ["noise", "constant", "gradient"])
+def test_rivals_are_lossless(rival, kind, shape):
+    cells = pixels(kind, 2, shape)
+    for arrangement in ("cell", "sheet"):
+        found = measure_rival(rival, cells, arrangement, of="these")
+        assert (found.coder, found.arrangement, found.cells) == (rival.name, arrangement, "these")
+        assert found.n_cells == 2
+        assert found.bits_per_pixel > 0
+        assert found.encode_mb_s > 0
+        assert found.decode_mb_s > 0
+
+
+@pytest.mark.parametrize(
+    "name", ["jpegls", "png:level=9", "jxl:effort=7", "webp:lossless,method=6"]
+)
+def test_colour_rivals_know_that_planes_are_alike(name):
+    grey = np.random.default_rng(1).integers(0, 256, (2, 40, 40), np.uint8)
+    rgb = np.stack([grey, grey, grey], axis=3)
+    rates = [
+        measure_rival(rival, rgb, "sheet", of="").bits_per_pixel
+        for rival in RGB
+        if rival.name.startswith(name)
+    ]
+    alone = next(rival for rival in RIVALS if rival.name == name)
+    assert min(rates) < 1.5 * measure_rival(alone, grey, "sheet", of="").bits_per_pixel
+
+
+@pytest.mark.parametrize("shape", [(17, 23), (17, 23, 3)], ids=["grey", "rgb"])
+def test_a_colour_pixel_counts_once(shape):
+    cells = pixels("noise", 80, shape)
+    bits = 8 * (3 if len(shape) == 3 else 1)
+    for arrangement in ("cell", "sheet"):
+        assert measure_rival(PLAIN, cells, arrangement, of="").bits_per_pixel == bits
+
+
+def test_names_of_rivals_hold_their_settings():
+    for rivals in (RIVALS, RGB, FOUR):
+        assert len({rival.name for rival in rivals}) == len(rivals)
+    names = [rival.name for rival in RIVALS]
+    assert {"jxl:effort=9", "png:level=9", "zstd:level=19", "jpegls"} <= set(names)
+    assert [rival.name for rival in RIVALS if rival.slow] == ["jxl:effort=10"]
+    assert any(name.startswith("blosc:zstd,clevel=9") for name in names)
+    assert "calic" in names
+    assert "calic:planes,minus-green" in {rival.name for rival in RGB}
+    assert {"jpegls", "jpegls:planes,minus-green", "jxl:effort=9"} <= {r.name for r in RGB}
+
+
+@pytest.mark.parametrize("arrangement", ["cell", "sheet"])
+def test_a_coder_that_lies_is_caught(arrangement):
+    def decode(data, shape):
+        image = np.frombuffer(data, np.uint8).reshape(shape).copy()
+        image[0, 0] ^= 1
+        return image
+
+    liar = Rival(name="liar", encode=PLAIN.encode, decode=decode)
+    with pytest.raises(LossyError, match="liar is not lossless"):
+        measure_rival(liar, pixels("noise", 3, (5, 5)), arrangement, of="")
+
+
+def measurement(bits_per_pixel, **other):
+    return Measurement(**{"coder": "", "arrangement": "", "cells": "", "n_cells": 1,
+                          "encode_mb_s": 1, "decode_mb_s": 1,
+                          "bits_per_pixel": bits_per_pixel} | other)  # fmt: skip
+
+
+def test_the_fastest_of_some_repetitions_is_taken():
+    calls = []
+    assert fastest(lambda: calls.append(1), 5.0) < 1.0
+    assert len(calls) == 2
+    assert fastest(lambda: calls.append(1), 60.0) < 1.0
+    assert len(calls) == 3  # slow ones twice only
+
+
+def test_rates_by_class_are_those_of_each_class_alone():
+    cells = np.concatenate([pixels("noise", 60, (5, 6)), pixels("constant", 45, (5, 6))])
+    names = np.array(["b"] * 60 + ["a"] * 45)
+    rival = next(r for r in RIVALS if r.name == "png:level=9")
+    for arrangement in ("cell", "sheet"):
+        found = measure_rival(rival, cells, arrangement, of="", classes=names)
+        alone = {
+            name: measure_rival(rival, cells[names == name], arrangement, of="").bits_per_pixel
+            for name in ("b", "a")
+        }
+        assert found.class_bits_per_pixel == alone
+        both = (60 * alone["b"] + 45 * alone["a"]) / 105
+        assert found.bits_per_pixel == pytest.approx(both)
+
+
+def test_a_rival_that_is_not_installed_is_told_not_fatal(cells):
+    def encode(image):
+        raise ImportError("no abacus")
+
+    result = run_benchmark(cells, cells, [], [Rival(name="a", encode=encode, decode=PLAIN.decode)])
+    assert "no abacus" in result.not_measured["a"]
+    assert not result.measurements
+
+
+def counted(calls, name="counted"):
+    def encode(image):
+        calls.append(image.shape)
+        return PLAIN.encode(image)
+
+    return Rival(name=name, encode=encode, decode=PLAIN.decode)
+
+
+def test_what_rivals_gave_is_kept_and_goes_on_after_an_interruption(cells, tmp_path, monkeypatch):
+    machine = {"machine": "m", "system": "s", "cpu": "c", "n_cpus": 2, "load_before": 0.1,
+               "busy": False}  # fmt: skip
+    monkeypatch.setattr("zarrmal.benchmark.run.machine_facts", lambda: machine)
+    calls = []
+
+    def run():
+        calls.clear()
+        return run_benchmark(cells, cells, [], [counted(calls)], keep=tmp_path)
+
+    first = run()
+    assert (len(first.measurements), first.n_of_an_earlier_run) == (2, 0)
+    assert calls
+    again = run()
+    assert again.measurements == first.measurements
+    assert (calls, again.n_of_an_earlier_run) == ([], 2)
+    # Cut off while the second line was written.
+    place = tmp_path / "rivals.jsonl"
+    place.write_bytes(place.read_bytes()[:-9])
+    assert run().n_of_an_earlier_run == 1
+    assert run().n_of_an_earlier_run == 2
+    # Another processor, a busy machine, other cells, other settings: measured anew.
+    for change in ({"cpu": "other"}, {"busy": True}):
+        machine |= change
+        assert run().n_of_an_earlier_run == 0
+    other = open_source(cells.read(np.arange(90)))
+    assert run_benchmark(other, other, [], [counted([])], keep=tmp_path).n_of_an_earlier_run == 0
+    renamed = [counted([], "counted:level=2")]
+    assert run_benchmark(cells, cells, [], renamed, keep=tmp_path).n_of_an_earlier_run == 0
+
+
+@pytest.mark.parametrize(("load", "busy"), [(0.9, False), (1.1, True)])
+def test_a_load_of_half_a_core_is_busy(load, busy, monkeypatch):
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0, 0))
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1}, raising=False)
+    assert machine_facts()["busy"] is busy
+
+
+def test_break_even(model):
+    n_bits = 8 * len(model.to_base64())
+    cells = break_even(model, measurement(2.5), measurement(3.0), (24, 24))
+    assert cells == n_bits / (0.5 * 576)
+    # At that number of cells both are of one size.
+    assert n_bits + cells * 576 * 2.5 == pytest.approx(cells * 576 * 3.0)
+    rgb = break_even(model, measurement(2.5), measurement(3.0), (24, 24, 3))
+    assert rgb == cells  # a colour pixel counts once
+    for rate in (2.5, 2.0):
+        assert break_even(model, measurement(2.5), measurement(rate), (24, 24)) == float("inf")
+
+
+def test_ratios_are_those_of_the_rows():
+    here = {"cells": "here", "arrangement": "chunk"}
+    mine = [
+        measurement(2.0, coder="a", decode_mb_s=30.0, encode_mb_s=8.0, **here),
+        measurement(1.0, coder="a, without model", model_counted=False, **here),
+        measurement(3.0, coder="a", assignment="shortest", encode_mb_s=None, **here),
+        measurement(9.0, coder="a", cells="elsewhere", arrangement="chunk"),
+    ]
+    theirs = [
+        measurement(2.5, coder="jxl:effort=9", decode_mb_s=10.0, cells="here", arrangement="sheet"),
+        measurement(7.5, coder="jxl:effort=9", decode_mb_s=1.0, cells="here", arrangement="cell"),
+        measurement(4.0, coder="jxl:effort=7", encode_mb_s=2.0, cells="here", arrangement="sheet"),
+        measurement(0.1, coder="jpegls", cells="here", arrangement="sheet"),
+    ]
+    found = {
+        (r.quantity, r.ours, r.assignment, r.rival): r.ratio
+        for r in required_ratios(mine, theirs, of="here")
+    }
+    assert found == {
+        ("bits_per_pixel", "a", "", "jxl:effort=9"): 0.8,
+        ("bits_per_pixel", "a, without model", "", "jxl:effort=9"): 0.4,
+        ("bits_per_pixel", "a", "shortest", "jxl:effort=9"): 1.2,
+        ("decode_mb_s", "a", "", "jxl:effort=9"): 3.0,
+        ("decode_mb_s", "a", "shortest", "jxl:effort=9"): 0.1,
+        ("encode_mb_s", "a", "", "jxl:effort=7"): 4.0,
+    }
