@@ -26,7 +26,8 @@ PIP := -m pip install --quiet --disable-pip-version-check
 # Packages are built with the versions of a constraints file as well.
 pinned = PIP_CONSTRAINT=$(abspath $(1)) PIP_BUILD_CONSTRAINT=$(abspath $(1))
 
-.PHONY: demo test style check wheels test-wheel test-matrix azurite sanitize fuzz bench reader clean
+.PHONY: demo test style check wheels test-wheel test-matrix azurite sanitize fuzz bench reader \
+	clean
 
 # The kernel but its binding, compiled once for every environment and Python (codecs/CMakeLists.txt).
 # Where that does not work, each package compiles its own.
@@ -44,7 +45,7 @@ $(KERNEL)/.compiled: $(KERNEL_SOURCES)
 $(VENV)/.installed: pyproject.toml codecs/pyproject.toml constraints.txt $(KERNEL)/.compiled
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) -c constraints.txt $(TORCH)
-	$(call pinned,constraints.txt) $(BIN)/python $(PIP) $(COMPILED) -e ./codecs -e '.[train,plot,bench,dask,test,stores]'
+	$(call pinned,constraints.txt) $(BIN)/python $(PIP) $(COMPILED) -e ./codecs -e '.[train,plot,bench,dask,stores,test]'
 	touch $@
 
 # Azure's storage server; the tests that need it say so and skip where it is not there.

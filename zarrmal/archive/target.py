@@ -108,6 +108,7 @@ class Target:
         zarr_format: Literal[2, 3] | None = None,
         *,
         consolidated: bool | None = None,
+        attributes: Mapping[str, Any] | None = None,
     ) -> zarr.Group:
         """The Zarr group; InputError if there is none.
 
@@ -118,37 +119,36 @@ class Target:
         consolidated
             None takes consolidated metadata where there are any: one object, and so one state of an
             archive that is being appended to. False leaves them alone.
+        attributes
+            Of a group that is created: there from the beginning.
         """
+        arguments: dict[str, Any] = {"mode": mode, "use_consolidated": consolidated}
+        if attributes is not None:
+            arguments["attributes"] = dict(attributes)
         if self.is_local:
-            return self._open(mode, zarr_format, consolidated)
-        return first_answer(lambda: self._open(mode, zarr_format, consolidated), self.url)
+            return self._open(zarr_format, arguments)
+        return first_answer(lambda: self._open(zarr_format, arguments), self.url)
 
-    def _open(
-        self,
-        mode: Literal["r", "r+", "w"],
-        zarr_format: Literal[2, 3] | None,
-        consolidated: bool | None,
-    ) -> zarr.Group:
+    def _open(self, zarr_format: Literal[2, 3] | None, arguments: dict[str, Any]) -> zarr.Group:
         where = str(self.path) if self.is_local else self.url
         formats: tuple[Literal[2, 3] | None, ...] = (3, 2)
-        if mode == "w" or zarr_format:
+        if arguments["mode"] == "w" or zarr_format:
             formats = (zarr_format,)
         try:
             for one in formats:
                 try:
                     return zarr.open_group(
                         where,
-                        mode=mode,
                         zarr_format=one,
                         storage_options=self.options or None,
-                        use_consolidated=consolidated,
+                        **arguments,
                     )
                 except (GroupNotFoundError, FileNotFoundError):
                     if one == formats[-1]:
                         raise
             raise AssertionError("there is a last format")
         except (GroupNotFoundError, FileNotFoundError):
-            if mode == "w":
+            if arguments["mode"] == "w":
                 raise
             raise InputError(
                 f"no Zarr group at {self.url}: check the path or URL, and that the bucket exists"

@@ -226,7 +226,6 @@ def _create(
     """An archive without cells, marked as incomplete."""
     if stage.is_local:
         stage.path.parent.mkdir(parents=True, exist_ok=True)
-    group = stage.open("w", options.zarr_format)
     facts = ArchiveFacts(
         complete=False,
         n_cells=0,
@@ -236,6 +235,8 @@ def _create(
         sha256=model.digest,
         software=SOFTWARE,
     )
+    attribute = {layout.ATTRIBUTE: facts.to_json()}
+    group = stage.open("w", options.zarr_format, attributes=attribute)
     attributes = columns.attributes | {
         layout.PREDICTED_CLASS: layout.flag_attributes(model.class_names),
         layout.CLASS_PROBABILITY: {"units": "1"},
@@ -256,7 +257,6 @@ def _create(
     )
     for name, values in columns.values.items():
         create_column(group, name, values, attributes.get(name, {}))
-    group.attrs[layout.ATTRIBUTE] = facts.to_json()
     return group
 
 
