@@ -89,7 +89,8 @@ def guided(
         return mutated(family, data, Random(seed))[:max_size]
 
     options = [f"-max_total_time={seconds}", f"-seed={seed}", f"-max_len={MAX_INPUT_BYTES}"]
-    options += ["-rss_limit_mb=0", "-timeout=600"]
+    options += ["-rss_limit_mb=0", "-timeout=600", "-verbosity=0"]
+    options += [f"-artifact_prefix={corpus.parent}/"]
     atheris.Setup([sys.argv[0], str(corpus), *options], run, custom_mutator=mutator)
     atheris.Fuzz()
 

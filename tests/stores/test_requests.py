@@ -89,8 +89,9 @@ def test_one_cell(large, log, source, row):
     number = int(group["source_index"][row])
     log.clear()
     np.testing.assert_array_equal(cells[row], source.read(np.array([number]))[0])
-    assert len(log.seen) <= 2, log.seen  # 3 were allowed
-    assert log.n_bytes <= 8_000  # 64,000 were
+    # The chunk's head, the cell; of a chunk to which more may be appended, the head again.
+    assert len(log.seen) <= (2 if row < 1024 else 3), log.seen
+    assert log.n_bytes <= 12_000
 
 
 def test_one_cell_with_xarray(large, log, source):
