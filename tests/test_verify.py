@@ -6,9 +6,15 @@ import shutil
 import numpy as np
 import pytest
 from typer.testing import CliRunner
-from zarrmal_codecs import ZarrmalError
+from zarrmal_codecs import CorruptionError, ZarrmalError
 
-from zarrmal.archive import Target, WriteOptions, verify_archive, write_archive
+from zarrmal.archive import (
+    Target,
+    WriteOptions,
+    extract_archive,
+    verify_archive,
+    write_archive,
+)
 from zarrmal.classify import LabelAssigner
 from zarrmal.cli import app
 from zarrmal.errors import InputError
@@ -298,3 +304,19 @@ def test_the_command(archive, cells, tmp_path):
     tree = json.loads(report.stdout)
     assert tree["ok"] is False
     assert any("(cells 150 to 199)" in line for line in tree["problems"])
+
+
+def test_more_cells_than_there_can_be_are_refused(archive):
+    """A stranger's archive asks for terabytes in a few bytes."""
+    edit_facts(archive, lambda facts: facts.update(n_cells=10**13, segments=[[0, 10**12, 10**13]]))
+    for name in ("cells", "source_index", "label", "predicted_class"):
+        place = next(
+            p for p in (archive / name / "zarr.json", archive / name / ".zarray") if p.exists()
+        )
+        tree = json.loads(place.read_text())
+        tree["shape"][0] = 10**13
+        place.write_text(json.dumps(tree))
+    with pytest.raises(CorruptionError, match="declares 10,000,000,000,000 cells"):
+        verify_archive(Target(str(archive)))
+    with pytest.raises(CorruptionError, match="declares"):
+        extract_archive(Target(str(archive)), archive.parent / "out", skip_damaged=True)

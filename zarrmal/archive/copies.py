@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import zarr
-from zarrmal_codecs import Model, ZarrmalError
+from zarrmal_codecs import CorruptionError, Model, ZarrmalError
 
 from .chunks import expect_whole_cells
+from .grid import Grid
 from .info import cells_array, codec_configuration, model_of
 from .layout import CELLS, ArchiveFacts
 from .stored import metadata_digests
 from .target import find_array
+
+MAX_UNVOUCHED_CELLS = 10_000_000
 
 
 def find_or_copy(group: zarr.Group, name: str) -> tuple[zarr.Array[Any] | None, str | None]:
@@ -78,6 +81,19 @@ def _cells(group: zarr.Group) -> tuple[zarr.Array[Any], Model]:
     array = cells_array(group)
     expect_whole_cells(array)
     return array, model_of(codec_configuration(array))
+
+
+def _expect_promised(array: zarr.Array[Any], facts: ArchiveFacts) -> None:
+    """CorruptionError if far more cells are declared than digests are there for.
+
+    Arrays beside the pixels are read whole, so that a stranger's document could ask for any memory.
+    """
+    vouched = Grid.of(array).object_cells * len(facts.digests.get(CELLS, {}))
+    declared = max(array.shape[0], facts.n_cells)
+    if declared > vouched + MAX_UNVOUCHED_CELLS:
+        raise CorruptionError(
+            f"the archive declares {declared:,} cells, its digests are of {vouched:,} at most"
+        )
 
 
 def _with_copy(problem: str) -> str:

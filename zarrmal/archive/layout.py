@@ -140,7 +140,7 @@ class ArchiveFacts:
                 },
                 software=str(tree["software"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise CorruptionError(
                 f"the archive's attribute `{ATTRIBUTE}` is damaged: {error!r}"
             ) from None

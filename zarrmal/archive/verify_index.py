@@ -38,6 +38,8 @@ def check_index(index: Index, facts: ArchiveFacts, problems: list[str]) -> None:
 
 def classes_are_sorted(classes: NDArray[Any], facts: ArchiveFacts) -> bool:
     """Whether the cells of each segment lie class by class, where the archive says (FORMAT 6)."""
+    if len(classes) != facts.n_cells:
+        return False
     wanted = np.empty(facts.n_cells, np.int64)
     for k in range(len(facts.classes)):
         wanted[facts.cells_of(k)] = k
