@@ -49,7 +49,7 @@ def find_cells(
         If they are damaged, and no sound copy holds the archive's model.
     """
     try:
-        array, model = _cells(group)
+        array, model = _cells(group, facts)
     except ZarrmalError as error:
         copy = _copied_cells(group, facts)
         if copy is None:
@@ -71,15 +71,16 @@ def is_changed(group: zarr.Group, facts: ArchiveFacts) -> bool:
 def _copied_cells(group: zarr.Group, facts: ArchiveFacts) -> tuple[zarr.Array[Any], Model] | None:
     whole = _by_copies(group)
     try:
-        copy = None if whole is None else _cells(whole)
+        copy = None if whole is None else _cells(whole, facts)
     except ZarrmalError:
         return None
     return copy if copy is not None and copy[1].digest == facts.sha256 else None
 
 
-def _cells(group: zarr.Group) -> tuple[zarr.Array[Any], Model]:
+def _cells(group: zarr.Group, facts: ArchiveFacts) -> tuple[zarr.Array[Any], Model]:
     array = cells_array(group)
     expect_whole_cells(array)
+    _expect_promised(array, facts)
     return array, model_of(codec_configuration(array))
 
 
