@@ -92,3 +92,16 @@ def test_mistakes_are_told_in_one_line(days, archive, words, told, monkeypatch):
     assert told in said
     assert said.splitlines()[-1].startswith("error: ")
     assert sorted(p.name for p in days.rglob("*")) == before
+
+
+def test_names_are_shown_not_obeyed(archive):
+    """A class named by a stranger: markup of rich, and a terminal's clear-screen."""
+    path = archive / "zarr.json"
+    tree = json.loads(path.read_text())
+    tree["attributes"]["zarrmal"]["classes"] = ["[red]\x1b[2J", "uninfected"]
+    path.write_text(json.dumps(tree))
+    for words in (("info", archive), ("verify", archive)):
+        done = CliRunner().invoke(app, [str(word) for word in words])
+        assert "\x1b" not in done.output
+        assert "Traceback" not in done.output
+    assert "[red]\\x1b[2J" in run("info", archive).stdout

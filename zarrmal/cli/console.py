@@ -27,15 +27,17 @@ from zarrmal_codecs import ZarrmalError
 
 from ..errors import InputError, without_passwords
 from ..progress import Progress
+from .printable import printable
 from .secrets import is_secret, remember_secrets, without_secrets
 
 
 class _Discreet(Console):
-    """A console that prints no password of a URL."""
+    """A console that prints no password of a URL, and nothing that a terminal would obey."""
 
     def print(self, *objects: Any, **how: Any) -> None:
-        """As rich does, but text without passwords."""
-        super().print(*[without_passwords(o) if isinstance(o, str) else o for o in objects], **how)
+        """As rich does, but text without passwords and control characters."""
+        told = [printable(without_passwords(o)) if isinstance(o, str) else o for o in objects]
+        super().print(*told, **how)
 
 
 out = _Discreet(highlight=False, soft_wrap=True)

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from ..archive import ArchiveInfo
 from ..classify import ClassifierReport
+from .printable import plain
 
 if TYPE_CHECKING:
     from ..learn import HybridResult, TrainResult
@@ -70,16 +71,16 @@ def training_table(result: TrainResult) -> Table:
 
 def info_table(found: ArchiveInfo) -> Table:
     """What an archive holds and where its bytes go."""
-    table = Table(title=found.url, show_header=False, min_width=40)
+    table = Table(title=plain(found.url), show_header=False, min_width=40)
     table.add_column()
     table.add_column(justify="right")
     shape = " x ".join(map(str, found.cell_shape))
     table.add_row("cells", f"{found.n_cells:,} of {shape}")
     for name, n in found.classes.items():
-        table.add_row(f"  {name}", f"{n:,}")
+        table.add_row(f"  {plain(name)}", f"{n:,}")
     table.add_row("zarr format, chunk", f"{found.zarr_format}, {found.chunk_cells} cells")
-    table.add_row("profile", f"{found.profile}, sha256 {found.sha256[:12]}")
-    table.add_row("complete", "yes" if found.complete else "NO: write it again")
+    table.add_row("profile", plain(f"{found.profile}, sha256 {found.sha256[:12]}"))
+    table.add_row("complete", "yes" if found.complete else "NO: `zarrmal archive --resume`")
     table.add_section()
     apart = found.latent_bytes > 0  # the hybrid profile codes latents and pixels together
     for label, n in [
@@ -105,10 +106,10 @@ def classifier_table(report: ClassifierReport) -> Table:
     )
     table.add_column("true class")
     for j, name in enumerate(report.class_names):
-        table.add_column(f"as {name} (C{j})", justify="right")
+        table.add_column(f"as {plain(name)} (C{j})", justify="right")
     for i, name in enumerate(report.class_names):
         table.add_row(
-            f"{name} (S{i})",
+            f"{plain(name)} (S{i})",
             *(
                 f"{n:,}  P(C{j}|S{i}) = {report.rates[i, j]:.3f}"
                 for j, n in enumerate(report.confusion[i].tolist())
