@@ -17,7 +17,8 @@ def killed_at(moment, work, *arguments):
 
     Every other time before it is stored, else after. Returns whether it was killed.
     """
-    process = CONTEXT.Process(target=_run, args=(moment, work, arguments))
+    environment = dict(os.environ)  # the server that forks may have an older one
+    process = CONTEXT.Process(target=_run, args=(environment, moment, work, arguments))
     process.start()
     process.join(120)
     assert not process.is_alive()
@@ -27,7 +28,8 @@ def killed_at(moment, work, *arguments):
     return False
 
 
-def _run(moment, work, arguments):
+def _run(environment, moment, work, arguments):
+    os.environ.update(environment)
     from zarr.storage import FsspecStore, LocalStore
 
     n_stored = 0
@@ -55,6 +57,23 @@ def write(source, place, model, wishes):
     """Write an archive by label."""
     options = WriteOptions(chunk_cells=16, workers=2, **wishes)
     zarrmal.write(source, place, model=model, assign="labels", options=options)
+
+
+def write_but_the_end(source, place, model, wishes):
+    """The same, killed when all is written and nothing is in its place yet."""
+    from zarrmal.archive import write as module
+
+    module.take_place = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+    write(source, place, model, wishes)
+
+
+def write_but_the_journal(source, place, model, options):
+    """Written to a store, killed when only the journal has to be removed."""
+    from zarrmal.archive.journal import Writing
+
+    Writing.done = lambda self: os.kill(os.getpid(), signal.SIGKILL)
+    wishes = WriteOptions(chunk_cells=16, storage_options=options)
+    zarrmal.write(source, place, model=model, assign="labels", options=wishes)
 
 
 def append(source, place, wishes, storage_options=None):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from killed import append, killed_at, part, write
+from killed import append, killed_at, part, write, write_but_the_end
 
 import zarrmal
 from zarrmal.archive import Target, undo_append, verify_archive
@@ -65,6 +65,19 @@ def test_overwriting(cells, model, tmp_path):
         assert bytes_of(place) == before
         write(part(cells, 0, 50), place, model, {"overwrite": True})  # anew
         assert bytes_of(place) == before
+
+
+@pytest.mark.parametrize("overwriting", [False, True])
+def test_at_the_very_end(cells, model, wishes, overwriting, tmp_path):
+    place, new = tmp_path / "a", {"overwrite": overwriting} | wishes
+    if overwriting:
+        write(part(cells, 0, 50), place, model, wishes)
+    source = part(cells, 0, 120)
+    assert killed_at(-1, write_but_the_end, source, place, model, new)
+    assert place.exists() == overwriting
+    write(source, place, model, new | {"resume": True})
+    assert verify_archive(Target(str(place)), source).problems == ()
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 
 def test_appending(cells, model, wishes, tmp_path):

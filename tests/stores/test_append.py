@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from killed import killed_at
+from killed import killed_at, write_but_the_journal
 from object_store import write
 
 import zarrmal
@@ -99,6 +99,15 @@ def test_a_writer_is_killed(store, place, drawn, model, moment):
     whole = place.replace("cells.zarr", "whole/cells.zarr")
     _write(drawn, whole, {}, model, store.options)
     assert stored_below(store, place) == stored_below(store, whole)
+
+
+@pytest.mark.parametrize("store", SERVERS, indirect=True)
+def test_a_writer_is_killed_at_the_very_end(store, place, drawn, model):
+    assert killed_at(-1, write_but_the_journal, drawn, place, model, store.options)
+    _write(drawn, place, {"resume": True}, model, store.options)
+    target = Target(place, store.options)
+    assert verify_archive(target, drawn).problems == ()
+    assert read_journal(target) is None
 
 
 def stored_below(store, url):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import shutil
 import uuid
 import zipfile
@@ -252,4 +253,5 @@ def take_place(stage: Target, target: Target, *, overwrite: bool) -> None:
         if old.exists():
             old.rename(place)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    for rest in place.parent.glob(f".{glob.escape(place.name)}.zarrmal-old-*"):
+        shutil.rmtree(rest, ignore_errors=True)

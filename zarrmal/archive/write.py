@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import zarr
@@ -151,20 +151,21 @@ def write_archive(
             group = stage.open("r+")
             facts = read_facts(group, stage.url, incomplete=True)
             n_classes = len(model_of(codec_configuration(cells_array(group))).classes)
-            plan = stored_plan(group, facts, source.n_cells, n_classes)
+            plan = stored_plan(group, replace(facts, n_cells=0), source.n_cells, n_classes)
             columns = columns_of(source, plan, n_stored=0, label_names=())
-        facts = write_segment(
-            stage,
-            group,
-            facts,
-            source,
-            plan,
-            columns,
-            writing=writing,
-            runner=options.runner or ThreadRunner(options.workers),
-            look=resume,
-            progress=progress,
-        )
+        if not facts.complete:  # else all was there but the end
+            facts = write_segment(
+                stage,
+                group,
+                facts,
+                source,
+                plan,
+                columns,
+                writing=writing,
+                runner=options.runner or ThreadRunner(options.workers),
+                look=resume,
+                progress=progress,
+            )
         take_place(stage, target, overwrite=options.overwrite)
     return facts
 
