@@ -97,6 +97,16 @@ class Target:
         fs, root = self.filesystem()
         return any(fs.exists(f"{root.rstrip('/')}/{name}") for name in METADATA_FILES)
 
+    def holds_archive(self) -> bool:
+        """What is there is a complete archive of ours."""
+        if not self.occupied():
+            return False
+        try:
+            read_facts(self.open(), self.url)
+        except (InputError, ZarrmalError):
+            return False
+        return True
+
     def remove(self) -> None:
         """Delete all of it, if there is any."""
         fs, root = self.filesystem()
@@ -151,6 +161,11 @@ class Target:
         except (GroupNotFoundError, FileNotFoundError):
             if arguments["mode"] == "w":
                 raise
+            if self.is_local and stage_of(self).path.exists():
+                raise InputError(
+                    f"the writing of {self.url} was interrupted, or goes on: `zarrmal archive "
+                    f"--resume` completes it"
+                ) from None
             raise InputError(
                 f"no Zarr group at {self.url}: check the path or URL, and that the bucket exists"
             ) from None

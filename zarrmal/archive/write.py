@@ -187,6 +187,8 @@ def refuse_place(target: Target, options: WriteOptions, source: object = None) -
     if found is not None and not (options.resume or options.overwrite):
         raise InputError(f"{target.url} was interrupted in {found.told}: go on with --resume, or "
                          f"start anew with --overwrite")  # fmt: skip
+    if found is None and options.resume and not options.overwrite and target.holds_archive():
+        raise InputError(f"{target.url} is complete: there is nothing to resume")
     if found is None or target.is_local or not options.resume:
         refuse_occupied(target, overwrite=options.overwrite, source=source)
     return found
