@@ -366,7 +366,8 @@ def test_cells_that_will_not_do_are_told_in_one_line(files, tmp_path, change, ex
         if name in change and change[name] is None:
             del columns[name]
     np.savez(tmp_path / "cells.npz", **columns)
-    words = ("--cells-per-class", change.get("n", N_CELLS), "--unseen", 0.34, "--no-figures")
+    words = ["--cells-per-class", change.get("n", N_CELLS), "--unseen", 0.34, "--no-figures"]
+    words += ["--channel", "all"] if "cells" in change else []
     refused = run(tmp_path / "cells.npz", "-o", tmp_path / "out", *words, code=1)
     assert expected in refused.stderr
     assert refused.stderr.strip().splitlines()[-1].startswith("error: ")

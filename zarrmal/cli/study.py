@@ -87,7 +87,7 @@ def study(
 ) -> None:
     """What misclassification costs: the experiment of Dong, Pan and Wu (2019) on real coders.
 
-    Of RGB cells it takes the red channel, as the paper does; --channel all takes all.
+    Of RGB cells it takes the red channel, as the paper does, unless --channel names another.
 
     A given --model or --classifier must have been trained with the same --seed and --unseen, or
     its slides are not unseen.
@@ -133,7 +133,7 @@ def study(
         )
         if channel is o.ChannelName.auto and cells.cell_shape[2:] == (3,):
             cells, channel = open_source(cells, channel="red"), o.ChannelName.red
-            say("the red channel alone, as in the paper: --channel all for all three")
+            say("the red channel alone, as in the paper; --channel takes another")
         say_source(cells)
         split = split_cells(cells, cells_per_class=n_cells, unseen=unseen, seed=seed, prior=prior)
         refuse_unfit([m for _, m in given], cells.cell_shape)
