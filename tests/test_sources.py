@@ -32,7 +32,7 @@ def two_classes(tmp_path):
 
 
 def test_public_names():
-    assert zarrmal.sources.__all__ == ["Channel", "Source", "Subset", "open_source"]
+    assert zarrmal.sources.__all__ == ["Channel", "Joined", "Source", "Subset", "open_source"]
 
 
 # Folders

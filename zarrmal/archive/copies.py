@@ -49,7 +49,7 @@ def find_cells(
         If they are damaged, and no sound copy holds the archive's model.
     """
     try:
-        array, model = _cells(group, facts)
+        array, model = _cells(group)
     except ZarrmalError as error:
         copy = _copied_cells(group, facts)
         if copy is None:
@@ -62,6 +62,18 @@ def find_cells(
     return array, model, None
 
 
+def expect_promised(n_cells: int, array: zarr.Array[Any], facts: ArchiveFacts) -> None:
+    """CorruptionError if far more cells are declared than digests are there for.
+
+    Arrays beside the pixels are read whole, so that a stranger's document could ask for any memory.
+    """
+    vouched = Grid.of(array).object_cells * len(facts.digests.get(CELLS, {}))
+    if n_cells > vouched + MAX_UNVOUCHED_CELLS:
+        raise CorruptionError(
+            f"the archive declares {n_cells:,} cells, its digests are of {vouched:,} at most"
+        )
+
+
 def is_changed(group: zarr.Group, facts: ArchiveFacts) -> bool:
     """Whether the metadata of ``cells`` are not those that the archive promises."""
     found = metadata_digests(group, [CELLS])
@@ -71,30 +83,16 @@ def is_changed(group: zarr.Group, facts: ArchiveFacts) -> bool:
 def _copied_cells(group: zarr.Group, facts: ArchiveFacts) -> tuple[zarr.Array[Any], Model] | None:
     whole = _by_copies(group)
     try:
-        copy = None if whole is None else _cells(whole, facts)
+        copy = None if whole is None else _cells(whole)
     except ZarrmalError:
         return None
     return copy if copy is not None and copy[1].digest == facts.sha256 else None
 
 
-def _cells(group: zarr.Group, facts: ArchiveFacts) -> tuple[zarr.Array[Any], Model]:
+def _cells(group: zarr.Group) -> tuple[zarr.Array[Any], Model]:
     array = cells_array(group)
     expect_whole_cells(array)
-    _expect_promised(array, facts)
     return array, model_of(codec_configuration(array))
-
-
-def _expect_promised(array: zarr.Array[Any], facts: ArchiveFacts) -> None:
-    """CorruptionError if far more cells are declared than digests are there for.
-
-    Arrays beside the pixels are read whole, so that a stranger's document could ask for any memory.
-    """
-    vouched = Grid.of(array).object_cells * len(facts.digests.get(CELLS, {}))
-    declared = max(array.shape[0], facts.n_cells)
-    if declared > vouched + MAX_UNVOUCHED_CELLS:
-        raise CorruptionError(
-            f"the archive declares {declared:,} cells, its digests are of {vouched:,} at most"
-        )
 
 
 def _with_copy(problem: str) -> str:

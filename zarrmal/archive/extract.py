@@ -17,7 +17,7 @@ from ..progress import Progress, silent
 from . import layout
 from .chunks import CellsChunk, read_chunks
 from .columns import read_column
-from .copies import find_cells, is_changed
+from .copies import expect_promised, find_cells, is_changed
 from .extract_names import FileNames, file_names
 from .extract_report import (
     LISTING,
@@ -74,6 +74,7 @@ def extract_archive(
     if array.shape[-1] == 2 and array.ndim == 4:
         raise InputError("PNG cannot hold cells of 2 channels: read the archive with zarr")
     n_cells, problems = _number_of_cells(group, array, facts)
+    expect_promised(n_cells, array, facts)
     problems += [] if problem is None else [problem]
     rows = np.arange(n_cells)
     if class_name is not None:

@@ -13,7 +13,7 @@ from zarrmal_codecs.coder import Coder
 
 from ..errors import InputError
 from .chunks import read_chunks
-from .copies import find_cells
+from .copies import expect_promised, find_cells
 from .layout import SOURCE_INDEX
 from .target import Target, read_facts
 
@@ -102,6 +102,7 @@ def read_cells(
     group = target.open(consolidated=False)
     facts = read_facts(group, target.url)
     array, model, _ = find_cells(group, facts, prefer_copy=True)
+    expect_promised(array.shape[0], array, facts)
     wanted = np.arange(array.shape[0]) if cells is None else np.asarray(cells, np.int64)
     if wanted.ndim != 1 or (len(wanted) and not 0 <= wanted.min() <= wanted.max() < array.shape[0]):
         raise InputError(f"the archive's cells are numbered 0 to {array.shape[0] - 1}: give a list "

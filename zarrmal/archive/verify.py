@@ -8,7 +8,7 @@ from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source
 from . import layout
-from .copies import find_cells
+from .copies import expect_promised, find_cells
 from .findings import VerifyReport
 from .journal import journal_problem, read_journal
 from .target import Target, read_facts
@@ -42,6 +42,7 @@ def verify_archive(
         problems.append(journal_problem(journal))
     array, model, problem = find_cells(group, facts)
     problems += [] if problem is None else [problem]
+    expect_promised(max(array.shape[0], facts.n_cells), array, facts)
     if source is not None and (source.n_cells, source.cell_shape) != (
         facts.n_cells,
         array.shape[1:],
