@@ -83,6 +83,7 @@ def append(
 def undo(
     url: o.UrlArgument,
     storage_option: o.StorageOption = None,
+    as_json: o.Json = False,
 ) -> None:
     """Take back an append that was interrupted.
 
@@ -90,3 +91,5 @@ def undo(
     """
     n_cells = undo_append(Target(url, pairs(storage_option)))
     say(f"{url}: the append of {n_cells:,} cells is taken back")
+    if as_json:
+        print_json({"n_cells": n_cells})
