@@ -190,14 +190,16 @@ def test_a_second_writer_is_refused(archive, cells):
     assert problems(archive, cells) == ()
 
 
-def test_a_damaged_last_chunk_stops_the_append(cells, model, tmp_path):
+@pytest.mark.parametrize("name", ["cells/c/3/0/0", "source_index/c/0", "source_name/c/0"])
+def test_a_damaged_last_chunk_stops_the_append(cells, model, tmp_path, name):
     place = tmp_path / "a"
     options = WriteOptions(chunk_cells=32)
     zarrmal.write(part(cells, 0, 100), place, model=model, options=options)
-    chunk = place / "cells/c/3/0/0"
-    data = bytearray(chunk.read_bytes())
+    data = bytearray((place / name).read_bytes())
     data[-1] ^= 1
-    chunk.write_bytes(data)
-    with pytest.raises(ZarrmalError, match="CRC"):
+    (place / name).write_bytes(data)
+    before = stored(str(place))
+    with pytest.raises(ZarrmalError, match="sha256"):
         zarrmal.append(part(cells, 100, 240), place)
-    assert chunk.read_bytes() == data
+    assert stored(str(place)) == before
+    assert read_journal(Target(str(place))) is None

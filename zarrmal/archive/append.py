@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import Any
 
 import numpy as np
 import zarr
-from zarrmal_codecs import Model
+from zarrmal_codecs import CorruptionError, Model
 
 from ..classify import Assigner
 from ..errors import InputError
@@ -24,7 +26,7 @@ from .objects import ObjectWriter, Task
 from .plan import make_plan
 from .runners import Runner, ThreadRunner
 from .segment import stored_classes, write_segment
-from .stored import stored_digests
+from .stored import get_bytes, join_key, stored_digests
 from .target import Target, find_array, read_facts
 from .write import writes
 
@@ -93,6 +95,8 @@ def append_archive(
         raise InputError(f"the cells are not those of the interrupted run ({found.told}): give the "
                          f"same source, or take it back with `zarrmal undo`")  # fmt: skip
     held = {name for name in layout.LONG_NAMES if find_array(group, name) is not None}
+    if found is None:  # else an interrupted append has changed it
+        _refuse_damaged_end(group, array, facts, held)
     journal = Journal(
         operation="append",
         n_stored=facts.n_cells,
@@ -118,6 +122,28 @@ def append_archive(
             look=found is not None,
             progress=progress,
         )
+
+
+def _refuse_damaged_end(
+    group: zarr.Group, array: zarr.Array[Any], facts: ArchiveFacts, held: set[str]
+) -> None:
+    """CorruptionError if an object that has to be replaced is not the one that was written.
+
+    Else its damage would get a digest of its own, and be taken for sound.
+    """
+    for name in sorted(held):
+        one = array if name == layout.CELLS else group[name]
+        assert isinstance(one, zarr.Array)
+        grid = Grid.of(one)
+        k, rest = divmod(facts.n_cells, grid.object_cells)
+        if not rest:
+            continue
+        key = grid.key(one, k)
+        data = get_bytes(one.store, join_key(one.path, key))
+        if data is None or sha256(data).hexdigest() != facts.digests.get(name, {}).get(key):
+            what = "is missing" if data is None else "was changed: its sha256 does not match"
+            raise CorruptionError(f"chunk {key} of `{name}` {what}, and appending would replace "
+                                  f"it: see `zarrmal verify`")  # fmt: skip
 
 
 def archive_model(target: Target) -> Model:
