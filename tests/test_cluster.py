@@ -12,7 +12,9 @@ from test_killed import bytes_of
 from typer.testing import CliRunner
 
 import zarrmal
+from zarrmal.api import shipped_for
 from zarrmal.archive import AppendOptions, WriteOptions
+from zarrmal.benchmark.scale import measure_scale
 from zarrmal.cli import app
 from zarrmal.errors import InputError
 from zarrmal.sources import Subset
@@ -27,7 +29,7 @@ def client():
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
         ) as cluster,
-        distributed.Client(cluster) as client,
+        distributed.Client(cluster, set_as_default=False) as client,  # as on the command line
     ):
         yield client
 
@@ -111,3 +113,12 @@ def test_workers_open_an_address_themselves(client, cells, model, tmp_path):
         result = CliRunner().invoke(app, [*arguments, "--chunk-cells", "16", *more])
         assert result.exit_code == 0, result.output
     assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
+
+
+def test_what_many_cells_take_by_threads_and_by_processes(tmp_path):
+    sizes = [(600, 1, False), (600, 2, True)]
+    threads, processes = measure_scale(sizes, shipped_for((50, 50)), folder=tmp_path)
+    assert (threads.processes, processes.processes) == (False, True)
+    assert threads.raw_bytes == 600 * 50 * 50
+    assert processes.stored_bytes == threads.stored_bytes < threads.raw_bytes / 2
+    assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import itertools
 import mmap
 import os
 import subprocess
@@ -23,12 +24,15 @@ FAMILIES = ("chunk", "model", "config")
 HANG_SECONDS = 60.0
 HANG_FACTOR = 10  # the machine may be busy: of its time, not of the process's
 MAX_RESIDENT_BYTES = 3 << 30
+TOO_LARGE = f"more than {MAX_RESIDENT_BYTES:,} bytes of memory"
+HERE = Path(__file__).parent
 
 
 class Slot:
     """A file in memory: which input is at work, and how many were before it."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         if not path.exists():
             path.write_bytes(bytes(SLOT_BYTES))
         with path.open("r+b") as file:
@@ -59,22 +63,46 @@ def told(family: str, data: bytes, what: str) -> str:
 
 
 def watch(family: str, arguments: argparse.Namespace) -> int:
-    """Run one family in a process of its own; 0, or 1 with the finding printed."""
-    here = Path(__file__).parent
+    """Run one family in a process of its own; 0, or 1 with the finding printed.
+
+    Atheris keeps memory of what it has traced, gigabytes in minutes. So an input at which the
+    process has grown too large is tried alone; if the law holds there, another process goes on.
+    """
+    stop = time.monotonic() + arguments.seconds
+    n_inputs = 0
     with tempfile.TemporaryDirectory() as folder:
-        slot = Slot(Path(folder) / "slot")
         corpus = Path(arguments.corpus or folder) / f"corpus-{family}"
         corpus.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, str(here / "worker.py"), family, str(Path(folder) / "slot")]
-        command += [str(corpus), str(arguments.seconds), str(arguments.seed)]
-        command += ["plain"] if arguments.plain else []
-        started = time.monotonic()
-        worker = subprocess.Popen(command)
-        what = _wait(worker, slot)
-        print(f"{family}: {slot.count():,} inputs in {time.monotonic() - started:.0f} s")
+        for part in itertools.count():
+            slot = Slot(Path(folder) / f"slot-{part}")
+            left = max(1, round(stop - time.monotonic()))
+            command = [sys.executable, str(HERE / "worker.py"), family, str(slot.path)]
+            command += [str(corpus), str(left), str(arguments.seed + part)]
+            command += ["plain"] if arguments.plain else []
+            what = _wait(subprocess.Popen(command), slot)
+            n_inputs += slot.count()
+            atheris_alone = what == TOO_LARGE and _holds_alone(family, slot.get(), Path(folder))
+            if atheris_alone:
+                what = ""
+            if not atheris_alone or time.monotonic() >= stop:
+                break
+        took = arguments.seconds + time.monotonic() - stop
+        print(f"{family}: {n_inputs:,} inputs in {took:.0f} s, {part + 1} processes")
         if what:
             print(told(family, slot.get(), what), flush=True)
         return int(bool(what))
+
+
+def _holds_alone(family: str, data: bytes, folder: Path) -> bool:
+    """The law, with its bounds on time and memory, in a fresh process."""
+    path = folder / "input"
+    path.write_bytes(data)
+    command = [sys.executable, str(HERE / "fuzz.py"), family, "--input", str(path)]
+    try:
+        alone = subprocess.run(command, capture_output=True, timeout=HANG_SECONDS * HANG_FACTOR)
+    except subprocess.TimeoutExpired:
+        return False
+    return alone.returncode == 0
 
 
 def _wait(worker: subprocess.Popen[bytes], slot: Slot) -> str:
@@ -94,7 +122,7 @@ def _wait(worker: subprocess.Popen[bytes], slot: Slot) -> str:
         if time.monotonic() - since > HANG_SECONDS * HANG_FACTOR:
             what = "an input takes longer than it may"
         elif resident_bytes(worker.pid) > MAX_RESIDENT_BYTES:
-            what = f"more than {MAX_RESIDENT_BYTES:,} bytes of memory"
+            what = TOO_LARGE
         if what:
             worker.kill()
             worker.wait()

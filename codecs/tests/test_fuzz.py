@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
 import subprocess
 import sys
@@ -91,3 +92,21 @@ def test_one_input_can_be_repeated(capsys):
     data = (seeds.VECTORS / "invalid" / "chunk-check.bin").read_bytes()
     assert fuzz.repeat("chunk", base64.b64encode(data).decode()) == 0
     assert "holds" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+@pytest.mark.parametrize("alone", [0, 1])
+def test_a_process_that_has_grown_is_no_finding_unless_its_input_is(monkeypatch, capsys, alone):
+    monkeypatch.setattr(fuzz, "MAX_RESIDENT_BYTES", 1)
+    monkeypatch.setattr(fuzz, "_holds_alone", lambda *_: not alone)
+    arguments = argparse.Namespace(seconds=2, seed=1, corpus=None, plain=True)
+    assert fuzz.watch("config", arguments) == alone
+    found = capsys.readouterr().out
+    assert ("base64" in found) == bool(alone)
+    assert (" 1 processes" in found) == bool(alone)
+
+
+def test_an_input_is_tried_alone(tmp_path):
+    data = (seeds.VECTORS / "invalid" / "chunk-check.bin").read_bytes()
+    assert fuzz._holds_alone("chunk", data, tmp_path)
+    assert not fuzz._holds_alone("no such family", data, tmp_path)

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
+import dask
 import zarr
 from distributed import Client, Future, as_completed, get_worker
 
@@ -31,7 +32,7 @@ class ClusterRunner:
     ----------
     client
         Its workers must see the archive, and the source, under the same names. An array in memory
-        is sent to each worker once.
+        is sent to the scheduler, and from there to each worker, once.
     """
 
     def __init__(self, client: Client) -> None:
@@ -54,7 +55,9 @@ class ClusterRunner:
         if not n_threads:
             raise InputError("the dask cluster has no worker: start one with `dask worker`")
         run = uuid.uuid4().hex
-        sent = client.scatter(source, hash=False)
+        # A task, not scattered data: those are gone for good with the workers that hold them.
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"}):
+            sent = client.submit(_itself, source, key=f"zarrmal-{run}-source", pure=False)
         waiting = iter(tasks)
 
         def submit(task: Task) -> Future:
@@ -64,14 +67,18 @@ class ClusterRunner:
             )  # fmt: skip
 
         first = [submit(task) for _, task in zip(range(TASKS_A_THREAD * n_threads), waiting)]
-        done: Any = as_completed(first)
+        done: Any = as_completed(first, loop=client.loop)
         try:
             for future in done:
                 yield future.result()
                 if (task := next(waiting, None)) is not None:
                     done.add(submit(task))
         finally:
-            client.cancel(done.futures)
+            client.cancel([*done.futures, sent])
+
+
+def _itself(source: Source) -> Source:
+    return source
 
 
 def _on_worker(run: str, place: Target, look: bool, source: Source, task: Task) -> Written:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +36,8 @@ def scale(
     """Time and memory of archiving drawn cells: an eighth, a quarter, a half and all of them.
 
     Each archive is written by a process of its own, from a source that draws cells when they are
-    read, and removed. The first is also written by one worker, for comparison.
+    read, and removed. The first is also written by one worker, and, where zarrmal[dask] is
+    installed, by processes instead of threads, for comparison.
 
     Example: `zarrmal scale --cells 1000000`
     """
@@ -43,12 +45,13 @@ def scale(
     if ready is None:
         raise InputError("no model ships here: give one with --model")
     n_workers = workers or default_workers()
-    sizes = [(max(1, cells // part), n_workers) for part in (8, 4, 2, 1)]
+    sizes = [(max(1, cells // part), n_workers, False) for part in (8, 4, 2, 1)]
+    compared = [(sizes[0][0], 1, False)]
+    if find_spec("distributed"):
+        compared.append((sizes[0][0], n_workers, True))
     points: list[ScalePoint] = []
-    for point in measure_scale(
-        [(sizes[0][0], 1), *sizes], ready, shard_cells=shard_cells, folder=folder
-    ):
-        say(f"{point.n_cells:,} cells, {point.n_workers} workers: {point.seconds:.1f} s")
+    for point in measure_scale([*compared, *sizes], ready, shard_cells=shard_cells, folder=folder):
+        say(f"{point.n_cells:,} cells, {_workers(point)}: {point.seconds:.1f} s")
         points.append(point)
     if as_json:
         print_json([point.to_json() for point in points])
@@ -57,7 +60,7 @@ def scale(
     for p in points:
         table.add_row(
             f"{p.n_cells:,}",
-            str(p.n_workers),
+            _workers(p),
             f"{p.seconds:.1f}",
             f"{p.raw_bytes / p.seconds / 1e6:.1f}",
             f"{p.draw_seconds:.1f}",
@@ -65,3 +68,8 @@ def scale(
             f"{8 * p.stored_bytes / p.raw_bytes:.3f}",
         )
     out.print(table)
+
+
+def _workers(point: ScalePoint) -> str:
+    kind, kinds = ("process", "processes") if point.processes else ("thread", "threads")
+    return f"{point.n_workers} {kind if point.n_workers == 1 else kinds}"
