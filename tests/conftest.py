@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from damaged import Archive, some_cells, write
 from zarrmal_codecs import Model
 
 from zarrmal.archive import WriteOptions, write_archive
 from zarrmal.classify import LabelAssigner
 from zarrmal.learn import TrainOptions, TrainResult, train_model
+from zarrmal.models import shipped_model
 from zarrmal.sources import Source, open_source
 from zarrmal.sources.synthetic import synthetic_cells
 
@@ -58,6 +60,26 @@ def archive(request: pytest.FixtureRequest, tmp_path: Path, cells: Source, model
         options=WriteOptions(chunk_cells=50, zarr_format=request.param),
     )
     return place
+
+
+@pytest.fixture(scope="session", params=[("paper", 2), ("hybrid", 3)], ids=str)
+def whole(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    cells: Source,
+    model: Model,
+) -> Archive:
+    """40 cells in chunks of 16, in each profile and format."""
+    profile, zarr_format = request.param
+    chosen = model if profile == "paper" else shipped_model(1)
+    place = tmp_path_factory.mktemp("whole") / "a.zarr"
+    return write(some_cells(cells), place, chosen, zarr_format)
+
+
+@pytest.fixture
+def damaged(whole: Archive, tmp_path: Path) -> Archive:
+    """A copy to be damaged."""
+    return whole.copy(tmp_path / "a.zarr")
 
 
 @pytest.fixture(scope="session")

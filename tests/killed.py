@@ -30,7 +30,9 @@ def killed_at(moment, work, *arguments):
 
 def _run(environment, moment, work, arguments):
     os.environ.update(environment)
-    from zarr.storage import FsspecStore, LocalStore
+    from zarr.storage import FsspecStore
+
+    from zarrmal.archive.durable import DurableStore
 
     n_stored = 0
 
@@ -48,7 +50,7 @@ def _run(environment, moment, work, arguments):
 
         store.set = set
 
-    dying(LocalStore)
+    dying(DurableStore)
     dying(FsspecStore)
     work(*arguments)
 
@@ -69,7 +71,7 @@ def write_but_the_end(source, place, model, wishes):
 
 def write_but_the_journal(source, place, model, options):
     """Written to a store, killed when only the journal has to be removed."""
-    from zarrmal.archive.journal import Writing
+    from zarrmal.archive.writing import Writing
 
     Writing.done = lambda self: os.kill(os.getpid(), signal.SIGKILL)
     wishes = WriteOptions(chunk_cells=16, storage_options=options)

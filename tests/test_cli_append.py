@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 import zarrmal
 from zarrmal.archive import Target
-from zarrmal.archive.journal import Journal, Writing
+from zarrmal.archive.journal import Journal
+from zarrmal.archive.writing import Writing
 from zarrmal.cli import app
 from zarrmal.sources.synthetic import synthetic_cells
 

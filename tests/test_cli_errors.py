@@ -151,6 +151,16 @@ def test_secrets_are_not_printed(place, words):
     assert stored(place) == before
 
 
+@pytest.mark.parametrize("option", ["--storage-option", "--source-option"])
+@pytest.mark.parametrize(
+    ("value", "word"), [("foo", "looks like key=value"), ("foo={", "foo begins like JSON")]
+)
+def test_the_option_that_is_wrong_is_named(place, option, value, word):
+    told = mistake(place, "archive", "good.npy", "a", *GOOD, option, value)
+    assert option in told
+    assert word in told
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -47,6 +47,19 @@ def test_zarr_reads_its_own_shards(archive, cells):
     assert archive_info(Target(str(archive))).n_cells == 100
 
 
+def test_latent_vectors_are_counted(cells, model, tmp_path):
+    """As many as without shards; the last shard is not full."""
+    found, source = [], Subset(cells, range(100))
+    for shard_cells in (None, 32):
+        place = tmp_path / f"{shard_cells}"
+        options = WriteOptions(chunk_cells=8, shard_cells=shard_cells)
+        zarrmal.write(source, place, model=model, assign="labels", options=options)
+        found.append(archive_info(Target(str(place))).latent_bytes)
+    assert found[0] == found[1] > 0
+    damage(shard(tmp_path / "32"), 3)
+    assert 0 < archive_info(Target(str(tmp_path / "32"))).latent_bytes < found[1]
+
+
 def test_the_inverse():
     chunks = [b"one", None, b"", b"three"]
     data = join_shard(chunks)

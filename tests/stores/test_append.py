@@ -11,7 +11,8 @@ from object_store import write
 
 import zarrmal
 from zarrmal.archive import AppendOptions, Target, undo_append, verify_archive
-from zarrmal.archive.journal import Journal, Writing, read_journal
+from zarrmal.archive.journal import Journal, read_journal
+from zarrmal.archive.writing import Writing
 from zarrmal.errors import InputError
 from zarrmal.sources import Subset
 

@@ -19,16 +19,17 @@ from .commit import commit, extended
 from .grid import Grid
 from .index_arrays import columns_of, same_columns, stored_plan
 from .info import cells_array, codec_configuration, model_of
-from .journal import Journal, beating, busy, read_journal, source_digest
+from .journal import Journal, busy, read_journal, source_digest
 from .layout import ArchiveFacts
 from .leftovers import remove_leftovers
 from .objects import ObjectWriter, Task
+from .place import refuse_unwritable
 from .plan import make_plan
 from .runners import Runner, ThreadRunner
 from .segment import stored_classes, write_segment
 from .stored import get_bytes, join_key, stored_digests
 from .target import Target, find_array, read_facts
-from .write import writes
+from .writing import while_held, writes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +79,7 @@ def append_archive(
     """
     options = options or AppendOptions()
     found = refuse_append(target, resume=options.resume)
-    group = target.open("r+")
-    facts = read_facts(group, target.url)
+    group, facts = _opened(target)
     array = cells_array(group)
     if found is not None and facts.n_cells == found.n_stored + found.n_new:
         with writes(target, found, found):  # it was committed, but for the journal
@@ -94,21 +94,20 @@ def append_archive(
     if found is not None and found.source != digest:
         raise InputError(f"the cells are not those of the interrupted run ({found.told}): give the "
                          f"same source, or take it back with `zarrmal undo`")  # fmt: skip
-    held = {name for name in layout.LONG_NAMES if find_array(group, name) is not None}
-    if found is None:  # else an interrupted append has changed it
-        _refuse_damaged_end(group, array, facts, held)
-    journal = Journal(
-        operation="append",
-        n_stored=facts.n_cells,
-        n_new=source.n_cells,
-        source=digest,
-        planned=found is not None and found.planned,
+    journal = found or Journal(
+        operation="append", n_stored=facts.n_cells, n_new=source.n_cells, source=digest
     )
     with writes(target, journal, found) as writing:
-        if found is not None and found.planned:
+        progress = while_held(writing, progress)
+        group = _unchanged(target, facts)
+        held = {name for name in layout.LONG_NAMES if find_array(group, name) is not None}
+        plan = None
+        if found is None:  # else an interrupted append has changed it
+            _refuse_damaged_end(group, cells_array(group), facts, held)
+        elif found.phase == "planned":
             plan = stored_plan(group, facts, source.n_cells, len(model.classes))
-        else:
-            plan = make_plan(source, assigner, len(model.classes), beating(writing, progress))
+        if plan is None:
+            plan = make_plan(source, assigner, len(model.classes), progress)
         columns = columns_of(source, plan, n_stored=facts.n_cells, label_names=facts.label_names)
         return write_segment(
             target,
@@ -122,6 +121,23 @@ def append_archive(
             look=found is not None,
             progress=progress,
         )
+
+
+def _opened(target: Target) -> tuple[zarr.Group, ArchiveFacts]:
+    """The archive as it is stored, array by array, and its facts.
+
+    Not by consolidated metadata, which an interrupted commit may not have reached.
+    """
+    group = target.open("r+", consolidated=False)
+    return group, read_facts(group, target.url)
+
+
+def _unchanged(target: Target, facts: ArchiveFacts) -> zarr.Group:
+    """The archive, now that nobody else can write; InputError if somebody has done so before."""
+    group, now = _opened(target)
+    if now != facts:
+        raise InputError(f"another process has changed {target.url} meanwhile: try again")
+    return group
 
 
 def _refuse_damaged_end(
@@ -168,14 +184,14 @@ def undo_append(target: Target) -> int:
     Raises
     ------
     InputError
-        If none was interrupted, or it is still running.
+        If none was interrupted, it is still running, or it was complete but for its journal.
     """
-    found = refuse_append(target, resume=True)
-    if found is None:
-        raise InputError(f"no append to {target.url} was interrupted: nothing to undo")
-    group = target.open("r+")
-    facts = read_facts(group, target.url)
-    with writes(target, found, found) as writing:
+    found = refuse_append(target, resume=True, told="undo")
+    assert found is not None
+    _, facts = _opened(target)
+    # What is stored of a plan holds no longer from here on.
+    with writes(target, replace(found, phase="begun"), found) as writing:
+        group = _unchanged(target, facts)
         if facts.n_cells == found.n_stored:
             held = [name for name in layout.LONG_NAMES if find_array(group, name) is not None]
             digests = {name: _shorten(group, name, facts) for name in held}
@@ -183,13 +199,23 @@ def undo_append(target: Target) -> int:
             arrays = {name: extended(group[name], facts.n_cells) for name in held}  # type: ignore[arg-type]
             commit(group, replace(facts, digests=digests), arrays, {})
             remove_leftovers(target, group, held, facts.n_cells)
+    if facts.n_cells != found.n_stored:
+        raise InputError(f"{target.url}: {found.told} was complete when it was interrupted, so "
+                         f"the cells stay")  # fmt: skip
     return found.n_new
 
 
-def refuse_append(target: Target, *, resume: bool) -> Journal | None:
-    """InputError if nothing may be appended now; what an interrupted run has left, if any."""
+def refuse_append(target: Target, *, resume: bool, told: str = "resume") -> Journal | None:
+    """InputError if nothing may be appended now; what an interrupted run has left, if any.
+
+    With ``resume``, InputError too if nothing was interrupted.
+    """
+    refuse_unwritable(target)
     found = read_journal(target)
     if found is None:
+        if resume:
+            read_facts(target.open(), target.url)
+            raise InputError(f"no append to {target.url} was interrupted: nothing to {told}")
         return None
     if found.alive:
         raise InputError(busy(target, found))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 import uuid
 from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any, Self
 
 import dask
@@ -20,6 +24,8 @@ CONNECT_SECONDS = 15
 TASKS_A_THREAD = 2
 """Tasks given out at once for each thread of the cluster: all are at work, few wait."""
 RETRIES = 3
+END_SECONDS = 60
+"""For tasks at work to end, where the run has failed."""
 
 
 class ClusterRunner:
@@ -74,7 +80,18 @@ class ClusterRunner:
                 if (task := next(waiting, None)) is not None:
                     done.add(submit(task))
         finally:
+            _let_end(list(done.futures))  # else they would store chunks when nobody expects it
             client.cancel([*done.futures, sent])
+
+
+KEPT = "_zarrmal_writer"
+
+
+def _let_end(futures: list[Future]) -> None:
+    stop = time.monotonic() + END_SECONDS
+    for future in futures:
+        with suppress(TimeoutError, CancelledError, asyncio.CancelledError):
+            future.exception(timeout=max(0.0, stop - time.monotonic()))
 
 
 def _itself(source: Source) -> Source:
@@ -82,14 +99,13 @@ def _itself(source: Source) -> Source:
 
 
 def _on_worker(run: str, place: Target, look: bool, source: Source, task: Task) -> Written:
-    """One task, by a writer that the worker keeps for the run."""
+    """One task, by a writer that the worker keeps until the next run."""
     worker = get_worker()
-    name = f"_zarrmal_{run}"
-    writer = getattr(worker, name, None)
-    if writer is None:
-        array = place.open("r+")[layout.CELLS]
+    of_run, writer = getattr(worker, KEPT, ("", None))
+    if writer is None or of_run != run:
+        array = place.open("r+", consolidated=False)[layout.CELLS]
         assert isinstance(array, zarr.Array)
         writer = ObjectWriter(array, look=look)
-        setattr(worker, name, writer)
+        setattr(worker, KEPT, (run, writer))
     found: Written = writer(task, source)
     return found

@@ -2,8 +2,10 @@
 
 Chunks that a reader of the old state sees are never changed but behind its cells, so the old state
 holds until the array documents change. A reader of consolidated metadata (plain ``zarr.open`` and
-``xr.open_zarr``) goes over to the new state with a single object, which holds the group's facts and
-all arrays' documents: ``zarr.json`` of the group in format 3, ``.zmetadata`` in format 2.
+``xr.open_zarr``) goes over to the new state with a single object, which holds all arrays'
+documents: ``zarr.json`` of the group in format 3, ``.zmetadata`` in format 2. The archive's facts
+are in the same object, but in format 2 in ``.zattrs``, which comes after it: until then an
+interrupted run has not reached its end, and going on stores all these documents again.
 """
 
 from __future__ import annotations
@@ -98,11 +100,11 @@ def group_documents(
             }
         return {"zarr.json": _json(tree)}
     zgroup = {"zarr_format": 2}
-    found = {".zgroup": _json(zgroup), ".zattrs": _json(attributes)}
+    found = {".zgroup": _json(zgroup)}
     if small:
         trees = {".zgroup": zgroup, ".zattrs": attributes, **trees}
         found[".zmetadata"] = _json({"zarr_consolidated_format": 1, "metadata": trees})
-    return found
+    return found | {".zattrs": _json(attributes)}
 
 
 def _json(tree: Mapping[str, Any]) -> bytes:

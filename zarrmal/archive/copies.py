@@ -28,7 +28,10 @@ def find_or_copy(group: zarr.Group, name: str) -> tuple[zarr.Array[Any] | None, 
             return array, None
         problem = f"`{name}` is missing"
     whole = _by_copies(group)
-    array = None if whole is None else find_array(whole, name)
+    try:
+        array = None if whole is None else find_array(whole, name)
+    except ZarrmalError:
+        array = None
     return array, problem if array is None else _with_copy(problem)
 
 

@@ -53,7 +53,8 @@ def extract_archive(
     target
         The archive.
     folder
-        Created if needed. No file in it is replaced unless ``overwrite``.
+        Created if needed. No file in it is replaced unless ``overwrite``. A file that an earlier
+        extraction has left for a cell that is lost now stays, and the list says so.
     class_name
         Only cells of this predicted class.
     skip_damaged
@@ -82,7 +83,7 @@ def extract_archive(
     names = file_names(group, facts, n_cells)
     problems += names.problems
     if problems and not skip_damaged:
-        raise _refused(problems[0])
+        raise _refused(problems[0], 0, overwrite)
     paths = [folder / names.files[row] for row in rows.tolist()]
     if skip_damaged:
         paths.append(folder / LISTING)
@@ -100,11 +101,12 @@ def extract_archive(
             if chunk.salvage.kind is not None:
                 problems.append(cells_finding(chunk, names.source_index, names.files).line)
                 if not skip_damaged:
-                    raise _refused(problems[-1])
-            damaged += _damaged_cells(chunk, mine, names)
+                    raise _refused(problems[-1], n_saved, overwrite)
+            damaged += _damaged_cells(chunk, mine, names, folder)
             for row in mine.tolist():
+                file = folder / names.files[row]
                 if chunk.salvage.good[row - chunk.start]:
-                    _save(folder / names.files[row], chunk.salvage.pixels[row - chunk.start])
+                    _save(file, chunk.salvage.pixels[row - chunk.start])
                     n_saved += 1
             done += len(mine)
             progress("extracting", done, len(rows))
@@ -117,9 +119,12 @@ def extract_archive(
     )
 
 
-def _refused(problem: str) -> CorruptionError:
-    return CorruptionError(f"{problem}. `zarrmal verify` tells all; --skip-damaged extracts the "
-                           f"rest")  # fmt: skip
+def _refused(problem: str, n_saved: int, overwrite: bool) -> CorruptionError:
+    so_far = f"{n_saved:,} images were written before. " if n_saved else ""
+    how = "--skip-damaged --overwrite" if n_saved or overwrite else "--skip-damaged"
+    return CorruptionError(
+        f"{problem}. {so_far}`zarrmal verify` tells all; {how} extracts the rest"
+    )
 
 
 def _number_of_cells(
@@ -150,7 +155,7 @@ def _rows_of_class(
 
 
 def _damaged_cells(
-    chunk: CellsChunk, rows: NDArray[np.intp], names: FileNames
+    chunk: CellsChunk, rows: NDArray[np.intp], names: FileNames, folder: Path
 ) -> list[DamagedCell]:
     """Those of the rows that must be listed, which all lie in the chunk."""
     found = chunk.salvage
@@ -159,6 +164,8 @@ def _damaged_cells(
         at = row - chunk.start
         if not found.good[at]:
             state, reason = LOST, found.reasons[at]
+            if (folder / names.files[row]).exists():
+                reason += "; the file of that name is of an earlier extraction"
         elif not found.certain:
             state, reason = RECOVERED, f"the chunk {found.fault}"
         elif found.kind == "no digest":

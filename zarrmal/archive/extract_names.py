@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -14,6 +16,9 @@ from zarrmal_codecs import CorruptionError
 from . import layout
 from .columns import Column, read_column
 from .layout import ArchiveFacts
+
+DRIVE = re.compile("[A-Za-z]:")
+"""Of Windows; there a colon anywhere else leads to a stream of a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,7 +51,7 @@ def file_names(group: zarr.Group, facts: ArchiveFacts, n_cells: int) -> FileName
     Raises
     ------
     CorruptionError
-        If two cells are named alike even so, or one so that it would leave the folder.
+        If a cell is named so that it would leave the folder.
     """
     order = read_column(group, facts, layout.SOURCE_INDEX, n_cells)
     if order is None:
@@ -63,26 +68,33 @@ def file_names(group: zarr.Group, facts: ArchiveFacts, n_cells: int) -> FileName
         f"{prefix}{position:0{width}d}.png" if name is None else name
         for position, name in enumerate(names)
     ]
-    files = _told_apart(files, order.values)
-    if len(set(files)) != len(files):
-        raise CorruptionError("the archive names two cells alike: read it with zarr instead")
+    places = np.where(inside, order.values, -1)
+    files = _told_apart(files, places)
     problems = [line for c in (order, stored, label) if c is not None for line in c.lines]
     return FileNames(
         files=files,
         named=np.array([name is not None for name in names], np.bool_),
-        source_index=np.where(inside, order.values, -1),
+        source_index=places,
         problems=tuple(problems),
     )
 
 
 def _told_apart(files: list[str], places: NDArray[np.int64]) -> list[str]:
-    """Files of one name, of sources that were appended, get the cell's place in the sources."""
-    values, counts = np.unique(files, return_counts=True)
-    shared = set(values[counts > 1].tolist())
-    return [
-        f"{name.removesuffix('.png')}-{place}.png" if name in shared else name
-        for name, place in zip(files, places.tolist(), strict=True)
-    ]
+    """Files of one name, of sources that were appended, get the cell's place in the sources.
+
+    Where that is lost, its position in the archive; once more where another cell has that name.
+    """
+    counts = Counter(files)
+    taken = set(files)
+    told = []
+    for position, (file, place) in enumerate(zip(files, places.tolist(), strict=True)):
+        name = file
+        suffix = f"-{place}" if place >= 0 else f"-position-{position}"
+        while counts[file] > 1 and name in taken:
+            name = f"{name.removesuffix('.png')}{suffix}.png"
+        taken.add(name)
+        told.append(name)
+    return told
 
 
 def _stored_names(stored: Column) -> list[str | None]:
@@ -119,7 +131,8 @@ def _safe(name: str) -> str:
         or path.is_absolute()
         or not path.name
         or ".." in path.parts
-        or ":" in path.parts[0]
+        or DRIVE.match(name)
+        or (os.name == "nt" and ":" in name)
     ):
         raise CorruptionError(f"the archive names a cell {name!r}, which is not a file below the "
                               f"folder: read it with zarr instead")  # fmt: skip

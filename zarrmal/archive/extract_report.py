@@ -15,7 +15,7 @@ UNNAMED = "saved, its name is lost"
 
 ABOUT = """\
 # Cells of a damaged archive that were not extracted, or not with full certainty.
-# lost: there is no file. recovered, checked by its own CRC-16 only: wrong pixels pass that check
+# lost: no file was written. recovered, checked by its own CRC-16 only: wrong pixels pass that check
 # with a chance of 1 in 65,536; look at such an image before you use it.
 # position: in the archive, from 0. source_index: in the source, from 0; -1 where it is lost.
 """

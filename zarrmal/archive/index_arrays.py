@@ -132,8 +132,11 @@ def write_columns(
     return digests
 
 
-def stored_plan(group: zarr.Group, facts: ArchiveFacts, n_new: int, n_classes: int) -> Plan:
-    """The plan that an interrupted run has stored behind the cells of the archive."""
+def stored_plan(group: zarr.Group, facts: ArchiveFacts, n_new: int, n_classes: int) -> Plan | None:
+    """The plan that an interrupted run has stored behind the cells of the archive.
+
+    None if what is there is none: not each cell once, or not sorted by class.
+    """
 
     def column(name: str) -> Values | None:
         array = find_array(group, name)
@@ -142,8 +145,14 @@ def stored_plan(group: zarr.Group, facts: ArchiveFacts, n_new: int, n_classes: i
         return np.asarray(extended(array, facts.n_cells + n_new)[facts.n_cells :])
 
     order, classes = column(layout.SOURCE_INDEX), column(layout.PREDICTED_CLASS)
-    assert order is not None
-    assert classes is not None
+    if (
+        order is None
+        or classes is None
+        or not np.array_equal(np.sort(order), facts.n_cells + np.arange(n_new))
+    ):
+        return None
+    if (np.diff(classes.astype(np.int64)) < 0).any() or classes.max(initial=0) >= n_classes:
+        return None
     return Plan(
         order=order - facts.n_cells,
         predicted_class=classes,

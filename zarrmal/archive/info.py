@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from math import prod
@@ -9,17 +10,19 @@ from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 from zarr.abc.store import RangeByteRequest
 from zarr.codecs import ShardingCodec
-from zarr.core.buffer import default_buffer_prototype
-from zarr.core.sync import sync
 from zarrmal_codecs import CorruptionError, Model, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
 from zarrmal_codecs.configuration import Configuration
 from zarrmal_codecs.constants import PROFILE_PAPER
 from zarrmal_codecs.header import parse_header
 from zarrmal_codecs.zarr_plugin import header_limit
 
+from .grid import Grid
 from .layout import CELLS
+from .shard import index_bytes, read_index
+from .stored import get_bytes, join_key
 from .target import METADATA_FILES, Target, find_array, read_facts
 
 METADATA_NAMES = (*METADATA_FILES, ".zattrs", ".zmetadata")
@@ -132,23 +135,33 @@ def _latent_bytes(model: Model, group: zarr.Group, array: zarr.Array[Any]) -> in
     """By the chunks' headers: blank cells and chunks in a fallback mode hold no latent vectors."""
     if model.profile != PROFILE_PAPER:
         return 0  # entropy-coded with the pixels: part of the payload
-    limit = RangeByteRequest(0, header_limit(array.chunks))
     latents = np.array([one.network("decoder")[0].n_inputs for one in model.classes])
 
-    def one(coordinates: tuple[int, ...]) -> int:
-        key = f"{array.path}/{array.metadata.encode_chunk_key(coordinates)}"
-        head = sync(group.store.get(key, default_buffer_prototype(), limit))
+    def one(k: int) -> int:
         try:
-            index = None if head is None else parse_header(memoryview(head.to_bytes())).index
-        except ZarrmalError:
+            return sum(int(latents[c[c < len(latents)]].sum()) for c in _classes(group, array, k))
+        except (ZarrmalError, OSError):
             return 0  # for verify to tell
-        if index is None:
-            return 0
-        known = index.classes[index.classes < len(latents)]
-        return int(latents[known].sum())
 
     with ThreadPoolExecutor(16) as pool:
-        return sum(pool.map(one, np.ndindex(array.cdata_shape)))
+        return sum(pool.map(one, range(Grid.of(array).n_objects(array.shape[0]))))
+
+
+def _classes(group: zarr.Group, array: zarr.Array[Any], k: int) -> Iterator[NDArray[np.uint8]]:
+    """Class of each cell that is not blank, of the chunks in stored object ``k``, by headers."""
+    grid, limit = Grid.of(array), header_limit(array.chunks)
+    key = join_key(array.path, grid.key(array, k))
+    places: list[tuple[int, int] | None] = [(0, limit)]
+    if grid.sharded:
+        n_index = index_bytes(grid.chunks_per_object)
+        index = get_bytes(group.store, key, RangeByteRequest(0, n_index))
+        places = [] if index is None else read_index(index, grid.chunks_per_object)
+    for offset, length in filter(None, places):
+        part = RangeByteRequest(offset, offset + min(length, limit))
+        head = get_bytes(group.store, key, part)
+        found = None if head is None else parse_header(memoryview(head)).index
+        if found is not None:
+            yield found.classes
 
 
 def cells_array(group: zarr.Group) -> zarr.Array[Any]:

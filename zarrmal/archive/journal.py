@@ -9,27 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import socket
 import time
-import uuid
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
 from ..errors import InputError
-from ..progress import Progress
 from ..sources import Source
+from .process import runs, started, this_machine
 from .target import Target
 
 Operation = Literal["archive", "append"]
+Phase = Literal["begun", "planned", "whole"]
 
-BEAT_SECONDS = 15.0
-"""A writer shows so often that it is alive."""
 SILENT_SECONDS = 120.0
-"""Of a writer on another machine, after which it counts as dead."""
+"""Of a writer whose process cannot be looked at, after which it counts as dead."""
 SAMPLE_CELLS = 64
 
 
@@ -41,30 +36,39 @@ class Journal:
     ----------
     operation
         "archive": a new one; "append": cells behind those of an old one.
-    writer
-        Random name of the run that writes.
     n_stored
         Cells of the archive before.
     n_new
         Cells that come to it.
     source
         Digest of them, see source_digest.
-    planned
-        Order and classes are stored, so that going on need not assign classes again.
-    host, pid
-        Of the writer.
+    phase
+        "planned": order and classes are stored, so that going on need not assign classes again;
+        "whole": a new archive is whole, and takes its place.
+    overwrite
+        A new archive may replace one that is there.
+    beside
+        The new archive is written beside its place, see part_of.
+    writer
+        Random name of the run that writes.
+    host, machine, pid, started
+        Of the writer: its name, and see the module process.
     beat
-        Seconds since 1970 at which it was last heard of.
+        Seconds since 1970 at which it was last heard of; 0 when it has left.
     """
 
     operation: Operation
     n_stored: int
     n_new: int
     source: str
-    planned: bool = False
+    phase: Phase = "begun"
+    overwrite: bool = False
+    beside: bool = False
     writer: str = ""
     host: str = ""
+    machine: str = ""
     pid: int = 0
+    started: str = ""
     beat: float = 0.0
 
     @classmethod
@@ -76,9 +80,12 @@ class Journal:
         except (ValueError, KeyError, TypeError):
             return None
         numbers = (found.n_stored, found.n_new, found.pid)
-        texts = (found.writer, found.host, found.source)
+        texts = (found.writer, found.host, found.machine, found.started, found.source)
         fits = (
             found.operation in get_args(Operation)
+            and found.phase in get_args(Phase)
+            and isinstance(found.overwrite, bool)
+            and isinstance(found.beside, bool)
             and all(type(n) is int and n >= 0 for n in numbers)
             and all(isinstance(text, str) for text in texts)
             and isinstance(found.beat, (int, float))
@@ -86,11 +93,21 @@ class Journal:
         return found if fits else None
 
     @property
+    def here(self) -> bool:
+        """Its writer's process could be seen from here."""
+        return self.machine == this_machine()
+
+    @property
     def alive(self) -> bool:
         """Its writer may still be at work."""
-        if self.host == socket.gethostname() and not _runs(self.pid):
+        if self.beat == 0:
             return False
-        return abs(time.time() - self.beat) < SILENT_SECONDS
+        recent = abs(time.time() - self.beat) < SILENT_SECONDS
+        if not self.here:
+            return recent
+        if not runs(self.pid):
+            return False
+        return started(self.pid) == self.started if self.started else recent
 
     @property
     def told(self) -> str:
@@ -98,128 +115,6 @@ class Journal:
         if self.operation == "append":
             return f"appending {self.n_new:,} cells to {self.n_stored:,}"
         return f"writing {self.n_new:,} cells"
-
-
-class Writing:
-    """A journal that this process holds.
-
-    Parameters
-    ----------
-    target
-        The archive.
-    journal
-        What is to be written; the writer's name is filled in.
-    """
-
-    def __init__(self, target: Target, journal: Journal, *, found: Journal | None) -> None:
-        self._fs, self._place = journal_place(target)
-        self._where = target.url
-        self.begun = False
-        self.journal = replace(
-            journal,
-            writer=uuid.uuid4().hex,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            beat=time.time(),
-        )
-        if "file" in _protocols(self._fs):
-            os.makedirs(os.path.dirname(self._place), exist_ok=True)
-        current = read_journal(target) if found is not None else None
-        if found is not None and current is not None and current.writer == found.writer:
-            self._remove()  # of a writer that is dead
-        try:
-            self._create(self._data())
-        except FileExistsError:
-            raise InputError(busy(target, read_journal(target))) from None
-        self.check()  # a store that cannot create under a condition keeps the last of two
-
-    def begins(self) -> None:
-        """From here on the archive's place is changed."""
-        self.check()
-        self.begun = True
-
-    def planned(self) -> None:
-        """Order and classes are stored now."""
-        self.journal = replace(self.journal, planned=True)
-        self._beat()
-
-    def beat(self) -> None:
-        """Show that this writer is alive, now and then.
-
-        Raises
-        ------
-        InputError
-            If another writer has taken over.
-        """
-        if time.time() - self.journal.beat > BEAT_SECONDS:
-            self._beat()
-
-    def mine(self) -> bool:
-        """This writer still holds the journal."""
-        try:
-            found = Journal.from_json(self._fs.cat_file(self._place))
-        except FileNotFoundError:
-            return False
-        return found is not None and found.writer == self.journal.writer
-
-    def check(self) -> None:
-        """InputError unless this writer still holds the journal."""
-        if not self.mine():
-            raise InputError(f"another writer has taken over {self._where}: this one stops, and "
-                             f"leaves the rest to it")  # fmt: skip
-
-    def done(self) -> None:
-        """Remove the journal, if it is still this writer's."""
-        self.check()
-        self._remove()
-
-    def leave(self, *, remove: bool) -> None:
-        """After an error: nobody works on it any more. Without ``remove`` another run may go on."""
-        with suppress(Exception):  # what led here is what has to be told
-            if remove and self.mine():
-                self._remove()
-            elif not remove:
-                self._beat(now=0.0)
-
-    def _beat(self, now: float | None = None) -> None:
-        self.check()
-        self.journal = replace(self.journal, beat=time.time() if now is None else now)
-        if "file" in _protocols(self._fs):
-            partial = f"{self._place}.{self.journal.writer}"
-            self._fs.pipe_file(partial, self._data())
-            os.replace(partial, self._place)
-        else:
-            self._fs.pipe_file(self._place, self._data())
-
-    def _data(self) -> bytes:
-        return json.dumps(asdict(self.journal)).encode()
-
-    def _create(self, data: bytes) -> None:
-        if "file" in _protocols(self._fs):
-            partial = f"{self._place}.{self.journal.writer}"
-            self._fs.pipe_file(partial, data)
-            try:
-                os.link(partial, self._place)  # whole at once, or FileExistsError
-            finally:
-                os.unlink(partial)
-        else:
-            self._fs.pipe_file(self._place, data, mode="create")
-
-    def _remove(self) -> None:
-        try:
-            self._fs.rm_file(self._place)
-        except FileNotFoundError:
-            return
-
-
-def beating(writing: Writing, progress: Progress) -> Progress:
-    """Progress that also shows that the writer is alive."""
-
-    def report(task: str, done: int, total: int, note: str = "") -> None:
-        writing.beat()
-        progress(task, done, total, note)
-
-    return report
 
 
 def read_journal(target: Target) -> Journal | None:
@@ -239,9 +134,9 @@ def read_journal(target: Target) -> Journal | None:
 def journal_place(target: Target) -> tuple[Any, str]:
     """File system and path of the journal: beside the archive, hidden."""
     fs, root = target.filesystem()
-    root = root.rstrip("/")
+    root = str(target.real_path) if target.is_local else root.rstrip("/")
     folder, _, name = root.rpartition("/")
-    if not folder.strip("/") and "file" not in _protocols(fs) and "memory" not in _protocols(fs):
+    if not folder.strip("/") and "file" not in protocols(fs) and "memory" not in protocols(fs):
         return fs, f"{root}/.zarrmal-writing"  # the archive is a whole bucket
     return fs, f"{folder}/.{name}.zarrmal-writing"
 
@@ -285,16 +180,7 @@ def source_digest(source: Source) -> str:
     return digest.hexdigest()
 
 
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _protocols(fs: Any) -> tuple[str, ...]:
+def protocols(fs: Any) -> tuple[str, ...]:
+    """Names of an fsspec file system."""
     found = fs.protocol
     return (found,) if isinstance(found, str) else tuple(found)

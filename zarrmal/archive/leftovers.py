@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import zarr
 
+from .durable import PARTIAL
 from .grid import Grid
 from .stored import join_key
 from .target import Target
@@ -26,3 +27,6 @@ def remove_leftovers(target: Target, group: zarr.Group, names: Iterable[str], n_
         for key in stored:
             if key.startswith(f"{name}/") and key not in kept:
                 fs.rm_file(f"{root.rstrip('/')}/{key}")
+    for key in stored:
+        if "/" not in key and key.endswith(PARTIAL):
+            fs.rm_file(f"{root.rstrip('/')}/{key}")

@@ -128,6 +128,7 @@ class ObjectWriter:
             chunk = there[j]
             n_stored = min(max(task.n_stored - first, 0), n)
             if n_stored == n and chunk is not None:
+                self._decoded(chunk)  # that damage does not get a digest of its own
                 yield chunk
                 continue
             pixels = np.zeros((n, *self._array.shape[1:]), np.uint8)  # Zarr pads the last chunk

@@ -94,7 +94,7 @@ def read_cells(
     Raises
     ------
     InputError
-        If there is no archive, or an incomplete one, or no such cell.
+        If there is no archive, or an incomplete one, or no such cell, or ``cells`` are no integers.
     ZarrmalError
         If its metadata are damaged.
     """
@@ -103,10 +103,7 @@ def read_cells(
     facts = read_facts(group, target.url)
     array, model, _ = find_cells(group, facts, prefer_copy=True)
     expect_promised(array.shape[0], array, facts)
-    wanted = np.arange(array.shape[0]) if cells is None else np.asarray(cells, np.int64)
-    if wanted.ndim != 1 or (len(wanted) and not 0 <= wanted.min() <= wanted.max() < array.shape[0]):
-        raise InputError(f"the archive's cells are numbered 0 to {array.shape[0] - 1}: give a list "
-                         f"of such numbers")  # fmt: skip
+    wanted = np.arange(array.shape[0]) if cells is None else _positions(cells, array.shape[0])
     pixels = np.zeros((len(wanted), *array.shape[1:]), np.uint8)
     good = np.zeros(len(wanted), np.bool_)
     first = wanted // array.chunks[0] * array.chunks[0]
@@ -118,3 +115,16 @@ def read_cells(
         good[places] = kept
         pixels[places[kept]] = chunk.salvage.pixels[rows[kept]]
     return pixels, good
+
+
+def _positions(cells: Sequence[int] | NDArray[Any], n_cells: int) -> NDArray[np.int64]:
+    """Positions in the archive, checked."""
+    wanted = np.asarray(cells)
+    if wanted.dtype == np.bool_:
+        raise InputError("cells are given by number, not by a mask: use np.flatnonzero(mask)")
+    if wanted.size and wanted.dtype.kind not in "iu":
+        raise InputError(f"cells are given by integers, not by {wanted.dtype}")
+    if wanted.ndim != 1 or (len(wanted) and not 0 <= wanted.min() <= wanted.max() < n_cells):
+        raise InputError(f"the archive's cells are numbered 0 to {n_cells - 1}: give a list of "
+                         f"such numbers")  # fmt: skip
+    return wanted.astype(np.int64)

@@ -16,13 +16,13 @@ from . import layout
 from .commit import commit, extended
 from .grid import Grid
 from .index_arrays import Columns, write_columns
-from .journal import Writing
 from .layout import ArchiveFacts
 from .leftovers import remove_leftovers
 from .objects import Task
 from .plan import Plan
-from .runners import Runner
+from .runners import Runner, ThreadRunner
 from .target import Target
+from .writing import Writing
 
 
 def write_segment(
@@ -56,7 +56,7 @@ def write_segment(
     n_cells = n_stored + n_new
     writing.begins()
     digests = write_columns(group, columns, facts)
-    writing.planned()
+    writing.enters("planned")
     cells = group[layout.CELLS]
     assert isinstance(cells, zarr.Array)
     grid = Grid.of(cells)
@@ -66,14 +66,14 @@ def write_segment(
     for written in runner(place, group, source, tasks, look=look):
         digest_of[written.number] = written.sha256
         done += written.n_cells
-        writing.beat()
+        writing.go_on()
         progress("writing cells", done, n_new)
     writing.check()
     mine = dict(facts.digests.get(layout.CELLS, {})) | {
         grid.key(cells, number): digest_of[number] for number in sorted(digest_of)
     }
     names = [layout.CELLS, *columns.values]
-    if look:
+    if look or not isinstance(runner, ThreadRunner):  # a worker that dies leaves half a file
         remove_leftovers(place, group, names, n_cells)
     return commit(
         group,

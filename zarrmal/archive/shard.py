@@ -44,24 +44,39 @@ def split_shard(data: bytes | memoryview, n_chunks: int) -> list[memoryview | No
         If the index is damaged or names bytes that are not there.
     """
     view = memoryview(data)
-    n_index = index_bytes(n_chunks)
-    if len(view) < n_index:
-        raise TruncatedError(f"the shard has {len(view)} bytes, its index takes {n_index}")
-    entries = view[: n_index - CHECK_BYTES]
-    found = int.from_bytes(view[n_index - CHECK_BYTES : n_index], "little")
-    if google_crc32c.value(bytes(entries)) != found:
-        raise CorruptionError("the shard's index is damaged: its CRC-32C does not match")
     chunks: list[memoryview | None] = []
-    for offset, length in ENTRY.iter_unpack(entries):
-        if (offset, length) == (MISSING, MISSING):
+    for place in read_index(view, n_chunks):
+        if place is None:
             chunks.append(None)
             continue
-        if offset < n_index or offset + length > len(view):
+        offset, length = place
+        if offset < index_bytes(n_chunks) or offset + length > len(view):
             raise TruncatedError(
                 f"the shard's index names bytes {offset} to {offset + length} of {len(view)}"
             )
         chunks.append(view[offset : offset + length])
     return chunks
+
+
+def read_index(data: bytes | memoryview, n_chunks: int) -> list[tuple[int, int] | None]:
+    """Offset and length of each chunk, of a shard or its first bytes; None for one not there.
+
+    Raises
+    ------
+    TruncatedError, CorruptionError
+        If the index is damaged.
+    """
+    n_index = index_bytes(n_chunks)
+    if len(data) < n_index:
+        raise TruncatedError(f"the shard has {len(data)} bytes, its index takes {n_index}")
+    entries = bytes(data[: n_index - CHECK_BYTES])
+    found = int.from_bytes(data[n_index - CHECK_BYTES : n_index], "little")
+    if google_crc32c.value(entries) != found:
+        raise CorruptionError("the shard's index is damaged: its CRC-32C does not match")
+    return [
+        None if (offset, length) == (MISSING, MISSING) else (offset, length)
+        for offset, length in ENTRY.iter_unpack(entries)
+    ]
 
 
 def index_bytes(n_chunks: int) -> int:

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
+import struct
+import tarfile
+import zipfile
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
 import zarr
-from zarr.abc.store import Store
+from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
+
+DAMAGED_CONTAINER = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    RuntimeError,
+)
+"""What was seen of damaged zip and tar files: no OSErrors, though the bytes cannot be had."""
+UNREADABLE = ""
+"""In place of a digest: the object is there, the store gives an error."""
 
 
 def stored_digests(array: zarr.Array[Any], first: int = 0) -> dict[str, str]:
@@ -24,11 +42,15 @@ def stored_digests(array: zarr.Array[Any], first: int = 0) -> dict[str, str]:
 
 
 def metadata_digests(group: zarr.Group, names: Iterable[str]) -> dict[str, str]:
-    """sha256 of the metadata documents of some arrays, by their key."""
+    """sha256 of the metadata documents of some arrays, by their key; UNREADABLE for some."""
     documents = (".zarray", ".zattrs") if group.metadata.zarr_format == 2 else ("zarr.json",)
     digests = {}
     for key in (f"{name}/{document}" for name in names for document in documents):
-        data = stored_bytes(group, join_key(group.path, key))
+        try:
+            data = stored_bytes(group, join_key(group.path, key))
+        except OSError:
+            digests[key] = UNREADABLE
+            continue
         if data is not None:
             digests[key] = hashlib.sha256(data).hexdigest()
     return digests
@@ -39,9 +61,18 @@ def stored_bytes(group: zarr.Group, key: str) -> bytes | None:
     return get_bytes(group.store, key)
 
 
-def get_bytes(store: Store, key: str) -> bytes | None:
-    """One object of a store, None if it is missing."""
-    buffer = sync(store.get(key, default_buffer_prototype()))
+def get_bytes(store: Store, key: str, part: ByteRequest | None = None) -> bytes | None:
+    """One object of a store, or a part of it; None if it is missing.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, because of the disk, the server, or a damaged zip or tar file.
+    """
+    try:
+        buffer = sync(store.get(key, default_buffer_prototype(), part))
+    except DAMAGED_CONTAINER as error:
+        raise OSError(str(error) or type(error).__name__) from error
     return None if buffer is None else buffer.to_bytes()
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import glob
-import shutil
-import uuid
-import zipfile
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +14,17 @@ from zarr.errors import ContainsArrayError, GroupNotFoundError
 from zarrmal_codecs import CorruptionError, ZarrmalError
 
 from ..errors import InputError, without_passwords
+from .durable import DurableStore
 from .layout import ATTRIBUTE, ArchiveFacts
 from .reach import first_answer
 from .store_options import store_options
+from .stored import DAMAGED_CONTAINER
 
-UNREADABLE_METADATA = (ValueError, TypeError, LookupError, AttributeError)
+UNREADABLE_METADATA = (ValueError, TypeError, LookupError, AttributeError, *DAMAGED_CONTAINER)
 """What zarr was seen to raise for damaged metadata documents."""
 METADATA_FILES = ("zarr.json", ".zgroup", ".zarray")
+GROUP_FILES = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
+"""A group's documents; without the first of its format there is no group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,10 @@ class Target:
     storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
+        if not self.url.removeprefix("file://"):
+            raise InputError("the path or URL of an archive is empty")
+        if self.url.startswith("~") and self.is_local:
+            object.__setattr__(self, "url", os.path.expanduser(self.url))
         if self.is_local and self.storage_options:
             raise InputError(f"{self.url} is a local path: storage options are for URLs such as "
                              f"s3://…")  # fmt: skip
@@ -65,6 +70,11 @@ class Target:
     def path(self) -> Path:
         """The local path."""
         return Path(self.url.removeprefix("file://"))
+
+    @property
+    def real_path(self) -> Path:
+        """The local path to which links lead."""
+        return self.path.resolve()
 
     def sizes(self) -> dict[str, int]:
         """Bytes of every stored object, by its key below the archive; empty if there is none."""
@@ -108,8 +118,12 @@ class Target:
         return True
 
     def remove(self) -> None:
-        """Delete all of it, if there is any."""
+        """Delete all of it, if there is any; first what makes it a Zarr group."""
         fs, root = self.filesystem()
+        present = self.sizes()
+        for name in GROUP_FILES:
+            if name in present:
+                fs.rm_file(f"{root.rstrip('/')}/{name}")
         if fs.exists(root):
             fs.rm(root, recursive=True)
 
@@ -141,7 +155,7 @@ class Target:
         return first_answer(lambda: self._open(zarr_format, arguments), self.url)
 
     def _open(self, zarr_format: Literal[2, 3] | None, arguments: dict[str, Any]) -> zarr.Group:
-        where = str(self.path) if self.is_local else self.url
+        where = self._store(arguments["mode"])
         formats: tuple[Literal[2, 3] | None, ...] = (3, 2)
         if arguments["mode"] == "w" or zarr_format:
             formats = (zarr_format,)
@@ -161,7 +175,8 @@ class Target:
         except (GroupNotFoundError, FileNotFoundError):
             if arguments["mode"] == "w":
                 raise
-            if self.is_local and stage_of(self).path.exists():
+            part = part_of(self)
+            if part is not None and part.holds_zarr():
                 raise InputError(
                     f"the writing of {self.url} was interrupted, or goes on: `zarrmal archive "
                     f"--resume` completes it"
@@ -175,29 +190,68 @@ class Target:
             ) from None
         except ZarrmalError:
             raise
-        except (ImportError, zipfile.BadZipFile, *UNREADABLE_METADATA) as error:
+        except (ImportError, *UNREADABLE_METADATA) as error:
             raise InputError(f"{self.url} cannot be opened as a Zarr group: {error}") from error
+
+    def _store(self, mode: str) -> str | DurableStore:
+        """For zarr."""
+        if not self.is_local:
+            return self.url
+        return str(self.path) if mode == "r" else DurableStore(self.path)
 
     def filesystem(self) -> tuple[Any, str]:
         """fsspec's file system, and the path in it; nothing that it knew of before is believed."""
         options = store_options(self.url, self.storage_options, for_zarr=False)
         try:
             fs, root = fsspec.core.url_to_fs(self.url, **options)
-        except (ImportError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        except (ImportError, ValueError, TypeError, *DAMAGED_CONTAINER) as error:
             raise InputError(f"{self.url} cannot be reached: {error}") from error
         fs.invalidate_cache()
         return fs, root
 
 
 def find_array(group: zarr.Group, name: str) -> zarr.Array[Any] | None:
-    """An array of the group, None if there is none; CorruptionError if its metadata are damaged."""
+    """An array of the group, None if there is none.
+
+    One that only the consolidated copy lacks is read by its own document.
+
+    Raises
+    ------
+    CorruptionError
+        If its metadata are damaged.
+    """
     try:
         found = group.get(name)
+        if found is None and _copy_lacks(group, name):
+            found = _without_copies(group).get(name)
     except ZarrmalError:
         raise
     except UNREADABLE_METADATA as error:
         raise CorruptionError(f"the metadata of `{name}` are damaged: {error}") from error
+    except OSError as error:
+        why = error.strerror or error
+        raise CorruptionError(f"the metadata of `{name}` cannot be read: {why}") from error
     return found if isinstance(found, zarr.Array) else None
+
+
+def _copy_lacks(group: zarr.Group, name: str) -> bool:
+    """Whether the group goes by consolidated metadata, and its facts tell of such an array."""
+    if group.metadata.consolidated_metadata is None:
+        return False
+    tree = group.attrs.get(ATTRIBUTE)
+    digests = tree.get("digests") if isinstance(tree, Mapping) else None
+    return isinstance(digests, Mapping) and name in digests
+
+
+def _without_copies(group: zarr.Group) -> zarr.Group:
+    """The same group, to be read by each array's own documents."""
+    return zarr.open_group(
+        group.store,
+        path=group.path,
+        mode="r",
+        zarr_format=group.metadata.zarr_format,
+        use_consolidated=False,
+    )
 
 
 def read_facts(group: zarr.Group, where: str, *, incomplete: bool = False) -> ArchiveFacts:
@@ -215,58 +269,25 @@ def read_facts(group: zarr.Group, where: str, *, incomplete: bool = False) -> Ar
     return facts
 
 
-def refuse_occupied(target: Target, *, overwrite: bool, source: object = None) -> None:
-    """InputError if writing to the target would destroy something it must not.
+def part_of(target: Target) -> Target | None:
+    """Where a new archive is written that takes its place when it is whole; None if there is none.
 
-    A ``source`` given by its address may not lie in a target that is removed before it is read.
+    It is beside the place, hidden.
     """
-    if not target.occupied():
-        return
-    if isinstance(source, str) and not target.is_local:
-        within = f"{source.rstrip('/')}/".startswith(f"{target.url.rstrip('/')}/")
-        if within:
-            raise InputError(f"{target.url} is the source itself, which --overwrite would remove "
-                             f"first: choose another place")  # fmt: skip
-    if not overwrite:
-        raise InputError(f"{target.url} exists already: choose another place, or --overwrite it")
-    if not target.holds_zarr():
-        raise InputError(f"{target.url} is not a Zarr archive, so --overwrite will not delete it: "
-                         f"remove it yourself, or choose another place")  # fmt: skip
+    if target.is_local:
+        place = target.real_path  # of a link, what it leads to is replaced
+        return Target(str(place.with_name(f".{place.name}.zarrmal-part")))
+    if "::" in target.url:
+        return None
+    protocol, _, path = target.url.rstrip("/").partition("://")
+    folder, _, name = path.rpartition("/")
+    if not folder.strip("/") and protocol != "memory":
+        return None  # the archive is a whole bucket
+    return Target(f"{protocol}://{folder}/.{name}.zarrmal-part", target.storage_options)
 
 
-def stage_of(target: Target) -> Target:
-    """Where a new archive is written.
-
-    A local one beside its place, to be renamed at the end, so that the place holds the old archive
-    or the whole new one. Object stores cannot rename: there it is the place itself, and what is
-    unfinished says so.
-    """
-    if not target.is_local:
-        return target
-    place = target.path.resolve()  # of a link, what it leads to is replaced
-    return Target(str(place.with_name(f".{place.name}.zarrmal-part")))
-
-
-def take_place(stage: Target, target: Target, *, overwrite: bool) -> None:
-    """Put the finished archive where it belongs.
-
-    Raises
-    ------
-    InputError
-        If something has come there meanwhile that must not be replaced.
-    """
-    if not target.is_local:
-        return
-    refuse_occupied(target, overwrite=overwrite)
-    place = target.path.resolve()
-    old = place.with_name(f".{place.name}.zarrmal-old-{uuid.uuid4().hex[:12]}")
-    if place.exists():
-        place.rename(old)
-    try:
-        stage.path.rename(place)
-    except BaseException:
-        if old.exists():
-            old.rename(place)
-        raise
-    for rest in place.parent.glob(f".{glob.escape(place.name)}.zarrmal-old-*"):
-        shutil.rmtree(rest, ignore_errors=True)
+def stage_of(target: Target, *, beside: bool) -> Target:
+    """Where a new archive is written: beside its place, or, in an object store, right there."""
+    part = part_of(target) if beside else target
+    assert part is not None
+    return part

@@ -8,9 +8,9 @@ from typing import Any
 import zarr
 from zarrmal_codecs import ZarrmalError
 
-from . import layout
+from . import commit, layout
 from .layout import ArchiveFacts
-from .stored import join_key, metadata_digests, stored_bytes
+from .stored import UNREADABLE, join_key, metadata_digests, stored_bytes
 from .target import UNREADABLE_METADATA, find_array
 
 
@@ -34,18 +34,40 @@ def check_metadata(group: zarr.Group, facts: ArchiveFacts, problems: list[str]) 
             names = getattr(array.metadata, "dimension_names", None)
         if list(names or ()) != list(layout.dimensions(array.ndim)):
             problems.append(f"`{name}`: its dimensions are named {names}")
+    _check_copies(group, facts, problems)
+    found = metadata_digests(group, facts.digests)
+    for key in sorted(found.keys() | facts.metadata_digests.keys()):
+        if found.get(key) == UNREADABLE:
+            problems.append(f"{key} cannot be read")
+        elif found.get(key) != facts.metadata_digests.get(key):
+            problems.append(f"{key} was changed after the archive was written")
+
+
+def _check_copies(group: zarr.Group, facts: ArchiveFacts, problems: list[str]) -> None:
+    """The consolidated copy of each document, where the writer stores one."""
     try:
         copies = consolidated(group)
     except UNREADABLE_METADATA as error:
         problems.append(f"the consolidated metadata are damaged: {error}")
-        copies = {}
+        return
+    except OSError as error:
+        problems.append(f"the consolidated metadata cannot be read: {error.strerror or error}")
+        return
+    own = {key: _document(group, key) for key in {*copies, *facts.metadata_digests}}
     for key, copy in copies.items():
-        if _document(group, key) != copy:
+        if own[key][1] != copy:
             problems.append(f"the consolidated metadata differ from {key}: readers may take either")
-    found = metadata_digests(group, facts.digests)
-    for key in sorted(found.keys() | facts.metadata_digests.keys()):
-        if found.get(key) != facts.metadata_digests.get(key):
-            problems.append(f"{key} was changed after the archive was written")
+    n_bytes = sum(own[key][0] for key in facts.metadata_digests)
+    if not facts.complete or n_bytes > commit.MAX_CONSOLIDATED_MODEL_BYTES:
+        return
+    if not copies:
+        problems.append("the consolidated metadata are missing: xarray finds no array without them")
+        return
+    groups = (".zgroup", ".zattrs") if group.metadata.zarr_format == 2 else ()
+    problems += [
+        f"the consolidated metadata lack {key}: readers that go by them miss it"
+        for key in sorted({*groups, *facts.metadata_digests} - copies.keys())
+    ]
 
 
 def consolidated(group: zarr.Group) -> dict[str, Any]:
@@ -60,9 +82,10 @@ def consolidated(group: zarr.Group) -> dict[str, Any]:
     return {f"{key}/{name}": copy for key, copy in copies.items()}
 
 
-def _document(group: zarr.Group, key: str) -> Any:
-    data = stored_bytes(group, join_key(group.path, key))
+def _document(group: zarr.Group, key: str) -> tuple[int, Any]:
+    """Bytes of a document, and what it says: 0 and None if it cannot be read."""
     try:
-        return None if data is None else json.loads(data)
-    except ValueError:
-        return None
+        data = stored_bytes(group, join_key(group.path, key))
+        return (0, None) if data is None else (len(data), json.loads(data))
+    except (OSError, ValueError):
+        return 0, None

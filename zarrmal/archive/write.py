@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import zarr
-from zarrmal_codecs import Model, array_arguments
+from zarrmal_codecs import Model, ZarrmalError, array_arguments
 from zarrmal_codecs.coder import coder_for
 from zarrmal_codecs.golomb_rice import RiceChoice
 
@@ -21,12 +20,14 @@ from ..version import SOFTWARE
 from . import layout
 from .index_arrays import Columns, columns_of, create_array, create_column, stored_plan
 from .info import cells_array, codec_configuration, model_of
-from .journal import Journal, Writing, beating, busy, read_journal, source_digest
+from .journal import Journal, busy, read_journal, source_digest
 from .layout import ArchiveFacts
+from .place import refuse_occupied, refuse_unwritable, take_place
 from .plan import make_plan
 from .runners import Runner, ThreadRunner
 from .segment import write_segment
-from .target import Target, read_facts, refuse_occupied, stage_of, take_place
+from .target import Target, read_facts, stage_of
+from .writing import Writing, while_held, writes
 
 
 def default_workers() -> int:
@@ -126,48 +127,84 @@ def write_archive(
             f"{_times(model.cell_shape)}: use --size or --channel, or train a model on them"
         )
     digest = source_digest(source)
-    resume = found is not None and options.resume
-    if resume and found is not None and found.source != digest:
-        raise InputError(f"the cells are not those of the interrupted run ({found.told}): give the "
-                         f"same source, or start anew with --overwrite")  # fmt: skip
-    journal = Journal(
+    resumed = found if found is not None and goes_on(found, options) else None
+    whole = resumed is not None and resumed.phase == "whole"
+    if resumed is not None and resumed.source != digest and not whole:
+        raise InputError(f"the cells are not those of the interrupted run ({resumed.told}): give "
+                         f"the same source, or start anew with --overwrite")  # fmt: skip
+    journal = resumed or Journal(
         operation="archive",
         n_stored=0,
         n_new=source.n_cells,
         source=digest,
-        planned=resume and found is not None and found.planned,
+        overwrite=options.overwrite,
+        beside=target.is_local or target.occupied(),
     )
-    stage = stage_of(target)
+    stage = stage_of(target, beside=journal.beside)
     with writes(target, journal, found) as writing:
-        if not journal.planned:
-            plan = make_plan(source, assigner, len(model.classes), beating(writing, progress))
-            writing.begins()
-            stage.remove()
-            columns = columns_of(source, plan, n_stored=0, label_names=())
-            group = _create(stage, source, model, columns, options)
-            facts = read_facts(group, stage.url, incomplete=True)
-            resume = False
+        if resumed is None:
+            refuse_occupied(target, overwrite=options.overwrite)  # now nobody else can write there
+        if whole:
+            facts = _finished(stage, target, journal)
         else:
-            group = stage.open("r+")
-            facts = read_facts(group, stage.url, incomplete=True)
-            n_classes = len(model_of(codec_configuration(cells_array(group))).classes)
-            plan = stored_plan(group, replace(facts, n_cells=0), source.n_cells, n_classes)
-            columns = columns_of(source, plan, n_stored=0, label_names=())
-        if not facts.complete:  # else all was there but the end
-            facts = write_segment(
-                stage,
-                group,
-                facts,
-                source,
-                plan,
-                columns,
-                writing=writing,
-                runner=options.runner or ThreadRunner(options.workers),
-                look=resume,
-                progress=progress,
-            )
-        take_place(stage, target, overwrite=options.overwrite)
+            facts = _write_stage(stage, source, model, assigner, options, writing, progress)
+            writing.enters("whole")
+        take_place(stage, target, overwrite=options.overwrite or journal.overwrite)
     return facts
+
+
+def _write_stage(
+    stage: Target,
+    source: Source,
+    model: Model,
+    assigner: Assigner,
+    options: WriteOptions,
+    writing: Writing,
+    progress: Progress,
+) -> ArchiveFacts:
+    """The whole archive, in its stage; what an interrupted run has stored there is kept."""
+    progress = while_held(writing, progress)
+    planned = writing.journal.phase != "begun"
+    plan = None
+    if planned:
+        group = stage.open("r+", consolidated=False)
+        facts = read_facts(group, stage.url, incomplete=True)
+        if facts.complete:
+            return facts
+        n_classes = len(model_of(codec_configuration(cells_array(group))).classes)
+        plan = stored_plan(group, facts, source.n_cells, n_classes)
+    if plan is None:
+        plan = make_plan(source, assigner, len(model.classes), progress)
+    columns = columns_of(source, plan, n_stored=0, label_names=())
+    if not planned:
+        writing.begins()
+        stage.remove()
+        group = _create(stage, source, model, columns, options)
+        facts = read_facts(group, stage.url, incomplete=True)
+    return write_segment(
+        stage,
+        group,
+        facts,
+        source,
+        plan,
+        columns,
+        writing=writing,
+        runner=options.runner or ThreadRunner(options.workers),
+        look=planned,
+        progress=progress,
+    )
+
+
+def _finished(stage: Target, target: Target, journal: Journal) -> ArchiveFacts:
+    """Facts of an archive that is whole in its stage, or has its place already."""
+    for place in (stage, target):
+        try:
+            facts = read_facts(place.open(), place.url)
+        except (InputError, ZarrmalError):
+            continue
+        if facts.n_cells == journal.n_new:
+            return facts
+    raise InputError(f"what was written to {target.url} is gone: start anew with --overwrite")
 
 
 def refuse_place(target: Target, options: WriteOptions, source: object = None) -> Journal | None:
@@ -178,49 +215,40 @@ def refuse_place(target: Target, options: WriteOptions, source: object = None) -
     source
         See refuse_occupied.
     """
+    refuse_unwritable(target)
     found = read_journal(target)
     if found is not None and found.alive:
         raise InputError(busy(target, found))
     if found is not None and found.operation == "append":
-        raise InputError(f"{target.url} was interrupted in {found.told}: complete or undo that "
-                         f"with `zarrmal append --resume` or `zarrmal undo` first")  # fmt: skip
+        if target.occupied():
+            raise InputError(f"{target.url} was interrupted in {found.told}: complete or undo that "
+                             f"with `zarrmal append --resume` or `zarrmal undo` first")  # fmt: skip
+        return found  # of an archive that was removed
     if found is not None and not (options.resume or options.overwrite):
         raise InputError(f"{target.url} was interrupted in {found.told}: go on with --resume, or "
                          f"start anew with --overwrite")  # fmt: skip
     if found is None and options.resume and not options.overwrite and target.holds_archive():
         raise InputError(f"{target.url} is complete: there is nothing to resume")
-    if found is None or target.is_local or not options.resume:
+    if found is None or not goes_on(found, options):
         refuse_occupied(target, overwrite=options.overwrite, source=source)
+    elif found.beside and found.phase != "whole":
+        refuse_occupied(target, overwrite=options.overwrite or found.overwrite)
     return found
 
 
-@contextmanager
-def writes(target: Target, journal: Journal, found: Journal | None) -> Iterator[Writing]:
-    """Hold the journal; remove it at the end.
-
-    A caller's mistake, and any error before chunks are written, leave nothing behind. After another
-    error, or an interruption, what is written stays for a run that resumes.
-    """
-    writing = Writing(target, journal, found=found)
-    try:
-        yield writing
-    except BaseException as error:
-        nothing_done = not writing.begun and not journal.planned
-        mistake = isinstance(error, InputError) and not journal.planned
-        if mistake and writing.begun and journal.operation == "archive" and writing.mine():
-            stage_of(target).remove()
-            nothing_done = True
-        writing.leave(remove=nothing_done)
-        raise
-    writing.done()
+def goes_on(found: Journal, options: WriteOptions) -> bool:
+    """What an interrupted run has left is to be completed."""
+    return options.resume and found.operation == "archive"
 
 
 def interrupted_model(target: Target, options: WriteOptions) -> Model | None:
     """The model of an interrupted run that ``options`` would go on with; None if there is none."""
     found = read_journal(target) if options.resume else None
-    if found is None or not found.planned or found.operation != "archive":
+    if found is None or found.phase == "begun" or found.operation != "archive":
         return None
-    return model_of(codec_configuration(cells_array(stage_of(target).open())))
+    stage = stage_of(target, beside=found.beside)
+    place = stage if stage.holds_zarr() else target
+    return model_of(codec_configuration(cells_array(place.open())))
 
 
 def _create(

@@ -189,7 +189,7 @@ def _progress_lines() -> Progress:
     return report
 
 
-def pairs(options: list[str] | None) -> dict[str, Any]:
+def pairs(options: list[str] | None, name: str = "--storage-option") -> dict[str, Any]:
     """``k=v`` strings as a dictionary; values that are JSON (numbers, true, {...}) become it.
 
     Names that hold secrets keep their text, were it all digits, unless it is an object. None of
@@ -200,13 +200,13 @@ def pairs(options: list[str] | None) -> dict[str, Any]:
         key, equals, value = option.partition("=")
         if not equals or not key:
             # The text may hold a secret: it is not repeated.
-            raise InputError("a --storage-option looks like key=value")
-        found[key] = _value(key, value)
+            raise InputError(f"a {name} looks like key=value")
+        found[key] = _value(key, value, name)
     remember_secrets(found)
     return found
 
 
-def _value(key: str, text: str) -> Any:
+def _value(key: str, text: str, name: str) -> Any:
     is_tree = text.lstrip()[:1] in ("{", "[", '"')
     if is_secret(key) and not is_tree:
         return text
@@ -215,7 +215,7 @@ def _value(key: str, text: str) -> Any:
     except json.JSONDecodeError:
         if is_tree:
             raise InputError(
-                f"the value of --storage-option {key} begins like JSON but is none: quote it "
+                f"the value of {name} {key} begins like JSON but is none: quote it "
                 'for the shell, as in \'client_kwargs={"endpoint_url": "http://…"}\''
             ) from None
         return text

@@ -65,7 +65,7 @@ def verify(
     Example: `zarrmal verify cells.zarr --source cells/ --size 50 --channel red`
     """
     target = Target(url, pairs(storage_option))
-    target.open()
+    target.open(consolidated=False)
     with progress_bars() as progress:
         arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
         cells = None

@@ -35,7 +35,7 @@ def source_arguments(
         "size": size,
         "group_pattern": group_pattern,
         "skip_unreadable": skip_unreadable,
-        "storage_options": pairs(source_option),
+        "storage_options": pairs(source_option, "--source-option"),
     }
 
 

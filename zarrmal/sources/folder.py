@@ -90,6 +90,8 @@ class FolderSource(Source):
             try:
                 cell = self._shaping(read_image(path)[np.newaxis])[0]
             except (UnreadableError, InputError) as error:
+                if isinstance(error.__cause__, OSError) and error.__cause__.errno:
+                    raise error.__cause__ from None  # a disk, or a network, that may come back
                 raise InputError(
                     f"{path}: has changed since the folder was opened: {error}"
                 ) from error

@@ -1,0 +1,51 @@
+"""A writer that ends at its n-th store, in this very process: as by kill -9, but quickly."""
+
+from contextlib import contextmanager
+from dataclasses import replace
+
+from zarr.storage import FsspecStore
+
+from zarrmal.archive.durable import DurableStore
+from zarrmal.archive.writing import Writing
+
+
+class Killed(BaseException):
+    """Nothing may catch it."""
+
+
+@contextmanager
+def killed_at_store(moment, monkeypatch):
+    """Store ``moment`` objects and no more; of the last one every other run stores it, too.
+
+    Gives a list of the keys that were to be stored. The journal stays as it is, but for its being
+    dead.
+    """
+    keys = []
+
+    def dying(store):
+        inner = store.set
+
+        async def set(self, key, value, *rest, **more):
+            keys.append(key)
+            if len(keys) > moment + 1 or (len(keys) == moment + 1 and moment % 2):
+                raise Killed
+            await inner(self, key, value, *rest, **more)
+            if len(keys) == moment + 1:
+                raise Killed
+
+        patch.setattr(store, "set", set)
+
+    def leave(self, *, remove):
+        self._left.set()
+        self.journal = replace(self.journal, beat=0.0)
+        self._store()
+
+    with monkeypatch.context() as patch:
+        dying(DurableStore)
+        dying(FsspecStore)
+        patch.setattr(Writing, "leave", leave)
+        try:
+            yield keys
+        except BaseException as error:
+            if not isinstance(error, Killed) and "Killed" not in repr(error):
+                raise
