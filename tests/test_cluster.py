@@ -89,6 +89,21 @@ def test_an_error_on_a_worker_is_the_callers(client, cells, model, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_no_worker_stores_anything_after_a_run_has_failed(client, cells, model, tmp_path):
+    class Failing(Subset):
+        def read(self, indices):
+            if 0 in indices and len(indices) == 16:
+                raise OSError("disk")
+            time.sleep(1.0 if len(indices) == 16 else 0.0)
+            return super().read(indices)
+
+    with pytest.raises(OSError, match="disk"):
+        write(Failing(cells, range(240)), tmp_path / "a", model, ClusterRunner(client))
+    left = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    time.sleep(2.5)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == left
+
+
 def test_no_scheduler_there():
     with pytest.raises(InputError, match=r"no dask scheduler answers at tcp://127.0.0.1:9"):
         ClusterRunner.at("tcp://127.0.0.1:9", seconds=1)

@@ -1,15 +1,24 @@
 """Shards: their bytes are Zarr's, and damage in one costs what it touches."""
 
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
 import zarr
-from zarrmal_codecs import CorruptionError, TruncatedError
+from zarrmal_codecs import CorruptionError, TruncatedError, ZarrmalError
 
 import zarrmal
-from zarrmal.archive import Target, WriteOptions, archive_info, extract_archive, verify_archive
-from zarrmal.archive.shard import index_bytes, join_shard, split_shard
+from zarrmal.archive import (
+    AppendOptions,
+    Target,
+    WriteOptions,
+    archive_info,
+    extract_archive,
+    undo_append,
+    verify_archive,
+)
+from zarrmal.archive.shard import index_bytes, join_shard, read_index, split_shard
 from zarrmal.sources import Subset
 
 
@@ -108,3 +117,27 @@ def test_what_is_appended_leaves_full_shards_alone(archive, cells):
     after = {k: shard(archive, k).stat().st_mtime_ns for k in range(4)}
     assert [k for k in range(4) if before[k] != after[k]] == [3]
     assert not verify_archive(Target(str(archive)), cells).problems
+
+
+@pytest.mark.parametrize("again", ["resume", "undo"])
+def test_damage_in_a_shard_gets_no_digest_of_its_own(cells, model, tmp_path, monkeypatch, again):
+    """A full chunk of the last shard is damaged between an interrupted append and what follows."""
+    place, new = tmp_path / "a", Subset(cells, range(80, 96))
+    options = WriteOptions(chunk_cells=8, shard_cells=32)
+    zarrmal.write(Subset(cells, range(80)), place, model=model, assign="labels", options=options)
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("zarrmal.archive.segment.commit", stop)
+        with pytest.raises(KeyboardInterrupt):
+            zarrmal.append(new, place)
+    offset, length = read_index(shard(place, 2).read_bytes(), 4)[0]
+    damage(shard(place, 2), offset + length - 4)
+    second = partial(undo_append, Target(str(place)))
+    if again == "resume":
+        second = partial(zarrmal.append, new, place, options=AppendOptions(resume=True))
+    with pytest.raises(ZarrmalError):
+        second()
+    assert any("c/2/0/0" in problem for problem in verify_archive(Target(str(place))).problems)

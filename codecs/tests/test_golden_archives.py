@@ -6,6 +6,7 @@ Written by ``codecs/vectors/write_archives.py``; nothing of the package zarrmal 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -106,3 +107,20 @@ def test_they_cover_formats_profiles_and_columns():
     assert {path.stem for path in ARCHIVES.glob("*.zarr")} == set(INDEX)
     files = [path for path in ARCHIVES.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 250_000
+
+
+@pytest.mark.skipif(
+    "read_missing_chunks" not in zarr.config.get("array"),
+    reason="this version of zarr reads missing chunks as fill values, always",
+)
+@pytest.mark.parametrize("cells", [slice(None), slice(0, 1)])
+def test_a_missing_chunk_is_an_error_where_one_asks_for_it(place, tmp_path, cells):
+    copy = tmp_path / "cells.zarr"
+    shutil.copytree(place, copy)
+    found = [path for path in (copy / "cells").rglob("*") if path.is_file()]
+    chunks = [path for path in found if path.name[0] != "." and path.name != "zarr.json"]
+    min(chunks).unlink()
+    with zarr.config.set({"array.read_missing_chunks": False}):
+        array = zarr.open(copy, mode="r")["cells"]
+        with pytest.raises(zarr.errors.ChunkNotFoundError):
+            array[cells]

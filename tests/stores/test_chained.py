@@ -6,7 +6,10 @@ import json
 import shutil
 import subprocess
 import sys
+import uuid
+from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 import xarray as xr
@@ -82,3 +85,22 @@ def test_a_cache_before_a_bucket(s3, drawn, tmp_path):
     plain = {"s3": {**s3.options, "asynchronous": True}, "simplecache": cache}
     reads(f"simplecache::{url}", drawn, options, tmp_path / "out", plain)
     assert len(list((tmp_path / "cache").iterdir())) > 3  # and so it was used
+
+
+def test_a_zip_cannot_be_written(folder, tmp_path):
+    packed = shutil.make_archive(str(tmp_path / "cells"), "zip", folder)
+    before = Path(packed).read_bytes()
+    for words in (["append", str(folder)], ["archive", str(folder)]):
+        done = CliRunner().invoke(app, [*words, f"zip::{packed}"])
+        assert done.exit_code == 1
+        assert done.stderr.splitlines()[-1].startswith("error: ")
+    assert Path(packed).read_bytes() == before
+
+
+def test_a_zip_in_a_bucket(store, folder, drawn, tmp_path):
+    packed = shutil.make_archive(str(tmp_path / "cells"), "zip", folder)
+    url = f"{store.root}/packed/{uuid.uuid4().hex}/cells.zip"
+    fs, place = fsspec.core.url_to_fs(url, **store.options)
+    fs.pipe_file(place, Path(packed).read_bytes())
+    protocol = store.root.partition("://")[0]
+    reads(f"zip::{url}", drawn, {protocol: dict(store.options)}, tmp_path / "out")

@@ -166,7 +166,8 @@ def journal_problem(journal: Journal) -> str:
             f"chunk of each array may differ from its digest. Complete it with `zarrmal append "
             f"--resume`, or take it back with `zarrmal undo`"
         )
-    return f"{journal.told} was interrupted: complete it with `zarrmal archive --resume`"
+    what = "a new archive, to replace this one" if journal.overwrite else "it"
+    return f"{journal.told} was interrupted: complete {what}, with `zarrmal archive --resume`"
 
 
 def source_digest(source: Source) -> str:

@@ -36,8 +36,8 @@ def refuse_occupied(target: Target, *, overwrite: bool, source: object = None) -
     if target.is_local:
         return
     if part_of(target) is None:
-        raise InputError(f"{target.url} is a whole bucket, in which an archive cannot be replaced "
-                         f"without removing it first: choose another place")  # fmt: skip
+        raise InputError(f"{target.url}: nothing can be written beside it, so it would have to be "
+                         f"removed first: choose another place")  # fmt: skip
     if isinstance(source, str) and _lies_in(source, target):
         raise InputError(f"{target.url} is the source itself: choose another place")
 

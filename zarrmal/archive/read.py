@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+import zarr
 from numpy.typing import NDArray
 from zarrmal_codecs.coder import Coder
 
@@ -16,6 +17,9 @@ from .chunks import read_chunks
 from .copies import expect_promised, find_cells
 from .layout import SOURCE_INDEX
 from .target import Target, read_facts
+
+MISSING_IS_AN_ERROR = {"array.read_missing_chunks": False}
+"""For zarr's configuration; versions that do not know it read a missing chunk as a black one."""
 
 
 def open_archive(
@@ -50,14 +54,15 @@ def open_archive(
     target = Target(os.fspath(url), storage_options or {})
     group = target.open()
     read_facts(group, target.url)
-    dataset: xr.Dataset = xr.open_zarr(
-        target.url,
-        chunks={},
-        # One object instead of a listing and two requests an array; web servers list nothing.
-        consolidated=group.metadata.consolidated_metadata is not None,
-        zarr_format=group.metadata.zarr_format,
-        storage_options=target.options or None,
-    )
+    with zarr.config.set(MISSING_IS_AN_ERROR):
+        dataset: xr.Dataset = xr.open_zarr(
+            target.url,
+            chunks={},
+            # One object instead of a listing and two requests an array; web servers list nothing.
+            consolidated=group.metadata.consolidated_metadata is not None,
+            zarr_format=group.metadata.zarr_format,
+            storage_options=target.options or None,
+        )
     if source_order:
         dataset = dataset.isel(cell=np.argsort(dataset[SOURCE_INDEX].values))
     return dataset

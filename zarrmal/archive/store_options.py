@@ -18,6 +18,8 @@ SAME = {"s3": "s3", "s3a": "s3", "az": "az", "abfs": "az", "abfss": "az"}
 
 ON_A_LOOP = {*SAME, "gs", "gcs", "http", "https"}
 """Protocols whose file systems belong to one event loop: zarr's, or fsspec's own."""
+CONTAINERS = {"zip", "tar", "libarchive"}
+"""What holds files in a file reads that one synchronously."""
 
 
 def store_options(url: str, given: Mapping[str, Any], *, for_zarr: bool = True) -> dict[str, Any]:
@@ -31,17 +33,19 @@ def store_options(url: str, given: Mapping[str, Any], *, for_zarr: bool = True) 
     given
         The caller's options; they go first.
     for_zarr
-        zarr tells a file system that it is on its loop, but not the ones behind it in a chain.
+        zarr tells a file system that it is on its loop, but not a cache's one behind it.
     """
     links = url.split("::")
     options = dict(given)
+    within = False
     for link in links:
         protocol = link.partition("://")[0]
         quirks = dict(QUIRKS.get(SAME.get(protocol, ""), {}))
         if len(links) == 1:
             return quirks | options
-        if for_zarr and link != links[0] and protocol in ON_A_LOOP:
+        if for_zarr and link != links[0] and protocol in ON_A_LOOP and not within:
             quirks["asynchronous"] = True
+        within |= protocol in CONTAINERS
         if quirks:
             own = options.get(protocol)
             options[protocol] = quirks | (dict(own) if isinstance(own, Mapping) else {})

@@ -143,7 +143,8 @@ def write_archive(
     stage = stage_of(target, beside=journal.beside)
     with writes(target, journal, found) as writing:
         if resumed is None:
-            refuse_occupied(target, overwrite=options.overwrite)  # now nobody else can write there
+            # Now nobody else can write there; what has come meanwhile has no stage beside it.
+            refuse_occupied(target, overwrite=options.overwrite and journal.beside)
         if whole:
             facts = _finished(stage, target, journal)
         else:

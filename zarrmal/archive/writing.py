@@ -63,9 +63,9 @@ class Writing:
             self._create()
         except FileExistsError:
             raise InputError(busy(target, read_journal(target))) from None
-        except (TypeError, NotImplementedError) as error:
-            raise InputError(f"{target.url} cannot be written to ({error}): write to a folder or a "
-                             f"bucket, and copy the archive from there") from None  # fmt: skip
+        except (TypeError, NotImplementedError) as error:  # a zip file, a web server
+            raise InputError(f"{target.url} cannot be written to: write to a folder or a bucket, "
+                             f"and copy the archive from there") from error  # fmt: skip
         self.check()  # a store that cannot create under a condition keeps the last of two
         self._lock, self._left, self._lost = threading.Lock(), threading.Event(), False
         self._heart = threading.Thread(target=self._beat, name="zarrmal-beat", daemon=True)

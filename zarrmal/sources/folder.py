@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,8 +92,8 @@ class FolderSource(Source):
             try:
                 cell = self._shaping(read_image(path)[np.newaxis])[0]
             except (UnreadableError, InputError) as error:
-                if isinstance(error.__cause__, OSError) and error.__cause__.errno:
-                    raise error.__cause__ from None  # a disk, or a network, that may come back
+                if _fails(error.__cause__, self._folder):
+                    raise error.__cause__ from None
                 raise InputError(
                     f"{path}: has changed since the folder was opened: {error}"
                 ) from error
@@ -102,6 +104,13 @@ class FolderSource(Source):
                 )
             cells[row] = cell
         return cells
+
+
+def _fails(cause: BaseException | None, folder: Path) -> TypeGuard[OSError]:
+    """It is a disk or a network that fails, and may come back: nobody has changed an image."""
+    if not isinstance(cause, OSError) or not cause.errno:
+        return False
+    return cause.errno != errno.ENOENT or not folder.is_dir()
 
 
 def image_names(folder: Path) -> list[str]:
