@@ -89,7 +89,8 @@ demo: $(DEMO)/.installed
 	$(DEMO)/bin/zarrmal demo
 
 test: $(VENV)/.installed $(READER)/.installed
-	ZARRMAL_READER_PYTHON=$(CURDIR)/$(READER)/bin/python $(BIN)/python -m pytest
+	ZARRMAL_READER_PYTHON=$(CURDIR)/$(READER)/bin/python OMP_NUM_THREADS=1 \
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: style demo test test-wheel
 

@@ -298,4 +298,5 @@ def test_memory_is_bounded(cells, model, workers, tmp_path):
     by_label = LabelAssigner(cells, CLASSES)
     zarrmal.write(watched, tmp_path / "a", model=model, assign=by_label, options=options)
     assert watched.rows == [SAMPLE_CELLS] + [20] * 12  # a sample, and each cell once
-    assert workers <= watched.begun_meanwhile <= workers + 1
+    # One chunk waits beside those at work; one may have been done before the one that is held.
+    assert workers <= watched.begun_meanwhile <= workers + 2
