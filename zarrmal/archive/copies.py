@@ -12,7 +12,7 @@ from .grid import Grid
 from .info import cells_array, codec_configuration, model_of
 from .layout import CELLS, ArchiveFacts
 from .stored import metadata_digests
-from .target import find_array
+from .target import find_array, reopened
 
 MAX_UNVOUCHED_CELLS = 10_000_000
 
@@ -104,12 +104,6 @@ def _with_copy(problem: str) -> str:
 
 def _by_copies(group: zarr.Group) -> zarr.Group | None:
     try:
-        return zarr.open_group(
-            group.store,
-            path=group.path,
-            mode="r",
-            zarr_format=group.metadata.zarr_format,
-            use_consolidated=True,
-        )
+        return reopened(group, consolidated=True)
     except Exception:  # there is no copy, or it is damaged in whatever way
         return None

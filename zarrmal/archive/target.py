@@ -223,7 +223,7 @@ def find_array(group: zarr.Group, name: str) -> zarr.Array[Any] | None:
     try:
         found = group.get(name)
         if found is None and _copy_lacks(group, name):
-            found = _without_copies(group).get(name)
+            found = reopened(group, consolidated=False).get(name)
     except ZarrmalError:
         raise
     except UNREADABLE_METADATA as error:
@@ -243,14 +243,14 @@ def _copy_lacks(group: zarr.Group, name: str) -> bool:
     return isinstance(digests, Mapping) and name in digests
 
 
-def _without_copies(group: zarr.Group) -> zarr.Group:
-    """The same group, to be read by each array's own documents."""
+def reopened(group: zarr.Group, *, consolidated: bool) -> zarr.Group:
+    """The same group, to be read by consolidated metadata, or by each array's own documents."""
     return zarr.open_group(
         group.store,
         path=group.path,
         mode="r",
         zarr_format=group.metadata.zarr_format,
-        use_consolidated=False,
+        use_consolidated=consolidated,
     )
 
 

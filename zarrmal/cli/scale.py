@@ -36,8 +36,8 @@ def scale(
     """Time and memory of archiving drawn cells: an eighth, a quarter, a half and all of them.
 
     Each archive is written by a process of its own, from a source that draws cells when they are
-    read, and removed. The first is also written by one worker, and, where zarrmal[dask] is
-    installed, by processes instead of threads, for comparison.
+    read, and removed. The first is also written by one thread, in alternation, as a clock may
+    drift, and, where zarrmal[dask] is installed, by processes.
 
     Example: `zarrmal scale --cells 1000000`
     """
@@ -46,7 +46,7 @@ def scale(
         raise InputError("no model ships here: give one with --model")
     n_workers = workers or default_workers()
     sizes = [(max(1, cells // part), n_workers, False) for part in (8, 4, 2, 1)]
-    compared = [(sizes[0][0], 1, False)]
+    compared = [(sizes[0][0], 1, False), sizes[0], (sizes[0][0], 1, False)]
     if find_spec("distributed"):
         compared.append((sizes[0][0], n_workers, True))
     points: list[ScalePoint] = []
