@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import zarrmal
 from zarrmal.api import shipped_for
 from zarrmal.archive import AppendOptions, WriteOptions
-from zarrmal.benchmark.scale import measure_scale
+from zarrmal.benchmark.scale import ScalePoint, measure_scale, speedups, typical
 from zarrmal.cli import app
 from zarrmal.errors import InputError
 from zarrmal.sources import Subset
@@ -137,3 +137,31 @@ def test_what_many_cells_take_by_threads_and_by_processes(tmp_path):
     assert threads.raw_bytes == 600 * 50 * 50
     assert processes.stored_bytes == threads.stored_bytes < threads.raw_bytes / 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_speed_is_told_against_one_thread_of_the_same_round():
+    def run(seconds, n_workers=1, processes=False, n_cells=8, peak=1):
+        return ScalePoint(
+            n_cells=n_cells,
+            raw_bytes=1,
+            n_workers=n_workers,
+            processes=processes,
+            seconds=seconds,
+            draw_seconds=0.0,
+            peak_bytes=peak,
+            stored_bytes=1,
+        )
+
+    rounds = [[run(a), run(b, 2), run(c, 2, True)] for a, b, c in ((6, 3, 4), (8, 5, 8), (9, 6, 3))]
+    points = [point for points in rounds for point in points]
+    larger = run(99.0, 2, n_cells=16, peak=7)
+    threads, processes = speedups([*points, larger])
+    assert (threads.times, threads.median) == ((2.0, 1.6, 1.5), 1.6)
+    assert (processes.times, processes.median) == ((1.5, 1.0, 3.0), 1.5)
+    told = typical([*points[:3], run(7.0, peak=5), *points[3:], larger])
+    assert [(p.n_cells, p.n_workers, p.processes, p.seconds, p.peak_bytes) for p in told] == [
+        (8, 1, False, 7.0, 5),
+        (8, 2, False, 5, 1),
+        (8, 2, True, 4, 1),
+        (16, 2, False, 99.0, 7),
+    ]

@@ -55,6 +55,16 @@ def test_equals_the_plain_twin_and_the_reference(name):
         assert found[row].tolist() == reference_base.run([plain], values[row].tolist())
 
 
+@pytest.mark.parametrize("more", [-1, 0, 1])
+@pytest.mark.parametrize("name", ["mixed int8", "mixed uint8", "wide"])
+def test_rows_that_are_multiplied_apart_come_out_the_same(monkeypatch, name, more):
+    layer = LAYERS[name]
+    monkeypatch.setattr(network, "SERIAL_PRODUCTS", layer.weight.size * network.LEAST_ROWS)
+    values = inputs(layer, 2 * network.LEAST_ROWS - 4 + more)  # inputs adds four rows
+    assert len(values) == 2 * network.LEAST_ROWS + more
+    np.testing.assert_array_equal(Network((layer,))(values), run_plain((layer,), values))
+
+
 def test_layers_that_clip_do_clip():
     found = Network((LAYERS["shift 0"],))(inputs(LAYERS["shift 0"], 50))
     assert {-128, 127} <= set(found.ravel().tolist())

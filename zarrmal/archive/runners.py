@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
 import zarr
@@ -50,15 +50,17 @@ class ThreadRunner:
     ) -> Iterator[Written]:
         """See Runner. At most one task more than there are threads waits, however many come."""
         write = ObjectWriter(group["cells"], look=look)  # type: ignore[arg-type]
-        pending: list[Future[Written]] = []
+        pending: set[Future[Written]] = set()
         with ThreadPoolExecutor(self.n_workers) as pool:
             try:
                 for task in tasks:
-                    pending.append(pool.submit(write, task, source))
+                    pending.add(pool.submit(write, task, source))
                     if len(pending) > self.n_workers:
-                        yield pending.pop(0).result()
+                        done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                        yield from (future.result() for future in done)
                 while pending:
-                    yield pending.pop(0).result()
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in done)
             finally:
                 for future in pending:
                     future.cancel()

@@ -10,8 +10,10 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -56,6 +58,67 @@ class ScalePoint:
     def to_json(self) -> dict[str, Any]:
         """As a machine reads it."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speedup:
+    """How many times as fast as one thread.
+
+    Parameters
+    ----------
+    n_workers, processes
+        See ScalePoint.
+    times
+        Of each run, against the run of one thread in the same round; at least one.
+    """
+
+    n_workers: int
+    processes: bool
+    times: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Of all rounds."""
+        return median(self.times)
+
+    def to_json(self) -> dict[str, Any]:
+        """As a machine reads it."""
+        return asdict(self) | {"median": self.median}
+
+
+def speedups(points: Sequence[ScalePoint]) -> list[Speedup]:
+    """Of each kind of worker, from rounds in which one thread and the others take turns.
+
+    Parameters
+    ----------
+    points
+        As measured; the k-th run of a kind and the k-th of one thread are a round, if they are of
+        as many cells.
+    """
+    of_kind: dict[tuple[bool, int, int], list[float]] = {}
+    for p in points:
+        of_kind.setdefault((p.processes, p.n_workers, p.n_cells), []).append(p.seconds)
+    out = []
+    for (processes, n_workers, n_cells), seconds in of_kind.items():
+        ones = of_kind.get((False, 1, n_cells), [])
+        if ones and (processes, n_workers) != (False, 1):
+            times = tuple(one / other for one, other in zip(ones, seconds))
+            out.append(Speedup(n_workers=n_workers, processes=processes, times=times))
+    return out
+
+
+def typical(points: Sequence[ScalePoint]) -> list[ScalePoint]:
+    """Of repeated runs that one of median time, with the greatest memory of them all."""
+
+    def kind(p: ScalePoint) -> tuple[int, bool, int]:
+        return p.n_cells, p.processes, p.n_workers
+
+    out = []
+    for _, group in groupby(sorted(points, key=kind), kind):
+        runs = sorted(group, key=lambda p: p.seconds)
+        peak = max(p.peak_bytes for p in runs)
+        out.append(replace(runs[(len(runs) - 1) // 2], peak_bytes=peak))
+    return out
 
 
 def measure_scale(

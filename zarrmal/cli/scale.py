@@ -11,11 +11,13 @@ from rich.table import Table
 
 from .. import api
 from ..archive.write import default_workers
-from ..benchmark.scale import ScalePoint, measure_scale
+from ..benchmark.scale import ScalePoint, Speedup, measure_scale, speedups, typical
 from ..errors import InputError
 from . import options as o
 from .app import app
 from .console import out, print_json, say, told
+
+ROUNDS = 3
 
 
 @app.command()
@@ -36,8 +38,9 @@ def scale(
     """Time and memory of archiving drawn cells: an eighth, a quarter, a half and all of them.
 
     Each archive is written by a process of its own, from a source that draws cells when they are
-    read, and removed. The first is also written by one thread, in alternation, as a clock may
-    drift, and, where zarrmal[dask] is installed, by processes.
+    read, and removed. The first is written by one thread too, and, where zarrmal[dask] is
+    installed, by processes: three rounds in turn, as a clock may drift, of which the table has
+    the median.
 
     Example: `zarrmal scale --cells 1000000`
     """
@@ -45,19 +48,24 @@ def scale(
     if ready is None:
         raise InputError("no model ships here: give one with --model")
     n_workers = workers or default_workers()
-    sizes = [(max(1, cells // part), n_workers, False) for part in (8, 4, 2, 1)]
-    compared = [(sizes[0][0], 1, False), sizes[0], (sizes[0][0], 1, False)]
+    smallest, *sizes = [(max(1, cells // part), n_workers, False) for part in (8, 4, 2, 1)]
+    kinds = [(smallest[0], 1, False)] if n_workers > 1 else []
+    kinds.append(smallest)
     if find_spec("distributed"):
-        compared.append((sizes[0][0], n_workers, True))
+        kinds.append((smallest[0], n_workers, True))
     points: list[ScalePoint] = []
-    for point in measure_scale([*compared, *sizes], ready, shard_cells=shard_cells, folder=folder):
+    wanted = [*(kinds * ROUNDS), *sizes]
+    for point in measure_scale(wanted, ready, shard_cells=shard_cells, folder=folder):
         say(f"{point.n_cells:,} cells, {_workers(point)}: {point.seconds:.1f} s")
         points.append(point)
+    found = speedups(points)
     if as_json:
-        print_json([point.to_json() for point in points])
+        print_json(
+            {"runs": [p.to_json() for p in points], "speedups": [f.to_json() for f in found]}
+        )
         return
     table = Table("cells", "workers", "s", "MB/s", "s of drawing", "peak MB", "bits/pixel")
-    for p in points:
+    for p in typical(points):
         table.add_row(
             f"{p.n_cells:,}",
             _workers(p),
@@ -68,8 +76,11 @@ def scale(
             f"{8 * p.stored_bytes / p.raw_bytes:.3f}",
         )
     out.print(table)
+    for f in found:
+        each = ", ".join(f"{times:.2f}" for times in f.times)
+        out.print(f"{_workers(f)}: {f.median:.2f} times as fast as one thread ({each})")
 
 
-def _workers(point: ScalePoint) -> str:
+def _workers(point: ScalePoint | Speedup) -> str:
     kind, kinds = ("process", "processes") if point.processes else ("thread", "threads")
     return f"{point.n_workers} {kind if point.n_workers == 1 else kinds}"

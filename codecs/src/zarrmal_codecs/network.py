@@ -18,6 +18,12 @@ BLOCK_ROWS = 64
 
 BLOCK_COLUMNS = 256  # always exact: 256 * 128 * 255 < 2**24
 
+SERIAL_PRODUCTS = 1 << 18
+"""So few multiplications a BLAS does itself: its threads, once woken, spin for a tenth of a second,
+which small layers would pay at every chunk and which takes a core from whoever decodes there."""
+LEAST_ROWS = 16
+"""A layer so large that fewer rows would fit is worth a BLAS's threads."""
+
 TRIAL_ROWS = 32
 TRIAL_OUTPUTS = 24
 TRIAL_VALUES = 1 << 20
@@ -129,7 +135,7 @@ def _try_engine(layer: Layer, pieces: tuple[Piece, ...]) -> None:
 
 def _run(layer: Layer, pieces: tuple[Piece, ...], values: Int8Or) -> Int8Or:
     floats = values.astype(np.float32)
-    sums = [floats[:, p.start : p.stop] @ p.weight for p in pieces]
+    sums = [_product(floats[:, p.start : p.stop], p.weight) for p in pieces]
     low, high = RANGES[layer.output]
     out = np.empty((len(values), layer.n_outputs), layer.output)
     bias = layer.bias.astype(np.int64)
@@ -145,6 +151,18 @@ def _run(layer: Layer, pieces: tuple[Piece, ...], values: Int8Or) -> Int8Or:
         accumulator += rounding
         accumulator >>= layer.shift
         out[rows] = np.clip(accumulator, low, high, out=accumulator)
+    return out
+
+
+def _product(values: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``values @ weight``, a small layer a few rows at a time."""
+    n_rows = SERIAL_PRODUCTS // weight.size
+    if n_rows < LEAST_ROWS:
+        return values @ weight
+    out = np.empty((len(values), weight.shape[1]), np.float32)
+    for start in range(0, len(values), n_rows):
+        rows = slice(start, start + n_rows)
+        np.matmul(values[rows], weight, out=out[rows])
     return out
 
 
