@@ -104,6 +104,27 @@ def test_killed_in_writing(store, place, drawn, model, moment):
     check_whole(store, place, drawn, drawn.n_cells)
 
 
+@pytest.mark.parametrize("store", ["s3", "azure", "gcs"], indirect=True)
+@pytest.mark.parametrize(("moment", "phase"), [(0, "begun"), (13, "planned")])
+def test_what_has_come_since_is_not_replaced(store, place, drawn, model, moment, phase):
+    """Nothing was there when the run began, so that it has written in place."""
+    assert killed_at(moment, _write, drawn, place, model, store.options)
+    target, other = (Target(url, store.options) for url in (place, f"{place}-other"))
+    assert read_journal(target).phase == phase
+    target.remove()
+    write(part(drawn, 0, 25), other.url, store)
+    fs, root = target.filesystem()
+    fs.copy(other.filesystem()[1], root, recursive=True)
+    before = below(store, place)
+    assert zarrmal.open(place, storage_options=dict(store.options)).sizes["cell"] == 25
+    with pytest.raises(InputError, match="another archive, and came there"):
+        write(drawn, place, store, resume=True)
+    assert below(store, place) == before
+    other.remove()
+    write(drawn, place, store, overwrite=True)
+    check_whole(store, place, drawn, drawn.n_cells)
+
+
 @pytest.mark.parametrize("step", ["before the old is removed", "after", "copied", "at the end"])
 def test_interrupted_in_taking_the_place(store, place, drawn, monkeypatch, step):
     """The old archive or the new one is whole, there or beside, and going on needs no decision."""

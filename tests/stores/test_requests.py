@@ -111,3 +111,17 @@ def test_verify_asks_for_each_object_once(large, log):
     chunks = [path for method, path, _ in log.seen if "/c/" in path]
     assert {method for method, _, _ in log.seen} == {"GET"}
     assert len(chunks) <= 2 * len(set(chunks))
+
+
+def test_writing_a_chunk_is_one_request(moto, source, log):
+    """What comes to it does not grow with the number of chunks."""
+    store, _ = moto
+    counted = {}
+    for chunk_cells in (550, 110):
+        log.clear()
+        options = WriteOptions(chunk_cells=chunk_cells, storage_options=store.options)
+        zarrmal.write(source, f"s3://lab/written-{chunk_cells}/cells.zarr", options=options)
+        chunks = [method for method, path, _ in log.seen if "/cells/c/" in path]
+        assert chunks == ["PUT"] * (N_CELLS // chunk_cells)
+        counted[chunk_cells] = len(log.seen) - len(chunks)
+    assert counted[550] == counted[110] <= 90

@@ -9,7 +9,8 @@ from .read import open_archive, read_cells
 from .runners import Runner
 from .target import Target
 from .verify import verify_archive
-from .write import WriteOptions, write_archive
+from .write import write_archive
+from .write_options import WriteOptions
 
 __all__ = [
     "AppendOptions",

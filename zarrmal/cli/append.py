@@ -10,7 +10,7 @@ import typer
 from .. import api
 from ..archive import AppendOptions, Target, append_archive, archive_info, undo_append
 from ..archive.append import archive_model, refuse_append
-from ..archive.write import default_workers
+from ..archive.write_options import default_workers
 from ..sources import open_source
 from . import options as o
 from .app import app

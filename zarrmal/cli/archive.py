@@ -9,7 +9,8 @@ import typer
 
 from .. import api
 from ..archive import Target, WriteOptions, archive_info, write_archive
-from ..archive.write import default_workers, interrupted_model, refuse_place
+from ..archive.write import interrupted_model, refuse_place
+from ..archive.write_options import default_workers
 from ..sources import open_source
 from . import options as o
 from .app import app

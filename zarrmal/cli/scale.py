@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from .. import api
-from ..archive.write import default_workers
+from ..archive.write_options import default_workers
 from ..benchmark.scale import ScalePoint, Speedup, measure_scale, speedups, typical
 from ..errors import InputError
 from . import options as o
