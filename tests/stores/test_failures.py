@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import traceback
+from contextlib import ExitStack, suppress
 
 import pytest
 import requests
@@ -87,30 +88,43 @@ def test_no_such_archive(remote):
     assert isinstance(error, zarrmal.InputError)
 
 
+def installed(request):
+    """The servers that there are, and a patience for each."""
+    for name, patience in zip(REMOTE, (20, 1, 1), strict=True):
+        with suppress(pytest.skip.Exception):
+            yield request.getfixturevalue(name), patience
+
+
 def test_nobody_listens(request):
     """Left alone, adlfs and gcsfs ask for 80 seconds. As a user sees it, to the process's end."""
+    stores = list(installed(request))
+    if not stores:
+        pytest.skip("no object store's server is installed")
     started = time.monotonic()
-    asked = []
-    for name, patience in zip(REMOTE, (20, 1, 1), strict=True):
-        store = request.getfixturevalue(name)
-        words = ["info", f"{store.root}/a.zarr", *as_arguments(store.elsewhere)]
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(patience), *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"AWS_MAX_ATTEMPTS": "1"},
-        )
-        asked.append((store, process))
-    for store, process in asked:
-        stdout, stderr = process.communicate(timeout=SECONDS)
-        assert process.returncode == 1
-        assert stdout == ""
-        told = "Could not connect" if store.name == "s3" else "no answer in 1 seconds"
-        assert len(stderr.splitlines()) == 1, stderr
-        assert told in stderr
-        for secret in secrets_of(store):
-            assert secret not in stderr
+    with ExitStack() as stack:
+        asked = []
+        for store, patience in stores:
+            words = ["info", f"{store.root}/a.zarr", *as_arguments(store.elsewhere)]
+            process = stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", PROGRAM, str(patience), *words],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    env=os.environ | {"AWS_MAX_ATTEMPTS": "1"},
+                )
+            )
+            stack.callback(process.kill)
+            asked.append((store, process))
+        for store, process in asked:
+            stdout, stderr = process.communicate(timeout=SECONDS)
+            assert process.returncode == 1
+            assert stdout == ""
+            told = "Could not connect" if store.name == "s3" else "no answer in 1 seconds"
+            assert len(stderr.splitlines()) == 1, stderr
+            assert told in stderr
+            for secret in secrets_of(store):
+                assert secret not in stderr
     assert time.monotonic() - started < SECONDS
 
 
