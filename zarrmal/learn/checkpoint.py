@@ -1,18 +1,15 @@
-"""The state of a training run as one .npz file of plain arrays: nothing in it is unpickled."""
+"""The states of a training run, class by class, in one file."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from .fit import FitState, stage_optimizer, start
-
-Arrays = dict[str, NDArray[Any]]
+from .kept import Arrays, packed, read_arrays, tensors, unpack, write_arrays
 
 
 class Checkpoint:
@@ -28,14 +25,7 @@ class Checkpoint:
 
     def __init__(self, path: Path | None, key: str) -> None:
         self._path, self._key = path, key
-        self._arrays: Arrays = {}
-        if path is not None and path.exists():
-            try:
-                with np.load(path, allow_pickle=False) as held:
-                    if str(held["key"]) == key:
-                        self._arrays = {name: held[name] for name in held.files}
-            except (OSError, ValueError, KeyError):
-                self._arrays = {}  # damaged or of another kind: begin anew
+        self._arrays: Arrays = (read_arrays(path, key) if path is not None else None) or {}
 
     def save(self, name: str, state: FitState) -> None:
         """Remember a class's state, and the random numbers' too."""
@@ -43,12 +33,8 @@ class Checkpoint:
             return
         mine = {f"{name}/{k}": v for k, v in _pack(state).items()}
         rest = {k: v for k, v in self._arrays.items() if not k.startswith(f"{name}/")}
-        rng = torch.get_rng_state().numpy()
-        self._arrays = rest | mine | {"key": np.array(self._key), "rng": rng}
-        partial = self._path.with_name(self._path.name + ".partial")
-        with partial.open("wb") as file:
-            np.savez(file, **self._arrays)  # type: ignore[arg-type]
-        partial.replace(self._path)
+        self._arrays = rest | mine | {"rng": torch.get_rng_state().numpy()}
+        write_arrays(self._path, self._key, self._arrays)
 
     def restore(
         self, name: str, pixels: torch.Tensor, hidden: tuple[int, ...], device: torch.device
@@ -69,12 +55,8 @@ class Checkpoint:
 
 
 def _pack(state: FitState) -> Arrays:
-    arrays = {f"network/{k}": v.cpu().numpy() for k, v in state.network.state_dict().items()}
-    for k, v in (state.best or {}).items():
-        arrays[f"best/{k}"] = v.cpu().numpy()
-    for index, moments in state.optimizer.state_dict()["state"].items():
-        for k, v in moments.items():
-            arrays[f"optimizer/{index}/{k}"] = v.cpu().numpy()
+    arrays = packed(state.network, state.optimizer)
+    arrays |= {f"best/{k}": v.cpu().numpy() for k, v in (state.best or {}).items()}
     scalars = {
         "stage": state.stage,
         "epoch": state.epoch,
@@ -86,20 +68,8 @@ def _pack(state: FitState) -> Arrays:
 
 
 def _unpack(state: FitState, arrays: Arrays, device: torch.device) -> None:
-    def under(prefix: str) -> dict[str, torch.Tensor]:
-        return {
-            k.removeprefix(prefix): torch.from_numpy(v.copy()).to(device)
-            for k, v in arrays.items()
-            if k.startswith(prefix)
-        }
-
     for name, value in json.loads(str(arrays["scalars"])).items():
         setattr(state, name, value)
-    state.network.load_state_dict(under("network/"))
-    state.best = under("best/") or None
+    state.best = {k: v.to(device) for k, v in tensors(arrays, "best/").items()} or None
     state.optimizer = stage_optimizer(state.network, state.stage)
-    tree = state.optimizer.state_dict()
-    for k, v in under("optimizer/").items():
-        index, field = k.split("/")
-        tree["state"].setdefault(int(index), {})[field] = v
-    state.optimizer.load_state_dict(tree)
+    unpack(arrays, state.network, state.optimizer)

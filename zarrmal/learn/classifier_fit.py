@@ -17,6 +17,7 @@ from torch.nn import functional
 from ..classify.layer import Floats, Layer
 from ..classify.prepare import prepared
 from .cnn import INPUT_SIZE, Block, CellNet, varied
+from .kept import packed, read_arrays, unpack, write_arrays
 
 BATCH_CELLS = 64
 PREPARED_CELLS = 256
@@ -127,35 +128,18 @@ def _rate(share: float) -> float:
 
 
 def save(path: Path, key: str, state: FitState) -> None:
-    """Write a checkpoint, whole or not at all: plain arrays, nothing to unpickle."""
-    arrays = {f"network/{k}": v.numpy() for k, v in state.network.state_dict().items()}
-    for index, moments in state.optimizer.state_dict()["state"].items():
-        arrays |= {f"optimizer/{index}/{k}": v.numpy() for k, v in moments.items()}
+    """Write a checkpoint, whole or not at all."""
+    arrays = packed(state.network, state.optimizer)
     arrays["progress"] = np.array([state.epoch, state.seconds])
-    arrays["key"] = np.array(key)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        np.savez(file, **arrays)
-    partial.replace(path)
+    write_arrays(path, key, arrays)
 
 
 def restore(path: Path, key: str, state: FitState) -> bool:
     """Go on from a checkpoint, if there is one of this very run."""
-    try:
-        with np.load(path, allow_pickle=False) as held:
-            if str(held["key"]) != key:
-                return False
-            arrays = {name: torch.from_numpy(held[name]) for name in held.files if name != "key"}
-    except (OSError, ValueError, KeyError):
-        return False  # none, damaged, or of another kind: begin anew
-    names = list(state.network.state_dict())
-    state.network.load_state_dict({k: arrays[f"network/{k}"] for k in names})
-    tree = state.optimizer.state_dict()
-    for name, value in arrays.items():
-        if name.startswith("optimizer/"):
-            _, index, field = name.split("/")
-            tree["state"].setdefault(int(index), {})[field] = value
-    state.optimizer.load_state_dict(tree)
+    arrays = read_arrays(path, key)
+    if arrays is None:
+        return False
+    unpack(arrays, state.network, state.optimizer)
     epoch, state.seconds = arrays["progress"].tolist()
     state.epoch = int(epoch)
     return True
