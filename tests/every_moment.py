@@ -1,11 +1,11 @@
 """A writer that ends at its n-th store, in this very process: as by kill -9, but quickly."""
 
 from contextlib import contextmanager
-from dataclasses import replace
 
 from zarr.storage import FsspecStore
 
 from zarrmal.archive.durable import DurableStore
+from zarrmal.archive.process import ends_work
 from zarrmal.archive.writing import Writing
 
 
@@ -17,8 +17,7 @@ class Killed(BaseException):
 def killed_at_store(moment, monkeypatch):
     """Store ``moment`` objects and no more; of the last one every other run stores it, too.
 
-    Gives a list of the keys that were to be stored. The journal stays as it is, but for its being
-    dead.
+    Gives a list of the keys that were to be stored. The journal stays as it is, its writer is dead.
     """
     keys = []
 
@@ -37,8 +36,7 @@ def killed_at_store(moment, monkeypatch):
 
     def leave(self, *, remove):
         self._left.set()
-        self.journal = replace(self.journal, beat=0.0)
-        self._store()
+        ends_work(self.journal.writer)
 
     with monkeypatch.context() as patch:
         dying(DurableStore)

@@ -134,6 +134,48 @@ def test_undo_restores_every_byte(archive, cells):
     assert problems(archive, cells) == ()
 
 
+def test_undo_forgets_new_labels(archive, cells, monkeypatch):
+    """The label array's own document told them already."""
+    before, more = stored(archive), part(cells, 100, 240)
+    names = [f"new {k % 2}" for k in range(140)]
+    source = open_source(
+        more.read(np.arange(140)), labels=names, names=more.names, groups=more.groups
+    )
+
+    def stop(*_, **__):
+        raise OSError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("zarrmal.archive.commit.group_documents", stop)
+        with pytest.raises(OSError, match="no"):
+            zarrmal.append(source, archive, assign="shortest")
+    label = zarr.open_group(archive, mode="r", use_consolidated=False)["label"]
+    assert "new_1" in label.attrs["flag_meanings"]
+    undo_append(Target(archive))
+    assert stored(archive) == before
+    assert problems(archive, part(cells, 0, 100)) == ()
+
+
+@pytest.mark.parametrize("last", [150, 240])
+def test_resuming_with_other_cells_what_was_complete(archive, cells, monkeypatch, last):
+    """As many of them, or more: the earlier ones stay, and that these are not in is told."""
+
+    def fail(_):
+        raise OSError("the network is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("zarrmal.archive.writing.Writing._remove", fail)
+        with pytest.raises(OSError, match="network"):
+            zarrmal.append(part(cells, 100, 125), archive)
+    others = part(cells, 125, last)
+    with pytest.raises(InputError, match="are NOT in the archive: append them without --resume"):
+        zarrmal.append(others, archive, options=AppendOptions(resume=True))
+    assert read_journal(Target(archive)) is None
+    assert problems(archive, part(cells, 0, 125)) == ()
+    assert zarrmal.append(others, archive).n_cells == last
+    assert problems(archive, part(cells, 0, last)) == ()
+
+
 def stored(place):
     fs, root = Target(place).filesystem()
     return {path: fs.cat_file(path) for path in fs.find(root)}

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+import warnings
 
+import numpy as np
 import pytest
+import zarr
 from damaged import remove_copies
 
 import zarrmal
-from zarrmal.archive import Target, archive_info, extract_archive, verify_archive
+from zarrmal.archive import (
+    AppendOptions,
+    Target,
+    archive_info,
+    commit,
+    extract_archive,
+    undo_append,
+    verify_archive,
+)
 
 
 def remove_copy(archive, name):
@@ -53,3 +64,87 @@ def test_a_copy_that_lacks_a_document_of_the_group(damaged, name):
     remove_copy(damaged, name)
     (problem,) = problems(damaged)
     assert problem.startswith(f"the consolidated metadata lack {name}")
+
+
+@pytest.fixture
+def quality(damaged):
+    """With an array of the user's own, and a group."""
+    group = zarr.open_group(damaged.place, mode="r+", use_consolidated=False)
+    group["quality"] = np.arange(40, dtype=np.float32)
+    group.create_group("sub")["more"] = np.arange(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", zarr.errors.ZarrUserWarning)  # it is no part of format 3
+        zarr.consolidate_metadata(damaged.place)
+    return damaged
+
+
+def interrupted(archive):
+    """An append that stops before its end."""
+
+    def stopping(*args, **options):
+        raise OSError("the network is gone")
+
+    with pytest.raises(OSError, match="network"):
+        zarrmal.append(archive.source, archive.place, options=AppendOptions(runner=stopping))
+
+
+@pytest.mark.parametrize("undone", [False, True])
+def test_an_array_of_the_users_own_stays(quality, undone):
+    before = problems_alone(quality)
+    if undone:
+        interrupted(quality)
+        undo_append(Target(str(quality.place)))
+    else:
+        zarrmal.append(quality.source, quality.place)
+    group = zarr.open_group(quality.place, mode="r")
+    assert group.metadata.consolidated_metadata is not None
+    assert group["quality"][:].tolist() == list(range(40))
+    assert group["sub/more"][:].tolist() == [0, 1, 2]
+    assert group["cells"].shape[0] == (40 if undone else 80)
+    assert problems_alone(quality) == before  # of what zarr makes of a group in a group
+
+
+def test_a_copy_that_outgrows_its_limit_is_kept_up_to_date(damaged, monkeypatch):
+    monkeypatch.setattr(commit, "MAX_CONSOLIDATED_MODEL_BYTES", 0)
+    zarrmal.append(damaged.source, damaged.place)
+    for consolidated in (None, True, False):
+        group = zarr.open_group(damaged.place, mode="r", use_consolidated=consolidated)
+        assert group["cells"].shape[0] == group["source_index"].shape[0] == 80
+        assert group.attrs["zarrmal"]["n_cells"] == 80
+    assert problems_alone(damaged) == ()
+
+
+def test_no_copy_comes_beyond_the_limit(damaged, monkeypatch):
+    monkeypatch.setattr(commit, "MAX_CONSOLIDATED_MODEL_BYTES", 0)
+    remove_copies(damaged)
+    zarrmal.append(damaged.source, damaged.place)
+    group = zarr.open_group(damaged.place, mode="r")
+    assert group.metadata.consolidated_metadata is None
+    assert group["cells"].shape[0] == 80
+    assert problems_alone(damaged) == ()
+
+
+@pytest.mark.parametrize("where", ["", "cells", "label"])
+@pytest.mark.parametrize("how", ["append", "resume", "undo"])
+def test_numbers_that_json_has_not(damaged, where, how):
+    if where == "label" and damaged.source.labels is None:
+        pytest.skip("no labels")
+    target = Target(str(damaged.place))
+    if how != "append":
+        interrupted(damaged)
+    node = zarr.open(damaged.place, path=where, mode="r+", use_consolidated=False)
+    node.attrs.update({"offset": float("nan"), "limits": [float("-inf"), float("inf")]})
+    if how == "undo":
+        undo_append(target)
+    else:
+        options = AppendOptions(resume=how == "resume")
+        zarrmal.append(damaged.source, damaged.place, options=options)
+    assert problems_alone(damaged) == ()
+    found = zarr.open(damaged.place, mode="r")
+    attributes = (found[where] if where else found).attrs
+    assert np.isnan(attributes["offset"])
+    assert attributes["limits"] == [float("-inf"), float("inf")]
+
+
+def problems_alone(archive):
+    return verify_archive(Target(str(archive.place))).problems

@@ -170,3 +170,15 @@ def test_a_consolidated_copy_that_the_disk_does_not_give(whole, tmp_path):
     path.symlink_to(path.name)
     (problem,) = verify_archive(Target(str(archive.place))).problems
     assert "the consolidated metadata cannot be read" in problem
+
+
+@pytest.mark.parametrize(("of", "to"), [("source_name", "source_index"), ("label", "source_name")])
+def test_the_document_of_another_array(damaged, tmp_path, of, to):
+    """It makes numbers of texts, or texts of numbers: the copy is used."""
+    document = "zarr.json" if damaged.v3 else ".zarray"
+    shutil.copy(damaged.place / of / document, damaged.place / to / document)
+    target = Target(str(damaged.place))
+    assert any(f"the metadata of `{to}` are wrong" in p for p in verify_archive(target).problems)
+    found = extract_archive(target, tmp_path / "out", skip_damaged=True)
+    assert found.n_lost == 0
+    damaged.check_files(tmp_path / "out", {name: k for k, name in enumerate(damaged.names)})

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -173,9 +174,27 @@ def test_names_with_colons(tmp_path, pixels, model):
 def test_names_that_lead_out_of_the_folder(tmp_path, pixels, model, name):
     names = [*(f"{k}.png" for k in range(39)), name]
     target = write(pixels, tmp_path / "a", model, names=names)
-    with pytest.raises(CorruptionError, match="not a file below the folder"):
+    with pytest.raises(
+        CorruptionError, match=r"1 of 40 .* not a file below the folder.*--skip-dam"
+    ):
         extract_archive(target, tmp_path / "deep" / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
+    position = zarrmal.open(tmp_path / "a").source_index.values.tolist().index(39)
+    found = extract_archive(target, tmp_path / "deep" / "out", skip_damaged=True)
+    assert (found.n_cells, found.n_lost) == (40, 0)
+    assert [cell.position for cell in found.damaged] == [position]
+    files = [*names[:39], f"position-{position:02d}.png"]
+    found.listing.unlink()
+    same_images(read_folder(tmp_path / "deep/out"), dict(zip(files, pixels, strict=True)))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "deep"]
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["out"]
+
+
+def test_an_empty_name(tmp_path, pixels, model):
+    target = write(pixels, tmp_path / "a", model, names=["", *(f"{k}.png" for k in range(39))])
+    with pytest.raises(CorruptionError, match="such as ''"):
+        extract_archive(target, tmp_path / "out")
+    assert extract_archive(target, tmp_path / "out", skip_damaged=True).n_cells == 40
 
 
 def test_labels_that_lead_out_of_the_folder(tmp_path, pixels):
@@ -185,6 +204,28 @@ def test_labels_that_lead_out_of_the_folder(tmp_path, pixels):
     with pytest.raises(CorruptionError, match="not a file below the folder"):
         extract_archive(target, tmp_path / "deep" / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    extract_archive(target, tmp_path / "deep" / "out", skip_damaged=True).listing.unlink()
+    place = zarrmal.open(tmp_path / "a").source_index.values
+    expected = {f"position-{k:02d}.png": pixels[place[k]] for k in range(40)}
+    same_images(read_folder(tmp_path / "deep/out"), expected)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "deep"]
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["out"]
+
+
+def test_a_label_of_half_a_character(archive, tmp_path):
+    """As a stranger may write it into the archive's facts."""
+    (key,) = [key for key in ("zarr.json", ".zattrs") if (archive / key).exists()]
+    shutil.rmtree(archive / "source_name")
+    tree = json.loads((archive / key).read_text())
+    facts = tree.get("attributes", tree)["zarrmal"]
+    tree.pop("consolidated_metadata", None)
+    facts["label_names"] = ["\udc80", "uninfected"]
+    del facts["digests"]["source_name"]
+    (archive / key).write_text(json.dumps(tree))
+    (archive / ".zmetadata").unlink(missing_ok=True)
+    found = extract_archive(Target(str(archive)), tmp_path / "out", skip_damaged=True)
+    assert found.n_cells == 240
+    assert len(list((tmp_path / "out").glob("position-*.png"))) == 120
 
 
 @pytest.mark.parametrize("name", ["cells", "source_index", "source_name"])
@@ -217,3 +258,15 @@ def test_the_command(archive, tmp_path):
     assert (again.exit_code, again.stdout) == (1, "")
     assert again.stderr.startswith("error: 120 files are there already")
     assert CliRunner().invoke(app, [*words, "--overwrite"]).exit_code == 0
+
+
+def test_a_file_and_a_folder_of_one_name(model, tmp_path):
+    """A file system cannot hold both."""
+    pixels = np.random.default_rng(1).integers(0, 256, (4, 24, 24), np.uint8)
+    np.savez(tmp_path / "a.npz", cells=pixels, path=np.array(["a", "a/b", "a.png/c", "d.png"]))
+    target = write(open_source(tmp_path / "a.npz"), tmp_path / "n.zarr", model)
+    report = extract_archive(target, tmp_path / "out")
+    assert (report.n_cells, report.problems) == (4, ())
+    found = read_folder(tmp_path / "out")
+    assert set(found) == {"a-0.png", "a/b.png", "a.png/c.png", "d.png"}
+    np.testing.assert_array_equal(found["a-0.png"], pixels[0])

@@ -12,6 +12,7 @@ import xarray as xr
 import zarr
 from pictures import noise, read_all, refusal
 
+from zarrmal.errors import InputError
 from zarrmal.sources import Subset, open_source
 
 # Array files
@@ -155,6 +156,16 @@ def test_flags_of_a_zarr_group(tmp_path):
     assert "1 flag_values and 4 flag_meanings" in refusal(tmp_path / "g.zarr")
 
 
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_column_of_another_length_in_a_zarr_group(zarr_format, tmp_path):
+    group = zarr.create_group(tmp_path / "g.zarr", zarr_format=zarr_format)
+    group["cells"] = noise(4, 3, 3)
+    group["label"] = np.array([2, 0, 2], np.uint8)
+    assert "labels have shape (3,), there are 4 cells" in refusal(tmp_path / "g.zarr")
+    given = open_source(tmp_path / "g.zarr", labels=list("abab"))
+    assert given.labels.tolist() == [0, 1, 0, 1]
+
+
 def test_only_the_chunks_of_the_cells_are_read(tmp_path):
     array = zarr.create_array(tmp_path / "a.zarr", data=noise(9, 4, 4), chunks=(3, 4, 4))
     (tmp_path / "a.zarr" / "c" / "1" / "0" / "0").write_bytes(b"damaged")
@@ -217,3 +228,10 @@ def test_addresses_with_nothing(tmp_path):
     assert "no Zarr array or group" in refusal(tmp_path / "b.zarr")
     with pytest.raises(TypeError, match="list"):
         open_source([1, 2])
+
+
+def test_a_member_that_is_no_array(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("cells", b"abc")
+    with pytest.raises(InputError, match="but no `cells`"):
+        open_source(tmp_path / "a.npz")

@@ -102,7 +102,23 @@ def test_what_is_no_image_is_passed_over(two_classes):
     for name in ("Thumbs.db", "MANIFEST.csv", "notes.txt", "Ill/.hidden.png", ".git/a.png"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(b"text")
-    assert open_source(folder).n_cells == 6
+    source = open_source(folder)
+    assert source.n_cells == 6
+    assert source.description.endswith("6 images, 2 classes (passed over 1 .csv, 1 .db, 1 .txt)")
+
+
+def test_images_of_other_formats_are_told(two_classes):
+    folder, _ = two_classes
+    for k in range(1200):
+        (folder / "Ill" / f"{k}.WebP").touch()
+    for name in ("a.gif", "b.jfif", "c.heic", "d.svg", "e.avif", "README", "f.no suffix"):
+        (folder / "well" / name).touch()
+    assert open_source(folder).description.endswith(
+        " (passed over 1,200 .webp, 2 others, 1 .avif, 1 .gif, 1 .heic and 2 more)"
+    )
+    for name in sorted(folder.rglob("*.png")):
+        name.unlink()
+    assert "BMP images (passed over 1,200 .webp," in refusal(folder)
 
 
 def test_images_beside_class_folders(two_classes):
@@ -252,6 +268,9 @@ def test_labels_of_any_kind_of_string():
     assert "hold None" in refusal(cells, labels=np.array(["a", None, "b"], object))
     assert "not UTF-8" in refusal(cells, labels=np.array([b"\xff", b"a", b"b"]))
     assert "empty for 1 of 3" in refusal(cells, labels=["a", "", "b"])
+    for kind in ("labels", "groups", "names"):
+        half = {kind: ["a", "b\udc80", "c"]}
+        assert f"{kind} hold 'b\\udc80', which cannot be stored" in refusal(cells, **half)
 
 
 def test_at_most_256_classes():
@@ -277,6 +296,8 @@ def test_subset(two_classes):
     np.testing.assert_array_equal(read_all(part), cells[[5, 3, 3]])
     np.testing.assert_array_equal(read_all(Subset(part, [2, 0])), cells[[3, 5]])
     assert read_all(Subset(source, [])).shape == (0, 9, 7, 3)
+    with pytest.raises(InputError, match="0 cells, at least 1"):
+        Subset(source, []).read(np.array([0]))
     with pytest.raises(IndexError):
         Subset(source, [6])
     with pytest.raises(IndexError):

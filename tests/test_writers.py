@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -62,8 +64,16 @@ def dead_pid():
     return pid
 
 
-def test_a_process_that_runs_is_alive_however_silent():
-    assert of(os.getpid()).alive
+@pytest.fixture
+def other_pid():
+    """Of a process that runs."""
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        yield process.pid
+
+
+def test_a_process_that_runs_is_alive_however_silent(other_pid):
+    assert of(other_pid).alive
 
 
 def test_a_process_that_has_ended_is_dead(dead_pid):
@@ -71,8 +81,8 @@ def test_a_process_that_has_ended_is_dead(dead_pid):
 
 
 @pytest.mark.skipif(not started(os.getpid()), reason="this system does not tell when it started")
-def test_another_process_of_the_same_number_is_not_it():
-    assert not replace(of(os.getpid()), started="1").alive
+def test_another_process_of_the_same_number_is_not_it(other_pid):
+    assert not replace(of(other_pid), started="1").alive
 
 
 def test_of_another_machine_its_silence_tells(dead_pid):

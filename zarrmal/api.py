@@ -21,6 +21,7 @@ from .archive import (
     write_archive,
 )
 from .archive.append import archive_model
+from .archive.place import refuse_itself
 from .archive.write import interrupted_model, refuse_place
 from .classify import (
     Assigner,
@@ -201,6 +202,7 @@ def append(
     refuse_ways(assign, classifier is not None)
     trained = load_classifier(classifier)
     target = Target(os.fspath(url), archive_options or {})
+    refuse_itself(source, target)
     model = archive_model(target)
     cells = open_source(
         source, storage_options=storage_options, progress=reading(progress), **source_arguments

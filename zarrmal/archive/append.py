@@ -81,16 +81,21 @@ def append_archive(
     found = refuse_append(target, resume=options.resume)
     group, facts = _opened(target)
     array = cells_array(group)
+    digest = source_digest(source)
     if found is not None and facts.n_cells == found.n_stored + found.n_new:
-        with writes(target, found, found):  # it was committed, but for the journal
-            return facts
+        with writes(target, found, found):
+            pass  # it was committed, but for the journal
+        if found.source != digest:
+            raise InputError(f"{target.url}: the earlier run ({found.told}) is complete now; the "
+                             f"cells that were given are others, and are NOT in the archive: "
+                             f"append them without --resume")  # fmt: skip
+        return facts
     model = model_of(codec_configuration(array))
     if array.metadata.shape[1:] != source.cell_shape:
         raise InputError(
             f"the archive's cells are {_times(array.shape[1:])}, these are "
             f"{_times(source.cell_shape)}: use --size or --channel"
         )
-    digest = source_digest(source)
     if found is not None and found.source != digest:
         raise InputError(f"the cells are not those of the interrupted run ({found.told}): give the "
                          f"same source, or take it back with `zarrmal undo`")  # fmt: skip
@@ -197,7 +202,9 @@ def undo_append(target: Target) -> int:
             digests = {name: _shorten(group, name, facts) for name in held}
             writing.check()
             arrays = {name: extended(group[name], facts.n_cells) for name in held}  # type: ignore[arg-type]
-            commit(group, replace(facts, digests=digests), arrays, {})
+            names = facts.label_names  # the label array's document may tell new ones
+            attributes = {layout.LABEL: layout.flag_attributes(names)} if names else {}
+            commit(group, replace(facts, digests=digests), arrays, attributes)
             remove_leftovers(target, group, held, facts.n_cells)
     if facts.n_cells != found.n_stored:
         raise InputError(f"{target.url}: {found.told} was complete when it was interrupted, so "

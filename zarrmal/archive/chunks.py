@@ -14,11 +14,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from typing import Any
 
 import zarr
+from zarr.core.sync import sync
 from zarrmal_codecs import CorruptionError, ZarrmalError
 from zarrmal_codecs.coder import Coder
+from zarrmal_codecs.constants import DEFLATE_MAX_RATIO, MAX_CHUNK_PIXELS
 
 from .grid import Grid
 from .layout import ArchiveFacts
@@ -27,6 +30,8 @@ from .shard import split_shard
 from .stored import join_key, stored_bytes
 
 MAX_WORKERS = 4
+FEW_CELLS = 10_000_000
+"""An archive may declare as many, whatever it holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,6 +72,46 @@ def expect_whole_cells(array: zarr.Array[Any]) -> None:
             f"`{array.basename}` is cut into chunks of {array.chunks}: a chunk of an archive holds "
             f"whole cells"
         )
+    if prod(array.chunks) > MAX_CHUNK_PIXELS:
+        raise CorruptionError(
+            f"`{array.basename}` is cut into chunks of {array.chunks}: a chunk holds "
+            f"{MAX_CHUNK_PIXELS:,} pixels at most"
+        )
+
+
+def expect_stored(
+    group: zarr.Group, array: zarr.Array[Any], facts: ArchiveFacts, n_cells: int
+) -> None:
+    """CorruptionError if more cells are declared than the stored chunks can hold."""
+    if n_cells <= FEW_CELLS:
+        return
+    keys = [join_key(array.path, key) for key in facts.digests.get(array.basename, {})]
+    with ThreadPoolExecutor(16) as pool:
+        expect_room(n_cells, sum(pool.map(partial(_stored_size, group), keys)))
+
+
+def expect_room(n_cells: int, n_bytes: int) -> None:
+    """CorruptionError if more cells are declared than so many bytes can hold.
+
+    A cell costs a bit at least, or is deflated. A few million may be declared all the same: what is
+    kept of each fits into memory.
+    """
+    if n_cells > FEW_CELLS and n_cells > DEFLATE_MAX_RATIO * n_bytes:
+        raise CorruptionError(
+            f"the archive declares {n_cells:,} cells, its {n_bytes:,} bytes cannot hold as many"
+        )
+
+
+def _stored_size(group: zarr.Group, key: str) -> int:
+    try:
+        return sync(group.store.getsize(key))
+    except FileNotFoundError:
+        return 0
+    except Exception:  # the store does not tell sizes
+        try:
+            return len(stored_bytes(group, key) or b"")
+        except OSError:
+            return 0
 
 
 def read_chunks(
@@ -135,22 +180,24 @@ def _read_chunk(
     start: int,
 ) -> CellsChunk:
     promised = promised_digest(facts, array, start)
+    stop = min(start + array.chunks[0], n_cells)
     try:
         data, sha256 = fetch(start)
     except OSError as error:  # a bad sector of a disk, a server that fails
-        found = nothing(array.chunks, "unreadable", f"cannot be read: {error.strerror or error}")
+        shape = (stop - start, *array.chunks[1:])
+        found = nothing(shape, "unreadable", f"cannot be read: {error.strerror or error}")
     else:
         grid = Grid.of(array)
         if grid.sharded and data is not None:
             place = start % grid.object_cells // grid.chunk_cells
-            found = _in_shard(data, place, grid, coder, array.chunks, promised, sha256)
+            n = stop - start
+            found = _in_shard(data, place, grid, coder, array.chunks, promised, sha256, n)
         else:
-            found = salvage_chunk(data, coder, array.chunks, promised)
+            found = salvage_chunk(data, coder, array.chunks, promised, stop - start)
         if found.kind == "changed" and data is not None and not found.good.any():
             other = keys.get(sha256)
             if other is not None:
                 found = replace(found, fault=f"{found.fault}; it holds the bytes of chunk {other}")
-    stop = min(start + array.chunks[0], n_cells)
     return CellsChunk(key=chunk_key(array, start), start=start, stop=stop, salvage=found)
 
 
@@ -162,18 +209,20 @@ def _in_shard(
     shape: tuple[int, ...],
     promised: str | None,
     sha256: str,
+    n_cells: int,
 ) -> Salvage:
     """One chunk of a shard: the shard's sha256 vouches for it, or else its own CRC-32 does."""
+    there = (n_cells, *shape[1:])
     try:
         chunk = split_shard(data, grid.chunks_per_object)[place]
     except ZarrmalError as error:
-        return nothing(shape, "undecodable", f"lies in a damaged shard: {error}")
+        return nothing(there, "undecodable", f"lies in a damaged shard: {error}")
     if chunk is None:
-        return nothing(shape, "missing", "is missing in its shard")
+        return nothing(there, "missing", "is missing in its shard")
     own = bytes(chunk)
     if sha256 == promised:
-        return salvage_chunk(own, coder, shape, hashlib.sha256(own).hexdigest())
-    found = salvage_chunk(own, coder, shape, None)
+        return salvage_chunk(own, coder, shape, hashlib.sha256(own).hexdigest(), n_cells)
+    found = salvage_chunk(own, coder, shape, None, n_cells)
     if found.kind == "no digest" and promised is not None:
         fault = "lies in a shard that was changed, and matches its own CRC-32"
         return replace(found, kind="changed", fault=fault, certain=False)

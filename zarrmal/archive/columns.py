@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from .chunks import chunk_key, chunk_starts, promised_digest, stored_object
 from .copies import find_or_copy
 from .findings import Finding
-from .layout import SOURCE_GROUP, SOURCE_NAME, ArchiveFacts
+from .layout import CLASS_PROBABILITY, SOURCE_GROUP, SOURCE_NAME, ArchiveFacts
 from .salvage import Kind
 
 TEXTS = (SOURCE_NAME, SOURCE_GROUP)
+INTEGERS = "iu"
+KINDS = {SOURCE_NAME: "OSTU", SOURCE_GROUP: "OSTU", CLASS_PROBABILITY: "f"}
+"""Of the arrays that do not hold integers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,7 +55,7 @@ class Column:
 
 def read_column(group: zarr.Group, facts: ArchiveFacts, name: str, n_cells: int) -> Column | None:
     """An array of the archive with as much as is sound; None if the archive never had it."""
-    array, problem = find_or_copy(group, name)
+    array, problem = find_or_copy(group, name, KINDS.get(name, INTEGERS))
     if array is None:
         missing = problem == f"`{name}` is missing" and name not in facts.digests
         return None if missing else _lost(name, n_cells, str(problem))

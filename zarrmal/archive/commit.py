@@ -22,10 +22,15 @@ from zarr.core.buffer import default_buffer_prototype
 
 from . import layout
 from .layout import ArchiveFacts
-from .stored import join_key, put_bytes
+from .stored import get_bytes, join_key, put_bytes
 
 MAX_CONSOLIDATED_MODEL_BYTES = 1_000_000
-"""Consolidated metadata repeat the model; beyond this size that costs more than it saves."""
+"""Consolidated metadata repeat the model; beyond this size that costs more than it saves.
+
+A copy that is there is kept up to date whatever its size, or its readers would see the old state.
+"""
+OURS = {*layout.LONG_NAMES, ".zgroup", ".zattrs"}
+"""Nodes and documents of the group that are made anew; of others the copy stays."""
 
 
 def extended(array: zarr.Array[Any], n_cells: int) -> zarr.Array[Any]:
@@ -84,28 +89,46 @@ def group_documents(
 ) -> dict[str, bytes]:
     """The group's own documents, the one that readers go by last.
 
-    ``documents`` are repeated in it unless the model is too large.
+    ``documents`` are repeated in it, unless they are too large and no copy is there. What a copy
+    holds of other arrays and groups, which somebody has put beside ours, stays.
     """
     others = {k: v for k, v in group.attrs.asdict().items() if k != layout.ATTRIBUTE}
     attributes = {**others, layout.ATTRIBUTE: facts.to_json()}
     trees = {key: json.loads(data) for key, data in documents.items()}
-    small = sum(map(len, documents.values())) <= MAX_CONSOLIDATED_MODEL_BYTES
+    copies = _stored_copies(group)
+    consolidates = (
+        copies is not None or sum(map(len, documents.values())) <= MAX_CONSOLIDATED_MODEL_BYTES
+    )
+    beside = {k: v for k, v in (copies or {}).items() if k.partition("/")[0] not in OURS}
     if group.metadata.zarr_format == 3:
         tree: dict[str, Any] = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
-        if small:
+        if consolidates:
             tree["consolidated_metadata"] = {
                 "kind": "inline",
                 "must_understand": False,
-                "metadata": {key.rpartition("/")[0]: one for key, one in trees.items()},
+                "metadata": {key.rpartition("/")[0]: one for key, one in trees.items()} | beside,
             }
         return {"zarr.json": _json(tree)}
     zgroup = {"zarr_format": 2}
     found = {".zgroup": _json(zgroup)}
-    if small:
-        trees = {".zgroup": zgroup, ".zattrs": attributes, **trees}
+    if consolidates:
+        trees = {".zgroup": zgroup, ".zattrs": attributes, **trees, **beside}
         found[".zmetadata"] = _json({"zarr_consolidated_format": 1, "metadata": trees})
     return found | {".zattrs": _json(attributes)}
 
 
+def _stored_copies(group: zarr.Group) -> dict[str, Any] | None:
+    """The copies in the group's consolidated metadata, by their keys there; None if it has none."""
+    v3 = group.metadata.zarr_format == 3
+    data = get_bytes(group.store, join_key(group.path, "zarr.json" if v3 else ".zmetadata"))
+    try:
+        tree = json.loads(data or b"{}")
+        copies = (tree.get("consolidated_metadata") or {} if v3 else tree).get("metadata")
+    except (ValueError, AttributeError):  # damaged; in its place comes one that is not
+        return None
+    return copies if isinstance(copies, dict) else None
+
+
 def _json(tree: Mapping[str, Any]) -> bytes:
-    return json.dumps(tree, indent=2, allow_nan=False).encode()
+    """A document as zarr writes it: others' attributes may hold NaN and Infinity."""
+    return json.dumps(tree, indent=2, allow_nan=True).encode()

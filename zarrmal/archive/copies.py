@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import zarr
 from zarrmal_codecs import CorruptionError, Model, ZarrmalError
 
@@ -17,22 +18,38 @@ from .target import find_array, reopened
 MAX_UNVOUCHED_CELLS = 10_000_000
 
 
-def find_or_copy(group: zarr.Group, name: str) -> tuple[zarr.Array[Any] | None, str | None]:
-    """An array, and what is wrong with its metadata; None if it cannot be had at all."""
+def find_or_copy(
+    group: zarr.Group, name: str, kinds: str | None = None
+) -> tuple[zarr.Array[Any] | None, str | None]:
+    """An array, and what is wrong with its metadata; None if it cannot be had at all.
+
+    Parameters
+    ----------
+    kinds
+        What its values may be, as NumPy's ``dtype.kind``; None takes any.
+    """
+
+    def fits(array: zarr.Array[Any]) -> bool:
+        return kinds is None or np.dtype(array.dtype).kind in kinds
+
     try:
         array = find_array(group, name)
     except ZarrmalError as error:
         problem = str(error)
     else:
-        if array is not None:
+        if array is not None and fits(array):
             return array, None
         problem = f"`{name}` is missing"
+        if array is not None:
+            problem = f"the metadata of `{name}` are wrong: it would hold {array.dtype}"
     whole = _by_copies(group)
     try:
         array = None if whole is None else find_array(whole, name)
     except ZarrmalError:
         array = None
-    return array, problem if array is None else _with_copy(problem)
+    if array is None or not fits(array):
+        return None, problem
+    return array, _with_copy(problem)
 
 
 def find_cells(

@@ -8,22 +8,24 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from PIL import Image
-from zarrmal_codecs import CorruptionError
+from zarrmal_codecs import CorruptionError, ZarrmalError
 from zarrmal_codecs.coder import Coder
 
+from ..classify.labels import class_place
 from ..errors import InputError
 from ..progress import Progress, silent
 from . import layout
-from .chunks import CellsChunk, read_chunks
+from .chunks import CellsChunk, expect_stored, read_chunks
 from .columns import read_column
 from .copies import expect_promised, find_cells, is_changed
+from .extract_into import fitting, refuse_inside, save
 from .extract_names import FileNames, file_names
 from .extract_report import (
     LISTING,
     LOST,
     NO_DIGEST,
     RECOVERED,
+    RENAMED,
     UNNAMED,
     DamagedCell,
     ExtractReport,
@@ -31,7 +33,8 @@ from .extract_report import (
 )
 from .findings import cells_finding
 from .layout import ArchiveFacts
-from .target import Target, read_facts
+from .meanwhile import State, read_state
+from .target import Target
 
 
 def extract_archive(
@@ -46,7 +49,10 @@ def extract_archive(
     """Write cells as PNG files.
 
     Files keep their original names below ``folder``, with the suffix .png; cells that came without
-    a name are numbered as in the source, in one sub-folder a label where there are labels.
+    a name are numbered as in the source, in one sub-folder a label where there are labels. Cells
+    whose name is too long for the file system are called by their position in the archive, and
+    listed. While cells are being appended, and after an append that was interrupted, the cells that
+    were there before are written.
 
     Parameters
     ----------
@@ -56,7 +62,8 @@ def extract_archive(
         Created if needed. No file in it is replaced unless ``overwrite``. A file that an earlier
         extraction has left for a cell that is lost now stays, and the list says so.
     class_name
-        Only cells of this predicted class.
+        Only cells of this predicted class; where there is none of the name, of the only one but
+        for its case.
     skip_damaged
         Save all that can be had of a damaged archive, and list the rest in the report and in
         ``folder``/damaged-cells.txt. Of a damaged chunk each cell is decoded alone, checked by its
@@ -65,17 +72,37 @@ def extract_archive(
     Raises
     ------
     InputError
-        If the class is unknown, or a file is there already.
+        If the class is unknown, a file is there already, ``folder`` lies in the archive, or another
+        process changes the archive meanwhile.
     ZarrmalError
         If the archive is damaged, and not ``skip_damaged``, or nothing can be had of it.
     """
-    group = target.open(consolidated=False)  # each document itself
-    facts = read_facts(group, target.url)
+    state = read_state(target, partly=skip_damaged)
+    try:
+        report = _extract(state, folder, class_name, overwrite, skip_damaged, progress)
+    except ZarrmalError:
+        state.expect_unmoved()
+        raise
+    if report.problems:
+        state.expect_unmoved()
+    return report
+
+
+def _extract(
+    state: State,
+    folder: Path,
+    class_name: str | None,
+    overwrite: bool,
+    skip_damaged: bool,
+    progress: Progress,
+) -> ExtractReport:
+    group, facts = state.group, state.facts
     array, model, problem = find_cells(group, facts, prefer_copy=skip_damaged)
     if array.shape[-1] == 2 and array.ndim == 4:
         raise InputError("PNG cannot hold cells of 2 channels: read the archive with zarr")
     n_cells, problems = _number_of_cells(group, array, facts)
     expect_promised(n_cells, array, facts)
+    expect_stored(group, array, facts, n_cells)
     problems += [] if problem is None else [problem]
     rows = np.arange(n_cells)
     if class_name is not None:
@@ -84,8 +111,10 @@ def extract_archive(
     problems += names.problems
     if problems and not skip_damaged:
         raise _refused(problems[0], 0, overwrite)
+    refuse_inside(state.target, folder, names.files)
+    names, too_long = fitting(names, folder)
     paths = [folder / names.files[row] for row in rows.tolist()]
-    if skip_damaged:
+    if skip_damaged or too_long:
         paths.append(folder / LISTING)
     taken = [] if overwrite else [path for path in paths if path.exists()]
     if taken:
@@ -102,11 +131,11 @@ def extract_archive(
                 problems.append(cells_finding(chunk, names.source_index, names.files).line)
                 if not skip_damaged:
                     raise _refused(problems[-1], n_saved, overwrite)
-            damaged += _damaged_cells(chunk, mine, names, folder)
+            damaged += _damaged_cells(chunk, mine, names, too_long, folder)
             for row in mine.tolist():
                 file = folder / names.files[row]
                 if chunk.salvage.good[row - chunk.start]:
-                    _save(file, chunk.salvage.pixels[row - chunk.start])
+                    save(file, chunk.salvage.pixels[row - chunk.start])
                     n_saved += 1
             done += len(mine)
             progress("extracting", done, len(rows))
@@ -143,7 +172,8 @@ def _number_of_cells(
 def _rows_of_class(
     group: zarr.Group, facts: ArchiveFacts, n_cells: int, class_name: str
 ) -> NDArray[np.intp]:
-    if class_name not in facts.classes:
+    place = class_place(class_name, facts.classes)
+    if place is None:
         raise InputError(f"the archive has no class {class_name!r}: choose among "
                          f"{', '.join(facts.classes)}")  # fmt: skip
     column = read_column(group, facts, layout.PREDICTED_CLASS, n_cells)
@@ -151,11 +181,15 @@ def _rows_of_class(
         why = column.lines[0] if column else f"`{layout.PREDICTED_CLASS}` is missing"
         raise CorruptionError(f"{why}, so which cells are of a class is not known: extract without "
                               f"--class")  # fmt: skip
-    return np.flatnonzero(column.values == facts.classes.index(class_name))
+    return np.flatnonzero(column.values == place)
 
 
 def _damaged_cells(
-    chunk: CellsChunk, rows: NDArray[np.intp], names: FileNames, folder: Path
+    chunk: CellsChunk,
+    rows: NDArray[np.intp],
+    names: FileNames,
+    too_long: dict[int, str],
+    folder: Path,
 ) -> list[DamagedCell]:
     """Those of the rows that must be listed, which all lie in the chunk."""
     found = chunk.salvage
@@ -172,6 +206,8 @@ def _damaged_cells(
             state, reason = NO_DIGEST, f"the chunk {found.fault}"
         elif not names.named[row]:
             state, reason = UNNAMED, "the array that holds its name is damaged"
+        elif row in too_long:
+            state, reason = RENAMED, f"its name is {too_long[row]}"
         else:
             continue
         listed.append(
@@ -185,15 +221,3 @@ def _damaged_cells(
             )
         )
     return listed
-
-
-def _save(path: Path, image: NDArray[np.uint8]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    picture = Image.fromarray(image[..., 0] if image.shape[2:] == (1,) else image)
-    try:
-        picture.save(partial, format="png")
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise

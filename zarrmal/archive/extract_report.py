@@ -12,9 +12,10 @@ LOST = "lost"
 RECOVERED = "recovered, checked by its own CRC-16 only"
 NO_DIGEST = "saved, the archive has no digest of its chunk"
 UNNAMED = "saved, its name is lost"
+RENAMED = "saved, its name is too long for the file system"
 
 ABOUT = """\
-# Cells of a damaged archive that were not extracted, or not with full certainty.
+# Cells that were not extracted, or not with full certainty, or not under their names.
 # lost: no file was written. recovered, checked by its own CRC-16 only: wrong pixels pass that check
 # with a chance of 1 in 65,536; look at such an image before you use it.
 # position: in the archive, from 0. source_index: in the source, from 0; -1 where it is lost.
@@ -34,7 +35,7 @@ class DamagedCell:
     file
         Below the folder: what the cell is saved as, or would have been.
     state
-        LOST, RECOVERED, NO_DIGEST or UNNAMED.
+        LOST, RECOVERED, NO_DIGEST, UNNAMED or RENAMED.
     chunk
         Key of its chunk.
     reason
@@ -62,7 +63,8 @@ class ExtractReport:
     n_cells
         Images written.
     damaged
-        Cells that are lost, or were saved with less than full certainty or under a number.
+        Cells that are lost, or were saved with less than full certainty or under a number; those
+        of sound archives too whose name is too long for the file system.
     problems
         A line each: what is damaged in the archive.
     listing
@@ -83,6 +85,11 @@ class ExtractReport:
     def n_recovered(self) -> int:
         """Cells of damaged chunks that were saved, vouched for by their own CRC-16 alone."""
         return sum(cell.state == RECOVERED for cell in self.damaged)
+
+    @property
+    def n_renamed(self) -> int:
+        """Cells that were saved under another name, as theirs is too long."""
+        return sum(cell.state == RENAMED for cell in self.damaged)
 
     def to_json(self) -> dict[str, Any]:
         """As a machine reads it."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..sources import Source
+from ..sources.annotations import refuse_surrogates
 from . import layout
 from .commit import extended
 from .layout import ArchiveFacts
@@ -54,7 +55,18 @@ def columns_of(
         Cells of the archive before: places in the source are counted on from there.
     label_names
         Of the archive before.
+
+    Raises
+    ------
+    InputError
+        If there are too many labels, or texts that cannot be stored.
     """
+    for what, texts in (
+        ("labels", source.class_names),
+        ("groups", () if source.groups is None else source.groups.tolist()),
+        ("names", () if source.names is None else source.names.tolist()),
+    ):
+        refuse_surrogates(texts, f"{source.description}: the {what}")
     order = plan.order
     values: dict[str, Values] = {layout.PREDICTED_CLASS: plan.predicted_class}
     if plan.probability is not None:

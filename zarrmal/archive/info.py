@@ -19,6 +19,7 @@ from zarrmal_codecs.constants import PROFILE_PAPER
 from zarrmal_codecs.header import parse_header
 from zarrmal_codecs.zarr_plugin import header_limit
 
+from .chunks import expect_room
 from .grid import Grid
 from .layout import CELLS
 from .shard import index_bytes, read_index
@@ -103,6 +104,7 @@ def archive_info(target: Target) -> ArchiveInfo:
     configuration = codec_configuration(array)
     model = model_of(configuration)
     sizes = target.sizes()
+    expect_room(max(array.shape[0], facts.n_cells), sum(sizes.values()))
     metadata = {k: n for k, n in sizes.items() if k.rsplit("/", 1)[-1] in METADATA_NAMES}
     chunks = {k: n for k, n in sizes.items() if k not in metadata}
     mine = f"{CELLS}/"

@@ -3,12 +3,15 @@
 A small JSON object beside the archive (never in it, where readers of Zarr would ask what it is) is
 made before anything is written, under the condition that there is none, and removed at the very
 end. Local file systems, S3, Azure and Google's store refuse the second of two such creations.
+Whoever takes over from a dead writer puts a copy of its journal beside it before removing it: were
+the new one not created, the copy still says what there is to do.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
@@ -17,7 +20,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..sources import Source
-from .process import runs, started, this_machine
+from .process import at_work, runs, started, this_machine
 from .target import Target
 
 Operation = Literal["archive", "append"]
@@ -26,6 +29,8 @@ Phase = Literal["begun", "planned", "whole"]
 SILENT_SECONDS = 120.0
 """Of a writer whose process cannot be looked at, after which it counts as dead."""
 SAMPLE_CELLS = 64
+DEAD = ".dead"
+"""How the name of the copy of a dead writer's journal ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,8 @@ class Journal:
         recent = abs(time.time() - self.beat) < SILENT_SECONDS
         if not self.here:
             return recent
+        if self.pid == os.getpid():
+            return at_work(self.writer)
         if not runs(self.pid):
             return False
         return started(self.pid) == self.started if self.started else recent
@@ -120,6 +127,12 @@ class Journal:
 def read_journal(target: Target) -> Journal | None:
     """What is being written there, or was when its writer died; None if nothing."""
     fs, place = journal_place(target)
+    found = journal_at(fs, place)
+    return journal_at(fs, place + DEAD) if found is None else found
+
+
+def journal_at(fs: Any, place: str) -> Journal | None:
+    """The journal of this very name, None if there is none; InputError if it is something else."""
     try:
         data = fs.cat_file(place)
     except (FileNotFoundError, NotADirectoryError):
@@ -127,7 +140,7 @@ def read_journal(target: Target) -> Journal | None:
     found = Journal.from_json(data)
     if found is None:
         raise InputError(f"{place} is no journal of an interrupted writing: remove it if you know "
-                         f"that nobody writes to {target.url}")  # fmt: skip
+                         f"that nobody writes to the archive beside it")  # fmt: skip
     return found
 
 

@@ -161,8 +161,12 @@ class ArchiveFacts:
 
 
 def flag_attributes(names: tuple[str, ...]) -> dict[str, Any]:
-    """CF attributes of class indices; meanings are separated by blanks, so hold none themselves."""
+    """CF attributes of class indices; meanings are separated by blanks, so hold none themselves.
+
+    A name of nothing but blanks becomes "_". So different names may have one meaning here; the
+    archive's own attribute holds them as they are.
+    """
     return {
         "flag_values": list(range(len(names))),
-        "flag_meanings": " ".join("_".join(name.split()) for name in names),
+        "flag_meanings": " ".join("_".join(name.split()) or "_" for name in names),
     }

@@ -7,8 +7,10 @@ nothing but the cells, their classes, the model and what is stored already.
 from __future__ import annotations
 
 import hashlib
+import threading
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,11 +87,15 @@ class ObjectWriter:
         Open for writing. Its length does not matter: tasks may lie behind its end.
     look
         Look for whole objects of an interrupted run before encoding.
+    given_up
+        Once it is set, nothing more is stored.
     """
 
-    def __init__(self, array: zarr.Array[Any], *, look: bool) -> None:
+    def __init__(
+        self, array: zarr.Array[Any], *, look: bool, given_up: threading.Event | None = None
+    ) -> None:
         configuration = codec_configuration(array)
-        self._array, self._look = array, look
+        self._array, self._look, self._given_up = array, look, given_up
         self._grid = Grid.of(array)
         self._rice: RiceChoice = configuration.rice
         self._coder: Coder = coder_for(model_of(configuration))
@@ -101,6 +107,8 @@ class ObjectWriter:
         ------
         ZarrmalError
             If stored cells of the object are damaged.
+        CancelledError
+            If the run was given up before the object was stored.
         """
         key = join_key(self._array.path, self._grid.key(self._array, task.number))
         store = self._array.store
@@ -111,6 +119,8 @@ class ObjectWriter:
         data = join_shard(chunks) if self._grid.sharded else bytes(chunks[0] or b"")
         kept = data == old
         if not kept:
+            if self._given_up is not None and self._given_up.is_set():
+                raise CancelledError
             put_bytes(store, key, data)
         digest = hashlib.sha256(data).hexdigest()
         return Written(number=task.number, sha256=digest, n_cells=len(task.rows), kept=kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import shutil
 import uuid
 
@@ -13,6 +14,12 @@ from .target import GROUP_FILES, Target, part_of
 
 def refuse_unwritable(target: Target) -> None:
     """InputError if an archive there could not be written, or removed, by its name alone."""
+    if "::" in target.url:  # a cache would show what was there before
+        raise InputError(f"{target.url} cannot be written to: write to a folder or a bucket, and "
+                         f"copy the archive from there")  # fmt: skip
+    if target.is_local and os.path.ismount(target.real_path):
+        raise InputError(f"{target.url} is where a disk or a volume is mounted, which cannot be "
+                         f"renamed: choose a folder in it")  # fmt: skip
     magic = [c for c in "*?[]" if c in target.url]
     if magic and not target.is_local:
         raise InputError(
@@ -109,14 +116,23 @@ def _copy(stage: Target, target: Target) -> None:
     stage.remove()
 
 
+def refuse_itself(source: object, target: Target) -> None:
+    """InputError if a source given by its address is the archive, or lies in it."""
+    if isinstance(source, str | os.PathLike) and _lies_in(os.fspath(source), target):
+        raise InputError(f"{target.url} is the source itself: its cells are in it already")
+
+
 def _lies_in(source: str, target: Target) -> bool:
     """A source's address lies in a target, however both are spelled."""
-    if "://" not in source or "::" in source:
+    if not source or "::" in source:
         return False
+    place = Target(source)
+    if target.is_local or place.is_local:
+        outer, inner = target.real_path, place.real_path
+        return target.is_local and place.is_local and inner.is_relative_to(outer)
     fs, root = target.filesystem()
-    protocol = source.partition("://")[0]
     names = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
-    if protocol not in names:
+    if source.partition("://")[0] not in names:
         return False
-    inner = str(fs._strip_protocol(source)).rstrip("/")
-    return f"{inner}/".startswith(f"{root.rstrip('/')}/")
+    path = str(fs._strip_protocol(source)).rstrip("/")
+    return f"{path}/".startswith(f"{root.rstrip('/')}/")

@@ -10,12 +10,14 @@ import numpy as np
 import xarray as xr
 import zarr
 from numpy.typing import NDArray
+from zarrmal_codecs import ZarrmalError
 from zarrmal_codecs.coder import Coder
 
 from ..errors import InputError
-from .chunks import read_chunks
+from .chunks import expect_stored, read_chunks
 from .copies import expect_promised, find_cells
 from .layout import SOURCE_INDEX
+from .meanwhile import State, read_state
 from .target import Target, read_facts
 
 MISSING_IS_AN_ERROR = {"array.read_missing_chunks": False}
@@ -78,7 +80,8 @@ def read_cells(
 
     Whole chunks are compared with their sha256. Of a damaged one each cell is decoded alone; its
     own CRC-16 is then all that vouches for it, which wrong pixels pass with a chance of 2**-16
-    (FORMAT 4.4). Damage raises nothing, unless the metadata are damaged.
+    (FORMAT 4.4). Damage raises nothing, unless the metadata are damaged. While cells are being
+    appended, and after an append that was interrupted, the cells that were there before are read.
 
     Parameters
     ----------
@@ -99,27 +102,48 @@ def read_cells(
     Raises
     ------
     InputError
-        If there is no archive, or an incomplete one, or no such cell, or ``cells`` are no integers.
+        If there is no archive, or an incomplete one, or no such cell, or ``cells`` are no integers;
+        if another process changes the archive meanwhile.
     ZarrmalError
         If its metadata are damaged.
     """
-    target = Target(os.fspath(url), storage_options or {})
-    group = target.open(consolidated=False)
-    facts = read_facts(group, target.url)
+    state = read_state(Target(os.fspath(url), storage_options or {}))
+    try:
+        pixels, good, damaged = _read_cells(state, cells)
+    except ZarrmalError:
+        state.expect_unmoved()
+        raise
+    if damaged:
+        state.expect_unmoved()
+    return pixels, good
+
+
+def _read_cells(
+    state: State, cells: Sequence[int] | NDArray[np.integer[Any]] | None
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_], bool]:
+    """What read_cells returns, and whether anything is wrong with a chunk that was read."""
+    group, facts = state.group, state.facts
     array, model, _ = find_cells(group, facts, prefer_copy=True)
     expect_promised(array.shape[0], array, facts)
+    expect_stored(group, array, facts, array.shape[0])
     wanted = np.arange(array.shape[0]) if cells is None else _positions(cells, array.shape[0])
-    pixels = np.zeros((len(wanted), *array.shape[1:]), np.uint8)
+    try:
+        pixels = np.zeros((len(wanted), *array.shape[1:]), np.uint8)
+    except MemoryError:
+        raise InputError(f"{len(wanted):,} cells of {array.shape[1:]} do not fit into memory: read "
+                         f"some of them at a time") from None  # fmt: skip
     good = np.zeros(len(wanted), np.bool_)
     first = wanted // array.chunks[0] * array.chunks[0]
     starts = np.unique(first).tolist()
+    damaged = False
     for chunk in read_chunks(group, array, Coder(model), facts, starts, array.shape[0]):
         places = np.flatnonzero(first == chunk.start)
         rows = wanted[places] - chunk.start
         kept = chunk.salvage.good[rows]
         good[places] = kept
         pixels[places[kept]] = chunk.salvage.pixels[rows[kept]]
-    return pixels, good
+        damaged |= chunk.salvage.kind is not None
+    return pixels, good, damaged
 
 
 def _positions(cells: Sequence[int] | NDArray[Any], n_cells: int) -> NDArray[np.int64]:

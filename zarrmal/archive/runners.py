@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Protocol
@@ -48,8 +49,12 @@ class ThreadRunner:
     def __call__(
         self, place: Target, group: zarr.Group, source: Source, tasks: Iterable[Task], *, look: bool
     ) -> Iterator[Written]:
-        """See Runner. At most one task more than there are threads waits, however many come."""
-        write = ObjectWriter(group["cells"], look=look)  # type: ignore[arg-type]
+        """See Runner. At most one task more than there are threads waits, however many come.
+
+        A run that is given up stores nothing more, even if nobody waits for its threads to end.
+        """
+        given_up = threading.Event()
+        write = ObjectWriter(group["cells"], look=look, given_up=given_up)  # type: ignore[arg-type]
         pending: set[Future[Written]] = set()
         with ThreadPoolExecutor(self.n_workers) as pool:
             try:
@@ -62,5 +67,6 @@ class ThreadRunner:
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in done)
             finally:
+                given_up.set()
                 for future in pending:
                     future.cancel()

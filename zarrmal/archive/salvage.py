@@ -31,7 +31,8 @@ class Salvage:
     Parameters
     ----------
     pixels
-        uint8 (cell, \\*cell_shape); not to be used where ``good`` is false.
+        uint8 (cell, \\*cell_shape); not to be used where ``good`` is false. Padding may be left out
+        where nothing is good.
     good
         bool (cell,): the cell is there.
     reasons
@@ -53,7 +54,11 @@ class Salvage:
 
 
 def salvage_chunk(
-    data: bytes | None, coder: Coder | None, shape: tuple[int, ...], digest: str | None
+    data: bytes | None,
+    coder: Coder | None,
+    shape: tuple[int, ...],
+    digest: str | None,
+    n_cells: int | None = None,
 ) -> Salvage:
     """All that can be had of a chunk; never raises, whatever the bytes.
 
@@ -67,16 +72,21 @@ def salvage_chunk(
         Of the whole chunk, padding included: (cell, \\*cell_shape).
     digest
         The sha256 that the archive promises, in hexadecimal; None if it promises none.
+    n_cells
+        Of the chunk that are no padding; None for all. Where nothing can be had, no more are told
+        of, as the shape is what a stranger's document says.
     """
+    n_cells = shape[0] if n_cells is None else n_cells
+    there = (min(shape[0], n_cells), *shape[1:])
     if data is None:
-        return nothing(shape, "missing", "is missing")
+        return nothing(there, "missing", "is missing")
     found = hashlib.sha256(data).hexdigest()
     same = found == digest
     try:
         pixels = decode_chunk(data, coder, shape=shape)
     except ZarrmalError as error:
         before = "cannot" if same or digest is None else "was changed and cannot"
-        return _damaged(data, coder, shape, digest, f"{before} be decoded: {error}")
+        return _damaged(data, coder, shape, digest, f"{before} be decoded: {error}", there)
     good = np.ones(len(pixels), np.bool_)
     if same:
         return Salvage(pixels=pixels, good=good, reasons={})
@@ -113,26 +123,32 @@ def nothing(shape: tuple[int, ...], kind: Kind, fault: str, reason: str = "") ->
 
 
 def _damaged(
-    data: bytes, coder: Coder | None, shape: tuple[int, ...], digest: str | None, fault: str
+    data: bytes,
+    coder: Coder | None,
+    shape: tuple[int, ...],
+    digest: str | None,
+    fault: str,
+    there: tuple[int, ...],
 ) -> Salvage:
+    """``there`` is the shape without padding."""
     try:
         header = parse_header(memoryview(data))
         expect_shape(header, shape)
         start = header_bytes(memoryview(data))
     except ZarrmalError as error:
-        return nothing(shape, "undecodable", fault, f"the chunk is wholly lost: {error}")
+        return nothing(there, "undecodable", fault, f"the chunk is wholly lost: {error}")
     whole = data[: start + header.payload_bytes]
     if len(whole) < len(data) and hashlib.sha256(whole).hexdigest() == digest:
         inner = salvage_chunk(whole, coder, shape, digest)
         return replace(inner, kind="undecodable", fault=fault)
     if header.index is None:
         why = "the chunk is wholly lost: its pixels are stored together, with one check for all"
-        return nothing(shape, "undecodable", fault, why)
+        return nothing(there, "undecodable", fault, why)
     payload = memoryview(data)[start : start + header.payload_bytes]
     try:
         decode_cells(header, np.arange(0), lambda a, b: payload[a:b], coder)  # is the model its?
     except ZarrmalError as error:
-        return nothing(shape, "undecodable", fault, f"the chunk is wholly lost: {error}")
+        return nothing(there, "undecodable", fault, f"the chunk is wholly lost: {error}")
     pixels, reasons = _each_cell(header, payload, coder)
     good = np.ones(len(pixels), np.bool_)
     good[list(reasons)] = False

@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 import fsspec
 import zarr
+from fsspec.implementations.local import LocalFileSystem
 from zarr.errors import ContainsArrayError, GroupNotFoundError
 from zarrmal_codecs import CorruptionError, ZarrmalError
 
 from ..errors import InputError, without_passwords
 from .durable import DurableStore
-from .layout import ATTRIBUTE, ArchiveFacts
+from .layout import ATTRIBUTE, CELLS, LONG_NAMES, ArchiveFacts
 from .reach import first_answer
 from .store_options import store_options
 from .stored import DAMAGED_CONTAINER
@@ -25,6 +26,9 @@ UNREADABLE_METADATA = (ValueError, TypeError, LookupError, AttributeError, *DAMA
 METADATA_FILES = ("zarr.json", ".zgroup", ".zarray")
 GROUP_FILES = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
 """A group's documents; without the first of its format there is no group."""
+LOCAL_PROTOCOLS = ("file", "local")
+IN_BUCKET = ".zarrmal-writing"
+"""How the names of journals begin that lie in an archive which fills a whole bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,8 @@ class Target:
     Parameters
     ----------
     url
-        Local path, or URL of any file system that fsspec knows.
+        Local path, or URL of any file system that fsspec knows. ``file:`` and ``local:`` are taken
+        off, as fsspec does.
     storage_options
         For fsspec: credentials, endpoints. Never printed.
     """
@@ -43,9 +48,13 @@ class Target:
     storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.url.removeprefix("file://"):
+        protocol, colon, rest = self.url.partition(":")
+        local = bool(colon) and protocol in LOCAL_PROTOCOLS and "::" not in self.url
+        if not self.url or (local and not rest.removeprefix("//")):
             raise InputError("the path or URL of an archive is empty")
-        if self.url.startswith("~") and self.is_local:
+        if local:
+            object.__setattr__(self, "url", str(LocalFileSystem._strip_protocol(self.url)))
+        elif self.url.startswith("~") and self.is_local:
             object.__setattr__(self, "url", os.path.expanduser(self.url))
         if self.is_local and self.storage_options:
             raise InputError(f"{self.url} is a local path: storage options are for URLs such as "
@@ -64,12 +73,12 @@ class Target:
     @property
     def is_local(self) -> bool:
         """A path on this machine's file systems."""
-        return "::" not in self.url and ("://" not in self.url or self.url.startswith("file://"))
+        return "::" not in self.url and "://" not in self.url
 
     @property
     def path(self) -> Path:
         """The local path."""
-        return Path(self.url.removeprefix("file://"))
+        return Path(self.url)
 
     @property
     def real_path(self) -> Path:
@@ -91,14 +100,16 @@ class Target:
         return {key: int(size or 0) for key, size in sizes.items()}
 
     def occupied(self) -> bool:
-        """Something is there already."""
+        """Something is there already, however deep."""
         if self.is_local:
             path = self.path
             return path.is_file() or (path.is_dir() and any(path.iterdir()))
 
         def anything() -> bool:
             fs, root = self.filesystem()
-            return bool(fs.exists(root)) and bool(fs.find(root, maxdepth=2))
+            return any(
+                not name.startswith(IN_BUCKET) for _, _, names in fs.walk(root) for name in names
+            )
 
         return first_answer(anything, self.url)
 
@@ -127,9 +138,21 @@ class Target:
         if fs.exists(root):
             fs.rm(root, recursive=True)
 
+    def remove_archive(self) -> None:
+        """Delete what makes an archive there; whatever else lies below it stays."""
+        fs, root = self.filesystem()
+        present = self.sizes()
+        arrays = {CELLS, *LONG_NAMES}
+        group = [name for name in GROUP_FILES if name in present]
+        inner = [key for key in present if key.partition("/")[0] in arrays]
+        for name in group:
+            fs.rm_file(f"{root.rstrip('/')}/{name}")
+        if inner:
+            fs.rm([f"{root.rstrip('/')}/{key}" for key in inner])
+
     def open(
         self,
-        mode: Literal["r", "r+", "w"] = "r",
+        mode: Literal["r", "r+", "a"] = "r",
         zarr_format: Literal[2, 3] | None = None,
         *,
         consolidated: bool | None = None,
@@ -157,7 +180,7 @@ class Target:
     def _open(self, zarr_format: Literal[2, 3] | None, arguments: dict[str, Any]) -> zarr.Group:
         where = self._store(arguments["mode"])
         formats: tuple[Literal[2, 3] | None, ...] = (3, 2)
-        if arguments["mode"] == "w" or zarr_format:
+        if arguments["mode"] == "a" or zarr_format:
             formats = (zarr_format,)
         try:
             for one in formats:
@@ -173,7 +196,7 @@ class Target:
                         raise
             raise AssertionError("there is a last format")
         except (GroupNotFoundError, FileNotFoundError):
-            if arguments["mode"] == "w":
+            if arguments["mode"] == "a":
                 raise
             part = part_of(self)
             if part is not None and part.holds_zarr():
@@ -201,6 +224,8 @@ class Target:
 
     def filesystem(self) -> tuple[Any, str]:
         """fsspec's file system, and the path in it; nothing that it knew of before is believed."""
+        if self.is_local:
+            return LocalFileSystem(), str(self.path.absolute())
         options = store_options(self.url, self.storage_options, for_zarr=False)
         try:
             fs, root = fsspec.core.url_to_fs(self.url, **options)

@@ -8,9 +8,11 @@ from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source
 from . import layout
+from .chunks import expect_stored
 from .copies import expect_promised, find_cells
 from .findings import VerifyReport
 from .journal import journal_problem, read_journal
+from .layout import ArchiveFacts
 from .target import Target, read_facts
 from .verify_cells import check_cells
 from .verify_index import check_index, compare_index, read_index
@@ -42,16 +44,11 @@ def verify_archive(
         problems.append(journal_problem(journal))
     array, model, problem = find_cells(group, facts)
     problems += [] if problem is None else [problem]
-    expect_promised(max(array.shape[0], facts.n_cells), array, facts)
-    if source is not None and (source.n_cells, source.cell_shape) != (
-        facts.n_cells,
-        array.shape[1:],
-    ):
-        raise InputError(
-            f"the source has {source.n_cells} cells of {source.cell_shape}, the archive "
-            f"{facts.n_cells} of {array.shape[1:]}: give the same --size and --channel as when "
-            f"it was written"
-        )
+    n_cells = max(array.shape[0], facts.n_cells)
+    expect_promised(n_cells, array, facts)
+    expect_stored(group, array, facts, n_cells)
+    if source is not None:
+        _expect_same_size(source, facts, array.shape[1:])
     if (model.class_names, model.profile) != (facts.classes, facts.profile):
         problems.append("the model has other classes, or another profile, than the archive says")
     if model.digest != facts.sha256:
@@ -80,3 +77,19 @@ def verify_archive(
         compared=source is not None and order is not None and bool(order.known.all()),
         findings=tuple(findings),
     )
+
+
+def _expect_same_size(source: Source, facts: ArchiveFacts, cell_shape: tuple[int, ...]) -> None:
+    """InputError if the source cannot be the archive's."""
+    if source.cell_shape != cell_shape:
+        raise InputError(
+            f"the source has {source.n_cells} cells of {source.cell_shape}, the archive "
+            f"{facts.n_cells} of {cell_shape}: give the same --size and --channel as when "
+            f"it was written"
+        )
+    if source.n_cells != facts.n_cells:
+        raise InputError(
+            f"the source has {source.n_cells} cells, the archive {facts.n_cells}: give --source "
+            f"once for each source that was appended, in order, and --skip-unreadable if it was "
+            f"used"
+        )

@@ -15,7 +15,14 @@ from ..progress import Progress, silent
 from ..sources import Source
 from ..version import SOFTWARE
 from . import layout
-from .index_arrays import Columns, columns_of, create_array, create_column, stored_plan
+from .index_arrays import (
+    Columns,
+    columns_of,
+    create_array,
+    create_column,
+    same_columns,
+    stored_plan,
+)
 from .info import cells_array, codec_configuration, model_of
 from .journal import Journal, busy, read_journal, source_digest
 from .layout import ArchiveFacts
@@ -23,7 +30,7 @@ from .place import refuse_occupied, refuse_unwritable, take_place
 from .plan import make_plan
 from .runners import ThreadRunner
 from .segment import write_segment
-from .target import Target, read_facts, stage_of
+from .target import Target, find_array, read_facts, stage_of
 from .write_options import WriteOptions
 from .writing import Writing, while_held, writes
 
@@ -69,7 +76,8 @@ def write_archive(
     digest = source_digest(source)
     resumed = found if found is not None and goes_on(found, options) else None
     whole = resumed is not None and resumed.phase == "whole"
-    if resumed is not None and resumed.source != digest and not whole:
+    others = resumed is not None and resumed.source != digest
+    if resumed is not None and others and not whole:
         raise InputError(f"the cells are not those of the interrupted run ({resumed.told}): give "
                          f"the same source, or start anew with --overwrite")  # fmt: skip
     journal = resumed or Journal(
@@ -91,6 +99,10 @@ def write_archive(
             facts = _write_stage(stage, source, model, assigner, options, writing, progress)
             writing.enters("whole")
         take_place(stage, target, overwrite=options.overwrite or journal.overwrite)
+    if others:
+        raise InputError(f"{target.url} is complete now, with the {facts.n_cells} cells of the "
+                         f"interrupted run; those that were given are others, and are NOT in it: "
+                         f"append them, or write them elsewhere")  # fmt: skip
     return facts
 
 
@@ -117,9 +129,16 @@ def _write_stage(
     if plan is None:
         plan = make_plan(source, assigner, len(model.classes), progress)
     columns = columns_of(source, plan, n_stored=0, label_names=())
-    if not planned:
+    if planned:
+        held = {name for name in layout.LONG_NAMES if find_array(group, name) is not None}
+        columns = same_columns(columns, held, stage.url)
+    else:
         writing.begins()
-        stage.remove()
+        if writing.journal.beside:
+            stage.remove()
+        else:
+            stage.remove_archive()
+            refuse_occupied(stage, overwrite=False)
         group = _create(stage, source, model, columns, options)
         facts = read_facts(group, stage.url, incomplete=True)
     return write_segment(
@@ -220,7 +239,7 @@ def _create(
         software=SOFTWARE,
     )
     attribute = {layout.ATTRIBUTE: facts.to_json()}
-    group = stage.open("w", options.zarr_format, attributes=attribute)
+    group = stage.open("a", options.zarr_format, attributes=attribute)
     attributes = columns.attributes | {
         layout.PREDICTED_CLASS: layout.flag_attributes(model.class_names),
         layout.CLASS_PROBABILITY: {"units": "1"},

@@ -16,8 +16,8 @@ from pathlib import Path
 from ..errors import InputError
 from ..progress import Progress
 from .durable import put_file, settle
-from .journal import Journal, Phase, busy, journal_place, protocols, read_journal
-from .process import started, this_machine
+from .journal import DEAD, Journal, Phase, busy, journal_at, journal_place, protocols
+from .process import begins_work, ends_work, started, this_machine
 from .target import Target, stage_of
 
 BEAT_SECONDS = 15.0
@@ -47,6 +47,7 @@ class Writing:
     def __init__(self, target: Target, journal: Journal, *, found: Journal | None) -> None:
         self._fs, place = journal_place(target)
         self._place, self._where = place, target.url
+        self._found = found
         self.begun = False
         self.journal = replace(
             journal,
@@ -57,19 +58,15 @@ class Writing:
             started=started(os.getpid()),
             beat=time.time(),
         )
-        if found is not None:
-            self._bury(target, found)
-        try:
-            self._create()
-        except FileExistsError:
-            raise InputError(busy(target, read_journal(target))) from None
-        except (TypeError, NotImplementedError) as error:  # a zip file, a web server
-            raise InputError(f"{target.url} cannot be written to: write to a folder or a bucket, "
-                             f"and copy the archive from there") from error  # fmt: skip
-        self.check()  # a store that cannot create under a condition keeps the last of two
         self._lock, self._left, self._lost = threading.Lock(), threading.Event(), False
         self._heart = threading.Thread(target=self._beat, name="zarrmal-beat", daemon=True)
-        self._heart.start()
+        begins_work(self.journal.writer)
+        try:
+            self._take(target)
+            self._heart.start()
+        except BaseException:
+            ends_work(self.journal.writer)
+            raise
 
     def begins(self) -> None:
         """From here on the archive's place is changed."""
@@ -104,19 +101,25 @@ class Writing:
     def done(self) -> None:
         """Remove the journal, if it is still this writer's."""
         self._left.set()
-        with self._lock:
-            self.check()
-            self._remove()
+        try:
+            with self._lock:
+                self.check()
+                self._remove()
+        finally:
+            ends_work(self.journal.writer)
 
     def leave(self, *, remove: bool) -> None:
         """After an error: nobody works on it any more. Without ``remove`` another run may go on."""
         self._left.set()
-        with self._lock, suppress(Exception):  # what led here is what has to be told
-            if remove and self.mine():
-                self._remove()
-            elif not remove:
-                self.journal = replace(self.journal, beat=0.0)
-                self._store()
+        try:
+            with self._lock, suppress(Exception):  # what led here is what has to be told
+                if remove and self.mine():
+                    self._remove()
+                elif not remove:
+                    self.journal = replace(self.journal, beat=0.0)
+                    self._store()
+        finally:
+            ends_work(self.journal.writer)
 
     def _beat(self) -> None:
         while not self._left.wait(BEAT_SECONDS):
@@ -132,42 +135,76 @@ class Writing:
                 except Exception:  # a network that fails for a moment; the next beat tries again
                     continue
 
-    def _bury(self, target: Target, found: Journal) -> None:
-        """Remove the journal of a dead writer, unless somebody else has done so."""
-        current = read_journal(target)
-        if current is None or current.writer != found.writer:
-            return
+    def _take(self, target: Target) -> None:
+        """Create the journal, in place of a dead writer's if there is one.
+
+        If the creation fails, the copy of that one is what read_journal finds.
+        """
+        if self._found is not None:
+            self._bury(self._found)
+        try:
+            self._create()
+        except FileExistsError:
+            with suppress(Exception):  # beside a journal it is not looked at
+                self._forget()
+            raise InputError(busy(target, journal_at(self._fs, self._place))) from None
+        except (TypeError, NotImplementedError) as error:  # a zip file, a web server
+            raise InputError(f"{target.url} cannot be written to: write to a folder or a bucket, "
+                             f"and copy the archive from there") from error  # fmt: skip
+        self.check()  # a store that cannot create under a condition keeps the last of two
+        with suppress(Exception):  # it is tried again at the end
+            self._forget()
+
+    def _bury(self, found: Journal) -> None:
+        """Remove the journal of a dead writer, unless somebody else has done so; keep a copy."""
+        current = journal_at(self._fs, self._place)
         if found.beat and not found.here:
             stop = time.monotonic() + WATCH_SECONDS
             while current == found and time.monotonic() < stop:
                 time.sleep(WATCH_SECONDS / 20)
-                current = read_journal(target)
-        if current == found:
-            self._remove()
+                current = journal_at(self._fs, self._place)
+        if current != found:
+            return
+        self._put(self._place + DEAD, replace(found, beat=0.0))
+        if journal_at(self._fs, self._place) == found:  # still
+            self._rm(self._place)
+
+    def _forget(self) -> None:
+        """Remove the copy of the dead writer's journal, in whose place there is another one."""
+        if self._found is None:
+            return
+        copy = journal_at(self._fs, self._place + DEAD)
+        if copy is not None and copy.writer == self._found.writer:
+            self._rm(self._place + DEAD)
 
     def _store(self) -> None:
         self.check()
-        if "file" in protocols(self._fs):
-            put_file(Path(self._place), self._data())
-        else:
-            self._fs.pipe_file(self._place, self._data())
+        self._put(self._place, self.journal)
 
     def _create(self) -> None:
-        if "file" in protocols(self._fs):
-            put_file(Path(self._place), self._data(), new=True)
-        else:
-            self._fs.pipe_file(self._place, self._data(), mode="create")
+        self._put(self._place, self.journal, new=True)
 
-    def _data(self) -> bytes:
-        return json.dumps(asdict(self.journal)).encode()
+    def _put(self, place: str, journal: Journal, *, new: bool = False) -> None:
+        """Store a journal; with ``new`` FileExistsError if there is one."""
+        data = json.dumps(asdict(journal)).encode()
+        if "file" in protocols(self._fs):
+            put_file(Path(place), data, new=new)
+        elif new:
+            self._fs.pipe_file(place, data, mode="create")
+        else:
+            self._fs.pipe_file(place, data)
 
     def _remove(self) -> None:
+        self._forget()  # first: without the journal the copy would be looked at
+        self._rm(self._place)
+
+    def _rm(self, place: str) -> None:
         try:
-            self._fs.rm_file(self._place)
+            self._fs.rm_file(place)
         except FileNotFoundError:
             return
         if "file" in protocols(self._fs):
-            settle(Path(self._place).parent)
+            settle(Path(place).parent)
 
 
 @contextmanager
@@ -185,10 +222,13 @@ def writes(target: Target, journal: Journal, found: Journal | None) -> Iterator[
         remove = found is None and not writing.begun
         mistake = isinstance(error, InputError) and found is None and writing.begun
         new = journal.operation == "archive" and writing.journal.phase != "whole"
-        if mistake and new and writing.mine():
-            stage_of(target, beside=journal.beside).remove()
-            remove = True
-        writing.leave(remove=remove)
+        try:
+            if mistake and new and writing.mine():
+                stage = stage_of(target, beside=journal.beside)
+                stage.remove() if journal.beside else stage.remove_archive()
+                remove = True
+        finally:
+            writing.leave(remove=remove)
         raise
     try:
         writing.done()

@@ -12,11 +12,12 @@ from . import (
     train_classifier,
 )  # they register their commands
 from .app import app
-from .console import quiet_libraries
+from .console import quiet_libraries, say_anything
 
 
 def main() -> None:
     """Entry point of the console script."""
+    say_anything()
     with quiet_libraries():
         app()
 

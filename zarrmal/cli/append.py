@@ -10,6 +10,7 @@ import typer
 from .. import api
 from ..archive import AppendOptions, Target, append_archive, archive_info, undo_append
 from ..archive.append import archive_model, refuse_append
+from ..archive.place import refuse_itself
 from ..archive.write_options import default_workers
 from ..sources import open_source
 from . import options as o
@@ -58,6 +59,7 @@ def append(
         resume=resume, workers=workers or default_workers(), runner=cluster(dask)
     )
     refuse_append(target, resume=resume)
+    refuse_itself(source, target)
     api.refuse_ways(assign.value, classifier is not None)
     trained = api.load_classifier(classifier)
     model = archive_model(target)

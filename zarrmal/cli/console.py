@@ -121,6 +121,13 @@ def say(text: str) -> None:
     err.print(without_secrets(text), markup=False)
 
 
+def say_anything() -> None:
+    """Show characters that stdout and stderr cannot show as escapes, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
     """Keep from stderr what the stores' libraries say beside raising an error."""

@@ -133,6 +133,9 @@ def extract(
         if report.problems:
             out.print(f"{report.n_lost:,} cells are lost, {report.n_recovered:,} recovered out of "
                       f"damaged chunks", markup=False)  # fmt: skip
+        if report.n_renamed:
+            out.print(f"{report.n_renamed:,} images have another name: theirs is too long for the "
+                      f"file system", markup=False)  # fmt: skip
         if report.listing is not None:
             out.print(f"which ones: {report.listing}", markup=False)
         out.print(f"{report.n_cells:,} images in {folder}", markup=False)

@@ -138,7 +138,7 @@ def strings(column: Column, n_cells: int, what: str) -> NDArray[np.str_]:
     Raises
     ------
     InputError
-        If it is not one string or integer per cell.
+        If it is not one string or integer per cell, or a string is none of Unicode.
     """
     array = np.asarray(column)
     if array.shape != (n_cells,):
@@ -158,7 +158,23 @@ def strings(column: Column, n_cells: int, what: str) -> NDArray[np.str_]:
     if array.dtype.kind not in "Uiu":
         raise InputError(f"{what} are {array.dtype}: strings or integers are allowed")
     text: NDArray[np.str_] = array.astype(np.str_)
+    refuse_surrogates(text.tolist(), what)
     return text
+
+
+def refuse_surrogates(texts: Sequence[str], what: str) -> None:
+    """InputError if one holds half a character, as names of files that are not UTF-8 do.
+
+    It could be stored nowhere.
+    """
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        odd = next(text for text in texts if half in text)
+        raise InputError(
+            f"{what} hold {odd!a}, which cannot be stored as UTF-8: change it"
+        ) from error
 
 
 def groups_of(names: NDArray[np.str_], pattern: str, where: str) -> NDArray[np.str_]:

@@ -53,7 +53,9 @@ def open_array_file(path: Path) -> tuple[NDArray[Any], Columns]:
             pixels: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
             return pixels, Columns()
         with zipfile.ZipFile(path) as archive:
-            members = {name.removesuffix(".npy") for name in archive.namelist()}
+            members = {
+                name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")
+            }
             if "cells" not in members:
                 raise InputError(
                     f"{path}: holds {', '.join(sorted(members)) or 'nothing'}, but no `cells`: "

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .annotations import Annotator, Columns, describe
-from .images import is_image_name, read_image
+from .images import counted_suffix, is_image_name, read_image
 from .shaping import Shaping
 from .source import Source, checked_indices
 from .unreadable import UnreadableError
@@ -32,7 +32,8 @@ class FolderSource(Source):
     Parameters
     ----------
     folder
-        Hidden files and files without the suffix of an image are passed over.
+        Hidden files are passed over, and files without the suffix of an image; the description
+        counts the latter.
     shaping, annotator
         What the caller wants and gives.
     skip_unreadable
@@ -55,12 +56,13 @@ class FolderSource(Source):
         skip_unreadable: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        self._folder, self._shaping = folder, shaping
-        names = image_names(folder)
+        self._folder, self._shaping = folder.absolute(), shaping
+        names, others = image_names(folder)
         if not names:
             raise InputError(
-                f"{folder}: holds no PNG, TIFF, JPEG or BMP images, and is no Zarr (no zarr.json, "
-                ".zgroup or .zarray): give a folder of images, one sub-folder per class"
+                f"{folder}: holds no PNG, TIFF, JPEG or BMP images{passed_over(others)}, and is no "
+                "Zarr (no zarr.json, .zgroup or .zarray): give a folder of images, one sub-folder "
+                "per class"
             )
         n_flat = sum("/" not in name for name in names)
         if 0 < n_flat < len(names):
@@ -80,7 +82,8 @@ class FolderSource(Source):
         )
         self.class_names, self.labels = known.class_names, known.labels
         self.groups, self.names = known.groups, known.names
-        self.description = describe(f"folder {folder}/", self.n_cells, "image", known)
+        described = describe(f"folder {folder}/", self.n_cells, "image", known)
+        self.description = described + passed_over(others)
         self._paths = readable
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -113,16 +116,18 @@ def _fails(cause: BaseException | None, folder: Path) -> TypeGuard[OSError]:
     return cause.errno != errno.ENOENT or not folder.is_dir()
 
 
-def image_names(folder: Path) -> list[str]:
+def image_names(folder: Path) -> tuple[list[str], Counter[str]]:
     """Sorted paths below the folder, '/' between the parts, of all that is named like an image.
 
-    A directory named like an image counts too, so that it is told, not passed over.
+    A directory named like an image counts too, so that it is told, not passed over. With them the
+    number of other files by their suffix, but for hidden ones.
     """
 
     def refuse(error: OSError) -> None:
         raise InputError(f"{error.filename}: cannot be listed: {error.strerror}") from error
 
     names: list[str] = []
+    others: Counter[str] = Counter()
     seen: dict[str, str] = {}
     for parent, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
         real = os.path.realpath(parent)
@@ -135,7 +140,21 @@ def image_names(folder: Path) -> list[str]:
         found = [name for name in files + folders if is_image_name(name)]
         folders[:] = [name for name in folders if not (name.startswith(".") or name in found)]
         names += [Path(parent, name).relative_to(folder).as_posix() for name in found]
-    return sorted(names)
+        others.update(
+            counted_suffix(name) for name in files if not (name.startswith(".") or name in found)
+        )
+    return sorted(names), others
+
+
+def passed_over(others: Counter[str]) -> str:
+    """How many files of which suffix are no images, in brackets; nothing if there are none."""
+    if not others:
+        return ""
+    counts = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+    told = [f"{count:,} {suffix}" for suffix, count in counts[:N_EXAMPLES]]
+    n_more = sum(count for _, count in counts[N_EXAMPLES:])
+    more = f" and {n_more:,} more" if n_more else ""
+    return f" (passed over {', '.join(told)}{more})"
 
 
 def check(

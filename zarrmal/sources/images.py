@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from .unreadable import DECODING_ERRORS, UnreadableError
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 PILLOW_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+PLAIN_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 PILLOW_FORMATS = ("PNG", "JPEG", "BMP")  # and no other decoder of Pillow's, whatever the suffix
 GREY_MODES = ("1", "L", "LA")
 RGB_MODES = ("P", "RGB", "PA", "RGBA")
@@ -23,6 +25,12 @@ PNG_DEPTH_OFFSET = 24  # signature, length, "IHDR", width, height, then the bit 
 def is_image_name(name: str) -> bool:
     """Whether a file of that name is read as an image; hidden files are not."""
     return not name.startswith(".") and name.lower().endswith(TIFF_SUFFIXES + PILLOW_SUFFIXES)
+
+
+def counted_suffix(name: str) -> str:
+    """What files that are passed over are counted by: a suffix such as ".webp", or "others"."""
+    suffix = Path(name).suffix.lower()
+    return suffix if PLAIN_SUFFIX.fullmatch(suffix) else "others"
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:

@@ -105,7 +105,7 @@ def open_source(
     if isinstance(found, ArraySource):
         found.recipe = partial(
             open_source,
-            os.fspath(where),
+            absolute(os.fspath(where)),
             channel=channel,
             size=size,
             group_pattern=group_pattern,
@@ -128,7 +128,7 @@ def _at_address(
     in_array = partial(ArraySource, shaping=shaping, annotator=annotator)
     if address.startswith("file://"):
         address = strip_protocol(address)
-    is_remote = "://" in address
+    is_remote = "://" in address or "::" in address
     path = Path(address)
     if path.suffix.lower() in ARRAY_SUFFIXES and (is_remote or path.is_file()):
         pixels, found = (
@@ -138,9 +138,13 @@ def _at_address(
             pixels.__getitem__, pixels.shape, pixels.dtype, found=found, where=f"file {address}"
         )
     if is_remote or any((path / marker).is_file() for marker in ZARR_MARKERS):
-        array, found = open_zarr(address, storage_options)
+        array, found, promises = open_zarr(address, storage_options)
         return in_array(
-            zarr_fetch(array), array.shape, array.dtype, found=found, where=f"Zarr {address}"
+            zarr_fetch(array, promises),
+            array.shape,
+            array.dtype,
+            found=found,
+            where=f"Zarr {address}",
         )
     if path.is_dir():
         return FolderSource(
@@ -156,6 +160,16 @@ def _at_address(
             f"of images, a Zarr, or a file ending in {' or '.join(ARRAY_SUFFIXES)}"
         )
     raise InputError(f"{address}: there is no such file or folder: check the path")
+
+
+def absolute(address: str) -> str:
+    """The address as it holds in every current folder: local paths in it begin at the root."""
+    if "://" not in address:
+        return str(Path(address).absolute())
+    *outer, innermost = address.split("::")
+    if innermost.startswith(("file://", "local://")) or "://" not in innermost:
+        innermost = f"file://{strip_protocol(innermost)}"
+    return "::".join([*outer, innermost])
 
 
 def reopened(source: Source, shaping: Shaping, annotator: Annotator) -> Source:

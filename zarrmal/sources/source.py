@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError
+
 
 class Source(abc.ABC):
     """Cells of one shape, read by index.
@@ -107,6 +109,8 @@ def checked_indices(indices: NDArray[np.int64] | Sequence[int], n_cells: int) ->
         If they are not one row of integers; a mask of booleans is not.
     IndexError
         If one is negative, or not below n_cells.
+    InputError
+        If there is none to choose: whoever writes or trains begins with looking at some cells.
     """
     array = np.asarray(indices)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
@@ -114,6 +118,8 @@ def checked_indices(indices: NDArray[np.int64] | Sequence[int], n_cells: int) ->
             f"indices are one row of integers, not {array.dtype} of shape {array.shape}: "
             "for a mask give np.flatnonzero(mask)"
         )
+    if array.size and not n_cells:
+        raise InputError("the source holds 0 cells, at least 1 is needed")
     if array.size and (array.min() < 0 or array.max() >= n_cells):
         raise IndexError(
             f"indices run from {array.min()} to {array.max()}, allowed is 0 to {n_cells - 1}"

@@ -1,0 +1,242 @@
+"""A run that takes over from a dead one: at every moment there is a journal to go on by."""
+
+import errno
+import threading
+import uuid
+from dataclasses import replace
+
+import pytest
+
+import zarrmal
+from zarrmal.archive import (
+    AppendOptions,
+    Target,
+    WriteOptions,
+    runners,
+    undo_append,
+    verify_archive,
+)
+from zarrmal.archive.journal import DEAD, Journal, read_journal
+from zarrmal.archive.writing import Writing
+from zarrmal.errors import InputError
+from zarrmal.sources import Source, Subset
+
+JOURNAL = Journal(operation="append", n_stored=60, n_new=40, source="0" * 64)
+
+
+def part(cells, first, last):
+    return Subset(cells, range(first, last))
+
+
+@pytest.fixture(params=["local", "memory"])
+def place(request, tmp_path):
+    if request.param == "local":
+        return str(tmp_path / "a")
+    return f"memory://{uuid.uuid4().hex}/a"
+
+
+def append(source, place, *, resume=False, workers=1):
+    options = AppendOptions(workers=workers, resume=resume)
+    return zarrmal.append(source, place, options=options)
+
+
+def beside(place):
+    """Names of what lies where the archive lies."""
+    fs, root = Target(place).filesystem()
+    paths = fs.ls(root.rpartition("/")[0], detail=False)
+    return sorted(path.rpartition("/")[2] for path in paths)
+
+
+def bytes_of(place):
+    fs, root = Target(place).filesystem()
+    return {path: fs.cat_file(path) for path in fs.find(root)}
+
+
+def fails(error):
+    def fail(*_, **__):
+        raise error
+
+    return fail
+
+
+@pytest.fixture
+def interrupted(cells, model, place, monkeypatch):
+    """An archive of 60 cells to which 40 were being appended; its bytes before that."""
+    options = WriteOptions(chunk_cells=16, workers=1)
+    zarrmal.write(part(cells, 0, 60), place, model=model, assign="labels", options=options)
+    before = bytes_of(place)
+    with monkeypatch.context() as patch:
+        patch.setattr("zarrmal.archive.segment.commit", fails(OSError(errno.EIO, "io")))
+        with pytest.raises(OSError, match="io"):
+            append(part(cells, 60, 100), place)
+    return before
+
+
+def go_on(how, cells, place):
+    if how == "undo":
+        return undo_append(Target(place))
+    return append(part(cells, 60, 100), place, resume=True)
+
+
+def check_end(how, cells, place, before):
+    """Complete, or as before, and nothing lies beside it."""
+    assert (bytes_of(place) == before) == (how == "undo")
+    n_cells = 60 if how == "undo" else 100
+    assert verify_archive(Target(place), part(cells, 0, n_cells)).problems == ()
+    assert read_journal(Target(place)) is None
+    assert beside(place) == ["a"]
+
+
+@pytest.mark.parametrize("then", ["undo", "resume"])
+@pytest.mark.parametrize("first", ["undo", "resume"])
+def test_a_journal_that_cannot_be_created(cells, place, interrupted, monkeypatch, first, then):
+    with monkeypatch.context() as patch:
+        patch.setattr(Writing, "_create", fails(OSError(errno.ENOSPC, "No space left")))
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space"):
+                go_on(first, cells, place)
+    with pytest.raises(InputError, match=r"interrupted in appending 40 cells.*undo"):
+        append(part(cells, 60, 100), place)
+    go_on(then, cells, place)
+    check_end(then, cells, place, interrupted)
+
+
+class Killed(BaseException):
+    """Nothing may catch it."""
+
+
+@pytest.mark.parametrize("how", ["undo", "resume"])
+def test_killed_at_each_step_of_taking_over(cells, model, place, interrupted, monkeypatch, how):
+    for moment in range(6):
+        n_done = 0
+
+        def dying(inner, moment=moment):
+            def one(self, *rest, **more):
+                nonlocal n_done
+                if n_done == moment:
+                    raise Killed
+                inner(self, *rest, **more)
+                n_done += 1
+
+            return one
+
+        with monkeypatch.context() as patch:
+            for step in ("_put", "_rm"):
+                patch.setattr(Writing, step, dying(getattr(Writing, step)))
+            patch.setattr("zarrmal.archive.append.write_segment", fails(Killed()))
+            patch.setattr("zarrmal.archive.append._shorten", fails(Killed()))
+            with pytest.raises(Killed):
+                go_on(how, cells, place)
+        found = read_journal(Target(place))
+        assert (found.n_stored, found.n_new, found.alive) == (60, 40, False)
+    go_on(how, cells, place)
+    check_end(how, cells, place, interrupted)
+
+
+def taken_over_meanwhile(monkeypatch, target, found):
+    """Another writer takes over just before the journal is created; a list with it."""
+    create, others = Writing._create, []
+
+    def creating(self):
+        if not others:
+            others.append(self)
+            others[0] = Writing(target, JOURNAL, found=found)
+        create(self)
+
+    monkeypatch.setattr(Writing, "_create", creating)
+    return others
+
+
+def test_of_two_that_take_over_one_is_refused(place, monkeypatch):
+    target = Target(place)
+    Writing(target, JOURNAL, found=None).leave(remove=False)
+    found = read_journal(target)
+    others = taken_over_meanwhile(monkeypatch, target, found)
+    with pytest.raises(InputError, match="another process"):
+        Writing(target, JOURNAL, found=found)
+    others[0].check()
+    assert [name for name in beside(place) if name.endswith(DEAD)] == []
+    others[0].done()
+    assert read_journal(target) is None
+    assert not Target(place).is_local or beside(place) == []
+
+
+@pytest.mark.parametrize("ending", ["done", "left"])
+def test_a_copy_that_another_has_put_back_does_not_stay(place, ending):
+    """By one that took over, too, and died before its journal was created."""
+    target = Target(place)
+    Writing(target, JOURNAL, found=None).leave(remove=False)
+    found = read_journal(target)
+    writing = Writing(target, JOURNAL, found=found)
+    writing._put(writing._place + DEAD, found)
+    if ending == "left":
+        writing.leave(remove=False)
+        writing = Writing(target, JOURNAL, found=read_journal(target))
+    writing.done()
+    assert read_journal(target) is None
+
+
+def test_a_copy_is_of_a_dead_writer_whatever_the_clock_says(place, monkeypatch):
+    target = Target(place)
+    first = Writing(target, JOURNAL, found=None)
+    first._left.set()
+    monkeypatch.setattr("zarrmal.archive.writing.WATCH_SECONDS", 0.2)
+    found = replace(first.journal, machine="elsewhere")
+    first._put(first._place, found)
+    assert found.alive
+    with monkeypatch.context() as patch:
+        patch.setattr(Writing, "_create", fails(OSError(errno.ENOSPC, "No space left")))
+        with pytest.raises(OSError, match="No space"):
+            Writing(target, JOURNAL, found=found)
+    assert not read_journal(target).alive
+    Writing(target, JOURNAL, found=read_journal(target)).done()
+    assert read_journal(target) is None
+
+
+class Slow(Source):
+    """Cells of which all but the first chunk are read when the gate is open."""
+
+    def __init__(self, source):
+        self._source, self.gate, self.reading = source, threading.Event(), threading.Event()
+        self.slow = False
+        for name in ("n_cells", "cell_shape", "class_names", "labels", "names", "groups"):
+            setattr(self, name, getattr(source, name))
+
+    def read(self, indices):
+        if self.slow:
+            self.reading.set()
+            assert self.gate.wait(60)
+        return self._source.read(indices)
+
+
+def test_threads_store_nothing_after_the_run_was_given_up(cells, place, interrupted, monkeypatch):
+    """Ctrl-C, and again while it waits for them to end."""
+    undo_append(Target(place))
+    source = Slow(part(cells, 60, 100))
+
+    def interrupt(*_, **__):
+        assert source.reading.wait(60)
+        raise KeyboardInterrupt
+
+    make_plan = zarrmal.archive.append.make_plan
+    pools = []
+
+    def planned(*rest):
+        plan = make_plan(*rest)
+        source.slow = True
+        return plan
+
+    def leave_pool(self, *_):
+        pools.append(self)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("zarrmal.archive.append.make_plan", planned)
+        patch.setattr(runners, "wait", interrupt)
+        patch.setattr(runners.ThreadPoolExecutor, "__exit__", leave_pool)
+        with pytest.raises(KeyboardInterrupt):
+            append(source, place, workers=2)
+    undo_append(Target(place))
+    source.gate.set()
+    pools[0].shutdown()
+    assert bytes_of(place) == interrupted

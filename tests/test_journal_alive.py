@@ -1,0 +1,99 @@
+"""Which writers of this process are alive, and what names a machine."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+import zarrmal
+from zarrmal.archive import Target, WriteOptions, verify_archive
+from zarrmal.archive import process as processes
+from zarrmal.archive.journal import Journal, read_journal
+from zarrmal.archive.process import this_machine
+from zarrmal.archive.writing import Writing
+from zarrmal.errors import InputError
+from zarrmal.sources import Subset
+
+JOURNAL = Journal(operation="append", n_stored=100, n_new=10, source="0" * 64)
+
+
+def part(cells, first, last):
+    return Subset(cells, range(first, last))
+
+
+def write(source, place, model, **wishes):
+    options = WriteOptions(chunk_cells=16, workers=1, **wishes)
+    zarrmal.write(source, place, model=model, assign="labels", options=options)
+
+
+def test_of_this_process_a_writer_is_alive_while_it_is_at_work(tmp_path):
+    target = Target(str(tmp_path / "a"))
+    writing = Writing(target, JOURNAL, found=None)
+    found = read_journal(target)
+    assert found.pid == os.getpid()
+    assert replace(found, beat=1.0).alive
+    assert not replace(found, writer="another").alive
+    writing.done()
+    assert not found.alive
+
+
+@pytest.mark.parametrize("ending", ["leave", "remove", "done"])
+def test_a_writer_whose_network_fails_at_the_end_is_dead(tmp_path, monkeypatch, ending):
+    target = Target(str(tmp_path / "a"))
+
+    def fail(*_, **__):
+        raise OSError(101, "Network is unreachable")
+
+    writing = Writing(target, JOURNAL, found=None)
+    with monkeypatch.context() as patch:
+        patch.setattr(Writing, "_store", fail)
+        patch.setattr(Writing, "_remove", fail)
+        if ending == "done":
+            with pytest.raises(OSError, match="unreachable"):
+                writing.done()
+        else:
+            writing.leave(remove=ending == "remove")
+    found = read_journal(target)
+    assert found.beat > 0
+    assert not found.alive
+    Writing(target, JOURNAL, found=found).done()
+
+
+def test_a_mistake_whose_traces_cannot_be_removed(cells, model, tmp_path, monkeypatch):
+    """The writer has left all the same."""
+    place = tmp_path / "a"
+
+    def mistake(*_, **__):
+        raise InputError("an image has changed")
+
+    def fail(*_, **__):
+        raise OSError(101, "Network is unreachable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("zarrmal.archive.segment.commit", mistake)
+        patch.setattr(Writing, "mine", fail)
+        patch.setattr(Writing, "check", lambda self: None)
+        with pytest.raises(OSError, match="unreachable"):
+            write(part(cells, 0, 40), place, model)
+    assert not read_journal(Target(str(place))).alive
+    write(part(cells, 0, 40), place, model, resume=True)
+    assert not verify_archive(Target(str(place)), part(cells, 0, 40)).problems
+
+
+def test_two_machines_of_one_name_are_two(monkeypatch):
+    """Where the system's start has no name, as on macOS."""
+
+    class NoProc:
+        def __init__(self, _):
+            pass
+
+        def read_text(self):
+            raise FileNotFoundError(2, "no /proc")
+
+    monkeypatch.setattr(processes, "Path", NoProc)
+    found = []
+    for card in (1, 2, 1):
+        monkeypatch.setattr(processes.uuid, "getnode", lambda card=card: card)
+        found.append(this_machine())
+    assert found[0] != found[1]
+    assert found[0] == found[2]

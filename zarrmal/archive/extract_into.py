@@ -1,0 +1,87 @@
+"""The folder that images are extracted into: what may be written there, and under which names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import InputError
+from .extract_names import FileNames
+from .target import Target
+
+USUAL_NAME_BYTES = 255
+USUAL_PATH_BYTES = 4096
+PARTIAL_BYTES = 32
+"""More than the name has that a file is written under."""
+
+
+def refuse_inside(target: Target, folder: Path, files: Iterable[str]) -> None:
+    """InputError if the folder, or that of one of the files below it, is in the archive itself."""
+    if not target.is_local:
+        return
+    archive = target.real_path
+    for place in {folder, *(folder / file for file in {os.path.dirname(file) for file in files})}:
+        found = place.resolve()
+        if any(_is_same(one, archive) for one in (found, *found.parents)):
+            raise InputError(f"{place} lies in the archive {target.url}: choose another folder")
+
+
+def fitting(names: FileNames, folder: Path) -> tuple[FileNames, dict[int, str]]:
+    """Names that the file system takes, and the others by their cell's position.
+
+    Those cells are called by the position, as where a name is lost.
+    """
+    name_bytes, path_bytes = _limits(folder)
+    rest = path_bytes - len(os.fsencode(folder.absolute())) - PARTIAL_BYTES
+    too_long = {
+        position: file
+        for position, file in enumerate(names.files)
+        if len(os.fsencode(file)) > rest
+        or max(len(os.fsencode(part)) for part in file.split("/")) > name_bytes
+    }
+    if not too_long:
+        return names, {}
+    prefix, taken = "position-", set(names.files)
+    while any(file.startswith(prefix) for file in taken):
+        prefix = f"cells-{prefix}"
+    width = len(str(len(names.files) - 1))
+    files = [
+        f"{prefix}{position:0{width}d}.png" if position in too_long else file
+        for position, file in enumerate(names.files)
+    ]
+    return replace(names, files=files), too_long
+
+
+def save(path: Path, image: NDArray[np.uint8]) -> None:
+    """One cell (y, x[, channel]) as PNG, at once or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".zarrmal-{os.getpid()}.partial")  # short, as the name may not be
+    picture = Image.fromarray(image[..., 0] if image.shape[2:] == (1,) else image)
+    try:
+        picture.save(partial, format="png")
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _limits(folder: Path) -> tuple[int, int]:
+    """Bytes that a name and a path may have there, as far as the file system tells."""
+    there = next((one for one in (folder, *folder.absolute().parents) if one.is_dir()), Path("/"))
+    try:
+        return os.pathconf(there, "PC_NAME_MAX"), os.pathconf(there, "PC_PATH_MAX")
+    except (AttributeError, OSError, ValueError):  # Windows, or a file system that does not tell
+        return USUAL_NAME_BYTES, USUAL_PATH_BYTES
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # it is not there
+        return one == other
