@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +62,7 @@ def fitting(names: FileNames, folder: Path) -> tuple[FileNames, dict[int, str]]:
 def save(path: Path, image: NDArray[np.uint8]) -> None:
     """One cell (y, x[, channel]) as PNG, at once or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".zarrmal-{os.getpid()}.partial")  # short, as the name may not be
+    partial = path.with_name(f".zarrmal-{uuid.uuid4().hex}.partial")  # short: the name need not be
     picture = Image.fromarray(image[..., 0] if image.shape[2:] == (1,) else image)
     try:
         picture.save(partial, format="png")

@@ -49,6 +49,14 @@ def refuse_occupied(target: Target, *, overwrite: bool, source: object = None) -
         raise InputError(f"{target.url} is the source itself: choose another place")
 
 
+def clear_stage(stage: Target, *, beside: bool) -> None:
+    """Empty where a new archive is written; if that is its place, of an archive's objects alone."""
+    if beside:
+        stage.remove()
+    else:
+        stage.remove_archive()
+
+
 def take_place(stage: Target, target: Target, *, overwrite: bool) -> None:
     """Put the finished archive where it belongs; done twice, it is the same.
 

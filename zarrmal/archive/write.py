@@ -26,7 +26,7 @@ from .index_arrays import (
 from .info import cells_array, codec_configuration, model_of
 from .journal import Journal, busy, read_journal, source_digest
 from .layout import ArchiveFacts
-from .place import refuse_occupied, refuse_unwritable, take_place
+from .place import clear_stage, refuse_occupied, refuse_unwritable, take_place
 from .plan import make_plan
 from .runners import ThreadRunner
 from .segment import write_segment
@@ -134,11 +134,8 @@ def _write_stage(
         columns = same_columns(columns, held, stage.url)
     else:
         writing.begins()
-        if writing.journal.beside:
-            stage.remove()
-        else:
-            stage.remove_archive()
-            refuse_occupied(stage, overwrite=False)
+        clear_stage(stage, beside=writing.journal.beside)
+        refuse_occupied(stage, overwrite=False)
         group = _create(stage, source, model, columns, options)
         facts = read_facts(group, stage.url, incomplete=True)
     return write_segment(

@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..progress import Progress
 from .durable import put_file, settle
 from .journal import DEAD, Journal, Phase, busy, journal_at, journal_place, protocols
+from .place import clear_stage
 from .process import begins_work, ends_work, started, this_machine
 from .target import Target, stage_of
 
@@ -224,8 +225,7 @@ def writes(target: Target, journal: Journal, found: Journal | None) -> Iterator[
         new = journal.operation == "archive" and writing.journal.phase != "whole"
         try:
             if mistake and new and writing.mine():
-                stage = stage_of(target, beside=journal.beside)
-                stage.remove() if journal.beside else stage.remove_archive()
+                clear_stage(stage_of(target, beside=journal.beside), beside=journal.beside)
                 remove = True
         finally:
             writing.leave(remove=remove)
