@@ -20,6 +20,8 @@ from zarrmal.sources import Source
 SHARED = Path(__file__).parents[1].parent / "shared"
 # Small networks gain nothing from a second thread, and lose much when another process has it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tests need no steady speeds, nor do the processes that they start.
+os.environ["ZARRMAL_LEAST_SECONDS"] = "0"
 
 NEEDS_TORCH = (
     "test_classifier.py",
@@ -116,9 +118,3 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("the real images in ../shared/data are not here")
     return SHARED / "data"
-
-
-@pytest.fixture(autouse=True)
-def brief_timing(monkeypatch):
-    """Tests do not need steady speeds."""
-    monkeypatch.setattr("zarrmal.benchmark.measure.LEAST_SECONDS", 0.0)
