@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 from zarr.storage import FsspecStore
 
+from zarrmal.archive import Target
 from zarrmal.archive.durable import DurableStore
 from zarrmal.archive.process import ends_work
 from zarrmal.archive.writing import Writing
-
 
 EXHAUSTIVE = bool(os.environ.get("ZARRMAL_EXHAUSTIVE"))
 N_SAMPLED = 4
@@ -28,6 +28,15 @@ def crossed(*axes):
     if EXHAUSTIVE:
         return list(itertools.product(*axes))
     return [tuple(axis[k % len(axis)] for axis in axes) for k in range(max(map(len, axes)))]
+
+
+def filled(place, objects):
+    """Store the objects there, if there are any; gives the place."""
+    fs, root = Target(place).filesystem()
+    for name, data in (objects or {}).items():
+        fs.makedirs(f"{root}{name}".rpartition("/")[0], exist_ok=True)
+        fs.pipe_file(f"{root}{name}", data)
+    return place
 
 
 class Killed(BaseException):

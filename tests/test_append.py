@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from every_moment import filled
+from test_killed import bytes_of
 from zarrmal_codecs import ZarrmalError
 
 import zarrmal
@@ -31,12 +33,19 @@ def place(request, tmp_path):
     Target(url).remove()
 
 
-@pytest.fixture(params=LAYOUTS)
-def archive(request, place, cells, model):
-    """The first 100 cells, in chunks of 32."""
+@pytest.fixture(scope="module", params=LAYOUTS)
+def objects(request, tmp_path_factory, cells, model):
+    """The first 100 cells, in chunks of 32: the archive's objects."""
+    written = tmp_path_factory.mktemp("append") / "cells.zarr"
     options = WriteOptions(chunk_cells=32, **request.param)
-    zarrmal.write(Subset(cells, np.arange(100)), place, model=model, options=options)
-    return place
+    zarrmal.write(Subset(cells, np.arange(100)), written, model=model, options=options)
+    return bytes_of(written)
+
+
+@pytest.fixture
+def archive(objects, place):
+    """A copy of them."""
+    return filled(place, objects)
 
 
 def part(cells, first, last):

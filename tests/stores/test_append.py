@@ -90,9 +90,7 @@ def _append(source, url, options):
 SERVERS = ["s3", "azure", "gcs"]
 
 
-@pytest.mark.parametrize(
-    ("store", "moment"), crossed(SERVERS, [0, 9, 19]), indirect=["store"]
-)
+@pytest.mark.parametrize(("store", "moment"), crossed(SERVERS, [0, 9, 19]), indirect=["store"])
 def test_a_writer_is_killed(store, place, drawn, model, moment):
     assert killed_at(moment, _write, drawn, place, {}, model, store.options)
     with pytest.raises(InputError, match=r"incomplete|no Zarr group|interrupted"):
@@ -121,9 +119,7 @@ def stored_below(store, url):
     return {key.removeprefix(prefix): store.objects.get(key) for key in keys}
 
 
-@pytest.mark.parametrize(
-    ("store", "moment"), crossed(SERVERS, [12, 1, 6]), indirect=["store"]
-)
+@pytest.mark.parametrize(("store", "moment"), crossed(SERVERS, [12, 1, 6]), indirect=["store"])
 def test_an_append_is_killed(store, place, drawn, model, moment):
     _write(part(drawn, 0, 25), place, {}, model, store.options)
     before = bytes_of(store, place)
