@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 from zarrmal_codecs import Model
 
-from ..archive import Target, WriteOptions, write_archive
-from ..archive.runners import Runner
+from ..archive import Archive, Runner, WriteOptions
 from ..classify import LabelAssigner
 from ..sources.many import ManyCells
 
@@ -165,7 +164,7 @@ def _one(
     with ExitStack() as stack:
         runner = stack.enter_context(_processes(n_workers, place)) if processes else None
         began = time.perf_counter()
-        write_archive(
+        archive = Archive.write(
             source,
             url,
             model=ready,
@@ -182,7 +181,7 @@ def _one(
         seconds=seconds,
         draw_seconds=_drawing(source) * n_cells,
         peak_bytes=peak * (1 if sys.platform == "darwin" else 1024),
-        stored_bytes=sum(Target(url).sizes().values()),
+        stored_bytes=sum(archive.location.sizes().values()),
     )
 
 
@@ -191,7 +190,7 @@ def _processes(n_workers: int, folder: str) -> Iterator[Runner]:
     """As many processes of one thread each; needs zarrmal[dask]."""
     from distributed import Client, LocalCluster
 
-    from ..archive.cluster import ClusterRunner
+    from ..archive.write.cluster import ClusterRunner
 
     with (
         LocalCluster(
