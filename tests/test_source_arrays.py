@@ -12,7 +12,7 @@ import xarray as xr
 import zarr
 from pictures import noise, read_all, refusal
 
-from zarrmal.errors import InputError
+from zarrmal.errors import AccessError, InputError, MissingError, UnreachableError
 from zarrmal.sources import Subset, open_source
 
 # Array files
@@ -235,3 +235,28 @@ def test_a_member_that_is_no_array(tmp_path):
         archive.writestr("cells", b"abc")
     with pytest.raises(InputError, match="but no `cells`"):
         open_source(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    "address", ["{tmp_path}/a", "{tmp_path}/a.npy", "memory://no/a.npy", "memory://no/a.zarr"]
+)
+def test_what_is_missing_is_a_file_not_found(address, tmp_path):
+    with pytest.raises(MissingError):
+        open_source(address.format(tmp_path=tmp_path))
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/a.npy", "http://127.0.0.1:9/a.zarr"])
+def test_a_server_that_does_not_answer(address):
+    pytest.importorskip("aiohttp")
+    with pytest.raises(UnreachableError):
+        open_source(address)
+
+
+def test_a_file_that_must_not_be_read(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    np.save(tmp_path / "a.npy", noise(2, 3, 3))
+    monkeypatch.setattr(np, "load", refuse)
+    with pytest.raises(AccessError, match="cannot be read: Permission denied"):
+        open_source(tmp_path / "a.npy")

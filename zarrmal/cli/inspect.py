@@ -11,7 +11,7 @@ from .. import api
 from ..archive import Target, archive_info
 from ..archive import extract_archive as extract_cells
 from ..archive import verify_archive as verify_cells
-from ..sources import Joined, open_source
+from ..sources import ConcatSource, open_source
 from . import options as o
 from .app import app
 from .console import out, pairs, print_json, progress_bars, told
@@ -71,7 +71,9 @@ def verify(
         cells = None
         if source:
             reading = api.reading(progress)
-            cells = Joined([open_source(one, progress=reading, **arguments) for one in source])
+            cells = ConcatSource(
+                [open_source(one, progress=reading, **arguments) for one in source]
+            )
         report = verify_cells(target, cells, progress)
     if as_json:
         print_json(report.to_json())

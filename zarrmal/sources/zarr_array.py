@@ -10,10 +10,10 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from .annotations import Column, Columns
+from ..errors import InputError, input_error
+from .annotations import Column, RawAnnotations
 from .array_source import Fetch, sorted_fetch
-from .promised import ARCHIVE_ATTRIBUTE, Promises
+from .digests import ARCHIVE_ATTRIBUTE, ArchiveDigests
 
 VARIABLE = "cells"
 LABEL = "label"
@@ -22,60 +22,63 @@ OPENING_ERRORS = (OSError, ValueError, TypeError, LookupError, RuntimeError)
 
 
 def open_zarr(
-    where: str, storage_options: Mapping[str, Any]
-) -> tuple[zarr.Array[Any], Columns, Promises | None]:
-    """The array of cells at an address, the columns beside it, and what is promised of its chunks.
+    address: str, storage_options: Mapping[str, Any]
+) -> tuple[zarr.Array[Any], RawAnnotations, ArchiveDigests | None]:
+    """The array of cells at an address, its annotations, and the digests of its chunks.
 
     Parameters
     ----------
-    where
+    address
         Path or URL of an array, or of a group with the array `cells`. Of a group, 1-D arrays
-        with one value per cell are taken along: `label`, `source_group` or `slide`,
-        `source_name` or `path`. The labels of an archive are named as its own attribute says.
+        with one value per cell are the annotations: `label`, `source_group` or `slide`,
+        `source_name` or `path`. An archive's labels get the names that its attribute gives.
     storage_options
-        Of fsspec; unused for a path.
+        For fsspec; unused for a path.
 
     Raises
     ------
     InputError
-        If there is none, it cannot be opened, or an archive's columns are damaged.
+        If there is none, it cannot be opened, or an archive's columns are damaged; MissingError,
+        AccessError or UnreachableError where that is why.
     """
     try:
-        options = dict(storage_options) if "://" in where and storage_options else None
-        node = zarr.open(where, mode="r", storage_options=options)
+        options = dict(storage_options) if "://" in address and storage_options else None
+        node = zarr.open(address, mode="r", storage_options=options)
         if isinstance(node, zarr.Array):
-            return node, Columns(), None
+            return node, RawAnnotations(), None
         cells = node.get(VARIABLE)
         if not isinstance(cells, zarr.Array):
+            arrays = ", ".join(sorted(node.array_keys())) or "no arrays"
             raise InputError(
-                f"{where}: the group holds {', '.join(sorted(node.array_keys())) or 'no arrays'}, "
+                f"{address}: the group holds {arrays}, "
                 f"but no `{VARIABLE}`: give the address of the array itself"
             )
-        names, promises = archive_label_names(node), Promises(node, where)
-        promises.expect_arrays(node)
+        label_names, digests = archive_label_names(node), ArchiveDigests(node, address)
+        digests.require_arrays(node)
 
         def column(key: str) -> Column | None:
-            own, array = names if key == LABEL else None, node.get(key)
+            array = node.get(key)
             if isinstance(array, zarr.Array):
-                promises.check(array)
-            return read_column(array, cells, where, own)
+                digests.check(array)
+            return read_column(array, cells, address, label_names if key == LABEL else None)
 
-        return cells, Columns.found(column), promises
+        return cells, RawAnnotations.from_lookup(column), digests
     except InputError:
         raise
     except ImportError as error:
-        raise InputError(f"{where}: needs a package that is not installed: {error}") from error
+        raise InputError(f"{address}: needs a package that is not installed: {error}") from error
     except OPENING_ERRORS as error:
-        raise InputError(
-            f"{where}: no Zarr array or group can be opened there: {error}: check the address "
-            "and the storage options"
+        raise input_error(
+            f"{address}: no Zarr array or group can be opened there: {error}: check the address "
+            "and the storage options",
+            error,
         ) from error
 
 
 def archive_label_names(group: zarr.Group) -> list[str] | None:
-    """What the labels of an archive refer to; None if the group is no archive with labels.
+    """Names of an archive's labels; None if the group is no archive with labels.
 
-    Its `flag_meanings` say less: there blanks have become underscores.
+    The array's `flag_meanings` are no substitute: blanks in names are underscores there.
     """
     facts = group.attrs.get(ARCHIVE_ATTRIBUTE)
     names = facts.get("label_names") if isinstance(facts, Mapping) else None
@@ -83,34 +86,48 @@ def archive_label_names(group: zarr.Group) -> list[str] | None:
 
 
 def read_column(
-    node: object, cells: zarr.Array[Any], where: str, names: list[str] | None = None
+    node: object, cells: zarr.Array[Any], location: str, names: list[str] | None = None
 ) -> Column | None:
-    """Values of a 1-D array beside the cells; None if there is none, or it has another dimension.
+    """Values of a 1-D array beside the cells.
 
-    Integers are turned into the names that are given for 0, 1, …; without such, and with the
-    attribute `flag_meanings`, into those (CF conventions, 3.5).
+    Parameters
+    ----------
+    node
+        What the group holds under the column's key.
+    cells
+        The array of cells.
+    location
+        Begins messages.
+    names
+        Names of the integers 0, 1, …; None uses the attribute `flag_meanings` where there is one
+        (CF conventions 3.5).
+
+    Returns
+    -------
+    Column or None
+        None if there is no such array, or its dimension is not that of the cells.
 
     Raises
     ------
     InputError
-        If a value has no name among them.
+        If a value has no name.
     """
     if not isinstance(node, zarr.Array):
         return None
     if node.shape != cells.shape[:1]:
-        mine, theirs = _dimension(node), _dimension(cells)
-        if mine is not None and theirs is not None and mine != theirs:
+        column_dimension, cell_dimension = _first_dimension(node), _first_dimension(cells)
+        if None not in (column_dimension, cell_dimension) and column_dimension != cell_dimension:
             return None
-        # Not read; its shape is refused where columns are checked, unless another one is given.
+        # Not read. The check of annotations refuses the shape, unless the caller gives others.
         return np.broadcast_to(np.array(""), node.shape)
     values = np.asarray(node[:])
-    what = f"{where}: `{node.basename}`"
+    what = f"{location}: `{node.basename}`"
     if names is not None and values.dtype.kind in "iu":
         return _named(values, dict(enumerate(names)), what, "the archive names")
     return with_flag_meanings(values, dict(node.attrs), what)
 
 
-def _dimension(array: zarr.Array[Any]) -> str | None:
+def _first_dimension(array: zarr.Array[Any]) -> str | None:
     """Name of the first dimension, where it has one."""
     names = getattr(array.metadata, "dimension_names", None)
     names = array.attrs.get("_ARRAY_DIMENSIONS") if names is None else names
@@ -118,7 +135,7 @@ def _dimension(array: zarr.Array[Any]) -> str | None:
 
 
 def with_flag_meanings(values: NDArray[Any], attributes: Mapping[str, Any], what: str) -> Column:
-    """Integers as the names that CF's `flag_values` and `flag_meanings` give them, 3.5."""
+    """Integers as the names that `flag_values` and `flag_meanings` give (CF conventions 3.5)."""
     if values.dtype.kind not in "iu" or "flag_meanings" not in attributes:
         return values
     meanings = str(attributes["flag_meanings"]).split()
@@ -138,19 +155,19 @@ def _named(values: NDArray[Any], table: Mapping[int, str], what: str, allowed: s
     return np.array([table[value] for value in values.tolist()], np.str_)
 
 
-def zarr_fetch(array: zarr.Array[Any], promises: Promises | None = None) -> Fetch:
-    """Reads cells of a Zarr array: only the chunks that hold them, which must be as promised."""
+def zarr_fetch(array: zarr.Array[Any], digests: ArchiveDigests | None = None) -> Fetch:
+    """Reads cells of a Zarr array: only the chunks that hold them, checked by their digests."""
 
     def take(selection: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
-        if promises is not None:
-            promises.check(array, np.arange(array.shape[0])[selection])
+        if digests is not None:
+            digests.check(array, np.arange(array.shape[0])[selection])
         return np.asarray(array.oindex[selection])
 
     return sorted_fetch(take)
 
 
 def xarray_fetch(array: xr.DataArray) -> Fetch:
-    """Reads cells of an xarray variable, whose first dimension counts them."""
+    """Reads cells of an xarray variable whose first dimension counts them."""
 
     def take(selection: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
         return array.isel({array.dims[0]: selection}).to_numpy()
