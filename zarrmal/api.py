@@ -28,12 +28,12 @@ from .classify import (
     CellClassifier,
     ClassifierAssigner,
     ClassifierReport,
-    JudgedClassifier,
+    EvaluatedClassifierAssigner,
     LabelAssigner,
     ShortestAssigner,
 )
-from .classify.labels import class_place
-from .classify.trained import places_in
+from .classify.assigners import class_indices
+from .classify.assignment import class_index
 from .errors import InputError
 from .models import shipped_model
 from .models.classifiers import shipped_classifier
@@ -257,7 +257,7 @@ def choose_assigner(
         return wish
     if wish == "auto":
         known = cells.labels is not None and all(
-            class_place(name, model.class_names) is not None for name in cells.class_names
+            class_index(name, model.class_names) is not None for name in cells.class_names
         )
         wish = "labels" if known or len(model.classes) == 1 else "shortest"
     if wish == "labels":
@@ -270,7 +270,7 @@ def choose_assigner(
             _refuse_channels(ready, cells)
             if cells.labels is None:
                 return ClassifierAssigner(ready, model.class_names)
-            return JudgedClassifier(ready, model.class_names, cells)
+            return EvaluatedClassifierAssigner(ready, model.class_names, cells)
         learn_room()
         from .learn.cross_fit import CrossFittedClassifier, TrainedClassifier
 
@@ -294,7 +294,7 @@ def classifier_for(cells: Source, model: Model) -> CellClassifier:
     """The classifier that ships, if it knows the model's classes and can take the cells."""
     shape = cells.cell_shape
     found = shipped_classifier(shape[2] if len(shape) == 3 else 1)
-    if found is not None and places_in(found, model.class_names) is not None:
+    if found is not None and class_indices(found, model.class_names) is not None:
         return found
     raise InputError(
         f"no classifier that ships is for cells of {' x '.join(map(str, shape))} and the model's "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zarrmal_codecs import CorruptionError, ZarrmalError
 from zarrmal_codecs.coder import Coder
 
-from ..classify.labels import class_place
+from ..classify.assignment import class_index
 from ..errors import InputError
 from ..progress import Progress, silent
 from . import layout
@@ -172,7 +172,7 @@ def _number_of_cells(
 def _rows_of_class(
     group: zarr.Group, facts: ArchiveFacts, n_cells: int, class_name: str
 ) -> NDArray[np.intp]:
-    place = class_place(class_name, facts.classes)
+    place = class_index(class_name, facts.classes)
     if place is None:
         raise InputError(f"the archive has no class {class_name!r}: choose among "
                          f"{', '.join(facts.classes)}")  # fmt: skip
