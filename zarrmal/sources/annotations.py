@@ -219,8 +219,11 @@ def groups_from_names(names: NDArray[np.str_], pattern: str, location: str) -> N
     return np.array(groups, np.str_)
 
 
-def describe(location: str, n_cells: int, noun: str, annotations: Annotations) -> str:
-    """One line for logs, such as "folder cells/: 3,742 images, 2 classes"."""
+def describe(
+    location: str, n_cells: int, noun: str, annotations: Annotations, notes: Sequence[str] = ()
+) -> str:
+    """One line for logs, such as "folder cells/: 3,742 images, 2 classes (skipped 1 .csv)"."""
     n_classes = len(annotations.class_names)
     classes = {0: "no labels", 1: "1 class"}.get(n_classes, f"{n_classes} classes")
-    return f"{location}: {n_cells:,} {noun}{'s' if n_cells != 1 else ''}, {classes}"
+    noted = f" ({'; '.join(notes)})" if notes else ""
+    return f"{location}: {n_cells:,} {noun}{'s' if n_cells != 1 else ''}, {classes}{noted}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,18 +23,24 @@ Take = Callable[["NDArray[np.int64] | slice"], NDArray[np.uint8]]
 class ArraySource(Source):
     """Cells of an array, uint8 (cell, y, x) or (cell, y, x, channel), 1 <= channel <= 4.
 
+    With 1 channel the cells are grey, (y, x).
+
     Parameters
     ----------
     fetch
-        Reads cells by index.
+        Reads cells by index, as (cell, y, x[, channel]).
     shape, dtype
         Of the whole array.
+    axes
+        Axes of the array in the order cell, y, x[, channel]; None is the order of the array.
     stored
         Annotations stored beside the array.
     preprocessing, annotation
         The caller's options.
     location
         Begins messages and the description, such as "file cells.npy".
+    notes
+        What the description ends with, in brackets.
 
     Raises
     ------
@@ -55,15 +61,23 @@ class ArraySource(Source):
         preprocessing: PreprocessingOptions,
         annotation: AnnotationOptions,
         location: str,
+        axes: tuple[int, ...] | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
+        notes = list(notes)
+        if axes is not None and axes != tuple(range(len(shape))):
+            notes.append(f"axes reordered from {shape}")
+            shape = tuple(shape[axis] for axis in axes)
         check_array(shape, dtype, location)
         self._fetch, self._preprocessing = fetch, preprocessing
         self.n_cells = shape[0]
-        self.cell_shape = preprocessing.cell_shape(shape[1:], location)
+        self._is_grey = shape[3:] in ((), (1,))
+        self.cell_shape = preprocessing.cell_shape(shape[1 : 3 if self._is_grey else 4], location)
         annotations = annotation.annotate(stored, self.n_cells, location)
         self.class_names, self.labels = annotations.class_names, annotations.labels
         self.groups, self.names = annotations.groups, annotations.names
-        self.description = describe(location, self.n_cells, "cell", annotations)
+        self.location = location
+        self.description = describe(location, self.n_cells, "cell", annotations, notes)
 
     def __reduce__(self) -> Any:
         """Pickle the address and the options where there is an address, not the array."""
@@ -71,7 +85,10 @@ class ArraySource(Source):
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """See Source.read."""
-        return self._preprocessing.apply(self._fetch(checked_indices(indices, self.n_cells)))
+        cells = self._fetch(checked_indices(indices, self.n_cells))
+        if self._is_grey:
+            cells = cells.reshape(cells.shape[:3])
+        return self._preprocessing.apply(cells)
 
 
 def check_array(shape: tuple[int, ...], dtype: DTypeLike, location: str) -> None:

@@ -48,6 +48,10 @@ class ArchiveDigests:
                 f"{self._location}`"
             )
 
+    def covers(self, array: zarr.Array[Any]) -> bool:
+        """Whether there are digests of the array."""
+        return isinstance(self._digests.get(array.basename), Mapping)
+
     def check(self, array: zarr.Array[Any], rows: NDArray[np.int64] | None = None) -> None:
         """Compare the stored objects of some cells with their digests, each object once.
 

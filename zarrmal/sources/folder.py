@@ -58,8 +58,9 @@ class FolderSource(Source):
         self._folder, self._preprocessing = folder.absolute(), preprocessing
         names, skipped = image_names(folder)
         if not names:
+            noted = "".join(f" ({note})" for note in skipped_notes(skipped))
             raise InputError(
-                f"{folder}: holds no PNG, TIFF, JPEG or BMP images{skipped_note(skipped)}, and is "
+                f"{folder}: holds no PNG, TIFF, JPEG or BMP images{noted}, and is "
                 "no Zarr (no zarr.json, .zgroup or .zarray): give a folder of images, one "
                 "sub-folder per class"
             )
@@ -81,8 +82,10 @@ class FolderSource(Source):
         )
         self.class_names, self.labels = annotations.class_names, annotations.labels
         self.groups, self.names = annotations.groups, annotations.names
-        description = describe(f"folder {folder}/", self.n_cells, "image", annotations)
-        self.description = description + skipped_note(skipped)
+        self.location = f"folder {folder}/"
+        self.description = describe(
+            self.location, self.n_cells, "image", annotations, skipped_notes(skipped)
+        )
         self._paths = readable
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -155,15 +158,15 @@ def image_names(folder: Path) -> tuple[list[str], Counter[str]]:
     return sorted(names), skipped
 
 
-def skipped_note(skipped: Counter[str]) -> str:
-    """Number of skipped files by suffix, in brackets; "" if there are none."""
+def skipped_notes(skipped: Counter[str]) -> list[str]:
+    """A note with the number of skipped files by suffix; none if there are none."""
     if not skipped:
-        return ""
+        return []
     counts = sorted(skipped.items(), key=lambda item: (-item[1], item[0]))
     listed = [f"{count:,} {suffix}" for suffix, count in counts[:MAX_EXAMPLES]]
     n_more = sum(count for _, count in counts[MAX_EXAMPLES:])
     more = f" and {n_more:,} more" if n_more else ""
-    return f" (skipped {', '.join(listed)}{more})"
+    return [f"skipped {', '.join(listed)}{more}"]
 
 
 def decode_all(

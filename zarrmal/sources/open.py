@@ -18,10 +18,11 @@ from ..errors import InputError, MissingError
 from .annotations import AnnotationOptions, Annotations, Column, RawAnnotations, describe
 from .array_file import ARRAY_SUFFIXES, open_array_file, open_remote_array_file
 from .array_source import ArraySource
+from .dimensions import axis_order
 from .folder import FolderSource
 from .preprocessing import RGB_CHANNELS, Channel, PreprocessingOptions
 from .source import Source
-from .zarr_array import ZARR_MARKERS, open_zarr, xarray_fetch, zarr_fetch
+from .zarr_array import ZARR_MARKERS, dimension_names, open_zarr, xarray_fetch, zarr_fetch
 
 
 def open_source(
@@ -50,7 +51,8 @@ def open_source(
         * An array in memory or lazy: NumPy, xarray, Zarr.
         * A Source; returned as it is if no other option is given.
 
-        Arrays are uint8 (cell, y, x) or (cell, y, x, channel), 1 <= channel <= 4.
+        Arrays are uint8 (cell, y, x) or (cell, y, x, channel), 1 <= channel <= 4; with 1 channel
+        cells are grey, (y, x). Dimensions of Zarr and xarray that have names may be in any order.
     channel
         "red", "green" or "blue" picks that channel of RGB; "auto" and "all" keep those that are
         there.
@@ -91,10 +93,14 @@ def open_source(
         return with_options(source, preprocessing, annotation)
     if isinstance(source, zarr.Array):
         location = f"Zarr array {source.name or ''}".rstrip()
-        return from_array(zarr_fetch(source), source.shape, source.dtype, location=location)
+        axes = axis_order(dimension_names(source), source.ndim, location)
+        fetch = zarr_fetch(source, axes)
+        return from_array(fetch, source.shape, source.dtype, axes=axes, location=location)
     if isinstance(source, xr.DataArray):
         location = f"xarray variable {source.name or ''}".rstrip()
-        return from_array(xarray_fetch(source), source.shape, source.dtype, location=location)
+        axes = axis_order(tuple(map(str, source.dims)), source.ndim, location)
+        fetch = xarray_fetch(source, axes)
+        return from_array(fetch, source.shape, source.dtype, axes=axes, location=location)
     if isinstance(source, np.ndarray):
         return from_array(source.__getitem__, source.shape, source.dtype, location="array")
     if not isinstance(source, str | os.PathLike):
@@ -147,12 +153,13 @@ def _open_address(
             location=f"file {address}",
         )
     if is_remote or any((path / marker).is_file() for marker in ZARR_MARKERS):
-        array, stored, digests = open_zarr(address, storage_options)
+        opened = open_zarr(address, storage_options)
         return from_array(
-            zarr_fetch(array, digests),
-            array.shape,
-            array.dtype,
-            stored=stored,
+            zarr_fetch(opened.array, opened.axes, opened.digests),
+            opened.array.shape,
+            opened.array.dtype,
+            axes=opened.axes,
+            stored=opened.annotations,
             location=f"Zarr {address}",
         )
     if path.is_dir():
@@ -185,7 +192,7 @@ def with_options(
     source: Source, preprocessing: PreprocessingOptions, annotation: AnnotationOptions
 ) -> Source:
     """A source with further preprocessing, or other annotations."""
-    location = source.description.rsplit(": ", 1)[0]
+    location = source.location or source.description
     labels = None
     if source.labels is not None:
         labels = np.array(source.class_names, np.str_)[source.labels]

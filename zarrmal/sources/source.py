@@ -31,8 +31,10 @@ class Source(abc.ABC):
         parts; or None.
     unreadable
         Names of the files that ``skip_unreadable`` left out.
+    location
+        Where the cells are, such as "folder cells/"; begins messages.
     description
-        One short line for logs.
+        One line for logs: location, number of cells, labels, what was not used.
     """
 
     n_cells: int
@@ -42,6 +44,7 @@ class Source(abc.ABC):
     groups: NDArray[np.str_] | None = None
     names: NDArray[np.str_] | None = None
     unreadable: tuple[str, ...] = ()
+    location: str = ""
     description: str = ""
 
     @abc.abstractmethod
@@ -93,6 +96,7 @@ class Subset(Source):
         self.groups = None if source.groups is None else source.groups[self._indices]
         self.names = None if source.names is None else source.names[self._indices]
         self.unreadable = source.unreadable
+        self.location = f"{self.n_cells:,} of {source.location or source.description}"
         self.description = f"{self.n_cells:,} of {source.description}"
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -129,6 +133,7 @@ class ConcatSource(Source):
         self._stops = np.cumsum([source.n_cells for source in sources])
         self.n_cells = int(self._stops[-1])
         self.cell_shape = first.cell_shape
+        self.location = "; ".join(source.location or source.description for source in sources)
         self.description = "; ".join(source.description for source in sources)
         self.unreadable = tuple(name for source in sources for name in source.unreadable)
         if all(source.labels is not None for source in sources):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..errors import InputError, input_error
 from .annotations import Column, RawAnnotations
 from .array_source import Fetch, sorted_fetch
 from .digests import ARCHIVE_ATTRIBUTE, ArchiveDigests
+from .dimensions import axis_order
 
 VARIABLE = "cells"
 LABEL = "label"
@@ -21,10 +23,30 @@ ZARR_MARKERS = ("zarr.json", ".zgroup", ".zarray")
 OPENING_ERRORS = (OSError, ValueError, TypeError, LookupError, RuntimeError)
 
 
-def open_zarr(
-    address: str, storage_options: Mapping[str, Any]
-) -> tuple[zarr.Array[Any], RawAnnotations, ArchiveDigests | None]:
-    """The array of cells at an address, its annotations, and the digests of its chunks.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ZarrCells:
+    """An array of cells at an address.
+
+    Parameters
+    ----------
+    array
+        The cells.
+    axes
+        Axes of the array in the order cell, y, x[, channel].
+    annotations
+        Columns beside the array.
+    digests
+        Of the group; None without a group.
+    """
+
+    array: zarr.Array[Any]
+    axes: tuple[int, ...]
+    annotations: RawAnnotations = field(default_factory=RawAnnotations)
+    digests: ArchiveDigests | None = None
+
+
+def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
+    """The array of cells at an address, with what is stored beside it.
 
     Parameters
     ----------
@@ -45,7 +67,7 @@ def open_zarr(
         options = dict(storage_options) if "://" in address and storage_options else None
         node = zarr.open(address, mode="r", storage_options=options)
         if isinstance(node, zarr.Array):
-            return node, RawAnnotations(), None
+            return ZarrCells(array=node, axes=axis_order(dimension_names(node), node.ndim, address))
         cells = node.get(VARIABLE)
         if not isinstance(cells, zarr.Array):
             arrays = ", ".join(sorted(node.array_keys())) or "no arrays"
@@ -55,14 +77,19 @@ def open_zarr(
             )
         label_names, digests = archive_label_names(node), ArchiveDigests(node, address)
         digests.require_arrays(node)
+        # An archive's cells are in the standard order, and its digests are of chunks along axis 0.
+        names = None if digests.covers(cells) else dimension_names(cells)
+        axes = axis_order(names, cells.ndim, address)
 
         def column(key: str) -> Column | None:
             array = node.get(key)
             if isinstance(array, zarr.Array):
                 digests.check(array)
-            return read_column(array, cells, address, label_names if key == LABEL else None)
+            names = label_names if key == LABEL else None
+            return read_column(array, cells, axes[0] if axes else 0, address, names)
 
-        return cells, RawAnnotations.from_lookup(column), digests
+        annotations = RawAnnotations.from_lookup(column)
+        return ZarrCells(array=cells, axes=axes, annotations=annotations, digests=digests)
     except InputError:
         raise
     except ImportError as error:
@@ -86,7 +113,11 @@ def archive_label_names(group: zarr.Group) -> list[str] | None:
 
 
 def read_column(
-    node: object, cells: zarr.Array[Any], location: str, names: list[str] | None = None
+    node: object,
+    cells: zarr.Array[Any],
+    cell_axis: int,
+    location: str,
+    names: list[str] | None = None,
 ) -> Column | None:
     """Values of a 1-D array beside the cells.
 
@@ -96,6 +127,8 @@ def read_column(
         What the group holds under the column's key.
     cells
         The array of cells.
+    cell_axis
+        The axis of `cells` that counts them.
     location
         Begins messages.
     names
@@ -114,8 +147,10 @@ def read_column(
     """
     if not isinstance(node, zarr.Array):
         return None
-    if node.shape != cells.shape[:1]:
-        column_dimension, cell_dimension = _first_dimension(node), _first_dimension(cells)
+    if node.shape != cells.shape[cell_axis : cell_axis + 1]:
+        column_dimensions, cell_dimensions = dimension_names(node), dimension_names(cells)
+        column_dimension = column_dimensions[0] if column_dimensions else None
+        cell_dimension = cell_dimensions[cell_axis] if cell_dimensions else None
         if None not in (column_dimension, cell_dimension) and column_dimension != cell_dimension:
             return None
         # Not read. The check of annotations refuses the shape, unless the caller gives others.
@@ -127,11 +162,13 @@ def read_column(
     return with_flag_meanings(values, dict(node.attrs), what)
 
 
-def _first_dimension(array: zarr.Array[Any]) -> str | None:
-    """Name of the first dimension, where it has one."""
+def dimension_names(array: zarr.Array[Any]) -> tuple[str | None, ...] | None:
+    """Names of the dimensions, in format 2 by xarray's attribute; None if there are none."""
     names = getattr(array.metadata, "dimension_names", None)
     names = array.attrs.get("_ARRAY_DIMENSIONS") if names is None else names
-    return str(names[0]) if isinstance(names, list | tuple) and names and names[0] else None
+    if not isinstance(names, list | tuple) or len(names) != array.ndim:
+        return None
+    return tuple(str(name) if name else None for name in names)
 
 
 def with_flag_meanings(values: NDArray[Any], attributes: Mapping[str, Any], what: str) -> Column:
@@ -155,21 +192,24 @@ def _named(values: NDArray[Any], table: Mapping[int, str], what: str, allowed: s
     return np.array([table[value] for value in values.tolist()], np.str_)
 
 
-def zarr_fetch(array: zarr.Array[Any], digests: ArchiveDigests | None = None) -> Fetch:
+def zarr_fetch(
+    array: zarr.Array[Any], axes: tuple[int, ...], digests: ArchiveDigests | None = None
+) -> Fetch:
     """Reads cells of a Zarr array: only the chunks that hold them, checked by their digests."""
 
     def take(selection: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
-        if digests is not None:
+        if digests is not None and digests.covers(array):
             digests.check(array, np.arange(array.shape[0])[selection])
-        return np.asarray(array.oindex[selection])
+        before = (slice(None),) * axes[0]
+        return np.transpose(np.asarray(array.oindex[(*before, selection)]), axes)
 
     return sorted_fetch(take)
 
 
-def xarray_fetch(array: xr.DataArray) -> Fetch:
-    """Reads cells of an xarray variable whose first dimension counts them."""
+def xarray_fetch(array: xr.DataArray, axes: tuple[int, ...]) -> Fetch:
+    """Reads cells of an xarray variable."""
 
     def take(selection: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
-        return array.isel({array.dims[0]: selection}).to_numpy()
+        return np.transpose(array.isel({array.dims[axes[0]]: selection}).to_numpy(), axes)
 
     return sorted_fetch(take)
