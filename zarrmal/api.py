@@ -42,7 +42,7 @@ from .choose import (
 from .classify import Assigner, CellClassifier, ClassifierReport
 from .listener import Listener, Origin
 from .progress import Progress, silent
-from .sources import Joined, Source, open_source
+from .sources import ConcatSource, Source, open_source
 
 if TYPE_CHECKING:
     from .learn import HybridOptions, HybridResult, TrainOptions, TrainResult
@@ -318,7 +318,7 @@ def verify(
         parts = source if isinstance(source, list | tuple) else [source]
         listener = Listener(progress)
         opened = [_opened(part, listener, source_options, source_arguments) for part in parts]
-        cells = opened[0] if len(opened) == 1 else Joined(opened)
+        cells = opened[0] if len(opened) == 1 else ConcatSource(opened)
     return archive.verify(cells, progress=progress)
 
 

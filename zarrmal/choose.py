@@ -13,12 +13,12 @@ from .classify import (
     Assigner,
     CellClassifier,
     ClassifierAssigner,
-    JudgedClassifier,
+    EvaluatedClassifierAssigner,
     LabelAssigner,
     ShortestAssigner,
 )
-from .classify.labels import class_place
-from .classify.trained import places_in
+from .classify.assigners import class_indices
+from .classify.assignment import class_index
 from .errors import InputError, MissingError
 from .models import shipped_model
 from .models.classifiers import shipped_classifier
@@ -77,7 +77,7 @@ def shipped_classifier_for(cells: Source, model: Model) -> CellClassifier:
     """The shipped classifier; InputError if none knows the model's classes and takes the cells."""
     shape = cells.cell_shape
     classifier = shipped_classifier(shape[2] if len(shape) == 3 else 1)
-    if classifier is not None and places_in(classifier, model.class_names) is not None:
+    if classifier is not None and class_indices(classifier, model.class_names) is not None:
         return classifier
     raise InputError(
         f"no shipped classifier is for cells of {' x '.join(map(str, shape))} and the model's "
@@ -103,7 +103,7 @@ def choose_assigner(
         return assign
     if assign == "auto":
         has_labels = cells.labels is not None and all(
-            class_place(name, model.class_names) is not None for name in cells.class_names
+            class_index(name, model.class_names) is not None for name in cells.class_names
         )
         assign = "labels" if has_labels or len(model.classes) == 1 else "shortest"
     if assign == "labels":
@@ -117,7 +117,7 @@ def choose_assigner(
         _refuse_channels(classifier, cells)
         if cells.labels is None:
             return ClassifierAssigner(classifier, model.class_names)
-        return JudgedClassifier(classifier, model.class_names, cells)
+        return EvaluatedClassifierAssigner(classifier, model.class_names, cells)
     import_learn()
     from .learn.cross_fit import CrossFittedClassifier, TrainedClassifier
 

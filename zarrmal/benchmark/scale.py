@@ -21,7 +21,7 @@ from zarrmal_codecs import Model
 
 from ..archive import Archive, Runner, WriteOptions
 from ..classify import LabelAssigner
-from ..sources.many import ManyCells
+from ..sources.synthetic import SyntheticSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +158,7 @@ def _one(
     shard_cells: int | None,
     place: str,
 ) -> ScalePoint:
-    source = ManyCells(n_cells)
+    source = SyntheticSource(n_cells)
     ready = Model.from_base64(model, digest)
     url = f"{place}/cells.zarr"
     with ExitStack() as stack:
@@ -204,7 +204,7 @@ def _processes(n_workers: int, folder: str) -> Iterator[Runner]:
         yield ClusterRunner(client)
 
 
-def _drawing(source: ManyCells, n_sample: int = 2048) -> float:
+def _drawing(source: SyntheticSource, n_sample: int = 2048) -> float:
     """Seconds a cell, as an archive's chunks ask for them: every other cell."""
     rows = np.arange(0, min(n_sample * 2, source.n_cells), 2)
     began = time.perf_counter()

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..classify.assignment import class_index
 from ..classify.calibration import calibration_error, fitted_temperature
-from ..classify.labels import class_place
 from ..classify.network import CellClassifier, softmax
 from ..classify.report import ClassifierReport
 from ..errors import InputError
@@ -212,7 +212,7 @@ def labels_as(source: Source, class_names: tuple[str, ...]) -> NDArray[np.uint8]
             "one sub-folder a class, give labelled ones with --labelled SOURCE, or use "
             "--assign shortest"
         )
-    places = [class_place(name, class_names) for name in source.class_names]
+    places = [class_index(name, class_names) for name in source.class_names]
     unknown = [name for name, place in zip(source.class_names, places) if place is None]
     if unknown:
         raise InputError(f"the labels {unknown} are not classes of the model, which has "

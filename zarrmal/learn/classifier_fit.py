@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..classify.layer import Floats, Layer
-from ..classify.prepare import prepared
+from ..classify.normalise import normalise
 from .cnn import INPUT_SIZE, Block, CellNet, varied
 from .kept import packed, read_arrays, unpack, write_arrays
 
@@ -46,7 +46,7 @@ def images_of(cells: NDArray[np.uint8]) -> Tensor:
     halves = np.empty((len(cells), INPUT_SIZE, INPUT_SIZE, n_planes), np.float16)
     for start in range(0, len(cells), PREPARED_CELLS):
         rows = slice(start, start + PREPARED_CELLS)
-        halves[rows] = prepared(cells[rows], INPUT_SIZE)
+        halves[rows] = normalise(cells[rows], INPUT_SIZE)
     return torch.from_numpy(halves.transpose(0, 3, 1, 2))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import CorruptionError, ZarrmalError
 
-from ...classify.labels import class_place
+from ...classify.assignment import class_index
 from ...errors import ExistsError, InputError
 from ...progress import Progress
 from .. import format as layout
@@ -179,7 +179,7 @@ class _Extraction:
 
 
 def _rows_of_class(archive: OpenArchive, class_name: str) -> NDArray[np.intp]:
-    index = class_place(class_name, archive.facts.classes)
+    index = class_index(class_name, archive.facts.classes)
     if index is None:
         raise InputError(f"the archive has no class {class_name!r}: choose among "
                          f"{', '.join(archive.facts.classes)}")  # fmt: skip

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from zarrmal_codecs import ZarrmalError
 
-from ...errors import AccessError, InputError, MissingError, UnreachableError
+from ...errors import InputError, UnreachableError, input_error
 from .location import Location
 
 STORE_LIBRARIES = {
@@ -40,9 +40,11 @@ def translated(location: Location) -> Iterator[None]:
             raise
         text = _first_lines(error)
         if isinstance(error, FileNotFoundError):
-            raise MissingError(f"the object store has no such bucket or object: {text}") from error
+            raise input_error(
+                f"the object store has no such bucket or object: {text}", error
+            ) from error
         if isinstance(error, PermissionError):
-            raise AccessError(f"the object store denies access: {text}") from error
+            raise input_error(f"the object store denies access: {text}", error) from error
         raise UnreachableError(f"the object store cannot be used: {text}") from error
 
 

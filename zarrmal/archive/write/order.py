@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...classify import Assigner, checked
+from ...classify import Assigner, checked_assignment
 from ...progress import Progress, silent
 from ...sources import Source
 
@@ -64,7 +64,7 @@ def order_cells(
     for start in range(0, n_cells, BLOCK_CELLS):
         rows = np.arange(start, min(start + BLOCK_CELLS, n_cells))
         cells = source.read(rows) if needs_pixels else np.empty(0, np.uint8)
-        block = checked(assigner(cells, rows), len(rows), n_classes)
+        block = checked_assignment(assigner(cells, rows), len(rows), n_classes)
         classes[rows] = block.predicted_class
         if block.probability is not None:
             if probabilities is None:

@@ -1,4 +1,4 @@
-"""What is asked of pixels: a channel, a size."""
+"""Preprocessing of pixels: picking a channel, resampling to one size."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from PIL import Image
 from ..errors import InputError
 
 Channel = Literal["auto", "red", "green", "blue", "all"]
-"""Which planes of a cell to keep: one plane of an RGB cell, or ("auto", "all") what is there."""
+"""Channels of a cell that a source gives: one of RGB, or ("auto", "all") those that are there."""
 
-PLANES = {"red": 0, "green": 1, "blue": 2}
+RGB_CHANNELS = {"red": 0, "green": 1, "blue": 2}
 MAX_CHANNELS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shaping:
-    """The wish for a channel and a size.
+class PreprocessingOptions:
+    """The channel and the size that the caller asks for.
 
     Parameters
     ----------
     channel
         See Channel.
     size
-        Pixels a side, at least 1; None leaves the size.
+        Height and width in pixels, at least 1; None keeps the size.
 
     Raises
     ------
@@ -46,27 +46,34 @@ class Shaping:
         if self.size is not None and (type(self.size) is not int or self.size < 1):
             raise InputError(f"the size is a number of pixels, at least 1, not {self.size!r}")
 
-    def cell_shape(self, shape: tuple[int, ...], where: str) -> tuple[int, ...]:
-        """Shape of a cell of the given shape, (y, x) or (y, x, channel), after shaping.
+    def cell_shape(self, shape: tuple[int, ...], location: str) -> tuple[int, ...]:
+        """Shape of a preprocessed cell.
+
+        Parameters
+        ----------
+        shape
+            Of the original cell, (y, x) or (y, x, channel).
+        location
+            Begins messages.
 
         Raises
         ------
         InputError
-            If a plane is wanted of a cell that is not RGB. The message begins with `where`.
+            If a channel is asked for and the cell is not RGB.
         """
         height, width = shape[:2] if self.size is None else (self.size, self.size)
-        if self.channel not in PLANES:
+        if self.channel not in RGB_CHANNELS:
             return (height, width, *shape[2:])
         if shape[2:] != (3,):
             found = f"{shape[2]} channels" if shape[2:] else "grey cells"
             raise InputError(
-                f"{where}: holds {found}, so there is no {self.channel} to pick: "
+                f"{location}: holds {found}, so there is no {self.channel} to pick: "
                 "only RGB has; use channel auto"
             )
         return (height, width)
 
-    def __call__(self, cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Shape cells: resize first, then pick the plane.
+    def apply(self, cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Resample the cells, then pick the channel.
 
         Parameters
         ----------
@@ -76,22 +83,25 @@ class Shaping:
         Returns
         -------
         NDArray
-            C-contiguous; `cells` itself where nothing is asked and it is contiguous.
+            C-contiguous; `cells` itself where nothing is to do and it is contiguous.
         """
         if self.size is not None:
-            resized = np.empty((len(cells), self.size, self.size, *cells.shape[3:]), np.uint8)
+            resampled = np.empty((len(cells), self.size, self.size, *cells.shape[3:]), np.uint8)
             for index, cell in enumerate(cells):
-                resized[index] = resize(cell, self.size)
-            cells = resized
-        if self.channel in PLANES:
-            cells = cells[..., PLANES[self.channel]]
+                resampled[index] = resample(cell, self.size)
+            cells = resampled
+        if self.channel in RGB_CHANNELS:
+            cells = cells[..., RGB_CHANNELS[self.channel]]
         return np.ascontiguousarray(cells)
 
 
-def resize(cell: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """One cell, uint8 (y, x) or (y, x, channel), at size x size, bilinear; aspect is not kept."""
+def resample(cell: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """One cell, uint8 (y, x) or (y, x, channel), bilinearly at size x size.
+
+    The aspect ratio is not kept.
+    """
     if cell.ndim == 3 and cell.shape[2] != 3:
-        # Pillow would take two or four channels for grey or colour with alpha, and weigh by it.
-        return np.stack([resize(plane, size) for plane in np.moveaxis(cell, 2, 0)], axis=2)
+        # Pillow would treat the last of two or four channels as alpha, and weight by it.
+        return np.stack([resample(plane, size) for plane in np.moveaxis(cell, 2, 0)], axis=2)
     image = Image.fromarray(np.ascontiguousarray(cell))
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
