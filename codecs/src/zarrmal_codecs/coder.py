@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 
@@ -51,6 +52,19 @@ class Coder:
 
 _lock = threading.Lock()
 _coders: OrderedDict[str, Coder] = OrderedDict()
+
+
+def _renew_lock() -> None:
+    """Give a forked child a lock of its own: the parent's may be held by another thread.
+
+    The cache stays: each of its operations is atomic, and coders hold no lock.
+    """
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def coder_for(model: Model) -> Coder:
