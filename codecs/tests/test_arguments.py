@@ -81,3 +81,13 @@ def test_unknown_formats_are_refused():
     for zarr_format in (1, 4, None, "3"):
         with pytest.raises(ValueError, match="zarr_format must be 2 or 3"):
             array_arguments(None, zarr_format=zarr_format)
+
+
+@FORMATS
+@pytest.mark.parametrize("dtype", ["uint16", "int8", "float32", "bool"])
+def test_other_dtypes_are_refused_by_name(dtype, zarr_format, tmp_path):
+    """Format 3 tells a codec the dtype when an array is created, format 2 at its first write."""
+    given = SHAPE | {"dtype": dtype} | arguments(zarr_format)
+    with pytest.raises(TypeError, match=f"stores arrays of dtype uint8, not {dtype}: convert"):
+        zarr.create_array(tmp_path / "a.zarr", **given)[:] = CELLS.astype(dtype)
+    assert not [p for p in tmp_path.rglob("*") if p.name[0] in "c0"]  # no chunk

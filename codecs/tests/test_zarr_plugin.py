@@ -178,15 +178,6 @@ def test_a_cell_costs_few_requests_and_bytes():
     assert len(store.reads) == 2
 
 
-@pytest.mark.parametrize("dtype", ["uint16", "int8", "float32", "bool"])
-def test_other_dtypes_are_refused_by_name(dtype):
-    with pytest.raises(TypeError, match=dtype):
-        zarr.create_array(
-            store=MemoryStore(), shape=(4, 6, 5), dtype=dtype, chunks=(2, 6, 5),
-            **array_arguments(models.two_classes()),
-        )  # fmt: skip
-
-
 def test_as_a_compressor_it_is_refused():
     # zarr's own error: an array -> bytes codec is no bytes -> bytes codec.
     with pytest.raises((TypeError, ValueError)):

@@ -71,8 +71,7 @@ def encode_chunk(
     TypeError, ValueError
         If the array is not uint8, too large, or ``classes`` does not fit it.
     """
-    if array.dtype != np.uint8:
-        raise TypeError(f"zarrmal stores uint8 pixels, not {array.dtype}: convert them first")
+    expect_uint8(array.dtype)
     if prod(n for n in array.shape if n) > MAX_CHUNK_PIXELS or array.ndim > MAX_RANK:
         raise ValueError(
             f"a chunk holds at most {MAX_CHUNK_PIXELS} pixels in {MAX_RANK} "
@@ -147,6 +146,15 @@ def decode_chunk(
     if zlib.crc32(pixels.data) != header.pixel_crc32:
         raise CorruptionError("the chunk decodes to pixels that do not match their CRC-32")
     return np.array(pixels, order="F", copy=None) if header.fortran_order else pixels
+
+
+def expect_uint8(dtype: np.dtype[Any]) -> None:
+    """TypeError unless arrays of this dtype can be stored."""
+    if dtype != np.uint8:
+        raise TypeError(
+            f"the zarrmal codec stores arrays of dtype uint8, not {dtype}: convert the array to "
+            f"uint8 if that loses nothing, else choose another codec for it"
+        )
 
 
 def expect_shape(header: Header, shape: tuple[int, ...] | None) -> None:
