@@ -113,6 +113,8 @@ def test_any_buffer(name):
     assert found.tobytes("A") == wanted
     if isinstance(buffer, np.ndarray) and buffer.dtype == np.uint8:
         same(found, buffer)
+        gaps = not (buffer.flags.c_contiguous or buffer.flags.f_contiguous)
+        assert found.flags.c_contiguous == (buffer.flags.c_contiguous or gaps)
     for kind, make in ENCODED.items():
         assert codec.decode(make(data)).tobytes("A") == wanted, kind
     for kind, make in OUT.items():

@@ -43,6 +43,13 @@ def test_array_order(order):
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
+def test_bytes_depend_on_the_order_of_the_array_alone(order):
+    stores = [written(cells, order=order).store._store_dict for cells in (CELLS, CELLS.T.copy().T)]
+    first, second = ({key: v.to_bytes() for key, v in store.items()} for store in stores)
+    assert first == second
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
 def test_parts_are_rewritten(order):
     out, wanted = written(order=order), CELLS.copy()
     for selection, value in [(np.s_[0:3], 7), (np.s_[7:9], 0), (np.s_[:, 2, 2], 200)]:

@@ -47,6 +47,7 @@ def encode_chunk(
     classes: NDArray[np.integer[Any]] | None = None,
     rice: RiceChoice = "mean",
     keep_cells: bool = False,
+    fortran_order: bool = False,
 ) -> bytes:
     """Encode one array.
 
@@ -65,6 +66,9 @@ def encode_chunk(
         How Rice parameters are chosen.
     keep_cells
         Keep cells that would take fewer bytes as plain pixels: each can be read alone.
+    fortran_order
+        Memory order that decode_chunk gives the array, C by default. Nothing else depends on it:
+        equal arrays give equal bytes, whatever their own memory order.
 
     Raises
     ------
@@ -79,14 +83,13 @@ def encode_chunk(
         )
     pixels = np.ascontiguousarray(array).reshape(array.shape)
     crc = zlib.crc32(pixels.data)
-    fortran = bool(array.flags.f_contiguous and not array.flags.c_contiguous)
     fits = coder is not None and array.ndim > 0 and coder.fits(array.shape[1:])
 
     def chunk(mode: int, payload: bytes, index: CellIndex | None = None) -> bytes:
         header = Header(
             mode=mode,
             shape=array.shape,
-            fortran_order=fortran,
+            fortran_order=fortran_order,
             pixel_crc32=crc,
             payload_bytes=len(payload),
             index=index,

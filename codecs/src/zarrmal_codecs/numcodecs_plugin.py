@@ -69,9 +69,12 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
         TypeError
             If ``buf`` has items of another type.
         """
-        array = ensure_ndarray_like(buf)
+        array = np.asarray(ensure_ndarray_like(buf))
         return encode_chunk(
-            np.asarray(array), self._configuration.coder(), rice=self._configuration.rice
+            array,
+            self._configuration.coder(),
+            rice=self._configuration.rice,
+            fortran_order=array.flags.f_contiguous and not array.flags.c_contiguous,
         )
 
     def decode(self, buf: Any, out: Any = None) -> Any:
