@@ -272,7 +272,7 @@ def choose_assigner(
                 return ClassifierAssigner(ready, model.class_names)
             return JudgedClassifier(ready, model.class_names, cells)
         learn_room()
-        from .learn.cross_fit import CrossFittedClassifier, TrainedClassifier
+        from .learn.classifier import CrossFittedClassifier, TrainedClassifier
 
         if labelled is not None:
             return TrainedClassifier(labelled, model.class_names, progress=progress)
