@@ -160,7 +160,14 @@ def train_classifier(
     stored.remove()
     return ClassifierResult(
         classifier=classifier,
-        report=report_on(names, true[reported], logits, temperature, unit_of(source)),
+        report=ClassifierReport.of(
+            names,
+            true[reported],
+            logits.argmax(axis=1).astype(np.uint8),
+            unit_of(source),
+            calibration_error=calibration_error(softmax(logits / temperature), true[reported]),
+            raw_calibration_error=calibration_error(softmax(logits), true[reported]),
+        ),
         n_training=len(training),
         n_calibration=len(calibration),
         epochs=-(-trained.step // trained.epoch_steps),
@@ -181,24 +188,6 @@ def logits_of(
         parts.append(classifier.logits(source.read(rows[start : start + 1024])))
         progress(task, min(start + 1024, len(rows)), len(rows))
     return np.concatenate(parts)
-
-
-def report_on(
-    class_names: tuple[str, ...],
-    true: NDArray[np.uint8],
-    logits: NDArray[np.float32],
-    temperature: float,
-    unseen: str,
-) -> ClassifierReport:
-    """Report on logits float32 (cell, class) of cells with known labels."""
-    return ClassifierReport.of(
-        class_names,
-        true,
-        logits.argmax(axis=1).astype(np.uint8),
-        unseen,
-        calibration_error=calibration_error(softmax(logits / temperature), true),
-        raw_calibration_error=calibration_error(softmax(logits), true),
-    )
 
 
 def unit_of(source: Source) -> str:

@@ -26,6 +26,10 @@ class TrainingData:
 
     Parameters
     ----------
+    options
+        Of the training.
+    n_cells
+        How many cells the model is for.
     training, validation
         The same cells where none were kept out. Where classes are learned all are of class 0 at
         first, and training changes that.
@@ -45,6 +49,8 @@ class TrainingData:
         Of options and cells, for checkpoints.
     """
 
+    options: HybridOptions
+    n_cells: int
     training: PreparedCells
     validation: PreparedCells
     has_validation: bool
@@ -97,6 +103,8 @@ def read_cells(
     order = (1, 0, 2, *range(3, planes)) if planes >= 3 else tuple(range(planes))
     validation_cells, cells = source.read(validation), source.read(training)
     return TrainingData(
+        options=options,
+        n_cells=options.n_archive_cells or source.n_cells,
         training=prepare(_planes(cells), labels[training], device),
         validation=prepare(_planes(validation_cells), labels[validation], device),
         has_validation=len(kept_out) > 0,

@@ -20,13 +20,7 @@ from ..quantise import (
     power_of_two_bias,
     power_of_two_weight,
 )
-from .network import (
-    ACTIVATION_SCALE,
-    SCALE_MIDDLE,
-    ContextNetwork,
-    HybridNetwork,
-    SmallAutoencoder,
-)
+from .network import ACTIVATION_SCALE, SCALE_MIDDLE, ContextNetwork, HybridNetwork, SmallAutoencoder
 
 Tensors = dict[str, NDArray[Any]]
 

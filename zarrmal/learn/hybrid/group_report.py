@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...sources import Source
+from .data import TrainingData
 from .kmeans import foreground_statistics
 
 
@@ -71,26 +72,26 @@ class Groups:
 
 
 def describe(
-    requested: str,
+    source: Source,
+    data: TrainingData,
     names: tuple[str, ...],
     groups: NDArray[np.int64],
-    n_dropped: int,
-    source: Source,
-    rows: NDArray[np.int64],
-    cells: NDArray[np.uint8],
+    n_trained: int,
 ) -> Groups:
-    """Describe groups of cells.
+    """Report on the groups of the training cells of a source.
 
     Parameters
     ----------
+    names
+        Of the groups that are in the model.
     groups
         int64 (cell,), 0 <= group < len(names).
-    source, rows
-        Where the cells come from, and their indices there.
-    cells
-        uint8 (cell, y, x[, channel]).
+    n_trained
+        Number of groups before some were dropped.
     """
-    mean, _, share = foreground_statistics(cells)
+    assert data.cells is not None
+    rows = data.rows
+    mean, _, share = foreground_statistics(data.cells)
     tables = []
     if source.labels is not None and source.class_names:
         values = np.array(source.class_names)[source.labels[rows]]
@@ -101,10 +102,10 @@ def describe(
     members = [groups == k for k in range(len(names))]
     by_plane = [_explained_variance(mean[:, p], groups) for p in range(mean.shape[1])]
     return Groups(
-        requested=requested,
+        requested=str(data.options.classes),
         names=names,
         n_cells=tuple(int(group.sum()) for group in members),
-        n_dropped=n_dropped,
+        n_dropped=n_trained - len(names),
         brightness=tuple(
             tuple(float(v) for v in mean[group].mean(axis=0)) if group.any() else ()
             for group in members

@@ -48,12 +48,15 @@ class Reassignment:
         Rounds done.
     """
 
-    def __init__(self, data: TrainingData, n_groups: int, seed: int) -> None:
+    def __init__(self, data: TrainingData, n_groups: int) -> None:
         assert data.cells is not None
-        self._data, self._cells, self._n_groups, self._seed = data, data.cells, n_groups, seed
+        self._data, self._cells, self._n_groups = data, data.cells, n_groups
+        self._seed = data.options.seed
         self._points = kmeans.features(data.cells, data.training.pooled.cpu().numpy())
         self.rounds = 0
-        self._assign(np.arange(len(self._cells)), kmeans.cluster(self._points, n_groups, seed))
+        self._assign(
+            np.arange(len(self._cells)), kmeans.cluster(self._points, n_groups, self._seed)
+        )
 
     def __call__(self, network: HybridNetwork, fraction: float) -> None:
         """Let cells move, if a round is due after this fraction of the training."""
@@ -118,9 +121,7 @@ def group_entropy(groups: NDArray[np.int64]) -> float:
     return float(-(shares * np.log2(shares)).sum())
 
 
-def profitable_groups(
-    network: HybridNetwork, data: TrainingData, bits: Floats, n_cells: int
-) -> list[int]:
+def profitable_groups(network: HybridNetwork, data: TrainingData, bits: Floats) -> list[int]:
     """Groups that save more bits than they cost, the largest first.
 
     While that makes the total of model, cells and their groups smaller, the group whose loss costs
@@ -130,8 +131,6 @@ def profitable_groups(
     ----------
     bits
         float64 (cell, group), of the training cells.
-    n_cells
-        How many cells the model is for.
     """
 
     def total(groups: Sequence[int]) -> float:
@@ -139,7 +138,7 @@ def profitable_groups(
         entropy = group_entropy(own_bits.argmin(axis=1))
         model = export(network, group_names(len(groups)), data.cell_shape, {}, groups)
         cell_bits = float(own_bits.min(axis=1).mean()) + entropy
-        return n_cells * cell_bits + 8 * BASE64 * model.n_bytes
+        return data.n_cells * cell_bits + 8 * BASE64 * model.n_bytes
 
     groups = list(range(bits.shape[1]))
     smallest = total(groups)

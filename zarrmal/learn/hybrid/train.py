@@ -109,39 +109,23 @@ def train_hybrid(
     began = time.monotonic()
     device = prepare_device(options.device)
     data = read_cells(source, options, device, progress)
-    n_cells = options.n_archive_cells or source.n_cells
     seconds = None if options.minutes is None else 60 * options.minutes
     stored = Checkpoint(checkpoint)
-    runs = TrialRuns(
-        data=data,
-        options=options,
-        n_cells=n_cells,
-        seconds=seconds,
-        checkpoint=stored,
-        progress=progress,
-    )
+    runs = TrialRuns(data=data, seconds=seconds, checkpoint=stored, progress=progress)
     size, trials = runs.choose_size()
     names, reassign = data.names, None
     group_trials: tuple[Trial, ...] = ()
     if options.classes is not None:
         n_groups, group_trials = runs.choose_n_groups(size, trials)
-        names, reassign = group_names(n_groups), Reassignment(data, n_groups, options.seed)
+        names, reassign = group_names(n_groups), Reassignment(data, n_groups)
     effort = EFFORTS[options.effort]
     torch.manual_seed(options.seed)
     network = HybridNetwork(data.training, len(names), effort, size, data.order).to(device)
     if seconds is not None:
         seconds = max(1.0, seconds - (time.monotonic() - began))
-    training = HybridTraining(
-        network, data.training, effort, options.steps or effort.n_steps, reassign
-    )
-    fit(
-        training,
-        "training",
-        progress,
-        seconds=seconds,
-        checkpoint=stored,
-        digest=data.digest,
-    )
+    n_steps = options.steps or effort.n_steps
+    training = HybridTraining(network, data.training, effort, n_steps, reassign)
+    fit(training, "training", progress, seconds=seconds, checkpoint=stored, digest=data.digest)
     about: dict[str, Any] = {
         "effort": options.effort,
         "seed": options.seed,
@@ -152,7 +136,9 @@ def train_hybrid(
     if options.classes is None:
         model = export(network, names, data.cell_shape, about)
     else:
-        model, groups = _drop_groups(network, data, source, options, n_cells, about, progress)
+        progress("grouping all cells", 0, 1)
+        model, groups = _drop_groups(network, data, source, about)
+        progress("grouping all cells", 1, 1)
     report = HybridReport(
         effort=options.effort,
         sae=str(size),
@@ -171,37 +157,22 @@ def train_hybrid(
 
 
 def _drop_groups(
-    network: HybridNetwork,
-    data: TrainingData,
-    source: Source,
-    options: HybridOptions,
-    n_cells: int,
-    about: dict[str, Any],
-    progress: Progress,
+    network: HybridNetwork, data: TrainingData, source: Source, about: dict[str, Any]
 ) -> tuple[Model, Groups]:
     """The model of the groups that save more than they cost, and the report on them.
 
     The validation cells get the group that codes them shortest.
     """
     assert data.cells is not None
-    progress("grouping all cells", 0, 1)
     bits = bits_by_group(network, data, data.cells)
-    classes = profitable_groups(network, data, bits, n_cells)
+    classes = profitable_groups(network, data, bits)
     names = group_names(len(classes))
     about = about | {"classes": "learned", "n_classes": len(classes)}
     model = export(network, names, data.cell_shape, about, classes)
     shortest = Coder(model).shortest(data.validation_cells)
     data.validation.classes.copy_(torch.from_numpy(np.array(classes)[shortest]))
-    progress("grouping all cells", 1, 1)
-    return model, describe(
-        str(options.classes),
-        names,
-        bits[:, classes].argmin(axis=1),
-        network.n_classes - len(classes),
-        source,
-        data.rows,
-        data.cells,
-    )
+    groups = bits[:, classes].argmin(axis=1)
+    return model, describe(source, data, names, groups, network.n_classes)
 
 
 def _codec_bits_per_pixel(model: Model, data: TrainingData) -> float:

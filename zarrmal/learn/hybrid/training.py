@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 import torch
 
 from ..checkpoint import Arrays
 from ..loop import Training, one_cycle
 from .context_inputs import SAMPLE_RATE, PreparedCells
+from .groups import Reassignment
 from .network import HybridNetwork
 from .options import Effort
 
@@ -22,15 +21,6 @@ ROUNDING_FROM = 0.65
 CLIP_NORM = 1.0
 WEIGHT_DECAY = 1e-4
 EVALUATION_BLOCK = 16
-
-
-class Reassign(Protocol):
-    """Moves cells to other classes; see ``groups.Reassignment``."""
-
-    rounds: int
-
-    def __call__(self, network: HybridNetwork, fraction: float) -> None:
-        """Move cells, if that is due after this fraction of the training."""
 
 
 class HybridTraining(Training):
@@ -54,7 +44,7 @@ class HybridTraining(Training):
         cells: PreparedCells,
         effort: Effort,
         n_steps: int,
-        reassign: Reassign | None = None,
+        reassign: Reassignment | None = None,
     ) -> None:
         optimizer = torch.optim.AdamW(
             network.parameters(), betas=(0.9, 0.99), weight_decay=WEIGHT_DECAY

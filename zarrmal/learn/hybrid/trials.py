@@ -16,7 +16,7 @@ from .data import TrainingData
 from .export import export
 from .groups import BASE64, Reassignment, bits_by_group, group_entropy, group_names
 from .network import HybridNetwork
-from .options import EFFORTS, GROUP_CANDIDATES, MORE_GROUPS, SAE_SIZES, HybridOptions, SaeSize
+from .options import EFFORTS, GROUP_CANDIDATES, MORE_GROUPS, SAE_SIZES, SaeSize
 from .training import HybridTraining, bits_per_pixel
 
 TRIAL_STEPS = 500
@@ -62,8 +62,6 @@ class TrialRuns:
 
     Parameters
     ----------
-    n_cells
-        How many cells the model is for.
     seconds
         Time limit of the whole run, or None.
     checkpoint
@@ -71,8 +69,6 @@ class TrialRuns:
     """
 
     data: TrainingData
-    options: HybridOptions
-    n_cells: int
     seconds: float | None
     checkpoint: Checkpoint
     progress: Progress
@@ -83,8 +79,8 @@ class TrialRuns:
         Learned classes count as one here: trying both together would take as many trainings as
         there are pairs.
         """
-        if self.options.sae is not None:
-            return SAE_SIZES[self.options.sae], ()
+        if self.data.options.sae is not None:
+            return SAE_SIZES[self.data.options.sae], ()
         trials = self._resumed("sizes", self._try_sizes)
         return SAE_SIZES[trials.index(smallest(trials))], trials
 
@@ -98,8 +94,8 @@ class TrialRuns:
         size, size_trials
             The autoencoder, and the trials it was chosen by: one of them is that of one group.
         """
-        if isinstance(self.options.classes, int):
-            return self.options.classes, ()
+        if isinstance(self.data.options.classes, int):
+            return self.data.options.classes, ()
         trials = self._resumed("groups", lambda: self._try_groups(size, size_trials))
         return smallest(trials).n_groups, trials
 
@@ -123,8 +119,8 @@ class TrialRuns:
 
     def _try(self, size: SaeSize, n_groups: int | None, task: str) -> Trial:
         """Train the small network and measure; without ``n_groups`` the classes are the data's."""
-        data, options, effort = self.data, self.options, EFFORTS["fast"]
-        reassign = None if n_groups is None else Reassignment(data, n_groups, options.seed)
+        data, options, effort = self.data, self.data.options, EFFORTS["fast"]
+        reassign = None if n_groups is None else Reassignment(data, n_groups)
         names = data.names if n_groups is None else group_names(n_groups)
         torch.manual_seed(options.seed)
         network = HybridNetwork(data.training, len(names), effort, size, data.order)
@@ -149,8 +145,8 @@ class TrialRuns:
             bits_per_pixel=rate,
             group_entropy=entropy,
             model_bytes=model_bytes,
-            n_cells=self.n_cells,
-            total_bytes=round(cell_bits * self.n_cells / 8) + model_bytes,
+            n_cells=data.n_cells,
+            total_bytes=round(cell_bits * data.n_cells / 8) + model_bytes,
         )
 
     def _resumed(self, kind: str, run: Callable[[], tuple[Trial, ...]]) -> tuple[Trial, ...]:

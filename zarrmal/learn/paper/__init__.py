@@ -1,5 +1,6 @@
 """Training the profile `paper`: a stacked autoencoder for each class."""
 
-from .train import ClassReport, TrainOptions, TrainResult, train_model
+from .options import TrainOptions
+from .train import ClassReport, TrainResult, train_model
 
 __all__ = ["ClassReport", "TrainOptions", "TrainResult", "train_model"]

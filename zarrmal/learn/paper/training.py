@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil, inf, nan
-from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -15,9 +13,7 @@ from ..checkpoint import Arrays, tensors
 from ..loop import Training, one_cycle
 from ..selection import evenly
 from .network import PIXEL_GAIN, StackedAutoencoder
-
-Loss = Literal["absolute", "square"]
-LOSSES: tuple[Loss, ...] = get_args(Loss)
+from .options import TrainOptions
 
 BATCH_CELLS = 128
 MIN_BATCH_CELLS = 16
@@ -34,65 +30,16 @@ EVALUATION_CELLS = 4_096
 STATISTICS_CELLS = 2_048
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
-    """How many epochs each stage takes.
-
-    Parameters
-    ----------
-    pretrain_epochs
-        Of each layer alone.
-    epochs
-        Of the whole network in real numbers, at most: early stopping may end it before.
-    rounding_epochs
-        Of the whole network with rounded weights, at most.
-    coarseness
-        Step of the rounded weights, as a multiple of their rms.
-    loss
-        See TrainOptions.
-    """
-
-    pretrain_epochs: int
-    epochs: int
-    rounding_epochs: int
-    coarseness: float
-    loss: Loss = "absolute"
-
-    @classmethod
-    def decide(
-        cls,
-        n_cells: int,
-        epochs: int | None,
-        pretrain_epochs: int | None,
-        coarseness: float,
-        loss: Loss,
-    ) -> Schedule:
-        """By default about 3,000 steps, between 20 and 200 epochs."""
-        if epochs is None:
-            low, high = DEFAULT_EPOCHS
-            steps = max(1, n_cells // batch_cells(n_cells))
-            epochs = min(high, max(low, ceil(DEFAULT_STEPS / steps)))
-        if pretrain_epochs is None:
-            pretrain_epochs = max(1, epochs // 20)
-        return cls(
-            pretrain_epochs=pretrain_epochs,
-            epochs=epochs,
-            rounding_epochs=max(1, epochs // 4),
-            coarseness=coarseness,
-            loss=loss,
-        )
-
-
 class StackedTraining(Training):
     """Training of one class in stages: each layer alone, the whole, the whole with rounded weights.
+
+    Early stopping may end the last two stages.
 
     Parameters
     ----------
     training, validation
         float32 (cell, pixel) in 0..1, on the device to train on. Without validation cells the
         training cells are evaluated on.
-    hidden
-        Widths from the first hidden layer to the latent vector.
 
     Attributes
     ----------
@@ -105,29 +52,26 @@ class StackedTraining(Training):
     network: StackedAutoencoder
 
     def __init__(
-        self,
-        training: torch.Tensor,
-        validation: torch.Tensor,
-        hidden: tuple[int, ...],
-        schedule: Schedule,
+        self, training: torch.Tensor, validation: torch.Tensor, options: TrainOptions
     ) -> None:
-        network = StackedAutoencoder(training.mean(dim=0), hidden).to(training.device)
-        self._lengths = [
-            *[schedule.pretrain_epochs] * network.depth,
-            schedule.epochs,
-            schedule.rounding_epochs,
-        ]
+        network = StackedAutoencoder(training.mean(dim=0), options.hidden).to(training.device)
         epoch_steps = max(1, len(training) // batch_cells(len(training)))
+        low, high = DEFAULT_EPOCHS
+        epochs = options.epochs or min(high, max(low, ceil(DEFAULT_STEPS / epoch_steps)))
+        pretrain_epochs = options.pretrain_epochs
+        if pretrain_epochs is None:
+            pretrain_epochs = max(1, epochs // 20)
+        self._lengths = [*[pretrain_epochs] * network.depth, epochs, max(1, epochs // 4)]
+        self.stage = 0 if pretrain_epochs else network.depth
         super().__init__(
             network,
-            _stage_optimizer(network, 0 if schedule.pretrain_epochs else network.depth),
+            _stage_optimizer(network, self.stage),
             n_steps=sum(self._lengths) * epoch_steps,
             epoch_steps=epoch_steps,
         )
-        self._schedule, self._training = schedule, training
+        self._options, self._training = options, training
         self._evaluated = validation if len(validation) else training
         self._batches: tuple[torch.Tensor, ...] = ()
-        self.stage = 0 if schedule.pretrain_epochs else network.depth
         self._stale = 0  # evaluations since the best
         self._best_bits, self._best = inf, dict[str, torch.Tensor]()
         self.float_bits = nan
@@ -156,7 +100,7 @@ class StackedTraining(Training):
         """Mean error of what the stage trains to reproduce, pixels in 0..1."""
         rows = self._batches[self.step % self.epoch_steps]
         error = self._error(self._training[rows.to(self._training.device)])
-        return error.abs().mean() if self._schedule.loss == "absolute" else error.square().mean()
+        return error.abs().mean() if self._options.loss == "absolute" else error.square().mean()
 
     def _error(self, pixels: torch.Tensor) -> torch.Tensor:
         network, stage = self.network, self.stage
@@ -194,7 +138,7 @@ class StackedTraining(Training):
         if self.stage == self.network.depth:
             self.float_bits = self._best_bits
             self._best_bits, self._best, self._stale = inf, {}, 0
-            self.network.set_steps(self._schedule.coarseness)
+            self.network.set_steps(self._options.coarseness)
         self.stage += 1
         self.step = sum(self._lengths[: self.stage]) * self.epoch_steps
         self.mean_loss = nan
@@ -204,7 +148,7 @@ class StackedTraining(Training):
         """The best rate, or the error: in grey levels where it is of pixels."""
         if self._best:
             return f"{self._best_bits:.3f} bits/pixel"
-        mean = self.mean_loss if self._schedule.loss == "absolute" else self.mean_loss**0.5
+        mean = self.mean_loss if self._options.loss == "absolute" else self.mean_loss**0.5
         layer = f"layer {self.stage + 1}, " if self.stage < self.network.depth else ""
         return f"{layer}error {255 * mean:.2f}"
 
