@@ -34,10 +34,10 @@ def colour() -> Source:
 
 def small(class_names: tuple[str, ...] = ("a", "b"), n_channels: int = 1) -> CellClassifier:
     """An untrained one, as it comes out of a file."""
-    from zarrmal.learn.classifier_fit import folded
+    from zarrmal.learn.classifier.network import fold_batch_norms
 
     network = stirred(n_channels)
-    layers, weight, bias = folded(network)
+    layers, weight, bias = fold_batch_norms(network)
     found = CellClassifier(
         class_names=class_names,
         n_channels=n_channels,
@@ -53,7 +53,7 @@ def small(class_names: tuple[str, ...] = ("a", "b"), n_channels: int = 1) -> Cel
 
 def stirred(n_channels: int) -> torch.nn.Module:
     """An untrained network whose batch norms have seen cells."""
-    from zarrmal.learn.cnn import CellNet
+    from zarrmal.learn.classifier.network import CellNet
 
     torch.manual_seed(n_channels)
     network = CellNet(n_channels + 1, 2)
@@ -69,12 +69,12 @@ def stirred(n_channels: int) -> torch.nn.Module:
 
 @pytest.mark.parametrize("n_channels", [1, 3])
 def test_numpy_gives_what_torch_gives(colour: Source, n_channels: int) -> None:
-    from zarrmal.learn.classifier_fit import folded
+    from zarrmal.learn.classifier.network import fold_batch_norms
 
     cells = colour.read(np.arange(40))
     cells = cells if n_channels == 3 else cells[..., 0]
     network = stirred(n_channels)
-    layers, weight, bias = folded(network)
+    layers, weight, bias = fold_batch_norms(network)
     classifier = CellClassifier(
         class_names=("a", "b"),
         n_channels=n_channels,

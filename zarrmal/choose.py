@@ -119,7 +119,7 @@ def choose_assigner(
             return ClassifierAssigner(classifier, model.class_names)
         return EvaluatedClassifierAssigner(classifier, model.class_names, cells)
     import_learn()
-    from .learn.cross_fit import CrossFittedClassifier, TrainedClassifier
+    from .learn.classifier import CrossFittedClassifier, TrainedClassifier
 
     if labelled is not None:
         return TrainedClassifier(labelled, model.class_names, progress=progress)

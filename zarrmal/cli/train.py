@@ -123,7 +123,7 @@ def train(
         )
     result.model.save(output)
     if as_json:
-        print_json(learn.as_json(result))
+        print_json(result.to_json())
     else:
         out.print(repr(result.model), markup=False)
         if profile is o.ProfileName.paper:

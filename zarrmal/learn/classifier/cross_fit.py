@@ -1,4 +1,4 @@
-"""Classes for an archive from a classifier that is trained for it (torch)."""
+"""Assigners for an archive whose classifier is trained for it."""
 
 from __future__ import annotations
 
@@ -7,34 +7,33 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..classify.assigners import ClassifierAssigner
-from ..classify.assignment import Assignment
-from ..classify.calibration import calibration_error
-from ..classify.network import softmax
-from ..classify.report import ClassifierReport
-from ..progress import Progress, silent
-from ..sources import Source, Subset
-from ..split import split_by_group
-from .classifier import ClassifierOptions, labels_as, logits_of, train_classifier, unit_of
+from ...classify.assigners import ClassifierAssigner
+from ...classify.assignment import Assignment
+from ...classify.calibration import calibration_error
+from ...classify.network import softmax
+from ...classify.report import ClassifierReport
+from ...progress import Progress, silent
+from ...sources import Source, Subset
+from ...split import split_by_group
+from .train import ClassifierOptions, labels_as, logits_of, train_classifier, unit_of
 
 N_FOLDS = 2
 
 
 class CrossFittedClassifier:
-    """Assigns every cell of a labelled source by a network that has not seen its slide.
+    """Assigns every cell of a labelled source with a network that has not seen its slide.
 
     The slides are dealt into two folds; a network is trained on each and classifies the cells of
-    the other. So all predicted classes, and the report on them, are for unseen slides, as they
-    would be in use.
+    the other. So all predicted classes, and the report on them, are for unseen slides.
 
     Parameters
     ----------
     source
         With labels of at least two classes.
     class_names
-        Of the model: the classes that come out.
-    options, progress
-        See there; ``unseen`` plays no part.
+        Of the model: the classes to predict.
+    options
+        See ClassifierOptions; ``unseen`` is ignored.
 
     Raises
     ------
@@ -42,7 +41,7 @@ class CrossFittedClassifier:
         If there are no labels or only one class.
     """
 
-    needs_pixels = False  # all cells were classified when it was made
+    needs_pixels = False  # all cells are classified in __init__
 
     def __init__(
         self,
@@ -56,7 +55,7 @@ class CrossFittedClassifier:
         folds = split_by_group(source.n_cells, source.groups, 1 / N_FOLDS, options.seed)
         shape = (source.n_cells, len(class_names))
         self._probabilities, raw = np.empty(shape, np.float32), np.empty(shape, np.float32)
-        for k, (train, judge) in enumerate([folds, folds[::-1]]):
+        for k, (train, test) in enumerate([folds, folds[::-1]]):
             task = f"classifier {k + 1} of {N_FOLDS}"
             result = train_classifier(
                 Subset(source, train),
@@ -65,9 +64,9 @@ class CrossFittedClassifier:
                 progress=progress,
                 task=task,
             )
-            logits = logits_of(result.classifier, source, judge, progress, f"{task}: other cells")
-            raw[judge] = softmax(logits)
-            self._probabilities[judge] = softmax(logits / result.classifier.temperature)
+            logits = logits_of(result.classifier, source, test, progress, f"{task}: other cells")
+            raw[test] = softmax(logits)
+            self._probabilities[test] = softmax(logits / result.classifier.temperature)
         self.report = ClassifierReport.of(
             class_names,
             true,
@@ -87,16 +86,16 @@ class CrossFittedClassifier:
 
 
 class TrainedClassifier(ClassifierAssigner):
-    """Assigns cells without labels by a network trained on labelled ones.
+    """Assigns cells without labels with a network trained on labelled ones.
 
-    A part of the labelled slides is kept out to report on.
+    A share of the labelled slides is kept out for the report.
 
     Parameters
     ----------
     labelled
-        Source with labels, of as many channels as the cells to come.
+        Source with labels, with as many channels as the cells to assign.
     class_names, options, progress
-        As for CrossFittedClassifier; ``unseen`` is the part kept out.
+        As for CrossFittedClassifier; ``unseen`` is the share kept out.
     """
 
     def __init__(

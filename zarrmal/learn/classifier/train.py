@@ -1,53 +1,53 @@
-"""Training a classifier of cells, and judging it on slides that it has not seen (torch)."""
+"""Training a classifier of cells, and its report on slides that it has not seen."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ..classify.assignment import class_index
-from ..classify.calibration import calibration_error, fitted_temperature
-from ..classify.network import CellClassifier, softmax
-from ..classify.report import ClassifierReport
-from ..errors import InputError
-from ..progress import Progress, silent
-from ..sources import Source
-from ..split import split_by_group
-from . import classifier_fit as fitting
-from .cnn import INPUT_SIZE
+from ...classify.assignment import class_index
+from ...classify.calibration import calibration_error, fitted_temperature
+from ...classify.network import CellClassifier, softmax
+from ...classify.report import ClassifierReport
+from ...errors import InputError
+from ...progress import Progress, silent
+from ...sources import Source
+from ...split import split_by_group
+from ..checkpoint import Checkpoint, run_digest
+from ..loop import fit, prepare_device
+from .network import INPUT_SIZE, fold_batch_norms
+from .training import ClassifierTraining, prepare_images
 
 DEFAULT_CELLS = 100_000
-"""Cells seen in a training of default length, those that come again counted again."""
+"""Cells seen in a training of default length, each as often as it is seen."""
 
 MIN_EPOCHS, MAX_EPOCHS = 3, 40
 MAX_CELLS = 30_000
-"""Trained on: prepared RGB cells take 20 kB each."""
+"""At most so many are trained on: prepared RGB cells take 20 kB each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassifierOptions:
-    """What the caller wishes.
+    """Options of training a classifier.
 
     Parameters
     ----------
     epochs
         Passes over the cells; None decides from their number.
     minutes
-        End training after about so many; the result then depends on the machine's speed.
+        Time limit. The result then depends on the machine's speed.
     seed
-        Of everything that is drawn; 0 and ``unseen=0.25`` give the standard split.
+        Of all random numbers; 0 and ``unseen=0.25`` give the standard split.
     unseen
-        Share of the slides that is kept out of everything and reported on, 0 <= unseen < 1.
+        Share of the slides kept out of training and calibration for the report,
+        0 <= unseen < 1.
     calibration
-        Share of the other slides that is kept out of training to set the temperature by, > 0.
-        Where ``unseen`` is 0 the report is on them.
+        Share of the other slides kept out of training to set the temperature, > 0. The report is
+        on them where ``unseen`` is 0.
     """
 
     epochs: int | None = None
@@ -59,20 +59,20 @@ class ClassifierOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClassifierResult:
-    """A trained classifier and how good it is.
+    """A trained classifier and the report on it.
 
     Parameters
     ----------
     classifier
-        To save, or to assign with.
+        To save, or to assign classes with.
     report
-        On slides kept out, computed by the classifier as it is stored.
+        On slides kept out, computed with the weights as they are stored.
     n_training, n_calibration
-        Cells trained on, and cells that set the temperature.
+        Numbers of cells trained on and cells that set the temperature.
     epochs
-        Passes over the cells.
+        Passes over the cells, the last one perhaps not whole.
     seconds
-        Of training.
+        Time in the training loop.
     """
 
     classifier: CellClassifier
@@ -83,7 +83,7 @@ class ClassifierResult:
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """As a machine reads it."""
+        """The report as JSON types."""
         return self.report.to_json() | {
             "n_training": self.n_training,
             "n_calibration": self.n_calibration,
@@ -110,13 +110,14 @@ def train_classifier(
     source
         With labels of at least two classes.
     options
-        See there.
+        See ClassifierOptions.
     class_names
-        The classes that come out, of which the labels are; None takes the source's.
+        Classes to predict, the labels among them; None takes the source's.
     checkpoint
-        A file from which an interrupted run goes on; it goes when the run is over.
+        File with the state of an interrupted run. A later call with the same options and cells
+        resumes it. The file is removed at the end.
     progress, task
-        Whom to tell, under which name.
+        Called after every step, under this name.
 
     Raises
     ------
@@ -135,8 +136,11 @@ def train_classifier(
         training = np.sort(draw)
     if len(training) < 2 or not len(calibration):
         raise InputError(f"a classifier cannot learn from {len(rows)} cells")
-    state = _fitted(source, training, true, len(names), options, checkpoint, progress, task)
-    layers, weight, bias = fitting.folded(state.network)
+    stored = Checkpoint(checkpoint)
+    trained = _train(
+        source.read(training), true[training], len(names), options, stored, progress, task
+    )
+    layers, weight, bias = fold_batch_norms(trained.network)
     raw = CellClassifier(
         class_names=names,
         n_channels=source.cell_shape[2] if len(source.cell_shape) == 3 else 1,
@@ -144,24 +148,30 @@ def train_classifier(
         layers=layers,
         head_weight=weight,
         head_bias=bias,
-        trained_on=_told(source, rows),
+        trained_on=_description(source, rows),
     )
     raw = CellClassifier.from_bytes(raw.to_bytes())  # weights as they are stored
     logits = logits_of(raw, source, calibration, progress, f"{task}: calibrating")
     temperature = fitted_temperature(logits, true[calibration])
     classifier = replace(raw, temperature=temperature)
-    judged = unseen if len(unseen) else calibration
+    reported = unseen if len(unseen) else calibration
     if len(unseen):
         logits = logits_of(raw, source, unseen, progress, f"{task}: unseen cells")
-    if checkpoint is not None:
-        Path(checkpoint).unlink(missing_ok=True)
+    stored.remove()
     return ClassifierResult(
         classifier=classifier,
-        report=report_on(names, true[judged], logits, temperature, unit_of(source)),
+        report=ClassifierReport.of(
+            names,
+            true[reported],
+            logits.argmax(axis=1).astype(np.uint8),
+            unit_of(source),
+            calibration_error=calibration_error(softmax(logits / temperature), true[reported]),
+            raw_calibration_error=calibration_error(softmax(logits), true[reported]),
+        ),
         n_training=len(training),
         n_calibration=len(calibration),
-        epochs=state.epoch,
-        seconds=state.seconds,
+        epochs=-(-trained.step // trained.epoch_steps),
+        seconds=trained.seconds,
     )
 
 
@@ -172,7 +182,7 @@ def logits_of(
     progress: Progress = silent,
     task: str = "classifying",
 ) -> NDArray[np.float32]:
-    """float32 (cell, class) of some cells of a source."""
+    """Logits float32 (cell, class) of some cells of a source."""
     parts = []
     for start in range(0, len(rows), 1024):
         parts.append(classifier.logits(source.read(rows[start : start + 1024])))
@@ -180,92 +190,64 @@ def logits_of(
     return np.concatenate(parts)
 
 
-def report_on(
-    class_names: tuple[str, ...],
-    true: NDArray[np.uint8],
-    logits: NDArray[np.float32],
-    temperature: float,
-    unseen: str,
-) -> ClassifierReport:
-    """Count, with and without the temperature."""
-    return ClassifierReport.of(
-        class_names,
-        true,
-        logits.argmax(axis=1).astype(np.uint8),
-        unseen,
-        calibration_error=calibration_error(softmax(logits / temperature), true),
-        raw_calibration_error=calibration_error(softmax(logits), true),
-    )
-
-
 def unit_of(source: Source) -> str:
-    """What is kept apart: slides where they are known."""
+    """Unit of the splits: "slides" where they are known, else "cells"."""
     by_slide = source.groups is not None and len(np.unique(source.groups)) > 1
     return "slides" if by_slide else "cells"
 
 
 def labels_as(source: Source, class_names: tuple[str, ...]) -> NDArray[np.uint8]:
-    """Labels as indices into class_names; InputError where that can't be."""
+    """Labels as indices into class_names, uint8 (cell,).
+
+    Raises
+    ------
+    InputError
+        If there are no labels, a label is not among the classes, or all labels are the same.
+    """
     if source.labels is None:
         raise InputError(
             "a classifier learns from labelled cells, and these have no labels: sort them into "
             "one sub-folder a class, give labelled ones with --labelled SOURCE, or use "
             "--assign shortest"
         )
-    places = [class_index(name, class_names) for name in source.class_names]
-    unknown = [name for name, place in zip(source.class_names, places) if place is None]
+    indices = [class_index(name, class_names) for name in source.class_names]
+    unknown = [name for name, index in zip(source.class_names, indices) if index is None]
     if unknown:
         raise InputError(f"the labels {unknown} are not classes of the model, which has "
                          f"{list(class_names)}: train a model on these labels")  # fmt: skip
-    labels = np.array([place or 0 for place in places], np.uint8)[source.labels]
+    labels = np.array([index or 0 for index in indices], np.uint8)[source.labels]
     if len(np.unique(labels)) < 2:
         raise InputError("a classifier needs labelled cells of at least two classes, found one: "
                          "use --assign labels or shortest")  # fmt: skip
     return labels
 
 
-def _told(source: Source, rows: NDArray[np.int64]) -> str:
+def _description(source: Source, rows: NDArray[np.int64]) -> str:
     text = f"{len(rows):,} cells"
     if source.groups is not None:
         text += f" of {len(np.unique(source.groups[rows])):,} slides"
     return text
 
 
-def _fitted(
-    source: Source,
-    rows: NDArray[np.int64],
-    true: NDArray[np.uint8],
+def _train(
+    cells: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
     n_classes: int,
     options: ClassifierOptions,
-    checkpoint: str | os.PathLike[str] | None,
+    checkpoint: Checkpoint,
     progress: Progress,
     task: str,
-) -> fitting.FitState:
-    torch.use_deterministic_algorithms(True)
-    cells = source.read(rows)
-    wanted = round(DEFAULT_CELLS / len(rows))
-    epochs = options.epochs or max(MIN_EPOCHS, min(MAX_EPOCHS, wanted))
-    key = hashlib.sha256(repr((asdict(options), epochs, cells.shape)).encode())
-    key.update(cells.tobytes() + true[rows].tobytes())
-    images = fitting.images_of(cells)
-    del cells
-    state = fitting.start(images.shape[1], n_classes, options.seed)
-    place = None if checkpoint is None else Path(checkpoint)
-    if place is not None:
-        fitting.restore(place, key.hexdigest(), state)
-
-    def after_epoch(now: fitting.FitState) -> None:
-        if place is not None:
-            fitting.save(place, key.hexdigest(), now)
-
-    fitting.fit(
-        state,
-        images,
-        true[rows],
-        epochs=epochs,
-        minutes=options.minutes,
-        seed=options.seed,
-        after_epoch=after_epoch,
-        progress=lambda done, total, note: progress(task, done, total, note),
+) -> ClassifierTraining:
+    prepare_device("cpu")
+    epochs = options.epochs or max(MIN_EPOCHS, min(MAX_EPOCHS, round(DEFAULT_CELLS / len(cells))))
+    digest = run_digest(options, n_classes, cells, labels)
+    training = ClassifierTraining(prepare_images(cells), labels, n_classes, epochs, options.seed)
+    fit(
+        training,
+        task,
+        progress,
+        seconds=None if options.minutes is None else 60 * options.minutes,
+        checkpoint=checkpoint,
+        digest=digest,
     )
-    return state
+    return training
