@@ -12,7 +12,8 @@ from damaged import Archive, some_cells, write
 from frozen_models import drawn_cells, frozen_hybrid, frozen_paper
 from zarrmal_codecs import Model
 
-from zarrmal.archive import WriteOptions, write_archive
+from zarrmal.archive import Archive as StoredArchive
+from zarrmal.archive import WriteOptions
 from zarrmal.classify import LabelAssigner
 from zarrmal.models import shipped_model
 from zarrmal.sources import Source
@@ -80,7 +81,7 @@ def hybrid() -> Model:
 def archive(request: pytest.FixtureRequest, tmp_path: Path, cells: Source, model: Model) -> Path:
     """An archive of the cells in chunks of 50."""
     place = tmp_path / "cells.zarr"
-    write_archive(
+    StoredArchive.write(
         cells,
         str(place),
         model=model,

@@ -13,12 +13,12 @@ from PIL import Image
 from test_killed import bytes_of
 
 import zarrmal
-from zarrmal.archive import AppendOptions, Target, WriteOptions, undo_append
+from zarrmal.archive import AppendOptions, Location, WriteOptions
 from zarrmal.errors import InputError
 from zarrmal.sources import ConcatSource, Subset, open_source
 
 distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
-from zarrmal.archive.cluster import ClusterRunner  # noqa: E402
+from zarrmal.archive.write.cluster import ClusterRunner  # noqa: E402
 
 N_CELLS = 96
 
@@ -153,7 +153,7 @@ def test_a_worker_that_sees_another_archive_leaves_it(client, cells, model, is_c
     with pytest.raises(InputError, match=r"the dask worker on \S+ sees another archive at"):
         zarrmal.append(second, OWN / "cells.zarr", options=options)
     assert bytes_of(theirs) == there
-    undo_append(Target("cells.zarr"))
+    zarrmal.undo(Location("cells.zarr"))
     assert bytes_of(Path("cells.zarr")) == here
 
 

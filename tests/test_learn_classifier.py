@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from typer.testing import CliRunner
+from zarrmal.learn.cross_fit import CrossFittedClassifier, TrainedClassifier
 
 from zarrmal import InputError
 from zarrmal.classify import CellClassifier
 from zarrmal.cli import app
 from zarrmal.learn.classifier import ClassifierOptions, train_classifier
-from zarrmal.learn.cross_fit import CrossFittedClassifier, TrainedClassifier
 from zarrmal.sources import Source, Subset, open_source
 from zarrmal.sources.synthetic import synthetic_cells
 from zarrmal.split import split_by_group

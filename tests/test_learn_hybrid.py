@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from zarrmal.learn.hybrid.features import Looker, prepare
 from zarrmal_codecs import Model
 from zarrmal_codecs.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.coder import Coder
@@ -17,7 +18,6 @@ from zarrmal_codecs.pixel_coder import Lanes, Plan
 from zarrmal import InputError
 from zarrmal.learn import HybridOptions, HybridResult, train_hybrid
 from zarrmal.learn.hybrid import EFFORTS, Effort
-from zarrmal.learn.hybrid.features import Looker, prepare
 from zarrmal.learn.hybrid.options import SAE_SIZES
 from zarrmal.sources import Source, open_source
 from zarrmal.sources.synthetic import synthetic_cells

@@ -11,16 +11,16 @@ import pytest
 import zarr
 from numpy.typing import NDArray
 from typer.testing import CliRunner
+from zarrmal.learn.hybrid.crosstable import cross_table
 from zarrmal_codecs import Model
 from zarrmal_codecs.coder import Coder
 
 import zarrmal
 from zarrmal import InputError
-from zarrmal.archive import Target, verify_archive
+from zarrmal.archive import Location
 from zarrmal.benchmark import split_source
 from zarrmal.cli import app
 from zarrmal.learn import HybridOptions, HybridResult, train_hybrid
-from zarrmal.learn.hybrid.crosstable import cross_table
 from zarrmal.sources import Source, open_source
 from zarrmal.sources.synthetic import synthetic_cells
 
@@ -196,7 +196,7 @@ def test_labelled_cells_go_to_the_shorter_group(
 ) -> None:
     place = tmp_path / "a.zarr"
     info = zarrmal.write(labelled, place, model=two.model, assign=assign)
-    assert not verify_archive(Target(str(place)), labelled).problems
+    assert not zarrmal.verify(Location(str(place)), labelled).problems
     found = two.report.groups
     assert found is not None
     assert info.classes == dict(zip(found.names, found.n_cells, strict=True))

@@ -23,7 +23,7 @@ from .archive import (
 from .archive.lock.staging import refuse_source_inside
 from .archive.read.cells import Positions
 from .archive.read.dataset import Chunks
-from .archive.storage.errors import translated
+from .archive.storage.errors import store_errors
 from .archive.storage.location import Location
 from .archive.storage.store import Where, locate
 from .archive.write.append import refuse_append
@@ -147,7 +147,7 @@ def write(
     refuse_conflicts(assign, classifier is not None, labelled is not None, cross_fit)
     classifier = load_classifier(classifier)
     location = locate(url, storage_options)
-    with translated(location):
+    with store_errors():
         refuse_location(location, options, source)
         resumed = None if model is not None else interrupted_model(location, options)
     if isinstance(model, str | os.PathLike):
@@ -228,7 +228,7 @@ def append(
     options, listener = options or AppendOptions(), listener or Listener(progress)
     refuse_conflicts(assign, classifier is not None)
     location = locate(url, storage_options)
-    with translated(location):
+    with store_errors():
         refuse_append(location, resume=options.resume)
         refuse_source_inside(source, location)
     classifier = load_classifier(classifier)

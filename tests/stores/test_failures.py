@@ -21,7 +21,7 @@ from zarrmal.cli import app
 
 SECONDS = 60  # far above what any of them needs, far below what the libraries take
 PROGRAM = (
-    "import sys, zarrmal.archive.reach as reach; from zarrmal.cli import main; "
+    "import sys, zarrmal.archive.storage.timeout as reach; from zarrmal.cli import main; "
     "reach.FIRST_ANSWER_SECONDS = float(sys.argv.pop(1)); main()"
 )
 REMOTE = ("s3", "azure", "gcs")

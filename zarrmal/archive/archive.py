@@ -21,7 +21,7 @@ from .opened import OpenArchive
 from .read.cells import Positions, read_cells, recover_cells
 from .read.dataset import Chunks, open_dataset
 from .read.stable import stable_state
-from .storage.errors import translated
+from .storage.errors import store_errors
 from .storage.store import Where, locate
 from .verify.report import VerifyReport
 from .verify.verify import verify_archive
@@ -76,7 +76,7 @@ class Archive(OpenArchive):
             If its metadata are damaged.
         """
         location = locate(where, storage_options)
-        with translated(location):
+        with store_errors():
             return cls.at(location, incomplete=incomplete)
 
     @classmethod
@@ -119,7 +119,7 @@ class Archive(OpenArchive):
             Before anything is written, if the model does not fit the cells.
         """
         location = locate(where, storage_options)
-        with translated(location):
+        with store_errors():
             write_new(
                 source,
                 location,
@@ -148,7 +148,7 @@ class Archive(OpenArchive):
         xarray.Dataset
             ``cells`` uint8 (cell, y, x[, channel]) and the arrays of FORMAT 6.
         """
-        with translated(self.location):
+        with store_errors():
             return open_dataset(self, source_order=source_order, chunks=chunks)
 
     def read(self, positions: Positions) -> NDArray[uint8]:
@@ -171,7 +171,7 @@ class Archive(OpenArchive):
         ZarrmalError
             If a chunk is damaged: see ``recover``.
         """
-        with translated(self.location):
+        with store_errors():
             return read_cells(self, positions)
 
     def recover(self, positions: Positions | None = None) -> tuple[NDArray[uint8], NDArray[bool_]]:
@@ -201,7 +201,7 @@ class Archive(OpenArchive):
         ZarrmalError
             If its metadata are damaged.
         """
-        with translated(self.location):
+        with store_errors():
             return recover_cells(stable_state(self.location), positions)
 
     def info(self) -> ArchiveInfo:
@@ -212,7 +212,7 @@ class Archive(OpenArchive):
         ZarrmalError
             If its metadata are damaged.
         """
-        with translated(self.location):
+        with store_errors():
             return archive_info(self)
 
     def verify(self, source: Source | None = None, *, progress: Progress = silent) -> VerifyReport:
@@ -228,7 +228,7 @@ class Archive(OpenArchive):
         ZarrmalError
             If the metadata are too damaged to continue.
         """
-        with translated(self.location):
+        with store_errors():
             documents = OpenArchive.at(self.location, incomplete=True, consolidated=False)
             return verify_archive(documents, source, progress)
 
@@ -272,7 +272,7 @@ class Archive(OpenArchive):
         ZarrmalError
             If the archive is damaged, and not ``skip_damaged``, or nothing can be recovered.
         """
-        with translated(self.location):
+        with store_errors():
             return extract_cells(
                 stable_state(self.location, partly=skip_damaged),
                 folder,
@@ -312,7 +312,7 @@ class Archive(OpenArchive):
         ZarrmalError
             If the archive's last chunk is damaged.
         """
-        with translated(self.location):
+        with store_errors():
             append_cells(
                 source,
                 self.location,
@@ -335,7 +335,7 @@ class Archive(OpenArchive):
         InputError
             If none was interrupted, or it had committed.
         """
-        with translated(self.location):
+        with store_errors():
             n_cells = undo_append(self.location)
             self._reload()
         return n_cells

@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 import typer
 from zarrmal_codecs import ZarrmalError
 
+from ..archive.storage.errors import store_errors
 from ..errors import InputError, LockedError, UnreachableError
 from .console import say_error
 
@@ -37,7 +38,8 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(command)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return command(*args, **kwargs)
+            with store_errors():
+                return command(*args, **kwargs)
         except (InputError, ZarrmalError, OSError) as error:
             say_error(_message(error))
             raise typer.Exit(exit_code(error)) from None

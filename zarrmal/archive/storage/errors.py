@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from zarrmal_codecs import ZarrmalError
 
 from ...errors import InputError, UnreachableError, input_error
-from .location import Location
 
 STORE_LIBRARIES = {
     "adlfs",
@@ -26,17 +25,17 @@ STORE_LIBRARIES = {
 
 
 @contextmanager
-def translated(location: Location) -> Iterator[None]:
+def store_errors() -> Iterator[None]:
     """Raise errors of a store's library as MissingError, AccessError or UnreachableError.
 
-    Errors of the local file system stay as they are: Python's own, with the file's name.
+    Other errors, such as those of the local file system, stay as they are.
     """
     try:
         yield
     except (InputError, ZarrmalError):
         raise
     except Exception as error:
-        if location.is_local or not _is_of_a_store(error):
+        if not _is_of_a_store(error):
             raise
         text = _first_lines(error)
         if isinstance(error, FileNotFoundError):
