@@ -122,4 +122,4 @@ def shared() -> Path:
 @pytest.fixture(autouse=True)
 def brief_timing(monkeypatch):
     """Tests do not need steady speeds."""
-    monkeypatch.setattr("zarrmal.benchmark.measure.LEAST_SECONDS", 0.0)
+    monkeypatch.setattr("zarrmal.benchmark.timing.MIN_SECONDS", 0.0)

@@ -151,7 +151,7 @@ def benchmark(
                 [*given, *trained],
                 others,
                 progress,
-                keep=folder,
+                cache_folder=folder,
             )
         except LossyError as error:
             say_error(f"this benchmark is void: {error}")

@@ -85,7 +85,7 @@ def _demo(folder: Path, seed: int, as_json: bool) -> None:
         order = np.argsort(drawn.label, kind="stable")
         rivals = [rival for rival in all_rivals() if rival.name in SHOWN]
         rows = [
-            measure_rival(rival, drawn.cells[order], arrangement, of="drawn cells")
+            measure_rival(rival, drawn.cells[order], arrangement, cells_name="drawn cells")
             for rival in rivals
             for arrangement in ("cell", "sheet")
         ]

@@ -108,12 +108,12 @@ def study(
     if needs_torch or (with_classifier and known is None):
         choose.import_learn()
     # Late: these rooms are large, and a mistake is told before they are needed.
+    from ..study.cache import Cache
     from ..study.cells import split_cells
-    from ..study.classifier import refuse_unfit as refuse_classifier
     from ..study.experiment import run_study
-    from ..study.keep import Keep
-    from ..study.others import study_rivals
-    from ..study.study_model import StudyModel
+    from ..study.measure.classifier import refuse_unfit as refuse_classifier
+    from ..study.measure.rivals import study_rivals
+    from ..study.model import StudyModel
     from .study_models import Wishes, study_classifier, study_models
 
     wishes = Wishes(
@@ -142,12 +142,12 @@ def study(
             refuse_classifier(known, cells)
         folder = made(output)
         assert folder is not None
-        keep, models_folder = Keep(folder / "kept"), folder / "models"
+        cache, models_folder = Cache(folder / "kept"), folder / "models"
         models_folder.mkdir(exist_ok=True)
         classified = None
         if with_classifier:
             classified = study_classifier(
-                known, split, cells, wishes, keep, models_folder, progress
+                known, split, cells, wishes, cache, models_folder, progress
             )
         settings: dict[str, Any] = asdict(wishes) | {
             "cells_per_class": n_cells,
@@ -165,7 +165,7 @@ def study(
                 study_models(given, split, wishes, models_folder, progress),
                 study_rivals(quick) if rivals else (),
                 classified,
-                keep=keep,
+                cache=cache,
                 seed=seed,
                 quick=quick,
                 settings=settings,
