@@ -88,11 +88,12 @@ class Checkpoint:
 def _read(path: Path) -> dict[str, Arrays]:
     sections: dict[str, Arrays] = {}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            for name in file.files:
+        # Opened here: np.load leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            for name in arrays.files:
                 section, _, key = name.partition("/")
-                sections.setdefault(section, {})[key] = file[name]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+                sections.setdefault(section, {})[key] = arrays[name]
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         return {}
     return sections
 
