@@ -39,8 +39,8 @@ def run_digest(*parts: object) -> str:
 class Checkpoint:
     """One .npz file with a section for each training of a run.
 
-    A section belongs to one digest of options and data; for any other it does not exist. Neither
-    does anything in a damaged file, so training starts anew.
+    A section is only loaded with the digest of options and data that it was saved with. A damaged
+    file counts as empty, so that training starts anew.
 
     Parameters
     ----------
