@@ -1,51 +1,79 @@
-"""Small cells, a small trained model, a small archive."""
+"""Small cells, small models, a small archive."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
-import torch
 from damaged import Archive, some_cells, write
+from frozen_models import drawn_cells, frozen_hybrid, frozen_paper
 from zarrmal_codecs import Model
 
 from zarrmal.archive import WriteOptions, write_archive
 from zarrmal.classify import LabelAssigner
-from zarrmal.learn import TrainOptions, TrainResult, train_model
 from zarrmal.models import shipped_model
-from zarrmal.sources import Source, open_source
-from zarrmal.sources.synthetic import synthetic_cells
+from zarrmal.sources import Source
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 # Small networks gain nothing from a second thread, and lose much when another process has it.
-torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-TINY = TrainOptions(hidden=(48, 24, 6), epochs=40, pretrain_epochs=2, seed=3)
+NEEDS_TORCH = (
+    "test_classifier.py",
+    "test_learn.py",
+    "test_learn_classifier.py",
+    "test_learn_hybrid.py",
+    "test_learned_classes.py",
+)
+"""Modules that train networks, or compare with one of torch's."""
+
+
+def import_torch() -> Any:
+    """Skip what needs torch where it is not installed."""
+    return pytest.importorskip("torch", reason="torch is not installed: the extra `train`")
+
+
+class TorchModule(pytest.Module):
+    """A module of tests that imports torch."""
+
+    def collect(self) -> Iterable[Any]:
+        import_torch()
+        return super().collect()
+
+
+def pytest_pycollect_makemodule(
+    module_path: Path, parent: pytest.Collector
+) -> pytest.Module | None:
+    if module_path.name not in NEEDS_TORCH:
+        return None
+    return TorchModule.from_parent(parent, path=module_path)
+
+
+@pytest.fixture(scope="session")
+def torch() -> Any:
+    """For single tests: `@pytest.mark.usefixtures("torch")`."""
+    return import_torch()
 
 
 @pytest.fixture(scope="session")
 def cells() -> Source:
     """240 drawn grey cells of 24 x 24 on 6 slides."""
-    drawn = synthetic_cells(240, n_slides=6, size=24, seed=5, channels=1)
-    names = np.array([f"{label}/{i:04d}.png" for i, label in enumerate(drawn.label)])
-    return open_source(drawn.cells, labels=drawn.label, groups=drawn.slide, names=names)
+    return drawn_cells()
 
 
 @pytest.fixture(scope="session")
-def tiny() -> TrainOptions:
-    """A network small enough for a second's training."""
-    return TINY
+def model() -> Model:
+    """Trained on the cells, in profile `paper`."""
+    return frozen_paper()
 
 
 @pytest.fixture(scope="session")
-def trained(cells: Source) -> TrainResult:
-    return train_model(cells, TINY)
-
-
-@pytest.fixture(scope="session")
-def model(trained: TrainResult) -> Model:
-    return trained.model
+def hybrid() -> Model:
+    """Trained on the cells, in profile `hybrid`."""
+    return frozen_hybrid()
 
 
 @pytest.fixture(params=[3, 2], ids=["zarr3", "zarr2"])

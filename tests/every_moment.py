@@ -1,5 +1,6 @@
 """A writer that ends at its n-th store, in this very process: as by kill -9, but quickly."""
 
+import os
 from contextlib import contextmanager
 
 from zarr.storage import FsspecStore
@@ -7,6 +8,18 @@ from zarr.storage import FsspecStore
 from zarrmal.archive.durable import DurableStore
 from zarrmal.archive.process import ends_work
 from zarrmal.archive.writing import Writing
+
+
+EXHAUSTIVE = bool(os.environ.get("ZARRMAL_EXHAUSTIVE"))
+N_SAMPLED = 4
+
+
+def moments(n, step=1):
+    """Of the stores 0 to n - 1 every ``step``-th, or a few: both at the start and at the end."""
+    if EXHAUSTIVE:
+        return sorted({*range(0, n, step), n - 1})
+    between = range(2, n - 2, max(1, n // N_SAMPLED) | 1)  # an odd step: of both kinds
+    return sorted({0, 1, *between, n - 2, n - 1} & set(range(n)))
 
 
 class Killed(BaseException):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from frozen_models import untrained
 
 import zarrmal
 from zarrmal.archive import (
@@ -27,7 +28,6 @@ from zarrmal.archive import (
 )
 from zarrmal.archive.journal import SAMPLE_CELLS
 from zarrmal.classify import Assignment, LabelAssigner
-from zarrmal.learn import TrainOptions, train_model
 from zarrmal.sources import Source, Subset, open_source
 from zarrmal.sources.synthetic import synthetic_cells
 
@@ -51,16 +51,11 @@ def write(source, place, model, **options):
     return zarrmal.write(source, place, model=model, assign="labels", options=wishes)
 
 
-def small_model(cells, labels=None):
-    options = TrainOptions(hidden=(8, 4), epochs=2, pretrain_epochs=0, seed=1)
-    return train_model(open_source(cells, labels=labels), options).model
-
-
 @pytest.fixture(scope="module")
 def rgb():
     """70 drawn colour cells and a small model of them."""
     drawn = synthetic_cells(70, n_slides=4, size=16, seed=2)
-    return open_source(drawn.cells, labels=drawn.label), small_model(drawn.cells, drawn.label)
+    return open_source(drawn.cells, labels=drawn.label), untrained((16, 16, 3), CLASSES)
 
 
 @pytest.fixture(params=["this", "codecs-only"])
@@ -208,7 +203,8 @@ def test_black_cells_are_stored_too(model, zarr_format, tmp_path):
 def test_class_names_with_blanks(tmp_path):
     drawn = synthetic_cells(30, size=16, channels=1)
     labels = np.where(np.arange(30) % 3 == 0, "late ring stage", "not infected")
-    write(open_source(drawn.cells, labels=labels), tmp_path / "a", small_model(drawn.cells, labels))
+    model = untrained((16, 16), ("late ring stage", "not infected"))
+    write(open_source(drawn.cells, labels=labels), tmp_path / "a", model)
     dataset = xr.open_zarr(tmp_path / "a")
     meanings = "late_ring_stage not_infected"
     assert dataset["label"].attrs["flag_meanings"] == meanings
@@ -254,7 +250,7 @@ def test_many_tiny_cells(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 40, (20_000, 4, 4), np.uint8)
     labels = np.where(pixels[:, 0, 0] > 20, "high", "low")
     source = open_source(pixels, labels=labels)
-    model = small_model(pixels[:100], labels[:100])
+    model = untrained((4, 4), ("high", "low"))
     info = write(source, tmp_path / "a", model, chunk_cells=1024)
     n_high = int((labels == "high").sum())
     assert info.classes == {"high": n_high, "low": 20_000 - n_high}

@@ -22,7 +22,6 @@ from zarrmal.benchmark.reading import Reading, measure_reading
 from zarrmal.benchmark.speed import Speed, codec_speed
 from zarrmal.cli import app
 from zarrmal.errors import InputError
-from zarrmal.learn import HybridOptions, train_hybrid
 from zarrmal.sources import open_source
 
 RIVALS = all_rivals()
@@ -33,11 +32,6 @@ PLAIN = Rival(
     encode=lambda image: image.tobytes(),
     decode=lambda data, shape: np.frombuffer(data, np.uint8).reshape(shape),
 )
-
-
-@pytest.fixture(scope="module")
-def hybrid(cells):
-    return train_hybrid(cells, HybridOptions(effort="fast", steps=3, sae=0, seed=1)).model
 
 
 def test_names_tell_models_apart(model, hybrid):

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from zarrmal_codecs import Model
 
 from zarrmal import InputError, api
-from zarrmal.classify import CellClassifier, ClassifierAssigner, JudgedClassifier
+from zarrmal.classify import CellClassifier, ClassifierAssigner, EvaluatedClassifierAssigner
 from zarrmal.classify.calibration import calibration_error, fitted_temperature
 from zarrmal.classify.network import softmax
 from zarrmal.classify.network_file import MAGIC
-from zarrmal.classify.prepare import prepared, shares
+from zarrmal.classify.normalise import normalise, resampling_matrix
 from zarrmal.models.classifiers import NAMES, shipped_classifier
 from zarrmal.sources import Source, Subset, open_source
 from zarrmal.sources.synthetic import synthetic_cells
@@ -84,7 +84,7 @@ def test_numpy_gives_what_torch_gives(colour: Source, n_channels: int) -> None:
         head_bias=bias,
     )
     with torch.no_grad():
-        images = torch.from_numpy(prepared(cells, 50).transpose(0, 3, 1, 2))
+        images = torch.from_numpy(normalise(cells, 50).transpose(0, 3, 1, 2))
         wanted = network(images).softmax(dim=1).numpy()
     found = classifier.predict(cells)
     assert found.dtype == np.float32
@@ -112,14 +112,14 @@ def test_other_cells_are_refused() -> None:
 def test_another_exposure_looks_alike(colour: Source) -> None:
     cells = colour.read(np.arange(8))
     darker = np.round(cells * 0.8).astype(np.uint8)
-    middle = prepared(cells, 50)[:, 20:30, 20:30]
-    assert np.abs(prepared(darker, 50)[:, 20:30, 20:30] - middle).max() < 0.05
+    middle = normalise(cells, 50)[:, 20:30, 20:30]
+    assert np.abs(normalise(darker, 50)[:, 20:30, 20:30] - middle).max() < 0.05
     assert middle[..., 0].std() > 0.02
 
 
 @pytest.mark.parametrize(("old", "new"), [(50, 50), (80, 50), (24, 50), (1, 50), (101, 50)])
 def test_resampling_keeps_a_plane_plane(old: int, new: int) -> None:
-    table = shares(old, new)
+    table = resampling_matrix(old, new)
     assert table.shape == (new, old)
     assert table.min() >= 0
     np.testing.assert_allclose(table.sum(axis=1), 1, atol=1e-6)
@@ -226,12 +226,14 @@ def test_classes_are_matched_by_name_whatever_their_case(cells: Source) -> None:
 
 
 def test_labels_are_compared_where_there_are_some(cells: Source) -> None:
-    judged = JudgedClassifier(small(("Uninfected", "Parasitized")), cells.class_names, cells)
+    assigner = EvaluatedClassifierAssigner(
+        small(("Uninfected", "Parasitized")), cells.class_names, cells
+    )
     wrong: list[NDArray[np.bool_]] = []
     for rows in np.array_split(np.arange(cells.n_cells), 3):
         assert cells.labels is not None
-        wrong.append(judged(cells.read(rows), rows).predicted_class != cells.labels[rows])
-    report = judged.report
+        wrong.append(assigner(cells.read(rows), rows).predicted_class != cells.labels[rows])
+    report = assigner.report
     assert report is not None
     assert report.unseen == ""
     assert report.confusion.sum() == cells.n_cells
@@ -297,7 +299,9 @@ def test_real_cells_reach_the_shipped_classifier(shared: Path, n_channels: int) 
 
 def test_subsets_of_a_source_keep_their_report(cells: Source) -> None:
     some = Subset(cells, np.arange(10))
-    judged = JudgedClassifier(small(("Uninfected", "Parasitized")), cells.class_names, some)
-    judged(some.read(np.arange(10)), np.arange(10))
-    assert judged.report is not None
-    assert judged.report.confusion.sum() == 10
+    assigner = EvaluatedClassifierAssigner(
+        small(("Uninfected", "Parasitized")), cells.class_names, some
+    )
+    assigner(some.read(np.arange(10)), np.arange(10))
+    assert assigner.report is not None
+    assert assigner.report.confusion.sum() == 10

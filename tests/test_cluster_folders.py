@@ -15,7 +15,7 @@ from test_killed import bytes_of
 import zarrmal
 from zarrmal.archive import AppendOptions, Target, WriteOptions, undo_append
 from zarrmal.errors import InputError
-from zarrmal.sources import Joined, Subset, open_source
+from zarrmal.sources import ConcatSource, Subset, open_source
 
 distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
 from zarrmal.archive.cluster import ClusterRunner  # noqa: E402
@@ -101,7 +101,7 @@ def test_what_is_shown_of_a_relative_source_stays(cells, name, save, tmp_path, m
     save(Path(name), pixels)
     source = open_source(name)
     assert str(tmp_path) not in source.description
-    joined = Joined([Subset(source, range(4)), source])
+    joined = ConcatSource([Subset(source, range(4)), source])
     rows, sent = np.arange(12), pickle.dumps(joined)
     here = joined.read(rows)
     (tmp_path / "other").mkdir()

@@ -1,4 +1,7 @@
-"""Ended at every single store: completed to the same bytes, or undone to the same bytes."""
+"""Ended at every single store: completed to the same bytes, or undone to the same bytes.
+
+Some of the stores, unless `ZARRMAL_EXHAUSTIVE` is set (`make test EXHAUSTIVE=1`).
+"""
 
 import uuid
 from functools import partial
@@ -6,7 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 import zarr
-from every_moment import killed_at_store
+from every_moment import killed_at_store, moments
 from test_killed import bytes_of
 
 import zarrmal
@@ -31,29 +34,47 @@ def wishes(request):
 
 
 class LocalPlaces:
-    """A new place each time. What differs from object stores is staging; so not every moment."""
+    """New paths. Objects are staged in a folder, so few moments differ from one another."""
 
     step = 5
 
     def __init__(self, folder):
         self._folder = folder
 
-    def __call__(self):
-        return str(self._folder / uuid.uuid4().hex / "a")
+    def __call__(self, objects=None):
+        """A path where nothing is yet, or a copy of an archive's objects."""
+        return filled(str(self._folder / uuid.uuid4().hex / "a"), objects)
 
 
 class MemoryPlaces:
-    """A new place each time, without a staging folder, as in a bucket: every moment."""
+    """New URLs, without a staging folder, as in a bucket."""
 
     step = 1
 
-    def __call__(self):
-        return f"memory://{uuid.uuid4().hex}/a"
+    def __call__(self, objects=None):
+        """A URL where nothing is yet, or a copy of an archive's objects."""
+        return filled(f"memory://{uuid.uuid4().hex}/a", objects)
+
+
+def filled(place, objects):
+    """Store the objects there, if there are any; gives the place."""
+    fs, root = Target(place).filesystem()
+    for name, data in (objects or {}).items():
+        fs.makedirs(f"{root}{name}".rpartition("/")[0], exist_ok=True)
+        fs.pipe_file(f"{root}{name}", data)
+    return place
 
 
 @pytest.fixture(params=["local", "memory"])
 def new_place(request, tmp_path):
     return LocalPlaces(tmp_path) if request.param == "local" else MemoryPlaces()
+
+
+def n_stores(monkeypatch, work):
+    """How many objects it stores."""
+    with killed_at_store(10**6, monkeypatch) as keys:
+        work()
+    return len(keys)
 
 
 def part(cells, first, last):
@@ -70,109 +91,115 @@ def append(source, place, *, resume=False):
 
 
 def check_whole(place, cells, n_cells):
-    """Sound, complete, and nothing else is there."""
-    target = Target(place)
-    assert verify_archive(target, part(cells, 0, n_cells)).problems == ()
-    assert read_journal(target) is None
+    """Sound and complete; nothing else is beside it."""
+    assert verify_archive(Target(place), part(cells, 0, n_cells)).problems == ()
     group = zarr.open_group(place, mode="r")
     rows = group["source_index"][:]
     assert len(rows) == n_cells
     np.testing.assert_array_equal(group["cells"][:], cells.read(rows))
-    fs, root = target.filesystem()
-    assert [path.rpartition("/")[2] for path in fs.ls(root.rpartition("/")[0], detail=False)] == [
-        "a"
-    ]
+    check_alone(place)
+
+
+def check_alone(place):
+    """No journal and nothing else is beside the archive."""
+    assert read_journal(Target(place)) is None
+    fs, root = Target(place).filesystem()
+    beside = fs.ls(root.rpartition("/")[0], detail=False)
+    assert [path.rpartition("/")[2] for path in beside] == ["a"]
 
 
 def test_a_new_archive(cells, model, wishes, new_place, monkeypatch):
     source, whole = part(cells, 0, 60), new_place()
-    write(source, whole, model, **wishes)
+    n = n_stores(monkeypatch, lambda: write(source, whole, model, **wishes))
+    check_whole(whole, cells, 60)
     expected = bytes_of(whole)
-    moment = 0
-    while True:
+    assert n >= len(expected)
+    for moment in moments(n, new_place.step):
         place = new_place()
         with killed_at_store(moment, monkeypatch) as keys:
             write(source, place, model, **wishes)
-        if len(keys) <= moment:
-            break
+        assert len(keys) > moment
         if Target(place).is_local or bytes_of(place) != expected:
             with pytest.raises(InputError):
                 zarrmal.open(place)
         write(source, place, model, resume=True, **wishes)
         assert bytes_of(place) == expected
-        check_whole(place, cells, 60)
-        moment += max(3, new_place.step)
-    assert moment > len(expected)
+        check_alone(place)
 
 
 def test_overwriting(cells, model, wishes, new_place, monkeypatch):
     """The old archive stays until the new one is whole; never are both gone."""
-    new, old, moment = part(cells, 0, 60), part(cells, 0, 30), 0
-    while True:
-        place = new_place()
-        write(old, place, model, **wishes)
-        before = bytes_of(place)
+    new, old, whole = part(cells, 0, 60), part(cells, 0, 30), new_place()
+    write(old, whole, model, **wishes)
+    before = bytes_of(whole)
+    n = n_stores(monkeypatch, lambda: write(new, whole, model, overwrite=True, **wishes))
+    check_whole(whole, cells, 60)
+    expected = bytes_of(whole)
+    assert n >= len(expected)
+    for moment in moments(n, new_place.step):
+        place = new_place(before)
         with killed_at_store(moment, monkeypatch) as keys:
             write(new, place, model, overwrite=True, **wishes)
-        if len(keys) <= moment:
-            break
+        assert len(keys) > moment
         assert bytes_of(place) == before
         write(new, place, model, resume=True, **wishes)
-        check_whole(place, cells, 60)
-        moment += max(3, new_place.step)
-    assert moment > len(before)
+        assert bytes_of(place) == expected
+        check_alone(place)
 
 
 def test_appending(cells, model, wishes, new_place, monkeypatch):
     old, new, whole = part(cells, 0, 60), part(cells, 60, 100), new_place()
     write(old, whole, model, **wishes)
     before = bytes_of(whole)
-    append(new, whole)
+    n = n_stores(monkeypatch, lambda: append(new, whole))
+    check_whole(whole, cells, 100)
     expected = bytes_of(whole)
-    moment = 0
-    while True:
-        place = new_place()
-        write(old, place, model, **wishes)
+    assert n > 10
+    n_undone = 0
+    for k, moment in enumerate(moments(n, new_place.step)):
+        place = new_place(before)
         with killed_at_store(moment, monkeypatch) as keys:
             append(new, place)
-        if len(keys) <= moment:
-            break
+        assert len(keys) > moment
         group = zarr.open_group(place, mode="r")
         assert group["cells"].shape[0] in (60, 100)
         np.testing.assert_array_equal(group["cells"][:], cells.read(group["source_index"][:]))
         committed = archive_info(Target(place)).n_cells == 100
-        if moment % 3 == 0 and not committed:
+        if k % 3 == 0 and not committed:
+            n_undone += 1
             assert undo_append(Target(place)) == 40
             assert bytes_of(place) == before
+            check_alone(place)
             append(new, place)
         else:
             append(new, place, resume=True)
         assert bytes_of(place) == expected
-        check_whole(place, cells, 100)
-        moment += new_place.step
-    assert moment > 10
+        check_alone(place)
+    assert n_undone > 1
 
 
 def test_undoing(cells, model, wishes, new_place, monkeypatch):
     """An undo that is itself ended: undone again, or appended again, whatever is stored."""
-    old, new = part(cells, 0, 60), part(cells, 60, 100)
-    for moment in range(0, 100, max(3, new_place.step)):
-        place = new_place()
-        write(old, place, model, **wishes)
-        before = bytes_of(place)
+    old, new, whole = part(cells, 0, 60), part(cells, 60, 100), new_place()
+    write(old, whole, model, **wishes)
+    before = bytes_of(whole)
+    with killed_at_store(10, monkeypatch):
+        append(new, whole)
+    n = n_stores(monkeypatch, lambda: undo_append(Target(whole)))
+    assert n > 5
+    for moment in moments(n, new_place.step):
+        place = new_place(before)
         with killed_at_store(10, monkeypatch):
             append(new, place)
         with killed_at_store(moment, monkeypatch) as keys:
             undo_append(Target(place))
-        if len(keys) <= moment:
-            break
+        assert len(keys) > moment
         if moment % 2:
             assert undo_append(Target(place)) == 40
             assert bytes_of(place) == before
         else:
             append(new, place, resume=True)
             check_whole(place, cells, 100)
-    assert moment > 5
 
 
 @pytest.mark.parametrize("again", ["append", "undo"])

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from frozen_models import untrained
 from PIL import Image
 from typer.testing import CliRunner
 from zarrmal_codecs import CorruptionError
@@ -14,11 +15,8 @@ import zarrmal
 from zarrmal.archive import Target, WriteOptions, extract_archive
 from zarrmal.cli import app
 from zarrmal.errors import InputError
-from zarrmal.learn import TrainOptions, train_model
 from zarrmal.sources import open_source
 from zarrmal.sources.synthetic import synthetic_cells
-
-OPTIONS = TrainOptions(hidden=(8, 4), epochs=2, pretrain_epochs=0)
 
 
 def write_folder(folder, cells, names, **options):
@@ -59,7 +57,8 @@ def test_a_folder_comes_back(tmp_path, channels):
     names = [f"{label}/deep/{k:02d} ä.png" for k, label in enumerate(drawn.label)]
     write_folder(tmp_path / "in", drawn.cells, names)
     source = open_source(tmp_path / "in")
-    target = write(source, tmp_path / "a", train_model(source, OPTIONS).model)
+    model = untrained(source.cell_shape, source.class_names)
+    target = write(source, tmp_path / "a", model)
     assert extract_archive(target, tmp_path / "out").n_cells == 40
     same_images(read_folder(tmp_path / "out"), dict(zip(names, drawn.cells, strict=True)))
 
@@ -199,7 +198,7 @@ def test_an_empty_name(tmp_path, pixels, model):
 
 def test_labels_that_lead_out_of_the_folder(tmp_path, pixels):
     labels = ["../../x"] * 40
-    model = train_model(open_source(pixels, labels=labels), OPTIONS).model
+    model = untrained((24, 24), ("../../x",))
     target = write(pixels, tmp_path / "a", model, labels=labels)
     with pytest.raises(CorruptionError, match="not a file below the folder"):
         extract_archive(target, tmp_path / "deep" / "out")
@@ -241,7 +240,7 @@ def test_a_lost_chunk_gives_no_black_images(archive, name, tmp_path):
 
 def test_two_channels_have_no_png(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 2), np.uint8)
-    model = train_model(open_source(pixels), OPTIONS).model
+    model = untrained((8, 8, 2))
     target = write(pixels, tmp_path / "a", model)
     with pytest.raises(InputError, match="PNG cannot hold"):
         extract_archive(target, tmp_path / "out")

@@ -22,6 +22,22 @@ from zarrmal.sources import Source, Subset, open_source
 from zarrmal.split import split_by_group
 
 
+@pytest.fixture(scope="module")
+def tiny() -> TrainOptions:
+    """A network small enough for a second's training."""
+    return TrainOptions(hidden=(48, 24, 6), epochs=40, pretrain_epochs=2, seed=3)
+
+
+@pytest.fixture(scope="module")
+def trained(cells: Source, tiny: TrainOptions) -> TrainResult:
+    return train_model(cells, tiny)
+
+
+@pytest.fixture(scope="module")
+def model(trained: TrainResult) -> Model:
+    return trained.model
+
+
 def test_same_seed_gives_the_same_bytes(cells: Source, model: Model, tiny: TrainOptions) -> None:
     again = train_model(cells, tiny).model
     assert again.to_bytes() == model.to_bytes()

@@ -32,7 +32,7 @@ def two_classes(tmp_path):
 
 
 def test_public_names():
-    assert zarrmal.sources.__all__ == ["Channel", "Joined", "Source", "Subset", "open_source"]
+    assert zarrmal.sources.__all__ == ["Channel", "ConcatSource", "Source", "Subset", "open_source"]
 
 
 # Folders
@@ -97,14 +97,14 @@ def test_flat_and_deeper_folders(tmp_path):
     assert deep.groups.tolist() == ["slide 1", "slide 2"]
 
 
-def test_what_is_no_image_is_passed_over(two_classes):
+def test_files_that_are_no_images_are_skipped(two_classes):
     folder, _ = two_classes
     for name in ("Thumbs.db", "MANIFEST.csv", "notes.txt", "Ill/.hidden.png", ".git/a.png"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(b"text")
     source = open_source(folder)
     assert source.n_cells == 6
-    assert source.description.endswith("6 images, 2 classes (passed over 1 .csv, 1 .db, 1 .txt)")
+    assert source.description.endswith("6 images, 2 classes (skipped 1 .csv, 1 .db, 1 .txt)")
 
 
 def test_images_of_other_formats_are_told(two_classes):
@@ -114,11 +114,11 @@ def test_images_of_other_formats_are_told(two_classes):
     for name in ("a.gif", "b.jfif", "c.heic", "d.svg", "e.avif", "README", "f.no suffix"):
         (folder / "well" / name).touch()
     assert open_source(folder).description.endswith(
-        " (passed over 1,200 .webp, 2 others, 1 .avif, 1 .gif, 1 .heic and 2 more)"
+        " (skipped 1,200 .webp, 2 others, 1 .avif, 1 .gif, 1 .heic and 2 more)"
     )
     for name in sorted(folder.rglob("*.png")):
         name.unlink()
-    assert "BMP images (passed over 1,200 .webp," in refusal(folder)
+    assert "BMP images (skipped 1,200 .webp," in refusal(folder)
 
 
 def test_images_beside_class_folders(two_classes):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from frozen_models import untrained
 from typer.testing import CliRunner
 from zarrmal_codecs.coder import coder_for
 from zarrmal_codecs.constants import FREQUENCY_TOTAL
@@ -19,8 +20,7 @@ from zarrmal.classify.network import CellClassifier
 from zarrmal.cli import app
 from zarrmal.cli import study as command
 from zarrmal.errors import InputError
-from zarrmal.learn import HybridOptions, train_hybrid
-from zarrmal.learn.classifier import ClassifierOptions, train_classifier
+from zarrmal.models.classifiers import shipped_classifier
 from zarrmal.sources import open_source
 from zarrmal.study import StudyResults, claims, costs, experiment, mixtures, others
 from zarrmal.study.cells import split_cells
@@ -38,11 +38,6 @@ def run(*words, code=0):
 
 
 @pytest.fixture(scope="module")
-def hybrid(cells):
-    return train_hybrid(cells, HybridOptions(effort="fast", steps=12, sae=1, validation=0)).model
-
-
-@pytest.fixture(scope="module")
 def files(tmp_path_factory, cells, model, hybrid):
     """The cells, a model of each profile, a classifier, as files."""
     folder = tmp_path_factory.mktemp("study")
@@ -51,8 +46,7 @@ def files(tmp_path_factory, cells, model, hybrid):
              slide=cells.groups)  # fmt: skip
     model.save(folder / "tiny-paper.zmal")
     hybrid.save(folder / "tiny-hybrid.zmal")
-    found = train_classifier(cells, ClassifierOptions(epochs=1, unseen=0))
-    found.classifier.save(folder / "tiny.zcls")
+    shipped_classifier(1).save(folder / "tiny.zcls")
     return folder
 
 
@@ -387,10 +381,7 @@ def test_what_is_missing_is_told_before_the_long_run(files, tmp_path, monkeypatc
 
 
 def test_a_model_of_other_classes_is_refused(files, tmp_path, cells):
-    labels = np.where(cells.labels == 0, "healthy", "ill")
-    other = open_source(cells.read(np.arange(cells.n_cells)), labels=labels, groups=cells.groups)
-    options = HybridOptions(effort="fast", steps=1, sae=0, validation=0)
-    train_hybrid(other, options).model.save(tmp_path / "other.zmal")
+    untrained(cells.cell_shape, ("healthy", "ill")).save(tmp_path / "other.zmal")
     words = ("--model", tmp_path / "other.zmal", "--no-classifier", "--no-figures", *SPLIT)
     refused = run(files / "cells.npz", "-o", tmp_path / "out", *words, code=1)
     assert "'healthy', 'ill'" in refused.stderr

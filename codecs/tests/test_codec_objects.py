@@ -92,10 +92,6 @@ def test_a_wrong_rice_choice_is_refused():
     for kind in KINDS:
         with pytest.raises(ValueError, match="mean, best, best-per-cell"):
             kind.of(None, rice="median")
-    with pytest.raises(ValueError, match="library"):
-        array_arguments(None, library="dask")
-    with pytest.raises(ValueError, match="zarr_format"):
-        array_arguments(None, zarr_format=1)
 
 
 def test_public_names():

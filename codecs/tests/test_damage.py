@@ -44,7 +44,7 @@ def cases() -> dict[str, tuple[Model | None, np.ndarray, dict]]:
         "stored": (None, models.array(9, (5, 6), 0, 255, "uint8"), {}),
         "stored scalar": (None, np.array(7, np.uint8), {}),
         "deflate": (None, models.array(9, (5, 6, 4), 0, 3, "uint8"), {}),
-        "deflate fortran": (None, np.asfortranarray(models.pixels(1, (5, 6, 4)) // 32), {}),
+        "deflate fortran": (None, models.pixels(1, (5, 6, 4)) // 32, {"fortran_order": True}),
         "cells": (two, cells, {"classes": turned}),
         "cells per cell": (two, cells, {"classes": turned, "rice": "best-per-cell"}),
         "cells best": (flat, models.array(3, (5, 3, 3), 0, 255, "uint8"), {"rice": "best"}),

@@ -193,18 +193,25 @@ def write(folder: Path, *, force: bool) -> None:
     for vector in [*fallback_vectors(), *cell_vectors(), *hybrid_vectors()]:
         coder = Coder(vector.model) if vector.model else None
         classes = None if vector.classes is None else np.array(vector.classes)
-        data = encode_chunk(vector.array, coder, classes=classes, rice=vector.rice, keep_cells=True)
+        fortran_order = vector.array.flags.f_contiguous and not vector.array.flags.c_contiguous
+        data = encode_chunk(
+            vector.array,
+            coder,
+            classes=classes,
+            rice=vector.rice,
+            keep_cells=True,
+            fortran_order=fortran_order,
+        )
         here = folder / vector.name
         here.mkdir(parents=True)
         (here / "chunk.bin").write_bytes(data)
         if vector.model:
             (here / "model.zmal").write_bytes(vector.model.to_bytes())
-        fortran = vector.array.flags.f_contiguous and not vector.array.flags.c_contiguous
         index[vector.name] = {
             "shows": vector.shows,
             "mode": MODE_NAMES[parse_header(memoryview(data)).mode],
             "shape": list(vector.array.shape),
-            "order": "F" if fortran else "C",
+            "order": "F" if fortran_order else "C",
             "pixels_sha256": hashlib.sha256(vector.array.tobytes()).hexdigest(),
             "model": vector.model is not None,
             "rice": vector.rice,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import Model
 
-from ..archive import ArchiveInfo, Target, archive_info, verify_archive, write_archive
+from ..archive import Archive, ArchiveInfo
 from ..classify import Assigner, LabelAssigner, ShortestAssigner
 from ..errors import InputError
 from ..progress import Progress, silent
@@ -148,12 +148,11 @@ def _archived(
     cells: Source, place: Path, model: Model, assigner: Assigner, progress: Progress
 ) -> tuple[ArchiveInfo, dict[str, int]]:
     """What is stored, and of it the bytes of each class's cells."""
-    target = Target(str(place))
-    write_archive(cells, target.url, model=model, assigner=assigner, progress=progress)
-    problems = verify_archive(target, cells).problems
+    archive = Archive.write(cells, place, model=model, assigner=assigner, progress=progress)
+    problems = archive.verify(cells).problems
     if problems:
         raise LossyError(f"the archive is not the source: {problems[0]}")
-    return archive_info(target), class_bytes(target, cells)
+    return archive.info(), class_bytes(archive, cells)
 
 
 def _rows(

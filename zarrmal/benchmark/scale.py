@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 from zarrmal_codecs import Model
 
-from ..archive import Target, WriteOptions, write_archive
-from ..archive.runners import Runner
+from ..archive import Archive, Runner, WriteOptions
 from ..classify import LabelAssigner
-from ..sources.many import ManyCells
+from ..sources.synthetic import SyntheticSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,13 +158,13 @@ def _one(
     shard_cells: int | None,
     place: str,
 ) -> ScalePoint:
-    source = ManyCells(n_cells)
+    source = SyntheticSource(n_cells)
     ready = Model.from_base64(model, digest)
     url = f"{place}/cells.zarr"
     with ExitStack() as stack:
         runner = stack.enter_context(_processes(n_workers, place)) if processes else None
         began = time.perf_counter()
-        write_archive(
+        archive = Archive.write(
             source,
             url,
             model=ready,
@@ -182,7 +181,7 @@ def _one(
         seconds=seconds,
         draw_seconds=_drawing(source) * n_cells,
         peak_bytes=peak * (1 if sys.platform == "darwin" else 1024),
-        stored_bytes=sum(Target(url).sizes().values()),
+        stored_bytes=sum(archive.location.sizes().values()),
     )
 
 
@@ -191,7 +190,7 @@ def _processes(n_workers: int, folder: str) -> Iterator[Runner]:
     """As many processes of one thread each; needs zarrmal[dask]."""
     from distributed import Client, LocalCluster
 
-    from ..archive.cluster import ClusterRunner
+    from ..archive.write.cluster import ClusterRunner
 
     with (
         LocalCluster(
@@ -205,7 +204,7 @@ def _processes(n_workers: int, folder: str) -> Iterator[Runner]:
         yield ClusterRunner(client)
 
 
-def _drawing(source: ManyCells, n_sample: int = 2048) -> float:
+def _drawing(source: SyntheticSource, n_sample: int = 2048) -> float:
     """Seconds a cell, as an archive's chunks ask for them: every other cell."""
     rows = np.arange(0, min(n_sample * 2, source.n_cells), 2)
     began = time.perf_counter()

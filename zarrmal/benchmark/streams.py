@@ -11,11 +11,11 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarrmal_codecs.header import parse_header
 
-from ..archive import Target
+from ..archive import Archive
 from ..sources import Source
 
 
-def class_bytes(archive: Target, cells: Source) -> dict[str, int]:
+def class_bytes(archive: Archive, cells: Source) -> dict[str, int]:
     """Bytes of the streams of each class's cells, latents included.
 
     What belongs to no cell (model, headers, metadata) is not in it. A chunk in a fallback mode is
@@ -28,9 +28,9 @@ def class_bytes(archive: Target, cells: Source) -> dict[str, int]:
     """
     if cells.labels is None:
         return {}
-    group: Any = archive.open()
+    group: Any = archive.group
     labels = cells.labels[np.asarray(group["source_index"][:])]
-    lengths = _stream_bytes(group["cells"])
+    lengths = _stream_bytes(archive.cells)
     return {
         name: round(float(lengths[labels == k].sum()))
         for k, name in enumerate(cells.class_names)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from zarrmal_codecs import Model
 
-from .. import api
+from .. import choose
 from ..classify.network import CellClassifier
 from ..progress import Progress
 from ..sources import Source
@@ -69,7 +69,7 @@ def study_models(
     profiles = {model.profile for _, model in given}
     if profiles >= {"paper", "hybrid"} and not wishes.all_cells:
         return _paper_first(found)
-    learn = api.learn_room()
+    learn = choose.import_learn()
     epochs = wishes.epochs or (QUICK_EPOCHS if wishes.quick else None)
     common: dict[str, Any] = {"seed": wishes.seed}
     trained = []
@@ -157,7 +157,7 @@ def study_classifier(
 def _trained_classifier(
     split: Split, wishes: Wishes, folder: Path, progress: Progress
 ) -> CellClassifier:
-    api.learn_room()
+    choose.import_learn()
     from ..learn.classifier import ClassifierOptions, train_classifier
 
     options = ClassifierOptions(

@@ -1,4 +1,4 @@
-"""What is known of each cell: label, group, name; checked once, for every kind of source."""
+"""Annotations of each cell: label, group, name; one check for every kind of source."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from ..errors import InputError
 MAX_CLASSES = 256  # a label is one byte
 
 Column = Sequence[str] | NDArray[Any]
+"""One value per cell, not yet checked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
-    """Labels, groups, names as found or given: strings or integers, (cell,); None if unknown."""
+class RawAnnotations:
+    """Columns of strings or integers, (cell,), not yet checked; None where there are none."""
 
     labels: Column | None = None
     groups: Column | None = None
     names: Column | None = None
 
     @classmethod
-    def found(cls, lookup: Callable[[str], Column | None]) -> Columns:
-        """The columns of a file or group, by the names that archives and NIH files use."""
+    def from_lookup(cls, lookup: Callable[[str], Column | None]) -> RawAnnotations:
+        """Annotations of a file or Zarr group, by the keys of archives and of the NIH files."""
 
         def first(*keys: str) -> Column | None:
             columns = (lookup(key) for key in keys)
@@ -42,7 +43,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotations:
-    """Checked columns; the fields are those of Source."""
+    """Checked annotations; see Source for the fields."""
 
     class_names: tuple[str, ...] = ()
     labels: NDArray[np.uint8] | None = None
@@ -51,24 +52,24 @@ class Annotations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Annotator:
-    """What the caller gives; it goes before what a file holds.
+class AnnotationOptions:
+    """The caller's annotations. They override those that the source stores.
 
     Parameters
     ----------
     given
-        Columns from Python.
+        Columns given from Python.
     group_pattern
-        Searched in a cell's name; the first group of the match, or the whole match, is the cell's
-        group. Used where the file holds no groups.
+        Searched in a cell's name; the first group of the match, or else the whole match, is the
+        cell's group. Used where the source stores no groups.
 
     Raises
     ------
     InputError
-        If the pattern is not a regular expression, or groups are given as well.
+        If the pattern is no regular expression, or groups are given as well.
     """
 
-    given: Columns
+    given: RawAnnotations
     group_pattern: str | None = None
 
     def __post_init__(self) -> None:
@@ -83,62 +84,81 @@ class Annotator:
                 f"the group pattern {self.group_pattern!r} is not a regular expression: {error}"
             ) from error
 
-    def annotate(self, found: Columns, n_cells: int, where: str) -> Annotations:
-        """Merge, check and convert.
+    def annotate(self, stored: RawAnnotations, n_cells: int, location: str) -> Annotations:
+        """Merge given and stored annotations, check and convert them.
+
+        Parameters
+        ----------
+        stored
+            Annotations that the source stores.
+        n_cells
+            Number of cells.
+        location
+            Begins messages.
 
         Raises
         ------
         InputError
-            If a column has not one value per cell, holds anything but strings or integers, an
-            empty label or group, more than 256 classes, or if a name does not match the pattern.
-            The message begins with `where`.
+            If a column has not one value per cell, or holds anything but strings or integers; if
+            a label or group is empty; if there are more than 256 classes; if a name does not
+            match the pattern.
         """
 
         def column(kind: str) -> NDArray[np.str_] | None:
             values = getattr(self.given, kind)
-            values = getattr(found, kind) if values is None else values
+            values = getattr(stored, kind) if values is None else values
             if values is None:
                 return None
-            text = strings(values, n_cells, f"{where}: the {kind}")
-            n_empty = int((text == "").sum())
+            strings = checked_strings(values, n_cells, f"{location}: the {kind}")
+            n_empty = int((strings == "").sum())
             if n_empty and kind != "names":
                 raise InputError(
-                    f"{where}: the {kind} are empty for {n_empty:,} of {n_cells:,} cells: "
+                    f"{location}: the {kind} are empty for {n_empty:,} of {n_cells:,} cells: "
                     "fill them in, or leave the others out"
                 )
-            return text
+            return strings
 
         label_names, groups, names = column("labels"), column("groups"), column("names")
         if groups is None and self.group_pattern is not None:
             if names is None:
                 raise InputError(
-                    f"{where}: a group pattern is searched in names, but the cells have none: "
+                    f"{location}: a group pattern is searched in names, but the cells have none: "
                     "give names, or groups themselves"
                 )
-            groups = groups_of(names, self.group_pattern, where)
+            groups = groups_from_names(names, self.group_pattern, location)
         if label_names is None:
             return Annotations(groups=groups, names=names)
-        classes, labels = np.unique(label_names, return_inverse=True)
-        if len(classes) > MAX_CLASSES:
+        class_names, labels = np.unique(label_names, return_inverse=True)
+        if len(class_names) > MAX_CLASSES:
             raise InputError(
-                f"{where}: {len(classes):,} classes found ({classes[0]}, {classes[1]}, ...), at "
-                f"most {MAX_CLASSES} are allowed: merge classes, or leave out the labels"
+                f"{location}: {len(class_names):,} classes found ({class_names[0]}, "
+                f"{class_names[1]}, ...), at most {MAX_CLASSES} are allowed: merge classes, or "
+                "leave out the labels"
             )
         return Annotations(
-            class_names=tuple(classes.tolist()),
+            class_names=tuple(class_names.tolist()),
             labels=labels.astype(np.uint8),
             groups=groups,
             names=names,
         )
 
 
-def strings(column: Column, n_cells: int, what: str) -> NDArray[np.str_]:
+def checked_strings(column: Column, n_cells: int, what: str) -> NDArray[np.str_]:
     """A column as '<U' (cell,); integers become their decimal digits.
+
+    Parameters
+    ----------
+    column
+        Any column of strings, UTF-8 bytes or integers.
+    n_cells
+        Expected length.
+    what
+        Begins messages; a plural.
 
     Raises
     ------
     InputError
-        If it is not one string or integer per cell, or a string is none of Unicode.
+        If there is not one string or integer per cell, or a string cannot be stored as UTF-8.
     """
     array = np.asarray(column)
     if array.shape != (n_cells,):
@@ -151,39 +171,39 @@ def strings(column: Column, n_cells: int, what: str) -> NDArray[np.str_]:
         except UnicodeDecodeError as error:
             raise InputError(f"{what} are bytes, but not UTF-8: {error}") from error
     if array.dtype.kind in "OT":
-        odd = [value for value in array.tolist() if not isinstance(value, str)]
-        if odd:
-            raise InputError(f"{what} hold {odd[0]!r}: strings or integers are allowed")
+        others = [value for value in array.tolist() if not isinstance(value, str)]
+        if others:
+            raise InputError(f"{what} hold {others[0]!r}: strings or integers are allowed")
         array = np.array(array.tolist(), np.str_)
     if array.dtype.kind not in "Uiu":
         raise InputError(f"{what} are {array.dtype}: strings or integers are allowed")
-    text: NDArray[np.str_] = array.astype(np.str_)
-    refuse_surrogates(text.tolist(), what)
-    return text
+    strings: NDArray[np.str_] = array.astype(np.str_)
+    refuse_surrogates(strings.tolist(), what)
+    return strings
 
 
-def refuse_surrogates(texts: Sequence[str], what: str) -> None:
-    """InputError if one holds half a character, as names of files that are not UTF-8 do.
+def refuse_surrogates(strings: Sequence[str], what: str) -> None:
+    """Raise InputError if a string holds a lone surrogate, which UTF-8 cannot encode.
 
-    It could be stored nowhere.
+    Python gives such names to files whose names are not UTF-8.
     """
     try:
-        "".join(texts).encode()
+        "".join(strings).encode()
     except UnicodeEncodeError as error:
-        half = error.object[error.start]
-        odd = next(text for text in texts if half in text)
+        surrogate = error.object[error.start]
+        example = next(string for string in strings if surrogate in string)
         raise InputError(
-            f"{what} hold {odd!a}, which cannot be stored as UTF-8: change it"
+            f"{what} hold {example!a}, which cannot be stored as UTF-8: change it"
         ) from error
 
 
-def groups_of(names: NDArray[np.str_], pattern: str, where: str) -> NDArray[np.str_]:
-    """Group of each cell, '<U' (cell,), by a regular expression searched in its name.
+def groups_from_names(names: NDArray[np.str_], pattern: str, location: str) -> NDArray[np.str_]:
+    """Group of each cell, '<U' (cell,), from a regular expression searched in its name.
 
     Raises
     ------
     InputError
-        If a name does not match, or gives an empty group.
+        If a name does not match, or its group is empty.
     """
     expression = re.compile(pattern)
     groups = []
@@ -192,15 +212,18 @@ def groups_of(names: NDArray[np.str_], pattern: str, where: str) -> NDArray[np.s
         group = match[1 if expression.groups else 0] if match else None
         if not group:
             raise InputError(
-                f"{where}: the group pattern {pattern!r} finds no group in {name!r}: "
+                f"{location}: the group pattern {pattern!r} finds no group in {name!r}: "
                 "it must in every name"
             )
         groups.append(group)
     return np.array(groups, np.str_)
 
 
-def describe(kind: str, n_cells: int, noun: str, annotations: Annotations) -> str:
-    """One line for logs, such as "folder cells/: 3,742 images, 2 classes"."""
+def describe(
+    location: str, n_cells: int, noun: str, annotations: Annotations, notes: Sequence[str] = ()
+) -> str:
+    """One line for logs, such as "folder cells/: 3,742 images, 2 classes (skipped 1 .csv)"."""
     n_classes = len(annotations.class_names)
     classes = {0: "no labels", 1: "1 class"}.get(n_classes, f"{n_classes} classes")
-    return f"{kind}: {n_cells:,} {noun}{'s' if n_cells != 1 else ''}, {classes}"
+    noted = f" ({'; '.join(notes)})" if notes else ""
+    return f"{location}: {n_cells:,} {noun}{'s' if n_cells != 1 else ''}, {classes}{noted}"

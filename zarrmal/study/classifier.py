@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classify import ClassifierReport
-from ..classify.labels import class_place
+from ..classify.assignment import class_index
 from ..classify.network import CellClassifier
 from ..errors import InputError
 from ..progress import Progress, silent
@@ -29,7 +29,7 @@ def refuse_unfit(classifier: CellClassifier, cells: Source) -> None:
 
 
 def _places(classifier: CellClassifier, cells: Source) -> list[int | None]:
-    return [class_place(name, cells.class_names) for name in classifier.class_names]
+    return [class_index(name, cells.class_names) for name in classifier.class_names]
 
 
 def predicted_classes(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from zarrmal_codecs import Model
 
-from ..archive import Target, archive_info, write_archive
+from ..archive import Archive
 from ..classify import LabelAssigner
 from .cells import Chosen
 from .measured import Amortised, BreakEven, OperatingPoint, SideInformation
@@ -24,10 +24,9 @@ SIZES_A_DECADE = 8
 def archive_sizes(model: Model, cells: Chosen) -> dict[str, int]:
     """Sizes of a real archive of these cells, its array of cells alone, classes by label."""
     with tempfile.TemporaryDirectory(prefix="zarrmal-study-") as folder:
-        target = Target(str(Path(folder) / "cells.zarr"))
+        path = Path(folder) / "cells.zarr"
         assigner = LabelAssigner(cells.cells, model.class_names)
-        write_archive(cells.cells, target.url, model=model, assigner=assigner)
-        info = archive_info(target)
+        info = Archive.write(cells.cells, path, model=model, assigner=assigner).info()
     streams = info.payload_bytes + info.latent_bytes
     return {
         "model_bytes": model.n_bytes,

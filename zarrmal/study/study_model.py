@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from zarrmal_codecs import Model
 from zarrmal_codecs.coder import coder_for
 
-from ..classify.labels import class_place
+from ..classify.assignment import class_index
 from ..errors import InputError
 
 
@@ -38,7 +38,7 @@ class StudyModel:
         InputError
             If it lacks one.
         """
-        found = [class_place(name, self.model.class_names) for name in class_names]
+        found = [class_index(name, self.model.class_names) for name in class_names]
         known = [place for place in found if place is not None]
         if len(known) != len(found) or len(set(known)) != len(known):
             raise InputError(

@@ -47,6 +47,7 @@ def encode_chunk(
     classes: NDArray[np.integer[Any]] | None = None,
     rice: RiceChoice = "mean",
     keep_cells: bool = False,
+    fortran_order: bool = False,
 ) -> bytes:
     """Encode one array.
 
@@ -65,14 +66,16 @@ def encode_chunk(
         How Rice parameters are chosen.
     keep_cells
         Keep cells that would take fewer bytes as plain pixels: each can be read alone.
+    fortran_order
+        Memory order that decode_chunk gives the array, C by default. Nothing else depends on it:
+        equal arrays give equal bytes, whatever their own memory order.
 
     Raises
     ------
     TypeError, ValueError
         If the array is not uint8, too large, or ``classes`` does not fit it.
     """
-    if array.dtype != np.uint8:
-        raise TypeError(f"zarrmal stores uint8 pixels, not {array.dtype}: convert them first")
+    expect_uint8(array.dtype)
     if prod(n for n in array.shape if n) > MAX_CHUNK_PIXELS or array.ndim > MAX_RANK:
         raise ValueError(
             f"a chunk holds at most {MAX_CHUNK_PIXELS} pixels in {MAX_RANK} "
@@ -80,14 +83,13 @@ def encode_chunk(
         )
     pixels = np.ascontiguousarray(array).reshape(array.shape)
     crc = zlib.crc32(pixels.data)
-    fortran = bool(array.flags.f_contiguous and not array.flags.c_contiguous)
     fits = coder is not None and array.ndim > 0 and coder.fits(array.shape[1:])
 
     def chunk(mode: int, payload: bytes, index: CellIndex | None = None) -> bytes:
         header = Header(
             mode=mode,
             shape=array.shape,
-            fortran_order=fortran,
+            fortran_order=fortran_order,
             pixel_crc32=crc,
             payload_bytes=len(payload),
             index=index,
@@ -147,6 +149,15 @@ def decode_chunk(
     if zlib.crc32(pixels.data) != header.pixel_crc32:
         raise CorruptionError("the chunk decodes to pixels that do not match their CRC-32")
     return np.array(pixels, order="F", copy=None) if header.fortran_order else pixels
+
+
+def expect_uint8(dtype: np.dtype[Any]) -> None:
+    """TypeError unless arrays of this dtype can be stored."""
+    if dtype != np.uint8:
+        raise TypeError(
+            f"the zarrmal codec stores arrays of dtype uint8, not {dtype}: convert the array to "
+            f"uint8 if that loses nothing, else choose another codec for it"
+        )
 
 
 def expect_shape(header: Header, shape: tuple[int, ...] | None) -> None:

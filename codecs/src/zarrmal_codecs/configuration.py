@@ -31,7 +31,7 @@ class Configuration:
         How Rice parameters are chosen when encoding. Decoders ignore it.
     """
 
-    model: str = field(repr=False, default="", compare=False)  # named by sha256
+    model: str = field(repr=False, default="", hash=False)  # sha256 suffices for the hash
     sha256: str = ""
     rice: RiceChoice = "mean"
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -65,6 +64,8 @@ class Layer:
     shift: int
     input: Range
     output: Range
+    bound: int = field(init=False, repr=False)
+    """Largest absolute value that any accumulator can reach (FORMAT 3.2)."""
 
     def __post_init__(self) -> None:
         if self.weight.dtype != np.int8 or self.weight.ndim != 2 or 0 in self.weight.shape:
@@ -95,6 +96,9 @@ class Layer:
                 f"a layer's ranges must be among {sorted(RANGES)}, not "
                 f"{self.input!r} -> {self.output!r}"
             )
+        rows = row_magnitudes(self.weight) * self.input_magnitude
+        bound = int((rows + np.abs(self.bias.astype(np.int64))).max())
+        object.__setattr__(self, "bound", bound)
         if self.bound > MAX_ACCUMULATOR:
             raise ModelError(
                 f"a layer's accumulator could reach {self.bound}, beyond {MAX_ACCUMULATOR}: "
@@ -116,9 +120,3 @@ class Layer:
         """Largest absolute value that can go in."""
         low, high = RANGES[self.input]
         return max(-low, high)
-
-    @cached_property
-    def bound(self) -> int:
-        """Largest absolute value that any accumulator can reach (FORMAT 3.2)."""
-        rows = row_magnitudes(self.weight)
-        return int((rows * self.input_magnitude + np.abs(self.bias.astype(np.int64))).max())

@@ -11,7 +11,6 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import Any, Self
@@ -100,23 +99,28 @@ class Model:
         """Pixel values of one cell, channels counted."""
         return prod(self.cell_shape)
 
-    @cached_property
-    def _bytes(self) -> bytes:
-        return _serialize(self)
-
     @property
     def n_bytes(self) -> int:
         """Size of the model's bytes."""
-        return len(self._bytes)
+        return len(self.to_bytes())
 
-    @cached_property
+    # Both values below are computed once, without functools.cached_property: in Python 3.11 that
+    # holds a lock, which a forked child inherits locked where another thread was computing.
+
+    @property
     def digest(self) -> str:
         """Lower-case hexadecimal sha256 of the model's bytes: its name (FORMAT 2.1)."""
-        return hashlib.sha256(self._bytes).hexdigest()
+        digest: str | None = self.__dict__.get("_digest")
+        if digest is None:
+            digest = self.__dict__["_digest"] = hashlib.sha256(self.to_bytes()).hexdigest()
+        return digest
 
     def to_bytes(self) -> bytes:
         """The model layout of FORMAT 2; ``Model.from_bytes(m.to_bytes())`` equals ``m``."""
-        return self._bytes
+        data: bytes | None = self.__dict__.get("_bytes")
+        if data is None:
+            data = self.__dict__["_bytes"] = _serialize(self)
+        return data
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -138,7 +142,7 @@ class Model:
 
     def to_base64(self) -> str:
         """The model's bytes as a codec configuration holds them (FORMAT 5)."""
-        return base64.b64encode(self._bytes).decode("ascii")
+        return base64.b64encode(self.to_bytes()).decode("ascii")
 
     @classmethod
     def from_base64(cls, text: str, sha256: str) -> Self:
@@ -166,7 +170,7 @@ class Model:
         """Write a model file; an existing one is replaced only once the new one is whole."""
         path = Path(path)
         partial = path.with_name(path.name + ".partial")
-        partial.write_bytes(self._bytes)
+        partial.write_bytes(self.to_bytes())
         partial.replace(path)
 
 

@@ -18,8 +18,8 @@ from .model import Model
 class NumcodecsZarrmal(Codec):  # type: ignore[misc]
     """Compressor that stores uint8 cells with the models of their classes (FORMAT 5.2).
 
-    Make one with ``NumcodecsZarrmal.of(model)``, or let ``array_arguments`` do it. Buffers of other
-    types than uint8 are stored as their bytes; object arrays are refused.
+    Make one with ``NumcodecsZarrmal.of(model)``, or let ``array_arguments`` do it. In an array of
+    another dtype the first write raises TypeError: format 2 does not tell a codec the dtype before.
     """
 
     codec_id = CODEC_NAME
@@ -61,20 +61,20 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
         Parameters
         ----------
         buf
-            uint8 array of any shape and order, or any other buffer but one of objects.
+            uint8 array of any shape and memory order, or a buffer of bytes: bytes, bytearray,
+            mmap, or a memoryview or array.array of format "B".
 
         Raises
         ------
         TypeError
-            For an array of objects.
+            If ``buf`` has items of another type.
         """
-        array = ensure_ndarray_like(buf)
-        if array.dtype.hasobject:
-            raise TypeError("object arrays are not supported: zarrmal stores uint8 pixels")
-        if array.dtype != np.uint8:
-            array = ensure_contiguous_ndarray_like(buf, flatten=True).view(np.uint8)
+        array = np.asarray(ensure_ndarray_like(buf))
         return encode_chunk(
-            np.asarray(array), self._configuration.coder(), rice=self._configuration.rice
+            array,
+            self._configuration.coder(),
+            rice=self._configuration.rice,
+            fortran_order=array.flags.f_contiguous and not array.flags.c_contiguous,
         )
 
     def decode(self, buf: Any, out: Any = None) -> Any:

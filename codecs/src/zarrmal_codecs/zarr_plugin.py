@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from zarr.abc.codec import ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin
 from zarr.abc.store import RangeByteRequest
 
-from .chunk import decode_cells, decode_chunk, encode_chunk, expect_shape, first_read_bytes
+from .chunk import (
+    decode_cells,
+    decode_chunk,
+    encode_chunk,
+    expect_shape,
+    expect_uint8,
+    first_read_bytes,
+)
 from .configuration import Configuration
 from .constants import BLANK_CLASS, CHUNK_PRELUDE_BYTES, CODEC_NAME
 from .errors import CorruptionError, TruncatedError
@@ -62,9 +69,8 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
 
     def validate(self, *, shape: tuple[int, ...], dtype: Any, chunk_grid: Any) -> None:
         """TypeError unless the array is uint8."""
-        found = dtype.to_native_dtype() if hasattr(dtype, "to_native_dtype") else np.dtype(dtype)
-        if found != np.uint8:
-            raise TypeError(f"zarrmal stores uint8 pixels, not {found}: convert the array first")
+        is_zarr = hasattr(dtype, "to_native_dtype")
+        expect_uint8(dtype.to_native_dtype() if is_zarr else np.dtype(dtype))
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: Any) -> int:
         """Never known before encoding; zarr asks only fixed-size codecs."""

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ...classify.assigners import ClassifierAssigner
 from ...classify.assignment import Assignment
 from ...classify.calibration import calibration_error
 from ...classify.network import softmax
 from ...classify.report import ClassifierReport
-from ...classify.trained import ClassifierAssigner
 from ...progress import Progress, silent
 from ...sources import Source, Subset
 from ...split import split_by_group

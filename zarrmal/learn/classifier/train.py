@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...classify.assignment import class_index
 from ...classify.calibration import calibration_error, fitted_temperature
-from ...classify.labels import class_place
 from ...classify.network import CellClassifier, softmax
 from ...classify.report import ClassifierReport
 from ...errors import InputError
@@ -217,7 +217,7 @@ def labels_as(source: Source, class_names: tuple[str, ...]) -> NDArray[np.uint8]
             "one sub-folder a class, give labelled ones with --labelled SOURCE, or use "
             "--assign shortest"
         )
-    indices = [class_place(name, class_names) for name in source.class_names]
+    indices = [class_index(name, class_names) for name in source.class_names]
     unknown = [name for name, index in zip(source.class_names, indices) if index is None]
     if unknown:
         raise InputError(f"the labels {unknown} are not classes of the model, which has "

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ...classify.prepare import prepared
+from ...classify.normalise import normalise
 from ..loop import Training, one_cycle
 from .network import INPUT_SIZE, CellNet
 
@@ -26,7 +26,7 @@ def prepare_images(cells: NDArray[np.uint8]) -> Tensor:
     halves = np.empty((len(cells), INPUT_SIZE, INPUT_SIZE, n_planes), np.float16)
     for start in range(0, len(cells), PREPARED_CELLS):
         rows = slice(start, start + PREPARED_CELLS)
-        halves[rows] = prepared(cells[rows], INPUT_SIZE)
+        halves[rows] = normalise(cells[rows], INPUT_SIZE)
     return torch.from_numpy(halves.transpose(0, 3, 1, 2))
 
 
