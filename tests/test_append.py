@@ -146,7 +146,7 @@ def test_undo_forgets_new_labels(archive, cells, monkeypatch):
         raise OSError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr("zarrmal.archive.write.commit.group_documents", stop)
+        patch.setattr("zarrmal.archive.write.new.commit.group_documents", stop)
         with pytest.raises(OSError, match="no"):
             zarrmal.append(source, archive, assign="shortest")
     label = zarr.open_group(archive, mode="r", use_consolidated=False)["label"]

@@ -87,7 +87,7 @@ def test_an_archive_that_is_being_written_is_refused(days, archive):
 )
 def test_mistakes_are_told_in_one_line(days, archive, words, told, monkeypatch):
     monkeypatch.chdir(days)
-    monkeypatch.setattr("zarrmal.archive.write.cluster.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("zarrmal.archive.write.new.cluster.CONNECT_SECONDS", 1)
     before = sorted(p.name for p in days.rglob("*"))
     said = run(*words, code=1).stderr
     assert told in said

@@ -39,8 +39,8 @@ def run_digest(*parts: object) -> str:
 class Checkpoint:
     """One .npz file with a section for each training of a run.
 
-    A section belongs to one digest of options and data; for any other it does not exist. Neither
-    does anything in a damaged file, so training starts anew.
+    A section is only loaded with the digest of options and data that it was saved with. A damaged
+    file counts as empty, so that training starts anew.
 
     Parameters
     ----------
@@ -88,11 +88,12 @@ class Checkpoint:
 def _read(path: Path) -> dict[str, Arrays]:
     sections: dict[str, Arrays] = {}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            for name in file.files:
+        # Opened here: np.load leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            for name in arrays.files:
                 section, _, key = name.partition("/")
-                sections.setdefault(section, {})[key] = file[name]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+                sections.setdefault(section, {})[key] = arrays[name]
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
         return {}
     return sections
 

@@ -1,4 +1,4 @@
-"""Which cells of each class are trained on, and which are kept out to validate on."""
+"""Selection of the training and validation cells of each class."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def select_cells(
     Parameters
     ----------
     validation
-        Share of the slides kept out, 0 <= validation < 1. A class that has fewer than two cells
+        Share of the slides held out, 0 <= validation < 1. A class that has fewer than two cells
         on the others is trained on all its cells, and has none to validate on.
     max_cells
         At most so many training cells of a class, drawn at random.

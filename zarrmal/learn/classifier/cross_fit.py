@@ -32,8 +32,8 @@ class CrossFittedClassifier:
         With labels of at least two classes.
     class_names
         Of the model: the classes to predict.
-    options
-        See ClassifierOptions; ``unseen`` is ignored.
+    options, progress
+        As for train_classifier; ``unseen`` is ignored.
 
     Raises
     ------
@@ -88,14 +88,14 @@ class CrossFittedClassifier:
 class TrainedClassifier(ClassifierAssigner):
     """Assigns cells without labels with a network trained on labelled ones.
 
-    A share of the labelled slides is kept out for the report.
+    A share of the labelled slides is held out for the report.
 
     Parameters
     ----------
     labelled
         Source with labels, with as many channels as the cells to assign.
     class_names, options, progress
-        As for CrossFittedClassifier; ``unseen`` is the share kept out.
+        As for CrossFittedClassifier; ``unseen`` is the share held out.
     """
 
     def __init__(

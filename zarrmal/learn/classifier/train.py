@@ -23,7 +23,7 @@ from .network import INPUT_SIZE, fold_batch_norms
 from .training import ClassifierTraining, prepare_images
 
 DEFAULT_CELLS = 100_000
-"""Cells seen in a training of default length, each as often as it is seen."""
+"""Cells seen in a training of default length; a cell counts once for each epoch."""
 
 MIN_EPOCHS, MAX_EPOCHS = 3, 40
 MAX_CELLS = 30_000
@@ -43,10 +43,10 @@ class ClassifierOptions:
     seed
         Of all random numbers; 0 and ``unseen=0.25`` give the standard split.
     unseen
-        Share of the slides kept out of training and calibration for the report,
+        Share of the slides held out of training and calibration for the report,
         0 <= unseen < 1.
     calibration
-        Share of the other slides kept out of training to set the temperature, > 0. The report is
+        Share of the other slides held out of training to set the temperature, > 0. The report is
         on them where ``unseen`` is 0.
     """
 
@@ -66,7 +66,7 @@ class ClassifierResult:
     classifier
         To save, or to assign classes with.
     report
-        On slides kept out, computed with the weights as they are stored.
+        On slides held out, computed with the weights as they are stored.
     n_training, n_calibration
         Numbers of cells trained on and cells that set the temperature.
     epochs
@@ -136,10 +136,17 @@ def train_classifier(
         training = np.sort(draw)
     if len(training) < 2 or not len(calibration):
         raise InputError(f"a classifier cannot learn from {len(rows)} cells")
+    default_epochs = max(MIN_EPOCHS, min(MAX_EPOCHS, round(DEFAULT_CELLS / len(training))))
+    epochs = options.epochs or default_epochs
+    prepare_device("cpu")
+    cells = source.read(training)
+    digest = run_digest(options, len(names), cells, true[training])
+    images = prepare_images(cells)
+    del cells
+    trained = ClassifierTraining(images, true[training], len(names), epochs, options.seed)
+    seconds = None if options.minutes is None else 60 * options.minutes
     stored = Checkpoint(checkpoint)
-    trained = _train(
-        source.read(training), true[training], len(names), options, stored, progress, task
-    )
+    fit(trained, task, progress, seconds=seconds, checkpoint=stored, digest=digest)
     layers, weight, bias = fold_batch_norms(trained.network)
     raw = CellClassifier(
         class_names=names,
@@ -227,27 +234,3 @@ def _description(source: Source, rows: NDArray[np.int64]) -> str:
     if source.groups is not None:
         text += f" of {len(np.unique(source.groups[rows])):,} slides"
     return text
-
-
-def _train(
-    cells: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
-    n_classes: int,
-    options: ClassifierOptions,
-    checkpoint: Checkpoint,
-    progress: Progress,
-    task: str,
-) -> ClassifierTraining:
-    prepare_device("cpu")
-    epochs = options.epochs or max(MIN_EPOCHS, min(MAX_EPOCHS, round(DEFAULT_CELLS / len(cells))))
-    digest = run_digest(options, n_classes, cells, labels)
-    training = ClassifierTraining(prepare_images(cells), labels, n_classes, epochs, options.seed)
-    fit(
-        training,
-        task,
-        progress,
-        seconds=None if options.minutes is None else 60 * options.minutes,
-        checkpoint=checkpoint,
-        digest=digest,
-    )
-    return training

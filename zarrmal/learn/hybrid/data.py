@@ -31,10 +31,10 @@ class TrainingData:
     n_cells
         How many cells the model is for.
     training, validation
-        The same cells where none were kept out. Where classes are learned all are of class 0 at
+        The same cells where none were held out. Where classes are learned all are of class 0 at
         first, and training changes that.
     has_validation
-        Whether the validation cells were kept out of training.
+        Whether the validation cells were held out of training.
     names
         Of the classes that came with the cells.
     order
@@ -90,13 +90,13 @@ def read_cells(
         max_cells=options.max_cells,
         seed=options.seed,
     )
-    training, kept_out = (np.sort(np.concatenate(rows)) for rows in zip(*selected, strict=True))
+    training, held_out = (np.sort(np.concatenate(rows)) for rows in zip(*selected, strict=True))
     if isinstance(options.classes, int) and 2 * options.classes > len(training):
         raise InputError(
             f"{options.classes} groups of {len(training)} training cells: at least 2 cells a "
             f"group are needed, and some hundreds to be of use"
         )
-    validation = evenly(kept_out if len(kept_out) else training, EVALUATION_CELLS)
+    validation = evenly(held_out if len(held_out) else training, EVALUATION_CELLS)
     progress("reading cells", 0, source.n_cells)
     planes = n_planes(shape)
     # Green first: it correlates best with both others.
@@ -107,7 +107,7 @@ def read_cells(
         n_cells=options.n_archive_cells or source.n_cells,
         training=prepare(_planes(cells), labels[training], device),
         validation=prepare(_planes(validation_cells), labels[validation], device),
-        has_validation=len(kept_out) > 0,
+        has_validation=len(held_out) > 0,
         names=names,
         order=order,
         cell_shape=shape,

@@ -32,8 +32,8 @@ class Reassignment:
     """Moves the training cells between groups while the network is trained.
 
     The codec itself decides, with the weights rounded as it would have them. So every pixel counts,
-    and a cell gets the same group in training as in an archive. Which cells may move depends on
-    the round alone, so that a resumed run gives the same model.
+    and a cell gets the same group in training as in an archive. The cells that may move depend
+    on the round alone, so that a resumed run gives the same model.
 
     Parameters
     ----------

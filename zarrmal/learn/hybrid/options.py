@@ -70,10 +70,10 @@ SAE_SIZES = (
     SaeSize(n_latents=6, n_hidden=16),
     SaeSize(n_latents=10, n_hidden=32),
 )
-"""Training chooses one by total description length."""
+"""Candidates of the choice by total description length."""
 
 GROUP_CANDIDATES = (1, 2, 3, 4)
-MORE_GROUPS = (6, 8)  # each only if the number before it was the best so far
+MORE_GROUPS = (6, 8)  # each is tried only if the number before it was the best so far
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class HybridOptions:
     seed
         The same seed, without ``minutes``, gives the same model bytes on the same machine.
     validation
-        Share of the slides kept out for the report, 0 <= validation < 1.
+        Share of the slides held out for the report, 0 <= validation < 1.
     max_cells
         At most so many training cells a class; in all, where classes are learned.
     classes

@@ -24,7 +24,7 @@ SIZE_TRIAL_SHARE = 0.1
 """Of the time limit, for each trial."""
 
 GROUP_TRIAL_SHARE = 0.05
-"""The same where the number of groups is to be found: there are more trials."""
+"""The same where the number of groups is chosen as well: there are more trials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +74,10 @@ class TrialRuns:
     progress: Progress
 
     def choose_size(self) -> tuple[SaeSize, tuple[Trial, ...]]:
-        """The autoencoder with the smallest total, and the trials it was chosen by.
+        """The autoencoder with the smallest total, and the trials.
 
-        Learned classes count as one here: trying both together would take as many trainings as
-        there are pairs.
+        Classes to be learned count as one here: trying all pairs of size and number of groups
+        would take too many trainings.
         """
         if self.data.options.sae is not None:
             return SAE_SIZES[self.data.options.sae], ()
@@ -87,12 +87,12 @@ class TrialRuns:
     def choose_n_groups(
         self, size: SaeSize, size_trials: Sequence[Trial]
     ) -> tuple[int, tuple[Trial, ...]]:
-        """The number of groups with the smallest total, and the trials it was chosen by.
+        """The number of groups with the smallest total, and the trials.
 
         Parameters
         ----------
         size, size_trials
-            The autoencoder, and the trials it was chosen by: one of them is that of one group.
+            The autoencoder, and the trials of sizes: one of them is also the trial of one group.
         """
         if isinstance(self.data.options.classes, int):
             return self.data.options.classes, ()

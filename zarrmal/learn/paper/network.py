@@ -1,4 +1,4 @@
-"""The paper's stacked autoencoder in floating point, with tied weights (torch).
+"""The paper's stacked autoencoder in floating point, with tied weights.
 
 Dong, Pan and Wu (Entropy 2019, 21(11), 1062), section 3: 2500-1500-500-30 and its mirror image. The
 decoder's weights are the encoder's, transposed (Vincent et al., JMLR 11, 2010); each layer is
@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from ..quantise import WEIGHT_MAX
 
 LATENT_LIMIT = 4.0
 """Latent values, normalised to unit variance, are clipped here; int8 then has steps of 1/32."""
@@ -68,14 +70,14 @@ class StackedAutoencoder(nn.Module):
         self.register_buffer("steps", torch.zeros(len(hidden)))
 
     def set_steps(self, coarseness: float) -> None:
-        """From now on compute with rounded weights, in steps of ``coarseness`` times their rms.
+        """Round the weights from now on, in steps of ``coarseness`` times their rms.
 
         Where int8 could not hold the largest weight the step is wider. Gradients pass the rounding
-        as if it were not there (straight-through), so that training goes on.
+        as if it were not there (straight-through), so that training can go on.
         """
         steps = [
             torch.maximum(
-                coarseness * w.detach().square().mean().sqrt(), w.detach().abs().max() / 127
+                coarseness * w.detach().square().mean().sqrt(), w.detach().abs().max() / WEIGHT_MAX
             )
             for w in self.weights
         ]
@@ -87,7 +89,7 @@ class StackedAutoencoder(nn.Module):
         step = self.get_buffer("steps")[k]
         if step == 0:
             return weight
-        rounded = (weight.detach() / step).round().clamp(-127, 127) * step
+        rounded = (weight.detach() / step).round().clamp(-WEIGHT_MAX, WEIGHT_MAX) * step
         return weight + (rounded - weight).detach()
 
     @property
@@ -97,11 +99,8 @@ class StackedAutoencoder(nn.Module):
 
     def encode(self, pixels: Tensor, depth: int | None = None) -> Tensor:
         """Hidden units after ``depth`` layers (all by default) of pixels (cell, pixel) in 0..1."""
-        depth = self.depth if depth is None else depth
-        mean_image = self.mean_image
-        assert isinstance(mean_image, Tensor)
-        values = (pixels - mean_image) * PIXEL_GAIN
-        for k in range(depth):
+        values = (pixels - self.get_buffer("mean_image")) * PIXEL_GAIN
+        for k in range(self.depth if depth is None else depth):
             values = self.encode_layer(values, k)
         return values
 
@@ -112,13 +111,12 @@ class StackedAutoencoder(nn.Module):
             return values.clamp(-LATENT_LIMIT, LATENT_LIMIT)
         return functional.relu(values)
 
-    def decode(self, values: Tensor, depth: int | None = None) -> Tensor:
-        """Pixels (cell, pixel), near 0..1 but not clipped, from hidden units after ``depth``."""
-        for k in reversed(range(self.depth if depth is None else depth)):
+    def decode(self, latents: Tensor) -> Tensor:
+        """Pixels (cell, pixel), near 0..1 but not clipped, from latents (cell, latent)."""
+        values = latents
+        for k in reversed(range(self.depth)):
             values = self.decode_layer(values, k)
-        mean_image = self.mean_image
-        assert isinstance(mean_image, Tensor)
-        return values / PIXEL_GAIN + mean_image
+        return values / PIXEL_GAIN + self.get_buffer("mean_image")
 
     def decode_layer(self, values: Tensor, k: int) -> Tensor:
         """One layer downwards; the last one has no activation."""

@@ -25,7 +25,7 @@ class TrainOptions:
     seed
         The same seed on the same machine gives the same model bytes.
     validation
-        Share of the slides (of the cells, where there are no slides) kept out for early stopping.
+        Share of the slides (of the cells, where there are no slides) held out for early stopping.
     max_cells
         At most so many cells of a class are trained on, drawn at random.
     coarseness
