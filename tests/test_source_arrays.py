@@ -259,6 +259,18 @@ def test_axes_without_names_are_in_the_standard_order(names):
     np.testing.assert_array_equal(read_all(open_source(xr.DataArray(cells, dims=names))), cells)
 
 
+def test_masked_arrays_are_refused_not_unmasked():
+    cells = np.ma.MaskedArray(noise(6, 5, 4), mask=np.zeros((6, 5, 4), bool))
+    np.testing.assert_array_equal(read_all(open_source(cells)), cells.data)
+    cells[2, 1] = np.ma.masked
+    assert "array: 4 of 120 values are masked" in refusal(cells)
+    for kind in ("labels", "groups", "names"):
+        column = np.ma.MaskedArray(list("ababab"), mask=[0, 0, 1, 0, 0, 1])
+        assert f"the {kind}: 2 of 6 values are masked" in refusal(cells.data, **{kind: column})
+        column.mask = False
+        assert open_source(cells.data, **{kind: column}).n_cells == 6
+
+
 @pytest.mark.parametrize("kind", ["numpy", "npy", "zarr", "channel first"])
 def test_one_channel_is_grey(kind, tmp_path):
     cells = noise(6, 5, 4, 1)

@@ -158,8 +158,10 @@ def checked_strings(column: Column, n_cells: int, what: str) -> NDArray[np.str_]
     Raises
     ------
     InputError
-        If there is not one string or integer per cell, or a string cannot be stored as UTF-8.
+        If there is not one string or integer per cell, values are masked, or a string cannot be
+        stored as UTF-8.
     """
+    refuse_mask(column, what)
     array = np.asarray(column)
     if array.shape != (n_cells,):
         raise InputError(
@@ -180,6 +182,15 @@ def checked_strings(column: Column, n_cells: int, what: str) -> NDArray[np.str_]
     strings: NDArray[np.str_] = array.astype(np.str_)
     refuse_surrogates(strings.tolist(), what)
     return strings
+
+
+def refuse_mask(array: object, what: str) -> None:
+    """Raise InputError if values of a NumPy array are masked: np.asarray would drop the mask."""
+    if isinstance(array, np.ma.MaskedArray) and (n_masked := np.count_nonzero(array.mask)):
+        raise InputError(
+            f"{what}: {n_masked:,} of {array.size:,} values are masked, and a mask is not stored: "
+            "fill them with .filled(value), or give .data to ignore the mask"
+        )
 
 
 def refuse_surrogates(strings: Sequence[str], what: str) -> None:

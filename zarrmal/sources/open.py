@@ -15,7 +15,14 @@ from fsspec.core import strip_protocol
 from numpy.typing import NDArray
 
 from ..errors import InputError, MissingError
-from .annotations import AnnotationOptions, Annotations, Column, RawAnnotations, describe
+from .annotations import (
+    AnnotationOptions,
+    Annotations,
+    Column,
+    RawAnnotations,
+    describe,
+    refuse_mask,
+)
 from .array_file import ARRAY_SUFFIXES, open_array_file, open_remote_array_file
 from .array_source import ArraySource
 from .dimensions import axis_order
@@ -102,6 +109,8 @@ def open_source(
         fetch = xarray_fetch(source, axes)
         return from_array(fetch, source.shape, source.dtype, axes=axes, location=location)
     if isinstance(source, np.ndarray):
+        refuse_mask(source, "array")
+        source = np.asarray(source)
         return from_array(source.__getitem__, source.shape, source.dtype, location="array")
     if not isinstance(source, str | os.PathLike):
         raise TypeError(
