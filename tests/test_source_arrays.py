@@ -42,6 +42,31 @@ def test_a_pattern_without_names(tmp_path):
     assert "the cells have none" in refusal(tmp_path / "c.npy", group_pattern="x")
 
 
+def test_keys_that_are_not_used_are_named(tmp_path):
+    columns = {"labels": list("abab"), "slide": list("uuvv"), "source_group": list("xxyy")}
+    np.savez(tmp_path / "c.npz", cells=noise(4, 5, 5), **columns)
+    source = open_source(tmp_path / "c.npz")
+    assert source.labels is None
+    assert source.groups.tolist() == list("xxyy")
+    assert source.description.endswith(
+        "4 cells, no labels (keys not used: `labels`, `slide`; annotations are read from `label`, "
+        "`source_group` or `slide`, `source_name` or `path`)"
+    )
+    group = zarr.create_group(tmp_path / "g.zarr")
+    group["cells"], group["labels"] = noise(4, 5, 5), np.arange(4)
+    assert "(arrays not used: `labels`; " in open_source(tmp_path / "g.zarr").description
+    many = {f"k{i:02}": np.arange(4) for i in range(8)}
+    np.savez(tmp_path / "m.npz", cells=noise(4, 5, 5), **many)
+    description = open_source(tmp_path / "m.npz").description
+    assert "keys not used: `k00`, `k01`, `k02`, `k03`, `k04` and 3 more; " in description
+
+
+def test_arrays_of_an_archive_are_all_known(archive):
+    assert "not used" not in open_source(archive).description
+    zarr.open_group(archive)["area"] = np.arange(240)
+    assert "arrays not used: `area`;" in open_source(archive).description
+
+
 @pytest.mark.parametrize("suffix", ["npz", "npy"])
 def test_files_are_mapped_and_temporary_files_removed(suffix, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,18 @@ from numpy.typing import NDArray
 from ..errors import InputError
 
 MAX_CLASSES = 256  # a label is one byte
+MAX_EXAMPLES = 5  # listed in a message
 
 Column = Sequence[str] | NDArray[Any]
 """One value per cell, not yet checked."""
+
+
+KEYS = {
+    "labels": ("label",),
+    "groups": ("source_group", "slide"),
+    "names": ("source_name", "path"),
+}
+"""Keys of annotations in .npz files and Zarr groups, by preference: the archive's own first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,18 +36,18 @@ class RawAnnotations:
     names: Column | None = None
 
     @classmethod
-    def from_lookup(cls, lookup: Callable[[str], Column | None]) -> RawAnnotations:
-        """Annotations of a file or Zarr group, by the keys of archives and of the NIH files."""
-
-        def first(*keys: str) -> Column | None:
-            columns = (lookup(key) for key in keys)
-            return next((column for column in columns if column is not None), None)
-
-        return cls(
-            labels=first("label"),
-            groups=first("source_group", "slide"),
-            names=first("source_name", "path"),
-        )
+    def from_lookup(cls, lookup: Callable[[str], Column | None]) -> tuple[RawAnnotations, set[str]]:
+        """Annotations of a file or Zarr group, by KEYS, and the keys that were used."""
+        columns: dict[str, Column] = {}
+        used = set()
+        for kind, keys in KEYS.items():
+            for key in keys:
+                column = lookup(key)
+                if column is not None:
+                    columns[kind] = column
+                    used.add(key)
+                    break
+        return cls(**columns), used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +237,27 @@ def groups_from_names(names: NDArray[np.str_], pattern: str, location: str) -> N
             )
         groups.append(group)
     return np.array(groups, np.str_)
+
+
+def unused_notes(kind: str, names: Iterable[str]) -> list[str]:
+    """A note on what a file or group holds and is not used; none if that is nothing.
+
+    Parameters
+    ----------
+    kind
+        "keys" or "arrays".
+    names
+        Of what is not used.
+    """
+    listed = [f"`{name}`" for name in sorted(names)]
+    if not listed:
+        return []
+    more = f" and {len(listed) - MAX_EXAMPLES:,} more" if len(listed) > MAX_EXAMPLES else ""
+    known = ", ".join(" or ".join(f"`{key}`" for key in keys) for keys in KEYS.values())
+    return [
+        f"{kind} not used: {', '.join(listed[:MAX_EXAMPLES])}{more}; annotations are read from "
+        f"{known}"
+    ]
 
 
 def describe(

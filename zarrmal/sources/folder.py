@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, input_error
-from .annotations import AnnotationOptions, RawAnnotations, describe
+from .annotations import MAX_EXAMPLES, AnnotationOptions, RawAnnotations, describe
 from .image_file import UnreadableError, is_image_name, read_image, suffix_for_count
 from .preprocessing import PreprocessingOptions
 from .source import Source, checked_indices
-
-MAX_EXAMPLES = 5  # listed in a message
 
 
 class FolderSource(Source):

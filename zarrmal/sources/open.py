@@ -22,6 +22,7 @@ from .annotations import (
     RawAnnotations,
     describe,
     refuse_mask,
+    unused_notes,
 )
 from .array_file import ARRAY_SUFFIXES, open_array_file, open_remote_array_file
 from .array_source import ArraySource
@@ -151,15 +152,16 @@ def _open_address(
     is_remote = "://" in address or "::" in address
     path = Path(address)
     if path.suffix.lower() in ARRAY_SUFFIXES and (is_remote or path.is_file()):
-        pixels, stored = (
+        file = (
             open_remote_array_file(address, storage_options) if is_remote else open_array_file(path)
         )
         return from_array(
-            pixels.__getitem__,
-            pixels.shape,
-            pixels.dtype,
-            stored=stored,
+            file.array.__getitem__,
+            file.array.shape,
+            file.array.dtype,
+            stored=file.annotations,
             location=f"file {address}",
+            notes=unused_notes("keys", file.unused),
         )
     if is_remote or any((path / marker).is_file() for marker in ZARR_MARKERS):
         opened = open_zarr(address, storage_options)
@@ -170,6 +172,7 @@ def _open_address(
             axes=opened.axes,
             stored=opened.annotations,
             location=f"Zarr {address}",
+            notes=unused_notes("arrays", opened.unused),
         )
     if path.is_dir():
         return FolderSource(
