@@ -28,13 +28,23 @@ def test_npz_with_columns(tmp_path):
     assert source.labels.tolist() == [1, 0, 1, 2]
     assert source.names.tolist() == columns["path"]
     assert source.groups.tolist() == ["s1", "s1", "s2", "s2"]
-    assert source.description == f"file {path}: 4 cells, 3 classes"
+    assert source.description == f"file {path}: 4 cells, 3 classes (a 1, b 2, c 1)"
     np.testing.assert_array_equal(read_all(source), cells)
     np.savez(path, cells=cells, slide=["u", "u", "v", "v"], label=np.array([7, 7, 0, 3]))
     source = open_source(path, group_pattern=r"s\d")
     assert source.groups.tolist() == ["u", "u", "v", "v"]
     assert source.class_names == ("0", "3", "7")
     assert source.labels.tolist() == [2, 2, 0, 1]
+
+
+def test_splits_of_files_and_groups(tmp_path):
+    np.savez(tmp_path / "c.npz", cells=noise(4, 5, 5), split=list("ttvv"))
+    group = zarr.create_group(tmp_path / "g.zarr")
+    group["cells"] = noise(4, 5, 5)
+    group["split"] = np.array(list("ttvv"), np.dtypes.StringDType())
+    for name in ("c.npz", "g.zarr"):
+        assert open_source(tmp_path / name).splits.tolist() == list("ttvv")
+    assert "splits are empty for 1 of 4" in refusal(tmp_path / "c.npz", splits=["a", "", "b", "c"])
 
 
 def test_a_pattern_without_names(tmp_path):
@@ -50,7 +60,7 @@ def test_keys_that_are_not_used_are_named(tmp_path):
     assert source.groups.tolist() == list("xxyy")
     assert source.description.endswith(
         "4 cells, no labels (keys not used: `labels`, `slide`; annotations are read from `label`, "
-        "`source_group` or `slide`, `source_name` or `path`)"
+        "`source_group` or `slide`, `source_name` or `path`, `split`)"
     )
     group = zarr.create_group(tmp_path / "g.zarr")
     group["cells"], group["labels"] = noise(4, 5, 5), np.arange(4)
@@ -207,7 +217,7 @@ def test_xarray_and_zarr_objects(tmp_path):
     source = open_source(lazy, labels=list("aabbab"), groups=[1, 1, 2, 2, 3, 3], channel="red")
     assert source.labels.tolist() == [0, 0, 1, 1, 0, 1]
     assert source.groups.tolist() == ["1", "1", "2", "2", "3", "3"]
-    assert source.description == "xarray variable v: 6 cells, 2 classes"
+    assert source.description == "xarray variable v: 6 cells, 2 classes (a 3, b 3)"
     np.testing.assert_array_equal(read_all(source), cells[..., 0])
     stored = zarr.create_array(tmp_path / "a.zarr", data=cells, chunks=(4, 4, 4, 3))
     source = open_source(stored, names=[f"n{i}" for i in range(6)])

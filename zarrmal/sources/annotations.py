@@ -1,4 +1,4 @@
-"""Annotations of each cell: label, group, name; one check for every kind of source."""
+"""Annotations of each cell: label, group, name, split; one check for every kind of source."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..errors import InputError
 
 MAX_CLASSES = 256  # a label is one byte
 MAX_EXAMPLES = 5  # listed in a message
+MAX_NAME_LENGTH = 40  # of a label in a message
 
 Column = Sequence[str] | NDArray[Any]
 """One value per cell, not yet checked."""
@@ -23,6 +24,7 @@ KEYS = {
     "labels": ("label",),
     "groups": ("source_group", "slide"),
     "names": ("source_name", "path"),
+    "splits": ("split",),
 }
 """Keys of annotations in .npz files and Zarr groups, by preference: the archive's own first."""
 
@@ -34,6 +36,7 @@ class RawAnnotations:
     labels: Column | None = None
     groups: Column | None = None
     names: Column | None = None
+    splits: Column | None = None
 
     @classmethod
     def from_lookup(cls, lookup: Callable[[str], Column | None]) -> tuple[RawAnnotations, set[str]]:
@@ -58,6 +61,7 @@ class Annotations:
     labels: NDArray[np.uint8] | None = None
     groups: NDArray[np.str_] | None = None
     names: NDArray[np.str_] | None = None
+    splits: NDArray[np.str_] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +113,7 @@ class AnnotationOptions:
         ------
         InputError
             If a column has not one value per cell, or holds anything but strings or integers; if
-            a label or group is empty; if there are more than 256 classes; if a name does not
+            a label, group or split is empty; if there are more than 256 classes; if a name does not
             match the pattern.
         """
 
@@ -128,6 +132,7 @@ class AnnotationOptions:
             return strings
 
         label_names, groups, names = column("labels"), column("groups"), column("names")
+        splits = column("splits")
         if groups is None and self.group_pattern is not None:
             if names is None:
                 raise InputError(
@@ -136,7 +141,7 @@ class AnnotationOptions:
                 )
             groups = groups_from_names(names, self.group_pattern, location)
         if label_names is None:
-            return Annotations(groups=groups, names=names)
+            return Annotations(groups=groups, names=names, splits=splits)
         class_names, labels = np.unique(label_names, return_inverse=True)
         if len(class_names) > MAX_CLASSES:
             raise InputError(
@@ -149,6 +154,7 @@ class AnnotationOptions:
             labels=labels.astype(np.uint8),
             groups=groups,
             names=names,
+            splits=splits,
         )
 
 
@@ -263,8 +269,29 @@ def unused_notes(kind: str, names: Iterable[str]) -> list[str]:
 def describe(
     location: str, n_cells: int, noun: str, annotations: Annotations, notes: Sequence[str] = ()
 ) -> str:
-    """One line for logs, such as "folder cells/: 3,742 images, 2 classes (skipped 1 .csv)"."""
+    """One line for logs: location, number of cells, labels and splits with their counts, notes.
+
+    Such as "folder cells/: 6 images, 2 classes (ill 3, well 3), 2 splits (test 2, train 4)".
+    """
+    parts = [f"{location}: {n_cells:,} {noun}{'s' if n_cells != 1 else ''}", "no labels"]
     n_classes = len(annotations.class_names)
-    classes = {0: "no labels", 1: "1 class"}.get(n_classes, f"{n_classes} classes")
-    noted = f" ({'; '.join(notes)})" if notes else ""
-    return f"{location}: {n_cells:,} {noun}{'s' if n_cells != 1 else ''}, {classes}{noted}"
+    if annotations.labels is not None:
+        counts = np.bincount(annotations.labels, minlength=n_classes)
+        parts[1] = f"{n_classes} class{'es' if n_classes != 1 else ''}"
+        parts[1] += _with_counts(annotations.class_names, counts)
+    if annotations.splits is not None:
+        splits, counts = np.unique(annotations.splits, return_counts=True)
+        parts.append(f"{len(splits)} split{'s' if len(splits) != 1 else ''}")
+        parts[-1] += _with_counts(splits.tolist(), counts)
+    return ", ".join(parts) + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def _with_counts(names: Sequence[str], counts: NDArray[np.int64]) -> str:
+    """The first few names with their numbers of cells, in brackets, on one line."""
+    listed = []
+    for name, count in zip(names[:MAX_EXAMPLES], counts[:MAX_EXAMPLES].tolist(), strict=True):
+        line = " ".join(name.split())
+        line = line if len(line) <= MAX_NAME_LENGTH else f"{line[: MAX_NAME_LENGTH - 1]}…"
+        listed.append(f"{line} {count:,}")
+    n_more = len(names) - len(listed)
+    return f" ({', '.join(listed)}{f' and {n_more:,} more' if n_more else ''})"

@@ -76,6 +76,7 @@ class ArraySource(Source):
         annotations = annotation.annotate(stored, self.n_cells, location)
         self.class_names, self.labels = annotations.class_names, annotations.labels
         self.groups, self.names = annotations.groups, annotations.names
+        self.splits = annotations.splits
         self.location = location
         self.description = describe(location, self.n_cells, "cell", annotations, notes)
 

@@ -18,12 +18,16 @@ from .image_file import UnreadableError, is_image_name, read_image, suffix_for_c
 from .preprocessing import PreprocessingOptions
 from .source import Source, checked_indices
 
+SPLIT_NAMES = frozenset({"train", "training", "test", "testing", "val", "valid", "validation"})
+
 
 class FolderSource(Source):
     """Images of a folder and its sub-folders, in the order of their paths.
 
     The first part of a path below the folder is the class; if all images lie in the folder
-    itself, there are no labels. Opening decodes every image once, so that a damaged one is found
+    itself, there are no labels. If all folders of the first level are called like splits (train,
+    test, validation, ...; ignoring case), the first part is the split, and the next one the class.
+    Opening decodes every image once, so that a damaged one is found
     before anything is written; no pixels stay in memory.
 
     Parameters
@@ -62,7 +66,9 @@ class FolderSource(Source):
                 "no Zarr (no zarr.json, .zgroup or .zarray): give a folder of images, one "
                 "sub-folder per class"
             )
-        n_flat = sum("/" not in name for name in names)
+        has_splits = all(name.partition("/")[0].casefold() in SPLIT_NAMES for name in names)
+        class_level = 1 if has_splits else 0
+        n_flat = sum(name.count("/") == class_level for name in names)
         if 0 < n_flat < len(names):
             raise InputError(
                 f"{folder}: {n_flat:,} images lie beside the class folders and so have no class: "
@@ -74,12 +80,13 @@ class FolderSource(Source):
         self.cell_shape = common_shape(folder, shapes, preprocessing)
         self.n_cells = len(readable)
         self.unreadable = tuple(unreadable)
-        classes = None if n_flat else [name.split("/")[0] for name in readable]
-        annotations = annotation.annotate(
-            RawAnnotations(labels=classes, names=readable), self.n_cells, f"{folder}"
-        )
+        classes = None if n_flat else [name.split("/")[class_level] for name in readable]
+        splits = [name.split("/")[0] for name in readable] if has_splits else None
+        stored = RawAnnotations(labels=classes, names=readable, splits=splits)
+        annotations = annotation.annotate(stored, self.n_cells, f"{folder}")
         self.class_names, self.labels = annotations.class_names, annotations.labels
         self.groups, self.names = annotations.groups, annotations.names
+        self.splits = annotations.splits
         self.location = f"folder {folder}/"
         self.description = describe(
             self.location, self.n_cells, "image", annotations, skipped_notes(skipped)

@@ -44,6 +44,7 @@ def open_source(
     labels: Column | None = None,
     groups: Column | None = None,
     names: Column | None = None,
+    splits: Column | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Source:
     """Open cells for reading.
@@ -51,9 +52,10 @@ def open_source(
     Parameters
     ----------
     source
-        * A folder of PNG, TIFF, JPEG or BMP images: one sub-folder per class, or flat.
-        * An .npy file, or an .npz file with `cells` and, if known, `label`, `slide`, `path`; a
-          path or a URL.
+        * A folder of PNG, TIFF, JPEG or BMP images: one sub-folder per class, or flat; or such
+          folders within folders called train, test or validation (see FolderSource).
+        * An .npy file, or an .npz file with `cells` and, if known, `label`, `slide`, `path`,
+          `split`; a path or a URL.
         * A Zarr array, or a group that holds `cells`; a local directory with zarr.json, .zgroup
           or .zarray, or any URL that fsspec knows.
         * An array in memory or lazy: NumPy, xarray, Zarr.
@@ -74,7 +76,7 @@ def open_source(
         Leave out images of a folder that cannot be read, and list them in ``unreadable``.
     storage_options
         For fsspec; unused for local paths.
-    labels, groups, names
+    labels, groups, names, splits
         One string or integer per cell; they override those that the source stores.
     progress
         Called with (done, total) while a folder's images are decoded.
@@ -88,14 +90,14 @@ def open_source(
         If `source` is none of the above.
     """
     preprocessing = PreprocessingOptions(channel=channel, size=size)
-    given = RawAnnotations(labels=labels, groups=groups, names=names)
+    given = RawAnnotations(labels=labels, groups=groups, names=names, splits=splits)
     annotation = AnnotationOptions(given=given, group_pattern=group_pattern)
     from_array = partial(
         ArraySource, stored=RawAnnotations(), preprocessing=preprocessing, annotation=annotation
     )
 
     if isinstance(source, Source):
-        options = (size, group_pattern, labels, groups, names)
+        options = (size, group_pattern, labels, groups, names, splits)
         if channel not in RGB_CHANNELS and all(option is None for option in options):
             return source
         return with_options(source, preprocessing, annotation)
@@ -134,6 +136,7 @@ def open_source(
             labels=labels,
             groups=groups,
             names=names,
+            splits=splits,
         )
     return opened
 
@@ -212,7 +215,9 @@ def with_options(
         source.read,
         (source.n_cells, *source.cell_shape),
         np.uint8,
-        stored=RawAnnotations(labels=labels, groups=source.groups, names=source.names),
+        stored=RawAnnotations(
+            labels=labels, groups=source.groups, names=source.names, splits=source.splits
+        ),
         preprocessing=preprocessing,
         annotation=annotation,
         location=location,
@@ -220,7 +225,9 @@ def with_options(
     if annotation.given.labels is None:
         # A subset may lack a class; its labels must keep their index.
         derived.class_names, derived.labels = source.class_names, source.labels
-        annotations = Annotations(class_names=derived.class_names)
+        annotations = Annotations(
+            class_names=derived.class_names, labels=derived.labels, splits=derived.splits
+        )
         derived.description = describe(location, derived.n_cells, "cell", annotations)
     derived.unreadable = source.unreadable
     return derived

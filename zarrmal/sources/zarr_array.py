@@ -57,7 +57,8 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
     address
         Path or URL of an array, or of a group with the array `cells`. Of a group, 1-D arrays
         with one value per cell are the annotations: `label`, `source_group` or `slide`,
-        `source_name` or `path`. An archive's labels get the names that its attribute gives.
+        `source_name` or `path`, `split`. An archive's labels get the names that its attribute
+        gives.
     storage_options
         For fsspec; unused for a path.
 
