@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, input_error
 from .annotations import MAX_EXAMPLES, AnnotationOptions, RawAnnotations, describe
-from .image_file import UnreadableError, is_image_name, read_image, suffix_for_count
+from .image_file import (
+    UnreadableError,
+    is_image_name,
+    read_image,
+    special_kind,
+    suffix_for_count,
+)
 from .preprocessing import PreprocessingOptions
 from .source import Source, checked_indices
 
@@ -132,7 +138,8 @@ def image_names(folder: Path) -> tuple[list[str], Counter[str]]:
         Sorted paths below the folder, '/' between the parts, of all that is named like an image.
         A directory named like an image is among them, so that it is reported as unreadable.
     skipped
-        Number of other files by suffix, without hidden ones.
+        Number of other files by suffix, and of FIFOs, sockets and devices whatever their names;
+        without hidden ones.
 
     Raises
     ------
@@ -154,13 +161,24 @@ def image_names(folder: Path) -> tuple[list[str], Counter[str]]:
                 "twice: remove the link"
             )
         visited[real] = parent
-        images = [name for name in files + folders if is_image_name(name)]
+        special = {name: kind for name in files if (kind := _special_kind(parent, name))}
+        images = [name for name in files + folders if is_image_name(name) and name not in special]
         folders[:] = [name for name in folders if not (name.startswith(".") or name in images)]
         names += [Path(parent, name).relative_to(folder).as_posix() for name in images]
         skipped.update(
-            suffix_for_count(name) for name in files if not (name.startswith(".") or name in images)
+            special.get(name) or suffix_for_count(name)
+            for name in files
+            if not (name.startswith(".") or name in images)
         )
     return sorted(names), skipped
+
+
+def _special_kind(parent: str, name: str) -> str | None:
+    """See special_kind; None also for what cannot be examined, such as a dangling link."""
+    try:
+        return special_kind(os.stat(os.path.join(parent, name)).st_mode)
+    except OSError:
+        return None
 
 
 def skipped_notes(skipped: Counter[str]) -> list[str]:
