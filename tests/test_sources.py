@@ -1,5 +1,6 @@
 """Where cells come from: what is read, what is refused and how it is told."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,13 @@ import xarray as xr
 import zarr
 from pictures import noise, read_all, refusal, save
 from PIL import Image
+from zarrmal_codecs.coder import coder_for
 
 import zarrmal.sources
 from zarrmal.errors import InputError
+from zarrmal.models import shipped_model
 from zarrmal.sources import ConcatSource, Source, Subset, open_source
+from zarrmal.sources.limits import check_cell_shape
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 NIH_ARRAYS, NIH_FOLDER = DATA / "nih50-rgb.npz", DATA / "nih-native"
@@ -269,6 +273,41 @@ def test_channels_of_arrays():
     np.testing.assert_array_equal(read_all(open_source(cells, channel="blue")), cells[..., 2])
     assert "2 channels" in refusal(noise(4, 3, 3, 2), channel="red")
     assert "grey cells" in refusal(noise(4, 3, 3), channel="red")
+
+
+# Limits
+
+
+@pytest.mark.parametrize("shape", [(2049, 2048), (1400, 1000, 3)])
+def test_cells_that_no_codec_can_code_are_refused_on_opening(shape, tmp_path):
+    n_values = np.prod(shape)
+    text = " x ".join(map(str, shape))
+    expected = f"cells of {text} have {n_values:,} values each, the codec takes at most 4,194,304"
+    assert expected in refusal(np.zeros((1, *shape), np.uint8))
+    save(tmp_path / "a.png", np.zeros(shape, np.uint8))
+    assert expected in refusal(tmp_path)
+    assert open_source(tmp_path, size=50).n_cells == 1
+
+
+def test_the_limit_of_each_profile():
+    for shape, profile, fits in [
+        ((2048, 2048), "hybrid", True),
+        ((2048, 2049), "hybrid", False),
+        ((4096, 2), "hybrid", True),
+        ((4097, 2), "hybrid", False),
+        ((4097, 2), "paper", True),
+        ((4097, 2), None, True),
+        ((1024, 1024), "paper", True),
+        ((1024, 1024, 3), "paper", False),
+        ((1024, 1024, 3), None, True),
+    ]:
+        with nullcontext() if fits else pytest.raises(InputError, match="takes at most"):
+            check_cell_shape(shape, "here", profile)
+    model = shipped_model(1)
+    assert coder_for(model).fits((2048, 2048))
+    assert not coder_for(model).fits((2048, 2049))
+    assert coder_for(model).fits((4096, 2))
+    assert not coder_for(model).fits((4097, 2))
 
 
 # Groups

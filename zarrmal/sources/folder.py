@@ -21,6 +21,7 @@ from .image_file import (
     special_kind,
     suffix_for_count,
 )
+from .limits import check_cell_shape
 from .preprocessing import PreprocessingOptions
 from .source import Source, checked_indices
 
@@ -51,7 +52,8 @@ class FolderSource(Source):
     Raises
     ------
     InputError
-        If there are no images, some cannot be read, or their shapes differ.
+        If there are no images, some cannot be read, their shapes differ, or the codec cannot code
+        cells of their size.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class FolderSource(Source):
         if unreadable and (not skip_unreadable or not readable):
             raise InputError(unreadable_message(folder, unreadable, len(names)))
         self.cell_shape = common_shape(folder, shapes, preprocessing)
+        check_cell_shape(self.cell_shape, f"{folder}")
         self.n_cells = len(readable)
         self.unreadable = tuple(unreadable)
         classes = None if n_flat else [name.split("/")[class_level] for name in readable]
