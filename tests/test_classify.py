@@ -79,6 +79,8 @@ def test_callables_from_outside_are_checked_assignment() -> None:
     ):
         with pytest.raises(InputError):
             checked_assignment(wrong, 3, 2)
+    with pytest.raises(InputError, match="1 of 3 values are masked"):
+        checked_assignment(np.ma.MaskedArray([0, 1, 1], mask=[0, 0, 1]), 3, 2)
     with pytest.raises(InputError, match="probabilities"):
         checked_assignment(
             Assignment(predicted_class=np.zeros(3, np.uint8), probability=np.zeros(2, np.float32)),

@@ -28,7 +28,7 @@ def test_npz_with_columns(tmp_path):
     assert source.labels.tolist() == [1, 0, 1, 2]
     assert source.names.tolist() == columns["path"]
     assert source.groups.tolist() == ["s1", "s1", "s2", "s2"]
-    assert source.description == f"file {path}: 4 cells, 3 classes"
+    assert source.description == f"file {path}: 4 cells, 3 classes (a 1, b 2, c 1)"
     np.testing.assert_array_equal(read_all(source), cells)
     np.savez(path, cells=cells, slide=["u", "u", "v", "v"], label=np.array([7, 7, 0, 3]))
     source = open_source(path, group_pattern=r"s\d")
@@ -37,9 +37,44 @@ def test_npz_with_columns(tmp_path):
     assert source.labels.tolist() == [2, 2, 0, 1]
 
 
+def test_splits_of_files_and_groups(tmp_path):
+    np.savez(tmp_path / "c.npz", cells=noise(4, 5, 5), split=list("ttvv"))
+    group = zarr.create_group(tmp_path / "g.zarr")
+    group["cells"] = noise(4, 5, 5)
+    group["split"] = np.array(list("ttvv"), np.dtypes.StringDType())
+    for name in ("c.npz", "g.zarr"):
+        assert open_source(tmp_path / name).splits.tolist() == list("ttvv")
+    assert "splits are empty for 1 of 4" in refusal(tmp_path / "c.npz", splits=["a", "", "b", "c"])
+
+
 def test_a_pattern_without_names(tmp_path):
     np.save(tmp_path / "c.npy", noise(4, 5, 5))
     assert "the cells have none" in refusal(tmp_path / "c.npy", group_pattern="x")
+
+
+def test_keys_that_are_not_used_are_named(tmp_path):
+    columns = {"labels": list("abab"), "slide": list("uuvv"), "source_group": list("xxyy")}
+    np.savez(tmp_path / "c.npz", cells=noise(4, 5, 5), **columns)
+    source = open_source(tmp_path / "c.npz")
+    assert source.labels is None
+    assert source.groups.tolist() == list("xxyy")
+    assert source.description.endswith(
+        "4 cells, no labels (keys not used: `labels`, `slide`; annotations are read from `label`, "
+        "`source_group` or `slide`, `source_name` or `path`, `split`)"
+    )
+    group = zarr.create_group(tmp_path / "g.zarr")
+    group["cells"], group["labels"] = noise(4, 5, 5), np.arange(4)
+    assert "(arrays not used: `labels`; " in open_source(tmp_path / "g.zarr").description
+    many = {f"k{i:02}": np.arange(4) for i in range(8)}
+    np.savez(tmp_path / "m.npz", cells=noise(4, 5, 5), **many)
+    description = open_source(tmp_path / "m.npz").description
+    assert "keys not used: `k00`, `k01`, `k02`, `k03`, `k04` and 3 more; " in description
+
+
+def test_arrays_of_an_archive_are_all_known(archive):
+    assert "not used" not in open_source(archive).description
+    zarr.open_group(archive)["area"] = np.arange(240)
+    assert "arrays not used: `area`;" in open_source(archive).description
 
 
 @pytest.mark.parametrize("suffix", ["npz", "npy"])
@@ -182,7 +217,7 @@ def test_xarray_and_zarr_objects(tmp_path):
     source = open_source(lazy, labels=list("aabbab"), groups=[1, 1, 2, 2, 3, 3], channel="red")
     assert source.labels.tolist() == [0, 0, 1, 1, 0, 1]
     assert source.groups.tolist() == ["1", "1", "2", "2", "3", "3"]
-    assert source.description == "xarray variable v: 6 cells, 2 classes"
+    assert source.description == "xarray variable v: 6 cells, 2 classes (a 3, b 3)"
     np.testing.assert_array_equal(read_all(source), cells[..., 0])
     stored = zarr.create_array(tmp_path / "a.zarr", data=cells, chunks=(4, 4, 4, 3))
     source = open_source(stored, names=[f"n{i}" for i in range(6)])
@@ -257,6 +292,18 @@ def test_names_that_do_not_say_which_axis_is_which(names, tmp_path):
 def test_axes_without_names_are_in_the_standard_order(names):
     cells = noise(6, 5, 4)
     np.testing.assert_array_equal(read_all(open_source(xr.DataArray(cells, dims=names))), cells)
+
+
+def test_masked_arrays_are_refused_not_unmasked():
+    cells = np.ma.MaskedArray(noise(6, 5, 4), mask=np.zeros((6, 5, 4), bool))
+    np.testing.assert_array_equal(read_all(open_source(cells)), cells.data)
+    cells[2, 1] = np.ma.masked
+    assert "array: 4 of 120 values are masked" in refusal(cells)
+    for kind in ("labels", "groups", "names"):
+        column = np.ma.MaskedArray(list("ababab"), mask=[0, 0, 1, 0, 0, 1])
+        assert f"the {kind}: 2 of 6 values are masked" in refusal(cells.data, **{kind: column})
+        column.mask = False
+        assert open_source(cells.data, **{kind: column}).n_cells == 6
 
 
 @pytest.mark.parametrize("kind", ["numpy", "npy", "zarr", "channel first"])

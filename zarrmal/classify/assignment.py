@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..sources.annotations import refuse_mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,10 +64,11 @@ def checked_assignment(
     Raises
     ------
     InputError
-        If its arrays have other lengths or dtypes, or a class is out of range.
+        If its arrays have other lengths or dtypes, are masked, or a class is out of range.
     """
     if not isinstance(assignment, Assignment):
-        assignment = Assignment(predicted_class=np.asarray(assignment))
+        assignment = Assignment(predicted_class=np.asanyarray(assignment))  # keeps a mask
+    refuse_mask(assignment.predicted_class, "an assignment")
     classes = np.asarray(assignment.predicted_class)
     if classes.shape != (n_cells,) or classes.dtype.kind not in "iu":
         raise InputError(

@@ -1,9 +1,9 @@
-"""Annotations of each cell: label, group, name; one check for every kind of source."""
+"""Annotations of each cell: label, group, name, split; one check for every kind of source."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,20 @@ from numpy.typing import NDArray
 from ..errors import InputError
 
 MAX_CLASSES = 256  # a label is one byte
+MAX_EXAMPLES = 5  # listed in a message
+MAX_NAME_LENGTH = 40  # of a label in a message
 
 Column = Sequence[str] | NDArray[Any]
 """One value per cell, not yet checked."""
+
+
+KEYS = {
+    "labels": ("label",),
+    "groups": ("source_group", "slide"),
+    "names": ("source_name", "path"),
+    "splits": ("split",),
+}
+"""Keys of annotations in .npz files and Zarr groups, by preference: the archive's own first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,20 +36,21 @@ class RawAnnotations:
     labels: Column | None = None
     groups: Column | None = None
     names: Column | None = None
+    splits: Column | None = None
 
     @classmethod
-    def from_lookup(cls, lookup: Callable[[str], Column | None]) -> RawAnnotations:
-        """Annotations of a file or Zarr group, by the keys of archives and of the NIH files."""
-
-        def first(*keys: str) -> Column | None:
-            columns = (lookup(key) for key in keys)
-            return next((column for column in columns if column is not None), None)
-
-        return cls(
-            labels=first("label"),
-            groups=first("source_group", "slide"),
-            names=first("source_name", "path"),
-        )
+    def from_lookup(cls, lookup: Callable[[str], Column | None]) -> tuple[RawAnnotations, set[str]]:
+        """Annotations of a file or Zarr group, by KEYS, and the keys that were used."""
+        columns: dict[str, Column] = {}
+        used = set()
+        for kind, keys in KEYS.items():
+            for key in keys:
+                column = lookup(key)
+                if column is not None:
+                    columns[kind] = column
+                    used.add(key)
+                    break
+        return cls(**columns), used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +61,7 @@ class Annotations:
     labels: NDArray[np.uint8] | None = None
     groups: NDArray[np.str_] | None = None
     names: NDArray[np.str_] | None = None
+    splits: NDArray[np.str_] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +113,7 @@ class AnnotationOptions:
         ------
         InputError
             If a column has not one value per cell, or holds anything but strings or integers; if
-            a label or group is empty; if there are more than 256 classes; if a name does not
+            a label, group or split is empty; if there are more than 256 classes; if a name does not
             match the pattern.
         """
 
@@ -119,6 +132,7 @@ class AnnotationOptions:
             return strings
 
         label_names, groups, names = column("labels"), column("groups"), column("names")
+        splits = column("splits")
         if groups is None and self.group_pattern is not None:
             if names is None:
                 raise InputError(
@@ -127,7 +141,7 @@ class AnnotationOptions:
                 )
             groups = groups_from_names(names, self.group_pattern, location)
         if label_names is None:
-            return Annotations(groups=groups, names=names)
+            return Annotations(groups=groups, names=names, splits=splits)
         class_names, labels = np.unique(label_names, return_inverse=True)
         if len(class_names) > MAX_CLASSES:
             raise InputError(
@@ -140,6 +154,7 @@ class AnnotationOptions:
             labels=labels.astype(np.uint8),
             groups=groups,
             names=names,
+            splits=splits,
         )
 
 
@@ -158,8 +173,10 @@ def checked_strings(column: Column, n_cells: int, what: str) -> NDArray[np.str_]
     Raises
     ------
     InputError
-        If there is not one string or integer per cell, or a string cannot be stored as UTF-8.
+        If there is not one string or integer per cell, values are masked, or a string cannot be
+        stored as UTF-8.
     """
+    refuse_mask(column, what)
     array = np.asarray(column)
     if array.shape != (n_cells,):
         raise InputError(
@@ -180,6 +197,15 @@ def checked_strings(column: Column, n_cells: int, what: str) -> NDArray[np.str_]
     strings: NDArray[np.str_] = array.astype(np.str_)
     refuse_surrogates(strings.tolist(), what)
     return strings
+
+
+def refuse_mask(array: object, what: str) -> None:
+    """Raise InputError if values of a NumPy array are masked: np.asarray would drop the mask."""
+    if isinstance(array, np.ma.MaskedArray) and (n_masked := np.count_nonzero(array.mask)):
+        raise InputError(
+            f"{what}: {n_masked:,} of {array.size:,} values are masked, and a mask is not stored: "
+            "fill them with .filled(value), or give .data to ignore the mask"
+        )
 
 
 def refuse_surrogates(strings: Sequence[str], what: str) -> None:
@@ -219,11 +245,53 @@ def groups_from_names(names: NDArray[np.str_], pattern: str, location: str) -> N
     return np.array(groups, np.str_)
 
 
+def unused_notes(kind: str, names: Iterable[str]) -> list[str]:
+    """A note on what a file or group holds and is not used; none if that is nothing.
+
+    Parameters
+    ----------
+    kind
+        "keys" or "arrays".
+    names
+        Of what is not used.
+    """
+    listed = [f"`{name}`" for name in sorted(names)]
+    if not listed:
+        return []
+    more = f" and {len(listed) - MAX_EXAMPLES:,} more" if len(listed) > MAX_EXAMPLES else ""
+    known = ", ".join(" or ".join(f"`{key}`" for key in keys) for keys in KEYS.values())
+    return [
+        f"{kind} not used: {', '.join(listed[:MAX_EXAMPLES])}{more}; annotations are read from "
+        f"{known}"
+    ]
+
+
 def describe(
     location: str, n_cells: int, noun: str, annotations: Annotations, notes: Sequence[str] = ()
 ) -> str:
-    """One line for logs, such as "folder cells/: 3,742 images, 2 classes (skipped 1 .csv)"."""
+    """One line for logs: location, number of cells, labels and splits with their counts, notes.
+
+    Such as "folder cells/: 6 images, 2 classes (ill 3, well 3), 2 splits (test 2, train 4)".
+    """
+    parts = [f"{location}: {n_cells:,} {noun}{'s' if n_cells != 1 else ''}", "no labels"]
     n_classes = len(annotations.class_names)
-    classes = {0: "no labels", 1: "1 class"}.get(n_classes, f"{n_classes} classes")
-    noted = f" ({'; '.join(notes)})" if notes else ""
-    return f"{location}: {n_cells:,} {noun}{'s' if n_cells != 1 else ''}, {classes}{noted}"
+    if annotations.labels is not None:
+        counts = np.bincount(annotations.labels, minlength=n_classes)
+        parts[1] = f"{n_classes} class{'es' if n_classes != 1 else ''}"
+        parts[1] += _with_counts(annotations.class_names, counts)
+    if annotations.splits is not None:
+        splits, counts = np.unique(annotations.splits, return_counts=True)
+        parts.append(f"{len(splits)} split{'s' if len(splits) != 1 else ''}")
+        parts[-1] += _with_counts(splits.tolist(), counts)
+    return ", ".join(parts) + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def _with_counts(names: Sequence[str], counts: NDArray[np.int64]) -> str:
+    """The first few names with their numbers of cells, in brackets, on one line."""
+    listed = []
+    for name, count in zip(names[:MAX_EXAMPLES], counts[:MAX_EXAMPLES].tolist(), strict=True):
+        line = " ".join(name.split())
+        line = line if len(line) <= MAX_NAME_LENGTH else f"{line[: MAX_NAME_LENGTH - 1]}…"
+        listed.append(f"{line} {count:,}")
+    n_more = len(names) - len(listed)
+    return f" ({', '.join(listed)}{f' and {n_more:,} more' if n_more else ''})"

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,13 +36,32 @@ DAMAGE_ERRORS = (
 )
 
 
-def open_array_file(path: Path) -> tuple[NDArray[Any], RawAnnotations]:
-    """The cells of a local file, memory-mapped, and their annotations.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ArrayFile:
+    """Contents of an array file.
+
+    Parameters
+    ----------
+    array
+        The cells, memory-mapped.
+    annotations
+        Columns beside the cells.
+    unused
+        Keys of other arrays.
+    """
+
+    array: NDArray[Any]
+    annotations: RawAnnotations = field(default_factory=RawAnnotations)
+    unused: frozenset[str] = frozenset()
+
+
+def open_array_file(path: Path) -> ArrayFile:
+    """The cells of a local file, and their annotations.
 
     Parameters
     ----------
     path
-        .npy, or .npz with the keys `cells` and, if known, `label`, `slide`, `path`.
+        .npy, or .npz with the keys `cells` and, if known, those of annotations (KEYS).
 
     Raises
     ------
@@ -52,8 +72,7 @@ def open_array_file(path: Path) -> tuple[NDArray[Any], RawAnnotations]:
     """
     try:
         if path.suffix.lower() == ".npy":
-            pixels: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-            return pixels, RawAnnotations()
+            return ArrayFile(array=np.load(path, mmap_mode="r", allow_pickle=False))
         with zipfile.ZipFile(path) as archive:
             members = {
                 name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")
@@ -63,10 +82,14 @@ def open_array_file(path: Path) -> tuple[NDArray[Any], RawAnnotations]:
                     f"{path}: holds {', '.join(sorted(members)) or 'nothing'}, but no `cells`: "
                     "save with np.savez(path, cells=..., label=..., slide=..., path=...)"
                 )
-            annotations = RawAnnotations.from_lookup(
+            annotations, used = RawAnnotations.from_lookup(
                 lambda key: read_member(archive, key) if key in members else None
             )
-            return map_member(archive, "cells"), annotations
+            return ArrayFile(
+                array=map_member(archive, "cells"),
+                annotations=annotations,
+                unused=frozenset(members - used - {"cells"}),
+            )
     except InputError:
         raise
     except PermissionError as error:
@@ -170,15 +193,13 @@ def downloaded(url: str, storage_options: Mapping[str, Any]) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def open_remote_array_file(
-    url: str, storage_options: Mapping[str, Any]
-) -> tuple[NDArray[Any], RawAnnotations]:
+def open_remote_array_file(url: str, storage_options: Mapping[str, Any]) -> ArrayFile:
     """The same as open_array_file for a file at any URL that fsspec knows."""
     with downloaded(url, storage_options) as path:
         if path.suffix == ".npz":
             return open_array_file(path)
         try:
             with path.open("rb") as stream:
-                return map_stream(stream, url), RawAnnotations()
+                return ArrayFile(array=map_stream(stream, url))
         except ValueError as error:
             raise damage(url, error) from error

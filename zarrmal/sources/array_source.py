@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..errors import InputError
 from .annotations import AnnotationOptions, RawAnnotations, describe
+from .limits import check_cell_shape
 from .preprocessing import MAX_CHANNELS, PreprocessingOptions
 from .source import Source, checked_indices
 
@@ -45,7 +46,8 @@ class ArraySource(Source):
     Raises
     ------
     InputError
-        If the array has another dtype or rank, or holds no cells.
+        If the array has another dtype or rank, holds no cells, or cells that the codec cannot
+        code.
     """
 
     reopen: Callable[[], Source] | None = None
@@ -73,9 +75,11 @@ class ArraySource(Source):
         self.n_cells = shape[0]
         self._is_grey = shape[3:] in ((), (1,))
         self.cell_shape = preprocessing.cell_shape(shape[1 : 3 if self._is_grey else 4], location)
+        check_cell_shape(self.cell_shape, location)
         annotations = annotation.annotate(stored, self.n_cells, location)
         self.class_names, self.labels = annotations.class_names, annotations.labels
         self.groups, self.names = annotations.groups, annotations.names
+        self.splits = annotations.splits
         self.location = location
         self.description = describe(location, self.n_cells, "cell", annotations, notes)
 

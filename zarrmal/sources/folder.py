@@ -13,19 +13,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, input_error
-from .annotations import AnnotationOptions, RawAnnotations, describe
-from .image_file import UnreadableError, is_image_name, read_image, suffix_for_count
+from .annotations import MAX_EXAMPLES, AnnotationOptions, RawAnnotations, describe
+from .image_file import (
+    UnreadableError,
+    is_image_name,
+    read_image,
+    special_kind,
+    suffix_for_count,
+)
+from .limits import check_cell_shape
 from .preprocessing import PreprocessingOptions
 from .source import Source, checked_indices
 
-MAX_EXAMPLES = 5  # listed in a message
+SPLIT_NAMES = frozenset({"train", "training", "test", "testing", "val", "valid", "validation"})
 
 
 class FolderSource(Source):
     """Images of a folder and its sub-folders, in the order of their paths.
 
     The first part of a path below the folder is the class; if all images lie in the folder
-    itself, there are no labels. Opening decodes every image once, so that a damaged one is found
+    itself, there are no labels. If all folders of the first level are called like splits (train,
+    test, validation, ...; ignoring case), the first part is the split, and the next one the class.
+    Opening decodes every image once, so that a damaged one is found
     before anything is written; no pixels stay in memory.
 
     Parameters
@@ -43,7 +52,8 @@ class FolderSource(Source):
     Raises
     ------
     InputError
-        If there are no images, some cannot be read, or their shapes differ.
+        If there are no images, some cannot be read, their shapes differ, or the codec cannot code
+        cells of their size.
     """
 
     def __init__(
@@ -64,7 +74,9 @@ class FolderSource(Source):
                 "no Zarr (no zarr.json, .zgroup or .zarray): give a folder of images, one "
                 "sub-folder per class"
             )
-        n_flat = sum("/" not in name for name in names)
+        has_splits = all(name.partition("/")[0].casefold() in SPLIT_NAMES for name in names)
+        class_level = 1 if has_splits else 0
+        n_flat = sum(name.count("/") == class_level for name in names)
         if 0 < n_flat < len(names):
             raise InputError(
                 f"{folder}: {n_flat:,} images lie beside the class folders and so have no class: "
@@ -74,14 +86,16 @@ class FolderSource(Source):
         if unreadable and (not skip_unreadable or not readable):
             raise InputError(unreadable_message(folder, unreadable, len(names)))
         self.cell_shape = common_shape(folder, shapes, preprocessing)
+        check_cell_shape(self.cell_shape, f"{folder}")
         self.n_cells = len(readable)
         self.unreadable = tuple(unreadable)
-        classes = None if n_flat else [name.split("/")[0] for name in readable]
-        annotations = annotation.annotate(
-            RawAnnotations(labels=classes, names=readable), self.n_cells, f"{folder}"
-        )
+        classes = None if n_flat else [name.split("/")[class_level] for name in readable]
+        splits = [name.split("/")[0] for name in readable] if has_splits else None
+        stored = RawAnnotations(labels=classes, names=readable, splits=splits)
+        annotations = annotation.annotate(stored, self.n_cells, f"{folder}")
         self.class_names, self.labels = annotations.class_names, annotations.labels
         self.groups, self.names = annotations.groups, annotations.names
+        self.splits = annotations.splits
         self.location = f"folder {folder}/"
         self.description = describe(
             self.location, self.n_cells, "image", annotations, skipped_notes(skipped)
@@ -127,7 +141,8 @@ def image_names(folder: Path) -> tuple[list[str], Counter[str]]:
         Sorted paths below the folder, '/' between the parts, of all that is named like an image.
         A directory named like an image is among them, so that it is reported as unreadable.
     skipped
-        Number of other files by suffix, without hidden ones.
+        Number of other files by suffix, and of FIFOs, sockets and devices whatever their names;
+        without hidden ones.
 
     Raises
     ------
@@ -149,13 +164,24 @@ def image_names(folder: Path) -> tuple[list[str], Counter[str]]:
                 "twice: remove the link"
             )
         visited[real] = parent
-        images = [name for name in files + folders if is_image_name(name)]
+        special = {name: kind for name in files if (kind := _special_kind(parent, name))}
+        images = [name for name in files + folders if is_image_name(name) and name not in special]
         folders[:] = [name for name in folders if not (name.startswith(".") or name in images)]
         names += [Path(parent, name).relative_to(folder).as_posix() for name in images]
         skipped.update(
-            suffix_for_count(name) for name in files if not (name.startswith(".") or name in images)
+            special.get(name) or suffix_for_count(name)
+            for name in files
+            if not (name.startswith(".") or name in images)
         )
     return sorted(names), skipped
+
+
+def _special_kind(parent: str, name: str) -> str | None:
+    """See special_kind; None also for what cannot be examined, such as a dangling link."""
+    try:
+        return special_kind(os.stat(os.path.join(parent, name)).st_mode)
+    except OSError:
+        return None
 
 
 def skipped_notes(skipped: Counter[str]) -> list[str]:

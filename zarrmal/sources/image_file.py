@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import stat
 import struct
 import zlib
 from pathlib import Path
@@ -78,7 +80,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         If the file is damaged, no image, or not one 8-bit grey or RGB image.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular_file(path)
         if not data:
             raise UnreadableError("the file is empty")
         if path.suffix.lower() in TIFF_SUFFIXES:
@@ -93,6 +95,31 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     except DECODING_ERRORS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UnreadableError(f"damaged or unknown: {reason}") from error
+
+
+def read_regular_file(path: Path) -> bytes:
+    """All bytes of a file; UnreadableError for a FIFO, socket or device, which could block."""
+
+    def open_without_blocking(name: str, flags: int) -> int:
+        # Without the flag, opening a FIFO waits for a writer.
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+    with open(path, "rb", opener=open_without_blocking) as file:
+        kind = special_kind(os.fstat(file.fileno()).st_mode)
+        if kind is not None:
+            raise UnreadableError(f"a {kind}")
+        return file.read()
+
+
+def special_kind(mode: int) -> str | None:
+    """The kind of a file that is no regular one, from st_mode; None for files and directories."""
+    kinds = {
+        stat.S_IFIFO: "FIFO",
+        stat.S_IFSOCK: "socket",
+        stat.S_IFCHR: "device",
+        stat.S_IFBLK: "device",
+    }
+    return kinds.get(stat.S_IFMT(mode))
 
 
 def read_with_pillow(data: bytes) -> NDArray[np.uint8]:

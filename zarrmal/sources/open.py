@@ -15,7 +15,15 @@ from fsspec.core import strip_protocol
 from numpy.typing import NDArray
 
 from ..errors import InputError, MissingError
-from .annotations import AnnotationOptions, Annotations, Column, RawAnnotations, describe
+from .annotations import (
+    AnnotationOptions,
+    Annotations,
+    Column,
+    RawAnnotations,
+    describe,
+    refuse_mask,
+    unused_notes,
+)
 from .array_file import ARRAY_SUFFIXES, open_array_file, open_remote_array_file
 from .array_source import ArraySource
 from .dimensions import axis_order
@@ -36,6 +44,7 @@ def open_source(
     labels: Column | None = None,
     groups: Column | None = None,
     names: Column | None = None,
+    splits: Column | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Source:
     """Open cells for reading.
@@ -43,9 +52,10 @@ def open_source(
     Parameters
     ----------
     source
-        * A folder of PNG, TIFF, JPEG or BMP images: one sub-folder per class, or flat.
-        * An .npy file, or an .npz file with `cells` and, if known, `label`, `slide`, `path`; a
-          path or a URL.
+        * A folder of PNG, TIFF, JPEG or BMP images: one sub-folder per class, or flat; or such
+          folders within folders called train, test or validation (see FolderSource).
+        * An .npy file, or an .npz file with `cells` and, if known, `label`, `slide`, `path`,
+          `split`; a path or a URL.
         * A Zarr array, or a group that holds `cells`; a local directory with zarr.json, .zgroup
           or .zarray, or any URL that fsspec knows.
         * An array in memory or lazy: NumPy, xarray, Zarr.
@@ -66,7 +76,7 @@ def open_source(
         Leave out images of a folder that cannot be read, and list them in ``unreadable``.
     storage_options
         For fsspec; unused for local paths.
-    labels, groups, names
+    labels, groups, names, splits
         One string or integer per cell; they override those that the source stores.
     progress
         Called with (done, total) while a folder's images are decoded.
@@ -80,14 +90,14 @@ def open_source(
         If `source` is none of the above.
     """
     preprocessing = PreprocessingOptions(channel=channel, size=size)
-    given = RawAnnotations(labels=labels, groups=groups, names=names)
+    given = RawAnnotations(labels=labels, groups=groups, names=names, splits=splits)
     annotation = AnnotationOptions(given=given, group_pattern=group_pattern)
     from_array = partial(
         ArraySource, stored=RawAnnotations(), preprocessing=preprocessing, annotation=annotation
     )
 
     if isinstance(source, Source):
-        options = (size, group_pattern, labels, groups, names)
+        options = (size, group_pattern, labels, groups, names, splits)
         if channel not in RGB_CHANNELS and all(option is None for option in options):
             return source
         return with_options(source, preprocessing, annotation)
@@ -102,6 +112,8 @@ def open_source(
         fetch = xarray_fetch(source, axes)
         return from_array(fetch, source.shape, source.dtype, axes=axes, location=location)
     if isinstance(source, np.ndarray):
+        refuse_mask(source, "array")
+        source = np.asarray(source)
         return from_array(source.__getitem__, source.shape, source.dtype, location="array")
     if not isinstance(source, str | os.PathLike):
         raise TypeError(
@@ -124,6 +136,7 @@ def open_source(
             labels=labels,
             groups=groups,
             names=names,
+            splits=splits,
         )
     return opened
 
@@ -142,15 +155,16 @@ def _open_address(
     is_remote = "://" in address or "::" in address
     path = Path(address)
     if path.suffix.lower() in ARRAY_SUFFIXES and (is_remote or path.is_file()):
-        pixels, stored = (
+        file = (
             open_remote_array_file(address, storage_options) if is_remote else open_array_file(path)
         )
         return from_array(
-            pixels.__getitem__,
-            pixels.shape,
-            pixels.dtype,
-            stored=stored,
+            file.array.__getitem__,
+            file.array.shape,
+            file.array.dtype,
+            stored=file.annotations,
             location=f"file {address}",
+            notes=unused_notes("keys", file.unused),
         )
     if is_remote or any((path / marker).is_file() for marker in ZARR_MARKERS):
         opened = open_zarr(address, storage_options)
@@ -161,6 +175,7 @@ def _open_address(
             axes=opened.axes,
             stored=opened.annotations,
             location=f"Zarr {address}",
+            notes=unused_notes("arrays", opened.unused),
         )
     if path.is_dir():
         return FolderSource(
@@ -200,7 +215,9 @@ def with_options(
         source.read,
         (source.n_cells, *source.cell_shape),
         np.uint8,
-        stored=RawAnnotations(labels=labels, groups=source.groups, names=source.names),
+        stored=RawAnnotations(
+            labels=labels, groups=source.groups, names=source.names, splits=source.splits
+        ),
         preprocessing=preprocessing,
         annotation=annotation,
         location=location,
@@ -208,7 +225,9 @@ def with_options(
     if annotation.given.labels is None:
         # A subset may lack a class; its labels must keep their index.
         derived.class_names, derived.labels = source.class_names, source.labels
-        annotations = Annotations(class_names=derived.class_names)
+        annotations = Annotations(
+            class_names=derived.class_names, labels=derived.labels, splits=derived.splits
+        )
         derived.description = describe(location, derived.n_cells, "cell", annotations)
     derived.unreadable = source.unreadable
     return derived

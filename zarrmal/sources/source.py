@@ -29,6 +29,8 @@ class Source(abc.ABC):
     names
         '<U' (cell,): original name; for a file its path below the folder, with '/' between the
         parts; or None.
+    splits
+        '<U' (cell,): the split that each cell belongs to, such as "train" or "test"; or None.
     unreadable
         Names of the files that ``skip_unreadable`` left out.
     location
@@ -43,6 +45,7 @@ class Source(abc.ABC):
     labels: NDArray[np.uint8] | None = None
     groups: NDArray[np.str_] | None = None
     names: NDArray[np.str_] | None = None
+    splits: NDArray[np.str_] | None = None
     unreadable: tuple[str, ...] = ()
     location: str = ""
     description: str = ""
@@ -95,6 +98,7 @@ class Subset(Source):
         self.labels = None if source.labels is None else source.labels[self._indices]
         self.groups = None if source.groups is None else source.groups[self._indices]
         self.names = None if source.names is None else source.names[self._indices]
+        self.splits = None if source.splits is None else source.splits[self._indices]
         self.unreadable = source.unreadable
         self.location = f"{self.n_cells:,} of {source.location or source.description}"
         self.description = f"{self.n_cells:,} of {source.description}"
@@ -112,8 +116,8 @@ class ConcatSource(Source):
     Parameters
     ----------
     sources
-        At least one, all with the same ``cell_shape``. Labels, groups and names are those of the
-        sources if all sources have them, else None.
+        At least one, all with the same ``cell_shape``. Labels, groups, names and splits are
+        those of the sources if all sources have them, else None.
 
     Raises
     ------
@@ -142,6 +146,7 @@ class ConcatSource(Source):
             self.labels = np.searchsorted(self.class_names, np.concatenate(names)).astype(np.uint8)
         self.groups = _concatenated([source.groups for source in sources])
         self.names = _concatenated([source.names for source in sources])
+        self.splits = _concatenated([source.splits for source in sources])
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """See Source.read."""

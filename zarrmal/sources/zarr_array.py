@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 import zarr
 from numpy.typing import NDArray
+from zarr.storage import LocalStore
 
 from ..errors import InputError, input_error
 from .annotations import Column, RawAnnotations
@@ -37,12 +38,15 @@ class ZarrCells:
         Columns beside the array.
     digests
         Of the group; None without a group.
+    unused
+        Names of the group's other arrays, where listing them costs no requests.
     """
 
     array: zarr.Array[Any]
     axes: tuple[int, ...]
     annotations: RawAnnotations = field(default_factory=RawAnnotations)
     digests: ArchiveDigests | None = None
+    unused: frozenset[str] = frozenset()
 
 
 def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
@@ -53,7 +57,8 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
     address
         Path or URL of an array, or of a group with the array `cells`. Of a group, 1-D arrays
         with one value per cell are the annotations: `label`, `source_group` or `slide`,
-        `source_name` or `path`. An archive's labels get the names that its attribute gives.
+        `source_name` or `path`, `split`. An archive's labels get the names that its attribute
+        gives.
     storage_options
         For fsspec; unused for a path.
 
@@ -88,8 +93,14 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
             names = label_names if key == LABEL else None
             return read_column(array, cells, axes[0] if axes else 0, address, names)
 
-        annotations = RawAnnotations.from_lookup(column)
-        return ZarrCells(array=cells, axes=axes, annotations=annotations, digests=digests)
+        annotations, used = RawAnnotations.from_lookup(column)
+        return ZarrCells(
+            array=cells,
+            axes=axes,
+            annotations=annotations,
+            digests=digests,
+            unused=unused_arrays(node, cells, used, digests),
+        )
     except InputError:
         raise
     except ImportError as error:
@@ -100,6 +111,21 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
             "and the storage options",
             error,
         ) from error
+
+
+def unused_arrays(
+    group: zarr.Group, cells: zarr.Array[Any], used: set[str], digests: ArchiveDigests
+) -> frozenset[str]:
+    """Names of arrays that are neither used, nor an archive's own, nor coordinates of the cells."""
+    if isinstance(group.store, LocalStore):
+        # Consolidated metadata lacks arrays that were added later.
+        group = zarr.open_group(group.store_path, mode="r", use_consolidated=False)
+    elif not group.metadata.consolidated_metadata:
+        return frozenset()
+    known = {VARIABLE, *used, *(dimension_names(cells) or ())}
+    return frozenset(
+        name for name, array in group.arrays() if name not in known and not digests.covers(array)
+    )
 
 
 def archive_label_names(group: zarr.Group) -> list[str] | None:
