@@ -209,5 +209,5 @@ def test_model_in_a_configuration():
                     Model.from_base64(damaged, digest)
     for at in range(len(digest)):
         wrong = digest[:at] + ("0" if digest[at] != "0" else "1") + digest[at + 1 :]
-        with pytest.raises(ModelError, match="promises"):
+        with pytest.raises(ModelError, match="configuration states"):
             Model.from_base64(text, wrong)

@@ -134,7 +134,7 @@ def test_bound_is_sharp(given, sign):
 
 
 def test_bound_of_the_lowest_bias():
-    with pytest.raises(ModelError, match="beyond"):
+    with pytest.raises(ModelError, match="is allowed"):
         replace(LAYERS["one by one"], bias=np.array([-(2**31)], np.int32))
 
 
@@ -161,7 +161,7 @@ def test_bad_layers_are_refused(change, message):
 def test_layers_must_fit_each_other():
     a, b = models.layer(1, 4, 5, "int8 int8"), models.layer(2, 5, 6, "uint8 int8")
     for layers in ((a, a), (a, b), ()):
-        with pytest.raises(ModelError, match=r"takes|at least one"):
+        with pytest.raises(ModelError, match=r"inputs|at least one"):
             Network(layers)
 
 

@@ -146,7 +146,7 @@ def test_wrong_classes_are_the_callers_mistake(two_classes, classes, message):
 
 
 def test_classes_need_cells_of_the_model(two_classes):
-    with pytest.raises(ValueError, match="not an array of the model's cells"):
+    with pytest.raises(ValueError, match="need an array of the model's cells"):
         encode_chunk(np.zeros((2, 3, 3), np.uint8), Coder(two_classes), classes=np.zeros(2, int))
 
 

@@ -250,7 +250,7 @@ def test_missing_or_other_model():
     with pytest.raises(ModelError, match="needs the model"):
         zarr.open_array(store, mode="r")[:]
     store = with_configuration(array, sha256="0" * 64)
-    with pytest.raises(ModelError, match="promises"):
+    with pytest.raises(ModelError, match="configuration states"):
         zarr.open_array(store, mode="r")[:]
     other = models.one_class()
     store = with_configuration(array, model=other.to_base64(), sha256=other.digest)

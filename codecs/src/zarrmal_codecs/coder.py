@@ -1,4 +1,4 @@
-"""A model made ready to code, built once per process and shared by digest (ARCHITECTURE, law 5)."""
+"""The coder of a model, built once per process and shared by digest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Coder:
-    """All CellCoders of a model. Thread-safe.
+    """The coders of all classes of a model. Thread-safe.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Coder:
         return np.stack([cells.bits(pixels) for cells in self._cells], axis=1)
 
     def shortest(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The class that codes each cell in fewest bits, uint8 (cell,), of (cell, *cell_shape)."""
+        """The class that codes each cell in the fewest bits, uint8 (cell,)."""
         if len(self._cells) == 1:
             return np.zeros(len(pixels), np.uint8)
         chosen: NDArray[np.uint8] = self.bits(pixels).argmin(axis=1).astype(np.uint8)

@@ -35,28 +35,28 @@ from .errors import CompatibilityError, CorruptionError, ModelError, TruncatedEr
 from .strict_json import parse_json, shown, size_from_json, text_from_json
 from .wire import Reader, Writer
 
-XZ_MEMORY_LIMIT_BYTES = (1 << 26) + (1 << 21)  # a dictionary of 64 MiB, and the rest
+XZ_MEMORY_LIMIT_BYTES = (1 << 26) + (1 << 21)  # a dictionary of 64 MiB, and 2 MiB for the rest
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Model:
-    """What turns cells into bytes and back: one ClassModel per class.
+    """What codes cells as bytes: one ClassModel per class.
 
     Parameters
     ----------
     profile
-        How streams are coded; "paper" is the one of format version 1.
+        How streams are coded: "paper" or "hybrid".
     cell_shape
         Shape of one cell, (y, x) or (y, x, channel), each >= 1.
     classes
-        1 to 64 of them, names all different.
+        1 to 64, with different names.
     about
         Free JSON object: how the model was trained. Readers ignore it.
 
     Raises
     ------
     ModelError
-        If any layer cannot be proven exact, or the parts do not fit each other.
+        If a number of classes, a name or the cell shape is out of bounds.
     """
 
     profile: str
@@ -66,11 +66,13 @@ class Model:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.classes) <= MAX_CLASSES:
-            raise ModelError(f"a model has 1..{MAX_CLASSES} classes, not {len(self.classes)}")
+            raise ModelError(f"a model must have 1..{MAX_CLASSES} classes, not {len(self.classes)}")
         if len(set(self.class_names)) != len(self.classes):
             raise ModelError(f"class names must differ: {self.class_names}")
         if not 1 <= len(self.cell_shape) <= 3 or min(self.cell_shape) < 1:
-            raise ModelError(f"a cell is (y, x) or (y, x, channel), each >= 1: {self.cell_shape}")
+            raise ModelError(
+                f"a cell must be (y, x) or (y, x, channel), each >= 1, not {self.cell_shape}"
+            )
 
     def __repr__(self) -> str:
         sizes = "; ".join(f"{c.name}: {c.describe()}" for c in self.classes)
@@ -96,7 +98,7 @@ class Model:
 
     @property
     def n_pixels(self) -> int:
-        """Pixel values of one cell, channels counted."""
+        """Pixel values of one cell, channels included."""
         return prod(self.cell_shape)
 
     @property
@@ -124,19 +126,19 @@ class Model:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Parse and prove a model.
+        """Parse a model and prove that its arithmetic is exact.
 
         Raises
         ------
         CompatibilityError
-            Newer format version or unknown compressor.
+            Newer format version, unknown compressor or unknown tensor dtype.
         CorruptionError, TruncatedError
             Not a model, or a damaged one.
         ModelError
             A well-formed model whose arithmetic cannot be proven exact.
         """
         model = cls(**_parse(data))
-        # The digest names these very bytes: another zlib might compress to others.
+        # The digest is that of these bytes; another zlib might compress the model to others.
         model.__dict__["_bytes"] = bytes(data)
         return model
 
@@ -146,18 +148,28 @@ class Model:
 
     @classmethod
     def from_base64(cls, text: str, sha256: str) -> Self:
-        """Parse the model of a codec configuration (FORMAT 5); ModelError on a wrong digest."""
+        """Parse the model of a codec configuration (FORMAT 5).
+
+        Raises
+        ------
+        ModelError
+            If there is none, or its sha256 is not the one that the configuration states.
+        CorruptionError, CompatibilityError
+            If the text is not base64, or not a model; see from_bytes.
+        """
         if not text:
-            raise ModelError("the codec's configuration holds no model: it cannot be decoded")
+            raise ModelError(
+                "the codec's configuration holds no model: nothing can be decoded with it"
+            )
         try:
             data = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError) as error:
             raise CorruptionError(f"the codec's model is not base64: {error}") from None
-        found = hashlib.sha256(data).hexdigest()
-        if found != sha256:
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != sha256:
             raise ModelError(
-                f"the model in the codec's configuration has sha256 {found[:16]}…, the "
-                f"configuration promises {sha256[:16]}…: one of them was changed"
+                f"the model in the codec's configuration has sha256 {digest[:16]}…, the "
+                f"configuration states {sha256[:16]}…: one of them was changed"
             )
         return cls.from_bytes(data)
 
@@ -167,7 +179,7 @@ class Model:
         return cls.from_bytes(Path(path).read_bytes())
 
     def save(self, path: str | Path) -> None:
-        """Write a model file; an existing one is replaced only once the new one is whole."""
+        """Write a model file. An existing file is replaced atomically."""
         path = Path(path)
         partial = path.with_name(path.name + ".partial")
         partial.write_bytes(self.to_bytes())
@@ -194,8 +206,8 @@ def _serialize(model: Model) -> bytes:
     raw = body.getvalue()
     if len(raw) > MAX_MODEL_BODY_BYTES or len(text) > MAX_MODEL_JSON_BYTES:
         raise ModelError(
-            f"a model holds at most {MAX_MODEL_BODY_BYTES} bytes, {MAX_MODEL_JSON_BYTES} of them "
-            f"JSON; this one has {len(raw)} and {len(text)}: use smaller layers"
+            f"a model may have {MAX_MODEL_BODY_BYTES} bytes, {MAX_MODEL_JSON_BYTES} of them JSON; "
+            f"this one has {len(raw)} and {len(text)}: use smaller layers"
         )
     compressor, packed = min(
         (
@@ -229,7 +241,9 @@ def _parse(data: bytes) -> dict[str, Any]:
         )
     compressor, reserved = reader.uint(1), reader.uint(2)
     if version == 0 or reserved:
-        raise CorruptionError("the model's header is damaged")
+        raise CorruptionError(
+            f"the model's header is damaged: format version {version}, reserved bytes {reserved}"
+        )
     n_body = reader.uint(4)
     body = memoryview(_decompress(data[reader.position :], compressor, n_body))
     reader = Reader(body, "the model's body")
@@ -251,7 +265,9 @@ def _parse(data: bytes) -> dict[str, Any]:
             "about": about if isinstance(about, dict) else {},
         }
     except (KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-        raise CorruptionError(f"the model's JSON lacks or misuses a field: {error!r}") from None
+        raise CorruptionError(
+            f"a member of the model's JSON is missing or wrong: {error!r}"
+        ) from None
 
 
 def _read_tensor(reader: Reader, dtype: Any, shape: Any) -> NDArray[Any]:
@@ -262,9 +278,13 @@ def _read_tensor(reader: Reader, dtype: Any, shape: Any) -> NDArray[Any]:
         )
     sizes = tuple(size_from_json(n) for n in shape)
     if len(sizes) > MAX_TENSOR_RANK:
-        raise CorruptionError(f"the model holds a tensor of rank {len(sizes)}")
-    if prod(n for n in sizes if n) > MAX_MODEL_BODY_BYTES:  # (0, huge, huge) has no bytes
-        raise CorruptionError(f"the model holds a tensor of shape {sizes}")
+        raise CorruptionError(
+            f"the model holds a tensor of rank {len(sizes)}, at most {MAX_TENSOR_RANK} is allowed"
+        )
+    if prod(n for n in sizes if n) > MAX_MODEL_BODY_BYTES:  # (0, huge, huge) takes no bytes
+        raise CorruptionError(
+            f"the model holds a tensor of shape {sizes}, larger than {MAX_MODEL_BODY_BYTES}"
+        )
     kind = np.dtype(dtype)
     raw = np.frombuffer(reader.block(prod(sizes) * kind.itemsize), kind.newbyteorder("<"))
     return raw.astype(kind, copy=False).reshape(sizes)
@@ -280,14 +300,14 @@ def _decompress(packed: bytes, compressor: int, n_body: int) -> bytes:
             body, complete, trailing = packed, True, b""
         elif compressor == MODEL_COMPRESSOR_ZLIB:
             inflate = zlib.decompressobj()
-            # One byte more than declared, so that a longer stream shows.
+            # One byte more than declared, to notice a longer stream.
             body = inflate.decompress(packed, n_body + 1)
             complete, trailing = inflate.eof, inflate.unused_data
         elif compressor == MODEL_COMPRESSOR_XZ:
             unxz = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_LIMIT_BYTES)
             body = unxz.decompress(packed, n_body + 1)
             if len(body) == n_body and not unxz.eof and not unxz.needs_input:
-                body += unxz.decompress(b"", 1)  # lets it read its own footer
+                body += unxz.decompress(b"", 1)  # makes it read its footer
             complete, trailing = unxz.eof, unxz.unused_data
         else:
             raise CompatibilityError(
@@ -298,7 +318,7 @@ def _decompress(packed: bytes, compressor: int, n_body: int) -> bytes:
         raise CorruptionError(f"the model is damaged: {error}") from None
     if len(body) > n_body or trailing:
         raise CorruptionError(
-            f"the model gives more than the {n_body} bytes it declares, or goes on after them"
+            f"the model has more than the {n_body} bytes that it declares, or bytes after them"
         )
     if len(body) < n_body or not complete:
         raise TruncatedError(f"the model ends after {len(body)} of {n_body} bytes")

@@ -1,4 +1,4 @@
-"""The codec of zarr format 2: a numcodecs codec, passed as ``compressor``."""
+"""The codec for Zarr format 2: a numcodecs codec, passed as ``compressor``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
 
     @classmethod
     def of(cls, model: Model | None, *, rice: RiceChoice = "mean") -> Self:
-        """A codec with this model; None gives one that has only the fallback modes."""
+        """A codec with this model; with None it has no model, and stores or deflates pixels."""
         return cls(**Configuration.of(model, rice).to_json())
 
     @property
@@ -47,7 +47,7 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
         return hash(self._configuration)
 
     def get_config(self) -> dict[str, Any]:
-        """The JSON object that stands in .zarray (FORMAT 5.2)."""
+        """The JSON object of .zarray (FORMAT 5.2)."""
         return {"id": self.codec_id, **self._configuration.to_json()}
 
     @classmethod
@@ -83,24 +83,24 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
         Parameters
         ----------
         buf
-            What encode gave, in any buffer.
+            A chunk, in any buffer.
         out
-            A writeable buffer of as many bytes, filled as they lie in memory, and returned.
+            A writeable buffer of as many bytes, which is filled in memory order and returned.
 
         Raises
         ------
         ZarrmalError
             If the bytes are not exactly a chunk.
         TypeError, ValueError
-            If ``out`` holds objects, or has another size.
+            If ``out`` has items of objects, or another size.
         """
         data = ensure_contiguous_ndarray_like(buf, flatten=True).view(np.uint8)
         pixels = decode_chunk(np.asarray(data).data, self._configuration.coder())
-        if out is None:  # stored pixels lie in buf, which is the caller's
+        if out is None:  # stored pixels are a view of buf, which belongs to the caller
             return pixels.copy(order="K") if np.may_share_memory(pixels, data) else pixels
         target = ensure_ndarray_like(out)
         if target.dtype.hasobject:
-            raise TypeError("out is an array of objects: zarrmal decodes to uint8 pixels")
+            raise TypeError("out must not be an array of objects: zarrmal decodes to uint8 pixels")
         if target.nbytes != pixels.nbytes:
             raise ValueError(f"out has {target.nbytes} bytes, the chunk decodes to {pixels.nbytes}")
         return ndarray_copy(pixels, out)

@@ -142,7 +142,7 @@ def hybrid_bits(model: Model, k: int, cell: Pixels) -> NDArray[np.float64]:
     lanes = Lanes(plan, pixels.shape, predicted, first_sums)
     inside = lanes.inside()
     bits = np.zeros(cell.shape)
-    for step, y, x in lanes.places():
+    for step, y, x in lanes.coding_order():
         value = cell[None, y, x].astype(np.int64)
         mixture = lanes.distribution(step, y, x)
         frequency = mixture.cumulative(value + 1) - mixture.cumulative(value)
