@@ -1,5 +1,6 @@
 """A writer that ends at its n-th store, in this very process: as by kill -9, but quickly."""
 
+import itertools
 import os
 from contextlib import contextmanager
 
@@ -19,6 +20,13 @@ def moments(n, step=1):
         return sorted({*range(0, n, step), n - 1})
     between = range(2, n - 2, max(1, n // N_SAMPLED) | 1)  # an odd step: of both kinds
     return sorted({0, 1, *between, n - 2, n - 1} & set(range(n)))
+
+
+def crossed(*axes):
+    """Every combination, or so many of them that each value comes up, in turn with the others."""
+    if EXHAUSTIVE:
+        return list(itertools.product(*axes))
+    return [tuple(axis[k % len(axis)] for axis in axes) for k in range(max(map(len, axes)))]
 
 
 class Killed(BaseException):

@@ -10,7 +10,12 @@ from zarrmal_codecs import CorruptionError, TruncatedError, ZarrmalError
 
 import zarrmal
 from zarrmal.archive import AppendOptions, Location, WriteOptions
-from zarrmal.archive.shard import join_shard, read_shard_index, shard_shard_index_bytes, split_shard
+from zarrmal.archive.shard import (
+    join_shard,
+    read_shard_index,
+    shard_shard_shard_index_bytes,
+    split_shard,
+)
 from zarrmal.sources import Subset
 
 
@@ -65,12 +70,12 @@ def test_the_inverse():
     chunks = [b"one", None, b"", b"three"]
     data = join_shard(chunks)
     assert [None if c is None else bytes(c) for c in split_shard(data, 4)] == chunks
-    for n in range(shard_shard_index_bytes(4)):
+    for n in range(shard_shard_shard_index_bytes(4)):
         with pytest.raises(TruncatedError):
             split_shard(data[:n], 4)
     with pytest.raises(TruncatedError, match="names bytes"):
         split_shard(data[:-1], 4)
-    for at in range(shard_shard_index_bytes(4)):
+    for at in range(shard_shard_shard_index_bytes(4)):
         damaged = bytearray(data)
         damaged[at] ^= 1
         with pytest.raises(CorruptionError):

@@ -63,16 +63,19 @@ class S3Objects:
 def s3_server() -> Iterator[tuple[ObjectStore, RequestLog]]:
     """A bucket, and the log of what is asked of it."""
     import boto3
-    from moto.moto_server.werkzeug_app import (
-        DomainDispatcherApplication,
-        MotoRequestHandler,
-        create_backend_app,
-    )
+    from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     log = RequestLog()
-    app = log.wrap(DomainDispatcherApplication(create_backend_app))
+    apps = {name: create_backend_app(name) for name in ("s3", "moto_api")}
+
+    def dispatch(environ: dict[str, Any], start_response: Any) -> Any:
+        """As moto's own dispatcher does, which looks through all its services at each request."""
+        is_api = environ["PATH_INFO"].startswith("/moto-api/")
+        return apps["moto_api" if is_api else "s3"](environ, start_response)
+
+    app = log.wrap(dispatch)
     server = make_server("127.0.0.1", 0, app, True, request_handler=MotoRequestHandler)
     thread = Thread(target=server.serve_forever, name="moto", daemon=True)
     thread.start()

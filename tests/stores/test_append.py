@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from every_moment import crossed
 from killed import killed_at, write_but_the_journal
 from object_store import write
 
@@ -34,7 +35,9 @@ def bytes_of(store, url):
     }
 
 
-@pytest.mark.parametrize("zarr_format", [3, 2])
+@pytest.mark.parametrize(
+    ("store", "zarr_format"), crossed(["s3", "azure", "gcs", "memory"], [2, 3]), indirect=["store"]
+)
 def test_appending(store, place, drawn, zarr_format):
     write(part(drawn, 0, 25), place, store, zarr_format=zarr_format)
     append(part(drawn, 25, 40), place, store)
@@ -87,8 +90,7 @@ def _append(source, url, options):
 SERVERS = ["s3", "azure", "gcs"]
 
 
-@pytest.mark.parametrize("store", SERVERS, indirect=True)
-@pytest.mark.parametrize("moment", [0, 9, 19])
+@pytest.mark.parametrize(("store", "moment"), crossed(SERVERS, [0, 9, 19]), indirect=["store"])
 def test_a_writer_is_killed(store, place, drawn, model, moment):
     assert killed_at(moment, _write, drawn, place, {}, model, store.options)
     with pytest.raises(InputError, match=r"incomplete|no Zarr group|interrupted"):
@@ -117,8 +119,7 @@ def stored_below(store, url):
     return {key.removeprefix(prefix): store.objects.get(key) for key in keys}
 
 
-@pytest.mark.parametrize("store", SERVERS, indirect=True)
-@pytest.mark.parametrize("moment", [1, 6, 12])
+@pytest.mark.parametrize(("store", "moment"), crossed(SERVERS, [12, 1, 6]), indirect=["store"])
 def test_an_append_is_killed(store, place, drawn, model, moment):
     _write(part(drawn, 0, 25), place, {}, model, store.options)
     before = bytes_of(store, place)

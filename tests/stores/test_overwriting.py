@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import zarr
+from every_moment import crossed
 from killed import killed_at
 from object_store import write
 
@@ -38,7 +39,11 @@ def check_whole(store, place, cells, n_cells):
     np.testing.assert_array_equal(group["cells"][:], cells.read(group["source_index"][:]))
 
 
-@pytest.mark.parametrize("zarr_format", [3, 2])
+@pytest.mark.parametrize(
+    ("store", "zarr_format"),
+    crossed(["s3", "azure", "gcs", "memory"], [3, 2]),
+    indirect=["store"],
+)
 def test_a_new_archive_takes_the_place_of_an_old_one(store, place, drawn, zarr_format):
     write(part(drawn, 0, 25), place, store, zarr_format=zarr_format)
     with pytest.raises(InputError, match="exists already"):
@@ -93,8 +98,9 @@ def _write(source, url, model, options):
     zarrmal.write(source, url, model=model, options=wishes, storage_options=options)
 
 
-@pytest.mark.parametrize("store", ["s3", "azure", "gcs"], indirect=True)
-@pytest.mark.parametrize("moment", [0, 13])
+@pytest.mark.parametrize(
+    ("store", "moment"), crossed(["s3", "azure", "gcs"], [13, 0]), indirect=["store"]
+)
 def test_killed_in_writing(store, place, drawn, model, moment):
     write(part(drawn, 0, 25), place, store)
     before = below(store, place)
@@ -104,10 +110,14 @@ def test_killed_in_writing(store, place, drawn, model, moment):
     check_whole(store, place, drawn, drawn.n_cells)
 
 
-@pytest.mark.parametrize("store", ["s3", "azure", "gcs"], indirect=True)
-@pytest.mark.parametrize(("moment", "phase"), [(0, "begun"), (13, "planned")])
-def test_what_has_come_since_is_not_replaced(store, place, drawn, model, moment, phase):
+@pytest.mark.parametrize(
+    ("store", "stopped"),
+    crossed(["gcs", "azure", "s3"], [(13, "planned"), (0, "begun")]),
+    indirect=["store"],
+)
+def test_what_has_come_since_is_not_replaced(store, place, drawn, model, stopped):
     """Nothing was there when the run began, so that it has written in place."""
+    moment, phase = stopped
     assert killed_at(moment, _write, drawn, place, model, store.options)
     target, other = (Location(url, store.options) for url in (place, f"{place}-other"))
     assert read_journal(target).phase == phase
@@ -125,7 +135,14 @@ def test_what_has_come_since_is_not_replaced(store, place, drawn, model, moment,
     check_whole(store, place, drawn, drawn.n_cells)
 
 
-@pytest.mark.parametrize("step", ["before the old is removed", "after", "copied", "at the end"])
+@pytest.mark.parametrize(
+    ("store", "step"),
+    crossed(
+        ["gcs", "s3", "azure", "memory"],
+        ["before the old is removed", "after", "copied", "at the end"],
+    ),
+    indirect=["store"],
+)
 def test_interrupted_in_taking_the_place(store, place, drawn, monkeypatch, step):
     """The old archive or the new one is whole, there or beside, and going on needs no decision."""
     write(part(drawn, 0, 25), place, store)
