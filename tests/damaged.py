@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
-from zarrmal.archive.extract.cells.report import LISTING, LOST, RECOVERED
 from zarrmal_codecs import CorruptionError
 from zarrmal_codecs.header import header_bytes, parse_header
 
 import zarrmal
 from zarrmal.archive import Location, WriteOptions
+from zarrmal.archive.extract.report import LISTING, LOST, RECOVERED
 from zarrmal.cli import app
 from zarrmal.sources import open_source
 

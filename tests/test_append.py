@@ -146,7 +146,7 @@ def test_undo_forgets_new_labels(archive, cells, monkeypatch):
         raise OSError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr("zarrmal.archive.write.new.commit.group_documents", stop)
+        patch.setattr("zarrmal.archive.write.commit.group_documents", stop)
         with pytest.raises(OSError, match="no"):
             zarrmal.append(source, archive, assign="shortest")
     label = zarr.open_group(archive, mode="r", use_consolidated=False)["label"]
@@ -191,7 +191,7 @@ def test_cells_that_do_not_fit_change_nothing(archive, cells):
         "other shape": open_source(np.ones((9, 20, 20), np.uint8)),
     }
     for what, source in bare.items():
-        with pytest.raises(InputError, match=r"known|20 x 20"):
+        with pytest.raises(InputError, match=r"holds for each cell|20 x 20"):
             zarrmal.append(source, archive, assign="shortest")
         assert stored(archive) == before, what
     assert read_journal(Location(archive)) is None

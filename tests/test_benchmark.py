@@ -235,7 +235,7 @@ def test_saved_models_are_reused(file, tmp_path, quick):
     digests = [[one["sha256"] for one in t["ours"]] for t in (first, json.loads(again.stdout))]
     assert digests[0] == digests[1]
     changed = command(*words, "--seed", 7)
-    assert changed.exit_code == 1
+    assert changed.exit_code == 2
     assert "trained with other options or cells" in changed.stderr
     # Given files are measured without training; the default output is tables.
     given = command(file, "--no-rivals", "--model", tmp_path / "models" / "paper.zmal",
@@ -282,7 +282,7 @@ def test_a_plot_is_drawn(file, model, tmp_path, quick, suffix, magic, monkeypatc
 def test_an_impossible_plot_is_refused_before_the_work(file, tmp_path, name, message):
     (tmp_path / "folder.svg").mkdir()
     done = command(file, "--plot", tmp_path / name)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert message in " ".join(done.stderr.split())
     assert done.stdout == ""
     assert not (tmp_path / "plot.pdf").exists()
@@ -302,7 +302,7 @@ def test_a_lossy_coder_is_reported_in_one_line(file, model, tmp_path, quick, mon
 def test_a_folder_for_models_is_refused_before_training(file, tmp_path, name):
     (tmp_path / "file").write_text("")
     done = command(file, "--save-models", tmp_path / name)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "its folder must exist" in done.stderr
 
 

@@ -58,13 +58,13 @@ def test_an_archive_that_is_being_written_is_refused(days, archive):
     journal = Journal(operation="append", n_stored=24, n_new=16, source="0" * 64)
     writing = WriterLock(Location(str(archive)), journal, previous=None)
     for words in (("append", days / "day-1", archive), ("undo", archive)):
-        said = run(*words, code=1).stderr
+        said = run(*words, code=4).stderr
         assert "another process" in said
         assert len(said.splitlines()) == 1
     writing.leave(remove=False)
     assert "interrupted" in run("verify", archive, code=1).stdout
-    assert "--resume" in run("append", days / "day-1", archive, code=1).stderr
-    assert "not those" in run("append", days / "day-1", archive, "--resume", code=1).stderr
+    assert "--resume" in run("append", days / "day-1", archive, code=2).stderr
+    assert "not those" in run("append", days / "day-1", archive, "--resume", code=2).stderr
     assert "16 cells is taken back" in run("undo", archive).stderr
     run("append", days / "day-1", archive)
     assert zarrmal.open(archive).sizes["cell"] == 40
@@ -87,7 +87,7 @@ def test_an_archive_that_is_being_written_is_refused(days, archive):
 )
 def test_mistakes_are_told_in_one_line(days, archive, words, told, monkeypatch):
     monkeypatch.chdir(days)
-    monkeypatch.setattr("zarrmal.archive.write.new.cluster.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("zarrmal.archive.write.cluster.CONNECT_SECONDS", 1)
     before = sorted(p.name for p in days.rglob("*"))
     said = run(*words, code=1).stderr
     assert told in said

@@ -146,7 +146,7 @@ def test_what_is_there_is_no_archive(place, archive):
 def test_secrets_are_not_printed(place, words):
     before = stored(place)
     done = CliRunner().invoke(app, ["archive", *words])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert done.stderr.count("error:") == 1
     assert "SECRET" not in done.output
     assert stored(place) == before

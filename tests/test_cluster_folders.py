@@ -18,7 +18,7 @@ from zarrmal.errors import InputError
 from zarrmal.sources import ConcatSource, Subset, open_source
 
 distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
-from zarrmal.archive.write.new.cluster import ClusterRunner  # noqa: E402
+from zarrmal.archive.write.cluster import ClusterRunner  # noqa: E402
 
 N_CELLS = 96
 

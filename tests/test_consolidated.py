@@ -12,7 +12,7 @@ from damaged import remove_copies
 
 import zarrmal
 from zarrmal.archive import AppendOptions, Location
-from zarrmal.archive.write.new import commit
+from zarrmal.archive.write import commit
 
 
 def remove_copy(archive, name):

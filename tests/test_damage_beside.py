@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from damaged import N, documents, flip, positions, remove_copies, some_cells, write
 from PIL import Image
-from zarrmal.archive.extract.cells.report import UNNAMED
 from zarrmal_codecs import CorruptionError, ZarrmalError
 
 import zarrmal
 from zarrmal.archive import Location
+from zarrmal.archive.extract.report import UNNAMED
 from zarrmal.errors import InputError
 from zarrmal.sources import open_source
 

@@ -8,10 +8,10 @@ import shutil
 import numpy as np
 import pytest
 from damaged import PER_CHUNK, flip, listing, positions, run
-from zarrmal.archive.extract.cells.report import LISTING, LOST
 
 import zarrmal
 from zarrmal.archive import Location, WriteOptions
+from zarrmal.archive.extract.report import LISTING, LOST
 from zarrmal.cli.inspect import MAX_PROBLEMS
 from zarrmal.errors import InputError
 from zarrmal.models import shipped_model

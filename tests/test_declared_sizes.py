@@ -9,11 +9,11 @@ import tracemalloc
 import numpy as np
 import pytest
 from damaged import run
-from zarrmal.archive.read.dataset.recover import recover_chunk
 from zarrmal_codecs import CorruptionError
 
 import zarrmal
 from zarrmal.archive import Location, WriteOptions
+from zarrmal.archive.read.recover import recover_chunk
 from zarrmal.errors import InputError
 
 
@@ -108,6 +108,6 @@ def test_more_pixels_than_memory(place, monkeypatch):
     def full(*_):
         raise MemoryError
 
-    monkeypatch.setattr("zarrmal.archive.read.dataset.cells.np.zeros", full)
+    monkeypatch.setattr("zarrmal.archive.read.cells.np.zeros", full)
     with pytest.raises(InputError, match="some of them at a time"):
         zarrmal.recover_cells(place)

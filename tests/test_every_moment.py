@@ -210,8 +210,8 @@ def test_a_second_failure_keeps_what_the_first_has_left(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("zarrmal.archive.write.new.append.order_cells", interrupted)
-        patch.setattr("zarrmal.archive.write.new.append.commit", interrupted)
+        patch.setattr("zarrmal.archive.write.append.order_cells", interrupted)
+        patch.setattr("zarrmal.archive.write.append.commit", interrupted)
         second = partial(zarrmal.undo, Location(place))
         if again == "append":
             second = partial(append, new, place, resume=True)

@@ -148,7 +148,7 @@ def test_no_file_is_replaced_unasked(archive, cells, tmp_path):
     taken = out / str(cells.names[200])
     taken.parent.mkdir(parents=True)
     taken.write_text("years of work")
-    with pytest.raises(InputError, match="1 files are there already"):
+    with pytest.raises(InputError, match="1 files exist already"):
         zarrmal.extract(target, out)
     assert taken.read_text() == "years of work"
     assert [path for path in out.rglob("*") if path.is_file()] == [taken]
@@ -255,7 +255,7 @@ def test_the_command(archive, tmp_path):
     }  # fmt: skip
     again = CliRunner().invoke(app, words)
     assert (again.exit_code, again.stdout) == (1, "")
-    assert again.stderr.startswith("error: 120 files are there already")
+    assert again.stderr.startswith("error: 120 files exist already")
     assert CliRunner().invoke(app, [*words, "--overwrite"]).exit_code == 0
 
 

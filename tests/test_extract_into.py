@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from damaged import run
 from PIL import Image
-from zarrmal.archive.extract.cells.report import LISTING, RENAMED
 
 import zarrmal
 from zarrmal.archive import Location, WriteOptions
+from zarrmal.archive.extract.report import LISTING, RENAMED
 from zarrmal.errors import InputError
 from zarrmal.sources import open_source
 

@@ -60,7 +60,7 @@ def interrupted(cells, model, place, monkeypatch):
     zarrmal.write(part(cells, 0, 60), place, model=model, assign="labels", options=options)
     before = bytes_of(place)
     with monkeypatch.context() as patch:
-        patch.setattr("zarrmal.archive.write.new.segment.commit", fails(OSError(errno.EIO, "io")))
+        patch.setattr("zarrmal.archive.write.segment.commit", fails(OSError(errno.EIO, "io")))
         with pytest.raises(OSError, match="io"):
             append(part(cells, 60, 100), place)
     return before
@@ -117,8 +117,8 @@ def test_killed_at_each_step_of_taking_over(cells, model, place, interrupted, mo
         with monkeypatch.context() as patch:
             for step in ("_put", "_rm"):
                 patch.setattr(WriterLock, step, dying(getattr(WriterLock, step)))
-            patch.setattr("zarrmal.archive.write.new.append.write_segment", fails(Killed()))
-            patch.setattr("zarrmal.archive.write.new.append._restore_end", fails(Killed()))
+            patch.setattr("zarrmal.archive.write.append.write_segment", fails(Killed()))
+            patch.setattr("zarrmal.archive.write.append._restore_end", fails(Killed()))
             with pytest.raises(Killed):
                 go_on(how, cells, place)
         found = read_journal(Location(place))
@@ -212,7 +212,7 @@ def test_threads_store_nothing_after_the_run_was_given_up(cells, place, interrup
         assert source.reading.wait(60)
         raise KeyboardInterrupt
 
-    make_plan = zarrmal.archive.write.new.append.order_cells
+    make_plan = zarrmal.archive.write.append.order_cells
     pools = []
 
     def planned(*rest):
@@ -225,7 +225,7 @@ def test_threads_store_nothing_after_the_run_was_given_up(cells, place, interrup
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("zarrmal.archive.write.new.append.order_cells", planned)
+        patch.setattr("zarrmal.archive.write.append.order_cells", planned)
         patch.setattr(runners, "wait", interrupt)
         patch.setattr(runners.ThreadPoolExecutor, "__exit__", leave_pool)
         with pytest.raises(KeyboardInterrupt):

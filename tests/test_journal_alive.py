@@ -70,7 +70,7 @@ def test_a_mistake_whose_traces_cannot_be_removed(cells, model, tmp_path, monkey
         raise OSError(101, "Network is unreachable")
 
     with monkeypatch.context() as patch:
-        patch.setattr("zarrmal.archive.write.new.segment.commit", mistake)
+        patch.setattr("zarrmal.archive.write.segment.commit", mistake)
         patch.setattr(WriterLock, "mine", fail)
         patch.setattr(WriterLock, "check", lambda self: None)
         with pytest.raises(OSError, match="unreachable"):

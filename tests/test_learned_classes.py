@@ -264,5 +264,5 @@ def test_the_command_refuses(
     options: tuple[str, ...], message: str, file: Path, tmp_path: Path
 ) -> None:
     done = CliRunner().invoke(app, ["train", str(file), "-o", str(tmp_path / "m"), *options])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert message in " ".join(done.stderr.split())

@@ -18,7 +18,7 @@ def documents(archive: Path) -> list[Path]:
 
 
 def test_every_document_of_every_array_has_a_digest(archive: Path) -> None:
-    group = Location(str(archive)).open()
+    group = Location(str(archive)).open_group()
     facts = read_facts(group, str(archive))
     keys = {path.relative_to(archive).as_posix() for path in documents(archive)}
     assert set(facts.metadata_digests) == keys

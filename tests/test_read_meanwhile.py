@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from damaged import Archive as Damaged
 from damaged import flip, remove_copies
-from zarrmal.archive.extract.cells.report import LOST
 from zarrmal_codecs import CorruptionError
 
 import zarrmal
 from zarrmal.archive import AppendOptions, Location, WriteOptions
 from zarrmal.archive.extract.cells import cells as extract_module
+from zarrmal.archive.extract.report import LOST
 from zarrmal.archive.read.dataset import dataset as read_module
 from zarrmal.archive.storage.local import DurableStore
 from zarrmal.errors import InputError

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from zarrmal.archive.read.dataset.recover import recover_chunk
 from zarrmal_codecs.chunk import encode_chunk
 from zarrmal_codecs.coder import coder_for
 from zarrmal_codecs.header import header_bytes, parse_header
 
+from zarrmal.archive.read.recover import recover_chunk
 from zarrmal.models import shipped_model
 
 N = 24

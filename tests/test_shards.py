@@ -13,7 +13,7 @@ from zarrmal.archive import AppendOptions, Location, WriteOptions
 from zarrmal.archive.shard import (
     join_shard,
     read_shard_index,
-    shard_shard_shard_index_bytes,
+    shard_index_bytes,
     split_shard,
 )
 from zarrmal.sources import Subset
@@ -70,12 +70,12 @@ def test_the_inverse():
     chunks = [b"one", None, b"", b"three"]
     data = join_shard(chunks)
     assert [None if c is None else bytes(c) for c in split_shard(data, 4)] == chunks
-    for n in range(shard_shard_shard_index_bytes(4)):
+    for n in range(shard_index_bytes(4)):
         with pytest.raises(TruncatedError):
             split_shard(data[:n], 4)
     with pytest.raises(TruncatedError, match="names bytes"):
         split_shard(data[:-1], 4)
-    for at in range(shard_shard_shard_index_bytes(4)):
+    for at in range(shard_index_bytes(4)):
         damaged = bytearray(data)
         damaged[at] ^= 1
         with pytest.raises(CorruptionError):
@@ -127,7 +127,7 @@ def test_damage_in_a_shard_gets_no_digest_of_its_own(cells, model, tmp_path, mon
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("zarrmal.archive.write.new.segment.commit", stop)
+        patch.setattr("zarrmal.archive.write.segment.commit", stop)
         with pytest.raises(KeyboardInterrupt):
             zarrmal.append(new, place)
     offset, length = read_shard_index(shard(place, 2).read_bytes(), 4)[0]

@@ -15,7 +15,7 @@ from zarrmal_codecs.golomb_rice import golomb_bits
 from zarrmal_codecs.mixture import latent_cumulative
 from zarrmal_codecs.prediction import Prediction
 
-from zarrmal import api
+from zarrmal import choose
 from zarrmal.classify.network import CellClassifier
 from zarrmal.cli import app
 from zarrmal.cli import study as command
@@ -372,7 +372,7 @@ def test_unfit_cells_are_refused_in_one_line(files, tmp_path, change, expected):
     np.savez(tmp_path / "cells.npz", **columns)
     arguments = ["--cells-per-class", change.get("n", N_CELLS), "--unseen", 0.34, "--no-figures"]
     arguments += ["--channel", "all"] if "cells" in change else []
-    refused = run(tmp_path / "cells.npz", "-o", tmp_path / "out", *arguments, code=1)
+    refused = run(tmp_path / "cells.npz", "-o", tmp_path / "out", *arguments, code=2)
     assert expected in refused.stderr
     assert refused.stderr.strip().splitlines()[-1].startswith("error: ")
 
@@ -380,18 +380,18 @@ def test_unfit_cells_are_refused_in_one_line(files, tmp_path, change, expected):
 def test_missing_packages_and_files_are_reported_before_the_long_run(files, tmp_path, monkeypatch):
     arguments = (files / "cells.npz", "-o", tmp_path / "out", *SPLIT)
     monkeypatch.setattr(command, "find_spec", lambda name: None)
-    assert "zarrmal[plot]" in run(*arguments, code=1).stderr
+    assert "zarrmal[plot]" in run(*arguments, code=2).stderr
 
     def no_torch():
         raise InputError("learning needs PyTorch")
 
-    monkeypatch.setattr(api, "learn_room", no_torch)
-    assert "PyTorch" in run(*arguments, "--no-figures", code=1).stderr
-    assert "no model file" in run(*arguments, "--no-figures", "--model", "no", code=1).stderr
+    monkeypatch.setattr(choose, "import_learn", no_torch)
+    assert "PyTorch" in run(*arguments, "--no-figures", code=2).stderr
+    assert "no model file" in run(*arguments, "--no-figures", "--model", "no", code=2).stderr
 
 
 def test_a_model_of_other_classes_is_refused(files, tmp_path, cells):
     untrained(cells.cell_shape, ("healthy", "ill")).save(tmp_path / "other.zmal")
     arguments = ("--model", tmp_path / "other.zmal", "--no-classifier", "--no-figures", *SPLIT)
-    refused = run(files / "cells.npz", "-o", tmp_path / "out", *arguments, code=1)
+    refused = run(files / "cells.npz", "-o", tmp_path / "out", *arguments, code=2)
     assert "'healthy', 'ill'" in refused.stderr

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import zarr
 from PIL import Image
-from zarrmal.archive.write.new.commit import resized
 
 import zarrmal
 from zarrmal.archive import AppendOptions, Location, WriteOptions
@@ -22,6 +21,7 @@ from zarrmal.archive.lock import writer_lock as writings
 from zarrmal.archive.lock.journal import Journal, read_journal
 from zarrmal.archive.lock.process import start_time, this_machine
 from zarrmal.archive.lock.writer_lock import WriterLock
+from zarrmal.archive.write.commit import resized
 from zarrmal.errors import InputError
 from zarrmal.sources import Subset
 
@@ -254,7 +254,7 @@ def test_an_archive_that_was_removed_after_an_interrupted_append(
 ):
     place = str(tmp_path / "a")
     write(part(cells, 0, 100), place, model)
-    interrupted(cells, place, monkeypatch, "zarrmal.archive.write.new.segment.commit")
+    interrupted(cells, place, monkeypatch, "zarrmal.archive.write.segment.commit")
     Location(place).remove()
     write(part(cells, 0, 50), place, model)
     assert not zarrmal.verify(Location(place), part(cells, 0, 50)).problems
@@ -275,9 +275,9 @@ def test_a_plan_that_is_none_is_made_anew(cells, model, tmp_path, monkeypatch, o
 
     if operation == "append":
         write(part(cells, 0, 100), place, model)
-        interrupted(cells, place, monkeypatch, "zarrmal.archive.write.new.segment.commit")
+        interrupted(cells, place, monkeypatch, "zarrmal.archive.write.segment.commit")
     else:
-        with stopped(monkeypatch, "zarrmal.archive.write.new.segment.commit"):
+        with stopped(monkeypatch, "zarrmal.archive.write.segment.commit"):
             work()
     group = zarr.open_group(stage, mode="r+")
     resized(group["source_index"], 110)[100:] = 7

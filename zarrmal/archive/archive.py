@@ -9,9 +9,10 @@ from typing import Any, Self
 import xarray as xr
 from numpy import bool_, uint8
 from numpy.typing import NDArray
-from zarrmal_codecs import Model
+from zarrmal_codecs import Model, ZarrmalError
 
 from ..classify import Assigner
+from ..errors import InputError, MissingError, UnreachableError
 from ..progress import Progress, silent
 from ..sources import Source
 from .extract.cells import extract_cells
@@ -77,7 +78,13 @@ class Archive(OpenArchive):
         """
         location = locate(where, storage_options)
         with store_errors():
-            return cls.at(location, incomplete=incomplete)
+            try:
+                return cls.at(location, incomplete=incomplete)
+            except (MissingError, UnreachableError):
+                raise
+            except (InputError, ZarrmalError, OSError):
+                # Damaged consolidated metadata do not matter if each array's own are sound.
+                return cls.at(location, incomplete=incomplete, consolidated=False)
 
     @classmethod
     def write(

@@ -12,7 +12,7 @@ import fsspec
 import zarr
 from fsspec.implementations.local import LocalFileSystem
 from zarr.errors import ContainsArrayError, GroupNotFoundError
-from zarrmal_codecs import ZarrmalError
+from zarrmal_codecs import CorruptionError, ZarrmalError
 
 from ...errors import InputError, MissingError, without_passwords
 from ..format import ARRAY_NAMES
@@ -212,8 +212,10 @@ class Location:
             ) from None
         except ZarrmalError:
             raise
-        except (ImportError, *UNREADABLE_METADATA) as error:
-            raise InputError(f"{self.url} cannot be opened as a Zarr group: {error}") from error
+        except ImportError as error:
+            raise InputError(f"{self.url} cannot be opened: {error}") from error
+        except UNREADABLE_METADATA as error:
+            raise self._damaged_or_unknown(error) from error
 
     def _zarr_arguments(self, mode: Mode) -> dict[str, Any]:
         """Of zarr.open_group: which store."""
@@ -232,7 +234,19 @@ class Location:
         options = fsspec_options(self.url, self.storage_options, for_zarr=False)
         try:
             fs, root = fsspec.core.url_to_fs(self.url, **options)
-        except (ImportError, ValueError, TypeError, *DAMAGED_CONTAINER) as error:
+        except (ImportError, ValueError, TypeError) as error:
             raise InputError(f"{self.url} cannot be reached: {error}") from error
+        except DAMAGED_CONTAINER as error:
+            raise CorruptionError(f"{self.url} is damaged: {error}") from error
         fs.invalidate_cache()
         return fs, root
+
+    def _damaged_or_unknown(self, error: Exception) -> InputError | CorruptionError:
+        """CorruptionError if something is stored there; else the URL itself is wrong."""
+        try:
+            damaged = isinstance(error, DAMAGED_CONTAINER) or self.holds_zarr()
+        except Exception:  # no such protocol, options that the file system does not take
+            damaged = False
+        if damaged:
+            return CorruptionError(f"{self.url} is damaged: its metadata cannot be read: {error}")
+        return InputError(f"{self.url} cannot be opened as a Zarr group: {error}")
