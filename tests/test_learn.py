@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from zarrmal_codecs.autoencoder import Autoencoder
 from zarrmal import InputError
 from zarrmal.learn import TrainOptions, TrainResult, train_model
 from zarrmal.learn.checkpoint import Checkpoint, pack, run_digest, unpack
-from zarrmal.learn.loop import fit
+from zarrmal.learn.loop import fit, prepare_device
 from zarrmal.learn.paper.export import export
 from zarrmal.learn.paper.training import StackedTraining
 from zarrmal.progress import silent
@@ -98,7 +99,7 @@ def test_resumed_run_gives_the_same_model(
     train_interrupted(cells, short, path, stop_after)
     model, n_calls = train_counted(cells, short, path)
     assert model.to_bytes() == short_model.to_bytes()
-    # It went on after the last whole epoch; each class ends in one more call.
+    # It resumed after the last whole epoch; each class ends in one more call.
     epoch_steps = 6
     class_steps = (3 * 1 + 12 + 3) * epoch_steps
     n_classes, steps = divmod(stop_after, class_steps + 1)
@@ -181,14 +182,30 @@ def test_failed_save_leaves_the_last_checkpoint(
     assert not list(tmp_path.iterdir())
 
 
-def test_resumed_training_draws_the_same_random_numbers() -> None:
-    network = torch.nn.Linear(2, 2)
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_resumed_training_draws_the_same_random_numbers(device: str) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    network = torch.nn.Linear(2, 2).to(device)
     optimizer = torch.optim.AdamW(network.parameters())
     arrays = pack(network, optimizer)
-    expected = torch.rand(5)
+    expected = torch.rand(5), torch.rand(5, device=device)
     torch.manual_seed(99)
     unpack(arrays, network, optimizer)
-    torch.testing.assert_close(torch.rand(5), expected, rtol=0, atol=0)
+    resumed = torch.rand(5), torch.rand(5, device=device)
+    torch.testing.assert_close(resumed, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("setting", [None, ":16:8"])
+def test_deterministic_cuda_has_its_workspace(
+    monkeypatch: pytest.MonkeyPatch, setting: str | None
+) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    if setting is not None:
+        monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", setting)
+    prepare_device("cpu")
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == (setting or ":4096:8")
+    assert torch.are_deterministic_algorithms_enabled()
 
 
 def test_integers_cost_less_than_two_percent(trained: TrainResult) -> None:
@@ -202,12 +219,12 @@ def test_model_has_learnt_something(cells: Source, model: Model, tiny: TrainOpti
     training, unseen_rows = split_by_group(cells.n_cells, cells.groups, tiny.validation, tiny.seed)
     assert cells.labels is not None
     for k, class_model in enumerate(model.classes):
-        seen = cells.read(training[cells.labels[training] == k]).reshape(-1, model.n_pixels)
+        trained_on = cells.read(training[cells.labels[training] == k]).reshape(-1, model.n_pixels)
         unseen = cells.read(unseen_rows[cells.labels[unseen_rows] == k]).reshape(-1, model.n_pixels)
         sae = Autoencoder(class_model, model.n_pixels)
         predicted = sae.decode(sae.encode(unseen)).astype(float)
         error = np.abs(predicted - unseen).mean()
-        assert error < 0.95 * np.abs(seen.mean(axis=0) - unseen).mean()
+        assert error < 0.95 * np.abs(trained_on.mean(axis=0) - unseen).mean()
 
 
 def test_integer_network_follows_the_float_one(cells: Source) -> None:

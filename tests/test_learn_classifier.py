@@ -60,16 +60,16 @@ def test_trained_on_others_it_predicts_unlabelled(cells: Source) -> None:
     first, second = (c(pixels, np.arange(20)) for c in (classifier, again))
     np.testing.assert_array_equal(first.predicted_class, second.predicted_class)
     np.testing.assert_array_equal(first.probability, second.probability)
-    assert classifier.report.confusion.sum() == 20  # one slide of six kept out
+    assert classifier.report.confusion.sum() == 20  # one slide of six held out
 
 
 def test_it_needs_labels_of_two_classes(cells: Source) -> None:
     with pytest.raises(InputError, match="--labelled"):
         CrossFittedClassifier(open_source(cells.read(np.arange(6))), ("a", "b"))
     assert cells.labels is not None
-    one = Subset(cells, np.flatnonzero(cells.labels == 0))
+    one_class = Subset(cells, np.flatnonzero(cells.labels == 0))
     with pytest.raises(InputError, match="two classes"):
-        train_classifier(one)
+        train_classifier(one_class)
     with pytest.raises(InputError, match="cannot learn from"):
         train_classifier(Subset(cells, np.arange(2)))
 

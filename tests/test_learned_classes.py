@@ -73,20 +73,20 @@ def test_two_kinds_are_separated_without_labels(
     table = cross_table("kind", kinds[1], Coder(two.model).shortest(kinds[0]).astype(np.int64), 2)
     assert table.concentration > 0.95
     assert table.explained > 0.7
-    # Labels are not looked at: without them it is the same model.
+    # Labels play no part: without them the model is the same.
     assert train_hybrid(plain, TWO).model.to_bytes() == two.model.to_bytes()
 
 
 def test_the_total_falls(
     two: HybridResult, plain: Source, kinds: tuple[NDArray[np.uint8], NDArray[np.str_]]
 ) -> None:
-    one = train_hybrid(plain, replace(TWO, classes=1)).model
+    single = train_hybrid(plain, replace(TWO, classes=1)).model
 
     def total(model: Model) -> float:
         return Coder(model).bits(kinds[0]).min(axis=1).sum() / 8 + len(model.to_base64())
 
     group_bytes = 2 * N / 8  # a bit a cell
-    assert total(two.model) + group_bytes < total(one)
+    assert total(two.model) + group_bytes < total(single)
 
 
 def test_the_report_says_what_the_groups_are(two: HybridResult) -> None:
