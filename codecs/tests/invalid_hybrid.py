@@ -124,7 +124,7 @@ def models() -> dict[str, tuple[bytes, str, str]]:
 
 
 def ending_in(model: Model, pixels: np.ndarray, last: int) -> bytes:
-    """The stream of one cell (y, x), but for the state in which it ends."""
+    """The stream of one cell (y, x), which ends in the given state."""
     cells = HybridCells(model, 0)
     plan = pixel_coder.Plan(cells._steps, False)
     pairs = pixel_coder._intervals(plan, pixels[None, None], None, cells._first(None, 1))
@@ -147,8 +147,8 @@ def chunks(tools: dict) -> dict[str, tuple[bytes, str, str, str | None]]:
     streams = Coder(model).cells(0).encode(GOOD, "mean")[1]
     colour = encode_chunk(np.ones((1, 2, 2, 3), np.uint8), Coder(hybrid_models.colour()))
 
-    def patched(at: int, value: int, data: bytes = good) -> bytes:
-        return sealed(data[:at] + bytes([value]) + data[at + 1 :])
+    def patched(offset: int, value: int, data: bytes = good) -> bytes:
+        return sealed(data[:offset] + bytes([value]) + data[offset + 1 :])
 
     def cells(
         bodies: list[bytes],

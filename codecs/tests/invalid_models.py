@@ -49,7 +49,7 @@ def changed(
     more: bytes = b"",
     compressor: int = 0,
 ) -> bytes:
-    """The valid model with something changed in its JSON."""
+    """The valid model with a change in its JSON."""
     tree, good = tree_and_tensors()
     change(tree)
     data = good if tensors is None else tensors
@@ -57,7 +57,7 @@ def changed(
 
 
 def put(*path: object) -> Callable[[dict[str, Any]], None]:
-    """Sets what stands at path[:-1] to path[-1]."""
+    """Sets the member at path[:-1] to path[-1]."""
     *steps, key, value = path
 
     def change(tree: Any) -> None:
@@ -69,7 +69,7 @@ def put(*path: object) -> Callable[[dict[str, Any]], None]:
 
 
 def drop(*path: object) -> Callable[[dict[str, Any]], None]:
-    """Deletes what stands at path."""
+    """Deletes the member at path."""
     *steps, key = path
 
     def change(tree: Any) -> None:

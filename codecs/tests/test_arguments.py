@@ -1,4 +1,4 @@
-"""``array_arguments`` for everything that creates arrays, in both formats."""
+"""``array_arguments`` with every function that creates arrays, in both formats."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORMATS = pytest.mark.parametrize("zarr_format", [2, 3])
 
 
 def expect_cells(path: Path, zarr_format: int) -> None:
-    """The array is coded with the model, holds the cells, and every chunk is stored."""
+    """Assert that the array uses the model and holds the cells, and that every chunk is stored."""
     array = zarr.open_array(path, mode="r")
     np.testing.assert_array_equal(array[:], CELLS)
     assert array.metadata.zarr_format == zarr_format
@@ -62,12 +62,12 @@ def test_in_a_group_with_shards(tmp_path):
 
 @FORMATS
 def test_older_functions(zarr_format, tmp_path):
-    given = arguments(zarr_format, "zarr.create")
-    zarr.create(store=tmp_path / "a.zarr", **SHAPE, **given)[:] = CELLS
+    options = arguments(zarr_format, "zarr.create")
+    zarr.create(store=tmp_path / "a.zarr", **SHAPE, **options)[:] = CELLS
     expect_cells(tmp_path / "a.zarr", zarr_format)
-    zarr.open_array(tmp_path / "b.zarr", mode="w", **SHAPE, **given)[:] = CELLS
+    zarr.open_array(tmp_path / "b.zarr", mode="w", **SHAPE, **options)[:] = CELLS
     expect_cells(tmp_path / "b.zarr", zarr_format)
-    zarr.array(CELLS, store=tmp_path / "c.zarr", chunks=(2, 6, 5), **given)
+    zarr.array(CELLS, store=tmp_path / "c.zarr", chunks=(2, 6, 5), **options)
     expect_cells(tmp_path / "c.zarr", zarr_format)
 
 
@@ -87,7 +87,7 @@ def test_unknown_formats_are_refused():
 @pytest.mark.parametrize("dtype", ["uint16", "int8", "float32", "bool"])
 def test_other_dtypes_are_refused_by_name(dtype, zarr_format, tmp_path):
     """Format 3 tells a codec the dtype when an array is created, format 2 at its first write."""
-    given = SHAPE | {"dtype": dtype} | arguments(zarr_format)
+    options = SHAPE | {"dtype": dtype} | arguments(zarr_format)
     with pytest.raises(TypeError, match=f"stores arrays of dtype uint8, not {dtype}: convert"):
-        zarr.create_array(tmp_path / "a.zarr", **given)[:] = CELLS.astype(dtype)
+        zarr.create_array(tmp_path / "a.zarr", **options)[:] = CELLS.astype(dtype)
     assert not [p for p in tmp_path.rglob("*") if p.name[0] in "c0"]  # no chunk

@@ -1,4 +1,4 @@
-"""A damaged model in an array's metadata is an error, whatever models this process has cached."""
+"""A damaged model in an array's metadata is an error, whichever models the process has cached."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def test_a_sound_model_is_parsed_once(zarr_format, tmp_path, monkeypatch):
 
 
 def test_more_texts_than_the_cache_holds():
-    made = [replace(models.one_layer(), about={"k": k}) for k in range(MAX_CACHED_CODERS + 2)]
-    for model in made + made:
+    many = [replace(models.one_layer(), about={"k": k}) for k in range(MAX_CACHED_CODERS + 2)]
+    for model in many + many:
         assert coder_from_base64(model.to_base64(), model.digest).model == model
         with pytest.raises(ModelError, match="sha256"):
             coder_from_base64(MODEL.to_base64(), model.digest)

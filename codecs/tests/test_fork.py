@@ -1,4 +1,4 @@
-"""A child that was forked while another thread held a lock of ours decodes all the same."""
+"""A child decodes although another thread of its parent held a lock during the fork."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Golden vectors: bytes that decode to the same pixels for ever (STYLE 21)."""
+"""Golden vectors: bytes that must decode to the same pixels in every version."""
 
 from __future__ import annotations
 

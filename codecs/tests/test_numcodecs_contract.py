@@ -1,4 +1,4 @@
-"""What numcodecs asks of a codec: any buffer in and out, configuration as JSON, no objects."""
+"""The contract of numcodecs: any buffer of bytes, configuration as JSON, no objects."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def codec_of(rice: str = "mean") -> NumcodecsZarrmal:
 
 
 def mapped(raw: bytes) -> mmap.mmap:
-    """Memory mapped of a file, as a store may hand it on."""
-    found = mmap.mmap(-1, max(1, len(raw)))
-    found.write(raw)
-    return found
+    """Mapped memory, which a store may return."""
+    result = mmap.mmap(-1, max(1, len(raw)))
+    result.write(raw)
+    return result
 
 
 def read_only(values: np.ndarray) -> np.ndarray:
@@ -36,8 +36,8 @@ def read_only(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def given() -> dict[str, object]:
-    """What is encoded."""
+def accepted() -> dict[str, object]:
+    """Buffers that can be encoded."""
     raw = bytes(models.array(5, (96,), 0, 255, "uint8"))
     return {
         "bytes": raw,
@@ -57,7 +57,7 @@ def given() -> dict[str, object]:
 
 
 def refused() -> dict[str, object]:
-    """Buffers with items that are not bytes: no pixels that the codec stores."""
+    """Buffers with items that are not bytes, which the codec refuses."""
     raw = bytes(models.array(5, (96,), 0, 255, "uint8"))
     return {
         "int8": np.frombuffer(raw, np.int8).reshape(2, 48),
@@ -80,7 +80,7 @@ def refused() -> dict[str, object]:
 
 
 def memory_of(buffer: object) -> bytes:
-    """The bytes as they lie in memory; of what has gaps, in C order."""
+    """The bytes in memory order; those of an array with gaps in C order."""
     return buffer.tobytes("A") if isinstance(buffer, np.ndarray) else bytes(buffer)
 
 
@@ -102,27 +102,27 @@ OUT: dict[str, Callable[[int], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", given())
+@pytest.mark.parametrize("name", accepted())
 def test_any_buffer(name):
-    buffer, codec = given()[name], codec_of()
-    wanted = memory_of(buffer)
+    buffer, codec = accepted()[name], codec_of()
+    expected = memory_of(buffer)
     data = codec.encode(buffer)
     assert isinstance(data, bytes)
-    assert memory_of(buffer) == wanted
-    found = codec.decode(data)
-    assert found.tobytes("A") == wanted
+    assert memory_of(buffer) == expected
+    result = codec.decode(data)
+    assert result.tobytes("A") == expected
     if isinstance(buffer, np.ndarray) and buffer.dtype == np.uint8:
-        same(found, buffer)
+        same(result, buffer)
         gaps = not (buffer.flags.c_contiguous or buffer.flags.f_contiguous)
-        assert found.flags.c_contiguous == (buffer.flags.c_contiguous or gaps)
+        assert result.flags.c_contiguous == (buffer.flags.c_contiguous or gaps)
     for kind, make in ENCODED.items():
-        assert codec.decode(make(data)).tobytes("A") == wanted, kind
+        assert codec.decode(make(data)).tobytes("A") == expected, kind
     for kind, make in OUT.items():
         if name == "empty" and kind == "mmap":  # a mapping has at least one byte
             continue
-        out = make(len(wanted))
+        out = make(len(expected))
         codec.decode(data, out=out)
-        assert memory_of(out) == wanted, kind
+        assert memory_of(out) == expected, kind
 
 
 @pytest.mark.parametrize("dtype", ["int8", "<i2", "f4", "S6", "M8[s]"])
@@ -243,14 +243,14 @@ def test_in_a_registry_beside_others():
 
 
 def test_golden_vectors(vector):
-    """Bytes that earlier releases wrote decode to the same pixels for ever."""
+    """Bytes of earlier releases decode to the same pixels."""
     folder, entry = vector
     model = Model.load(folder / "model.zmal") if entry["model"] else None
     codec = numcodecs.get_codec(NumcodecsZarrmal.of(model).get_config())
     data = (folder / "chunk.bin").read_bytes()
-    found = codec.decode(data)
-    assert list(found.shape) == entry["shape"]
-    assert hashlib.sha256(found.tobytes()).hexdigest() == entry["pixels_sha256"]
-    out = bytearray(found.nbytes)
+    result = codec.decode(data)
+    assert list(result.shape) == entry["shape"]
+    assert hashlib.sha256(result.tobytes()).hexdigest() == entry["pixels_sha256"]
+    out = bytearray(result.nbytes)
     codec.decode(data, out=out)
-    assert bytes(out) == found.tobytes("A")
+    assert bytes(out) == result.tobytes("A")

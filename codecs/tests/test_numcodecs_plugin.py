@@ -51,11 +51,11 @@ def test_bytes_depend_on_the_order_of_the_array_alone(order):
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_parts_are_rewritten(order):
-    out, wanted = written(order=order), CELLS.copy()
+    out, expected = written(order=order), CELLS.copy()
     for selection, value in [(np.s_[0:3], 7), (np.s_[7:9], 0), (np.s_[:, 2, 2], 200)]:
         out[selection] = value
-        wanted[selection] = value
-    np.testing.assert_array_equal(zarr.open_array(out.store, mode="r")[:], wanted)
+        expected[selection] = value
+    np.testing.assert_array_equal(zarr.open_array(out.store, mode="r")[:], expected)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -99,7 +99,7 @@ def test_colour_and_chunks_of_other_shapes():
 
 
 def test_parts_are_rewritten():
-    array, wanted = written(), CELLS.copy()
+    array, expected = written(), CELLS.copy()
     for selection, value in [
         (np.s_[0:3], 7),
         (np.s_[7:9], models.array(2, (2, 6, 5), 0, 255, "uint8")),
@@ -108,8 +108,8 @@ def test_parts_are_rewritten():
         (np.s_[3], 0),
     ]:
         array[selection] = value
-        wanted[selection] = value
-    np.testing.assert_array_equal(reopened(array)[:], wanted)
+        expected[selection] = value
+    np.testing.assert_array_equal(reopened(array)[:], expected)
 
 
 def test_arrays_grow():
@@ -284,7 +284,7 @@ def test_chunk_of_another_shape_is_refused():
 def test_threads_decode_the_same():
     array = reopened(written())
     with ThreadPoolExecutor(8) as pool:
-        for found in pool.map(lambda k: array[k % 21 : k % 21 + 9], range(64)):
-            assert any(np.array_equal(found, CELLS[k : k + 9]) for k in range(21))
-        for k, found in enumerate(pool.map(lambda k: array[k % 21], range(64))):
-            np.testing.assert_array_equal(found, CELLS[k % 21])
+        for result in pool.map(lambda k: array[k % 21 : k % 21 + 9], range(64)):
+            assert any(np.array_equal(result, CELLS[k : k + 9]) for k in range(21))
+        for k, result in enumerate(pool.map(lambda k: array[k % 21], range(64))):
+            np.testing.assert_array_equal(result, CELLS[k % 21])

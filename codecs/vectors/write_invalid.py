@@ -28,7 +28,7 @@ PIXELS = models.pixels(21, (3, 6, 5))
 
 
 def sealed(chunk: bytes) -> bytes:
-    """The chunk with its header's CRC made right again."""
+    """The chunk with a correct CRC of its header."""
     n = struct.unpack_from("<I", chunk, 8)[0]
     return chunk[: n - 4] + struct.pack("<I", zlib.crc32(chunk[: n - 4])) + chunk[n:]
 
@@ -44,7 +44,7 @@ def crc_16(data: bytes) -> int:
 
 
 def chunk_of(mode: int, shape: tuple[int, ...], payload: bytes, index: bytes = b"") -> bytes:
-    """A chunk by hand (FORMAT 4.1), of any fields whatever."""
+    """A chunk with arbitrary fields (FORMAT 4.1)."""
     tail = struct.pack(f"<B{len(shape)}I", len(shape), *shape) + index
     head = struct.pack(
         "<4sBBBBIQI", b"ZMAC", 1, mode, 1, 0, 24 + len(tail) + 4, len(payload), 12345
@@ -62,7 +62,7 @@ def cells_of(
     lengths: bytes | None = None,
     fixed: tuple[int, int] | None = None,
 ) -> bytes:
-    """A chunk of constant() cells by hand, with streams of one length."""
+    """A chunk of constant() cells, with streams of one length."""
     n = len(streams) if n_cells is None else n_cells
     runs = [(0, n)] if runs is None else runs
     least, n_bits = (len(streams[0]), 0) if fixed is None else fixed
@@ -90,8 +90,8 @@ def chunks() -> dict[str, tuple[bytes, str, str, str | None]]:
     bomb = zlib.compress(bytes(1 << 20), 9, wbits=-15)
     raw = zlib.compress(bytes(100), 9, wbits=-15)
 
-    def patched(at: int, value: int) -> bytes:
-        return sealed(good[:at] + bytes([value]) + good[at + 1 :])
+    def patched(offset: int, value: int) -> bytes:
+        return sealed(good[:offset] + bytes([value]) + good[offset + 1 :])
 
     n_header = struct.unpack_from("<I", good, 8)[0]
     two, one = "two_classes", "constant"
