@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import CompatibilityError, CorruptionError
 
+from ..sources.limits import MAX_LABELS as MAX_LABELS
+
 ARCHIVE_FORMAT = 1
 ATTRIBUTE = "zarrmal"
 CELLS = "cells"
@@ -30,7 +32,6 @@ LONG_NAMES = {
     SOURCE_GROUP: "slide, or other group, that the cell comes from",
 }
 INDEX_CHUNK_CELLS = 65_536
-MAX_LABELS = 255
 
 
 def dimensions(rank: int) -> tuple[str, ...]:

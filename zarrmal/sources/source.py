@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .limits import MAX_LABELS
 
 
 class Source(abc.ABC):
@@ -122,7 +123,7 @@ class ConcatSource(Source):
     Raises
     ------
     InputError
-        If the shapes differ.
+        If the shapes differ, or there are too many different labels.
     """
 
     def __init__(self, sources: Sequence[Source]) -> None:
@@ -143,6 +144,11 @@ class ConcatSource(Source):
         if all(source.labels is not None for source in sources):
             names = [np.array(s.class_names)[s.labels] for s in sources]
             self.class_names = tuple(sorted({str(name) for part in names for name in part}))
+            if len(self.class_names) > MAX_LABELS:
+                raise InputError(
+                    f"{self.location}: {len(self.class_names):,} different labels together, an "
+                    f"archive holds at most {MAX_LABELS}: merge some"
+                )
             self.labels = np.searchsorted(self.class_names, np.concatenate(names)).astype(np.uint8)
         self.groups = _concatenated([source.groups for source in sources])
         self.names = _concatenated([source.names for source in sources])
