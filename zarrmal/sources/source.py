@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .limits import MAX_LABELS
+from .preprocessing import Preprocessing
 
 
 class Source(abc.ABC):
@@ -32,6 +33,8 @@ class Source(abc.ABC):
         parts; or None.
     splits
         '<U' (cell,): the split that each cell belongs to, such as "train" or "test"; or None.
+    preprocessing
+        What was done to the pixels of the original images.
     unreadable
         Names of the files that ``skip_unreadable`` left out.
     location
@@ -47,6 +50,7 @@ class Source(abc.ABC):
     groups: NDArray[np.str_] | None = None
     names: NDArray[np.str_] | None = None
     splits: NDArray[np.str_] | None = None
+    preprocessing: Preprocessing = Preprocessing()
     unreadable: tuple[str, ...] = ()
     location: str = ""
     description: str = ""
@@ -100,6 +104,7 @@ class Subset(Source):
         self.groups = None if source.groups is None else source.groups[self._indices]
         self.names = None if source.names is None else source.names[self._indices]
         self.splits = None if source.splits is None else source.splits[self._indices]
+        self.preprocessing = source.preprocessing
         self.unreadable = source.unreadable
         self.location = f"{self.n_cells:,} of {source.location or source.description}"
         self.description = f"{self.n_cells:,} of {source.description}"
@@ -123,7 +128,8 @@ class ConcatSource(Source):
     Raises
     ------
     InputError
-        If the shapes differ, or there are too many different labels.
+        If the shapes differ, cells are not preprocessed alike, or there are too many different
+        labels.
     """
 
     def __init__(self, sources: Sequence[Source]) -> None:
@@ -134,6 +140,7 @@ class ConcatSource(Source):
                     f"{source.description}: cells of {source.cell_shape}, those of the first "
                     f"source are {first.cell_shape}: use --size or --channel"
                 )
+        self.preprocessing = Preprocessing.merged(source.preprocessing for source in sources)
         self._sources = tuple(sources)
         self._stops = np.cumsum([source.n_cells for source in sources])
         self.n_cells = int(self._stops[-1])
