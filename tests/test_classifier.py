@@ -136,6 +136,13 @@ def test_file_and_back(tmp_path: Path, colour: Source) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.zcls"]
 
 
+def test_no_more_classes_than_an_archive_has_labels() -> None:
+    with pytest.raises(InputError, match="more than 255 classes"):
+        small(tuple(map(str, range(256))))
+    with pytest.raises(InputError, match="last layer does not fit"):  # 255 are no fault
+        small(tuple(map(str, range(255))))
+
+
 def test_no_file_and_no_classifier(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="train-classifier"):
         CellClassifier.load(tmp_path / "nothing")

@@ -12,10 +12,11 @@ from PIL import Image
 from zarrmal_codecs.coder import coder_for
 
 import zarrmal.sources
+from zarrmal.archive import layout
 from zarrmal.errors import InputError
 from zarrmal.models import shipped_model
 from zarrmal.sources import ConcatSource, Source, Subset, open_source
-from zarrmal.sources.limits import check_cell_shape
+from zarrmal.sources.limits import MAX_LABELS, check_cell_shape
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 NIH_ARRAYS, NIH_FOLDER = DATA / "nih50-rgb.npz", DATA / "nih-native"
@@ -359,10 +360,15 @@ def test_labels_of_any_kind_of_string():
         assert f"{kind} hold 'b\\udc80', which cannot be stored" in refusal(cells, **half)
 
 
-def test_at_most_256_classes():
-    cells = noise(257, 1, 1)
-    assert len(open_source(cells[:256], labels=np.arange(256)).class_names) == 256
-    assert "257 classes" in refusal(cells, labels=np.arange(257))
+def test_at_most_as_many_labels_as_an_archive_holds():
+    cells = noise(256, 1, 1)
+    whole = open_source(cells[:255], labels=np.arange(255))
+    assert len(whole.class_names) == MAX_LABELS == layout.MAX_LABELS == 255
+    message = refusal(cells, labels=np.arange(256))
+    assert "256 different labels found (0, 1, ...), an archive holds at most 255" in message
+    other = open_source(cells[:2], labels=["a", "b"])
+    with pytest.raises(InputError, match="257 different labels together"):
+        ConcatSource([whole, other])
 
 
 # Sources of sources

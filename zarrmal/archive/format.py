@@ -11,6 +11,8 @@ import zarr
 from numpy.typing import NDArray
 from zarrmal_codecs import CompatibilityError, CorruptionError
 
+from ..sources.limits import MAX_LABELS as MAX_LABELS
+
 ARCHIVE_FORMAT = 1
 ATTRIBUTE = "zarrmal"
 CELLS = "cells"
@@ -32,7 +34,6 @@ LONG_NAMES = {
 }
 ARRAY_NAMES = frozenset(LONG_NAMES)
 INDEX_CHUNK_CELLS = 65_536
-MAX_LABELS = 255
 MAX_CONSOLIDATED_MODEL_BYTES = 1_000_000
 """Consolidated metadata repeat the model; beyond this size that costs more than it saves.
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AccessError, InputError, MissingError
+from ..sources.limits import MAX_LABELS
 from .layer import Floats, Layer
 from .network_file import pack, unpack
 from .normalise import normalise
@@ -32,7 +33,7 @@ class CellClassifier:
     Parameters
     ----------
     class_names
-        In the order of the probabilities, at least two.
+        In the order of the probabilities, 2 to 255.
     n_channels
         Channels of the cells; with 1, cells without a channel axis are taken too.
     size
@@ -200,8 +201,8 @@ def _problem(c: CellClassifier) -> str | None:
     """What does not fit, in words; None if all fits."""
     if len(c.class_names) < 2 or len(set(c.class_names)) != len(c.class_names):
         return "it needs at least two classes of different names"
-    if len(c.class_names) > 256:
-        return "it has more than 256 classes"
+    if len(c.class_names) > MAX_LABELS:
+        return f"it has more than {MAX_LABELS} classes"
     if not (np.isfinite(c.temperature) and c.temperature > 0):
         return f"its temperature is {c.temperature}"
     if not c.layers or not 1 <= c.size <= 1024 or c.n_channels < 1:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .limits import MAX_LABELS
 
-MAX_CLASSES = 256  # a label is one byte
 MAX_EXAMPLES = 5  # listed in a message
 MAX_NAME_LENGTH = 40  # of a label in a message
 
@@ -113,8 +113,8 @@ class AnnotationOptions:
         ------
         InputError
             If a column has not one value per cell, or holds anything but strings or integers; if
-            a label, group or split is empty; if there are more than 256 classes; if a name does not
-            match the pattern.
+            a label, group or split is empty; if there are more than 255 different labels; if a
+            name does not match the pattern.
         """
 
         def column(kind: str) -> NDArray[np.str_] | None:
@@ -143,10 +143,10 @@ class AnnotationOptions:
         if label_names is None:
             return Annotations(groups=groups, names=names, splits=splits)
         class_names, labels = np.unique(label_names, return_inverse=True)
-        if len(class_names) > MAX_CLASSES:
+        if len(class_names) > MAX_LABELS:
             raise InputError(
-                f"{location}: {len(class_names):,} classes found ({class_names[0]}, "
-                f"{class_names[1]}, ...), at most {MAX_CLASSES} are allowed: merge classes, or "
+                f"{location}: {len(class_names):,} different labels found ({class_names[0]}, "
+                f"{class_names[1]}, ...), an archive holds at most {MAX_LABELS}: merge some, or "
                 "leave out the labels"
             )
         return Annotations(

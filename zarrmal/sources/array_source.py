@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from ..errors import InputError
 from .annotations import AnnotationOptions, RawAnnotations, describe
 from .limits import check_cell_shape
-from .preprocessing import MAX_CHANNELS, PreprocessingOptions
+from .preprocessing import MAX_CHANNELS, Preprocessing, PreprocessingOptions
 from .source import Source, checked_indices
 
 Fetch = Callable[[NDArray[np.int64]], NDArray[np.uint8]]
@@ -38,6 +38,8 @@ class ArraySource(Source):
         Annotations stored beside the array.
     preprocessing, annotation
         The caller's options.
+    earlier
+        What was done to the pixels before they were stored in the array; None if nothing is known.
     location
         Begins messages and the description, such as "file cells.npy".
     notes
@@ -61,6 +63,7 @@ class ArraySource(Source):
         *,
         stored: RawAnnotations,
         preprocessing: PreprocessingOptions,
+        earlier: Preprocessing | None = None,
         annotation: AnnotationOptions,
         location: str,
         axes: tuple[int, ...] | None = None,
@@ -71,7 +74,9 @@ class ArraySource(Source):
             notes.append(f"axes reordered from {shape}")
             shape = tuple(shape[axis] for axis in axes)
         check_array(shape, dtype, location)
-        self._fetch, self._preprocessing = fetch, preprocessing
+        self._fetch, self._options = fetch, preprocessing
+        record = preprocessing.record({(shape[1], shape[2])})
+        self.preprocessing = record if earlier is None else earlier.then(record)
         self.n_cells = shape[0]
         self._is_grey = shape[3:] in ((), (1,))
         self.cell_shape = preprocessing.cell_shape(shape[1 : 3 if self._is_grey else 4], location)
@@ -92,7 +97,7 @@ class ArraySource(Source):
         cells = self._fetch(checked_indices(indices, self.n_cells))
         if self._is_grey:
             cells = cells.reshape(cells.shape[:3])
-        return self._preprocessing.apply(cells)
+        return self._options.apply(cells)
 
 
 def check_array(shape: tuple[int, ...], dtype: DTypeLike, location: str) -> None:

@@ -65,7 +65,7 @@ class FolderSource(Source):
         skip_unreadable: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        self._folder, self._preprocessing = folder.absolute(), preprocessing
+        self._folder, self._options = folder.absolute(), preprocessing
         names, skipped = image_names(folder)
         if not names:
             noted = "".join(f" ({note})" for note in skipped_notes(skipped))
@@ -87,6 +87,7 @@ class FolderSource(Source):
             raise InputError(unreadable_message(folder, unreadable, len(names)))
         self.cell_shape = common_shape(folder, shapes, preprocessing)
         check_cell_shape(self.cell_shape, f"{folder}")
+        self.preprocessing = preprocessing.record({(shape[0], shape[1]) for shape in shapes})
         self.n_cells = len(readable)
         self.unreadable = tuple(unreadable)
         classes = None if n_flat else [name.split("/")[class_level] for name in readable]
@@ -109,7 +110,7 @@ class FolderSource(Source):
         for row, index in enumerate(rows):
             path = self._folder / self._paths[index]
             try:
-                cell = self._preprocessing.apply(read_image(path)[np.newaxis])[0]
+                cell = self._options.apply(read_image(path)[np.newaxis])[0]
             except (UnreadableError, InputError) as error:
                 if _is_storage_failure(error.__cause__, self._folder):
                     raise error.__cause__ from None

@@ -174,6 +174,7 @@ def _open_address(
             opened.array.dtype,
             axes=opened.axes,
             stored=opened.annotations,
+            earlier=opened.preprocessing,
             location=f"Zarr {address}",
             notes=unused_notes("arrays", opened.unused),
         )
@@ -219,6 +220,7 @@ def with_options(
             labels=labels, groups=source.groups, names=source.names, splits=source.splits
         ),
         preprocessing=preprocessing,
+        earlier=source.preprocessing,
         annotation=annotation,
         location=location,
     )

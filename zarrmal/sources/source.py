@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .limits import MAX_LABELS
+from .preprocessing import Preprocessing
 
 
 class Source(abc.ABC):
@@ -31,6 +33,8 @@ class Source(abc.ABC):
         parts; or None.
     splits
         '<U' (cell,): the split that each cell belongs to, such as "train" or "test"; or None.
+    preprocessing
+        What was done to the pixels of the original images.
     unreadable
         Names of the files that ``skip_unreadable`` left out.
     location
@@ -46,6 +50,7 @@ class Source(abc.ABC):
     groups: NDArray[np.str_] | None = None
     names: NDArray[np.str_] | None = None
     splits: NDArray[np.str_] | None = None
+    preprocessing: Preprocessing = Preprocessing()
     unreadable: tuple[str, ...] = ()
     location: str = ""
     description: str = ""
@@ -99,6 +104,7 @@ class Subset(Source):
         self.groups = None if source.groups is None else source.groups[self._indices]
         self.names = None if source.names is None else source.names[self._indices]
         self.splits = None if source.splits is None else source.splits[self._indices]
+        self.preprocessing = source.preprocessing
         self.unreadable = source.unreadable
         self.location = f"{self.n_cells:,} of {source.location or source.description}"
         self.description = f"{self.n_cells:,} of {source.description}"
@@ -122,7 +128,8 @@ class ConcatSource(Source):
     Raises
     ------
     InputError
-        If the shapes differ.
+        If the shapes differ, cells are not preprocessed alike, or there are too many different
+        labels.
     """
 
     def __init__(self, sources: Sequence[Source]) -> None:
@@ -133,6 +140,7 @@ class ConcatSource(Source):
                     f"{source.description}: cells of {source.cell_shape}, those of the first "
                     f"source are {first.cell_shape}: use --size or --channel"
                 )
+        self.preprocessing = Preprocessing.merged(source.preprocessing for source in sources)
         self._sources = tuple(sources)
         self._stops = np.cumsum([source.n_cells for source in sources])
         self.n_cells = int(self._stops[-1])
@@ -143,6 +151,11 @@ class ConcatSource(Source):
         if all(source.labels is not None for source in sources):
             names = [np.array(s.class_names)[s.labels] for s in sources]
             self.class_names = tuple(sorted({str(name) for part in names for name in part}))
+            if len(self.class_names) > MAX_LABELS:
+                raise InputError(
+                    f"{self.location}: {len(self.class_names):,} different labels together, an "
+                    f"archive holds at most {MAX_LABELS}: merge some"
+                )
             self.labels = np.searchsorted(self.class_names, np.concatenate(names)).astype(np.uint8)
         self.groups = _concatenated([source.groups for source in sources])
         self.names = _concatenated([source.names for source in sources])

@@ -17,6 +17,7 @@ from .annotations import Column, RawAnnotations
 from .array_source import Fetch, sorted_fetch
 from .digests import ARCHIVE_ATTRIBUTE, ArchiveDigests
 from .dimensions import axis_order
+from .preprocessing import Preprocessing
 
 VARIABLE = "cells"
 LABEL = "label"
@@ -38,6 +39,8 @@ class ZarrCells:
         Columns beside the array.
     digests
         Of the group; None without a group.
+    preprocessing
+        What an archive's attribute records; None of other groups.
     unused
         Names of the group's other arrays, where listing them costs no requests.
     """
@@ -46,6 +49,7 @@ class ZarrCells:
     axes: tuple[int, ...]
     annotations: RawAnnotations = field(default_factory=RawAnnotations)
     digests: ArchiveDigests | None = None
+    preprocessing: Preprocessing | None = None
     unused: frozenset[str] = frozenset()
 
 
@@ -99,6 +103,7 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
             axes=axes,
             annotations=annotations,
             digests=digests,
+            preprocessing=archive_preprocessing(node),
             unused=unused_arrays(node, cells, used, digests),
         )
     except InputError:
@@ -136,6 +141,13 @@ def archive_label_names(group: zarr.Group) -> list[str] | None:
     facts = group.attrs.get(ARCHIVE_ATTRIBUTE)
     names = facts.get("label_names") if isinstance(facts, Mapping) else None
     return [str(name) for name in names] if isinstance(names, list) and names else None
+
+
+def archive_preprocessing(group: zarr.Group) -> Preprocessing | None:
+    """What an archive records of the preprocessing of its cells; None if nothing."""
+    facts = group.attrs.get(ARCHIVE_ATTRIBUTE)
+    record = facts.get("preprocessing") if isinstance(facts, Mapping) else None
+    return Preprocessing.from_json(record) if isinstance(record, Mapping) else None
 
 
 def read_column(

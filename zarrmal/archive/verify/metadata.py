@@ -9,7 +9,7 @@ import zarr
 from zarrmal_codecs import ZarrmalError
 
 from .. import format as layout
-from ..format import MAX_CONSOLIDATED_MODEL_BYTES, ArchiveFacts
+from ..format import ArchiveFacts
 from ..opened import OpenArchive
 from ..storage.location import UNREADABLE_METADATA
 from ..storage.objects import UNREADABLE, get_bytes, join_key, metadata_digests
@@ -60,7 +60,7 @@ def _check_copies(group: zarr.Group, facts: ArchiveFacts, problems: list[str]) -
         if documents[key][1] != copy:
             problems.append(f"the consolidated metadata differ from {key}: readers may take either")
     n_bytes = sum(documents[key][0] for key in facts.metadata_digests)
-    if not facts.complete or n_bytes > MAX_CONSOLIDATED_MODEL_BYTES:
+    if not facts.complete or n_bytes > layout.MAX_CONSOLIDATED_MODEL_BYTES:
         return
     if not copies:
         problems.append("the consolidated metadata are missing: xarray finds no array without them")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...sources import Source
 from ...sources.annotations import refuse_surrogates
+from ...sources.limits import MAX_LABELS
 from .. import format as layout
 from ..opened import OpenArchive
 from ..storage.objects import stored_digests
@@ -72,9 +73,9 @@ def new_columns(
         values[layout.CLASS_PROBABILITY] = order.probability
     if source.labels is not None:
         names = (*label_names, *(n for n in source.class_names if n not in label_names))
-        if len(names) > layout.MAX_LABELS:
+        if len(names) > MAX_LABELS:
             raise InputError(f"with these cells the archive would have {len(names)} labels, at "
-                             f"most {layout.MAX_LABELS} are possible")  # fmt: skip
+                             f"most {MAX_LABELS} are possible")  # fmt: skip
         indices = np.array([names.index(name) for name in source.class_names], np.uint8)
         values[layout.LABEL] = indices[source.labels[rows]]
         label_names = names

@@ -21,7 +21,7 @@ from zarr.core.array_spec import ArrayConfig
 from zarr.core.buffer import default_buffer_prototype
 
 from .. import format as layout
-from ..format import MAX_CONSOLIDATED_MODEL_BYTES, ArchiveFacts
+from ..format import ArchiveFacts
 from ..opened import OpenArchive
 from ..storage.objects import get_bytes, join_key, put_bytes
 from ..storage.store import WriteOnceStore
@@ -106,7 +106,7 @@ def group_documents(
     trees = {key: json.loads(data) for key, data in documents.items()}
     copies = _stored_copies(group)
     consolidates = (
-        copies is not None or sum(map(len, documents.values())) <= MAX_CONSOLIDATED_MODEL_BYTES
+        copies is not None or sum(map(len, documents.values())) <= layout.MAX_CONSOLIDATED_MODEL_BYTES
     )
     beside = {k: v for k, v in (copies or {}).items() if k.partition("/")[0] not in OWN_NODES}
     if group.metadata.zarr_format == 3:
