@@ -1,6 +1,7 @@
-"""What the distributions in a folder hold: ``python .ci/check_wheels.py dist``.
+"""Check the contents of the distributions in a folder: ``python .ci/check_wheels.py dist``.
 
-A wheel has all that runs and nothing else; a source distribution has all that a build needs.
+A wheel contains the installed package and nothing else; a source distribution contains all that a
+build needs.
 """
 
 from __future__ import annotations
@@ -19,77 +20,77 @@ TAG = re.compile(r"-(cp3\d+-(cp3\d+|abi3)-(linux|macosx|win)\w*|py3-none-any)\.w
 
 
 def files_of(folder: Path, *below: str) -> set[str]:
-    """Files in the tree that a distribution must hold, by their path from ``folder``."""
-    found = [p for b in below for p in (folder / b).rglob("*") if p.is_file()]
-    return {p.relative_to(folder).as_posix() for p in found if "__pycache__" not in p.parts}
+    """Files of the tree that a distribution must contain, as paths relative to ``folder``."""
+    paths = [p for b in below for p in (folder / b).rglob("*") if p.is_file()]
+    return {p.relative_to(folder).as_posix() for p in paths if "__pycache__" not in p.parts}
 
 
 def only(dist: Path, pattern: str) -> Path:
-    """The one file of this name."""
-    found = sorted(dist.glob(pattern))
-    if len(found) != 1:
-        sys.exit(f"{dist}: {len(found)} files {pattern}, there must be 1: run make wheels")
-    return found[0]
+    """The only file of this name."""
+    paths = sorted(dist.glob(pattern))
+    if len(paths) != 1:
+        sys.exit(f"{dist} has {len(paths)} files {pattern}, must have 1: run make wheels")
+    return paths[0]
 
 
 def wheel_names(path: Path) -> set[str]:
-    """What a wheel holds, but for its metadata; exits on junk and on a tag that is not one."""
+    """Names in a wheel, without its metadata; exits on junk files and on an unexpected tag."""
     if not TAG.search(path.name):
-        sys.exit(f"{path.name}: no tag of this project")
+        sys.exit(f"{path.name} has a tag that this project does not build")
     names = set(zipfile.ZipFile(path).namelist())
     if junk := sorted(name for name in names if JUNK.search(name)):
-        sys.exit(f"{path.name} holds {', '.join(junk[:9])}")
-    for wanted in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"):
-        if not any(name.endswith(f".dist-info/{wanted}") for name in names):
-            sys.exit(f"{path.name} lacks {wanted}")
+        sys.exit(f"{path.name} must not contain {', '.join(junk[:9])}")
+    for required in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"):
+        if not any(name.endswith(f".dist-info/{required}") for name in names):
+            sys.exit(f"{path.name} lacks {required}")
     return {name for name in names if ".dist-info/" not in name}
 
 
-def lacks(path: Path, names: set[str], wanted: set[str]) -> None:
-    """Exit if something is missing."""
-    if missing := sorted(wanted - names):
+def expect(path: Path, names: set[str], required: set[str]) -> None:
+    """Exit unless all required names are among the names."""
+    if missing := sorted(required - names):
         sys.exit(f"{path.name} lacks {', '.join(missing[:9])}")
 
 
 def check_codecs(dist: Path) -> None:
-    """The codec: the whole package, and the kernel compiled."""
+    """The codec: the whole package and the compiled kernel."""
     wheel = only(dist, "zarrmal_codecs-*.whl")
     names = wheel_names(wheel)
     source = files_of(ROOT / "codecs" / "src", "zarrmal_codecs")
-    wanted = {name for name in source if not name.startswith("zarrmal_codecs/kernel/")}
-    assert "zarrmal_codecs/py.typed" in wanted
-    lacks(wheel, names, wanted)
-    rest = names - wanted
+    required = {name for name in source if not name.startswith("zarrmal_codecs/kernel/")}
+    assert "zarrmal_codecs/py.typed" in required
+    expect(wheel, names, required)
+    rest = names - required
     if len(rest) != 1 or not re.fullmatch(r"zarrmal_codecs/_kernel\.[\w.-]*(so|pyd)", *rest):
-        sys.exit(f"{wheel.name}: beside the package it must hold the kernel, and holds {rest}")
+        sys.exit(f"{wheel.name} must contain the package and the kernel, and also contains {rest}")
     sdist = only(dist, "zarrmal_codecs-*.tar.gz")
-    given = {"CMakeLists.txt", "FORMAT.md", "LICENSE", "README.md", "pyproject.toml"}
-    given |= files_of(ROOT / "codecs", "src", "vectors", "tests")
-    lacks(sdist, sdist_names(sdist), given)
-    print(f"{wheel.name}: {len(names)} files, {sdist.name}: all that a build needs")
+    required = {"CMakeLists.txt", "FORMAT.md", "LICENSE", "README.md", "pyproject.toml"}
+    required |= files_of(ROOT / "codecs", "src", "vectors", "tests")
+    expect(sdist, sdist_names(sdist), required)
+    print(f"{wheel.name} has {len(names)} files, {sdist.name} has all that a build needs")
 
 
 def check_zarrmal(dist: Path) -> None:
-    """The package of everything else, with the models and classifiers that ship."""
+    """The package zarrmal, with the models and classifiers that it ships."""
     wheel = only(dist, "zarrmal-*.whl")
-    names, wanted = wheel_names(wheel), files_of(ROOT, "zarrmal")
-    lacks(wheel, names, wanted)
-    if rest := sorted(names - wanted):
-        sys.exit(f"{wheel.name} holds {', '.join(rest[:9])}, which the tree does not")
-    shipped = [name for name in wanted if name.endswith((".zmal", ".zcls"))]
+    names, required = wheel_names(wheel), files_of(ROOT, "zarrmal")
+    expect(wheel, names, required)
+    if rest := sorted(names - required):
+        sys.exit(f"{wheel.name} contains {', '.join(rest[:9])}, which are not in the tree")
+    shipped = [name for name in required if name.endswith((".zmal", ".zcls"))]
     if not shipped:
-        sys.exit(f"{wheel.name}: no model ships")
+        sys.exit(f"{wheel.name} contains no model")
     sdist = only(dist, "zarrmal-*.tar.gz")
-    lacks(sdist, sdist_names(sdist), wanted | {"LICENSE", "README.md", "pyproject.toml"})
-    print(f"{wheel.name}: {len(names)} files, {len(shipped)} of them models and classifiers")
+    expect(sdist, sdist_names(sdist), required | {"LICENSE", "README.md", "pyproject.toml"})
+    print(f"{wheel.name} has {len(names)} files, {len(shipped)} of them models and classifiers")
 
 
 def sdist_names(path: Path) -> set[str]:
-    """Names below the one folder of a source distribution; exits on junk."""
+    """Names in the top folder of a source distribution; exits on junk files."""
     with tarfile.open(path) as tar:
         names = {name.partition("/")[2] for name in tar.getnames()}
     if junk := sorted(n for n in names if "__pycache__" in n or n.startswith((".venv", ".kernel"))):
-        sys.exit(f"{path.name} holds {', '.join(junk[:9])}")
+        sys.exit(f"{path.name} must not contain {', '.join(junk[:9])}")
     return names
 
 

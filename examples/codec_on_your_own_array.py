@@ -1,4 +1,4 @@
-"""Use the codec on a plain Zarr array of your own, and on an xarray dataset.
+"""Use the codec for a Zarr array of your own and for an xarray dataset.
 
 python examples/codec_on_your_own_array.py [MODEL]
 """
@@ -20,7 +20,7 @@ model = Model.load(sys.argv[1]) if sys.argv[1:] else shipped_model(1)
 cells = synthetic_cells(256, channels=1, seed=9).cells
 
 with tempfile.TemporaryDirectory() as folder:
-    # zarr: the codec is the serializer, and array_arguments puts it there.
+    # zarr: array_arguments passes the codec as the serializer.
     array = zarr.create_array(
         f"{folder}/mine.zarr",
         shape=cells.shape,
@@ -28,15 +28,15 @@ with tempfile.TemporaryDirectory() as folder:
         dtype="uint8",
         **array_arguments(model),
     )
-    array[:] = cells  # each cell goes to the class that codes it in fewer bits
-    array[3:5] = 0  # plain zarr in every way
+    array[:] = cells  # each cell is coded with the class that needs the fewest bits
+    array[3:5] = 0  # the array behaves as any other
     assert not zarr.open_array(f"{folder}/mine.zarr", mode="r")[3:5].any()
 
-    # xarray: the same arguments are a variable's encoding.
+    # xarray: the arguments are the encoding of a variable.
     dataset = xr.Dataset({"cells": (("cell", "y", "x"), cells)})
     encoding = {"chunks": (64, 50, 50), **array_arguments(model, library="xarray")}
     dataset.to_zarr(f"{folder}/xarray.zarr", encoding={"cells": encoding}, consolidated=False)
     again = xr.open_zarr(f"{folder}/xarray.zarr", consolidated=False)
     assert np.array_equal(again.cells, cells)
 
-print("both arrays came back bit for bit")
+print("both arrays are equal to the cells, bit for bit")

@@ -1,8 +1,8 @@
-"""Write drawn red blood cells as a folder of PNG files, one sub-folder per class.
+"""Write synthetic red blood cells to a folder of PNG files, one subfolder per class.
 
     python examples/make_cells.py cells --n-cells 2000
 
-gives cells/parasitized/slide-03_cell-00026.png and so on, at 50 x 50 pixels.
+writes cells/parasitized/slide-03_cell-00026.png and so on, of 50 x 50 pixels.
 """
 
 from pathlib import Path
@@ -15,22 +15,23 @@ from zarrmal.sources.synthetic import synthetic_cells
 
 
 def make_cells(
-    folder: Annotated[Path, typer.Argument(help="Where to write; made if absent.")],
+    folder: Annotated[Path, typer.Argument(help="Where to write; created if it does not exist.")],
     n_cells: Annotated[int, typer.Option(min=1, help="How many cells.")] = 2000,
     n_slides: Annotated[int, typer.Option(min=1, help="How many slides.")] = 12,
-    size: Annotated[int, typer.Option(min=16, help="Pixels a side.")] = 50,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same cells.")] = 0,
-    red_only: Annotated[bool, typer.Option(help="Write the red channel alone.")] = False,
+    size: Annotated[int, typer.Option(min=16, help="Height and width in pixels.")] = 50,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the cells.")] = 0,
+    red_only: Annotated[bool, typer.Option(help="Write only the red channel.")] = False,
 ) -> None:
-    """Write drawn red blood cells as PNG files, one sub-folder per class."""
-    drawn = synthetic_cells(
+    """Write synthetic red blood cells as PNG files, one subfolder per class."""
+    synthetic = synthetic_cells(
         n_cells, n_slides=n_slides, size=size, seed=seed, channels=1 if red_only else 3
     )
-    for label in set(drawn.label.tolist()):
+    for label in set(synthetic.label.tolist()):
         (folder / label).mkdir(parents=True, exist_ok=True)
-    for number, (cell, label, slide) in enumerate(zip(drawn.cells, drawn.label, drawn.slide)):
+    columns = zip(synthetic.cells, synthetic.label, synthetic.slide)
+    for number, (cell, label, slide) in enumerate(columns):
         Image.fromarray(cell).save(folder / label / f"{slide}_cell-{number:05d}.png")
-    typer.echo(f"{n_cells} cells of {n_slides} slides in {folder}")
+    typer.echo(f"wrote {n_cells} cells of {n_slides} slides to {folder}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Compute the mean image of each class with xarray, lazily, and save them as PNG.
+"""Compute the mean image of each class lazily with xarray, and save it as PNG.
 
 python examples/read_with_xarray.py cells.zarr mean
 """

@@ -1,4 +1,4 @@
-"""Read an archive with plain zarr. Only `zarrmal-codecs` has to be installed, nothing is imported.
+"""Read an archive with zarr. `zarrmal-codecs` must be installed; nothing of it is imported.
 
 python examples/read_with_zarr.py cells.zarr
 """
@@ -13,9 +13,9 @@ archive = zarr.open_group(sys.argv[1], mode="r")
 cells = archive["cells"]
 print(cells.shape, cells.dtype)
 
-one = cells[17]  # fetches and decodes this cell alone
+cell = cells[17]  # fetches and decodes only this cell
 names = archive.attrs["zarrmal"]["classes"]
-print("cell 17 is", names[int(archive["predicted_class"][17])], "with mean grey level", one.mean())
+print("cell 17 is", names[int(archive["predicted_class"][17])], "with mean grey level", cell.mean())
 
 everything = cells[:]
 print("all cells:", everything.nbytes, "bytes of pixels")

@@ -13,7 +13,8 @@ from damaged import Archive, some_cells, write
 from frozen_models import drawn_cells, frozen_hybrid, frozen_paper
 from zarrmal_codecs import Model
 
-from zarrmal.archive import WriteOptions, write_archive
+from zarrmal.archive import Archive as StoredArchive
+from zarrmal.archive import WriteOptions
 from zarrmal.classify import LabelAssigner
 from zarrmal.models import shipped_model
 from zarrmal.sources import Source
@@ -21,8 +22,6 @@ from zarrmal.sources import Source
 SHARED = Path(__file__).parents[1].parent / "shared"
 # Small networks gain nothing from a second thread, and lose much when another process has it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Tests need no steady speeds, nor do the processes that they start.
-os.environ["ZARRMAL_LEAST_SECONDS"] = "0"
 
 NEEDS_TORCH = (
     "test_classifier.py",
@@ -88,7 +87,7 @@ def written(
 ) -> Path:
     """An archive of the cells in chunks of 50, which no test may change."""
     path = tmp_path_factory.mktemp("written") / "cells.zarr"
-    write_archive(
+    StoredArchive.write(
         cells,
         str(path),
         model=model,
@@ -143,3 +142,9 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("the real images in ../shared/data are not here")
     return SHARED / "data"
+
+
+@pytest.fixture(autouse=True)
+def brief_timing(monkeypatch):
+    """Tests do not need steady speeds."""
+    monkeypatch.setattr("zarrmal.benchmark.timing.MIN_SECONDS", 0.0)

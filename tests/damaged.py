@@ -13,8 +13,8 @@ from zarrmal_codecs import CorruptionError
 from zarrmal_codecs.header import header_bytes, parse_header
 
 import zarrmal
-from zarrmal.archive import Target, WriteOptions, extract_archive, verify_archive
-from zarrmal.archive.extract_report import LISTING, LOST, RECOVERED
+from zarrmal.archive import Location, WriteOptions
+from zarrmal.archive.extract.report import LISTING, LOST, RECOVERED
 from zarrmal.cli import app
 from zarrmal.sources import open_source
 
@@ -57,7 +57,7 @@ class Archive:
         """verify, extract and read_cells agree on exactly this."""
         lost, recovered = set(lost), set(recovered)
         for source in (None, self.source):
-            report = verify_archive(Target(str(self.place)), source)
+            report = zarrmal.verify(Location(str(self.place)), source)
             findings = [f for f in report.findings if f.kind != "differs"]
             assert [f.chunk for f in findings] == [self.key(k) for k in chunks]
             assert told_lost(findings) == sorted(lost)
@@ -66,9 +66,9 @@ class Archive:
                 assert list(finding.names) == [self.names[k] for k in told_lost([finding])]
                 assert finding.line in report.problems
         with pytest.raises(CorruptionError, match="--skip-damaged"):
-            extract_archive(Target(str(self.place)), tmp_path / "strict")
+            zarrmal.extract(Location(str(self.place)), tmp_path / "strict")
         assert not list((tmp_path / "strict").rglob("*.partial"))
-        found = extract_archive(Target(str(self.place)), tmp_path / "out", skip_damaged=True)
+        found = zarrmal.extract(Location(str(self.place)), tmp_path / "out", skip_damaged=True)
         assert positions(found, LOST) == lost
         assert positions(found, RECOVERED) == recovered
         assert found.n_cells == N - len(lost)
@@ -77,7 +77,7 @@ class Archive:
         assert [(int(r[0]), r[2]) for r in rows] == [
             (k, self.names[k]) for k in sorted(lost | recovered)
         ]
-        pixels, good = zarrmal.read_cells(self.place)
+        pixels, good = zarrmal.recover_cells(self.place)
         assert set(np.flatnonzero(~good).tolist()) == lost
         np.testing.assert_array_equal(pixels[good], self.pixels[good])
         assert not pixels[~good].any()

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 from zarr.storage import FsspecStore
 
-from zarrmal.archive import Target
-from zarrmal.archive.durable import DurableStore
-from zarrmal.archive.process import ends_work
-from zarrmal.archive.writing import Writing
+from zarrmal.archive import Location
+from zarrmal.archive.lock.process import remove_writer
+from zarrmal.archive.lock.writer_lock import WriterLock
+from zarrmal.archive.storage.local import DurableStore
 
 EXHAUSTIVE = bool(os.environ.get("ZARRMAL_EXHAUSTIVE"))
 N_SAMPLED = 4
@@ -32,7 +32,7 @@ def crossed(*axes):
 
 def filled(place, objects):
     """Store the objects there, if there are any; gives the place."""
-    fs, root = Target(place).filesystem()
+    fs, root = Location(place).filesystem()
     for name, data in (objects or {}).items():
         fs.makedirs(f"{root}{name}".rpartition("/")[0], exist_ok=True)
         fs.pipe_file(f"{root}{name}", data)
@@ -66,12 +66,12 @@ def killed_at_store(moment, monkeypatch):
 
     def leave(self, *, remove):
         self._left.set()
-        ends_work(self.journal.writer)
+        remove_writer(self.journal.writer)
 
     with monkeypatch.context() as patch:
         dying(DurableStore)
         dying(FsspecStore)
-        patch.setattr(Writing, "leave", leave)
+        patch.setattr(WriterLock, "leave", leave)
         try:
             yield keys
         except BaseException as error:

@@ -32,7 +32,7 @@ def _run(environment, moment, work, arguments):
     os.environ.update(environment)
     from zarr.storage import FsspecStore
 
-    from zarrmal.archive.durable import DurableStore
+    from zarrmal.archive.storage.local import DurableStore
 
     n_stored = 0
 
@@ -63,25 +63,27 @@ def write(source, place, model, wishes):
 
 def write_but_the_end(source, place, model, wishes):
     """The same, killed when all is written and nothing is in its place yet."""
-    from zarrmal.archive import write as module
+    from zarrmal.archive.write.new import new as module
 
-    module.take_place = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+    module.publish = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
     write(source, place, model, wishes)
 
 
 def write_but_the_journal(source, place, model, options):
     """Written to a store, killed when only the journal has to be removed."""
-    from zarrmal.archive.writing import Writing
+    from zarrmal.archive.lock.writer_lock import WriterLock
 
-    Writing.done = lambda self: os.kill(os.getpid(), signal.SIGKILL)
-    wishes = WriteOptions(chunk_cells=16, storage_options=options)
-    zarrmal.write(source, place, model=model, assign="labels", options=wishes)
+    WriterLock.release = lambda self: os.kill(os.getpid(), signal.SIGKILL)
+    wishes = WriteOptions(chunk_cells=16)
+    zarrmal.write(
+        source, place, model=model, assign="labels", options=wishes, storage_options=options
+    )
 
 
 def append(source, place, wishes, storage_options=None):
     """Append to it."""
     options = AppendOptions(**wishes)
-    zarrmal.append(source, place, options=options, archive_options=storage_options)
+    zarrmal.append(source, place, options=options, storage_options=storage_options)
 
 
 def part(cells, first, last):

@@ -11,8 +11,8 @@ from test_killed import bytes_of
 from zarrmal_codecs import ZarrmalError
 
 import zarrmal
-from zarrmal.archive import AppendOptions, Target, WriteOptions, undo_append, verify_archive
-from zarrmal.archive.journal import read_journal
+from zarrmal.archive import AppendOptions, Location, WriteOptions
+from zarrmal.archive.lock.journal import read_journal
 from zarrmal.errors import InputError
 from zarrmal.sources import Source, Subset, open_source
 
@@ -30,7 +30,7 @@ def place(request, tmp_path):
         return
     url = f"memory://{uuid.uuid4().hex}/cells.zarr"
     yield url
-    Target(url).remove()
+    Location(url).remove()
 
 
 @pytest.fixture(scope="module", params=LAYOUTS)
@@ -58,7 +58,7 @@ def pixels(dataset):
 
 
 def problems(place, source=None):
-    return verify_archive(Target(place), source).problems
+    return zarrmal.verify(Location(place), source).problems
 
 
 class Stopping(Source):
@@ -125,7 +125,7 @@ def test_an_interrupted_append_goes_on_without_doing_chunks_again(archive, cells
         zarrmal.append(part(cells, 101, 240), archive, options=AppendOptions(resume=True))
     zarrmal.append(part(cells, 100, 240), archive, options=AppendOptions(resume=True))
     assert problems(archive, cells) == ()
-    assert read_journal(Target(archive)) is None
+    assert read_journal(Location(archive)) is None
 
 
 def test_undo_restores_every_byte(archive, cells):
@@ -134,11 +134,11 @@ def test_undo_restores_every_byte(archive, cells):
     with pytest.raises(OSError, match="no"):
         zarrmal.append(stopping, archive, options=AppendOptions(workers=1))
     assert stored(archive) != before
-    assert undo_append(Target(archive)) == 140
+    assert zarrmal.undo(Location(archive)) == 140
     assert stored(archive) == before
     assert problems(archive, part(cells, 0, 100)) == ()
     with pytest.raises(InputError, match="nothing to undo"):
-        undo_append(Target(archive))
+        zarrmal.undo(Location(archive))
     zarrmal.append(part(cells, 100, 240), archive)
     assert problems(archive, cells) == ()
 
@@ -155,12 +155,12 @@ def test_undo_forgets_new_labels(archive, cells, monkeypatch):
         raise OSError("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr("zarrmal.archive.commit.group_documents", stop)
+        patch.setattr("zarrmal.archive.write.commit.group_documents", stop)
         with pytest.raises(OSError, match="no"):
             zarrmal.append(source, archive, assign="shortest")
     label = zarr.open_group(archive, mode="r", use_consolidated=False)["label"]
     assert "new_1" in label.attrs["flag_meanings"]
-    undo_append(Target(archive))
+    zarrmal.undo(Location(archive))
     assert stored(archive) == before
     assert problems(archive, part(cells, 0, 100)) == ()
 
@@ -173,20 +173,20 @@ def test_resuming_with_other_cells_what_was_complete(archive, cells, monkeypatch
         raise OSError("the network is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr("zarrmal.archive.writing.Writing._remove", fail)
+        patch.setattr("zarrmal.archive.lock.writer_lock.WriterLock._remove", fail)
         with pytest.raises(OSError, match="network"):
             zarrmal.append(part(cells, 100, 125), archive)
     others = part(cells, 125, last)
     with pytest.raises(InputError, match="are NOT in the archive: append them without --resume"):
         zarrmal.append(others, archive, options=AppendOptions(resume=True))
-    assert read_journal(Target(archive)) is None
+    assert read_journal(Location(archive)) is None
     assert problems(archive, part(cells, 0, 125)) == ()
     assert zarrmal.append(others, archive).n_cells == last
     assert problems(archive, part(cells, 0, last)) == ()
 
 
 def stored(place):
-    fs, root = Target(place).filesystem()
+    fs, root = Location(place).filesystem()
     return {path: fs.cat_file(path) for path in fs.find(root)}
 
 
@@ -200,10 +200,10 @@ def test_cells_that_do_not_fit_change_nothing(archive, cells):
         "other shape": open_source(np.ones((9, 20, 20), np.uint8)),
     }
     for what, source in bare.items():
-        with pytest.raises(InputError, match=r"known|20 x 20"):
+        with pytest.raises(InputError, match=r"holds for each cell|20 x 20"):
             zarrmal.append(source, archive, assign="shortest")
         assert stored(archive) == before, what
-    assert read_journal(Target(archive)) is None
+    assert read_journal(Location(archive)) is None
 
 
 def test_new_labels_join_the_old_ones(archive, cells):
@@ -253,4 +253,4 @@ def test_a_damaged_last_chunk_stops_the_append(cells, model, tmp_path, name):
     with pytest.raises(ZarrmalError, match="sha256"):
         zarrmal.append(part(cells, 100, 240), place)
     assert stored(str(place)) == before
-    assert read_journal(Target(str(place))) is None
+    assert read_journal(Location(str(place))) is None

@@ -18,15 +18,8 @@ import zarr
 from frozen_models import untrained
 
 import zarrmal
-from zarrmal.archive import (
-    Target,
-    WriteOptions,
-    archive_info,
-    extract_archive,
-    verify_archive,
-    write_archive,
-)
-from zarrmal.archive.journal import SAMPLE_CELLS
+from zarrmal.archive import Archive, Location, WriteOptions
+from zarrmal.archive.lock.journal import SAMPLE_CELLS
 from zarrmal.classify import Assignment, LabelAssigner
 from zarrmal.sources import Source, Subset, open_source
 from zarrmal.sources.synthetic import synthetic_cells
@@ -165,12 +158,12 @@ def test_consolidated_metadata_are_the_metadata(archive):
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_a_large_model_is_not_repeated(cells, model, zarr_format, tmp_path, monkeypatch):
-    module = importlib.import_module("zarrmal.archive.commit")
+    module = importlib.import_module("zarrmal.archive.write.commit")
     monkeypatch.setattr(module, "MAX_CONSOLIDATED_MODEL_BYTES", len(model.to_base64()) - 1)
     info = write(cells, tmp_path / "a", model, zarr_format=zarr_format)
     assert info.other_metadata_bytes < 20_000
     assert not (tmp_path / "a" / ".zmetadata").exists()
-    assert not verify_archive(Target(str(tmp_path / "a")), cells).problems
+    assert not zarrmal.verify(Location(str(tmp_path / "a")), cells).problems
     read = zarrmal.open(tmp_path / "a", source_order=True)["cells"].values
     np.testing.assert_array_equal(read, everything(cells))
 
@@ -254,25 +247,25 @@ def test_many_tiny_cells(tmp_path):
     info = write(source, tmp_path / "a", model, chunk_cells=1024)
     n_high = int((labels == "high").sum())
     assert info.classes == {"high": n_high, "low": 20_000 - n_high}
-    assert not verify_archive(Target(str(tmp_path / "a")), source).problems
+    assert not zarrmal.verify(Location(str(tmp_path / "a")), source).problems
     np.testing.assert_array_equal(zarrmal.open(tmp_path / "a", source_order=True)["cells"], pixels)
 
 
 def test_any_file_system(cells, model, tmp_path):
     try:
         url = f"memory://{uuid.uuid4().hex}/cells.zarr"
-        assert write(cells, url, model) == archive_info(Target(url))
-        assert not verify_archive(Target(url), cells).problems
+        assert write(cells, url, model) == zarrmal.info(Location(url))
+        assert not zarrmal.verify(Location(url), cells).problems
         read = zarrmal.open(url, source_order=True)["cells"].values
         np.testing.assert_array_equal(read, everything(cells))
-        assert extract_archive(Target(url), tmp_path / "out").n_cells == 240
+        assert zarrmal.extract(Location(url), tmp_path / "out").n_cells == 240
         with pytest.raises(zarrmal.InputError, match="exists already"):
             write(cells, url, model)
         with pytest.raises(zarrmal.InputError, match="the source itself"):
             zarrmal.write(url, url, model=model, options=WriteOptions(overwrite=True))
-        assert not verify_archive(Target(url), cells).problems
+        assert not zarrmal.verify(Location(url), cells).problems
     finally:
-        Target(url).remove()
+        Location(url).remove()
 
 
 class Watched(Source):
@@ -306,7 +299,7 @@ class Watched(Source):
 def test_memory_is_bounded(cells, model, workers, tmp_path):
     watched = Watched(cells)
     watched.slow = workers > 1  # the others go on meanwhile
-    write_archive(
+    Archive.write(
         watched,
         tmp_path / "a",
         model=model,

@@ -7,9 +7,9 @@ import pytest
 import zarr
 
 import zarrmal
-from zarrmal.archive import Target, WriteOptions, verify_archive
-from zarrmal.archive.journal import read_journal
-from zarrmal.archive.target import read_facts
+from zarrmal.archive import Location, WriteOptions
+from zarrmal.archive.lock.journal import read_journal
+from zarrmal.archive.opened import read_facts
 from zarrmal.errors import InputError
 from zarrmal.models import shipped_model
 from zarrmal.sources import Source, Subset, open_source
@@ -22,7 +22,7 @@ def write(source, place, zarr_format=3, **columns):
     zarrmal.write(
         source, place, model=shipped_model(1), assign="shortest", options=options, **columns
     )
-    return Target(str(place))
+    return Location(str(place))
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
@@ -35,9 +35,9 @@ def test_labels_that_differ_in_blanks_alone(tmp_path, labels, zarr_format):
     order = zarr.open_group(tmp_path / "a", mode="r")["source_index"][:]
     named = np.array(source.class_names)[source.labels].tolist()
     assert named == [labels[k] for k in order]
-    assert verify_archive(target, open_source(PIXELS, labels=labels)).problems == ()
+    assert zarrmal.verify(target, open_source(PIXELS, labels=labels)).problems == ()
     copy = write(tmp_path / "a", tmp_path / "b", zarr_format)
-    assert verify_archive(copy, source).problems == ()
+    assert zarrmal.verify(copy, source).problems == ()
     assert read_facts(copy.open(), copy.url).label_names == tuple(sorted(labels))
 
 
@@ -70,7 +70,7 @@ def test_no_cells_are_no_source(tmp_path):
     target = write(PIXELS, tmp_path / "a")
     with pytest.raises(InputError, match="0 cells, at least 1 is needed"):
         zarrmal.append(Subset(open_source(PIXELS), []), tmp_path / "a")
-    assert verify_archive(target).problems == ()
+    assert zarrmal.verify(target).problems == ()
 
 
 class Own(Source):
@@ -95,4 +95,4 @@ def test_texts_that_cannot_be_stored_are_refused_before_anything_is_written(tmp_
     with pytest.raises(InputError, match=r"'c\\udc80', which cannot be stored"):
         zarrmal.append(Own(**half), tmp_path / "a", assign="shortest")
     assert read_journal(target) is None
-    assert verify_archive(target).problems == ()
+    assert zarrmal.verify(target).problems == ()

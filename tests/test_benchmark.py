@@ -1,4 +1,4 @@
-"""The benchmark: every coder lossless, every size counted, every claim recomputed."""
+"""The benchmark: every coder is lossless, every size is counted, every ratio is recomputed."""
 
 import json
 
@@ -12,12 +12,12 @@ from zarrmal.benchmark import (
     LossyError,
     Rival,
     all_rivals,
+    models,
     named_rivals,
-    ours,
     run_benchmark,
     split_source,
 )
-from zarrmal.benchmark.ours import names_of
+from zarrmal.benchmark.models import model_names
 from zarrmal.benchmark.reading import Reading, measure_reading
 from zarrmal.benchmark.speed import Speed, codec_speed
 from zarrmal.cli import app
@@ -35,8 +35,8 @@ PLAIN = Rival(
 
 
 def test_names_tell_models_apart(model, hybrid):
-    assert names_of([model, hybrid]) == ("zarrmal:paper", "zarrmal:hybrid,effort=fast")
-    assert len(set(names_of([model, hybrid, hybrid.__class__(
+    assert model_names([model, hybrid]) == ("zarrmal:paper", "zarrmal:hybrid,effort=fast")
+    assert len(set(model_names([model, hybrid, hybrid.__class__(
         profile="hybrid", cell_shape=hybrid.cell_shape, classes=hybrid.classes,
         about={"effort": "fast", "seed": 9})]))) == 3  # fmt: skip
 
@@ -53,25 +53,25 @@ def test_speed_is_measured(cells, hybrid, monkeypatch, kernel):
     assert 0 < speed.reference_decode_mb_s <= speed.decode_mb_s
 
 
-def test_reading_uses_the_threads_it_is_given(archive):
+def test_reading_uses_the_given_number_of_threads(archive):
     if not (archive / "zarr.json").exists():
         pytest.skip("the benchmark writes format 3")
-    found = measure_reading(archive)
-    assert (found.chunk_cells, found.n_chunks) == (50, 5)
-    assert found.cell_ms > 0
-    assert found.zarr_json_bytes == (archive / "cells" / "zarr.json").stat().st_size
-    assert {n: t["n_used"] for n, t in found.threads.items()} == {"1": 1, "2": 2}
-    assert found.n_cells_read == 200  # 240 cells: four full chunks
-    one, two = (found.threads[n]["seconds"] for n in ("1", "2"))
-    assert found.two_threads_over_one == one / two
+    reading = measure_reading(archive)
+    assert (reading.chunk_cells, reading.n_chunks) == (50, 5)
+    assert reading.cell_ms > 0
+    assert reading.zarr_json_bytes == (archive / "cells" / "zarr.json").stat().st_size
+    assert {n: t["n_used"] for n, t in reading.threads.items()} == {"1": 1, "2": 2}
+    assert reading.n_cells_read == 200  # 240 cells: four full chunks
+    one, two = (reading.threads[n]["seconds"] for n in ("1", "2"))
+    assert reading.two_threads_over_one == one / two
 
 
 def test_split_by_slide(cells):
-    training, kept = split_source(cells, 0.34, 0)
-    assert training.n_cells + kept.n_cells == 240
-    assert set(training.groups).isdisjoint(kept.groups)
-    assert len(set(kept.groups)) == 2
-    assert set(split_source(cells, 0.34, 0)[1].groups) == set(kept.groups)  # the same seed
+    training, unseen = split_source(cells, 0.34, 0)
+    assert training.n_cells + unseen.n_cells == 240
+    assert set(training.groups).isdisjoint(unseen.groups)
+    assert len(set(unseen.groups)) == 2
+    assert set(split_source(cells, 0.34, 0)[1].groups) == set(unseen.groups)  # the same seed
 
 
 @pytest.mark.parametrize("groups", [None, ["one"] * 240])
@@ -91,70 +91,79 @@ READING = Reading(chunk_cells=80, n_chunks=1, n_single_cells=1, cell_ms=1.0, zar
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Speeds are not measured but given."""
-    monkeypatch.setattr(ours, "codec_speed", lambda *_: SPEED)
-    monkeypatch.setattr(ours, "measure_reading", lambda _: READING)
+    """Fixed speeds instead of measured ones."""
+    monkeypatch.setattr(models, "codec_speed", lambda *_: SPEED)
+    monkeypatch.setattr(models, "measure_reading", lambda _: READING)
 
 
 @pytest.mark.parametrize("labelled", [True, False])
-def test_the_whole(cells, model, hybrid, labelled, tmp_path, quick):
+def test_a_whole_benchmark(cells, model, hybrid, labelled, tmp_path, quick):
     import zarrmal
 
     labels = np.array(cells.class_names)[cells.labels] if labelled else None
     source = open_source(cells.read(np.arange(240)), labels=labels, groups=cells.groups)
-    training, kept = split_source(source, 0.34, 0)
+    training, unseen_cells = split_source(source, 0.34, 0)
     rivals = [PLAIN, *(r for r in RIVALS if r.name in ("png:level=9", "jxl:effort=7"))]
-    result = run_benchmark(training, kept, [model, hybrid], rivals)
+    result = run_benchmark(training, unseen_cells, [model, hybrid], rivals)
 
     names = [f"{name}{note}" for name in ("zarrmal:paper", "zarrmal:hybrid,effort=fast")
              for note in ("", ", without model")]  # fmt: skip
     rows = {(m.coder, m.arrangement, m.cells, m.assignment): m for m in result.measurements}
-    first = "labels" if labelled else "shortest"
-    expected = {(name, "chunk", of, first) for name in names
-                for of in ("training cells", "unseen slides")}  # fmt: skip
+    assignment = "labels" if labelled else "shortest"
+    expected = {(name, "chunk", cells_name, assignment) for name in names
+                for cells_name in ("training cells", "unseen slides")}  # fmt: skip
     expected |= {(name, "chunk", "unseen slides", "shortest") for name in names}
     expected |= {(r.name, a, "unseen slides", "") for r in rivals for a in ("cell", "sheet")}
     assert set(rows) == expected
     assert len(result.measurements) == len(expected)
 
-    info = zarrmal.write(kept, tmp_path / "a", model=model, options=WriteOptions(), assign=first)
-    unseen = rows["zarrmal:paper", "chunk", "unseen slides", first]
-    bare = rows["zarrmal:paper, without model", "chunk", "unseen slides", first]
+    info = zarrmal.write(
+        unseen_cells, tmp_path / "a", model=model, options=WriteOptions(), assign=assignment
+    )
+    unseen = rows["zarrmal:paper", "chunk", "unseen slides", assignment]
+    without_model = rows["zarrmal:paper, without model", "chunk", "unseen slides", assignment]
     assert unseen.bits_per_pixel == info.bits_per_pixel
-    assert bare.bits_per_pixel == info.bits_per_pixel_without_model
-    assert (unseen.model_counted, bare.model_counted) == (True, False)
-    assert unseen.n_cells == kept.n_cells
+    assert without_model.bits_per_pixel == info.bits_per_pixel_without_model
+    assert (unseen.model_counted, without_model.model_counted) == (True, False)
+    assert unseen.n_cells == unseen_cells.n_cells
     assert unseen.encode_mb_s == (3.0 if labelled else 2.0)
-    assert rows["zarrmal:paper", "chunk", "training cells", first].decode_mb_s is None
-    sizes = result.ours[0].sizes["unseen slides"]
+    assert rows["zarrmal:paper", "chunk", "training cells", assignment].decode_mb_s is None
+    sizes = result.models[0].sizes["unseen slides"]
     assert sizes["cells_bytes"] == info.cells_bytes
-    assert sizes["model_bytes"] == len(model.to_base64()) == result.ours[0].model_bytes
+    assert sizes["model_bytes"] == len(model.to_base64()) == result.models[0].model_bytes
     plain = rows["plain", "sheet", "unseen slides", ""]
-    cells_needed = 8 * len(model.to_base64()) / ((plain.bits_per_pixel - bare.bits_per_pixel) * 576)
-    assert 8 <= plain.bits_per_pixel < 8.5  # few places of a sheet are empty
+    cells_needed = (
+        8 * len(model.to_base64()) / ((plain.bits_per_pixel - without_model.bits_per_pixel) * 576)
+    )
+    assert 8 <= plain.bits_per_pixel < 8.5  # few positions of a sheet are empty
     assert result.break_even_cells["zarrmal:paper"]["plain, sheet"] == cells_needed
     rival = rows["jxl:effort=7", "sheet", "unseen slides", ""]
-    ratio = next(r for r in result.ratios if r.ours == "zarrmal:paper" and r.assignment == first)
+    ratio = next(
+        r for r in result.ratios if r.ours == "zarrmal:paper" and r.assignment == assignment
+    )
     assert (ratio.quantity, ratio.rival) == ("encode_mb_s", "jxl:effort=7")
     assert ratio.ratio == unseen.encode_mb_s / rival.encode_mb_s
     assert result.n_slides == {"training cells": 4, "unseen slides": 2}
     assert set(result.versions) >= {"python", "zarr", "imagecodecs", "libjxl", "charls",
                                     "c-blosc"}  # fmt: skip
     assert result.machine["busy"] in (True, False)
-    # By class: the rows' parts and what they share are the whole.
-    n_of = np.bincount(kept.labels) if labelled else []
+    # The classes' rates and the shared bytes add up to the whole.
+    n_by_class = np.bincount(unseen_cells.labels) if labelled else []
     for row in (*rows.values(), plain):
         if row.cells != "unseen slides" or row.coder.startswith("jxl"):
             continue
-        of_class = row.class_bits_per_pixel
-        assert list(of_class) == (list(kept.class_names) if labelled else [])
+        by_class = row.class_bits_per_pixel
+        assert list(by_class) == (list(unseen_cells.class_names) if labelled else [])
         if labelled:
-            whole = sum(of_class[name] * n for name, n in zip(kept.class_names, n_of, strict=True))
-            whole = whole / kept.n_cells + row.shared_bits_per_pixel
+            whole = sum(
+                by_class[name] * n
+                for name, n in zip(unseen_cells.class_names, n_by_class, strict=True)
+            )
+            whole = whole / unseen_cells.n_cells + row.shared_bits_per_pixel
             assert whole == pytest.approx(row.bits_per_pixel)
-    assert bare.class_bits_per_pixel == unseen.class_bits_per_pixel
+    assert without_model.class_bits_per_pixel == unseen.class_bits_per_pixel
     if labelled:
-        assert unseen.shared_bits_per_pixel > bare.shared_bits_per_pixel > 0
+        assert unseen.shared_bits_per_pixel > without_model.shared_bits_per_pixel > 0
 
     tree = json.loads(json.dumps(result.to_json()))
     assert set(tree) == {
@@ -162,14 +171,14 @@ def test_the_whole(cells, model, hybrid, labelled, tmp_path, quick):
         "not_measured", "n_of_an_earlier_run", "versions", "machine",
     }  # fmt: skip
     assert len(tree["measurements"]) == len(expected)
-    assert [one["profile"] for one in tree["ours"]] == ["paper", "hybrid"]
-    for one in tree["ours"]:
-        assert set(one) == {"name", "profile", "about", "sha256", "model_bytes", "sizes", "speed",
+    assert [m["profile"] for m in tree["ours"]] == ["paper", "hybrid"]
+    for m in tree["ours"]:
+        assert set(m) == {"name", "profile", "about", "sha256", "model_bytes", "sizes", "speed",
                             "reading"}  # fmt: skip
 
 
-class Wavering(open_source(np.zeros((2, 2, 2), np.uint8)).__class__):
-    """Gives other pixels at each reading."""
+class ChangingCells(open_source(np.zeros((2, 2, 2), np.uint8)).__class__):
+    """Other pixels at each read."""
 
     def __init__(self, cells):
         self.cells, self.n_reads = cells, 0
@@ -183,7 +192,7 @@ class Wavering(open_source(np.zeros((2, 2, 2), np.uint8)).__class__):
 
 def test_a_lossy_archive_voids_the_benchmark(cells, model, quick):
     with pytest.raises(LossyError, match="not the source"):
-        run_benchmark(cells, Wavering(cells), [model], [])
+        run_benchmark(cells, ChangingCells(cells), [model], [])
 
 
 def test_a_model_of_other_cells_is_refused_before_the_work(cells, model):
@@ -192,7 +201,7 @@ def test_a_model_of_other_cells_is_refused_before_the_work(cells, model):
         run_benchmark(other, other, [model], [])
 
 
-def test_an_unknown_kernel_is_told(cells, model, monkeypatch):
+def test_an_unknown_kernel_is_refused(cells, model, monkeypatch):
     monkeypatch.setenv("ZARRMAL_KERNEL", "abacus")
     with pytest.raises(InputError, match="abacus"):
         run_benchmark(cells, cells, [model], [])
@@ -200,44 +209,44 @@ def test_an_unknown_kernel_is_told(cells, model, monkeypatch):
 
 @pytest.fixture(scope="module")
 def file(cells, tmp_path_factory):
-    place = tmp_path_factory.mktemp("benchmark") / "cells.npz"
+    path = tmp_path_factory.mktemp("benchmark") / "cells.npz"
     rows = np.arange(0, 240, 5)
     labels = np.array(cells.class_names)[cells.labels]
-    np.savez(place, cells=cells.read(rows), label=labels[rows], slide=cells.groups[rows])
-    return place
+    np.savez(path, cells=cells.read(rows), label=labels[rows], slide=cells.groups[rows])
+    return path
 
 
 def command(*words):
     return CliRunner().invoke(app, ["benchmark", *map(str, words)])
 
 
-def test_saved_models_are_found_again(file, tmp_path, quick):
-    words = (file, "--no-rivals", "--save-models", tmp_path / "kept", "--json",
+def test_saved_models_are_reused(file, tmp_path, quick):
+    words = (file, "--no-rivals", "--save-models", tmp_path / "models", "--json",
              "--profile", "paper", "--profile", "hybrid", "--effort", "fast",
              "--hidden", "8,4", "--epochs", 1, "--pretrain-epochs", 0, "--steps", 3)  # fmt: skip
     done = command(*words)
     assert done.exit_code == 0, done.stderr or done.exception
     first = json.loads(done.stdout)
-    assert {path.name for path in (tmp_path / "kept").iterdir()} == {
+    assert {path.name for path in (tmp_path / "models").iterdir()} == {
         "hybrid-fast.zmal", "hybrid-fast.json", "paper.zmal", "paper.json"
     }  # fmt: skip
     again = command(*words)
     assert "of an earlier run" in again.stderr
     digests = [[one["sha256"] for one in t["ours"]] for t in (first, json.loads(again.stdout))]
     assert digests[0] == digests[1]
-    otherwise = command(*words, "--seed", 7)
-    assert otherwise.exit_code == 1
-    assert "trained with other options or cells" in otherwise.stderr
-    # Files are measured without training, in tables where no JSON is wanted.
-    given = command(file, "--no-rivals", "--model", tmp_path / "kept" / "paper.zmal",
-                    "--model", tmp_path / "kept" / "hybrid-fast.zmal")  # fmt: skip
+    changed = command(*words, "--seed", 7)
+    assert changed.exit_code == 2
+    assert "trained with other options or cells" in changed.stderr
+    # Given files are measured without training; the default output is tables.
+    given = command(file, "--no-rivals", "--model", tmp_path / "models" / "paper.zmal",
+                    "--model", tmp_path / "models" / "hybrid-fast.zmal")  # fmt: skip
     assert given.exit_code == 0, given.stderr or given.exception
     for name in ("zarrmal:paper", "zarrmal:hybrid,effort=fast"):
         assert name in given.stdout
     assert "bits/pixel of each class" in given.stdout
 
 
-def test_a_busy_machine_is_told_on_screen_and_in_json(file, model, tmp_path, quick, monkeypatch):
+def test_a_busy_machine_is_reported(file, model, tmp_path, quick, monkeypatch):
     monkeypatch.setattr("os.getloadavg", lambda: (99.0, 0, 0))
     model.save(tmp_path / "m.zmal")
     words = (file, "--no-rivals", "--model", tmp_path / "m.zmal")
@@ -245,18 +254,18 @@ def test_a_busy_machine_is_told_on_screen_and_in_json(file, model, tmp_path, qui
     assert json.loads(command(*words, "--json").stdout)["machine"]["busy"] is True
 
 
-@pytest.mark.parametrize(("ending", "magic"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
-def test_a_picture_is_drawn(file, model, tmp_path, quick, ending, magic, monkeypatch):
-    pytest.importorskip("matplotlib", reason="pictures need the extra plot")
+@pytest.mark.parametrize(("suffix", "magic"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
+def test_a_plot_is_drawn(file, model, tmp_path, quick, suffix, magic, monkeypatch):
+    pytest.importorskip("matplotlib", reason="the extra plot is not installed")
     monkeypatch.setattr("zarrmal.cli.benchmark.all_rivals", lambda n: (PLAIN,))
     model.save(tmp_path / "m.zmal")
-    place = tmp_path / f"picture.{ending}"
-    done = command(file, "--model", tmp_path / "m.zmal", "--plot", place, "--json")
+    path = tmp_path / f"plot.{suffix}"
+    done = command(file, "--model", tmp_path / "m.zmal", "--plot", path, "--json")
     assert done.exit_code == 0, done.stderr or done.exception
     assert "measurements" in json.loads(done.stdout)
-    data = place.read_bytes()
+    data = path.read_bytes()
     assert data.startswith(magic)
-    if ending == "svg":
+    if suffix == "svg":
         for word in (
             b"zarrmal:paper",
             b"plain",
@@ -266,34 +275,34 @@ def test_a_picture_is_drawn(file, model, tmp_path, quick, ending, magic, monkeyp
             assert b"<!-- " + word in data
 
 
-@pytest.mark.parametrize(("name", "why"), [
-    ("picture.pdf", "must be one of .png, .svg"), ("no/such/picture.png", "cannot be written"),
-    ("picture", "must be one of"), ("folder.svg", "is a folder"),
+@pytest.mark.parametrize(("name", "message"), [
+    ("plot.pdf", "must be one of .png, .svg"), ("no/such/plot.png", "cannot be written"),
+    ("plot", "must be one of"), ("folder.svg", "is a folder"),
 ])  # fmt: skip
-def test_a_picture_that_cannot_be_is_refused_before_the_work(file, tmp_path, name, why):
+def test_an_impossible_plot_is_refused_before_the_work(file, tmp_path, name, message):
     (tmp_path / "folder.svg").mkdir()
     done = command(file, "--plot", tmp_path / name)
-    assert done.exit_code == 1
-    assert why in " ".join(done.stderr.split())
+    assert done.exit_code == 2
+    assert message in " ".join(done.stderr.split())
     assert done.stdout == ""
-    assert not (tmp_path / "picture.pdf").exists()
+    assert not (tmp_path / "plot.pdf").exists()
 
 
-def test_a_lossy_coder_is_told_in_one_line(file, model, tmp_path, quick, monkeypatch):
+def test_a_lossy_coder_is_reported_in_one_line(file, model, tmp_path, quick, monkeypatch):
     model.save(tmp_path / "m.zmal")
-    liar = Rival(name="liar", encode=PLAIN.encode, decode=lambda data, shape: np.zeros(shape))
-    monkeypatch.setattr("zarrmal.cli.benchmark.all_rivals", lambda n: (liar,))
+    lossy = Rival(name="lossy", encode=PLAIN.encode, decode=lambda data, shape: np.zeros(shape))
+    monkeypatch.setattr("zarrmal.cli.benchmark.all_rivals", lambda n: (lossy,))
     done = command(file, "--model", tmp_path / "m.zmal")
     assert done.exit_code == 1
-    assert "liar is not lossless" in done.stderr
+    assert "lossy is not lossless" in done.stderr
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("place", ["no/such", "file"])
-def test_a_place_for_models_is_refused_before_training(file, tmp_path, place):
+@pytest.mark.parametrize("name", ["no/such", "file"])
+def test_a_folder_for_models_is_refused_before_training(file, tmp_path, name):
     (tmp_path / "file").write_text("")
-    done = command(file, "--save-models", tmp_path / place)
-    assert done.exit_code == 1
+    done = command(file, "--save-models", tmp_path / name)
+    assert done.exit_code == 2
     assert "its folder must exist" in done.stderr
 
 
@@ -304,5 +313,5 @@ def test_only_the_named_coders_are_measured():
     ]
     assert "jxl:effort=10" in [r.name for r in named_rivals(RIVALS, ["jxl"], slow=True)]
     assert named_rivals(RIVALS, None, slow=True) == list(RIVALS)
-    with pytest.raises(InputError, match="--rival gif: there is no such coder here, but blosc"):
+    with pytest.raises(InputError, match="--rival gif: no coder has this name; choose from blosc"):
         named_rivals(RIVALS, ["png", "gif"], slow=True)

@@ -1,4 +1,4 @@
-"""CALIC: sizes near those of the authors' program, exact pixels, and no trust in bytes."""
+"""CALIC: sizes near those of the authors' program, exact pixels, and safe decoding of any bytes."""
 
 import hashlib
 import importlib.util
@@ -14,41 +14,41 @@ from hypothesis.extra.numpy import arrays
 pytest.importorskip("numba", reason="CALIC needs the extra bench")
 
 from zarrmal.benchmark import calic
-from zarrmal.benchmark.calic.codec import MAX_PIXELS_A_BYTE
-from zarrmal.benchmark.calic.errors import folded, unfolded
+from zarrmal.benchmark.calic.codec import MAX_PIXELS_PER_BYTE
+from zarrmal.benchmark.calic.predictor import fold_error, unfold_error
 
 GOLDEN = Path(__file__).parents[1].parent / "shared" / "calic"
 NATURAL = {"cell", "mask", "rampn"}
 
 
-def exact(image):
-    found = calic.decode(calic.encode(image))
-    assert (found.dtype, found.shape) == (np.uint8, image.shape)
-    np.testing.assert_array_equal(found, image)
+def assert_round_trip(image):
+    decoded = calic.decode(calic.encode(image))
+    assert (decoded.dtype, decoded.shape) == (np.uint8, image.shape)
+    np.testing.assert_array_equal(decoded, image)
 
 
 @pytest.fixture(scope="module")
 def golden():
-    """Facts of the authors' program, and the images."""
+    """Sizes of the authors' program, and the images."""
     if not (GOLDEN / "golden.json").exists():
         pytest.skip("the golden sizes in ../shared/calic are not here")
     spec = importlib.util.spec_from_file_location("golden_images", GOLDEN / "images.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    facts = json.loads((GOLDEN / "golden.json").read_text())
-    return [(one, module.image(one["kind"], one["h"], one["w"], one["seed"])) for one in facts]
+    records = json.loads((GOLDEN / "golden.json").read_text())
+    return [(r, module.image(r["kind"], r["h"], r["w"], r["seed"])) for r in records]
 
 
 def test_sizes_are_those_of_the_authors(golden):
     ours = theirs = 0
-    for one, image in golden:
-        assert hashlib.sha256(image.tobytes()).hexdigest()[:16] == one["sha256"]
+    for record, image in golden:
+        assert hashlib.sha256(image.tobytes()).hexdigest()[:16] == record["sha256"]
         n_bytes = len(calic.encode(image))
-        exact(image)
-        if one["kind"] in NATURAL:
-            assert n_bytes == pytest.approx(one["calic_bytes"], rel=0.03), one
+        assert_round_trip(image)
+        if record["kind"] in NATURAL:
+            assert n_bytes == pytest.approx(record["calic_bytes"], rel=0.03), record
         ours += n_bytes
-        theirs += one["calic_bytes"]
+        theirs += record["calic_bytes"]
     assert len(golden) == 13
     assert ours == pytest.approx(theirs, rel=0.015)
 
@@ -57,9 +57,9 @@ def test_sizes_are_those_of_the_authors(golden):
     "shape", [(1, 1), (1, 2), (2, 1), (2, 2), (1, 300), (300, 1), (3, 7), (40, 41)]
 )
 @pytest.mark.parametrize("kind", ["noise", "black", "white", "constant", "extremes", "ramp"])
-def test_every_image_comes_back(kind, shape):
+def test_every_image_round_trips(kind, shape):
     random = np.random.default_rng(6)
-    exact({
+    assert_round_trip({
         "noise": random.integers(0, 256, shape, np.uint8),
         "black": np.zeros(shape, np.uint8),
         "white": np.full(shape, 255, np.uint8),
@@ -72,35 +72,35 @@ def test_every_image_comes_back(kind, shape):
 @given(arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)),
               elements=st.sampled_from([0, 1, 2, 127, 128, 129, 253, 254, 255])))  # fmt: skip
 @settings(deadline=None, max_examples=200)
-def test_any_small_image_comes_back(image):
-    exact(image)
+def test_any_small_image_round_trips(image):
+    assert_round_trip(image)
 
 
-def test_images_in_another_order_of_memory_come_back():
+def test_strided_images_round_trip():
     image = np.random.default_rng(2).integers(0, 9, (17, 24)).astype(np.uint8)
-    exact(image.T)
-    exact(image[::2, ::-3])
+    assert_round_trip(image.T)
+    assert_round_trip(image[::2, ::-3])
 
 
-def test_long_and_black_costs_next_to_nothing():
+def test_a_black_image_costs_next_to_nothing():
     image = np.zeros((500, 2000), np.uint8)
     assert len(calic.encode(image)) < image.size / 2000
-    exact(image)
+    assert_round_trip(image)
 
 
-def test_noise_that_grows_has_room():
-    # Learned on flat ground, then noise: the dearest pixels.
+def test_an_image_that_grows_round_trips():
+    # Histograms adapt to a flat image; then noise costs the most bits.
     image = np.zeros((400, 100), np.uint8)
     image[200:] = np.random.default_rng(3).integers(0, 256, (200, 100))
-    exact(image)
+    assert_round_trip(image)
 
 
 @pytest.mark.parametrize("flip", [False, True])
-def test_errors_and_their_numbers_are_one_to_one(flip):
+def test_folding_errors_is_one_to_one(flip):
     for prediction in range(256):
-        numbers = [folded(value, prediction, flip) for value in range(256)]
+        numbers = [fold_error(value, prediction, flip) for value in range(256)]
         assert sorted(numbers) == list(range(256))
-        assert [unfolded(n, prediction, flip) for n in numbers] == list(range(256))
+        assert [unfold_error(n, prediction, flip) for n in numbers] == list(range(256))
         assert numbers[prediction] == 0
 
 
@@ -119,21 +119,21 @@ def test_damaged_bytes_raise_or_give_pixels():
     image[4:20, 4:20] = 100 + random.integers(0, 9, (16, 16))
     data = calic.encode(image)
     for n in range(len(data)):
-        assert_total(data[:n])
+        assert_raises_or_gives_pixels(data[:n])
     for _ in range(500):
         bad = bytearray(data)
         bad[random.integers(4, len(data))] ^= 1 << int(random.integers(0, 8))
-        assert_total(bytes(bad))
-        assert_total(data[:4] + random.bytes(int(random.integers(0, 300))))
-    assert_total(data[:4] + b"\xff" * 100)
+        assert_raises_or_gives_pixels(bytes(bad))
+        assert_raises_or_gives_pixels(data[:4] + random.bytes(int(random.integers(0, 300))))
+    assert_raises_or_gives_pixels(data[:4] + b"\xff" * 100)
 
 
-def assert_total(data):
+def assert_raises_or_gives_pixels(data):
     try:
-        found = calic.decode(data)
+        decoded = calic.decode(data)
     except ValueError:
         return
-    assert found.shape == (24, 24)
+    assert decoded.shape == (24, 24)
 
 
 def test_a_code_cut_in_half_is_noticed():
@@ -145,6 +145,6 @@ def test_a_code_cut_in_half_is_noticed():
 def test_sizes_that_the_bytes_cannot_hold_are_refused_at_once():
     with pytest.raises(ValueError, match="cannot be the code of 65535 x 65535 pixels"):
         calic.decode(b"\xff" * 4 + bytes(1000))
-    assert MAX_PIXELS_A_BYTE * 1006 < 65_535**2
+    assert MAX_PIXELS_PER_BYTE * 1006 < 65_535**2
     with pytest.raises(ValueError, match="cannot be the code of 0 x 9 pixels"):
         calic.decode(b"\0\0\0\x09" + bytes(9))

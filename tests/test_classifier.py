@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from zarrmal_codecs import Model
 
 from zarrmal import InputError, api
-from zarrmal.classify import CellClassifier, ClassifierAssigner, JudgedClassifier
+from zarrmal.classify import CellClassifier, ClassifierAssigner, EvaluatedClassifierAssigner
 from zarrmal.classify.calibration import calibration_error, fitted_temperature
 from zarrmal.classify.network import softmax
 from zarrmal.classify.network_file import MAGIC
-from zarrmal.classify.prepare import prepared, shares
+from zarrmal.classify.normalise import normalise, resampling_matrix
 from zarrmal.models.classifiers import NAMES, shipped_classifier
 from zarrmal.sources import Source, Subset, open_source
 from zarrmal.sources.synthetic import synthetic_cells
@@ -34,10 +34,10 @@ def colour() -> Source:
 
 def small(class_names: tuple[str, ...] = ("a", "b"), n_channels: int = 1) -> CellClassifier:
     """An untrained one, as it comes out of a file."""
-    from zarrmal.learn.classifier_fit import folded
+    from zarrmal.learn.classifier.network import fold_batch_norms
 
     network = stirred(n_channels)
-    layers, weight, bias = folded(network)
+    layers, weight, bias = fold_batch_norms(network)
     found = CellClassifier(
         class_names=class_names,
         n_channels=n_channels,
@@ -53,7 +53,7 @@ def small(class_names: tuple[str, ...] = ("a", "b"), n_channels: int = 1) -> Cel
 
 def stirred(n_channels: int) -> torch.nn.Module:
     """An untrained network whose batch norms have seen cells."""
-    from zarrmal.learn.cnn import CellNet
+    from zarrmal.learn.classifier.network import CellNet
 
     torch.manual_seed(n_channels)
     network = CellNet(n_channels + 1, 2)
@@ -69,12 +69,12 @@ def stirred(n_channels: int) -> torch.nn.Module:
 
 @pytest.mark.parametrize("n_channels", [1, 3])
 def test_numpy_gives_what_torch_gives(colour: Source, n_channels: int) -> None:
-    from zarrmal.learn.classifier_fit import folded
+    from zarrmal.learn.classifier.network import fold_batch_norms
 
     cells = colour.read(np.arange(40))
     cells = cells if n_channels == 3 else cells[..., 0]
     network = stirred(n_channels)
-    layers, weight, bias = folded(network)
+    layers, weight, bias = fold_batch_norms(network)
     classifier = CellClassifier(
         class_names=("a", "b"),
         n_channels=n_channels,
@@ -84,7 +84,7 @@ def test_numpy_gives_what_torch_gives(colour: Source, n_channels: int) -> None:
         head_bias=bias,
     )
     with torch.no_grad():
-        images = torch.from_numpy(prepared(cells, 50).transpose(0, 3, 1, 2))
+        images = torch.from_numpy(normalise(cells, 50).transpose(0, 3, 1, 2))
         wanted = network(images).softmax(dim=1).numpy()
     found = classifier.predict(cells)
     assert found.dtype == np.float32
@@ -112,14 +112,14 @@ def test_other_cells_are_refused() -> None:
 def test_another_exposure_looks_alike(colour: Source) -> None:
     cells = colour.read(np.arange(8))
     darker = np.round(cells * 0.8).astype(np.uint8)
-    middle = prepared(cells, 50)[:, 20:30, 20:30]
-    assert np.abs(prepared(darker, 50)[:, 20:30, 20:30] - middle).max() < 0.05
+    middle = normalise(cells, 50)[:, 20:30, 20:30]
+    assert np.abs(normalise(darker, 50)[:, 20:30, 20:30] - middle).max() < 0.05
     assert middle[..., 0].std() > 0.02
 
 
 @pytest.mark.parametrize(("old", "new"), [(50, 50), (80, 50), (24, 50), (1, 50), (101, 50)])
 def test_resampling_keeps_a_plane_plane(old: int, new: int) -> None:
-    table = shares(old, new)
+    table = resampling_matrix(old, new)
     assert table.shape == (new, old)
     assert table.min() >= 0
     np.testing.assert_allclose(table.sum(axis=1), 1, atol=1e-6)
@@ -134,6 +134,13 @@ def test_file_and_back(tmp_path: Path, colour: Source) -> None:
     cells = colour.read(np.arange(8))
     np.testing.assert_array_equal(again.predict(cells), classifier.predict(cells))
     assert [path.name for path in tmp_path.iterdir()] == ["a.zcls"]
+
+
+def test_no_more_classes_than_an_archive_has_labels() -> None:
+    with pytest.raises(InputError, match="more than 255 classes"):
+        small(tuple(map(str, range(256))))
+    with pytest.raises(InputError, match="last layer does not fit"):  # 255 are no fault
+        small(tuple(map(str, range(255))))
 
 
 def test_no_file_and_no_classifier(tmp_path: Path) -> None:
@@ -226,12 +233,14 @@ def test_classes_are_matched_by_name_whatever_their_case(cells: Source) -> None:
 
 
 def test_labels_are_compared_where_there_are_some(cells: Source) -> None:
-    judged = JudgedClassifier(small(("Uninfected", "Parasitized")), cells.class_names, cells)
+    assigner = EvaluatedClassifierAssigner(
+        small(("Uninfected", "Parasitized")), cells.class_names, cells
+    )
     wrong: list[NDArray[np.bool_]] = []
     for rows in np.array_split(np.arange(cells.n_cells), 3):
         assert cells.labels is not None
-        wrong.append(judged(cells.read(rows), rows).predicted_class != cells.labels[rows])
-    report = judged.report
+        wrong.append(assigner(cells.read(rows), rows).predicted_class != cells.labels[rows])
+    report = assigner.report
     assert report is not None
     assert report.unseen == ""
     assert report.confusion.sum() == cells.n_cells
@@ -297,7 +306,9 @@ def test_real_cells_reach_the_shipped_classifier(shared: Path, n_channels: int) 
 
 def test_subsets_of_a_source_keep_their_report(cells: Source) -> None:
     some = Subset(cells, np.arange(10))
-    judged = JudgedClassifier(small(("Uninfected", "Parasitized")), cells.class_names, some)
-    judged(some.read(np.arange(10)), np.arange(10))
-    assert judged.report is not None
-    assert judged.report.confusion.sum() == 10
+    assigner = EvaluatedClassifierAssigner(
+        small(("Uninfected", "Parasitized")), cells.class_names, some
+    )
+    assigner(some.read(np.arange(10)), np.arange(10))
+    assert assigner.report is not None
+    assert assigner.report.confusion.sum() == 10

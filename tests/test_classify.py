@@ -8,7 +8,13 @@ from zarrmal_codecs import Model
 from zarrmal_codecs.coder import coder_for
 
 from zarrmal import InputError
-from zarrmal.classify import Assignment, ClassifierReport, LabelAssigner, ShortestAssigner, checked
+from zarrmal.classify import (
+    Assignment,
+    ClassifierReport,
+    LabelAssigner,
+    ShortestAssigner,
+    checked_assignment,
+)
 from zarrmal.sources import Source, open_source
 
 ROWS = np.arange(6)
@@ -62,8 +68,8 @@ def test_report_in_the_papers_symbols() -> None:
     assert tree["calibration_error"] is None
 
 
-def test_callables_from_outside_are_checked() -> None:
-    good = checked(np.array([0, 1, 1]), 3, 2)
+def test_callables_from_outside_are_checked_assignment() -> None:
+    good = checked_assignment(np.array([0, 1, 1]), 3, 2)
     assert good.predicted_class.dtype == np.uint8
     for wrong in (
         np.array([0, 1]),
@@ -72,9 +78,11 @@ def test_callables_from_outside_are_checked() -> None:
         np.array([-1, 0, 0]),
     ):
         with pytest.raises(InputError):
-            checked(wrong, 3, 2)
+            checked_assignment(wrong, 3, 2)
+    with pytest.raises(InputError, match="1 of 3 values are masked"):
+        checked_assignment(np.ma.MaskedArray([0, 1, 1], mask=[0, 0, 1]), 3, 2)
     with pytest.raises(InputError, match="probabilities"):
-        checked(
+        checked_assignment(
             Assignment(predicted_class=np.zeros(3, np.uint8), probability=np.zeros(2, np.float32)),
             3,
             2,

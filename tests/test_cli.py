@@ -233,7 +233,7 @@ def test_unreadable_files_may_be_left_out(folder, model_file, tmp_path):
     broken.write_bytes(b"no image")
     words = ("archive", place, tmp_path / "a", "--model", model_file)
     done = CliRunner().invoke(app, [*map(str, words)])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "--skip-unreadable" in done.stderr
     info = parsed(*words, "--skip-unreadable")
     assert info["n_cells"] == 48
@@ -257,7 +257,7 @@ def test_demo(tmp_path, monkeypatch):
     assert {row["coder"] for row in result["rivals"]} == set(module.SHOWN)
     assert parsed("info", tmp_path / "demo" / "cells.zarr")["n_cells"] == 30
     again = CliRunner().invoke(app, ["demo", str(tmp_path / "demo")])
-    assert again.exit_code == 1  # what is there may be dear to somebody
+    assert again.exit_code == 2  # what is there may be dear to somebody
     assert "exists already" in again.stderr
     table = run("demo").stdout
     assert "png:level=9" in table

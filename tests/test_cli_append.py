@@ -8,9 +8,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import zarrmal
-from zarrmal.archive import Target
-from zarrmal.archive.journal import Journal
-from zarrmal.archive.writing import Writing
+from zarrmal.archive import Location
+from zarrmal.archive.lock.journal import Journal
+from zarrmal.archive.lock.writer_lock import WriterLock
 from zarrmal.cli import app
 from zarrmal.sources.synthetic import synthetic_cells
 
@@ -56,15 +56,15 @@ def test_a_second_day(days, archive):
 
 def test_an_archive_that_is_being_written_is_refused(days, archive):
     journal = Journal(operation="append", n_stored=24, n_new=16, source="0" * 64)
-    writing = Writing(Target(str(archive)), journal, found=None)
+    writing = WriterLock(Location(str(archive)), journal, previous=None)
     for words in (("append", days / "day-1", archive), ("undo", archive)):
-        said = run(*words, code=1).stderr
+        said = run(*words, code=4).stderr
         assert "another process" in said
         assert len(said.splitlines()) == 1
     writing.leave(remove=False)
     assert "interrupted" in run("verify", archive, code=1).stdout
-    assert "--resume" in run("append", days / "day-1", archive, code=1).stderr
-    assert "not those" in run("append", days / "day-1", archive, "--resume", code=1).stderr
+    assert "--resume" in run("append", days / "day-1", archive, code=2).stderr
+    assert "not those" in run("append", days / "day-1", archive, "--resume", code=2).stderr
     assert "16 cells is taken back" in run("undo", archive).stderr
     run("append", days / "day-1", archive)
     assert zarrmal.open(archive).sizes["cell"] == 40
@@ -87,7 +87,7 @@ def test_an_archive_that_is_being_written_is_refused(days, archive):
 )
 def test_mistakes_are_told_in_one_line(days, archive, words, told, monkeypatch):
     monkeypatch.chdir(days)
-    monkeypatch.setattr("zarrmal.archive.cluster.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("zarrmal.archive.write.cluster.CONNECT_SECONDS", 1)
     before = sorted(p.name for p in days.rglob("*"))
     said = run(*words, code=1).stderr
     assert told in said

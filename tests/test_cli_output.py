@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import zarrmal
-from zarrmal.archive import Target, verify_archive
+from zarrmal.archive import Location
 from zarrmal.errors import InputError
 from zarrmal.sources import open_source
 
@@ -32,7 +32,7 @@ def test_a_source_of_fewer_cells(archive, cells):
         cells.read(np.arange(100)), labels=np.array(cells.class_names)[cells.labels[:100]]
     )
     with pytest.raises(InputError, match=r"--source once for each .*in order.*--skip-unreadable"):
-        verify_archive(Target(str(archive)), some)
+        zarrmal.verify(Location(str(archive)), some)
     other = open_source(np.zeros((240, 9, 9), np.uint8))
     with pytest.raises(InputError, match="same --size and --channel"):
-        verify_archive(Target(str(archive)), other)
+        zarrmal.verify(Location(str(archive)), other)

@@ -20,7 +20,7 @@ from zarrmal.errors import InputError
 from zarrmal.sources import Subset
 
 pytest.importorskip("distributed", reason="dask.distributed is not installed")
-from zarrmal.archive.cluster import ClusterRunner
+from zarrmal.archive.write.cluster import ClusterRunner
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_no_worker_stores_anything_after_a_run_has_failed(client, cells, model, 
 
 def test_no_scheduler_there():
     with pytest.raises(InputError, match=r"no dask scheduler answers at tcp://127.0.0.1:9"):
-        ClusterRunner.at("tcp://127.0.0.1:9", seconds=1)
+        ClusterRunner.connect("tcp://127.0.0.1:9", seconds=1)
 
 
 def test_workers_open_an_address_themselves(client, cells, model, tmp_path):

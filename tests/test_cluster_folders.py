@@ -13,12 +13,12 @@ from PIL import Image
 from test_killed import bytes_of
 
 import zarrmal
-from zarrmal.archive import AppendOptions, Target, WriteOptions, undo_append
+from zarrmal.archive import AppendOptions, Location, WriteOptions
 from zarrmal.errors import InputError
-from zarrmal.sources import Joined, Subset, open_source
+from zarrmal.sources import ConcatSource, Subset, open_source
 
 pytest.importorskip("distributed", reason="dask.distributed is not installed")
-from zarrmal.archive.cluster import ClusterRunner
+from zarrmal.archive.write.cluster import ClusterRunner
 
 N_CELLS = 96
 
@@ -90,7 +90,7 @@ def test_what_is_shown_of_a_relative_source_stays(cells, name, save, tmp_path, m
     save(Path(name), pixels)
     source = open_source(name)
     assert str(tmp_path) not in source.description
-    joined = Joined([Subset(source, range(4)), source])
+    joined = ConcatSource([Subset(source, range(4)), source])
     rows, sent = np.arange(12), pickle.dumps(joined)
     here = joined.read(rows)
     (tmp_path / "other").mkdir()
@@ -142,7 +142,7 @@ def test_a_worker_that_sees_another_archive_leaves_it(client, cells, model, is_c
     with pytest.raises(InputError, match=r"the dask worker on \S+ sees another archive at"):
         zarrmal.append(second, OWN / "cells.zarr", options=options)
     assert bytes_of(theirs) == there
-    undo_append(Target("cells.zarr"))
+    zarrmal.undo(Location("cells.zarr"))
     assert bytes_of(Path("cells.zarr")) == here
 
 

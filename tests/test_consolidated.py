@@ -11,15 +11,8 @@ import zarr
 from damaged import remove_copies
 
 import zarrmal
-from zarrmal.archive import (
-    AppendOptions,
-    Target,
-    archive_info,
-    commit,
-    extract_archive,
-    undo_append,
-    verify_archive,
-)
+from zarrmal.archive import AppendOptions, Location
+from zarrmal.archive.write import commit
 
 
 def remove_copy(archive, name):
@@ -32,7 +25,7 @@ def remove_copy(archive, name):
 
 
 def problems(archive):
-    return verify_archive(Target(str(archive.place)), archive.source).problems
+    return zarrmal.verify(Location(str(archive.place)), archive.source).problems
 
 
 def test_a_copy_that_is_missing(damaged):
@@ -49,12 +42,12 @@ def test_a_copy_that_lacks_an_array(damaged, tmp_path, name):
     assert len(told) == len(documents)
     for document, line in zip(documents, told, strict=True):
         assert line.startswith(f"the consolidated metadata lack {name}/{document}")
-    target = Target(str(damaged.place))
-    assert archive_info(target).n_cells == 40
-    assert extract_archive(target, tmp_path / "out").n_cells == 40
+    target = Location(str(damaged.place))
+    assert zarrmal.info(target).n_cells == 40
+    assert zarrmal.extract(target, tmp_path / "out").n_cells == 40
     zarrmal.append(damaged.source, damaged.place)  # which stores the copy anew
-    assert verify_archive(target).problems == ()
-    assert archive_info(target).n_cells == 80
+    assert zarrmal.verify(target).problems == ()
+    assert zarrmal.info(target).n_cells == 80
 
 
 @pytest.mark.parametrize("name", [".zgroup", ".zattrs"])
@@ -93,7 +86,7 @@ def test_an_array_of_the_users_own_stays(quality, undone):
     before = problems_alone(quality)
     if undone:
         interrupted(quality)
-        undo_append(Target(str(quality.place)))
+        zarrmal.undo(Location(str(quality.place)))
     else:
         zarrmal.append(quality.source, quality.place)
     group = zarr.open_group(quality.place, mode="r")
@@ -129,13 +122,13 @@ def test_no_copy_comes_beyond_the_limit(damaged, monkeypatch):
 def test_numbers_that_json_has_not(damaged, where, how):
     if where == "label" and damaged.source.labels is None:
         pytest.skip("no labels")
-    target = Target(str(damaged.place))
+    target = Location(str(damaged.place))
     if how != "append":
         interrupted(damaged)
     node = zarr.open(damaged.place, path=where, mode="r+", use_consolidated=False)
     node.attrs.update({"offset": float("nan"), "limits": [float("-inf"), float("inf")]})
     if how == "undo":
-        undo_append(target)
+        zarrmal.undo(target)
     else:
         options = AppendOptions(resume=how == "resume")
         zarrmal.append(damaged.source, damaged.place, options=options)
@@ -147,4 +140,4 @@ def test_numbers_that_json_has_not(damaged, where, how):
 
 
 def problems_alone(archive):
-    return verify_archive(Target(str(archive.place))).problems
+    return zarrmal.verify(Location(str(archive.place))).problems

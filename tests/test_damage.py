@@ -9,20 +9,20 @@ from zarrmal_codecs.chunk import encode_chunk
 from zarrmal_codecs.coder import coder_for
 
 import zarrmal
-from zarrmal.archive import Target, extract_archive, verify_archive
+from zarrmal.archive import Location
 from zarrmal.errors import InputError
 from zarrmal.models import shipped_model
 
 
 def test_a_sound_archive(damaged, tmp_path):
-    report = extract_archive(Target(str(damaged.place)), tmp_path / "out", skip_damaged=True)
+    report = zarrmal.extract(Location(str(damaged.place)), tmp_path / "out", skip_damaged=True)
     assert (report.n_cells, report.damaged, report.problems, report.listing) == (N, (), (), None)
     damaged.check_files(tmp_path / "out", {name: k for k, name in enumerate(damaged.names)})
-    pixels, good = zarrmal.read_cells(damaged.place, [31, 3, 39, 3])
+    pixels, good = zarrmal.recover_cells(damaged.place, [31, 3, 39, 3])
     assert good.all()
     np.testing.assert_array_equal(pixels, damaged.pixels[[31, 3, 39, 3]])
     with pytest.raises(InputError, match="numbered 0 to 39"):
-        zarrmal.read_cells(damaged.place, [40])
+        zarrmal.recover_cells(damaged.place, [40])
 
 
 def test_flipped_bytes_of_two_chunks(damaged, tmp_path):
@@ -56,7 +56,7 @@ def test_a_truncated_chunk(damaged, tmp_path, whole_cells):
     damaged.edit(1, lambda data: data[:kept])
     lost = [16 + k for k in range(16) if ends[k + 1] > kept and ends[k + 1] > ends[k]]
     damaged.check(tmp_path, lost, set(range(16, 32)) - set(lost), chunks=(1,))
-    assert any("cut off" in line for line in listing(tmp_path / "out"))
+    assert any("truncated" in line for line in listing(tmp_path / "out"))
 
 
 def test_zeros(damaged, tmp_path):
@@ -69,7 +69,7 @@ def test_swapped_chunks(damaged, tmp_path):
     damaged.edit(0, lambda data: second)
     damaged.edit(1, lambda data: first)
     damaged.check(tmp_path, range(32), chunks=(0, 1))
-    problems = verify_archive(Target(str(damaged.place))).problems
+    problems = zarrmal.verify(Location(str(damaged.place))).problems
     assert f"it holds the bytes of chunk {damaged.key(1)}" in problems[0]
     assert f"it holds the bytes of chunk {damaged.key(0)}" in problems[1]
 
@@ -85,24 +85,24 @@ def test_a_chunk_of_another_model(damaged, tmp_path, model):
 
 def test_bytes_after_the_end_lose_nothing(damaged, tmp_path):
     damaged.edit(1, lambda data: data + bytes(100))
-    damaged_report = verify_archive(Target(str(damaged.place)), damaged.source)
+    damaged_report = zarrmal.verify(Location(str(damaged.place)), damaged.source)
     (problem,) = damaged_report.problems
     assert "none of its cells is lost" in problem
-    report = extract_archive(Target(str(damaged.place)), tmp_path / "out", skip_damaged=True)
+    report = zarrmal.extract(Location(str(damaged.place)), tmp_path / "out", skip_damaged=True)
     assert (report.n_cells, report.damaged, len(report.problems)) == (N, (), 1)
 
 
 def test_a_disk_that_fails(damaged, tmp_path, monkeypatch):
-    from zarrmal.archive import chunks
+    from zarrmal.archive.read import chunks
 
-    read = chunks.stored_bytes
+    read = chunks.get_bytes
 
-    def fail(group, key):
+    def fail(store, key):
         if key.endswith(damaged.key(1)):
             raise OSError(5, "Input/output error")
-        return read(group, key)
+        return read(store, key)
 
-    monkeypatch.setattr(chunks, "stored_bytes", fail)
+    monkeypatch.setattr(chunks, "get_bytes", fail)
     damaged.check(tmp_path, range(16, 32), chunks=(1,))
-    problems = verify_archive(Target(str(damaged.place))).problems
+    problems = zarrmal.verify(Location(str(damaged.place))).problems
     assert "cannot be read: Input/output error" in problems[0]

@@ -12,8 +12,8 @@ from PIL import Image
 from zarrmal_codecs import CorruptionError, ZarrmalError
 
 import zarrmal
-from zarrmal.archive import Target, extract_archive, verify_archive
-from zarrmal.archive.extract_report import UNNAMED
+from zarrmal.archive import Location
+from zarrmal.archive.extract.report import UNNAMED
 from zarrmal.errors import InputError
 from zarrmal.sources import open_source
 
@@ -29,8 +29,8 @@ def test_a_damaged_index_array(damaged, tmp_path, name, fault):
         shutil.rmtree(damaged.place / name)
     else:
         (damaged.place / name / ("zarr.json" if damaged.v3 else ".zarray")).write_text("{")
-    target = Target(str(damaged.place))
-    report = verify_archive(target)
+    target = Location(str(damaged.place))
+    report = zarrmal.verify(target)
     assert any(f"`{name}`" in problem for problem in report.problems)
     assert report.n_lost == 0
     if fault in ("missing", "changed"):
@@ -42,9 +42,9 @@ def test_a_damaged_index_array(damaged, tmp_path, name, fault):
         expected = {f"position-{k:02d}.png": k for k in range(N)}
     if name in ("source_name", "source_index"):
         with pytest.raises(CorruptionError, match="--skip-damaged"):
-            extract_archive(target, tmp_path / "strict")
+            zarrmal.extract(target, tmp_path / "strict")
         assert not (tmp_path / "strict").exists()
-    found = extract_archive(target, tmp_path / "out", skip_damaged=True)
+    found = zarrmal.extract(target, tmp_path / "out", skip_damaged=True)
     damaged.check_files(tmp_path / "out", expected)
     assert found.n_lost == 0
     assert positions(found, UNNAMED) == (
@@ -52,7 +52,7 @@ def test_a_damaged_index_array(damaged, tmp_path, name, fault):
     )
     if name == "predicted_class" and fault != "metadata":
         with pytest.raises(CorruptionError, match="extract without --class"):
-            extract_archive(target, tmp_path / "class", class_name="uninfected", skip_damaged=True)
+            zarrmal.extract(target, tmp_path / "class", class_name="uninfected", skip_damaged=True)
 
 
 @pytest.mark.parametrize("name", ["label", "source_index"])
@@ -63,7 +63,7 @@ def test_numbers_where_there_are_no_names(cells, model, tmp_path, name):
     )
     archive = write(unnamed, tmp_path / "a.zarr", model, 3)
     archive.path(0, name).unlink()
-    report = extract_archive(Target(str(archive.place)), tmp_path / "out", skip_damaged=True)
+    report = zarrmal.extract(Location(str(archive.place)), tmp_path / "out", skip_damaged=True)
     assert len(positions(report, UNNAMED)) == N
     archive.check_files(tmp_path / "out", {f"position-{k:02d}.png": k for k in range(N)})
 
@@ -84,10 +84,10 @@ def test_a_wrong_number_of_cells(damaged, tmp_path, where, n_cells):
         remove_copies(damaged)
     if where == "archive":  # its segments contradict it
         with pytest.raises(CorruptionError, match="segments"):
-            extract_archive(Target(str(damaged.place)), tmp_path / "out", skip_damaged=True)
+            zarrmal.extract(Location(str(damaged.place)), tmp_path / "out", skip_damaged=True)
         assert not (tmp_path / "out").exists()
         return
-    found = extract_archive(Target(str(damaged.place)), tmp_path / "out", skip_damaged=True)
+    found = zarrmal.extract(Location(str(damaged.place)), tmp_path / "out", skip_damaged=True)
     assert found.damaged == ()
     assert len(found.problems) == 1
     damaged.check_files(tmp_path / "out", {name: k for k, name in enumerate(damaged.names)})
@@ -97,7 +97,7 @@ def test_every_metadata_document(damaged, tmp_path):
     """Whatever byte of them is damaged: told, and no image is ever a wrong one."""
     rng = np.random.default_rng(4)
     expected = {name: k for k, name in enumerate(damaged.names)}
-    target, n_images = Target(str(damaged.place)), 0
+    target, n_images = Location(str(damaged.place)), 0
     for n, path in enumerate(documents(damaged)):
         data = path.read_bytes()
         at = int(rng.integers(0, len(data)))
@@ -119,8 +119,8 @@ def test_every_metadata_document(damaged, tmp_path):
 
 def problems_or_error(target, out):
     try:
-        problems = verify_archive(target).problems
-        extract_archive(target, out, skip_damaged=True)
+        problems = zarrmal.verify(target).problems
+        zarrmal.extract(target, out, skip_damaged=True)
     except (ZarrmalError, InputError) as error:
         return str(error)
     return "; ".join(problems)
@@ -136,15 +136,15 @@ def test_the_pixels_metadata_are_kept_twice(damaged, tmp_path, fault):
     path.write_text(changed.get(fault, ""))
     if fault == "missing":
         path.unlink()
-    problems = verify_archive(Target(str(damaged.place)), damaged.source).problems
+    problems = zarrmal.verify(Location(str(damaged.place)), damaged.source).problems
     assert "the consolidated copy of its metadata is used" in problems[0]
     assert not any("chunk" in problem for problem in problems)
     with pytest.raises(CorruptionError, match="--skip-damaged"):
-        extract_archive(Target(str(damaged.place)), tmp_path / "strict")
-    found = extract_archive(Target(str(damaged.place)), tmp_path / "out", skip_damaged=True)
+        zarrmal.extract(Location(str(damaged.place)), tmp_path / "strict")
+    found = zarrmal.extract(Location(str(damaged.place)), tmp_path / "out", skip_damaged=True)
     assert found.damaged == ()
     damaged.check_files(tmp_path / "out", {name: k for k, name in enumerate(damaged.names)})
-    assert zarrmal.read_cells(damaged.place)[1].all()
+    assert zarrmal.recover_cells(damaged.place)[1].all()
 
 
 @pytest.mark.parametrize("name", ["cells", "source_name", "source_index", "label"])
@@ -153,14 +153,14 @@ def test_a_document_that_the_disk_does_not_give(damaged, tmp_path, name):
     path = damaged.place / name / ("zarr.json" if damaged.v3 else ".zarray")
     path.unlink()
     path.symlink_to(path.name)  # a loop: an OSError whoever reads it
-    problems = verify_archive(Target(str(damaged.place)), damaged.source).problems
+    problems = zarrmal.verify(Location(str(damaged.place)), damaged.source).problems
     assert f"{name}/{path.name} cannot be read" in problems
     assert any("the consolidated copy of its metadata is used" in line for line in problems)
     assert not any("chunk" in line for line in problems)
-    found = extract_archive(Target(str(damaged.place)), tmp_path / "out", skip_damaged=True)
+    found = zarrmal.extract(Location(str(damaged.place)), tmp_path / "out", skip_damaged=True)
     assert found.damaged == ()
     damaged.check_files(tmp_path / "out", {name: k for k, name in enumerate(damaged.names)})
-    assert zarrmal.read_cells(damaged.place)[1].all()
+    assert zarrmal.recover_cells(damaged.place)[1].all()
 
 
 def test_a_consolidated_copy_that_the_disk_does_not_give(whole, tmp_path):
@@ -170,7 +170,7 @@ def test_a_consolidated_copy_that_the_disk_does_not_give(whole, tmp_path):
     path = archive.place / ".zmetadata"
     path.unlink()
     path.symlink_to(path.name)
-    (problem,) = verify_archive(Target(str(archive.place))).problems
+    (problem,) = zarrmal.verify(Location(str(archive.place))).problems
     assert "the consolidated metadata cannot be read" in problem
 
 
@@ -179,8 +179,8 @@ def test_the_document_of_another_array(damaged, tmp_path, of, to):
     """It makes numbers of texts, or texts of numbers: the copy is used."""
     document = "zarr.json" if damaged.v3 else ".zarray"
     shutil.copy(damaged.place / of / document, damaged.place / to / document)
-    target = Target(str(damaged.place))
-    assert any(f"the metadata of `{to}` are wrong" in p for p in verify_archive(target).problems)
-    found = extract_archive(target, tmp_path / "out", skip_damaged=True)
+    target = Location(str(damaged.place))
+    assert any(f"the metadata of `{to}` are wrong" in p for p in zarrmal.verify(target).problems)
+    found = zarrmal.extract(target, tmp_path / "out", skip_damaged=True)
     assert found.n_lost == 0
     damaged.check_files(tmp_path / "out", {name: k for k, name in enumerate(damaged.names)})

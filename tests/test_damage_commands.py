@@ -10,9 +10,9 @@ import pytest
 from damaged import PER_CHUNK, flip, listing, positions, run
 
 import zarrmal
-from zarrmal.archive import Target, WriteOptions, extract_archive
-from zarrmal.archive.extract_report import LISTING, LOST
-from zarrmal.cli.inspect import TOLD_PROBLEMS
+from zarrmal.archive import Location, WriteOptions
+from zarrmal.archive.extract.report import LISTING, LOST
+from zarrmal.cli.inspect import MAX_PROBLEMS
 from zarrmal.errors import InputError
 from zarrmal.models import shipped_model
 
@@ -50,14 +50,14 @@ def test_the_listing_is_not_replaced_unasked(damaged, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / LISTING).write_text("notes of a month")
     with pytest.raises(InputError, match=LISTING):
-        extract_archive(Target(str(damaged.place)), tmp_path / "out", skip_damaged=True)
+        zarrmal.extract(Location(str(damaged.place)), tmp_path / "out", skip_damaged=True)
     assert (tmp_path / "out" / LISTING).read_text() == "notes of a month"
 
 
 def test_one_class_of_a_damaged_archive(damaged, tmp_path):
     damaged.path(0).unlink()
-    report = extract_archive(
-        Target(str(damaged.place)), tmp_path / "out", class_name="uninfected", skip_damaged=True
+    report = zarrmal.extract(
+        Location(str(damaged.place)), tmp_path / "out", class_name="uninfected", skip_damaged=True
     )
     expected = {
         name: k for k, name in enumerate(damaged.names) if "uninfected" in name and k >= PER_CHUNK
@@ -76,22 +76,22 @@ def test_an_interrupted_extraction_lists_what_it_saved(damaged, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract_archive(
-            Target(str(damaged.place)), tmp_path / "out", skip_damaged=True, progress=interrupt
+        zarrmal.extract(
+            Location(str(damaged.place)), tmp_path / "out", skip_damaged=True, progress=interrupt
         )
     assert len(listing(tmp_path / "out")) == PER_CHUNK
     assert not list((tmp_path / "out").rglob("*.partial"))
 
 
 def test_thousands_of_problems_are_cut_short(cells, tmp_path):
-    pixels = np.repeat(cells.read(np.arange(2))[:, :3, :3], TOLD_PROBLEMS, axis=0)
+    pixels = np.repeat(cells.read(np.arange(2))[:, :3, :3], MAX_PROBLEMS, axis=0)
     options = WriteOptions(chunk_cells=1)
     zarrmal.write(pixels, tmp_path / "a.zarr", model=shipped_model(1), options=options)
     shutil.rmtree(tmp_path / "a.zarr" / "cells" / "c")
     told = run("verify", tmp_path / "a.zarr")
     assert told.exit_code == 1
-    assert f"… and {TOLD_PROBLEMS} more: --json tells all" in told.stdout
-    assert len(told.stdout.splitlines()) == TOLD_PROBLEMS + 2
+    assert f"… and {MAX_PROBLEMS} more: --json tells all" in told.stdout
+    assert len(told.stdout.splitlines()) == MAX_PROBLEMS + 2
     assert len(json.loads(run("verify", tmp_path / "a.zarr", "--json").stdout)["findings"]) == 80
 
 
@@ -110,12 +110,12 @@ def test_the_advice_of_a_refusal_works(damaged, tmp_path):
 
 def test_an_older_file_of_a_lost_cell_stays_and_is_told(damaged, tmp_path):
     """It may be the last good image of that cell."""
-    target, out = Target(str(damaged.place)), tmp_path / "out"
+    target, out = Location(str(damaged.place)), tmp_path / "out"
     old = out / damaged.names[20]
     old.parent.mkdir(parents=True)
     old.write_bytes(b"of an earlier extraction")
     damaged.path(1).unlink()
-    extract_archive(target, out, skip_damaged=True, overwrite=True)
+    zarrmal.extract(target, out, skip_damaged=True, overwrite=True)
     assert old.read_bytes() == b"of an earlier extraction"
     told = [line for line in (out / LISTING).read_text().splitlines() if damaged.names[20] in line]
     assert len(told) == 1

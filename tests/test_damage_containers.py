@@ -10,7 +10,7 @@ import pytest
 from damaged import N, flip, run
 
 import zarrmal
-from zarrmal.archive import Target, extract_archive, verify_archive
+from zarrmal.archive import Location
 
 
 def packed_with_damage(archive, place, name, part):
@@ -30,15 +30,15 @@ def packed_with_damage(archive, place, name, part):
 def test_a_chunk_in_a_zip(whole, tmp_path, part):
     name = f"cells/{whole.key(1)}"
     url = packed_with_damage(whole, tmp_path / "a.zip", name, part)
-    report = verify_archive(Target(url), whole.source)
+    report = zarrmal.verify(Location(url), whole.source)
     (finding,) = report.findings
     assert (finding.chunk, finding.kind, finding.lost) == (whole.key(1), "unreadable", ((16, 31),))
     assert "cannot be read" in finding.fault
-    found = extract_archive(Target(url), tmp_path / "out", skip_damaged=True)
+    found = zarrmal.extract(Location(url), tmp_path / "out", skip_damaged=True)
     assert (found.n_cells, found.n_lost) == (N - 16, 16)
     rest = [*range(16), *range(32, N)]
     whole.check_files(tmp_path / "out", {whole.names[k]: k for k in rest})
-    pixels, good = zarrmal.read_cells(url)
+    pixels, good = zarrmal.recover_cells(url)
     assert np.flatnonzero(good).tolist() == rest
     np.testing.assert_array_equal(pixels[rest], whole.pixels[rest])
 
@@ -53,8 +53,8 @@ def test_what_is_beside_the_pixels_in_a_zip(whole, tmp_path, what, part):
         "names metadata": f"source_name/{document}",
     }[what]
     url = packed_with_damage(whole, tmp_path / "a.zip", name, part)
-    assert verify_archive(Target(url)).problems
-    found = extract_archive(Target(url), tmp_path / "out", skip_damaged=True)
+    assert zarrmal.verify(Location(url)).problems
+    found = zarrmal.extract(Location(url), tmp_path / "out", skip_damaged=True)
     assert (found.n_cells, found.n_lost) == (N, 0)
     names = [f"position-{k:02d}.png" for k in range(N)] if what == "names" else whole.names
     whole.check_files(tmp_path / "out", {name: k for k, name in enumerate(names)})

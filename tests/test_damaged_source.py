@@ -9,7 +9,7 @@ import pytest
 from test_places import write
 
 import zarrmal
-from zarrmal.archive import Target, verify_archive
+from zarrmal.archive import Location
 from zarrmal.errors import InputError
 from zarrmal.sources import open_source
 
@@ -37,7 +37,7 @@ def refused(held, model):
 def test_a_sound_one_is_copied_bit_for_bit(held, model, cells, tmp_path):
     source = open_source(str(held))
     write(source, tmp_path / "new.zarr", model)
-    assert verify_archive(Target(str(tmp_path / "new.zarr")), source).problems == ()
+    assert zarrmal.verify(Location(str(tmp_path / "new.zarr")), source).problems == ()
     found = zarrmal.open(tmp_path / "new.zarr")
     assert sorted(found.source_name.values) == sorted(cells.names)
     assert len(found.cells) == cells.n_cells

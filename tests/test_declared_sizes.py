@@ -12,8 +12,8 @@ from damaged import run
 from zarrmal_codecs import CorruptionError
 
 import zarrmal
-from zarrmal.archive import Target, WriteOptions, archive_info, extract_archive, verify_archive
-from zarrmal.archive.salvage import salvage_chunk
+from zarrmal.archive import Location, WriteOptions
+from zarrmal.archive.read.recover import recover_chunk
 from zarrmal.errors import InputError
 
 
@@ -47,9 +47,9 @@ def test_a_chunk_of_many_cells_of_which_few_are_declared(place):
     declare(place, chunks_of(n))
     shutil.rmtree(place / "cells/c")
     tracemalloc.start()
-    report = verify_archive(Target(str(place)))
-    pixels, good = zarrmal.read_cells(place)
-    found = extract_archive(Target(str(place)), place.parent / "out", skip_damaged=True)
+    report = zarrmal.verify(Location(str(place)))
+    pixels, good = zarrmal.recover_cells(place)
+    found = zarrmal.extract(Location(str(place)), place.parent / "out", skip_damaged=True)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < n  # a byte a declared cell is too much already
@@ -58,8 +58,8 @@ def test_a_chunk_of_many_cells_of_which_few_are_declared(place):
 
 
 def test_nothing_is_told_of_padding():
-    assert len(salvage_chunk(None, None, (1000, 1, 1), None, 3).reasons) == 3
-    assert len(salvage_chunk(b"none", None, (1000, 1, 1), None, 3).reasons) == 3
+    assert len(recover_chunk(None, None, (1000, 1, 1), None, 3).reasons) == 3
+    assert len(recover_chunk(b"none", None, (1000, 1, 1), None, 3).reasons) == 3
 
 
 @pytest.mark.parametrize("n", [2**31, 2**50])
@@ -94,12 +94,12 @@ def test_more_cells_than_the_bytes_can_hold(place):
 
 
 def readers(place, *but):
-    target = Target(str(place))
+    target = Location(str(place))
     found = {
-        "info": lambda: archive_info(target),
-        "verify": lambda: verify_archive(target),
-        "extract": lambda: extract_archive(target, place.parent / "out", skip_damaged=True),
-        "read_cells": lambda: zarrmal.read_cells(place),
+        "info": lambda: zarrmal.info(target),
+        "verify": lambda: zarrmal.verify(target),
+        "extract": lambda: zarrmal.extract(target, place.parent / "out", skip_damaged=True),
+        "read_cells": lambda: zarrmal.recover_cells(place),
     }
     return [read for name, read in found.items() if name not in but]
 
@@ -108,6 +108,6 @@ def test_more_pixels_than_memory(place, monkeypatch):
     def full(*_):
         raise MemoryError
 
-    monkeypatch.setattr("zarrmal.archive.read.np.zeros", full)
+    monkeypatch.setattr("zarrmal.archive.read.cells.np.zeros", full)
     with pytest.raises(InputError, match="some of them at a time"):
-        zarrmal.read_cells(place)
+        zarrmal.recover_cells(place)

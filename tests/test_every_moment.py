@@ -13,15 +13,8 @@ from every_moment import crossed, filled, killed_at_store, moments
 from test_killed import bytes_of
 
 import zarrmal
-from zarrmal.archive import (
-    AppendOptions,
-    Target,
-    WriteOptions,
-    archive_info,
-    undo_append,
-    verify_archive,
-)
-from zarrmal.archive.journal import read_journal
+from zarrmal.archive import AppendOptions, Location, WriteOptions
+from zarrmal.archive.lock.journal import read_journal
 from zarrmal.errors import InputError
 from zarrmal.sources import Subset
 
@@ -93,7 +86,7 @@ def append(source, place, *, resume=False):
 
 def check_whole(place, cells, n_cells):
     """Sound and complete; nothing else is beside it."""
-    assert verify_archive(Target(place), part(cells, 0, n_cells)).problems == ()
+    assert zarrmal.verify(Location(place), part(cells, 0, n_cells)).problems == ()
     group = zarr.open_group(place, mode="r")
     rows = group["source_index"][:]
     assert len(rows) == n_cells
@@ -103,8 +96,8 @@ def check_whole(place, cells, n_cells):
 
 def check_alone(place):
     """No journal and nothing else is beside the archive."""
-    assert read_journal(Target(place)) is None
-    fs, root = Target(place).filesystem()
+    assert read_journal(Location(place)) is None
+    fs, root = Location(place).filesystem()
     beside = fs.ls(root.rpartition("/")[0], detail=False)
     assert [path.rpartition("/")[2] for path in beside] == ["a"]
 
@@ -121,7 +114,7 @@ def test_a_new_archive(cells, model, wishes, new_place, monkeypatch):
         with killed_at_store(moment, monkeypatch) as keys:
             write(source, place, model, **wishes)
         assert len(keys) > moment
-        if Target(place).is_local or bytes_of(place) != expected:
+        if Location(place).is_local or bytes_of(place) != expected:
             with pytest.raises(InputError):
                 zarrmal.open(place)
         write(source, place, model, resume=True, **wishes)
@@ -168,10 +161,10 @@ def test_appending(cells, model, wishes, new_place, monkeypatch):
         group = zarr.open_group(place, mode="r")
         assert group["cells"].shape[0] in (60, 100)
         np.testing.assert_array_equal(group["cells"][:], cells.read(group["source_index"][:]))
-        committed = archive_info(Target(place)).n_cells == 100
+        committed = zarrmal.info(Location(place)).n_cells == 100
         if k % 3 == 0 and not committed:
             n_undone += 1
-            assert undo_append(Target(place)) == 40
+            assert zarrmal.undo(Location(place)) == 40
             assert bytes_of(place) == before
             check_alone(place)
             append(new, place)
@@ -190,17 +183,17 @@ def test_undoing(cells, model, wishes, new_place, monkeypatch):
     before = bytes_of(whole)
     with killed_at_store(10, monkeypatch):
         append(new, whole)
-    n = n_stores(monkeypatch, lambda: undo_append(Target(whole)))
+    n = n_stores(monkeypatch, lambda: zarrmal.undo(Location(whole)))
     assert n > 5
     for moment in moments(n, new_place.step):
         place = new_place(before)
         with killed_at_store(10, monkeypatch):
             append(new, place)
         with killed_at_store(moment, monkeypatch) as keys:
-            undo_append(Target(place))
+            zarrmal.undo(Location(place))
         assert len(keys) > moment
         if moment % 2:
-            assert undo_append(Target(place)) == 40
+            assert zarrmal.undo(Location(place)) == 40
             assert bytes_of(place) == before
         else:
             append(new, place, resume=True)
@@ -223,13 +216,13 @@ def test_a_second_failure_keeps_what_the_first_has_left(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("zarrmal.archive.append.make_plan", interrupted)
-        patch.setattr("zarrmal.archive.append.commit", interrupted)
-        second = partial(undo_append, Target(place))
+        patch.setattr("zarrmal.archive.write.append.order_cells", interrupted)
+        patch.setattr("zarrmal.archive.write.append.commit", interrupted)
+        second = partial(zarrmal.undo, Location(place))
         if again == "append":
             second = partial(append, new, place, resume=True)
         with pytest.raises(KeyboardInterrupt):
             second()
-    assert read_journal(Target(place)) is not None
-    undo_append(Target(place))
+    assert read_journal(Location(place)) is not None
+    zarrmal.undo(Location(place))
     assert bytes_of(place) == before

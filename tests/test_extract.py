@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from zarrmal_codecs import CorruptionError
 
 import zarrmal
-from zarrmal.archive import Target, WriteOptions, extract_archive
+from zarrmal.archive import Location, WriteOptions
 from zarrmal.cli import app
 from zarrmal.errors import InputError
 from zarrmal.sources import open_source
@@ -36,7 +36,7 @@ def read_folder(folder):
 def write(source, place, model, **columns):
     options = WriteOptions(chunk_cells=16)
     zarrmal.write(source, place, model=model, options=options, **columns)
-    return Target(str(place))
+    return Location(str(place))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_a_folder_comes_back(tmp_path, channels):
     source = open_source(tmp_path / "in")
     model = untrained(source.cell_shape, source.class_names)
     target = write(source, tmp_path / "a", model)
-    assert extract_archive(target, tmp_path / "out").n_cells == 40
+    assert zarrmal.extract(target, tmp_path / "out").n_cells == 40
     same_images(read_folder(tmp_path / "out"), dict(zip(names, drawn.cells, strict=True)))
 
 
@@ -67,7 +67,7 @@ def test_jpeg_sources_come_out_as_png(tmp_path, pixels, model):
     names = [f"parasitized/{k}.jpg" for k in range(40)]
     write_folder(tmp_path / "in", pixels, names, quality=80)
     target = write(tmp_path / "in", tmp_path / "a", model)
-    extract_archive(target, tmp_path / "out")
+    zarrmal.extract(target, tmp_path / "out")
     decoded = read_folder(tmp_path / "in")
     expected = {name.replace(".jpg", ".png"): decoded[name] for name in names}
     same_images(read_folder(tmp_path / "out"), expected)
@@ -76,7 +76,7 @@ def test_jpeg_sources_come_out_as_png(tmp_path, pixels, model):
 def test_two_names_that_want_the_same_file(tmp_path, pixels, model):
     names = ["a.jpg", "a.bmp", "b.tif", "c", *map(str, range(36))]
     target = write(pixels, tmp_path / "a", model, names=names)
-    extract_archive(target, tmp_path / "out")
+    zarrmal.extract(target, tmp_path / "out")
     files = ["a.jpg.png", "a.bmp.png", "b.png", "c.png", *(f"{k}.png" for k in range(36))]
     same_images(read_folder(tmp_path / "out"), dict(zip(files, pixels, strict=True)))
 
@@ -84,7 +84,7 @@ def test_two_names_that_want_the_same_file(tmp_path, pixels, model):
 def test_cells_of_one_name_are_told_apart(tmp_path, pixels, model):
     """As of two sources that were appended to one another."""
     target = write(pixels, tmp_path / "a", model, names=["a.png"] * 40)
-    extract_archive(target, tmp_path / "out")
+    zarrmal.extract(target, tmp_path / "out")
     expected = {f"a-{k}.png": pixels[k] for k in range(40)}
     same_images(read_folder(tmp_path / "out"), expected)
 
@@ -92,7 +92,7 @@ def test_cells_of_one_name_are_told_apart(tmp_path, pixels, model):
 def test_a_name_that_looks_like_one_told_apart(tmp_path, pixels, model):
     names = ["a.png", "a.png", "a-0.png", *(f"{k}.png" for k in range(3, 40))]
     target = write(pixels, tmp_path / "a", model, names=names)
-    extract_archive(target, tmp_path / "out")
+    zarrmal.extract(target, tmp_path / "out")
     expected = dict(zip(["a-0-0.png", "a-1.png", *names[2:]], pixels, strict=True))
     same_images(read_folder(tmp_path / "out"), expected)
 
@@ -101,7 +101,7 @@ def test_one_name_in_two_sources(tmp_path, pixels, model):
     """An undamaged archive: x-2.png is a name of the first source, and cell 2 is another x.png."""
     target = write(pixels[:2], tmp_path / "a", model, names=["x.png", "x-2.png"])
     zarrmal.append(open_source(pixels[2:3], names=["x.png"]), tmp_path / "a")
-    extract_archive(target, tmp_path / "out")
+    zarrmal.extract(target, tmp_path / "out")
     expected = dict(zip(["x-0.png", "x-2.png", "x-2-2.png"], pixels, strict=False))
     same_images(read_folder(tmp_path / "out"), expected)
 
@@ -112,7 +112,7 @@ def test_one_name_in_two_sources_whose_order_is_lost(tmp_path, pixels, model):
     zarrmal.append(open_source(pixels[:2], names=names[:2]), tmp_path / "a")
     place = zarrmal.open(tmp_path / "a").source_index.values.tolist().index
     (tmp_path / "a/source_index/c/0").write_bytes(b"damaged")
-    found = extract_archive(target, tmp_path / "out", skip_damaged=True)
+    found = zarrmal.extract(target, tmp_path / "out", skip_damaged=True)
     assert (found.n_cells, found.n_lost) == (5, 0)
     expected = {f"{'xyzxy'[k]}-position-{place(k)}.png": pixels[k % 3] for k in (0, 1, 3, 4)}
     same_images(read_folder(tmp_path / "out"), {**expected, "z.png": pixels[2]})
@@ -122,37 +122,37 @@ def test_one_name_in_two_sources_whose_order_is_lost(tmp_path, pixels, model):
 def test_cells_without_names_are_numbered_as_in_the_source(tmp_path, pixels, model, labelled):
     labels = np.where(np.arange(40) % 3 == 0, "uninfected", "parasitized")
     target = write(pixels, tmp_path / "a", model, labels=labels if labelled else None)
-    extract_archive(target, tmp_path / "out")
+    zarrmal.extract(target, tmp_path / "out")
     folders = [f"{label}/" for label in labels] if labelled else [""] * 40
     expected = {f"{f}cell-{k:02d}.png": pixels[k] for k, f in enumerate(folders)}
     same_images(read_folder(tmp_path / "out"), expected)
 
 
 def test_one_class(archive, cells, tmp_path):
-    target = Target(str(archive))
+    target = Location(str(archive))
     rows = np.flatnonzero(cells.labels == cells.class_names.index("uninfected"))
-    assert extract_archive(target, tmp_path / "out", class_name="uninfected").n_cells == len(rows)
+    assert zarrmal.extract(target, tmp_path / "out", class_name="uninfected").n_cells == len(rows)
     expected = dict(zip(cells.names[rows].tolist(), cells.read(rows), strict=True))
     same_images(read_folder(tmp_path / "out"), expected)
     with pytest.raises(InputError, match="choose among parasitized, uninfected"):
-        extract_archive(target, tmp_path / "out", class_name="infected")
+        zarrmal.extract(target, tmp_path / "out", class_name="infected")
 
 
 def test_a_class_without_cells(tmp_path, pixels, model):
     target = write(pixels, tmp_path / "a", model, labels=["parasitized"] * 40)
-    assert extract_archive(target, tmp_path / "out", class_name="uninfected").n_cells == 0
+    assert zarrmal.extract(target, tmp_path / "out", class_name="uninfected").n_cells == 0
 
 
 def test_no_file_is_replaced_unasked(archive, cells, tmp_path):
-    target, out = Target(str(archive)), tmp_path / "out"
+    target, out = Location(str(archive)), tmp_path / "out"
     taken = out / str(cells.names[200])
     taken.parent.mkdir(parents=True)
     taken.write_text("years of work")
-    with pytest.raises(InputError, match="1 files are there already"):
-        extract_archive(target, out)
+    with pytest.raises(InputError, match="1 files exist already"):
+        zarrmal.extract(target, out)
     assert taken.read_text() == "years of work"
     assert [path for path in out.rglob("*") if path.is_file()] == [taken]
-    extract_archive(target, out, overwrite=True)
+    zarrmal.extract(target, out, overwrite=True)
     pixels = cells.read(np.arange(240))
     same_images(read_folder(out), dict(zip(cells.names.tolist(), pixels, strict=True)))
 
@@ -162,7 +162,7 @@ def test_names_with_colons(tmp_path, pixels, model):
     names = [f"12:30:{k:02d}.png" for k in range(40)]
     write_folder(tmp_path / "in", pixels, names)
     target = write(tmp_path / "in", tmp_path / "a", model)
-    extract_archive(target, tmp_path / "out")
+    zarrmal.extract(target, tmp_path / "out")
     same_images(read_folder(tmp_path / "out"), dict(zip(names, pixels, strict=True)))
 
 
@@ -176,10 +176,10 @@ def test_names_that_lead_out_of_the_folder(tmp_path, pixels, model, name):
     with pytest.raises(
         CorruptionError, match=r"1 of 40 .* not a file below the folder.*--skip-dam"
     ):
-        extract_archive(target, tmp_path / "deep" / "out")
+        zarrmal.extract(target, tmp_path / "deep" / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a"]
     position = zarrmal.open(tmp_path / "a").source_index.values.tolist().index(39)
-    found = extract_archive(target, tmp_path / "deep" / "out", skip_damaged=True)
+    found = zarrmal.extract(target, tmp_path / "deep" / "out", skip_damaged=True)
     assert (found.n_cells, found.n_lost) == (40, 0)
     assert [cell.position for cell in found.damaged] == [position]
     files = [*names[:39], f"position-{position:02d}.png"]
@@ -192,8 +192,8 @@ def test_names_that_lead_out_of_the_folder(tmp_path, pixels, model, name):
 def test_an_empty_name(tmp_path, pixels, model):
     target = write(pixels, tmp_path / "a", model, names=["", *(f"{k}.png" for k in range(39))])
     with pytest.raises(CorruptionError, match="such as ''"):
-        extract_archive(target, tmp_path / "out")
-    assert extract_archive(target, tmp_path / "out", skip_damaged=True).n_cells == 40
+        zarrmal.extract(target, tmp_path / "out")
+    assert zarrmal.extract(target, tmp_path / "out", skip_damaged=True).n_cells == 40
 
 
 def test_labels_that_lead_out_of_the_folder(tmp_path, pixels):
@@ -201,9 +201,9 @@ def test_labels_that_lead_out_of_the_folder(tmp_path, pixels):
     model = untrained((24, 24), ("../../x",))
     target = write(pixels, tmp_path / "a", model, labels=labels)
     with pytest.raises(CorruptionError, match="not a file below the folder"):
-        extract_archive(target, tmp_path / "deep" / "out")
+        zarrmal.extract(target, tmp_path / "deep" / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
-    extract_archive(target, tmp_path / "deep" / "out", skip_damaged=True).listing.unlink()
+    zarrmal.extract(target, tmp_path / "deep" / "out", skip_damaged=True).listing.unlink()
     place = zarrmal.open(tmp_path / "a").source_index.values
     expected = {f"position-{k:02d}.png": pixels[place[k]] for k in range(40)}
     same_images(read_folder(tmp_path / "deep/out"), expected)
@@ -222,7 +222,7 @@ def test_a_label_of_half_a_character(archive, tmp_path):
     del facts["digests"]["source_name"]
     (archive / key).write_text(json.dumps(tree))
     (archive / ".zmetadata").unlink(missing_ok=True)
-    found = extract_archive(Target(str(archive)), tmp_path / "out", skip_damaged=True)
+    found = zarrmal.extract(Location(str(archive)), tmp_path / "out", skip_damaged=True)
     assert found.n_cells == 240
     assert len(list((tmp_path / "out").glob("position-*.png"))) == 120
 
@@ -233,9 +233,9 @@ def test_a_lost_chunk_gives_no_black_images(archive, name, tmp_path):
     is_v3 = (archive / "zarr.json").exists()
     (archive / name / (f"c/0{inner}" if is_v3 else f"0{inner}".replace("/", "."))).unlink()
     with pytest.raises(CorruptionError):
-        extract_archive(Target(str(archive)), tmp_path / "out")
+        zarrmal.extract(Location(str(archive)), tmp_path / "out")
     assert not (tmp_path / "out").exists() or not read_folder(tmp_path / "out")
-    report = extract_archive(Target(str(archive)), tmp_path / "some", skip_damaged=True)
+    report = zarrmal.extract(Location(str(archive)), tmp_path / "some", skip_damaged=True)
     if report.listing:
         report.listing.unlink()
     images = read_folder(tmp_path / "some")
@@ -248,7 +248,7 @@ def test_two_channels_have_no_png(tmp_path):
     model = untrained((8, 8, 2))
     target = write(pixels, tmp_path / "a", model)
     with pytest.raises(InputError, match="PNG cannot hold"):
-        extract_archive(target, tmp_path / "out")
+        zarrmal.extract(target, tmp_path / "out")
 
 
 def test_the_command(archive, tmp_path):
@@ -260,7 +260,7 @@ def test_the_command(archive, tmp_path):
     }  # fmt: skip
     again = CliRunner().invoke(app, words)
     assert (again.exit_code, again.stdout) == (1, "")
-    assert again.stderr.startswith("error: 120 files are there already")
+    assert again.stderr.startswith("error: 120 files exist already")
     assert CliRunner().invoke(app, [*words, "--overwrite"]).exit_code == 0
 
 
@@ -269,7 +269,7 @@ def test_a_file_and_a_folder_of_one_name(model, tmp_path):
     pixels = np.random.default_rng(1).integers(0, 256, (4, 24, 24), np.uint8)
     np.savez(tmp_path / "a.npz", cells=pixels, path=np.array(["a", "a/b", "a.png/c", "d.png"]))
     target = write(open_source(tmp_path / "a.npz"), tmp_path / "n.zarr", model)
-    report = extract_archive(target, tmp_path / "out")
+    report = zarrmal.extract(target, tmp_path / "out")
     assert (report.n_cells, report.problems) == (4, ())
     found = read_folder(tmp_path / "out")
     assert set(found) == {"a-0.png", "a/b.png", "a.png/c.png", "d.png"}

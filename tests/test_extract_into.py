@@ -10,8 +10,8 @@ from damaged import run
 from PIL import Image
 
 import zarrmal
-from zarrmal.archive import Target, WriteOptions, extract_archive
-from zarrmal.archive.extract_report import LISTING, RENAMED
+from zarrmal.archive import Location, WriteOptions
+from zarrmal.archive.extract.report import LISTING, RENAMED
 from zarrmal.errors import InputError
 from zarrmal.sources import open_source
 
@@ -30,7 +30,7 @@ def write(pixels, place, model, names):
         model=model,
         options=WriteOptions(chunk_cells=16),
     )
-    return Target(str(place))
+    return Location(str(place))
 
 
 def everything(folder):
@@ -44,7 +44,7 @@ def test_the_archive_itself_is_no_folder_for_images(tmp_path, pixels, model, whe
     before = everything(tmp_path)
     for skip_damaged in (False, True):
         with pytest.raises(InputError, match="lies in the archive"):
-            extract_archive(target, tmp_path / where, overwrite=True, skip_damaged=skip_damaged)
+            zarrmal.extract(target, tmp_path / where, overwrite=True, skip_damaged=skip_damaged)
     assert everything(tmp_path) == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.zarr", "link"]
 
@@ -54,13 +54,13 @@ def test_names_do_not_lead_into_the_archive(tmp_path, pixels, model):
     target = write(pixels, tmp_path / "a.zarr", model, names)
     before = everything(tmp_path)
     with pytest.raises(InputError, match="lies in the archive"):
-        extract_archive(target, tmp_path)
+        zarrmal.extract(target, tmp_path)
     assert everything(tmp_path) == before
 
 
 def test_an_archive_in_the_folder(tmp_path, pixels, model):
     target = write(pixels, tmp_path / "a.zarr", model, [f"{k}.png" for k in range(N)])
-    assert extract_archive(target, tmp_path).n_cells == N
+    assert zarrmal.extract(target, tmp_path).n_cells == N
     assert (tmp_path / "0.png").exists()
 
 
@@ -71,7 +71,7 @@ def test_long_names(tmp_path, pixels, model):
     too_long = ["d" * 252 + ".png", "e" * 252 + ".bmp"]
     target = write(pixels, tmp_path / "a.zarr", model, [*fits, *too_long])
     order = zarrmal.open(tmp_path / "a.zarr").source_index.values.tolist()
-    report = extract_archive(target, tmp_path / "out")
+    report = zarrmal.extract(target, tmp_path / "out")
     assert (report.n_cells, report.n_lost, report.problems) == (N, 0, ())
     positions = sorted(order.index(k) for k in (3, 4))
     assert [(cell.position, cell.state) for cell in report.damaged] == [
@@ -90,7 +90,7 @@ def test_long_names(tmp_path, pixels, model):
 
 def test_a_class_by_its_name_in_other_letters(tmp_path, cells, pixels, model):
     zarrmal.write(pixels, tmp_path / "a.zarr", model=model, labels=["Parasitized"] * N)
-    target = Target(str(tmp_path / "a.zarr"))
-    assert extract_archive(target, tmp_path / "out", class_name="PARASITIZED").n_cells == N
+    target = Location(str(tmp_path / "a.zarr"))
+    assert zarrmal.extract(target, tmp_path / "out", class_name="PARASITIZED").n_cells == N
     with pytest.raises(InputError, match="choose among"):
-        extract_archive(target, tmp_path / "none", class_name="para")
+        zarrmal.extract(target, tmp_path / "none", class_name="para")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import zarrmal
-from zarrmal.archive import Target, archive_info, verify_archive
+from zarrmal.archive import Location
 
 VECTORS = Path(__file__).parents[1] / "codecs" / "vectors"
 ARCHIVES = VECTORS / "archives"
@@ -25,7 +25,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 def test_they_are_sound(name: str) -> None:
-    report = verify_archive(Target(str(ARCHIVES / f"{name}.zarr")))
+    report = zarrmal.verify(Location(str(ARCHIVES / f"{name}.zarr")))
     assert report.problems == ()
     assert report.n_cells == INDEX[name]["arrays"]["cells"]["shape"][0]
 
@@ -37,7 +37,7 @@ def test_opened_in_the_order_of_the_source(name: str) -> None:
 
 
 def test_info(name: str) -> None:
-    info = archive_info(Target(str(ARCHIVES / f"{name}.zarr")))
+    info = zarrmal.info(Location(str(ARCHIVES / f"{name}.zarr")))
     assert info.profile == INDEX[name]["profile"]
 
 

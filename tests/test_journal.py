@@ -8,16 +8,10 @@ from dataclasses import replace
 import pytest
 
 import zarrmal
-from zarrmal.archive import (
-    AppendOptions,
-    Target,
-    WriteOptions,
-    runners,
-    undo_append,
-    verify_archive,
-)
-from zarrmal.archive.journal import DEAD, Journal, read_journal
-from zarrmal.archive.writing import Writing
+from zarrmal.archive import AppendOptions, Location, WriteOptions
+from zarrmal.archive.lock.journal import DEAD, Journal, read_journal
+from zarrmal.archive.lock.writer_lock import WriterLock
+from zarrmal.archive.write.new import runners
 from zarrmal.errors import InputError
 from zarrmal.sources import Source, Subset
 
@@ -42,13 +36,13 @@ def append(source, place, *, resume=False, workers=1):
 
 def beside(place):
     """Names of what lies where the archive lies."""
-    fs, root = Target(place).filesystem()
+    fs, root = Location(place).filesystem()
     paths = fs.ls(root.rpartition("/")[0], detail=False)
     return sorted(path.rpartition("/")[2] for path in paths)
 
 
 def bytes_of(place):
-    fs, root = Target(place).filesystem()
+    fs, root = Location(place).filesystem()
     return {path: fs.cat_file(path) for path in fs.find(root)}
 
 
@@ -66,7 +60,7 @@ def interrupted(cells, model, place, monkeypatch):
     zarrmal.write(part(cells, 0, 60), place, model=model, assign="labels", options=options)
     before = bytes_of(place)
     with monkeypatch.context() as patch:
-        patch.setattr("zarrmal.archive.segment.commit", fails(OSError(errno.EIO, "io")))
+        patch.setattr("zarrmal.archive.write.segment.commit", fails(OSError(errno.EIO, "io")))
         with pytest.raises(OSError, match="io"):
             append(part(cells, 60, 100), place)
     return before
@@ -74,7 +68,7 @@ def interrupted(cells, model, place, monkeypatch):
 
 def go_on(how, cells, place):
     if how == "undo":
-        return undo_append(Target(place))
+        return zarrmal.undo(Location(place))
     return append(part(cells, 60, 100), place, resume=True)
 
 
@@ -82,8 +76,8 @@ def check_end(how, cells, place, before):
     """Complete, or as before, and nothing lies beside it."""
     assert (bytes_of(place) == before) == (how == "undo")
     n_cells = 60 if how == "undo" else 100
-    assert verify_archive(Target(place), part(cells, 0, n_cells)).problems == ()
-    assert read_journal(Target(place)) is None
+    assert zarrmal.verify(Location(place), part(cells, 0, n_cells)).problems == ()
+    assert read_journal(Location(place)) is None
     assert beside(place) == ["a"]
 
 
@@ -91,7 +85,7 @@ def check_end(how, cells, place, before):
 @pytest.mark.parametrize("first", ["undo", "resume"])
 def test_a_journal_that_cannot_be_created(cells, place, interrupted, monkeypatch, first, then):
     with monkeypatch.context() as patch:
-        patch.setattr(Writing, "_create", fails(OSError(errno.ENOSPC, "No space left")))
+        patch.setattr(WriterLock, "_create", fails(OSError(errno.ENOSPC, "No space left")))
         for _ in range(2):
             with pytest.raises(OSError, match="No space"):
                 go_on(first, cells, place)
@@ -122,12 +116,12 @@ def test_killed_at_each_step_of_taking_over(cells, model, place, interrupted, mo
 
         with monkeypatch.context() as patch:
             for step in ("_put", "_rm"):
-                patch.setattr(Writing, step, dying(getattr(Writing, step)))
-            patch.setattr("zarrmal.archive.append.write_segment", fails(Killed()))
-            patch.setattr("zarrmal.archive.append._shorten", fails(Killed()))
+                patch.setattr(WriterLock, step, dying(getattr(WriterLock, step)))
+            patch.setattr("zarrmal.archive.write.append.write_segment", fails(Killed()))
+            patch.setattr("zarrmal.archive.write.append._restore_end", fails(Killed()))
             with pytest.raises(Killed):
                 go_on(how, cells, place)
-        found = read_journal(Target(place))
+        found = read_journal(Location(place))
         assert (found.n_stored, found.n_new, found.alive) == (60, 40, False)
     go_on(how, cells, place)
     check_end(how, cells, place, interrupted)
@@ -135,61 +129,61 @@ def test_killed_at_each_step_of_taking_over(cells, model, place, interrupted, mo
 
 def taken_over_meanwhile(monkeypatch, target, found):
     """Another writer takes over just before the journal is created; a list with it."""
-    create, others = Writing._create, []
+    create, others = WriterLock._create, []
 
     def creating(self):
         if not others:
             others.append(self)
-            others[0] = Writing(target, JOURNAL, found=found)
+            others[0] = WriterLock(target, JOURNAL, found=found)
         create(self)
 
-    monkeypatch.setattr(Writing, "_create", creating)
+    monkeypatch.setattr(WriterLock, "_create", creating)
     return others
 
 
 def test_of_two_that_take_over_one_is_refused(place, monkeypatch):
-    target = Target(place)
-    Writing(target, JOURNAL, found=None).leave(remove=False)
+    target = Location(place)
+    WriterLock(target, JOURNAL, previous=None).leave(remove=False)
     found = read_journal(target)
     others = taken_over_meanwhile(monkeypatch, target, found)
     with pytest.raises(InputError, match="another process"):
-        Writing(target, JOURNAL, found=found)
+        WriterLock(target, JOURNAL, found=found)
     others[0].check()
     assert [name for name in beside(place) if name.endswith(DEAD)] == []
     others[0].done()
     assert read_journal(target) is None
-    assert not Target(place).is_local or beside(place) == []
+    assert not Location(place).is_local or beside(place) == []
 
 
 @pytest.mark.parametrize("ending", ["done", "left"])
 def test_a_copy_that_another_has_put_back_does_not_stay(place, ending):
     """By one that took over, too, and died before its journal was created."""
-    target = Target(place)
-    Writing(target, JOURNAL, found=None).leave(remove=False)
+    target = Location(place)
+    WriterLock(target, JOURNAL, previous=None).leave(remove=False)
     found = read_journal(target)
-    writing = Writing(target, JOURNAL, found=found)
+    writing = WriterLock(target, JOURNAL, found=found)
     writing._put(writing._place + DEAD, found)
     if ending == "left":
         writing.leave(remove=False)
-        writing = Writing(target, JOURNAL, found=read_journal(target))
+        writing = WriterLock(target, JOURNAL, found=read_journal(target))
     writing.done()
     assert read_journal(target) is None
 
 
 def test_a_copy_is_of_a_dead_writer_whatever_the_clock_says(place, monkeypatch):
-    target = Target(place)
-    first = Writing(target, JOURNAL, found=None)
+    target = Location(place)
+    first = WriterLock(target, JOURNAL, previous=None)
     first._left.set()
-    monkeypatch.setattr("zarrmal.archive.writing.WATCH_SECONDS", 0.2)
+    monkeypatch.setattr("zarrmal.archive.lock.writer_lock.WATCH_SECONDS", 0.2)
     found = replace(first.journal, machine="elsewhere")
     first._put(first._place, found)
     assert found.alive
     with monkeypatch.context() as patch:
-        patch.setattr(Writing, "_create", fails(OSError(errno.ENOSPC, "No space left")))
+        patch.setattr(WriterLock, "_create", fails(OSError(errno.ENOSPC, "No space left")))
         with pytest.raises(OSError, match="No space"):
-            Writing(target, JOURNAL, found=found)
+            WriterLock(target, JOURNAL, found=found)
     assert not read_journal(target).alive
-    Writing(target, JOURNAL, found=read_journal(target)).done()
+    WriterLock(target, JOURNAL, found=read_journal(target)).done()
     assert read_journal(target) is None
 
 
@@ -211,14 +205,14 @@ class Slow(Source):
 
 def test_threads_store_nothing_after_the_run_was_given_up(cells, place, interrupted, monkeypatch):
     """Ctrl-C, and again while it waits for them to end."""
-    undo_append(Target(place))
+    zarrmal.undo(Location(place))
     source = Slow(part(cells, 60, 100))
 
     def interrupt(*_, **__):
         assert source.reading.wait(60)
         raise KeyboardInterrupt
 
-    make_plan = zarrmal.archive.append.make_plan
+    make_plan = zarrmal.archive.write.append.order_cells
     pools = []
 
     def planned(*rest):
@@ -231,12 +225,12 @@ def test_threads_store_nothing_after_the_run_was_given_up(cells, place, interrup
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("zarrmal.archive.append.make_plan", planned)
+        patch.setattr("zarrmal.archive.write.append.order_cells", planned)
         patch.setattr(runners, "wait", interrupt)
         patch.setattr(runners.ThreadPoolExecutor, "__exit__", leave_pool)
         with pytest.raises(KeyboardInterrupt):
             append(source, place, workers=2)
-    undo_append(Target(place))
+    zarrmal.undo(Location(place))
     source.gate.set()
     pools[0].shutdown()
     assert bytes_of(place) == interrupted

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 import zarrmal
-from zarrmal.archive import Target, WriteOptions, verify_archive
-from zarrmal.archive import process as processes
-from zarrmal.archive.journal import Journal, read_journal
-from zarrmal.archive.process import this_machine
-from zarrmal.archive.writing import Writing
+from zarrmal.archive import Location, WriteOptions
+from zarrmal.archive.lock import process as processes
+from zarrmal.archive.lock.journal import Journal, read_journal
+from zarrmal.archive.lock.process import this_machine
+from zarrmal.archive.lock.writer_lock import WriterLock
 from zarrmal.errors import InputError
 from zarrmal.sources import Subset
 
@@ -27,8 +27,8 @@ def write(source, place, model, **wishes):
 
 
 def test_of_this_process_a_writer_is_alive_while_it_is_at_work(tmp_path):
-    target = Target(str(tmp_path / "a"))
-    writing = Writing(target, JOURNAL, found=None)
+    target = Location(str(tmp_path / "a"))
+    writing = WriterLock(target, JOURNAL, previous=None)
     found = read_journal(target)
     assert found.pid == os.getpid()
     assert replace(found, beat=1.0).alive
@@ -39,15 +39,15 @@ def test_of_this_process_a_writer_is_alive_while_it_is_at_work(tmp_path):
 
 @pytest.mark.parametrize("ending", ["leave", "remove", "done"])
 def test_a_writer_whose_network_fails_at_the_end_is_dead(tmp_path, monkeypatch, ending):
-    target = Target(str(tmp_path / "a"))
+    target = Location(str(tmp_path / "a"))
 
     def fail(*_, **__):
         raise OSError(101, "Network is unreachable")
 
-    writing = Writing(target, JOURNAL, found=None)
+    writing = WriterLock(target, JOURNAL, previous=None)
     with monkeypatch.context() as patch:
-        patch.setattr(Writing, "_store", fail)
-        patch.setattr(Writing, "_remove", fail)
+        patch.setattr(WriterLock, "_store", fail)
+        patch.setattr(WriterLock, "_remove", fail)
         if ending == "done":
             with pytest.raises(OSError, match="unreachable"):
                 writing.done()
@@ -56,7 +56,7 @@ def test_a_writer_whose_network_fails_at_the_end_is_dead(tmp_path, monkeypatch, 
     found = read_journal(target)
     assert found.beat > 0
     assert not found.alive
-    Writing(target, JOURNAL, found=found).done()
+    WriterLock(target, JOURNAL, found=found).done()
 
 
 def test_a_mistake_whose_traces_cannot_be_removed(cells, model, tmp_path, monkeypatch):
@@ -70,14 +70,14 @@ def test_a_mistake_whose_traces_cannot_be_removed(cells, model, tmp_path, monkey
         raise OSError(101, "Network is unreachable")
 
     with monkeypatch.context() as patch:
-        patch.setattr("zarrmal.archive.segment.commit", mistake)
-        patch.setattr(Writing, "mine", fail)
-        patch.setattr(Writing, "check", lambda self: None)
+        patch.setattr("zarrmal.archive.write.segment.commit", mistake)
+        patch.setattr(WriterLock, "mine", fail)
+        patch.setattr(WriterLock, "check", lambda self: None)
         with pytest.raises(OSError, match="unreachable"):
             write(part(cells, 0, 40), place, model)
-    assert not read_journal(Target(str(place))).alive
+    assert not read_journal(Location(str(place))).alive
     write(part(cells, 0, 40), place, model, resume=True)
-    assert not verify_archive(Target(str(place)), part(cells, 0, 40)).problems
+    assert not zarrmal.verify(Location(str(place)), part(cells, 0, 40)).problems
 
 
 def test_two_machines_of_one_name_are_two(monkeypatch):

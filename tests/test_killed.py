@@ -10,8 +10,8 @@ import zarr
 from killed import append, killed_at, part, write, write_but_the_end
 
 import zarrmal
-from zarrmal.archive import Target, undo_append, verify_archive
-from zarrmal.archive.journal import read_journal
+from zarrmal.archive import Location
+from zarrmal.archive.lock.journal import read_journal
 from zarrmal.errors import InputError
 
 N_MOMENTS = 5
@@ -20,7 +20,7 @@ WISHES = [{}, {"zarr_format": 2}, {"shard_cells": 48}]
 
 def bytes_of(place):
     """Every stored object, without the leftovers of a run that was killed."""
-    fs, root = Target(str(place)).filesystem()
+    fs, root = Location(str(place)).filesystem()
     return {p.removeprefix(root): fs.cat_file(p) for p in fs.find(root)}
 
 
@@ -74,7 +74,7 @@ def test_at_the_very_end(cells, model, wishes, overwriting, tmp_path):
     assert killed_at(-1, write_but_the_end, source, place, model, new)
     assert place.exists() == overwriting
     write(source, place, model, new | {"resume": True})
-    assert verify_archive(Target(str(place)), source).problems == ()
+    assert zarrmal.verify(Location(str(place)), source).problems == ()
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 
@@ -97,15 +97,15 @@ def test_appending(cells, model, wishes, tmp_path):
         np.testing.assert_array_equal(read.cells.values, expected_cells)
         if n_undone <= n_resumed and n_cells == 100:
             n_undone += 1
-            assert undo_append(Target(str(place))) == 140
+            assert zarrmal.undo(Location(str(place))) == 140
             assert bytes_of(place) == before
             append(part(cells, 100, 240), place, {})
         else:
             n_resumed += 1
             append(part(cells, 100, 240), place, {"resume": True})
         assert bytes_of(place) == expected
-        assert verify_archive(Target(str(place)), cells).problems == ()
-        assert read_journal(Target(str(place))) is None
+        assert zarrmal.verify(Location(str(place)), cells).problems == ()
+        assert read_journal(Location(str(place))) is None
     assert min(n_undone, n_resumed) >= 1
 
 

@@ -12,8 +12,12 @@ from typer.testing import CliRunner
 from zarrmal import InputError
 from zarrmal.classify import CellClassifier
 from zarrmal.cli import app
-from zarrmal.learn.classifier import ClassifierOptions, train_classifier
-from zarrmal.learn.cross_fit import CrossFittedClassifier, TrainedClassifier
+from zarrmal.learn.classifier import (
+    ClassifierOptions,
+    CrossFittedClassifier,
+    TrainedClassifier,
+    train_classifier,
+)
 from zarrmal.sources import Source, Subset, open_source
 from zarrmal.sources.synthetic import synthetic_cells
 from zarrmal.split import split_by_group
@@ -44,9 +48,9 @@ def test_every_cell_is_classified_by_a_network_that_has_not_seen_its_slide(cells
     assert classifier.report.unseen == "slides"
     assert classifier.report.confusion.sum() == cells.n_cells
     assert classifier.report.calibration_error is not None
-    got = classifier(np.empty(0, np.uint8), np.array([5, 2, 239]))
-    assert got.probability is not None
-    assert ((got.probability >= 0.5) & (got.probability <= 1)).all()
+    assignment = classifier(np.empty(0, np.uint8), np.array([5, 2, 239]))
+    assert assignment.probability is not None
+    assert ((assignment.probability >= 0.5) & (assignment.probability <= 1)).all()
 
 
 def test_trained_on_others_it_predicts_unlabelled(cells: Source) -> None:
@@ -56,40 +60,51 @@ def test_trained_on_others_it_predicts_unlabelled(cells: Source) -> None:
     first, second = (c(pixels, np.arange(20)) for c in (classifier, again))
     np.testing.assert_array_equal(first.predicted_class, second.predicted_class)
     np.testing.assert_array_equal(first.probability, second.probability)
-    assert classifier.report.confusion.sum() == 20  # one slide of six kept out
+    assert classifier.report.confusion.sum() == 20  # one slide of six held out
 
 
 def test_it_needs_labels_of_two_classes(cells: Source) -> None:
     with pytest.raises(InputError, match="--labelled"):
         CrossFittedClassifier(open_source(cells.read(np.arange(6))), ("a", "b"))
     assert cells.labels is not None
-    one = Subset(cells, np.flatnonzero(cells.labels == 0))
+    one_class = Subset(cells, np.flatnonzero(cells.labels == 0))
     with pytest.raises(InputError, match="two classes"):
-        train_classifier(one)
+        train_classifier(one_class)
     with pytest.raises(InputError, match="cannot learn from"):
         train_classifier(Subset(cells, np.arange(2)))
 
 
-def test_interrupted_it_goes_on_where_it_was(cells: Source, tmp_path: Path) -> None:
+def test_resumed_run_gives_the_same_classifier(
+    cells: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zarrmal.learn.loop.CHECKPOINT_SECONDS", -1.0)
     few = Subset(cells, np.arange(90))
     options = ClassifierOptions(epochs=3, unseen=0)
-    whole = train_classifier(few, options)
-    place, steps = tmp_path / "checkpoint", []
+    uninterrupted = train_classifier(few, options)
+    path, resumed_at = tmp_path / "checkpoint", []
 
-    def stop(task: str, done: int, total: int, note: str = "") -> None:
+    def interrupt(task: str, done: int, total: int, note: str = "") -> None:
         if done > 2 * total // 3:
             raise KeyboardInterrupt
 
-    def count(task: str, done: int, total: int, note: str = "") -> None:
-        steps.append(done)
+    def record(task: str, done: int, total: int, note: str = "") -> None:
+        resumed_at.append(done)
 
     with pytest.raises(KeyboardInterrupt):
-        train_classifier(few, options, checkpoint=place, progress=stop)
-    assert place.exists()
-    resumed = train_classifier(few, options, checkpoint=place, progress=count)
-    assert resumed.classifier.digest == whole.classifier.digest
-    assert steps[0] > 1
-    assert not place.exists()
+        train_classifier(few, options, checkpoint=path, progress=interrupt)
+    assert path.exists()
+    resumed = train_classifier(few, options, checkpoint=path, progress=record)
+    assert resumed.classifier.digest == uninterrupted.classifier.digest
+    assert resumed.epochs == uninterrupted.epochs == 3
+    assert resumed_at[0] >= 666  # thousandths: after two epochs of three
+    assert not list(tmp_path.iterdir())
+
+
+def test_minutes_end_the_training(cells: Source) -> None:
+    few = Subset(cells, np.arange(90))
+    result = train_classifier(few, ClassifierOptions(epochs=1000, minutes=0.01, unseen=0))
+    assert 1 <= result.epochs < 900
+    assert result.seconds < 30
 
 
 def test_the_command_writes_a_file_that_archives(tmp_path: Path) -> None:
@@ -103,9 +118,9 @@ def test_the_command_writes_a_file_that_archives(tmp_path: Path) -> None:
         return done.stdout
 
     source, file = tmp_path / "cells.npz", tmp_path / "a.zcls"
-    told = json.loads(run("train-classifier", source, "-o", file, "--epochs", 1, "--json"))
-    assert told["n_cells"] == 20  # two slides of six
-    assert told["sha256"] == CellClassifier.load(file).digest
+    training = json.loads(run("train-classifier", source, "-o", file, "--epochs", 1, "--json"))
+    assert training["n_cells"] == 20  # two slides of six
+    assert training["sha256"] == CellClassifier.load(file).digest
     words = ("archive", source, tmp_path / "a", "--assign", "classifier", "--classifier", file)
     report = json.loads(run(*words, "--json"))["classifier"]
     assert report["unseen"] == ""

@@ -17,7 +17,7 @@ from zarrmal_codecs.pixel_coder import Lanes, Plan
 from zarrmal import InputError
 from zarrmal.learn import HybridOptions, HybridResult, train_hybrid
 from zarrmal.learn.hybrid import EFFORTS, Effort
-from zarrmal.learn.hybrid.features import Looker, prepare
+from zarrmal.learn.hybrid.context_inputs import ContextInputs, prepare
 from zarrmal.learn.hybrid.options import SAE_SIZES
 from zarrmal.sources import Source, open_source
 from zarrmal.sources.synthetic import synthetic_cells
@@ -38,7 +38,7 @@ def coloured() -> Source:
 
 def codec_lanes(effort: Effort, order: tuple[int, ...], cells: np.ndarray) -> Lanes:
     """The codec's view of cells (cell, plane, y, x), with a network that is never run."""
-    nothing = Layer7(np.zeros((1, 1), np.int8), np.zeros(1, np.int32), np.ones(1, np.uint8))
+    empty = Layer7(np.zeros((1, 1), np.int8), np.zeros(1, np.int32), np.ones(1, np.uint8))
     steps = tuple(
         Step(
             plane=plane,
@@ -46,7 +46,7 @@ def codec_lanes(effort: Effort, order: tuple[int, ...], cells: np.ndarray) -> La
             n_flags=effort.n_flags,
             n_full=effort.n_full,
             n_components=effort.n_components,
-            layers=(nothing, nothing, nothing),
+            layers=(empty, empty, empty),
             latent=None,
         )
         for plane in order
@@ -61,33 +61,35 @@ def codec_lanes(effort: Effort, order: tuple[int, ...], cells: np.ndarray) -> La
 def test_training_sees_what_the_codec_sees(effort: Effort, n_planes: int) -> None:
     drawn = synthetic_cells(6, n_slides=2, size=17, seed=2, channels=n_planes)
     cells = drawn.cells.reshape(6, 17, 17, n_planes).transpose(0, 3, 1, 2)
-    pixels = prepare(cells, np.zeros(6, np.uint8), torch.device("cpu"))
+    prepared = prepare(cells, np.zeros(6, np.uint8), torch.device("cpu"))
     order = (1, 0, 2)[:n_planes] if n_planes == 3 else (0,)
-    looker = Looker(effort, order, pixels)
+    inputs = ContextInputs(effort, order, prepared)
     lanes = codec_lanes(effort, order, cells)
     cell = torch.arange(6).repeat_interleave(17 * 17)
     pixel = torch.arange(17 * 17).repeat(6)
     for s in range(n_planes):
-        found, values, base = looker(s, torch.arange(6), cell, pixel, None)
-        whole = (found + looker.offsets(s, False)) * 64
-        for at in (0, 5, 8 * 17 + 9, 17 * 17 - 1):
-            y, x = divmod(at, 17)
-            theirs, their_base = lanes.inputs(s, y, x)
-            mine = whole[pixel == at].numpy().T
-            np.testing.assert_array_equal(mine, theirs)
-            np.testing.assert_array_equal(base[pixel == at].numpy(), their_base)
-            np.testing.assert_array_equal(values[pixel == at].numpy(), cells[:, order[s], y, x])
+        floats, values, base = inputs(s, torch.arange(6), cell, pixel, None)
+        integers = (floats + inputs.offsets(s, False)) * 64
+        for index in (0, 5, 8 * 17 + 9, 17 * 17 - 1):
+            y, x = divmod(index, 17)
+            expected, expected_base = lanes.inputs(s, y, x)
+            drawn = pixel == index
+            np.testing.assert_array_equal(integers[drawn].numpy().T, expected)
+            np.testing.assert_array_equal(base[drawn].numpy(), expected_base)
+            np.testing.assert_array_equal(values[drawn].numpy(), cells[:, order[s], y, x])
 
 
-def test_the_codec_writes_what_training_promised(result: HybridResult, cells: Source) -> None:
+def test_the_codec_needs_the_bits_that_training_reports(
+    result: HybridResult, cells: Source
+) -> None:
     report = result.report
     assert report.int8_bits == pytest.approx(report.float_bits, rel=0.01)
     coder = Coder(result.model)
     assert cells.labels is not None
     pixels = cells.read(np.arange(cells.n_cells))
-    promised = sum(coder.cells(k).bits(pixels[cells.labels == k]).sum() for k in (0, 1)) / 8
+    expected = sum(coder.cells(k).bits(pixels[cells.labels == k]).sum() for k in (0, 1)) / 8
     data = encode_chunk(pixels, coder, classes=cells.labels)
-    assert len(data) == pytest.approx(promised, rel=0.02)
+    assert len(data) == pytest.approx(expected, rel=0.02)
     assert np.array_equal(decode_chunk(data, coder), pixels)
 
 
@@ -102,48 +104,48 @@ def test_same_seed_gives_the_same_bytes(result: HybridResult, cells: Source) -> 
 
 
 @pytest.mark.parametrize("stop_after", [3, 25])
-def test_interrupted_run_goes_on_to_the_same_model(
+def test_resumed_run_gives_the_same_model(
     result: HybridResult,
     cells: Source,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     stop_after: int,
 ) -> None:
-    monkeypatch.setattr("zarrmal.learn.hybrid.train.CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr("zarrmal.learn.loop.CHECKPOINT_SECONDS", -1.0)
     path = tmp_path / "run.checkpoint"
-    seen = 0
+    n_steps = 0
 
     def interrupt(task: str, done: int, total: int, note: str = "") -> None:
-        nonlocal seen
-        seen += task == "training"
-        if seen > stop_after:
+        nonlocal n_steps
+        n_steps += task == "training"
+        if n_steps > stop_after:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train_hybrid(cells, TINY, checkpoint=path, progress=interrupt)
-    steps: list[int] = []
-    again = train_hybrid(
-        cells, TINY, checkpoint=path, progress=lambda t, done, total, note="": steps.append(done)
+    tasks: list[str] = []
+    resumed = train_hybrid(
+        cells, TINY, checkpoint=path, progress=lambda task, *rest, **note: tasks.append(task)
     )
-    assert again.model == result.model
-    assert len(steps) < 31 - stop_after + 3
-    assert not path.exists()
+    assert resumed.model == result.model
+    assert tasks.count("training") == 30 + 1 - stop_after
+    assert not list(tmp_path.iterdir())
 
 
-def test_size_is_the_least_in_total(cells: Source, tmp_path: Path) -> None:
-    found = train_hybrid(cells, replace(TINY, sae=None, steps=8, n_archive_cells=10)).report
-    assert len(found.trials) == len(SAE_SIZES)
-    least = min(found.trials, key=lambda trial: trial.total_bytes)
-    assert found.sae == least.size == "none"  # ten cells never pay for an autoencoder
-    for trial in found.trials:
+def test_size_has_the_smallest_total(cells: Source) -> None:
+    report = train_hybrid(cells, replace(TINY, sae=None, steps=8, n_archive_cells=10)).report
+    assert len(report.trials) == len(SAE_SIZES)
+    smallest = min(report.trials, key=lambda trial: trial.total_bytes)
+    assert report.sae == smallest.size == "none"  # ten cells never pay for an autoencoder
+    for trial in report.trials:
         residue = trial.bits_per_pixel * 24 * 24 * 10 / 8
         assert trial.total_bytes == pytest.approx(residue + trial.model_bytes, abs=1)
 
 
 def test_minutes_end_the_training(cells: Source) -> None:
-    found = train_hybrid(cells, replace(TINY, steps=10**6, minutes=0.03)).report
-    assert 1 < found.n_steps < 10**5
-    assert found.seconds < 60
+    report = train_hybrid(cells, replace(TINY, steps=10**6, minutes=0.03)).report
+    assert 1 < report.n_steps < 10**5
+    assert report.seconds < 60
 
 
 def test_colour(coloured: Source) -> None:
@@ -167,7 +169,7 @@ def test_unlabelled_cells_are_one_class(cells: Source) -> None:
     [{"effort": "huge"}, {"sae": 9}, {"minutes": 0.0}, {"steps": 0}, {"validation": 1.0}],
     ids=str,
 )
-def test_wishes_that_make_no_sense(wrong: dict[str, object]) -> None:
+def test_impossible_options_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError):
         HybridOptions(**wrong)  # type: ignore[arg-type]
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from zarrmal.archive import Target, verify_archive
-from zarrmal.archive.target import read_facts
+import zarrmal
+from zarrmal.archive import Location
+from zarrmal.archive.opened import read_facts
 
 DOCUMENTS = ("zarr.json", ".zarray", ".zattrs")
 
@@ -17,7 +18,7 @@ def documents(archive: Path) -> list[Path]:
 
 
 def test_every_document_of_every_array_has_a_digest(archive: Path) -> None:
-    group = Target(str(archive)).open()
+    group = Location(str(archive)).open_group()
     facts = read_facts(group, str(archive))
     keys = {path.relative_to(archive).as_posix() for path in documents(archive)}
     assert set(facts.metadata_digests) == keys
@@ -31,7 +32,7 @@ def test_a_harmless_looking_change_is_named(archive: Path, name: str) -> None:
             continue
         whole = path.read_bytes()
         path.write_bytes(whole + b"\n")
-        (problem,) = verify_archive(Target(str(archive))).problems
+        (problem,) = zarrmal.verify(Location(str(archive))).problems
         assert problem == f"{name}/{path.name} was changed after the archive was written"
         path.write_bytes(whole)
-    assert verify_archive(Target(str(archive))).problems == ()
+    assert zarrmal.verify(Location(str(archive))).problems == ()

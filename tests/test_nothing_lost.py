@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import zarrmal
-from zarrmal.archive import Target, WriteOptions, verify_archive, write_archive
+from zarrmal.archive import Archive, Location, WriteOptions
 from zarrmal.classify import LabelAssigner
 from zarrmal.errors import InputError
 from zarrmal.sources import Source, Subset
@@ -60,7 +60,7 @@ def tree(folder):
 def write(source, url, model, *, workers=1, **wishes):
     options = WriteOptions(chunk_cells=50, workers=workers, **wishes)
     assigner = LabelAssigner(source, CLASSES)
-    return write_archive(source, str(url), model=model, assigner=assigner, options=options)
+    return Archive.write(source, str(url), model=model, assigner=assigner, options=options)
 
 
 def test_an_archive_is_not_overwritten_unasked(archive, cells, model):
@@ -79,7 +79,7 @@ def test_an_error_while_overwriting_keeps_the_old(archive, failing, cells, model
     assert rest(archive.parent) == before
     assert (tree(archive.parent) == before) == (error is InputError)  # else it can go on
     write(sound(cells), archive, model, overwrite=True, resume=error is not InputError)
-    assert not verify_archive(Target(str(archive)), sound(cells)).problems
+    assert not zarrmal.verify(Location(str(archive)), sound(cells)).problems
     assert [path.name for path in archive.parent.iterdir()] == [archive.name]
 
 
@@ -105,7 +105,7 @@ def test_a_failed_first_write_can_go_on(failing, cells, model, tmp_path, remote)
     with pytest.raises(error):
         write(source, url, model)
     if error is InputError:
-        assert Target(url).sizes() == {}
+        assert Location(url).sizes() == {}
         assert not remote or not fsspec.filesystem("memory").exists(url)
         assert list(tmp_path.iterdir()) == []
         return
@@ -114,7 +114,7 @@ def test_a_failed_first_write_can_go_on(failing, cells, model, tmp_path, remote)
     with pytest.raises(InputError, match="--resume"):
         write(sound(cells), url, model)
     write(sound(cells), url, model, resume=True)
-    assert not verify_archive(Target(url), cells).problems
+    assert not zarrmal.verify(Location(url), cells).problems
     assert remote or [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
@@ -122,7 +122,7 @@ def test_overwriting(archive, cells, model):
     fewer = Subset(cells, np.arange(60))
     write(fewer, archive, model, overwrite=True)
     assert [path.name for path in archive.parent.iterdir()] == [archive.name]
-    assert not verify_archive(Target(str(archive)), fewer).problems
+    assert not zarrmal.verify(Location(str(archive)), fewer).problems
     assert zarrmal.open(archive).sizes["cell"] == 60
 
 
@@ -142,7 +142,7 @@ def test_a_folder_of_something_else_is_never_deleted(cells, model, tmp_path, rem
         write(cells, url, model, overwrite=True)
     with fsspec.open(f"{url}/thesis.txt") as file:
         assert file.read() == b"years of work"
-    assert len(Target(url).sizes()) == 1
+    assert len(Location(url).sizes()) == 1
 
 
 def test_a_file_is_never_overwritten(cells, model, tmp_path):
@@ -176,7 +176,7 @@ def test_an_empty_folder_and_missing_parents_will_do(cells, model, tmp_path):
     (tmp_path / "empty").mkdir()
     for place in (tmp_path / "empty", tmp_path / "x" / "y" / "a"):
         write(cells, place, model)
-        assert not verify_archive(Target(str(place)), cells).problems
+        assert not zarrmal.verify(Location(str(place)), cells).problems
 
 
 def test_a_link_stays_a_link(archive, cells, model):

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 import zarrmal
-from zarrmal.archive import AppendOptions, Target, WriteOptions, verify_archive
-from zarrmal.archive import segment as segments
-from zarrmal.archive.commit import extended
-from zarrmal.archive.journal import read_journal
-from zarrmal.archive.write import refuse_place
-from zarrmal.archive.writing import Writing
+from zarrmal.archive import AppendOptions, Location, WriteOptions
+from zarrmal.archive.lock.journal import read_journal
+from zarrmal.archive.lock.writer_lock import WriterLock
+from zarrmal.archive.write import segment as segments
+from zarrmal.archive.write.commit import resized
+from zarrmal.archive.write.new import refuse_location
 from zarrmal.classify import Assignment
 from zarrmal.cli import app
 from zarrmal.errors import InputError
@@ -56,9 +56,9 @@ def test_every_spelling_is_one_place(cells, model, home, url, folder):
     url = url.format(home.parent)
     write(Subset(cells, range(120)), url, model)
     zarrmal.append(Subset(cells, range(120, 240)), url)
-    target = Target(url)
-    assert verify_archive(target, cells).problems == ()
-    assert target.sizes() == Target(str(home.parent / folder / "a.zarr")).sizes() != {}
+    target = Location(url)
+    assert zarrmal.verify(target, cells).problems == ()
+    assert target.sizes() == Location(str(home.parent / folder / "a.zarr")).sizes() != {}
     write(cells, url, model, overwrite=True)
     found = [path.relative_to(home.parent) for path in home.parent.glob("*/*")]
     assert found == [Path(folder, "a.zarr")]
@@ -67,14 +67,14 @@ def test_every_spelling_is_one_place(cells, model, home, url, folder):
 @pytest.mark.parametrize("url", ["", "file:", "file://", "local:", "local://"])
 def test_a_place_without_a_name(url):
     with pytest.raises(InputError, match="is empty"):
-        Target(url)
+        Location(url)
 
 
 def test_where_a_volume_is_mounted_nothing_can_take_the_place(tmp_path, monkeypatch):
     monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == tmp_path / "volume")
-    with pytest.raises(InputError, match="is mounted"):
-        refuse_place(Target(str(tmp_path / "volume")), WriteOptions(overwrite=True))
-    refuse_place(Target(str(tmp_path / "volume" / "a.zarr")), WriteOptions())
+    with pytest.raises(InputError, match="mount point"):
+        refuse_location(Location(str(tmp_path / "volume")), WriteOptions(overwrite=True))
+    refuse_location(Location(str(tmp_path / "volume" / "a.zarr")), WriteOptions())
 
 
 def test_other_cells_are_not_told_to_be_stored(cells, model, tmp_path, monkeypatch):
@@ -86,7 +86,7 @@ def test_other_cells_are_not_told_to_be_stored(cells, model, tmp_path, monkeypat
 
     def cut(work):
         with monkeypatch.context() as patch:
-            patch.setattr(Writing, "_remove", fails)
+            patch.setattr(WriterLock, "_remove", fails)
             with pytest.raises(OSError, match="network"):
                 work()
 
@@ -94,13 +94,13 @@ def test_other_cells_are_not_told_to_be_stored(cells, model, tmp_path, monkeypat
     cut(lambda: write(first, url, model))
     with pytest.raises(InputError, match="NOT in it"):
         write(others, url, model, resume=True)
-    assert read_journal(Target(url)) is None
-    assert verify_archive(Target(url), first).problems == ()
+    assert read_journal(Location(url)) is None
+    assert zarrmal.verify(Location(url), first).problems == ()
     cut(lambda: zarrmal.append(second, url))
     with pytest.raises(InputError, match=r"(?i)not in"):
         zarrmal.append(others, url, options=AppendOptions(resume=True))
-    assert read_journal(Target(url)) is None
-    assert verify_archive(Target(url), Subset(cells, range(120))).problems == ()
+    assert read_journal(Location(url)) is None
+    assert zarrmal.verify(Location(url), Subset(cells, range(120))).problems == ()
 
 
 def sure(_, rows):
@@ -127,10 +127,10 @@ def test_a_lost_order_is_made_anew_by_another_assigner(
         patch.setattr(segments, "commit", fails)
         with pytest.raises(OSError, match="full"):
             write(cells, url, model, assign=before)
-    stage = Target(str(tmp_path / ".a.zarr.zarrmal-part")).open("r+", consolidated=False)
-    extended(stage["source_index"], cells.n_cells)[:] = 7
+    stage = Location(str(tmp_path / ".a.zarr.zarrmal-part")).open_group("r+", consolidated=False)
+    resized(stage["source_index"], cells.n_cells)[:] = 7
     write(cells, url, model, assign=after, resume=True)
-    assert verify_archive(Target(str(url)), cells).problems == ()
+    assert zarrmal.verify(Location(str(url)), cells).problems == ()
     found = zarrmal.open(url)
     assert ("class_probability" in found) == (before is sure)
     assert before is unsure or np.isnan(found.class_probability.values).all()
@@ -146,6 +146,6 @@ def test_an_archive_is_not_appended_to_itself(cells, model, tmp_path, monkeypatc
         with pytest.raises(InputError, match="is the source itself"):
             zarrmal.append(source, url)
     done = CliRunner().invoke(app, ["append", "a.zarr", str(url)])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "is the source itself" in done.stderr
-    assert verify_archive(Target(str(url)), cells).problems == ()
+    assert zarrmal.verify(Location(str(url)), cells).problems == ()

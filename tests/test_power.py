@@ -12,8 +12,8 @@ from every_moment import killed_at_store
 from test_killed import bytes_of
 
 import zarrmal
-from zarrmal.archive import AppendOptions, Target, WriteOptions, verify_archive
-from zarrmal.archive.durable import DurableStore, put_file
+from zarrmal.archive import AppendOptions, Location, WriteOptions
+from zarrmal.archive.storage.local import DurableStore, put_file
 from zarrmal.sources import Subset
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="folders cannot be synchronized")
@@ -77,7 +77,7 @@ def test_what_is_finished_is_on_the_disk(cells, model, disk, tmp_path, wishes):
     assert disk.fail(tmp_path) == []
     folders = [tmp_path, *(path for path in tmp_path.rglob("*") if path.is_dir())]
     assert [path for path in folders if not disk.keeps(path)] == []
-    assert verify_archive(Target(str(place)), part(cells, 0, 100)).problems == ()
+    assert zarrmal.verify(Location(str(place)), part(cells, 0, 100)).problems == ()
 
 
 @pytest.mark.parametrize("stores", [(3, 2), (8, 5), (12, 9), (17, 12), (21, 14)])
@@ -100,9 +100,9 @@ def test_in_the_middle(cells, model, disk, tmp_path, monkeypatch, wishes, stores
     assert len(order) in (100, 160)
     found = zarr.open_group(place, mode="r")["cells"][:]
     np.testing.assert_array_equal(found, cells.read(order))
-    if zarrmal.archive.journal.read_journal(Target(str(place))):
+    if zarrmal.archive.lock.journal.read_journal(Location(str(place))):
         append(part(cells, 100, 160), place, resume=True)
-    assert verify_archive(Target(str(place)), part(cells, 0, 160)).problems == ()
+    assert zarrmal.verify(Location(str(place)), part(cells, 0, 160)).problems == ()
 
 
 @contextmanager

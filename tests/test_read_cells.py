@@ -10,17 +10,17 @@ from zarrmal.errors import InputError
 
 
 def test_any_integers_in_any_order(archive):
-    whole, good = zarrmal.read_cells(archive)
+    whole, good = zarrmal.recover_cells(archive)
     assert good.all()
     for wanted in ([7, 3, 239, 3], np.array([7, 3], np.uint64), np.array([5], np.int8), range(4)):
-        pixels, good = zarrmal.read_cells(archive, wanted)
+        pixels, good = zarrmal.recover_cells(archive, wanted)
         assert good.all()
         np.testing.assert_array_equal(pixels, whole[list(map(int, wanted))])
 
 
 @pytest.mark.parametrize("nothing", [[], (), np.zeros(0), np.zeros(0, np.int32)])
 def test_no_cells(archive, nothing):
-    pixels, good = zarrmal.read_cells(archive, nothing)
+    pixels, good = zarrmal.recover_cells(archive, nothing)
     assert (pixels.shape, good.shape) == ((0, 24, 24), (0,))
 
 
@@ -42,4 +42,4 @@ def test_no_cells(archive, nothing):
 )
 def test_what_is_no_list_of_cells(archive, wanted, word):
     with pytest.raises(InputError, match=word):
-        zarrmal.read_cells(archive, wanted)
+        zarrmal.recover_cells(archive, wanted)

@@ -14,11 +14,11 @@ from damaged import flip, remove_copies
 from zarrmal_codecs import CorruptionError
 
 import zarrmal
-from zarrmal.archive import AppendOptions, Target, WriteOptions, extract_archive, undo_append
-from zarrmal.archive import extract as extract_module
-from zarrmal.archive import read as read_module
-from zarrmal.archive.durable import DurableStore
-from zarrmal.archive.extract_report import LOST
+from zarrmal.archive import AppendOptions, Location, WriteOptions
+from zarrmal.archive.extract.cells import cells as extract_module
+from zarrmal.archive.extract.report import LOST
+from zarrmal.archive.read.dataset import dataset as read_module
+from zarrmal.archive.storage.local import DurableStore
 from zarrmal.errors import InputError
 from zarrmal.sources import Subset
 
@@ -66,10 +66,10 @@ def interrupt(archive, cells, monkeypatch, keys=THE_LAST):
 def check_old(archive, folder):
     for skip_damaged in (False, True):
         out = folder / f"out-{skip_damaged}"
-        report = extract_archive(Target(str(archive.place)), out, skip_damaged=skip_damaged)
+        report = zarrmal.extract(Location(str(archive.place)), out, skip_damaged=skip_damaged)
         assert (report.n_cells, report.problems, report.damaged) == (OLD, (), ())
         archive.check_files(out, {name: k for k, name in enumerate(archive.names)})
-    pixels, good = zarrmal.read_cells(archive.place)
+    pixels, good = zarrmal.recover_cells(archive.place)
     assert good.all()
     np.testing.assert_array_equal(pixels, archive.pixels)
 
@@ -77,7 +77,7 @@ def check_old(archive, folder):
 def test_an_interrupted_append(archive, cells, tmp_path, monkeypatch):
     interrupt(archive, cells, monkeypatch)
     check_old(archive, tmp_path)
-    undo_append(Target(str(archive.place)))
+    zarrmal.undo(Location(str(archive.place)))
     check_old(archive, tmp_path / "undone")
 
 
@@ -95,15 +95,15 @@ def test_an_append_that_goes_on(archive, cells, tmp_path, monkeypatch):
         patch.setattr(DurableStore, "set", looking)
         append(archive, cells)
     assert looks
-    assert extract_archive(Target(str(archive.place)), tmp_path / "new").n_cells == ALL
+    assert zarrmal.extract(Location(str(archive.place)), tmp_path / "new").n_cells == ALL
 
 
 def test_damage_beside_an_interrupted_append_is_told(archive, cells, tmp_path, monkeypatch):
     interrupt(archive, cells, monkeypatch)
     archive.edit(0, flip(-3))
     with pytest.raises(CorruptionError, match="chunk"):
-        extract_archive(Target(str(archive.place)), tmp_path / "out")
-    assert not zarrmal.read_cells(archive.place)[1].all()
+        zarrmal.extract(Location(str(archive.place)), tmp_path / "out")
+    assert not zarrmal.recover_cells(archive.place)[1].all()
 
 
 @pytest.mark.parametrize("archive", [{"zarr_format": 3}, {"zarr_format": 2}], indirect=True)
@@ -111,8 +111,8 @@ def test_damage_of_the_last_chunk_is_told(archive, cells, tmp_path, monkeypatch)
     interrupt(archive, cells, monkeypatch)
     archive.edit(2, lambda data: data[:-4])
     with pytest.raises(CorruptionError, match="cells 32 to 39"):
-        extract_archive(Target(str(archive.place)), tmp_path / "out")
-    report = extract_archive(Target(str(archive.place)), tmp_path / "all", skip_damaged=True)
+        zarrmal.extract(Location(str(archive.place)), tmp_path / "out")
+    report = zarrmal.extract(Location(str(archive.place)), tmp_path / "all", skip_damaged=True)
     assert {cell.position for cell in report.damaged} <= set(range(32, OLD))
     assert report.n_cells + sum(cell.state == LOST for cell in report.damaged) == OLD
 
@@ -123,14 +123,14 @@ def test_without_a_copy_of_the_metadata(archive, cells, tmp_path, monkeypatch):
     remove_copies(archive)
     words = r"appending 20 cells to 40 was interrupted.*--resume.*zarrmal undo"
     for read in (
-        lambda: zarrmal.read_cells(archive.place),
-        lambda: extract_archive(Target(str(archive.place)), tmp_path / "out"),
+        lambda: zarrmal.recover_cells(archive.place),
+        lambda: zarrmal.extract(Location(str(archive.place)), tmp_path / "out"),
     ):
         with pytest.raises(InputError, match=words) as caught:
             read()
         assert "--skip-damaged" not in str(caught.value)
     assert not (tmp_path / "out").exists()
-    report = extract_archive(Target(str(archive.place)), tmp_path / "all", skip_damaged=True)
+    report = zarrmal.extract(Location(str(archive.place)), tmp_path / "all", skip_damaged=True)
     assert report.problems
 
 
@@ -146,12 +146,12 @@ def test_an_append_that_begins_meanwhile(archive, cells, tmp_path, monkeypatch, 
             interrupt(archive, cells, monkeypatch)
         return inner(*arguments, **more)
 
-    monkeypatch.setattr(module, "find_cells", find_cells)
+    monkeypatch.setattr(module, "with_sound_cells", find_cells)
     words = "changed by another process" if ends else "was interrupted.*zarrmal undo"
-    target = Target(str(archive.place))
+    target = Location(str(archive.place))
     read = {
-        extract_module: lambda: extract_archive(target, tmp_path / "out"),
-        read_module: lambda: zarrmal.read_cells(archive.place),
+        extract_module: lambda: zarrmal.extract(target, tmp_path / "out"),
+        read_module: lambda: zarrmal.recover_cells(archive.place),
     }
     with pytest.raises(InputError, match=words):
         read[module]()

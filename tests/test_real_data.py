@@ -12,7 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import zarrmal
-from zarrmal.archive import Target, WriteOptions, verify_archive
+from zarrmal.archive import Location, WriteOptions
 from zarrmal.cli import app
 from zarrmal.sources import open_source
 
@@ -81,7 +81,7 @@ def test_colour_cells(colour, zarr_format, tmp_path):
     options = WriteOptions(chunk_cells=128, zarr_format=zarr_format)
     info = zarrmal.write(source, place, model=model, options=options)
     assert info.cell_shape == (50, 50, 3)
-    assert not verify_archive(Target(str(place)), source).problems
+    assert not zarrmal.verify(Location(str(place)), source).problems
     pixels = source.read(np.arange(300))
 
     group = zarr.open(place, mode="r")

@@ -1,4 +1,4 @@
-"""Sheets, other coders and their measurement."""
+"""Rivals: sheets, adapters, measurements, cache and comparison."""
 
 import numpy as np
 import pytest
@@ -11,10 +11,10 @@ from zarrmal.benchmark import (
     measure_rival,
     run_benchmark,
 )
+from zarrmal.benchmark.comparison import break_even, required_ratios
 from zarrmal.benchmark.machine import machine_facts
-from zarrmal.benchmark.measure import fastest, sheets
-from zarrmal.benchmark.ratios import required_ratios
-from zarrmal.benchmark.run import break_even
+from zarrmal.benchmark.rivals.measure import sheets
+from zarrmal.benchmark.timing import fastest
 from zarrmal.sources import open_source
 
 RIVALS = all_rivals()
@@ -40,19 +40,19 @@ def pixels(kind, n, shape):
 
 @pytest.mark.parametrize("n", [1, 39, 40, 41, 1000, 1001])
 @pytest.mark.parametrize("shape", [(3, 5), (3, 5, 3)])
-def test_sheets_hold_every_cell_once_in_its_place(n, shape):
+def test_sheets_hold_every_cell_once_in_order(n, shape):
     cells = pixels("noise", n, shape)
     pages = list(sheets(cells))
     assert len(pages) == -(-n // 1000)
-    found = []
+    tiles = []
     for page in pages:
         assert page.shape[1] == 40 * 5
         for row in range(page.shape[0] // 3):
             for column in range(40):
-                found.append(page[3 * row : 3 * row + 3, 5 * column : 5 * column + 5])
-    np.testing.assert_array_equal(np.array(found[:n]), cells)
-    assert not np.array(found[n:]).any()
-    assert len(found) < n + 40
+                tiles.append(page[3 * row : 3 * row + 3, 5 * column : 5 * column + 5])
+    np.testing.assert_array_equal(np.array(tiles[:n]), cells)
+    assert not np.array(tiles[n:]).any()
+    assert len(tiles) < n + 40
 
 
 SHAPED = [
@@ -67,27 +67,27 @@ SHAPED = [
 def test_rivals_are_lossless(rival, kind, shape):
     cells = pixels(kind, 2, shape)
     for arrangement in ("cell", "sheet"):
-        found = measure_rival(rival, cells, arrangement, of="these")
-        assert (found.coder, found.arrangement, found.cells) == (rival.name, arrangement, "these")
-        assert found.n_cells == 2
-        assert found.bits_per_pixel > 0
-        assert found.encode_mb_s > 0
-        assert found.decode_mb_s > 0
+        row = measure_rival(rival, cells, arrangement, cells_name="these")
+        assert (row.coder, row.arrangement, row.cells) == (rival.name, arrangement, "these")
+        assert row.n_cells == 2
+        assert row.bits_per_pixel > 0
+        assert row.encode_mb_s > 0
+        assert row.decode_mb_s > 0
 
 
 @pytest.mark.parametrize(
     "name", ["jpegls", "png:level=9", "jxl:effort=7", "webp:lossless,method=6"]
 )
-def test_colour_rivals_know_that_planes_are_alike(name):
+def test_colour_rivals_use_that_planes_are_alike(name):
     grey = np.random.default_rng(1).integers(0, 256, (2, 40, 40), np.uint8)
     rgb = np.stack([grey, grey, grey], axis=3)
     rates = [
-        measure_rival(rival, rgb, "sheet", of="").bits_per_pixel
+        measure_rival(rival, rgb, "sheet", cells_name="").bits_per_pixel
         for rival in RGB
         if rival.name.startswith(name)
     ]
-    alone = next(rival for rival in RIVALS if rival.name == name)
-    assert min(rates) < 1.5 * measure_rival(alone, grey, "sheet", of="").bits_per_pixel
+    grey_rival = next(rival for rival in RIVALS if rival.name == name)
+    assert min(rates) < 1.5 * measure_rival(grey_rival, grey, "sheet", cells_name="").bits_per_pixel
 
 
 @pytest.mark.parametrize("shape", [(17, 23), (17, 23, 3)], ids=["grey", "rgb"])
@@ -95,7 +95,7 @@ def test_a_colour_pixel_counts_once(shape):
     cells = pixels("noise", 80, shape)
     bits = 8 * (3 if len(shape) == 3 else 1)
     for arrangement in ("cell", "sheet"):
-        assert measure_rival(PLAIN, cells, arrangement, of="").bits_per_pixel == bits
+        assert measure_rival(PLAIN, cells, arrangement, cells_name="").bits_per_pixel == bits
 
 
 def test_names_of_rivals_hold_their_settings():
@@ -111,15 +111,15 @@ def test_names_of_rivals_hold_their_settings():
 
 
 @pytest.mark.parametrize("arrangement", ["cell", "sheet"])
-def test_a_coder_that_lies_is_caught(arrangement):
+def test_a_lossy_coder_is_caught(arrangement):
     def decode(data, shape):
         image = np.frombuffer(data, np.uint8).reshape(shape).copy()
         image[0, 0] ^= 1
         return image
 
-    liar = Rival(name="liar", encode=PLAIN.encode, decode=decode)
-    with pytest.raises(LossyError, match="liar is not lossless"):
-        measure_rival(liar, pixels("noise", 3, (5, 5)), arrangement, of="")
+    lossy = Rival(name="lossy", encode=PLAIN.encode, decode=decode)
+    with pytest.raises(LossyError, match="lossy is not lossless"):
+        measure_rival(lossy, pixels("noise", 3, (5, 5)), arrangement, cells_name="")
 
 
 def measurement(bits_per_pixel, **other):
@@ -128,12 +128,12 @@ def measurement(bits_per_pixel, **other):
                           "bits_per_pixel": bits_per_pixel} | other)  # fmt: skip
 
 
-def test_the_fastest_of_some_repetitions_is_taken():
+def test_the_fastest_repetition_counts():
     calls = []
     assert fastest(lambda: calls.append(1), 5.0) < 1.0
     assert len(calls) == 2
     assert fastest(lambda: calls.append(1), 60.0) < 1.0
-    assert len(calls) == 3  # slow ones twice only
+    assert len(calls) == 3  # slow work runs twice only
 
 
 def test_rates_by_class_are_those_of_each_class_alone():
@@ -141,17 +141,19 @@ def test_rates_by_class_are_those_of_each_class_alone():
     names = np.array(["b"] * 60 + ["a"] * 45)
     rival = next(r for r in RIVALS if r.name == "png:level=9")
     for arrangement in ("cell", "sheet"):
-        found = measure_rival(rival, cells, arrangement, of="", classes=names)
-        alone = {
-            name: measure_rival(rival, cells[names == name], arrangement, of="").bits_per_pixel
+        row = measure_rival(rival, cells, arrangement, cells_name="", classes=names)
+        separate = {
+            name: measure_rival(
+                rival, cells[names == name], arrangement, cells_name=""
+            ).bits_per_pixel
             for name in ("b", "a")
         }
-        assert found.class_bits_per_pixel == alone
-        both = (60 * alone["b"] + 45 * alone["a"]) / 105
-        assert found.bits_per_pixel == pytest.approx(both)
+        assert row.class_bits_per_pixel == separate
+        both = (60 * separate["b"] + 45 * separate["a"]) / 105
+        assert row.bits_per_pixel == pytest.approx(both)
 
 
-def test_a_rival_that_is_not_installed_is_told_not_fatal(cells):
+def test_a_rival_that_is_not_installed_is_reported_not_fatal(cells):
     def encode(image):
         raise ImportError("no abacus")
 
@@ -168,7 +170,7 @@ def counted(calls, name="counted"):
     return Rival(name=name, encode=encode, decode=PLAIN.decode)
 
 
-def test_what_rivals_gave_is_kept_and_goes_on_after_an_interruption(cells, tmp_path, monkeypatch):
+def test_an_interrupted_run_reuses_its_measurements(cells, tmp_path, monkeypatch):
     machine = {"machine": "m", "system": "s", "cpu": "c", "n_cpus": 2, "load_before": 0.1,
                "busy": False}  # fmt: skip
     monkeypatch.setattr("zarrmal.benchmark.run.machine_facts", lambda: machine)
@@ -176,27 +178,27 @@ def test_what_rivals_gave_is_kept_and_goes_on_after_an_interruption(cells, tmp_p
 
     def run():
         calls.clear()
-        return run_benchmark(cells, cells, [], [counted(calls)], keep=tmp_path)
+        return run_benchmark(cells, cells, [], [counted(calls)], cache_folder=tmp_path)
 
     first = run()
-    assert (len(first.measurements), first.n_of_an_earlier_run) == (2, 0)
+    assert (len(first.measurements), first.n_reused) == (2, 0)
     assert calls
     again = run()
     assert again.measurements == first.measurements
-    assert (calls, again.n_of_an_earlier_run) == ([], 2)
-    # Cut off while the second line was written.
-    place = tmp_path / "rivals.jsonl"
-    place.write_bytes(place.read_bytes()[:-9])
-    assert run().n_of_an_earlier_run == 1
-    assert run().n_of_an_earlier_run == 2
-    # Another processor, a busy machine, other cells, other settings: measured anew.
+    assert (calls, again.n_reused) == ([], 2)
+    # The run stopped while it wrote the second line.
+    path = tmp_path / "rivals.jsonl"
+    path.write_bytes(path.read_bytes()[:-9])
+    assert run().n_reused == 1
+    assert run().n_reused == 2
+    # Another processor, a busy machine, other cells, other settings: measure again.
     for change in ({"cpu": "other"}, {"busy": True}):
         machine |= change
-        assert run().n_of_an_earlier_run == 0
+        assert run().n_reused == 0
     other = open_source(cells.read(np.arange(90)))
-    assert run_benchmark(other, other, [], [counted([])], keep=tmp_path).n_of_an_earlier_run == 0
+    assert run_benchmark(other, other, [], [counted([])], cache_folder=tmp_path).n_reused == 0
     renamed = [counted([], "counted:level=2")]
-    assert run_benchmark(cells, cells, [], renamed, keep=tmp_path).n_of_an_earlier_run == 0
+    assert run_benchmark(cells, cells, [], renamed, cache_folder=tmp_path).n_reused == 0
 
 
 @pytest.mark.parametrize(("load", "busy"), [(0.9, False), (1.1, True)])
@@ -210,7 +212,7 @@ def test_break_even(model):
     n_bits = 8 * len(model.to_base64())
     cells = break_even(model, measurement(2.5), measurement(3.0), (24, 24))
     assert cells == n_bits / (0.5 * 576)
-    # At that number of cells both are of one size.
+    # At this number of cells both sizes are equal.
     assert n_bits + cells * 576 * 2.5 == pytest.approx(cells * 576 * 3.0)
     rgb = break_even(model, measurement(2.5), measurement(3.0), (24, 24, 3))
     assert rgb == cells  # a colour pixel counts once
@@ -220,23 +222,23 @@ def test_break_even(model):
 
 def test_ratios_are_those_of_the_rows():
     here = {"cells": "here", "arrangement": "chunk"}
-    mine = [
+    archives = [
         measurement(2.0, coder="a", decode_mb_s=30.0, encode_mb_s=8.0, **here),
         measurement(1.0, coder="a, without model", model_counted=False, **here),
         measurement(3.0, coder="a", assignment="shortest", encode_mb_s=None, **here),
         measurement(9.0, coder="a", cells="elsewhere", arrangement="chunk"),
     ]
-    theirs = [
+    rivals = [
         measurement(2.5, coder="jxl:effort=9", decode_mb_s=10.0, cells="here", arrangement="sheet"),
         measurement(7.5, coder="jxl:effort=9", decode_mb_s=1.0, cells="here", arrangement="cell"),
         measurement(4.0, coder="jxl:effort=7", encode_mb_s=2.0, cells="here", arrangement="sheet"),
         measurement(0.1, coder="jpegls", cells="here", arrangement="sheet"),
     ]
-    found = {
+    ratios = {
         (r.quantity, r.ours, r.assignment, r.rival): r.ratio
-        for r in required_ratios(mine, theirs, of="here")
+        for r in required_ratios(archives, rivals, cells="here")
     }
-    assert found == {
+    assert ratios == {
         ("bits_per_pixel", "a", "", "jxl:effort=9"): 0.8,
         ("bits_per_pixel", "a, without model", "", "jxl:effort=9"): 0.4,
         ("bits_per_pixel", "a", "shortest", "jxl:effort=9"): 1.2,

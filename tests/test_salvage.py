@@ -1,4 +1,4 @@
-"""salvage_chunk: of a damaged chunk every untouched cell, exactly, and no other."""
+"""recover_chunk: of a damaged chunk every untouched cell, exactly, and no other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zarrmal_codecs.chunk import encode_chunk
 from zarrmal_codecs.coder import coder_for
 from zarrmal_codecs.header import header_bytes, parse_header
 
-from zarrmal.archive.salvage import salvage_chunk
+from zarrmal.archive.read.recover import recover_chunk
 from zarrmal.models import shipped_model
 
 N = 24
@@ -32,7 +32,7 @@ class Chunk:
         self.ends = self.start + np.cumsum(self.header.index.lengths)
 
     def salvage(self, data):
-        return salvage_chunk(data, self.coder, self.pixels.shape, self.digest)
+        return recover_chunk(data, self.coder, self.pixels.shape, self.digest)
 
     def check(self, data, lost, kind="undecodable"):
         """Exactly these cells are lost, with a reason each, and the others are exact."""
@@ -108,11 +108,11 @@ def test_another_chunk_of_the_same_model_is_not_trusted(chunk):
 
 
 def test_a_chunk_without_a_promise(chunk):
-    found = salvage_chunk(chunk.data, chunk.coder, chunk.pixels.shape, None)
+    found = recover_chunk(chunk.data, chunk.coder, chunk.pixels.shape, None)
     assert (found.kind, found.good.all()) == ("no digest", True)
     for wrong, kind in [(4, "no digest"), (5, "changed")]:  # the promise itself may be damaged
         digest = "x" * wrong + chunk.digest[wrong:]
-        found = salvage_chunk(chunk.data, chunk.coder, chunk.pixels.shape, digest)
+        found = recover_chunk(chunk.data, chunk.coder, chunk.pixels.shape, digest)
         assert (found.kind, found.good.all()) == (kind, wrong == 4)
 
 
@@ -130,8 +130,8 @@ def test_pixels_without_checks_of_their_own(noise):
     pixels = np.random.default_rng(0).integers(0, 256 if noise else 2, (N, 8, 8), np.uint8)
     data = encode_chunk(pixels, None)
     digest = hashlib.sha256(data).hexdigest()
-    assert salvage_chunk(data, None, pixels.shape, digest).good.all()
-    found = salvage_chunk(flipped(data, len(data) - 9), None, pixels.shape, digest)
+    assert recover_chunk(data, None, pixels.shape, digest).good.all()
+    found = recover_chunk(flipped(data, len(data) - 9), None, pixels.shape, digest)
     assert not found.good.any()
     assert "one check for all" in found.reasons[0]
 

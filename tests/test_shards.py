@@ -9,16 +9,13 @@ import zarr
 from zarrmal_codecs import CorruptionError, TruncatedError, ZarrmalError
 
 import zarrmal
-from zarrmal.archive import (
-    AppendOptions,
-    Target,
-    WriteOptions,
-    archive_info,
-    extract_archive,
-    undo_append,
-    verify_archive,
+from zarrmal.archive import AppendOptions, Location, WriteOptions
+from zarrmal.archive.shard import (
+    join_shard,
+    read_shard_index,
+    shard_index_bytes,
+    split_shard,
 )
-from zarrmal.archive.shard import index_bytes, join_shard, read_index, split_shard
 from zarrmal.sources import Subset
 
 
@@ -53,7 +50,7 @@ def test_zarr_reads_its_own_shards(archive, cells):
     np.testing.assert_array_equal(array[:], cells.read(order))
     np.testing.assert_array_equal(array[37], cells.read(order[37:38])[0])
     assert len(list((archive / "cells/c").iterdir())) == 4
-    assert archive_info(Target(str(archive))).n_cells == 100
+    assert zarrmal.info(Location(str(archive))).n_cells == 100
 
 
 def test_latent_vectors_are_counted(cells, model, tmp_path):
@@ -63,22 +60,22 @@ def test_latent_vectors_are_counted(cells, model, tmp_path):
         place = tmp_path / f"{shard_cells}"
         options = WriteOptions(chunk_cells=8, shard_cells=shard_cells)
         zarrmal.write(source, place, model=model, assign="labels", options=options)
-        found.append(archive_info(Target(str(place))).latent_bytes)
+        found.append(zarrmal.info(Location(str(place))).latent_bytes)
     assert found[0] == found[1] > 0
     damage(shard(tmp_path / "32"), 3)
-    assert 0 < archive_info(Target(str(tmp_path / "32"))).latent_bytes < found[1]
+    assert 0 < zarrmal.info(Location(str(tmp_path / "32"))).latent_bytes < found[1]
 
 
 def test_the_inverse():
     chunks = [b"one", None, b"", b"three"]
     data = join_shard(chunks)
     assert [None if c is None else bytes(c) for c in split_shard(data, 4)] == chunks
-    for n in range(index_bytes(4)):
+    for n in range(shard_index_bytes(4)):
         with pytest.raises(TruncatedError):
             split_shard(data[:n], 4)
     with pytest.raises(TruncatedError, match="names bytes"):
         split_shard(data[:-1], 4)
-    for at in range(index_bytes(4)):
+    for at in range(shard_index_bytes(4)):
         damaged = bytearray(data)
         damaged[at] ^= 1
         with pytest.raises(CorruptionError):
@@ -87,28 +84,28 @@ def test_the_inverse():
 
 def test_a_byte_takes_its_cell_alone(archive, cells, tmp_path):
     damage(shard(archive), shard(archive).stat().st_size - 3)  # of the last cell, 63
-    report = verify_archive(Target(str(archive)))
+    report = zarrmal.verify(Location(str(archive)))
     assert report.n_lost == 1
     assert {cell for finding in report.findings for run in finding.lost for cell in run} == {63}
-    pixels, good = zarrmal.read_cells(archive)
+    pixels, good = zarrmal.recover_cells(archive)
     assert np.flatnonzero(~good).tolist() == [63]
     order = zarr.open_group(archive, mode="r")["source_index"][:]
     np.testing.assert_array_equal(pixels[good], cells.read(order[good]))
-    found = extract_archive(Target(str(archive)), tmp_path / "out", skip_damaged=True)
+    found = zarrmal.extract(Location(str(archive)), tmp_path / "out", skip_damaged=True)
     assert (found.n_cells, found.n_lost) == (99, 1)
     with pytest.raises(CorruptionError, match="--skip-damaged"):
-        extract_archive(Target(str(archive)), tmp_path / "other")
+        zarrmal.extract(Location(str(archive)), tmp_path / "other")
 
 
 def test_a_damaged_index_takes_the_shard(archive):
     damage(shard(archive), 3)
-    assert verify_archive(Target(str(archive))).n_lost == 32
-    assert np.flatnonzero(~zarrmal.read_cells(archive)[1]).tolist() == list(range(32, 64))
+    assert zarrmal.verify(Location(str(archive))).n_lost == 32
+    assert np.flatnonzero(~zarrmal.recover_cells(archive)[1]).tolist() == list(range(32, 64))
 
 
 def test_a_shard_that_is_gone(archive):
     shard(archive, 3).unlink()
-    assert verify_archive(Target(str(archive))).n_lost == 4
+    assert zarrmal.verify(Location(str(archive))).n_lost == 4
 
 
 def test_what_is_appended_leaves_full_shards_alone(archive, cells):
@@ -116,7 +113,7 @@ def test_what_is_appended_leaves_full_shards_alone(archive, cells):
     zarrmal.append(Subset(cells, range(100, 240)), archive)
     after = {k: shard(archive, k).stat().st_mtime_ns for k in range(4)}
     assert [k for k in range(4) if before[k] != after[k]] == [3]
-    assert not verify_archive(Target(str(archive)), cells).problems
+    assert not zarrmal.verify(Location(str(archive)), cells).problems
 
 
 @pytest.mark.parametrize("again", ["resume", "undo"])
@@ -130,14 +127,14 @@ def test_damage_in_a_shard_gets_no_digest_of_its_own(cells, model, tmp_path, mon
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("zarrmal.archive.segment.commit", stop)
+        patch.setattr("zarrmal.archive.write.segment.commit", stop)
         with pytest.raises(KeyboardInterrupt):
             zarrmal.append(new, place)
-    offset, length = read_index(shard(place, 2).read_bytes(), 4)[0]
+    offset, length = read_shard_index(shard(place, 2).read_bytes(), 4)[0]
     damage(shard(place, 2), offset + length - 4)
-    second = partial(undo_append, Target(str(place)))
+    second = partial(zarrmal.undo, Location(str(place)))
     if again == "resume":
         second = partial(zarrmal.append, new, place, options=AppendOptions(resume=True))
     with pytest.raises(ZarrmalError):
         second()
-    assert any("c/2/0/0" in problem for problem in verify_archive(Target(str(place))).problems)
+    assert any("c/2/0/0" in problem for problem in zarrmal.verify(Location(str(place))).problems)

@@ -12,7 +12,7 @@ import xarray as xr
 import zarr
 from pictures import noise, read_all, refusal
 
-from zarrmal.errors import InputError
+from zarrmal.errors import AccessError, InputError, MissingError, UnreachableError
 from zarrmal.sources import Subset, open_source
 
 # Array files
@@ -28,7 +28,7 @@ def test_npz_with_columns(tmp_path):
     assert source.labels.tolist() == [1, 0, 1, 2]
     assert source.names.tolist() == columns["path"]
     assert source.groups.tolist() == ["s1", "s1", "s2", "s2"]
-    assert source.description == f"file {path}: 4 cells, 3 classes"
+    assert source.description == f"file {path}: 4 cells, 3 classes (a 1, b 2, c 1)"
     np.testing.assert_array_equal(read_all(source), cells)
     np.savez(path, cells=cells, slide=["u", "u", "v", "v"], label=np.array([7, 7, 0, 3]))
     source = open_source(path, group_pattern=r"s\d")
@@ -37,9 +37,44 @@ def test_npz_with_columns(tmp_path):
     assert source.labels.tolist() == [2, 2, 0, 1]
 
 
+def test_splits_of_files_and_groups(tmp_path):
+    np.savez(tmp_path / "c.npz", cells=noise(4, 5, 5), split=list("ttvv"))
+    group = zarr.create_group(tmp_path / "g.zarr")
+    group["cells"] = noise(4, 5, 5)
+    group["split"] = np.array(list("ttvv"), np.dtypes.StringDType())
+    for name in ("c.npz", "g.zarr"):
+        assert open_source(tmp_path / name).splits.tolist() == list("ttvv")
+    assert "splits are empty for 1 of 4" in refusal(tmp_path / "c.npz", splits=["a", "", "b", "c"])
+
+
 def test_a_pattern_without_names(tmp_path):
     np.save(tmp_path / "c.npy", noise(4, 5, 5))
     assert "the cells have none" in refusal(tmp_path / "c.npy", group_pattern="x")
+
+
+def test_keys_that_are_not_used_are_named(tmp_path):
+    columns = {"labels": list("abab"), "slide": list("uuvv"), "source_group": list("xxyy")}
+    np.savez(tmp_path / "c.npz", cells=noise(4, 5, 5), **columns)
+    source = open_source(tmp_path / "c.npz")
+    assert source.labels is None
+    assert source.groups.tolist() == list("xxyy")
+    assert source.description.endswith(
+        "4 cells, no labels (keys not used: `labels`, `slide`; annotations are read from `label`, "
+        "`source_group` or `slide`, `source_name` or `path`, `split`)"
+    )
+    group = zarr.create_group(tmp_path / "g.zarr")
+    group["cells"], group["labels"] = noise(4, 5, 5), np.arange(4)
+    assert "(arrays not used: `labels`; " in open_source(tmp_path / "g.zarr").description
+    many = {f"k{i:02}": np.arange(4) for i in range(8)}
+    np.savez(tmp_path / "m.npz", cells=noise(4, 5, 5), **many)
+    description = open_source(tmp_path / "m.npz").description
+    assert "keys not used: `k00`, `k01`, `k02`, `k03`, `k04` and 3 more; " in description
+
+
+def test_arrays_of_an_archive_are_all_known(archive):
+    assert "not used" not in open_source(archive).description
+    zarr.open_group(archive)["area"] = np.arange(240)
+    assert "arrays not used: `area`;" in open_source(archive).description
 
 
 @pytest.mark.parametrize("suffix", ["npz", "npy"])
@@ -182,12 +217,107 @@ def test_xarray_and_zarr_objects(tmp_path):
     source = open_source(lazy, labels=list("aabbab"), groups=[1, 1, 2, 2, 3, 3], channel="red")
     assert source.labels.tolist() == [0, 0, 1, 1, 0, 1]
     assert source.groups.tolist() == ["1", "1", "2", "2", "3", "3"]
-    assert source.description == "xarray variable v: 6 cells, 2 classes"
+    assert source.description == "xarray variable v: 6 cells, 2 classes (a 3, b 3)"
     np.testing.assert_array_equal(read_all(source), cells[..., 0])
     stored = zarr.create_array(tmp_path / "a.zarr", data=cells, chunks=(4, 4, 4, 3))
     source = open_source(stored, names=[f"n{i}" for i in range(6)])
     assert source.names[5] == "n5"
     np.testing.assert_array_equal(read_all(source), cells)
+
+
+AXES = [
+    ("cell", "y", "x"),
+    ("y", "x", "cell"),
+    ("Rows", "frame", "Columns"),
+    ("x", "y", "image"),
+    ("a", "cell", "b"),
+    ("cell", "channel", "y", "x"),
+    ("channel", "row", "col", "n"),
+    ("c", "cell", "other", "x"),
+]
+
+
+@pytest.mark.parametrize("kind", ["xarray", "zarr", "v2", "group"])
+@pytest.mark.parametrize("names", AXES, ids=",".join)
+def test_axes_are_found_by_name(names, kind, tmp_path):
+    """Roles of the axes as the names say, not by position."""
+    sizes = {"cell": 6, "y": 5, "x": 4, "channel": 3}
+    roles = {
+        ("Rows", "frame", "Columns"): ("y", "cell", "x"),
+        ("x", "y", "image"): ("x", "y", "cell"),
+        ("a", "cell", "b"): ("y", "cell", "x"),
+        ("channel", "row", "col", "n"): ("channel", "y", "x", "cell"),
+        ("c", "cell", "other", "x"): ("channel", "cell", "y", "x"),
+    }.get(names, names)
+    stored = noise(*(sizes[role] for role in roles))
+    order = [roles.index(role) for role in ("cell", "y", "x", "channel")[: len(roles)]]
+    array = xr.DataArray(stored, dims=names)
+    if kind == "xarray":
+        source = open_source(array, labels=list("ababab"))
+    else:
+        label = xr.DataArray(np.array(list("ababab"), object), dims=names[order[0]])
+        xr.Dataset({"cells": array, "label": label}).to_zarr(
+            tmp_path / "a.zarr", zarr_format=2 if kind == "v2" else 3, consolidated=False
+        )
+        group = zarr.open_group(tmp_path / "a.zarr", mode="r")
+        source = open_source(group["cells"] if kind == "zarr" else str(tmp_path / "a.zarr"))
+        assert (source.labels is None) == (kind == "zarr")
+    np.testing.assert_array_equal(read_all(source), stored.transpose(order))
+    wanted = np.array([4, 0, 4])
+    np.testing.assert_array_equal(source.read(wanted), stored.transpose(order)[wanted])
+    assert ("axes reordered from" in source.description) == (order != sorted(order))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("y", "x", "channel"),
+        ("y", "x", "row"),
+        ("a", "b", "c"),
+        ("t", "z", "y", "x"),
+        ("dim_2", "dim_0", "dim_1"),
+        ("cell", "y", "x", "cells"),
+    ],
+    ids=",".join,
+)
+def test_names_that_do_not_say_which_axis_is_which(names, tmp_path):
+    pixels = xr.DataArray(noise(*range(2, 2 + len(names))), dims=names)
+    assert "do not say which axis is which: name them cell, y, x" in refusal(pixels)
+    pixels.to_dataset(name="cells").to_zarr(tmp_path / "a.zarr", consolidated=False)
+    for address in (tmp_path / "a.zarr", tmp_path / "a.zarr" / "cells"):
+        assert "do not say" in refusal(address)
+
+
+@pytest.mark.parametrize("names", [None, ("phony_dim_0", "phony_dim_1", "phony_dim_2")])
+def test_axes_without_names_are_in_the_standard_order(names):
+    cells = noise(6, 5, 4)
+    np.testing.assert_array_equal(read_all(open_source(xr.DataArray(cells, dims=names))), cells)
+
+
+def test_masked_arrays_are_refused_not_unmasked():
+    cells = np.ma.MaskedArray(noise(6, 5, 4), mask=np.zeros((6, 5, 4), bool))
+    np.testing.assert_array_equal(read_all(open_source(cells)), cells.data)
+    cells[2, 1] = np.ma.masked
+    assert "array: 4 of 120 values are masked" in refusal(cells)
+    for kind in ("labels", "groups", "names"):
+        column = np.ma.MaskedArray(list("ababab"), mask=[0, 0, 1, 0, 0, 1])
+        assert f"the {kind}: 2 of 6 values are masked" in refusal(cells.data, **{kind: column})
+        column.mask = False
+        assert open_source(cells.data, **{kind: column}).n_cells == 6
+
+
+@pytest.mark.parametrize("kind", ["numpy", "npy", "zarr", "channel first"])
+def test_one_channel_is_grey(kind, tmp_path):
+    cells = noise(6, 5, 4, 1)
+    np.save(tmp_path / "c.npy", cells)
+    zarr.save_array(tmp_path / "c.zarr", cells)
+    first = xr.DataArray(np.moveaxis(cells, 3, 1), dims=("cell", "channel", "y", "x"))
+    sources = {"numpy": cells, "npy": tmp_path / "c.npy", "zarr": tmp_path / "c.zarr"}
+    source = open_source(sources.get(kind, first))
+    assert source.cell_shape == (5, 4)
+    np.testing.assert_array_equal(read_all(source), cells[..., 0])
+    assert open_source(source, size=3).cell_shape == (3, 3)
+    assert "grey cells, so there is no red" in refusal(cells, channel="red")
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
@@ -235,3 +365,28 @@ def test_a_member_that_is_no_array(tmp_path):
         archive.writestr("cells", b"abc")
     with pytest.raises(InputError, match="but no `cells`"):
         open_source(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    "address", ["{tmp_path}/a", "{tmp_path}/a.npy", "memory://no/a.npy", "memory://no/a.zarr"]
+)
+def test_what_is_missing_is_a_file_not_found(address, tmp_path):
+    with pytest.raises(MissingError):
+        open_source(address.format(tmp_path=tmp_path))
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/a.npy", "http://127.0.0.1:9/a.zarr"])
+def test_a_server_that_does_not_answer(address):
+    pytest.importorskip("aiohttp")
+    with pytest.raises(UnreachableError):
+        open_source(address)
+
+
+def test_a_file_that_must_not_be_read(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    np.save(tmp_path / "a.npy", noise(2, 3, 3))
+    monkeypatch.setattr(np, "load", refuse)
+    with pytest.raises(AccessError, match="cannot be read: Permission denied"):
+        open_source(tmp_path / "a.npy")

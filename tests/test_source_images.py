@@ -2,6 +2,8 @@
 
 import io
 import os
+import signal
+import socket
 import struct
 import zlib
 
@@ -10,6 +12,7 @@ import pytest
 from pictures import noise, read_all, refusal, save
 from PIL import Image
 
+from zarrmal.errors import InputError
 from zarrmal.sources import open_source
 
 
@@ -189,6 +192,36 @@ def test_unreadable_images(name, tmp_path):
     source = open_source(tmp_path, skip_unreadable=True)
     assert source.unreadable == (name,)
     assert source.names.tolist() == ["fine.png"]
+
+
+@pytest.fixture
+def no_hang():
+    """Opening a FIFO waits for a writer: an alarm ends the test instead."""
+
+    def refuse(*_):
+        raise AssertionError("reading waits for another process")
+
+    signal.signal(signal.SIGALRM, refuse)
+    signal.alarm(20)
+    yield
+    signal.alarm(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_only_regular_files_are_read(tmp_path, no_hang):
+    save(tmp_path / "fine.png", GREY)
+    os.mkfifo(tmp_path / "x.png")
+    os.mkfifo(tmp_path / "notes")
+    (tmp_path / "null.png").symlink_to("/dev/null")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(tmp_path / "s.tif"))  # else the path may be too long
+        source = open_source(tmp_path)
+    assert source.names.tolist() == ["fine.png"]
+    assert source.description.endswith("(skipped 2 FIFO, 1 device, 1 socket)")
+    (tmp_path / "fine.png").unlink()
+    os.mkfifo(tmp_path / "fine.png")
+    with pytest.raises(InputError, match="has changed since the folder was opened: a FIFO"):
+        source.read(np.array([0]))
 
 
 def test_many_unreadable_images(tmp_path):

@@ -1,5 +1,6 @@
 """Where cells come from: what is read, what is refused and how it is told."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,14 @@ import xarray as xr
 import zarr
 from pictures import noise, read_all, refusal, save
 from PIL import Image
+from zarrmal_codecs.coder import coder_for
 
 import zarrmal.sources
+from zarrmal.archive import layout
 from zarrmal.errors import InputError
-from zarrmal.sources import Source, Subset, open_source
+from zarrmal.models import shipped_model
+from zarrmal.sources import ConcatSource, Source, Subset, open_source
+from zarrmal.sources.limits import MAX_LABELS, check_cell_shape
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 NIH_ARRAYS, NIH_FOLDER = DATA / "nih50-rgb.npz", DATA / "nih-native"
@@ -32,7 +37,7 @@ def two_classes(tmp_path):
 
 
 def test_public_names():
-    assert zarrmal.sources.__all__ == ["Channel", "Joined", "Source", "Subset", "open_source"]
+    assert zarrmal.sources.__all__ == ["Channel", "ConcatSource", "Source", "Subset", "open_source"]
 
 
 # Folders
@@ -49,7 +54,7 @@ def test_folder_with_classes(two_classes):
     assert source.names[4] == "well/4_P0.png"
     assert source.groups is None
     assert source.unreadable == ()
-    assert source.description == f"folder {folder}/: 6 images, 2 classes"
+    assert source.description == f"folder {folder}/: 6 images, 2 classes (Ill 3, well 3)"
     np.testing.assert_array_equal(read_all(source), cells)
 
 
@@ -97,14 +102,61 @@ def test_flat_and_deeper_folders(tmp_path):
     assert deep.groups.tolist() == ["slide 1", "slide 2"]
 
 
-def test_what_is_no_image_is_passed_over(two_classes):
+def test_split_folders_are_no_classes(tmp_path):
+    for name in ("Train/ill/1", "Train/well/2", "test/well/3", "VALID/ill/s/4"):
+        save(tmp_path / f"{name}.png", noise(4, 4))
+    source = open_source(tmp_path)
+    assert source.class_names == ("ill", "well")
+    assert source.labels.tolist() == [0, 1, 0, 1]
+    assert source.splits.tolist() == ["Train", "Train", "VALID", "test"]
+    assert source.names[2] == "VALID/ill/s/4.png"
+    assert source.description.endswith(
+        "4 images, 2 classes (ill 2, well 2), 3 splits (Train 2, VALID 1, test 1)"
+    )
+    assert Subset(source, [2, 0]).splits.tolist() == ["VALID", "Train"]
+    assert ConcatSource([source, Subset(source, [3])]).splits[-1] == "test"
+    assert ConcatSource([source, open_source(noise(1, 4, 4))]).splits is None
+    assert open_source(source, size=2).splits.tolist() == source.splits.tolist()
+    assert open_source(tmp_path, splits=list("abcd")).splits.tolist() == list("abcd")
+    save(tmp_path / "test" / "5.png", noise(4, 4))
+    assert "1 images lie beside the class folders" in refusal(tmp_path)
+
+
+def test_splits_of_images_without_a_class(tmp_path):
+    save(tmp_path / "train" / "a.png", noise(4, 4))
+    save(tmp_path / "test" / "b.png", noise(4, 4))
+    source = open_source(tmp_path)
+    assert (source.class_names, source.labels) == ((), None)
+    assert source.splits.tolist() == ["test", "train"]
+    assert source.description.endswith("2 images, no labels, 2 splits (test 1, train 1)")
+
+
+def test_a_class_called_like_a_split(tmp_path):
+    save(tmp_path / "control" / "a.png", noise(4, 4))
+    save(tmp_path / "test" / "b.png", noise(4, 4))
+    source = open_source(tmp_path)
+    assert (source.class_names, source.splits) == (("control", "test"), None)
+    assert source.description.endswith("2 classes (control 1, test 1)")
+
+
+def test_labels_are_told_on_one_line_of_bounded_length():
+    labels = [f"a very long label\nof {k} lines and many many words" for k in range(7)]
+    (line,) = open_source(noise(7, 2, 2), labels=labels).description.splitlines()
+    assert "7 classes (a very long label of 0 lines and many m… 1, " in line
+    assert line.endswith(" and 2 more)")
+    assert f"({39 * 'x'}… 1)" in open_source(noise(1, 2, 2), labels=[99 * "x"]).description
+
+
+def test_files_that_are_no_images_are_skipped(two_classes):
     folder, _ = two_classes
     for name in ("Thumbs.db", "MANIFEST.csv", "notes.txt", "Ill/.hidden.png", ".git/a.png"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(b"text")
     source = open_source(folder)
     assert source.n_cells == 6
-    assert source.description.endswith("6 images, 2 classes (passed over 1 .csv, 1 .db, 1 .txt)")
+    assert source.description.endswith(
+        "6 images, 2 classes (Ill 3, well 3) (skipped 1 .csv, 1 .db, 1 .txt)"
+    )
 
 
 def test_images_of_other_formats_are_told(two_classes):
@@ -114,11 +166,11 @@ def test_images_of_other_formats_are_told(two_classes):
     for name in ("a.gif", "b.jfif", "c.heic", "d.svg", "e.avif", "README", "f.no suffix"):
         (folder / "well" / name).touch()
     assert open_source(folder).description.endswith(
-        " (passed over 1,200 .webp, 2 others, 1 .avif, 1 .gif, 1 .heic and 2 more)"
+        " (skipped 1,200 .webp, 2 others, 1 .avif, 1 .gif, 1 .heic and 2 more)"
     )
     for name in sorted(folder.rglob("*.png")):
         name.unlink()
-    assert "BMP images (passed over 1,200 .webp," in refusal(folder)
+    assert "BMP images (skipped 1,200 .webp," in refusal(folder)
 
 
 def test_images_beside_class_folders(two_classes):
@@ -224,6 +276,41 @@ def test_channels_of_arrays():
     assert "grey cells" in refusal(noise(4, 3, 3), channel="red")
 
 
+# Limits
+
+
+@pytest.mark.parametrize("shape", [(2049, 2048), (1400, 1000, 3)])
+def test_cells_that_no_codec_can_code_are_refused_on_opening(shape, tmp_path):
+    n_values = np.prod(shape)
+    text = " x ".join(map(str, shape))
+    expected = f"cells of {text} have {n_values:,} values each, the codec takes at most 4,194,304"
+    assert expected in refusal(np.zeros((1, *shape), np.uint8))
+    save(tmp_path / "a.png", np.zeros(shape, np.uint8))
+    assert expected in refusal(tmp_path)
+    assert open_source(tmp_path, size=50).n_cells == 1
+
+
+def test_the_limit_of_each_profile():
+    for shape, profile, fits in [
+        ((2048, 2048), "hybrid", True),
+        ((2048, 2049), "hybrid", False),
+        ((4096, 2), "hybrid", True),
+        ((4097, 2), "hybrid", False),
+        ((4097, 2), "paper", True),
+        ((4097, 2), None, True),
+        ((1024, 1024), "paper", True),
+        ((1024, 1024, 3), "paper", False),
+        ((1024, 1024, 3), None, True),
+    ]:
+        with nullcontext() if fits else pytest.raises(InputError, match="takes at most"):
+            check_cell_shape(shape, "here", profile)
+    model = shipped_model(1)
+    assert coder_for(model).fits((2048, 2048))
+    assert not coder_for(model).fits((2048, 2049))
+    assert coder_for(model).fits((4096, 2))
+    assert not coder_for(model).fits((4097, 2))
+
+
 # Groups
 
 
@@ -273,10 +360,15 @@ def test_labels_of_any_kind_of_string():
         assert f"{kind} hold 'b\\udc80', which cannot be stored" in refusal(cells, **half)
 
 
-def test_at_most_256_classes():
-    cells = noise(257, 1, 1)
-    assert len(open_source(cells[:256], labels=np.arange(256)).class_names) == 256
-    assert "257 classes" in refusal(cells, labels=np.arange(257))
+def test_at_most_as_many_labels_as_an_archive_holds():
+    cells = noise(256, 1, 1)
+    whole = open_source(cells[:255], labels=np.arange(255))
+    assert len(whole.class_names) == MAX_LABELS == layout.MAX_LABELS == 255
+    message = refusal(cells, labels=np.arange(256))
+    assert "256 different labels found (0, 1, ...), an archive holds at most 255" in message
+    other = open_source(cells[:2], labels=["a", "b"])
+    with pytest.raises(InputError, match="257 different labels together"):
+        ConcatSource([whole, other])
 
 
 # Sources of sources
@@ -314,7 +406,7 @@ def test_opening_a_source(two_classes):
     assert again.names.tolist() == part.names.tolist()
     image = Image.fromarray(cells[4]).resize((7, 7), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(read_all(again)[0], np.asarray(image)[..., 0])
-    assert again.description == f"2 of folder {folder}/: 2 cells, 2 classes"
+    assert again.description == f"2 of folder {folder}/: 2 cells, 2 classes (Ill 0, well 2)"
     assert open_source(part, labels=["p", "q"]).class_names == ("p", "q")
 
 

@@ -9,13 +9,8 @@ from frozen_models import untrained
 from typer.testing import CliRunner
 from zarrmal_codecs import CorruptionError, ZarrmalError
 
-from zarrmal.archive import (
-    Target,
-    WriteOptions,
-    extract_archive,
-    verify_archive,
-    write_archive,
-)
+import zarrmal
+from zarrmal.archive import Archive, Location, WriteOptions
 from zarrmal.classify import LabelAssigner
 from zarrmal.cli import app
 from zarrmal.errors import InputError
@@ -27,11 +22,11 @@ FORMATS = pytest.mark.parametrize("zarr_format", [3, 2])
 def write(source, place, model, zarr_format=3):
     assigner = LabelAssigner(source, model.class_names)
     options = WriteOptions(chunk_cells=50, zarr_format=zarr_format)
-    write_archive(source, str(place), model=model, assigner=assigner, options=options)
+    Archive.write(source, str(place), model=model, assigner=assigner, options=options)
 
 
 def problems(place, source=None):
-    return verify_archive(Target(str(place)), source).problems
+    return zarrmal.verify(Location(str(place)), source).problems
 
 
 def told(place, source=None):
@@ -73,7 +68,7 @@ def flip_middle(path):
 
 def test_a_sound_archive(archive, cells):
     for source in (None, cells):
-        report = verify_archive(Target(str(archive)), source)
+        report = zarrmal.verify(Location(str(archive)), source)
         assert report.problems == ()
         assert (report.n_cells, report.n_chunks) == (240, 10)
         assert report.compared is (source is not None)
@@ -317,6 +312,6 @@ def test_more_cells_than_there_can_be_are_refused(archive):
         tree["shape"][0] = 10**13
         place.write_text(json.dumps(tree))
     with pytest.raises(CorruptionError, match="declares 10,000,000,000,000 cells"):
-        verify_archive(Target(str(archive)))
+        zarrmal.verify(Location(str(archive)))
     with pytest.raises(CorruptionError, match="declares"):
-        extract_archive(Target(str(archive)), archive.parent / "out", skip_damaged=True)
+        zarrmal.extract(Location(str(archive)), archive.parent / "out", skip_damaged=True)

@@ -15,12 +15,12 @@ import zarr
 from PIL import Image
 
 import zarrmal
-from zarrmal.archive import AppendOptions, Target, WriteOptions, undo_append, verify_archive
-from zarrmal.archive import writing as writings
-from zarrmal.archive.commit import extended
-from zarrmal.archive.journal import Journal, read_journal
-from zarrmal.archive.process import started, this_machine
-from zarrmal.archive.writing import Writing
+from zarrmal.archive import AppendOptions, Location, WriteOptions
+from zarrmal.archive.lock import writer_lock as writings
+from zarrmal.archive.lock.journal import Journal, read_journal
+from zarrmal.archive.lock.process import start_time, this_machine
+from zarrmal.archive.lock.writer_lock import WriterLock
+from zarrmal.archive.write.commit import resized
 from zarrmal.errors import InputError
 from zarrmal.sources import Subset
 
@@ -48,7 +48,7 @@ def of(pid, **changes):
         host=socket.gethostname(),
         machine=this_machine(),
         pid=pid,
-        started=started(pid),
+        started=start_time(pid),
         beat=time.time() - 3600,
         **changes,
     )
@@ -79,7 +79,7 @@ def test_a_process_that_has_ended_is_dead(dead_pid):
     assert not replace(of(dead_pid), beat=time.time()).alive
 
 
-@pytest.mark.skipif(not started(os.getpid()), reason="this system does not tell when it started")
+@pytest.mark.skipif(not start_time(os.getpid()), reason="this system does not tell when it started")
 def test_another_process_of_the_same_number_is_not_it(other_pid):
     assert not replace(of(other_pid), started="1").alive
 
@@ -97,26 +97,26 @@ def test_of_another_machine_its_silence_tells(dead_pid):
 def test_a_writer_elsewhere_whose_clock_is_wrong_is_seen_to_be_alive(tmp_path, monkeypatch):
     monkeypatch.setattr(writings, "WATCH_SECONDS", 2.0)
     monkeypatch.setattr(writings, "BEAT_SECONDS", 0.2)
-    target = Target(str(tmp_path / "a"))
+    target = Location(str(tmp_path / "a"))
     with monkeypatch.context() as patch:
         patch.setattr(writings, "this_machine", lambda: "elsewhere")
         patch.setattr(writings.time, "time", lambda: 1e9 + time.monotonic())
-        first = Writing(target, JOURNAL, found=None)
+        first = WriterLock(target, JOURNAL, previous=None)
         found = read_journal(target)
         time.sleep(0.5)
     assert not found.alive
     with pytest.raises(InputError, match="another process"):
-        Writing(target, JOURNAL, found=found)
+        WriterLock(target, JOURNAL, found=found)
     first.done()
 
 
 def test_a_writer_elsewhere_that_is_silent_is_taken_over(tmp_path, monkeypatch):
     monkeypatch.setattr(writings, "WATCH_SECONDS", 0.4)
-    target = Target(str(tmp_path / "a"))
+    target = Location(str(tmp_path / "a"))
     with monkeypatch.context() as patch:
         patch.setattr(writings, "this_machine", lambda: "elsewhere")
-        first = Writing(target, JOURNAL, found=None)
-    second = Writing(target, JOURNAL, found=read_journal(target))
+        first = WriterLock(target, JOURNAL, previous=None)
+    second = WriterLock(target, JOURNAL, found=read_journal(target))
     with pytest.raises(InputError, match="taken over"):
         first.check()
     second.done()
@@ -125,8 +125,8 @@ def test_a_writer_elsewhere_that_is_silent_is_taken_over(tmp_path, monkeypatch):
 
 def test_a_writer_beats_whatever_it_does(tmp_path, monkeypatch):
     monkeypatch.setattr(writings, "BEAT_SECONDS", 0.05)
-    target = Target(str(tmp_path / "a"))
-    writing = Writing(target, JOURNAL, found=None)
+    target = Location(str(tmp_path / "a"))
+    writing = WriterLock(target, JOURNAL, previous=None)
     first = read_journal(target).beat
     time.sleep(0.5)
     assert read_journal(target).beat > first
@@ -137,8 +137,8 @@ def test_a_writer_beats_whatever_it_does(tmp_path, monkeypatch):
 
 def test_a_writer_that_was_replaced_learns_it(tmp_path, monkeypatch):
     monkeypatch.setattr(writings, "BEAT_SECONDS", 0.05)
-    target = Target(str(tmp_path / "a"))
-    writing = Writing(target, JOURNAL, found=None)
+    target = Location(str(tmp_path / "a"))
+    writing = WriterLock(target, JOURNAL, previous=None)
     writing._remove()
     time.sleep(0.5)
     with pytest.raises(InputError, match="taken over"):
@@ -149,7 +149,7 @@ def test_a_writer_that_was_replaced_learns_it(tmp_path, monkeypatch):
 def test_a_link_has_the_journal_of_what_it_leads_to(archive, cells):
     link = archive.with_name("link")
     link.symlink_to(archive)
-    writing = Writing(Target(str(archive)), JOURNAL, found=None)
+    writing = WriterLock(Location(str(archive)), JOURNAL, previous=None)
     with pytest.raises(InputError, match="another process"):
         append(part(cells, 0, 10), link)
     writing.done()
@@ -159,7 +159,7 @@ def test_a_home_folder_is_a_persons(cells, model, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     write(part(cells, 0, 20), "~/a", model)
     assert (tmp_path / "a" / "zarr.json").is_file()
-    assert not verify_archive(Target("~/a")).problems
+    assert not zarrmal.verify(Location("~/a")).problems
 
 
 @pytest.mark.parametrize("url", ["memory://lab/plate[1].zarr", "memory://lab/a*", "memory://lab/?"])
@@ -168,7 +168,7 @@ def test_a_name_that_is_a_pattern_is_refused(cells, model, url):
     write(part(cells, 0, 20), "memory://lab/plate1.zarr", model, overwrite=True)
     with pytest.raises(InputError, match="pattern"):
         write(cells, url, model)
-    assert not verify_archive(Target("memory://lab/plate1.zarr")).problems
+    assert not zarrmal.verify(Location("memory://lab/plate1.zarr")).problems
 
 
 def test_an_empty_name_is_refused(cells, model):
@@ -178,7 +178,7 @@ def test_an_empty_name_is_refused(cells, model):
 
 def meanwhile(monkeypatch, what):
     """Have something done just before the lock is taken."""
-    create = Writing._create
+    create = WriterLock._create
     done = []
 
     def creating(self):
@@ -187,7 +187,7 @@ def meanwhile(monkeypatch, what):
             what()
         create(self)
 
-    monkeypatch.setattr(Writing, "_create", creating)
+    monkeypatch.setattr(WriterLock, "_create", creating)
 
 
 def test_an_archive_that_was_appended_to_meanwhile(cells, model, tmp_path, monkeypatch):
@@ -196,9 +196,9 @@ def test_an_archive_that_was_appended_to_meanwhile(cells, model, tmp_path, monke
     meanwhile(monkeypatch, lambda: append(part(cells, 100, 110), place))
     with pytest.raises(InputError, match="meanwhile"):
         append(part(cells, 110, 120), place)
-    assert not verify_archive(Target(place), part(cells, 0, 110)).problems
+    assert not zarrmal.verify(Location(place), part(cells, 0, 110)).problems
     append(part(cells, 110, 120), place)
-    assert not verify_archive(Target(place), part(cells, 0, 120)).problems
+    assert not zarrmal.verify(Location(place), part(cells, 0, 120)).problems
 
 
 @pytest.mark.parametrize("url", ["{folder}/a", "memory://{folder}/a"])
@@ -207,8 +207,8 @@ def test_an_archive_that_came_meanwhile(cells, model, tmp_path, monkeypatch, url
     meanwhile(monkeypatch, lambda: write(part(cells, 0, 100), place, model))
     with pytest.raises(InputError, match="exists already"):
         write(part(cells, 0, 50), place, model)
-    assert not verify_archive(Target(place), part(cells, 0, 100)).problems
-    assert read_journal(Target(place)) is None
+    assert not zarrmal.verify(Location(place), part(cells, 0, 100)).problems
+    assert read_journal(Location(place)) is None
 
 
 @contextmanager
@@ -233,10 +233,10 @@ def interrupted(cells, place, monkeypatch, where):
 def test_undo_of_an_append_that_was_complete(cells, model, tmp_path, monkeypatch):
     place = str(tmp_path / "a")
     write(part(cells, 0, 100), place, model)
-    interrupted(cells, place, monkeypatch, "zarrmal.archive.writing.Writing.done")
+    interrupted(cells, place, monkeypatch, "zarrmal.archive.lock.writer_lock.WriterLock.release")
     with pytest.raises(InputError, match="complete when it was interrupted"):
-        undo_append(Target(place))
-    assert not verify_archive(Target(place), part(cells, 0, 110)).problems
+        zarrmal.undo(Location(place))
+    assert not zarrmal.verify(Location(place), part(cells, 0, 110)).problems
 
 
 def test_nothing_to_resume_or_undo(cells, model, tmp_path):
@@ -245,9 +245,9 @@ def test_nothing_to_resume_or_undo(cells, model, tmp_path):
     with pytest.raises(InputError, match="nothing to resume"):
         append(part(cells, 100, 110), place, resume=True)
     with pytest.raises(InputError, match="nothing to undo"):
-        undo_append(Target(place))
+        zarrmal.undo(Location(place))
     with pytest.raises(InputError, match="no Zarr group"):
-        undo_append(Target(str(tmp_path / "b")))
+        zarrmal.undo(Location(str(tmp_path / "b")))
 
 
 def test_an_archive_that_was_removed_after_an_interrupted_append(
@@ -255,10 +255,10 @@ def test_an_archive_that_was_removed_after_an_interrupted_append(
 ):
     place = str(tmp_path / "a")
     write(part(cells, 0, 100), place, model)
-    interrupted(cells, place, monkeypatch, "zarrmal.archive.segment.commit")
-    Target(place).remove()
+    interrupted(cells, place, monkeypatch, "zarrmal.archive.write.segment.commit")
+    Location(place).remove()
     write(part(cells, 0, 50), place, model)
-    assert not verify_archive(Target(place), part(cells, 0, 50)).problems
+    assert not zarrmal.verify(Location(place), part(cells, 0, 50)).problems
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
@@ -276,25 +276,25 @@ def test_a_plan_that_is_none_is_made_anew(cells, model, tmp_path, monkeypatch, o
 
     if operation == "append":
         write(part(cells, 0, 100), place, model)
-        interrupted(cells, place, monkeypatch, "zarrmal.archive.segment.commit")
+        interrupted(cells, place, monkeypatch, "zarrmal.archive.write.segment.commit")
     else:
-        with stopped(monkeypatch, "zarrmal.archive.segment.commit"):
+        with stopped(monkeypatch, "zarrmal.archive.write.segment.commit"):
             work()
     group = zarr.open_group(stage, mode="r+")
-    extended(group["source_index"], 110)[100:] = 7
+    resized(group["source_index"], 110)[100:] = 7
     work(resume=True)
-    assert not verify_archive(Target(place), part(cells, 0, 110)).problems
+    assert not zarrmal.verify(Location(place), part(cells, 0, 110)).problems
 
 
 def test_a_new_archive_that_has_its_place_already(cells, model, tmp_path, monkeypatch):
     place = str(tmp_path / "a")
     write(part(cells, 0, 50), place, model)
-    with stopped(monkeypatch, "zarrmal.archive.place.remove_old"):
+    with stopped(monkeypatch, "zarrmal.archive.lock.staging.remove_replaced"):
         write(part(cells, 0, 100), place, model, overwrite=True)
     with pytest.raises(InputError, match="--resume"):
         write(part(cells, 0, 100), place, model)
     write(part(cells, 0, 100), place, model, resume=True)
-    assert not verify_archive(Target(place), part(cells, 0, 100)).problems
+    assert not zarrmal.verify(Location(place), part(cells, 0, 100)).problems
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
@@ -322,7 +322,7 @@ def test_a_disk_that_fails_while_a_folder_is_read_is_no_mistake(
             write(source, tmp_path / "a", model)
     assert n_read == 60
     write(source, tmp_path / "a", model, resume=True)
-    assert not verify_archive(Target(str(tmp_path / "a")), source).problems
+    assert not zarrmal.verify(Location(str(tmp_path / "a")), source).problems
 
 
 def test_without_hard_links(cells, model, tmp_path, monkeypatch):
@@ -331,12 +331,12 @@ def test_without_hard_links(cells, model, tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "link", no_link)
     write(part(cells, 0, 40), tmp_path / "a", model)
-    writing = Writing(Target(str(tmp_path / "a")), JOURNAL, found=None)
+    writing = WriterLock(Location(str(tmp_path / "a")), JOURNAL, previous=None)
     with pytest.raises(InputError, match="another process"):
         append(part(cells, 40, 50), tmp_path / "a")
     writing.done()
     append(part(cells, 40, 50), tmp_path / "a")
-    assert not verify_archive(Target(str(tmp_path / "a")), part(cells, 0, 50)).problems
+    assert not zarrmal.verify(Location(str(tmp_path / "a")), part(cells, 0, 50)).problems
 
 
 def test_threads_of_one_process_exclude_each_other(cells, model, tmp_path):
@@ -362,5 +362,5 @@ def test_threads_of_one_process_exclude_each_other(cells, model, tmp_path):
     assert n_done >= 1
     assert all("another process" in text for text in told)
     assert zarrmal.open(place).sizes["cell"] == 100 + 10 * n_done
-    assert not verify_archive(Target(str(place))).problems
-    assert read_journal(Target(str(place))) is None
+    assert not zarrmal.verify(Location(str(place))).problems
+    assert read_journal(Location(str(place))) is None

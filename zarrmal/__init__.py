@@ -1,19 +1,36 @@
 """Archive millions of single-cell images in Zarr: class-wise learned, lossless, plain to read."""
 
-from .api import append, open, train, write
-from .archive import AppendOptions, ArchiveInfo, WriteOptions, read_cells
-from .errors import InputError
+from .api import append, extract, info, open, recover_cells, train, undo, verify, write
+from .archive import AppendOptions, Archive, ArchiveInfo, WriteOptions
+from .errors import (
+    AccessError,
+    ExistsError,
+    InputError,
+    LockedError,
+    MissingError,
+    UnreachableError,
+)
 from .sources import open_source
 
 __all__ = [
+    "AccessError",
     "AppendOptions",
+    "Archive",
     "ArchiveInfo",
+    "ExistsError",
     "InputError",
+    "LockedError",
+    "MissingError",
+    "UnreachableError",
     "WriteOptions",
     "append",
+    "extract",
+    "info",
     "open",
     "open_source",
-    "read_cells",
+    "recover_cells",
     "train",
+    "undo",
+    "verify",
     "write",
 ]

@@ -1,53 +1,54 @@
-"""The three verbs of the library: train, write, open."""
+"""The verbs of the library: train, write, append, open, info, verify, extract, undo."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from zarrmal_codecs import Model, ZarrmalError
-from zarrmal_codecs.coder import coder_for
+import xarray as xr
+from numpy import bool_, uint8
+from numpy.typing import NDArray
+from zarrmal_codecs import Model
 
 from .archive import (
     AppendOptions,
+    Archive,
     ArchiveInfo,
-    Target,
+    ExtractReport,
+    VerifyReport,
     WriteOptions,
-    append_archive,
-    archive_info,
-    open_archive,
-    write_archive,
 )
-from .archive.append import archive_model
-from .archive.place import refuse_itself
-from .archive.write import interrupted_model, refuse_place
-from .classify import (
-    Assigner,
-    CellClassifier,
-    ClassifierAssigner,
-    ClassifierReport,
-    JudgedClassifier,
-    LabelAssigner,
-    ShortestAssigner,
+from .archive.lock.staging import refuse_source_inside
+from .archive.read.cells import Positions
+from .archive.read.dataset import Chunks
+from .archive.storage.errors import store_errors
+from .archive.storage.location import Location
+from .archive.storage.store import Where, locate
+from .archive.write.append import refuse_append
+from .archive.write.new import interrupted_model, refuse_location
+from .choose import (
+    Assignment,
+    choose_assigner,
+    import_learn,
+    load_classifier,
+    load_model,
+    refuse_conflicts,
+    shipped_classifier_for,
+    shipped_for,
+    train_model,
 )
-from .classify.labels import class_place
-from .classify.trained import places_in
-from .errors import InputError
-from .models import shipped_model
-from .models.classifiers import shipped_classifier
+from .classify import Assigner, CellClassifier, ClassifierReport
+from .listener import Listener, Origin
 from .progress import Progress, silent
-from .sources import Source, open_source
+from .sources import ConcatSource, Source, open_source
 
 if TYPE_CHECKING:
     from .learn import HybridOptions, HybridResult, TrainOptions, TrainResult
 
-AssignWish = Literal["auto", "labels", "classifier", "shortest"]
-ASSIGN_WISHES: tuple[AssignWish, ...] = ("auto", "labels", "classifier", "shortest")
 PROFILES = ("hybrid", "paper")
-
-open = open_archive  # the public name is zarrmal.open, like zarr.open
+StorageOptions = Mapping[str, Any] | None
 
 
 def train(
@@ -56,6 +57,7 @@ def train(
     options: HybridOptions | TrainOptions | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress = silent,
+    source_options: StorageOptions = None,
     **source_arguments: Any,
 ) -> HybridResult | TrainResult:
     """Train a model on cells; needs torch (``pip install 'zarrmal[train]'``).
@@ -63,20 +65,22 @@ def train(
     Parameters
     ----------
     source
-        Anything that ``zarrmal.sources.open_source`` takes: a folder, an array file, a Zarr or
-        xarray variable, an array; with its keyword arguments in ``source_arguments``.
+        Anything that ``open_source`` takes: a folder, an array file, a Zarr or xarray variable, an
+        array; ``source_arguments`` are its keyword arguments.
     options
-        HybridOptions (the default) or TrainOptions, which are the paper's.
+        HybridOptions (the default), or TrainOptions for the paper's profile.
     checkpoint
-        A file from which an interrupted run goes on.
+        A file from which an interrupted run continues.
+    source_options
+        fsspec's storage options of the source.
 
     Returns
     -------
     HybridResult or TrainResult
         ``.model``, to be saved or given to ``write``, and a report.
     """
-    learn = learn_room()
-    cells = open_source(source, **source_arguments)
+    learn = import_learn()
+    cells = open_source(source, storage_options=source_options, **source_arguments)
     result: HybridResult | TrainResult = learn.train_any(
         cells, options, checkpoint=checkpoint, progress=progress
     )
@@ -85,17 +89,19 @@ def train(
 
 def write(
     source: Any,
-    url: str | os.PathLike[str],
+    url: Where,
     *,
     model: Model | str | os.PathLike[str] | None = None,
-    assign: AssignWish | Assigner = "auto",
+    assign: Assignment | Assigner = "auto",
     classifier: CellClassifier | str | os.PathLike[str] | None = None,
-    labelled: Source | None = None,
+    labelled: Any = None,
     cross_fit: bool = False,
     options: WriteOptions | None = None,
     train_options: HybridOptions | TrainOptions | None = None,
     progress: Progress = silent,
-    storage_options: Mapping[str, Any] | None = None,
+    listener: Listener | None = None,
+    storage_options: StorageOptions = None,
+    source_options: StorageOptions = None,
     **source_arguments: Any,
 ) -> ArchiveInfo:
     """Write cells as an archive that plain ``zarr.open`` reads.
@@ -105,17 +111,17 @@ def write(
     source
         As for ``train``.
     url
-        Local path or fsspec URL.
+        Local path, fsspec URL, or a store of zarr (see Archive.write for what that means).
     model
-        A Model or a model file. None takes the model that ships, where it can code the cells and
-        no ``train_options`` are given, and else trains one on these very cells first.
+        A Model or a model file. None takes the shipped model where it can code the cells and no
+        ``train_options`` are given, and else trains one on these cells first.
     assign
         How cells get their class: "labels", "classifier", "shortest", any callable
-        ``(cells, rows) -> classes`` (see zarrmal.classify.Assigner), or "auto": labels where the
-        cells have the model's, else the shorter code.
+        ``(cells, rows) -> classes`` (see zarrmal.classify.Assigner), or "auto": labels where all
+        are classes of the model, else the class that codes the cell shorter.
     classifier
-        For "classifier": a CellClassifier or its file. None takes the one that ships, where it
-        knows the model's classes and the cells have as many channels.
+        For "classifier": a CellClassifier or its file. None takes the shipped one, where it knows
+        the model's classes and the cells have as many channels.
     labelled
         For "classifier": labelled cells to train one on instead; needs torch.
     cross_fit
@@ -124,222 +130,236 @@ def write(
     options
         Chunks, format, overwriting; see WriteOptions.
     train_options
-        Where no model is given: train one, so.
+        Train a model with these options where none is given.
+    listener
+        Follows what is found and chosen.
     storage_options
-        Of the source.
+        fsspec's storage options of the archive.
+    source_options
+        fsspec's storage options of the source.
 
     Raises
     ------
-    InputError
-        Before anything is written, if something doesn't fit.
+    ExistsError, LockedError, InputError
+        Before anything is written, if something does not fit.
     """
-    options = options or WriteOptions()
-    refuse_ways(assign, classifier is not None, labelled is not None, cross_fit)
-    trained = load_classifier(classifier)
-    target = Target(os.fspath(url), options.storage_options)
-    refuse_place(target, options, source)
-    cells = open_source(
-        source, storage_options=storage_options, progress=reading(progress), **source_arguments
-    )
-    if isinstance(model, Model):
-        ready = model
+    options, listener = options or WriteOptions(), listener or Listener(progress)
+    refuse_conflicts(assign, classifier is not None, labelled is not None, cross_fit)
+    classifier = load_classifier(classifier)
+    location = locate(url, storage_options)
+    with store_errors():
+        refuse_location(location, options, source)
+        resumed = None if model is not None else interrupted_model(location, options)
+    if isinstance(model, str | os.PathLike):
+        model = load_model(model)
+    cells = _opened(source, listener, source_options, source_arguments)
+    if labelled is not None:
+        labelled = open_source(labelled, **source_arguments)
+    origin: Origin = "given"
+    if resumed is not None:
+        model, origin = resumed, "resumed"
     elif model is not None:
-        ready = load_model(model)
-    elif (unfinished := interrupted_model(target, options)) is not None:
-        ready = unfinished
+        pass
+    elif train_options is None and (model := shipped_for(cells.cell_shape)) is not None:
+        origin = "shipped"
     else:
-        shipped = shipped_for(cells.cell_shape) if train_options is None else None
-        ready = shipped or _trained(cells, train_options, target, progress)
+        listener.training(cells)
+        checkpoint = training_checkpoint(location)
+        model = train_model(cells, train_options, checkpoint, listener.progress)
+        origin = "trained"
+    listener.coding_with(model, origin, cells)
+    is_shipped = not (classifier or labelled or cross_fit)
     assigner = choose_assigner(
         assign,
         cells,
-        ready,
-        labelled,
-        progress,
-        classifier=trained,
+        model,
+        classifier=classifier,
+        labelled=labelled,
         cross_fit=cross_fit,
+        progress=listener.progress,
     )
-    write_archive(
-        cells, target.url, model=ready, assigner=assigner, options=options, progress=progress
+    if assign == "classifier" and is_shipped:
+        listener.classifying_with(shipped_classifier_for(cells, model))
+    archive = Archive.write(
+        cells,
+        location,
+        model=model,
+        assigner=assigner,
+        options=options,
+        progress=listener.progress,
     )
-    return archive_info(target)
+    _report(assigner, listener)
+    return archive.info()
 
 
 def append(
     source: Any,
-    url: str | os.PathLike[str],
+    url: Where,
     *,
-    assign: AssignWish | Assigner = "auto",
+    assign: Assignment | Assigner = "auto",
     classifier: CellClassifier | str | os.PathLike[str] | None = None,
     options: AppendOptions | None = None,
     progress: Progress = silent,
-    archive_options: Mapping[str, Any] | None = None,
-    storage_options: Mapping[str, Any] | None = None,
+    listener: Listener | None = None,
+    storage_options: StorageOptions = None,
+    source_options: StorageOptions = None,
     **source_arguments: Any,
 ) -> ArchiveInfo:
     """Add cells to an archive, coded with the model that it holds.
 
-    Readers see the archive as it was until all is in place, and then the whole.
+    Readers see the old archive until the append commits.
 
     Parameters
     ----------
     source
-        As for ``write``; of these cells must be known what is known of the archive's.
+        As for ``write``; these cells need the same columns as the archive's.
     url
-        The archive.
+        The archive: a path, a URL, or a store of zarr.
     assign, classifier
         As for ``write``.
-    archive_options
-        fsspec's storage options of the archive.
-    storage_options
-        Of the source.
+    storage_options, source_options
+        fsspec's storage options of the archive, and of the source.
 
     Raises
     ------
-    InputError
-        Before anything is written, if something doesn't fit.
+    MissingError, LockedError, InputError
+        Before anything is written, if something does not fit.
     """
-    refuse_ways(assign, classifier is not None)
-    trained = load_classifier(classifier)
-    target = Target(os.fspath(url), archive_options or {})
-    refuse_itself(source, target)
-    model = archive_model(target)
-    cells = open_source(
-        source, storage_options=storage_options, progress=reading(progress), **source_arguments
+    options, listener = options or AppendOptions(), listener or Listener(progress)
+    refuse_conflicts(assign, classifier is not None)
+    location = locate(url, storage_options)
+    with store_errors():
+        refuse_append(location, resume=options.resume)
+        refuse_source_inside(source, location)
+    classifier = load_classifier(classifier)
+    archive = Archive.open(location)
+    model = archive.model
+    cells = _opened(source, listener, source_options, source_arguments)
+    assigner = choose_assigner(
+        assign, cells, model, classifier=classifier, progress=listener.progress
     )
-    assigner = choose_assigner(assign, cells, model, progress=progress, classifier=trained)
-    append_archive(cells, target, assigner=assigner, options=options, progress=progress)
-    return archive_info(target)
+    if assign == "classifier" and classifier is None:
+        listener.classifying_with(shipped_classifier_for(cells, model))
+    archive.append(cells, assigner=assigner, options=options, progress=listener.progress)
+    _report(assigner, listener)
+    return archive.info()
 
 
-def _trained(
-    cells: Source, options: HybridOptions | TrainOptions | None, target: Target, progress: Progress
-) -> Model:
-    place = training_checkpoint(target)
-    learn = learn_room()
-    model: Model = learn.train_any(cells, options, checkpoint=place, progress=progress).model
-    return model
-
-
-def shipped_for(cell_shape: tuple[int, ...]) -> Model | None:
-    """The model that ships, if it can code cells of this shape."""
-    if len(cell_shape) not in (2, 3):
-        return None
-    model = shipped_model(cell_shape[2] if len(cell_shape) == 3 else 1)
-    return model if model is not None and coder_for(model).fits(cell_shape) else None
-
-
-def load_model(path: str | os.PathLike[str]) -> Model:
-    """Read a model file; InputError if there is none, ZarrmalError if it is damaged."""
-    try:
-        return Model.load(Path(path))
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(
-            f"no model file at {os.fspath(path)}: make one with `zarrmal train SOURCE -o MODEL`"
-        ) from None
-    except ZarrmalError as error:
-        raise type(error)(f"{os.fspath(path)}: {error}") from None
-
-
-def choose_assigner(
-    wish: AssignWish | Assigner,
-    cells: Source,
-    model: Model,
-    labelled: Source | None = None,
-    progress: Progress = silent,
+def open(
+    url: Where,
     *,
-    classifier: CellClassifier | None = None,
-    cross_fit: bool = False,
-) -> Assigner:
-    """From the wish to something that assigns."""
-    refuse_ways(wish, classifier is not None, labelled is not None, cross_fit)
-    if callable(wish):
-        return wish
-    if wish == "auto":
-        known = cells.labels is not None and all(
-            class_place(name, model.class_names) is not None for name in cells.class_names
-        )
-        wish = "labels" if known or len(model.classes) == 1 else "shortest"
-    if wish == "labels":
-        return LabelAssigner(cells, model.class_names)
-    if wish == "shortest":
-        return ShortestAssigner(model)
-    if wish == "classifier":
-        if labelled is None and not cross_fit:
-            ready = classifier or classifier_for(cells, model)
-            _refuse_channels(ready, cells)
-            if cells.labels is None:
-                return ClassifierAssigner(ready, model.class_names)
-            return JudgedClassifier(ready, model.class_names, cells)
-        learn_room()
-        from .learn.cross_fit import CrossFittedClassifier, TrainedClassifier
+    source_order: bool = False,
+    chunks: Chunks = {},  # noqa: B006 (never changed)
+    storage_options: StorageOptions = None,
+) -> xr.Dataset:
+    """Open an archive lazily: pixels are decoded when they are used.
 
-        if labelled is not None:
-            return TrainedClassifier(labelled, model.class_names, progress=progress)
-        return CrossFittedClassifier(cells, model.class_names, progress=progress)
-    raise InputError(f"assign must be one of {', '.join(ASSIGN_WISHES)}, not {wish!r}")
+    Parameters
+    ----------
+    url
+        Local path, fsspec URL, or a store of zarr.
+    source_order, chunks
+        See Archive.dataset. The default are dask arrays in the stored chunks.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``cells`` uint8 (cell, y, x[, channel]) and the arrays of FORMAT 6.
+
+    Raises
+    ------
+    MissingError, InputError
+        If there is no archive, or an incomplete one.
+    """
+    archive = Archive.open(url, storage_options=storage_options)
+    return archive.dataset(source_order=source_order, chunks=chunks)
 
 
-def refuse_ways(wish: AssignWish | Assigner, *given: bool) -> None:
-    """InputError where ways of classifying are given without the wish, or more than one is."""
-    if any(given) and wish != "classifier":
-        raise InputError("a classifier, labelled cells and cross-fitting are for --assign "
-                         "classifier (assign=\"classifier\")")  # fmt: skip
-    if sum(given) > 1:
-        raise InputError("a classifier file, labelled cells and cross-fitting are three ways of "
-                         "classifying: choose one")  # fmt: skip
+def recover_cells(
+    url: Where, cells: Positions | None = None, *, storage_options: StorageOptions = None
+) -> tuple[NDArray[uint8], NDArray[bool_]]:
+    """Read cells of an archive that may be damaged; see Archive.recover.
+
+    Returns
+    -------
+    pixels
+        uint8 (cell, y, x[, channel]); zeros where a cell is lost.
+    good
+        bool (cell,).
+    """
+    return Archive.open(url, storage_options=storage_options).recover(cells)
 
 
-def classifier_for(cells: Source, model: Model) -> CellClassifier:
-    """The classifier that ships, if it knows the model's classes and can take the cells."""
-    shape = cells.cell_shape
-    found = shipped_classifier(shape[2] if len(shape) == 3 else 1)
-    if found is not None and places_in(found, model.class_names) is not None:
-        return found
-    raise InputError(
-        f"no classifier that ships is for cells of {' x '.join(map(str, shape))} and the model's "
-        f"classes {', '.join(map(repr, model.class_names))}: give one with --classifier FILE (from "
-        f"`zarrmal train-classifier`), labelled cells with --labelled SOURCE, or --cross-fit to "
-        f"learn from the cells' own labels"
+def info(url: Where, *, storage_options: StorageOptions = None) -> ArchiveInfo:
+    """What an archive holds, and the size of each part; see Archive.info."""
+    return Archive.open(url, incomplete=True, storage_options=storage_options).info()
+
+
+def verify(
+    url: Where,
+    source: Any = None,
+    *,
+    progress: Progress = silent,
+    storage_options: StorageOptions = None,
+    source_options: StorageOptions = None,
+    **source_arguments: Any,
+) -> VerifyReport:
+    """Check every stored byte, decode every cell, and compare with the source if it is given.
+
+    Parameters
+    ----------
+    source
+        As for ``write``, with the same arguments. Of an archive that was appended to, a list of all
+        its sources in order.
+    """
+    archive = Archive.open(url, incomplete=True, storage_options=storage_options)
+    cells: Source | None = None
+    if source is not None:
+        parts = source if isinstance(source, list | tuple) else [source]
+        listener = Listener(progress)
+        opened = [_opened(part, listener, source_options, source_arguments) for part in parts]
+        cells = opened[0] if len(opened) == 1 else ConcatSource(opened)
+    return archive.verify(cells, progress=progress)
+
+
+def extract(
+    url: Where,
+    folder: str | os.PathLike[str],
+    *,
+    class_name: str | None = None,
+    overwrite: bool = False,
+    skip_damaged: bool = False,
+    progress: Progress = silent,
+    storage_options: StorageOptions = None,
+) -> ExtractReport:
+    """Write the cells of an archive as PNG files; see Archive.extract."""
+    return Archive.open(url, storage_options=storage_options).extract(
+        Path(folder),
+        class_name=class_name,
+        overwrite=overwrite,
+        skip_damaged=skip_damaged,
+        progress=progress,
     )
 
 
-def load_classifier(
-    classifier: CellClassifier | str | os.PathLike[str] | None,
-) -> CellClassifier | None:
-    """The same, read where it is a file; InputError if there is none or it is damaged."""
-    if classifier is None or isinstance(classifier, CellClassifier):
-        return classifier
-    return CellClassifier.load(classifier)
+def undo(url: Where, *, storage_options: StorageOptions = None) -> int:
+    """Take back an interrupted append; returns the number of its cells. See Archive.undo."""
+    return Archive.open(url, storage_options=storage_options).undo()
 
 
-def _refuse_channels(classifier: CellClassifier, cells: Source) -> None:
-    if not classifier.fits(cells.cell_shape):
-        raise InputError(
-            f"the classifier is for cells of {classifier.n_channels} channels, these are "
-            f"{' x '.join(map(str, cells.cell_shape))}: pick a plane with --channel, or train "
-            f"another with `zarrmal train-classifier`"
-        )
+def _opened(
+    source: Any, listener: Listener, options: StorageOptions, arguments: Mapping[str, Any]
+) -> Source:
+    progress = reading(listener.progress)
+    cells = open_source(source, storage_options=options, progress=progress, **arguments)
+    listener.opened(cells)
+    return cells
 
 
-def classifier_report(assigner: Assigner) -> ClassifierReport | None:
-    """What a classifier found on cells that it had not seen; None for other ways."""
+def _report(assigner: Assigner, listener: Listener) -> None:
     report = getattr(assigner, "report", None)
-    return report if isinstance(report, ClassifierReport) else None
-
-
-def learn_room() -> Any:
-    """The module zarrmal.learn; InputError where torch is not installed."""
-    try:
-        from . import learn
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise InputError(
-            "learning needs PyTorch, which is not installed: pip install 'zarrmal[train]', or "
-            "give a trained model with --model"
-        ) from None
-    return learn
+    if isinstance(report, ClassifierReport):
+        listener.judged(report)
 
 
 def reading(progress: Progress) -> Callable[[int, int], None]:
@@ -347,9 +367,9 @@ def reading(progress: Progress) -> Callable[[int, int], None]:
     return lambda done, total: progress("reading the source", done, total)
 
 
-def training_checkpoint(target: Target) -> Path | None:
-    """Beside a local archive, so that an interrupted run goes on where it was."""
-    if not target.is_local:
+def training_checkpoint(location: Location) -> Path | None:
+    """Beside a local archive, so that interrupted training continues."""
+    if not location.is_local:
         return None
-    place = target.path.absolute()
-    return place.with_name(f".{place.name}.zarrmal-training") if place.parent.is_dir() else None
+    path = location.path.absolute()
+    return path.with_name(f".{path.name}.zarrmal-training") if path.parent.is_dir() else None

@@ -1,4 +1,4 @@
-"""How long work tells how far it is; the command line draws it, others may pass their own."""
+"""Progress of long work: the interface, and one that shows nothing."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called often; must be quick."""
+    """A function that shows progress. It is called often, so it must return quickly."""
 
     def __call__(self, task: str, done: int, total: int, note: str = "") -> None:
-        """``done`` of ``total`` steps of ``task`` are finished."""
+        """Show that ``done`` of ``total`` steps of ``task`` are finished."""
 
 
 def silent(task: str, done: int, total: int, note: str = "") -> None:
-    """Progress that shows nothing."""
+    """Show nothing."""

@@ -1,4 +1,4 @@
-"""Keeping cells apart for validation: by slide, never by cell where slides are known."""
+"""Split of cells for validation: by slide where slides are known, so that none is in both parts."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from numpy.typing import NDArray
 def split_by_group(
     n_cells: int, groups: NDArray[np.str_] | None, share: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows to train on and rows to keep out, both ascending.
+    """Rows for training and rows for validation, both ascending.
 
     Parameters
     ----------
     n_cells
         Number of cells.
     groups
-        (cell,) slide of each; None splits by cell, as do fewer than two groups.
+        (cell,): slide of each cell. With None, or fewer than two groups, cells are split singly.
     share
-        Of the groups (or cells) kept out, 0 <= share < 1; at least one group where share > 0.
+        Share of the groups (or cells) for validation, 0 <= share < 1; at least one group if
+        share > 0.
     seed
-        Of the draw.
+        The same seed gives the same split.
     """
     generator = np.random.default_rng(seed)
     if groups is None:
@@ -30,6 +31,7 @@ def split_by_group(
         if len(names) < 2:
             units = np.arange(n_cells)
     n_units = int(units.max()) + 1 if n_cells else 0
-    n_kept = min(n_units - 1, max(1, round(share * n_units))) if share > 0 else 0
-    kept = np.isin(units, generator.permutation(n_units)[: max(n_kept, 0)])
-    return np.flatnonzero(~kept), np.flatnonzero(kept)
+    n_validation = min(n_units - 1, max(1, round(share * n_units))) if share > 0 else 0
+    chosen = generator.permutation(n_units)[: max(n_validation, 0)]
+    is_validation = np.isin(units, chosen)
+    return np.flatnonzero(~is_validation), np.flatnonzero(is_validation)

@@ -1,4 +1,4 @@
-"""Version of this distribution, as archives record it."""
+"""Version of this distribution, recorded in archives."""
 
 from importlib.metadata import version
 

@@ -1,6 +1,6 @@
-"""Chunks changed field by field, lengths and checksums made right again (FORMAT 4).
+"""Mutations of single fields of chunks, with lengths and checksums recomputed (FORMAT 4).
 
-Without that nearly everything would end at the header's CRC-32.
+Otherwise nearly every mutation would fail at the header's CRC-32.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BLANK = 255
 
 @dataclass(slots=True)
 class Index:
-    """The cell index, of values that need not fit each other."""
+    """The cell index, with values that need not agree."""
 
     digest_prefix: bytes
     codings: bytes
@@ -29,7 +29,7 @@ class Index:
 
 @dataclass(slots=True)
 class Chunk:
-    """All fields of a chunk."""
+    """The fields of a chunk."""
 
     version: int
     mode: int
@@ -40,7 +40,7 @@ class Chunk:
     index: Index | None = None
     payload: bytes = b""
     extra: dict[str, int] = field(default_factory=dict)
-    """Fields to be written other than they should be."""
+    """Fields to write with wrong values."""
 
     @property
     def words(self) -> bool:
@@ -48,14 +48,14 @@ class Chunk:
         return bool(self.flags & 2)
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def _varint(data: bytes, offset: int) -> tuple[int, int]:
     value = k = 0
     while True:
-        byte = data[at]
+        byte = data[offset]
         value |= (byte & 127) << (7 * k)
-        at, k = at + 1, k + 1
+        offset, k = offset + 1, k + 1
         if byte < 128:
-            return value, at
+            return value, offset
 
 
 def _varint_bytes(value: int) -> bytes:
@@ -67,27 +67,27 @@ def _varint_bytes(value: int) -> bytes:
 
 
 def parse(data: bytes) -> Chunk:
-    """The fields of a chunk that is well-formed enough; any exception where it is not."""
+    """Parse the fields of a chunk; any exception if it is damaged."""
     magic, version, mode, dtype, flags, n_header, _, crc = PRELUDE.unpack_from(data)
     assert magic == b"ZMAC"
     rank = data[24]
-    at = 25 + 4 * rank
+    offset = 25 + 4 * rank
     chunk = Chunk(version, mode, dtype, flags, crc, list(struct.unpack_from(f"<{rank}I", data, 25)))
     chunk.payload = data[n_header:]
     if mode != 2:
         return chunk
-    prefix, n_classes = data[at : at + 8], data[at + 8]
-    codings = data[at + 9 : at + 9 + n_classes]
-    n_runs, at = _varint(data, at + 9 + n_classes)
+    prefix, n_classes = data[offset : offset + 8], data[offset + 8]
+    codings = data[offset + 9 : offset + 9 + n_classes]
+    n_runs, offset = _varint(data, offset + 9 + n_classes)
     runs = []
     for _ in range(n_runs):
-        k, (count, at) = data[at], _varint(data, at + 1)
+        k, (count, offset) = data[offset], _varint(data, offset + 1)
         runs.append([k, count])
-    least, n_bits = struct.unpack_from("<IB", data, at)
+    least, n_bits = struct.unpack_from("<IB", data, offset)
     n = chunk.shape[0]
     assert n < 5000
     assert n_bits <= 32
-    packed = int.from_bytes(data[at + 5 : at + 5 + (n * n_bits + 7) // 8], "big")
+    packed = int.from_bytes(data[offset + 5 : offset + 5 + (n * n_bits + 7) // 8], "big")
     packed >>= -n * n_bits % 8
     mask = (1 << n_bits) - 1
     lengths = [least + (packed >> (n_bits * (n - 1 - c)) & mask) for c in range(n)]
@@ -101,7 +101,7 @@ def parse(data: bytes) -> Chunk:
 
 
 def build(chunk: Chunk, rng: Random | None = None) -> bytes:
-    """Bytes of these fields, all that follows from them made right; lengths wider with an rng."""
+    """Bytes of these fields, with derived fields computed; with an rng, lengths may be wider."""
     extra = chunk.extra
     tail = struct.pack("<B", extra.get("rank", len(chunk.shape)) & 255)
     tail += b"".join(struct.pack("<I", n & 0xFFFFFFFF) for n in chunk.shape)
@@ -140,7 +140,7 @@ def _index_bytes(chunk: Chunk, index: Index, rng: Random | None) -> bytes:
 
 
 def reseal(data: bytes) -> bytes:
-    """The header's CRC-32 made right, wherever the header says that it ends."""
+    """The chunk with a correct CRC-32 at the declared end of its header."""
     n = int.from_bytes(data[8:12], "little")
     if not 28 <= n <= len(data):
         return data
@@ -148,7 +148,7 @@ def reseal(data: bytes) -> bytes:
 
 
 def mutate(data: bytes, rng: Random, prefixes: list[bytes]) -> bytes:
-    """A chunk near to ``data``; ``prefixes`` name the models that a chunk may ask for."""
+    """A mutation of a chunk; ``prefixes`` are the digest prefixes of the known models."""
     if rng.random() < 0.15:
         return havoc.havoc(data, rng)
     try:
@@ -160,8 +160,8 @@ def mutate(data: bytes, rng: Random, prefixes: list[bytes]) -> bytes:
             _mutate_index(chunk, chunk.index, rng, prefixes)
         else:
             _mutate_fields(chunk, rng)
-    made = build(chunk, rng)
-    return reseal(havoc.havoc(made, rng)) if rng.random() < 0.1 else made
+    mutated = build(chunk, rng)
+    return reseal(havoc.havoc(mutated, rng)) if rng.random() < 0.1 else mutated
 
 
 def _mutate_fields(chunk: Chunk, rng: Random) -> None:
@@ -200,18 +200,18 @@ def _mutate_deflated(chunk: Chunk, rng: Random) -> None:
 
 def _mutate_index(chunk: Chunk, index: Index, rng: Random, prefixes: list[bytes]) -> None:
     n = len(index.streams)
-    at = rng.randrange(n) if n else 0
+    offset = rng.randrange(n) if n else 0
     run = rng.choice(index.runs) if index.runs else [0, 1]
     kind = rng.randrange(12)
     if kind < 4 and n:
-        index.streams[at] = _stream(index.streams[at], rng, words=chunk.words)
+        index.streams[offset] = _stream(index.streams[offset], rng, words=chunk.words)
     elif kind == 4 and n:  # a cell lost
-        del index.streams[at]
+        del index.streams[offset]
         run[1] -= 1
         chunk.shape[:1] = [n - 1]
     elif kind == 5 and n and index.runs:  # cells doubled
         more = rng.choice((1, 1, 2, 300))
-        index.streams[at:at] = [index.streams[at]] * more
+        index.streams[offset:offset] = [index.streams[offset]] * more
         run[1] += more
         chunk.shape[:1] = [n + more]
     elif kind == 6:  # blank cells, many of which cost nothing

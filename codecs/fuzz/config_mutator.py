@@ -1,4 +1,4 @@
-"""Codec configurations and archive attributes, changed as JSON (FORMAT 5, 6)."""
+"""Mutations of codec configurations and archive attributes, as JSON (FORMAT 5, 6)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import model_mutator
 
 
 def mutate(data: bytes, rng: Random) -> bytes:
-    """JSON near to ``data``; a changed model is mostly given its digest."""
+    """A mutation of JSON; a changed model mostly gets its new digest."""
     try:
         tree = json.loads(data)
     except (ValueError, RecursionError):

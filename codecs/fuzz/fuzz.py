@@ -1,8 +1,8 @@
 """Fuzz one family of inputs, or all: ``python codecs/fuzz/fuzz.py chunk --seconds 60``.
 
-Atheris guides by coverage; ``--plain`` mutates the seeds without it, as under the sanitizers. The
-input at work lies in a file that outlives the process, so that a crash, a hang and a memory that
-grows too far are told like any other finding: in base64, with the command that repeats it.
+Atheris guides the mutations by coverage; ``--plain`` mutates the seeds without it, as under the
+sanitizers. The current input is in a file that outlives the process, so a crash, a hang and
+excessive memory are reported like any other finding: in base64, with the command that repeats it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ SLOT_BYTES = 1 << 20
 MAX_INPUT_BYTES = 1 << 16
 FAMILIES = ("chunk", "model", "config")
 HANG_SECONDS = 60.0
-HANG_FACTOR = 10  # the machine may be busy: of its time, not of the process's
+HANG_FACTOR = 10  # wall time, and the machine may be busy
 MAX_RESIDENT_BYTES = 3 << 30
 TOO_LARGE = f"more than {MAX_RESIDENT_BYTES:,} bytes of memory"
 HERE = Path(__file__).parent
 
 
 class Slot:
-    """A file in memory: which input is at work, and how many were before it."""
+    """A memory-mapped file with the current input and the number of inputs."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -39,22 +39,22 @@ class Slot:
             self._map = mmap.mmap(file.fileno(), SLOT_BYTES)
 
     def put(self, data: bytes) -> None:
-        """The next input."""
-        kept = data[: SLOT_BYTES - 16]
-        self._map[16 : 16 + len(kept)] = kept
-        self._map[:16] = (self.count() + 1).to_bytes(8, "little") + len(kept).to_bytes(8, "little")
+        """Write the next input."""
+        data = data[: SLOT_BYTES - 16]
+        self._map[16 : 16 + len(data)] = data
+        self._map[:16] = (self.count() + 1).to_bytes(8, "little") + len(data).to_bytes(8, "little")
 
     def count(self) -> int:
-        """How many there were."""
+        """Number of inputs so far."""
         return int.from_bytes(self._map[:8], "little")
 
     def get(self) -> bytes:
-        """The one at work."""
+        """The current input."""
         return self._map[16 : 16 + int.from_bytes(self._map[8:16], "little")]
 
 
-def told(family: str, data: bytes, what: str) -> str:
-    """A finding and how to repeat it."""
+def report(family: str, data: bytes, what: str) -> str:
+    """A finding and the command that repeats it."""
     text = base64.b64encode(data).decode()
     return (
         f"{family}: {what}\ninput of {len(data)} bytes in base64:\n{text}\n"
@@ -63,10 +63,10 @@ def told(family: str, data: bytes, what: str) -> str:
 
 
 def watch(family: str, arguments: argparse.Namespace) -> int:
-    """Run one family in a process of its own; 0, or 1 with the finding printed.
+    """Run one family in a process of its own; return 0, or print a finding and return 1.
 
-    Atheris keeps memory of what it has traced, gigabytes in minutes. So an input at which the
-    process has grown too large is tried alone; if the law holds there, another process goes on.
+    The traces of atheris take gigabytes in minutes. So an input at which the process exceeds its
+    memory is run alone; if the law holds there, a new process continues.
     """
     stop = time.monotonic() + arguments.seconds
     n_inputs = 0
@@ -89,12 +89,12 @@ def watch(family: str, arguments: argparse.Namespace) -> int:
         took = arguments.seconds + time.monotonic() - stop
         print(f"{family}: {n_inputs:,} inputs in {took:.0f} s, {part + 1} processes")
         if what:
-            print(told(family, slot.get(), what), flush=True)
+            print(report(family, slot.get(), what), flush=True)
         return int(bool(what))
 
 
 def _holds_alone(family: str, data: bytes, folder: Path) -> bool:
-    """The law, with its bounds on time and memory, in a fresh process."""
+    """Whether the law, with its bounds on time and memory, holds in a fresh process."""
     path = folder / "input"
     path.write_bytes(data)
     command = [sys.executable, str(HERE / "fuzz.py"), family, "--input", str(path)]
@@ -106,8 +106,8 @@ def _holds_alone(family: str, data: bytes, folder: Path) -> bool:
 
 
 def _wait(worker: subprocess.Popen[bytes], slot: Slot) -> str:
-    """Empty where the worker ended well, else what went wrong."""
-    seen, since = -1, time.monotonic()
+    """Wait for the worker; return what went wrong, or an empty string."""
+    last_count, since = -1, time.monotonic()
     while True:
         try:
             status = worker.wait(0.5)
@@ -116,11 +116,11 @@ def _wait(worker: subprocess.Popen[bytes], slot: Slot) -> str:
         if status is not None:
             return f"the process ended with {status}" if status else ""
         count = slot.count()
-        if count != seen:
-            seen, since = count, time.monotonic()
+        if count != last_count:
+            last_count, since = count, time.monotonic()
         what = ""
         if time.monotonic() - since > HANG_SECONDS * HANG_FACTOR:
-            what = "an input takes longer than it may"
+            what = "an input takes too long"
         elif resident_bytes(worker.pid) > MAX_RESIDENT_BYTES:
             what = TOO_LARGE
         if what:
@@ -130,7 +130,7 @@ def _wait(worker: subprocess.Popen[bytes], slot: Slot) -> str:
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory of a process; 0 where the system does not tell."""
+    """Resident memory of a process; 0 where the system does not report it."""
     try:
         pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
     except OSError:
@@ -139,7 +139,7 @@ def resident_bytes(pid: int) -> int:
 
 
 def repeat(family: str, text: str) -> int:
-    """One input, its error shown in full."""
+    """Run one input; its error is not caught."""
     import worker
 
     data = Path(text).read_bytes() if Path(text[:200]).is_file() else base64.b64decode(text)
@@ -149,14 +149,14 @@ def repeat(family: str, text: str) -> int:
 
 
 def main() -> int:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("family", choices=[*FAMILIES, "all"])
-    parser.add_argument("--seconds", type=int, default=60, help="of all families together")
+    parser.add_argument("--seconds", type=int, default=60, help="total for all families")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--corpus", help="folder to keep inputs in; else one that is thrown away")
+    parser.add_argument("--corpus", help="folder for inputs; a temporary one by default")
     parser.add_argument("--plain", action="store_true", help="without atheris")
-    parser.add_argument("--input", help="base64 or a file: only this one")
+    parser.add_argument("--input", help="base64 or a file: run only this input")
     arguments = parser.parse_args()
     families = FAMILIES if arguments.family == "all" else (arguments.family,)
     if arguments.input:

@@ -1,4 +1,4 @@
-"""JSON changed as a tree, and as text where only text can be wrong."""
+"""Mutations of JSON trees, and of their text for what only text can get wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ODD = ("", "a", "\ud800", "int8", "uint8", "int64", "paper", "hybrid", "x" * 300
 
 
 def value(rng: Random) -> Any:
-    """Anything that can stand in JSON."""
+    """A random JSON value."""
     kind = rng.randrange(9)
     if kind < 3:
         return rng.choice((havoc.size(rng), -1, -(1 << 31), rng.randrange(64), 10**30))
@@ -33,18 +33,18 @@ def value(rng: Random) -> Any:
     return deep
 
 
-def places(tree: Any) -> list[tuple[Any, Any]]:
-    """(container, key or index) of everything in a tree but its root."""
-    found: list[tuple[Any, Any]] = []
+def nodes(tree: Any) -> list[tuple[Any, Any]]:
+    """(container, key or index) of every node of a tree but its root."""
+    positions: list[tuple[Any, Any]] = []
     todo = [tree]
     while todo:
         node = todo.pop()
         inner = list(node.items() if isinstance(node, dict) else enumerate(node))
         for key, child in inner[:200]:
-            found.append((node, key))
+            positions.append((node, key))
             if isinstance(child, (dict, list)):
                 todo.append(child)
-    return found
+    return positions
 
 
 def mutate(tree: Any, rng: Random) -> Any:
@@ -52,35 +52,35 @@ def mutate(tree: Any, rng: Random) -> Any:
     try:
         tree = copy.deepcopy(tree)
         for _ in range(rng.randint(1, 3)):
-            all_places = places(tree) if isinstance(tree, (dict, list)) else []
-            if not all_places:
+            positions = nodes(tree) if isinstance(tree, (dict, list)) else []
+            if not positions:
                 return value(rng)
-            _edit(*rng.choice(all_places), all_places, rng)
+            _edit(*rng.choice(positions), positions, rng)
     except RecursionError:  # deeper than Python copies
         return value(rng)
     return tree
 
 
-def _edit(node: Any, key: Any, all_places: list[tuple[Any, Any]], rng: Random) -> None:
-    found = node[key]
-    other, at = rng.choice(all_places)
+def _edit(node: Any, key: Any, positions: list[tuple[Any, Any]], rng: Random) -> None:
+    member = node[key]
+    other, other_key = rng.choice(positions)
     kind = rng.randrange(8)
     if kind == 0:
         del node[key]
     elif kind == 1:
-        node[key] = copy.deepcopy(other[at]) if other is not node else value(rng)
+        node[key] = copy.deepcopy(other[other_key]) if other is not node else value(rng)
     elif kind == 2 and isinstance(node, list):
-        node.insert(key, copy.deepcopy(found))
+        node.insert(key, copy.deepcopy(member))
     elif kind == 3 and isinstance(node, dict):
-        node[rng.choice((*ODD, *node, "weight", "transpose_of", "grid", "context_1"))] = found
-    elif kind in (4, 5) and type(found) is int:
-        node[key] = found + rng.choice((-1, 1, 1, 2, -found, found, 255 - found))
+        node[rng.choice((*ODD, *node, "weight", "transpose_of", "grid", "context_1"))] = member
+    elif kind in (4, 5) and type(member) is int:
+        node[key] = member + rng.choice((-1, 1, 1, 2, -member, member, 255 - member))
     else:
         node[key] = value(rng)
 
 
 def text(tree: Any, rng: Random) -> bytes:
-    """UTF-8 of a tree; one in twenty is not what json.dumps would write."""
+    """UTF-8 of a tree; every twentieth is not what json.dumps would write."""
     try:
         data = json.dumps(tree, separators=(",", ":"), ensure_ascii=rng.random() < 0.5)
     except RecursionError:
@@ -92,5 +92,5 @@ def text(tree: Any, rng: Random) -> bytes:
     digits = b"9" * rng.choice((400, 4300, 4301))
     deep = rng.choice((b"[", b'{"a":')) * rng.choice((100, 5000))
     insert = (b"NaN", b"Infinity", digits, deep, b"\xff\xfe", b'{"a":1,"a":1}')[kind]
-    at = out.find(b":", rng.randrange(len(out) + 1)) + 1
-    return out[:at] + insert + (b"," if kind < 3 else b"") + out[at:]
+    offset = out.find(b":", rng.randrange(len(out) + 1)) + 1
+    return out[:offset] + insert + (b"," if kind < 3 else b"") + out[offset:]

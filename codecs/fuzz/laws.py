@@ -1,6 +1,6 @@
-"""What must hold for any bytes whatever: the exact array or a ZarrmalError (FORMAT 1.4).
+"""The law for any bytes: the exact array or a ZarrmalError (FORMAT 1.4).
 
-A law returns how many bytes of memory its input may have asked for, and raises where it is broken.
+A law returns how much memory its input may take, in bytes, and raises LawBroken where it fails.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ except ImportError:
 
 LONGEST_MESSAGE = 600
 BASE_BYTES = 64 << 20
-MANY_PLACES = 1 << 8
-"""NumPy takes a third of a millisecond for each pixel, of however many cells."""
+MANY_CELL_PIXELS = 1 << 8
+"""Pixels of a cell. NumPy takes a third of a millisecond for each, for any number of cells."""
 MANY_PIXELS = 1 << 22
 
 
 class LawBroken(AssertionError):
-    """Neither the exact array nor a named error."""
+    """The result is neither the exact array nor a named error."""
 
 
 def require(holds: bool, what: str) -> None:
-    """LawBroken unless it holds."""
+    """Raise LawBroken unless the condition holds."""
     if not holds:
         raise LawBroken(what)
 
 
 def outcome(call: Callable[[], Any]) -> Any:
-    """What a call gives, or the ZarrmalError that it raises; anything else goes through."""
+    """The result of a call, or the ZarrmalError that it raises. Other exceptions pass."""
     try:
         return call()
     except ZarrmalError as error:
@@ -74,7 +74,7 @@ NEEDS_MODEL = (seeds.VECTORS / "invalid" / "chunk-no-model.bin").read_bytes()
 
 
 def chunk(data: bytes) -> int:
-    """Decoders agree, and single cells are those of the whole array."""
+    """All engines agree, and cells decoded alone are those of the whole array."""
     header = outcome(lambda: parse_header(memoryview(data)))
     if isinstance(header, ZarrmalError):
         require(isinstance(outcome(lambda: decode_chunk(data, None)), ZarrmalError), "no header")
@@ -82,16 +82,16 @@ def chunk(data: bytes) -> int:
     coder = CODERS.get(header.index.digest_prefix) if header.index else None
     n_pixels = prod(header.shape)
     used = [level for level in levels() if _affordable(header, level)]
-    found = []
+    outcomes = []
     for level in used:
         with engine(level):
-            found.append(outcome(lambda: decode_chunk(data, coder)))
-    for other in found[1:]:
-        _same(found[0], other)
-    for result in found[:1]:
+            outcomes.append(outcome(lambda: decode_chunk(data, coder)))
+    for other in outcomes[1:]:
+        _same(outcomes[0], other)
+    for result in outcomes[:1]:
         if header.index is not None:
             _cells(data, header, coder, result, used[-1])
-        if isinstance(result, np.ndarray) and result.size < MANY_PLACES:
+        if isinstance(result, np.ndarray) and result.size < MANY_CELL_PIXELS:
             again = decode_chunk(encode_chunk(result, coder), coder)
             require(np.array_equal(again, result), "encoding what was decoded")
     other = outcome(lambda: decode_chunk(data, coder, shape=(*header.shape, 1)))
@@ -103,7 +103,7 @@ def _affordable(header: Header, level: str) -> bool:
     if header.index is None or prod(header.shape) == 0:
         return True
     if level == "numpy":
-        return prod(header.shape[1:]) <= MANY_PLACES
+        return prod(header.shape[1:]) <= MANY_CELL_PIXELS
     return prod(header.shape) <= MANY_PIXELS or not header.index.lengths.any()
 
 
@@ -126,7 +126,7 @@ def _cells(data: bytes, header: Header, coder: Coder | None, whole: Any, level: 
 
 
 def model(data: bytes) -> int:
-    """A model that is accepted codes cells, any of them, the same with every engine."""
+    """An accepted model codes any cells, with the same result in every engine."""
     made = outcome(lambda: _coder(data))
     n_body = min(int.from_bytes(data[8:12], "little"), 1 << 26)
     allowed = BASE_BYTES + 64 * len(data) + 16 * n_body
@@ -135,11 +135,11 @@ def model(data: bytes) -> int:
     require(made.model.to_bytes() == data, "a model keeps its bytes")
     require(isinstance(repr(made.model), str), "a model can be printed")
     shape = made.model.cell_shape
-    if prod(shape) > MANY_PLACES:
+    if prod(shape) > MANY_CELL_PIXELS:
         return allowed
     cells = (np.arange(2 * prod(shape)) * 37 % 251).astype(np.uint8).reshape(2, *shape)
     cells[1, shape[0] // 2 :] = 0
-    found = []
+    outcomes = []
     for level in levels():
         with engine(level):
             stored = encode_chunk(cells, made)
@@ -147,8 +147,8 @@ def model(data: bytes) -> int:
             for stream in (b"", bytes(4), b"\xff" * 64, data[-40:]):
                 for k in range(len(made.model.classes))[:2]:
                     outcome(lambda k=k, s=stream: made.cells(k).decode([memoryview(s)], 0, shape))
-        found.append(stored)
-    require(len(set(found)) == 1, "two encoders give two streams")
+        outcomes.append(stored)
+    require(len(set(outcomes)) == 1, "two encoders give two streams")
     return allowed
 
 
@@ -157,7 +157,7 @@ def _coder(data: bytes) -> Coder:
 
 
 def config(data: bytes) -> int:
-    """Parsing, building the coder and decoding with it."""
+    """Parse a configuration, build its coder and decode with it."""
     try:
         tree = json.loads(data)
     except (ValueError, RecursionError):  # refused by whoever reads zarr.json

@@ -1,4 +1,4 @@
-"""Models changed inside their compressed bodies: JSON and tensors (FORMAT 2)."""
+"""Mutations of models inside their compressed bodies: JSON and tensors (FORMAT 2)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ITEM_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4}
 MAX_BYTES = 1 << 20
 UNFIT = (ValueError, TypeError, LookupError, AttributeError, RecursionError, ArithmeticError,
          MemoryError, EOFError, struct.error, zlib.error, lzma.LZMAError)  # fmt: skip
-"""What comes of taking apart a file that is damaged already."""
+"""Exceptions of parsing a file that is already damaged."""
 
 
 def unpack(data: bytes) -> tuple[Any, list[bytes]]:
-    """The JSON and the bytes of each tensor; any exception where the file is not one."""
+    """The JSON and the bytes of each tensor; any exception if the file is damaged."""
     _, _, compressor, _, n_body = struct.unpack_from("<4sBBHI", data)
     packed = data[12:]
     if compressor == 1:
@@ -30,16 +30,16 @@ def unpack(data: bytes) -> tuple[Any, list[bytes]]:
         packed = lzma.LZMADecompressor().decompress(packed, min(n_body, MAX_BYTES))
     n_json = int.from_bytes(packed[:4], "little")
     tree = json.loads(packed[4 : 4 + n_json])
-    blobs, at = [], 4 + n_json
+    blobs, offset = [], 4 + n_json
     for dtype, shape in tree["tensors"]:
         n = prod(shape) * ITEM_BYTES[dtype]
-        blobs.append(packed[at : at + n])
-        at += n
+        blobs.append(packed[offset : offset + n])
+        offset += n
     return tree, blobs
 
 
 def pack(text: bytes, blobs: list[bytes], rng: Random) -> bytes:
-    """A model file, lengths right but for one in thirty."""
+    """A model file; one length in thirty is wrong."""
     n_json = len(text) if rng.random() > 0.03 else havoc.size(rng)
     body = struct.pack("<I", n_json) + text + b"".join(blobs)
     compressor = rng.choices((0, 1, 2), (8, 1, 1))[0]
@@ -54,7 +54,7 @@ def pack(text: bytes, blobs: list[bytes], rng: Random) -> bytes:
 
 
 def mutate(data: bytes, rng: Random) -> bytes:
-    """A model file near to ``data``."""
+    """A mutation of a model file."""
     if rng.random() < 0.1:
         return havoc.havoc(data, rng)
     try:
@@ -77,8 +77,8 @@ def _edit(tree: Any, blobs: list[bytes], rng: Random) -> tuple[Any, list[bytes]]
         blobs[k] = _values(blobs[k], ITEM_BYTES[dtype], rng)
     elif kind == 5 and shape:  # another size, its bytes with it
         axis = rng.randrange(len(shape))
-        wanted = rng.choice((0, 1, 2, shape[axis] + 1, max(0, shape[axis] - 1), 300, 5000))
-        shape = [*shape[:axis], wanted, *shape[axis + 1 :]]
+        size = rng.choice((0, 1, 2, shape[axis] + 1, max(0, shape[axis] - 1), 300, 5000))
+        shape = [*shape[:axis], size, *shape[axis + 1 :]]
         n = prod(shape) * ITEM_BYTES[dtype]
         if n <= MAX_BYTES:
             tree["tensors"][k] = [dtype, shape]
@@ -91,31 +91,31 @@ def _edit(tree: Any, blobs: list[bytes], rng: Random) -> tuple[Any, list[bytes]]
 
 
 def _values(blob: bytes, n_bytes: int, rng: Random) -> bytes:
-    """Values set to the ends of their range, or any."""
+    """Set values to the ends of their range, or to random ones."""
     out = bytearray(blob)
     for _ in range(rng.choice((1, 2, 8, 1 << 10))):
         if len(out) < n_bytes:
             break
-        at = rng.randrange(len(out) // n_bytes) * n_bytes
+        offset = rng.randrange(len(out) // n_bytes) * n_bytes
         new = rng.choice((b"\0" * 4, b"\xff" * 4, b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\1\0\0\0",
                           b"\x7f" * 4, b"\x80" * 4, rng.randbytes(4)))  # fmt: skip
-        out[at : at + n_bytes] = new[-n_bytes:] if rng.random() < 0.5 else new[:n_bytes]
+        out[offset : offset + n_bytes] = new[-n_bytes:] if rng.random() < 0.5 else new[:n_bytes]
     return bytes(out)
 
 
 def _classes(tree: Any, rng: Random) -> None:
-    """A class doubled, or its layers."""
+    """Repeat a class or a layer, or exchange tensors of a class."""
     classes = tree["classes"]
-    one = rng.choice(classes)
+    chosen = rng.choice(classes)
     kind = rng.randrange(3)
     if kind == 0:
         copies = rng.choice((1, 3, 64))
-        classes += [one | {"name": f"{one['name']}{k}"} for k in range(copies)]
+        classes += [chosen | {"name": f"{chosen['name']}{k}"} for k in range(copies)]
     elif kind == 1:
-        layers = rng.choice(list(one["networks"].values()))
+        layers = rng.choice(list(chosen["networks"].values()))
         layers.insert(0, rng.choice(layers))
     else:
-        one["tensors"] = {
+        chosen["tensors"] = {
             name: rng.choice((index, index, index, rng.randrange(len(tree["tensors"]))))
-            for name, index in one["tensors"].items()
+            for name, index in chosen["tensors"].items()
         }

@@ -1,4 +1,4 @@
-"""What fuzzing starts from: the golden vectors and the hostile ones, read where they lie."""
+"""The seeds of fuzzing: the golden vectors and the hostile files."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ FACTS = {
 
 
 def models() -> list[bytes]:
-    """Each model of the golden vectors once."""
+    """The distinct models of the golden vectors."""
     return list(dict.fromkeys(path.read_bytes() for path in sorted(VECTORS.glob("*/model.zmal"))))
 
 
 def model_seeds() -> list[bytes]:
-    """Good and hostile model files."""
+    """Valid and hostile model files."""
     hostile = sorted((VECTORS / "invalid").glob("model-*"))
     return models() + [path.read_bytes() for path in hostile]
 
 
 def chunk_seeds() -> list[bytes]:
-    """Good and hostile chunks."""
+    """Valid and hostile chunks."""
     paths = sorted(VECTORS.glob("*/chunk.bin")) + sorted((VECTORS / "invalid").glob("chunk-*"))
     return [path.read_bytes() for path in paths]
 
 
 def config_seeds() -> list[bytes]:
-    """Good and hostile configurations, and an archive's attribute."""
+    """Valid and hostile configurations, and an archive's attribute."""
     good = [
         {
             "version": 1,

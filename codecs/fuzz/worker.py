@@ -1,4 +1,4 @@
-"""The process that runs inputs: with atheris, or by plain mutation of the seeds."""
+"""The process that runs the inputs: guided by atheris, or with plain mutations of the seeds."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SEEDS = {
 
 
 def mutated(family: str, data: bytes, rng: Random) -> bytes:
-    """An input near to another."""
+    """A mutation of an input."""
     if family == "chunk":
         return chunk_mutator.mutate(data, rng, PREFIXES)
     return {"model": model_mutator, "config": config_mutator}[family].mutate(data, rng)
@@ -59,31 +59,31 @@ def _peak_bytes() -> int:
 
 
 def plain(family: str, run: Callable[[bytes], None], seconds: float, seed: int) -> None:
-    """Each seed as it is, then mutations of mutations."""
+    """Run each seed, then mutations of seeds and of earlier mutations."""
     rng = Random(seed)
-    kept = list(SEEDS[family]())
-    for data in kept:
+    inputs = list(SEEDS[family]())
+    for data in inputs:
         run(data)
-    n_seeds = len(kept)
+    n_seeds = len(inputs)
     stop = time.monotonic() + seconds
     while time.monotonic() < stop:
-        data = mutated(family, rng.choice(kept), rng)[:MAX_INPUT_BYTES]
+        data = mutated(family, rng.choice(inputs), rng)[:MAX_INPUT_BYTES]
         run(data)
-        if rng.random() < 0.02:  # what comes of it may be reached in steps
-            kept[n_seeds:] = [*kept[n_seeds:][-500:], data]
+        if rng.random() < 0.02:  # some states need several mutations
+            inputs[n_seeds:] = [*inputs[n_seeds:][-500:], data]
 
 
 def guided(
     family: str, run: Callable[[bytes], None], seconds: int, seed: int, corpus: Path
 ) -> None:
-    """With atheris: what reaches new code is kept and mutated further."""
+    """Run inputs with atheris, which keeps those that reach new code and mutates them."""
     import atheris
 
-    # Not by its import hook: that does not see packages installed as editable.
+    # Not with its import hook, which does not see packages installed as editable.
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] == "zarrmal_codecs" or name == "zarrmal.archive.layout":
-            for found in _functions(module):
-                atheris.instrument_func(found)
+            for function in _functions(module):
+                atheris.instrument_func(function)
     for k, data in enumerate(SEEDS[family]()):
         (corpus / f"seed-{k:04}").write_bytes(data)
 
@@ -98,21 +98,21 @@ def guided(
 
 
 def _functions(module: types.ModuleType) -> list[types.FunctionType]:
-    """Of a module and its classes, those of other modules left out."""
-    found = []
+    """Functions of a module and of its classes, without imported ones."""
+    functions = []
     for each in vars(module).values():
         if getattr(each, "__module__", None) != module.__name__:
             continue
         inner = vars(each).values() if isinstance(each, type) else (each,)
-        for one in inner:
-            one = one.fget if isinstance(one, property) else getattr(one, "__func__", one)
-            if isinstance(one, types.FunctionType):
-                found.append(one)
-    return found
+        for value in inner:
+            value = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+            if isinstance(value, types.FunctionType):
+                functions.append(value)
+    return functions
 
 
 def main() -> None:
-    """Command line of fuzz.py."""
+    """Run what fuzz.py asks for on the command line."""
     family, slot_path, corpus, seconds, seed, *how = sys.argv[1:]
     slot, law = Slot(Path(slot_path)), check(family)
     warnings.simplefilter("error")

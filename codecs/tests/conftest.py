@@ -13,7 +13,7 @@ VECTORS = Path(__file__).parents[1] / "vectors"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test a vector: ``vector`` is a folder and its entry in index.json."""
+    """One test per vector: ``vector`` is a folder and its entry in index.json."""
     for name, folder, kinds in (
         ("vector", VECTORS, ""),
         ("invalid", VECTORS / "invalid", ""),

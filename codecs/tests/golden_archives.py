@@ -1,4 +1,4 @@
-"""The golden archives and what a reader must find in them."""
+"""The golden archives and their expected content."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ ARCHIVES = Path(__file__).parents[1] / "vectors" / "archives"
 INDEX = json.loads((ARCHIVES / "index.json").read_text(encoding="utf-8"))
 
 
-def meets(found: object, wanted: dict) -> None:
-    """Dtype, shape and digest are those of the index; a text's is that of its UTF-8 bytes."""
-    values = np.asarray(found)
-    assert list(values.shape) == wanted["shape"]
-    if wanted["dtype"] == "text":
+def meets(stored: object, expected: dict) -> None:
+    """Assert dtype, shape and digest of the index; that of text is of its UTF-8 bytes."""
+    values = np.asarray(stored)
+    assert list(values.shape) == expected["shape"]
+    if expected["dtype"] == "text":
         data = "\0".join(values.tolist()).encode()
     else:
-        assert values.dtype == np.dtype(wanted["dtype"])
-        data = values.astype(wanted["dtype"]).tobytes()
-    assert hashlib.sha256(data).hexdigest() == wanted["sha256"]
+        assert values.dtype == np.dtype(expected["dtype"])
+        data = values.astype(expected["dtype"]).tobytes()
+    assert hashlib.sha256(data).hexdigest() == expected["sha256"]

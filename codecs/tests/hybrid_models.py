@@ -41,7 +41,7 @@ def hybrid_class(
     order: tuple[int, ...] | None = None,
     encoder: bool = True,
 ) -> ClassModel:
-    """A class of mixed weights, whose distributions are wide where nothing is known."""
+    """A class of mixed weights with wide distributions where no neighbour is known."""
     networks = {}
     tensors: dict[str, np.ndarray] = {}
     if n_latents:
@@ -59,10 +59,10 @@ def hybrid_class(
         head = (plane, n_causal, n_flags, n_full, n_components, 0)
         tensors[f"context_{s}"] = np.array(head, np.uint8)
         for k, n in enumerate((*widths, 1 + 3 * n_components), 1):
-            at = seed + 100 * s + 1000 * k
-            tensors[f"weight{k}_{s}"] = array(at, (n, width), -60, 60, "int8")
-            tensors[f"bias{k}_{s}"] = array(at + 1, (n,), -2000, 2000, "int32")
-            tensors[f"shift{k}_{s}"] = array(at + 2, (n,), 4, 8, "uint8")
+            offset = seed + 100 * s + 1000 * k
+            tensors[f"weight{k}_{s}"] = array(offset, (n, width), -60, 60, "int8")
+            tensors[f"bias{k}_{s}"] = array(offset + 1, (n,), -2000, 2000, "int32")
+            tensors[f"shift{k}_{s}"] = array(offset + 2, (n,), 4, 8, "uint8")
             width = n
         tensors[f"bias3_{s}"] = tensors[f"bias3_{s}"].copy()
         tensors[f"bias3_{s}"][2::3] += 8000  # scales: near half of their table
@@ -76,13 +76,13 @@ def hybrid_model(cell_shape: tuple[int, ...], *classes: ClassModel) -> Model:
 
 
 def changed(model: ClassModel, **tensors: np.ndarray | None) -> ClassModel:
-    """With other tensors; None takes one away."""
+    """The model with other tensors; None removes one."""
     new = {k: v for k, v in {**model.tensors, **tensors}.items() if v is not None}
     return ClassModel(name=model.name, networks=model.networks, tensors=new)
 
 
 def steps(model: Model, index: int = 0) -> tuple[Step, ...]:
-    """Of a class of a model."""
+    """The tensors of a class of a model."""
     one = model.classes[index]
     n_latents = one.networks["decoder"][0].n_inputs if one.networks.get("decoder") else 0
     n_planes = model.cell_shape[2] if len(model.cell_shape) == 3 else 1
@@ -125,7 +125,7 @@ def four_planes() -> Model:
 
 @cache
 def shared() -> Model:
-    """Three classes that share all tensors but some of their last layers."""
+    """Three classes that share all tensors except some of their last layers."""
     a = hybrid_class(6, "a", 1, n_latents=2, n_components=3)
     others = [hybrid_class(60 + k, "x", 1, n_latents=2, n_components=3) for k in range(2)]
     classes = [a] + [

@@ -76,8 +76,8 @@ def models() -> dict[str, tuple[bytes, str, str]]:
             said.get(name, "context_0"))  # fmt: skip
     shift = good.tensors["shift2_0"]
     out |= {
-        "shift-0": (of(changed(good, shift2_0=0 * shift)), wrong, "beyond 1..24"),
-        "shift-25": (of(changed(good, shift2_0=0 * shift + 25)), wrong, "beyond 1..24"),
+        "shift-0": (of(changed(good, shift2_0=0 * shift)), wrong, "must be 1..24"),
+        "shift-25": (of(changed(good, shift2_0=0 * shift + 25)), wrong, "must be 1..24"),
         "bound": (at_the_bound(over=1, sign=1), wrong, "1073741824"),
         "bound-negative": (at_the_bound(over=1, sign=-1), wrong, "1073741824"),
         "bound-latent": (at_the_bound(over=1, sign=1, latent=True), wrong, "1073741824"),
@@ -102,7 +102,7 @@ def models() -> dict[str, tuple[bytes, str, str]]:
         "latent-units": (
             of(changed(seeing, latent_0=seeing.tensors["latent_0"][:2])), wrong, "latent_0"),
         "latent-scale-128": (
-            of(changed(seeing, **tensor("latent_scale", "uint8", 128, 0))), wrong, "beyond 127"),
+            of(changed(seeing, **tensor("latent_scale", "uint8", 128, 0))), wrong, "0..127"),
         "latent-scale-short": (
             of(changed(seeing, **tensor("latent_scale", "uint8", 1))), wrong, "latent_scale"),
         "latent-scale-dtype": (
@@ -124,7 +124,7 @@ def models() -> dict[str, tuple[bytes, str, str]]:
 
 
 def ending_in(model: Model, pixels: np.ndarray, last: int) -> bytes:
-    """The stream of one cell (y, x), but for the state in which it ends."""
+    """The stream of one cell (y, x), which ends in the given state."""
     cells = HybridCells(model, 0)
     plan = pixel_coder.Plan(cells._steps, False)
     pairs = pixel_coder._intervals(plan, pixels[None, None], None, cells._first(None, 1))
@@ -147,8 +147,8 @@ def chunks(tools: dict) -> dict[str, tuple[bytes, str, str, str | None]]:
     streams = Coder(model).cells(0).encode(GOOD, "mean")[1]
     colour = encode_chunk(np.ones((1, 2, 2, 3), np.uint8), Coder(hybrid_models.colour()))
 
-    def patched(at: int, value: int, data: bytes = good) -> bytes:
-        return sealed(data[:at] + bytes([value]) + data[at + 1 :])
+    def patched(offset: int, value: int, data: bytes = good) -> bytes:
+        return sealed(data[:offset] + bytes([value]) + data[offset + 1 :])
 
     def cells(
         bodies: list[bytes],
@@ -179,7 +179,7 @@ def chunks(tools: dict) -> dict[str, tuple[bytes, str, str, str | None]]:
         name: (data, error, says, MODEL)
         for name, (data, error, says) in {
             "pixel-crc": (patched(20, good[20] ^ 1), corrupt, "match their CRC-32"),
-            "no-flag": (patched(7, 0), short, "wanted"),
+            "no-flag": (patched(7, 0), short, "needed"),
             "checks-of-paper": (
                 cells([first], flags=0, least=len(first), n_bits=0, packed=b"", checks=b"\0\0"),
                 corrupt, "profile 'hybrid'"),
@@ -189,7 +189,7 @@ def chunks(tools: dict) -> dict[str, tuple[bytes, str, str, str | None]]:
             "checks": (cells([first], checks=b"\0\0"), corrupt, "follow"),
             "bits-0": (cells([first], n_bits=0), corrupt, "0 bits"),
             "bits-33": (cells([first], n_bits=33), corrupt, "33 bits"),
-            "lengths-fill": (cells([first], packed=b"\1"), corrupt, "filled"),
+            "lengths-fill": (cells([first], packed=b"\1"), corrupt, "padded"),
             "lengths-sum": (cells([first], packed=b"\x80"), corrupt, "add up"),
             "lengths-huge": (
                 cells([first], n_bits=32, packed=b"\xff" * 4, least=2**32 - 1),
@@ -199,26 +199,26 @@ def chunks(tools: dict) -> dict[str, tuple[bytes, str, str, str | None]]:
             "two-bytes": (cells([first[:2]]), short, "fewer"),
             "state-alone": (cells([first[:4]]), short, "last pixel"),
             "word-missing": (cells([long[:-2]]), short, "last pixel"),
-            "word-more": (cells([long + b"\0\0"]), corrupt, "end as it must"),
+            "word-more": (cells([long + b"\0\0"]), corrupt, "last state"),
             "other-state": (
                 cells([bytes([long[0] ^ 1]) + long[1:]]), corrupt, ""),
             "ends-in-lowest": (
-                cells([ending_in(model, GOOD[0], 1 << 16)]), corrupt, "end as it must"),
+                cells([ending_in(model, GOOD[0], 1 << 16)]), corrupt, "last state"),
             "ends-in-other": (
-                cells([ending_in(model, GOOD[0], last ^ 1)]), corrupt, "end as it must"),
+                cells([ending_in(model, GOOD[0], last ^ 1)]), corrupt, "last state"),
             "ends-in-2-17": (
-                cells([ending_in(model, GOOD[0], last + (1 << 16))]), corrupt, "end as it must"),
+                cells([ending_in(model, GOOD[0], last + (1 << 16))]), corrupt, "last state"),
             "zeros": (cells([bytes(4)]), short, "last pixel"),
-            "ones": (cells([b"\xff" * 40]), corrupt, "end as it must"),
+            "ones": (cells([b"\xff" * 40]), corrupt, "last state"),
             "coding-1": (cells([first], coding=1), corrupt, "coding 1"),
             "coding-255": (cells([first], coding=255), corrupt, "coding 255"),
             "blank-with-stream": (
                 cells([first], runs=bytes([1, 255, 1])), corrupt, "blank"),
-            "cell-rank-1": (cells([first], shape=(1, 4)), corrupt, "holds cells"),
-            "cell-rank-3": (cells([first], shape=(1, 2, 2, 1)), corrupt, "holds cells"),
-            "cell-no-pixels": (cells([first], shape=(1, 0, 4)), corrupt, "holds cells"),
+            "cell-rank-1": (cells([first], shape=(1, 4)), corrupt, "has cells"),
+            "cell-rank-3": (cells([first], shape=(1, 2, 2, 1)), corrupt, "has cells"),
+            "cell-no-pixels": (cells([first], shape=(1, 0, 4)), corrupt, "has cells"),
             "cell-too-large": (
-                cells([first], shape=(1, 1 << 11, (1 << 11) + 1)), corrupt, "holds cells"),
+                cells([first], shape=(1, 1 << 11, (1 << 11) + 1)), corrupt, "has cells"),
             "cell-large": (
                 cells([long], shape=(1, 1 << 11, 1 << 11)), short, "fewer than the 1024"),
             "cells-large": (
@@ -228,7 +228,7 @@ def chunks(tools: dict) -> dict[str, tuple[bytes, str, str, str | None]]:
                 cells([b""] * 511, shape=(511, 1 << 11, 1 << 11),
                       runs=bytes([1, 255, 0xFF, 3])), corrupt, "pixels a byte"),
             "cell-wide": (
-                cells([first], shape=(1, 1, (1 << 12) + 1)), corrupt, "holds cells"),
+                cells([first], shape=(1, 1, (1 << 12) + 1)), corrupt, "has cells"),
             "cells-huge": (
                 cells([first], shape=(1 << 28, 2, 2)), short, "short for 268435456"),
             "cells-beyond": (
@@ -238,6 +238,6 @@ def chunks(tools: dict) -> dict[str, tuple[bytes, str, str, str | None]]:
         "other-model": (good, "ModelError", "written with model", "grey_latent"),
         "no-model": (good, "ModelError", "needs the model", None),
         "channels": (
-            sealed(colour[:37] + struct.pack("<I", 1) + colour[41:]), corrupt, "holds cells",
+            sealed(colour[:37] + struct.pack("<I", 1) + colour[41:]), corrupt, "has cells",
             "colour"),
     }  # fmt: skip

@@ -49,7 +49,7 @@ def changed(
     more: bytes = b"",
     compressor: int = 0,
 ) -> bytes:
-    """The valid model with something changed in its JSON."""
+    """The valid model with a change in its JSON."""
     tree, good = tree_and_tensors()
     change(tree)
     data = good if tensors is None else tensors
@@ -57,7 +57,7 @@ def changed(
 
 
 def put(*path: object) -> Callable[[dict[str, Any]], None]:
-    """Sets what stands at path[:-1] to path[-1]."""
+    """Sets the member at path[:-1] to path[-1]."""
     *steps, key, value = path
 
     def change(tree: Any) -> None:
@@ -69,7 +69,7 @@ def put(*path: object) -> Callable[[dict[str, Any]], None]:
 
 
 def drop(*path: object) -> Callable[[dict[str, Any]], None]:
-    """Deletes what stands at path."""
+    """Deletes the member at path."""
     *steps, key = path
 
     def change(tree: Any) -> None:
@@ -115,24 +115,24 @@ def cases() -> dict[str, tuple[bytes, str, str]]:
         "compressor-3": (good[:5] + b"\3" + good[6:], "CompatibilityError", "compressor 3"),
         "reserved": (good[:6] + b"\1" + good[7:], corrupt, "damaged"),
         "truncated": (good[:-1], "TruncatedError", "ends after"),
-        "truncated-header": (good[:11], "TruncatedError", "wanted"),
+        "truncated-header": (good[:11], "TruncatedError", "needed"),
         "trailing": (good + b"\0", corrupt, "more than"),
         "n-body-huge": (good[:8] + b"\xff" * 4 + good[12:], corrupt, "at most"),
         "zlib-garbage": (packed[:12] + b"x" * 20, corrupt, "damaged"),
         "zlib-truncated": (packed[:-1], "TruncatedError", "ends after"),
-        "zlib-trailing": (packed + b"\0", corrupt, "goes on"),
-        "zlib-bomb": (model_file(zeros, compressor=1, n_body=100), corrupt, "gives"),
+        "zlib-trailing": (packed + b"\0", corrupt, "more than"),
+        "zlib-bomb": (model_file(zeros, compressor=1, n_body=100), corrupt, "more than"),
         "xz-garbage": (packed_xz[:12] + b"x" * 20, corrupt, "damaged"),
         "xz-truncated": (packed_xz[:-1], "TruncatedError", "ends after"),
-        "xz-trailing": (packed_xz + b"\0", corrupt, "goes on"),
-        "xz-bomb": (model_file(zeros, compressor=2, n_body=100), corrupt, "gives"),
+        "xz-trailing": (packed_xz + b"\0", corrupt, "more than"),
+        "xz-bomb": (model_file(zeros, compressor=2, n_body=100), corrupt, "more than"),
         "xz-dictionary": (
             model_file(b"")[:5] + b"\2\0\0" + struct.pack("<I", 4) + lzma.compress(
                 b"abcd", filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 29}]),
             corrupt, "damaged"),
-        "body-too-small": (model_file(b"ab"), "TruncatedError", "wanted"),
+        "body-too-small": (model_file(b"ab"), "TruncatedError", "needed"),
         "json-longer-than-body": (
-            model_file(struct.pack("<I", 1000) + b"{}"), "TruncatedError", "wanted"),
+            model_file(struct.pack("<I", 1000) + b"{}"), "TruncatedError", "needed"),
         "json-huge": (model_file(struct.pack("<I", 1 << 30) + b"{}"), corrupt, "JSON"),
         "json-not": (model_file(body_of(b"profile: paper")), corrupt, "JSON"),
         "json-not-utf-8": (model_file(body_of(b'{"a": "\xff"}')), corrupt, "JSON"),
@@ -146,13 +146,13 @@ def cases() -> dict[str, tuple[bytes, str, str]]:
             model_file(body_of(text.replace("{", '{"profile":"x",', 1).encode(), tensors)),
             corrupt, "twice"),
         "tensors-trailing": (changed(lambda tree: None, more=b"\0"), corrupt, "follow"),
-        "tensors-short": (changed(lambda tree: None, tensors[:-1]), "TruncatedError", "wanted"),
+        "tensors-short": (changed(lambda tree: None, tensors[:-1]), "TruncatedError", "needed"),
         "dtype-float32": (
             changed(put("tensors", 0, 0, "float32")), "CompatibilityError", "float32"),
         "dtype-object": (changed(put("tensors", 0, 0, "O")), "CompatibilityError", "'O'"),
         "dtype-null": (changed(put("tensors", 0, 0, None)), "CompatibilityError", "None"),
         "dtype-list": (changed(put("tensors", 0, 0, ["int8"])), "CompatibilityError", "int8"),
-        "tensor-of-three": (changed(put("tensors", 0, ["int8", [2], 1])), corrupt, "misuses"),
+        "tensor-of-three": (changed(put("tensors", 0, ["int8", [2], 1])), corrupt, "wrong"),
         "tensor-huge": (changed(put("tensors", 0, 1, [1 << 26] * 8)), corrupt, "shape"),
         "tensor-huge-hidden": (
             changed(put("tensors", 0, 1, [0, *[1 << 26] * 7])), corrupt, "shape"),
@@ -173,9 +173,9 @@ def cases() -> dict[str, tuple[bytes, str, str]]:
         "bound": (changed(lambda tree: None, tensors[:2] + struct.pack("<i", 2**31 - 128)
                           + tensors[6:]), wrong, "2147483648"),
         "bound-negative": (changed(lambda tree: None, tensors[:2] + struct.pack("<i", -(2**31))
-                                   + tensors[6:]), wrong, "beyond"),
-        "widths": (changed(put(*decoder, [one | {"output": "int8"}, one])), wrong, "takes"),
-        "ranges-between": (changed(uneven), wrong, "gives 2 uint8"),
+                                   + tensors[6:]), wrong, "at most"),
+        "widths": (changed(put(*decoder, [one | {"output": "int8"}, one])), wrong, "inputs"),
+        "ranges-between": (changed(uneven), wrong, "2 uint8 outputs"),
         "decoder-missing": (changed(drop(*decoder)), wrong, "decoder"),
         "decoder-empty": (changed(put(*decoder, [])), wrong, "decoder"),
         "decoder-takes-uint8": (changed(put(*layer, "input", "uint8")), wrong, "decoder"),

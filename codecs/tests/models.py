@@ -1,4 +1,4 @@
-"""Small models for tests, from integer arithmetic only: the same in every version of everything."""
+"""Small models for tests, from integer arithmetic only, so that no library version changes them."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def line() -> Model:
 
 @cache
 def constant() -> Model:
-    """Predicts 128 whatever the latent vector: the residue is the pixel less 128."""
+    """Predicts 128 for any latent vector: the residue is the pixel minus 128."""
     weight = np.zeros((12, 1), np.int8)
     ones = np.ones(12, np.uint16)
     decoder = Layer(

@@ -1,4 +1,4 @@
-"""A decoder written from FORMAT.md alone: plain Python, slow, and sharing no line with the other.
+"""A decoder written from FORMAT.md alone: plain Python, slow, without a line of the package.
 
 ``python reference_decoder.py model.zmal chunk.bin`` writes the pixels to standard output.
 """

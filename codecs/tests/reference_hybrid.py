@@ -37,17 +37,17 @@ EXP = [nearest(4096 * exp(-i / 16)) for i in range(511)]
 # 4.6.2
 
 
-def ordered(places: list) -> list:
-    return sorted(places, key=lambda p: (p[0] ** 2 + p[1] ** 2, -p[0], abs(p[1]), p[1]))
+def ordered(offsets: list) -> list:
+    return sorted(offsets, key=lambda p: (p[0] ** 2 + p[1] ** 2, -p[0], abs(p[1]), p[1]))
 
 
 AROUND = [(y, x) for y in range(-9, 10) for x in range(-9, 10) if (y, x) != (0, 0)]
-CAUSAL = ordered([place for place in AROUND if place < (0, 0)])[:40]
+CAUSAL = ordered([offset for offset in AROUND if offset < (0, 0)])[:40]
 FULL = ordered(AROUND)[:24]
 
 
 def check_hybrid(c: dict, cell_shape: tuple) -> None:
-    """The tensors of a class; what they mean is put into it as `steps` and `prediction`."""
+    """The tensors of a class, parsed into its members `steps` and `prediction`."""
     must(len(cell_shape) in (2, 3), "2.2: cell_shape")
     n_planes = cell_shape[2] if len(cell_shape) == 3 else 1
     must(n_planes <= 4, "4.6: planes")
@@ -124,7 +124,7 @@ class Words:
         self.x = self.cursor.uint(4)
 
     def take(self, cumulative, n_symbols: int) -> int:
-        """The next symbol, whose distribution `cumulative` gives."""
+        """The next symbol, of the distribution `cumulative`."""
         slot = self.x & 65535
         low, high = 0, n_symbols  # cumulative(low) <= slot < cumulative(high)
         while high - low > 1:
@@ -224,8 +224,8 @@ class Cell:
         return self.image[plane][y][x] if inside else 0
 
     def own(self, plane: int, y: int, x: int) -> int:
-        places = ((y, x - 1), (y - 1, x), (y - 1, x + 1), (y - 1, x - 1))
-        w, n, e, v = (self.at(plane, *place) for place in places)
+        offsets = ((y, x - 1), (y - 1, x), (y - 1, x + 1), (y - 1, x - 1))
+        w, n, e, v = (self.at(plane, *offset) for offset in offsets)
         if w and n and e and v:
             return clip((2 * w + 2 * n + e - v + 2) >> 2, 1, 255)
         return (w + n + 1) >> 1 if w and n else w or n or e or v or 128
@@ -257,8 +257,8 @@ class Cell:
     def seen(self, p: int, y: int, x: int, base: int) -> list:
         if self.predicted is None:
             return [64] * 5
-        places = ((y, x), (y, x + 1), (y + 1, x), (y, x + 2), (y + 2, x))
-        inside = [(min(i, self.height - 1), min(j, self.width - 1)) for i, j in places]
+        offsets = ((y, x), (y, x + 1), (y + 1, x), (y, x + 2), (y + 2, x))
+        inside = [(min(i, self.height - 1), min(j, self.width - 1)) for i, j in offsets]
         return [64 + S[self.predicted[p][i][j] - base] for i, j in inside]
 
     def outputs(self, t: int, values: list) -> list:

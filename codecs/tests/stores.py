@@ -1,4 +1,4 @@
-"""Stand-ins for zarr's stores and byte getters that count what is asked of them."""
+"""Stand-ins for zarr's stores and byte getters that count requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zarrmal_codecs import ZarrmalCodec, ZarrmalError
 
 
 class FakeGetter:
-    """Serves one chunk, as a store does: short answers at the end, no empty ranges."""
+    """Serves one chunk as a store does: short reads at the end, no empty ranges."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -33,7 +33,7 @@ class FakeGetter:
 
 
 class CountingStore(WrapperStore):
-    """A store, in memory by default, that keeps key and number of bytes of each read of a chunk."""
+    """A store, in memory by default, that records key and number of bytes of each chunk read."""
 
     def __init__(self, store: Store | None = None) -> None:
         super().__init__(store or MemoryStore())
@@ -43,34 +43,34 @@ class CountingStore(WrapperStore):
         return self._counted(key, await self._store.get(key, prototype, byte_range))
 
     def get_sync(self, key, *, prototype=None, byte_range=None):
-        found = self._store.get_sync(key, prototype=prototype, byte_range=byte_range)
-        return self._counted(key, found)
+        result = self._store.get_sync(key, prototype=prototype, byte_range=byte_range)
+        return self._counted(key, result)
 
-    def _counted(self, key, found):
-        if found is not None and not key.endswith((".json", ".zarray", ".zattrs")):
-            self.reads.append((key, len(found)))
-        return found
+    def _counted(self, key, result):
+        if result is not None and not key.endswith((".json", ".zarray", ".zattrs")):
+            self.reads.append((key, len(result)))
+        return result
 
 
 def spec_of(shape: tuple[int, ...]) -> SimpleNamespace:
-    """What the codec reads of zarr's ArraySpec."""
+    """The part of zarr's ArraySpec that the codec uses."""
     return SimpleNamespace(shape=shape, prototype=default_buffer_prototype())
 
 
 def read_rows(
     codec: ZarrmalCodec, damaged: list[bytes], shape: tuple[int, ...]
 ) -> list[list[np.ndarray | ZarrmalError]]:
-    """Each single row of each chunk by a partial read: the row, or the error."""
+    """Read each row of each chunk with a partial read: the row, or the error."""
 
-    async def one(data: bytes, row: int) -> np.ndarray | ZarrmalError:
+    async def cell(data: bytes, row: int) -> np.ndarray | ZarrmalError:
         selection = (slice(row, row + 1), *[slice(None)] * (len(shape) - 1))
         try:
-            found = await codec._decode_partial_single(FakeGetter(data), selection, spec_of(shape))
+            result = await codec._decode_partial_single(FakeGetter(data), selection, spec_of(shape))
         except ZarrmalError as error:
             return error
-        return found.as_numpy_array()
+        return result.as_numpy_array()
 
     async def every() -> list[list[np.ndarray | ZarrmalError]]:
-        return [[await one(data, row) for row in range(shape[0])] for data in damaged]
+        return [[await cell(data, row) for row in range(shape[0])] for data in damaged]
 
     return asyncio.run(every())

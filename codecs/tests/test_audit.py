@@ -1,4 +1,4 @@
-"""Reading touches nothing but memory: no file, network, process, code or import (house, law 6)."""
+"""Decoding uses nothing but memory: no file, network, process, code or import (house, law 6)."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_nothing_is_opened_imported_or_run(level):
     done = subprocess.run(
         [sys.executable, "-c", WATCHED], env=environment, capture_output=True, text=True, check=True
     )
-    n_coders, n_arrays, seen = json.loads(done.stdout)
-    assert seen == []
+    n_coders, n_arrays, events = json.loads(done.stdout)
+    assert events == []
     assert n_coders >= 15  # or nothing was read at all
     assert n_arrays >= 50

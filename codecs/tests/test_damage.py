@@ -1,4 +1,4 @@
-"""Every prefix raises; every flipped bit raises or gives the exact pixels (STYLE 22)."""
+"""Every prefix raises; every flipped bit raises or gives the exact pixels."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def cases() -> dict[str, tuple[Model | None, np.ndarray, dict]]:
         "stored": (None, models.array(9, (5, 6), 0, 255, "uint8"), {}),
         "stored scalar": (None, np.array(7, np.uint8), {}),
         "deflate": (None, models.array(9, (5, 6, 4), 0, 3, "uint8"), {}),
-        "deflate fortran": (None, np.asfortranarray(models.pixels(1, (5, 6, 4)) // 32), {}),
+        "deflate fortran": (None, models.pixels(1, (5, 6, 4)) // 32, {"fortran_order": True}),
         "cells": (two, cells, {"classes": turned}),
         "cells per cell": (two, cells, {"classes": turned, "rice": "best-per-cell"}),
         "cells best": (flat, models.array(3, (5, 3, 3), 0, 255, "uint8"), {"rice": "best"}),
@@ -64,8 +64,8 @@ def prefixes(data: bytes) -> list[bytes]:
 
 def flips(data: bytes) -> list[bytes]:
     return [
-        data[:at] + bytes([data[at] ^ (1 << bit)]) + data[at + 1 :]
-        for at in range(len(data))
+        data[:offset] + bytes([data[offset] ^ (1 << bit)]) + data[offset + 1 :]
+        for offset in range(len(data))
         for bit in range(8)
     ]
 
@@ -81,12 +81,12 @@ def test_whole_chunk(name):
             decode_chunk(damaged, coder)
     for damaged in flips(data):
         try:
-            found = decode_chunk(damaged, coder)
+            result = decode_chunk(damaged, coder)
         except ZarrmalError:
             continue
         # Only what no check covers, and what changes no pixel: bits that deflate skips, latents
         # that give the same pixels.
-        assert (found.shape, found.tobytes()) == (array.shape, array.tobytes())
+        assert (result.shape, result.tobytes()) == (array.shape, array.tobytes())
         assert name.startswith(("deflate", "hybrid latent"))
 
 
@@ -95,16 +95,16 @@ def test_partial_reads(name):
     model, array, options = CASES[name]
     data = encode_chunk(array, coder_for(model), **options)
     damaged = [*prefixes(data), *flips(data)]
-    found = read_rows(ZarrmalCodec.of(model), [data, *damaged], array.shape)
-    for wanted, row in zip(array, found[0], strict=True):
-        np.testing.assert_array_equal(row[0], wanted)
+    result = read_rows(ZarrmalCodec.of(model), [data, *damaged], array.shape)
+    for expected, row in zip(array, result[0], strict=True):
+        np.testing.assert_array_equal(row[0], expected)
     n_errors = n_unseen = 0
-    for rows in found[1:]:
-        for wanted, row in zip(array, rows, strict=True):
+    for rows in result[1:]:
+        for expected, row in zip(array, rows, strict=True):
             if isinstance(row, ZarrmalError):
                 n_errors += 1
             else:
-                n_unseen += not np.array_equal(row[0], wanted)
+                n_unseen += not np.array_equal(row[0], expected)
     assert not n_unseen  # of a chance of 2**-16 each
     assert n_errors > len(data) * 8  # each flip is met by one row at least
 
@@ -117,20 +117,20 @@ def test_a_damaged_byte_costs_its_own_cell_alone(name):
     header, n_header = parse_header(memoryview(data)), header_bytes(memoryview(data))
     owners = np.repeat(np.arange(len(array)), header.index.lengths)
     n_found = 0
-    for at, owner in enumerate(owners.tolist(), n_header):
+    for offset, owner in enumerate(owners.tolist(), n_header):
         for flipped in (0x01, 0xC3):
-            damaged = data[:at] + bytes([data[at] ^ flipped]) + data[at + 1 :]
+            damaged = data[:offset] + bytes([data[offset] ^ flipped]) + data[offset + 1 :]
             payload = memoryview(damaged)[n_header:]
-            for row, wanted in enumerate(array):
+            for row, expected in enumerate(array):
                 rows = np.array([row])
                 try:
-                    found = decode_cells(header, rows, lambda a, b, p=payload: p[a:b], coder)
+                    result = decode_cells(header, rows, lambda a, b, p=payload: p[a:b], coder)
                 except CorruptionError:
                     assert row == owner
                     n_found += 1
                 else:
                     # The damaged one too, where another latent leads to the same pixels.
-                    np.testing.assert_array_equal(found[0], wanted)
+                    np.testing.assert_array_equal(result[0], expected)
     assert n_found >= 0.9 * 2 * len(owners)
 
 
@@ -147,10 +147,10 @@ def test_headers_made_to_fit_again(name):
     ]
     for damaged in sealed:
         try:
-            found = decode_chunk(damaged, coder)
+            result = decode_chunk(damaged, coder)
         except ZarrmalError:
             continue
-        assert found.tobytes() == array.tobytes()
+        assert result.tobytes() == array.tobytes()
     if model and array.ndim:
         read_rows(ZarrmalCodec.of(model), sealed, array.shape)  # nothing but ZarrmalError
 
@@ -160,9 +160,9 @@ def test_partial_reads_of_fallback_modes(name):
     _, array, _ = CASES[name]
     data = encode_chunk(array, None)
     for rows in read_rows(ZarrmalCodec.of(None), [*prefixes(data), *flips(data)], array.shape):
-        for wanted, row in zip(array, rows, strict=True):
+        for expected, row in zip(array, rows, strict=True):
             if not isinstance(row, ZarrmalError):
-                np.testing.assert_array_equal(row[0], wanted)
+                np.testing.assert_array_equal(row[0], expected)
 
 
 @pytest.mark.parametrize("make", [models.one_layer, models.constant, models.line])
@@ -176,12 +176,12 @@ def test_model_bytes(make):
             Model.from_bytes(damaged)
     for damaged in flips(data):
         try:
-            found = Model.from_bytes(damaged)
-            Coder(found)
+            result = Model.from_bytes(damaged)
+            Coder(result)
         except ZarrmalError:
             continue
-        assert found.digest != digest
-        assert found != model
+        assert result.digest != digest
+        assert result != model
 
 
 def test_uncompressed_model_bytes():
@@ -192,22 +192,26 @@ def test_uncompressed_model_bytes():
     assert prod(good.cell_shape) == 2
     for damaged in [*prefixes(data), *flips(data)]:
         try:
-            found = Model.from_bytes(damaged)
-            Coder(found)
+            result = Model.from_bytes(damaged)
+            Coder(result)
         except ZarrmalError:
             continue
-        assert found != good
+        assert result != good
 
 
 def test_model_in_a_configuration():
     model = models.one_layer()
     text, digest = model.to_base64(), model.digest
-    for at in range(len(text)):
-        for damaged in (text[:at], text[:at] + "A" + text[at + 1 :], text[:at] + "é"):
+    for offset in range(len(text)):
+        for damaged in (
+            text[:offset],
+            text[:offset] + "A" + text[offset + 1 :],
+            text[:offset] + "é",
+        ):
             if damaged != text:
                 with pytest.raises((ModelError, CorruptionError)):
                     Model.from_base64(damaged, digest)
-    for at in range(len(digest)):
-        wrong = digest[:at] + ("0" if digest[at] != "0" else "1") + digest[at + 1 :]
-        with pytest.raises(ModelError, match="promises"):
+    for offset in range(len(digest)):
+        wrong = digest[:offset] + ("0" if digest[offset] != "0" else "1") + digest[offset + 1 :]
+        with pytest.raises(ModelError, match="configuration states"):
             Model.from_base64(text, wrong)

@@ -1,4 +1,4 @@
-"""The worked example of FORMAT.md, section 7, is true."""
+"""The worked examples of FORMAT.md, section 7, are correct."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def test_neighbours_of_4_6():
         for text in section.split("Causal:")[1].split("As i32")[0].split("Full:")
     ]
     assert lists == [reference_hybrid.CAUSAL, reference_hybrid.FULL]
-    for places in lists:
-        raw = b"".join(n.to_bytes(4, "little", signed=True) for place in places for n in place)
+    for offsets in lists:
+        raw = b"".join(n.to_bytes(4, "little", signed=True) for offset in offsets for n in offset)
         assert f"`{reference_decoder.crc_32(raw):08x}`" in section
 
 

@@ -1,4 +1,4 @@
-"""The fuzz targets run, find what is planted, and tell it so that it can be repeated (fuzz/)."""
+"""The fuzz targets run, find planted mistakes, and report them so that they can be repeated."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ FUZZ = Path(seeds.__file__).with_name("fuzz.py")
 @pytest.mark.parametrize("family", worker.LAWS)
 def test_laws_hold_for_every_seed_and_some_mutations(family):
     law, rng = worker.check(family), Random(7)
-    found = worker.SEEDS[family]()
-    for data in found[::6]:
+    inputs = worker.SEEDS[family]()
+    for data in inputs[::6]:
         law(data)
     for _ in range(60):
-        law(worker.mutated(family, rng.choice(found), rng))
+        law(worker.mutated(family, rng.choice(inputs), rng))
 
 
 def test_chunks_are_taken_apart_and_put_together_again():
@@ -42,9 +42,9 @@ def test_chunks_are_taken_apart_and_put_together_again():
 def test_mutations_get_beyond_the_checksums():
     # Else fuzzing would stop at the header's CRC-32.
     rng, n_headers, n_streams = Random(3), 0, 0
-    found = [path.read_bytes() for path in sorted(seeds.VECTORS.glob("[ch]*-*/chunk.bin"))]
+    chunks = [path.read_bytes() for path in sorted(seeds.VECTORS.glob("[ch]*-*/chunk.bin"))]
     for _ in range(200):
-        data = worker.mutated("chunk", rng.choice(found), rng)
+        data = worker.mutated("chunk", rng.choice(chunks), rng)
         try:
             header = parse_header(memoryview(data))
             n_headers += 1
@@ -101,9 +101,9 @@ def test_a_process_that_has_grown_is_no_finding_unless_its_input_is(monkeypatch,
     monkeypatch.setattr(fuzz, "_holds_alone", lambda *_: not alone)
     arguments = argparse.Namespace(seconds=2, seed=1, corpus=None, plain=True)
     assert fuzz.watch("config", arguments) == alone
-    found = capsys.readouterr().out
-    assert ("base64" in found) == bool(alone)
-    assert (" 1 processes" in found) == bool(alone)
+    output = capsys.readouterr().out
+    assert ("base64" in output) == bool(alone)
+    assert (" 1 processes" in output) == bool(alone)
 
 
 def test_an_input_is_tried_alone(tmp_path):

@@ -1,4 +1,4 @@
-"""Golden archives: plain zarr and xarray read the same cells from them for ever.
+"""Golden archives: every version must read the same cells from them with zarr and xarray.
 
 Written by ``codecs/vectors/write_archives.py``; nothing of the package zarrmal is needed to read.
 """
@@ -25,7 +25,7 @@ def name(request) -> str:
 
 
 @pytest.fixture
-def place(name) -> Path:
+def archive(name) -> Path:
     return ARCHIVES / f"{name}.zarr"
 
 
@@ -34,24 +34,24 @@ def entry(name) -> dict:
     return INDEX[name]
 
 
-def test_plain_zarr(place, entry):
-    group = zarr.open(place, mode="r")
+def test_plain_zarr(archive, entry):
+    group = zarr.open(archive, mode="r")
     assert isinstance(group, zarr.Group)
     assert group.metadata.zarr_format == entry["zarr_format"]
-    for name, wanted in entry["arrays"].items():
-        meets(group[name][:], wanted)
+    for name, expected in entry["arrays"].items():
+        meets(group[name][:], expected)
     assert set(group.array_keys()) == set(entry["arrays"])
 
 
-def test_without_consolidated_metadata(place, entry):
-    group = zarr.open_group(place, mode="r", use_consolidated=False)
+def test_without_consolidated_metadata(archive, entry):
+    group = zarr.open_group(archive, mode="r", use_consolidated=False)
     meets(group["cells"][:], entry["arrays"]["cells"])
 
 
-def test_xarray(place, entry):
-    dataset = xr.open_zarr(place)
-    for name, wanted in entry["arrays"].items():
-        meets(dataset[name].values, wanted)
+def test_xarray(archive, entry):
+    dataset = xr.open_zarr(archive)
+    for name, expected in entry["arrays"].items():
+        meets(dataset[name].values, expected)
     cells = dataset.cells
     assert cells.dims == ("cell", "y", "x", "channel")[: cells.ndim]
     assert all(dataset[name].dims == ("cell",) for name in entry["arrays"] if name != "cells")
@@ -59,16 +59,16 @@ def test_xarray(place, entry):
     np.testing.assert_array_equal(cells[5:7].values, cells.values[5:7])
 
 
-def test_single_cells_and_parts(place):
-    cells = zarr.open(place, mode="r")["cells"]
+def test_single_cells_and_parts(archive):
+    cells = zarr.open(archive, mode="r")["cells"]
     everything = cells[:]
     for row in (0, 7, 8, -1):
         np.testing.assert_array_equal(cells[row], everything[row])
     np.testing.assert_array_equal(cells[1:-1:3, 1:3], everything[1:-1:3, 1:3])
 
 
-def test_source_order_gives_the_cells_that_were_drawn(place, entry):
-    group = zarr.open(place, mode="r")
+def test_source_order_gives_the_cells_that_were_drawn(archive, entry):
+    group = zarr.open(archive, mode="r")
     drawn = group["cells"][:][np.argsort(group["source_index"][:])]
     assert hashlib.sha256(drawn.tobytes()).hexdigest() == entry["drawn_sha256"]
 
@@ -91,8 +91,8 @@ def test_a_fresh_process_reads_them_without_an_import(level, tmp_path, monkeypat
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    wanted = {f"{name} {entry['arrays']['cells']['sha256']}" for name, entry in INDEX.items()}
-    assert set(done.stdout.splitlines()) == wanted
+    expected = {f"{name} {entry['arrays']['cells']['sha256']}" for name, entry in INDEX.items()}
+    assert set(done.stdout.splitlines()) == expected
 
 
 def test_they_cover_formats_profiles_and_columns():
@@ -114,11 +114,11 @@ def test_they_cover_formats_profiles_and_columns():
     reason="this version of zarr reads missing chunks as fill values, always",
 )
 @pytest.mark.parametrize("cells", [slice(None), slice(0, 1)])
-def test_a_missing_chunk_is_an_error_where_one_asks_for_it(place, tmp_path, cells):
+def test_a_missing_chunk_is_an_error_where_one_asks_for_it(archive, tmp_path, cells):
     copy = tmp_path / "cells.zarr"
-    shutil.copytree(place, copy)
-    found = [path for path in (copy / "cells").rglob("*") if path.is_file()]
-    chunks = [path for path in found if path.name[0] != "." and path.name != "zarr.json"]
+    shutil.copytree(archive, copy)
+    files = [path for path in (copy / "cells").rglob("*") if path.is_file()]
+    chunks = [path for path in files if path.name[0] != "." and path.name != "zarr.json"]
     min(chunks).unlink()
     with zarr.config.set({"array.read_missing_chunks": False}):
         array = zarr.open(copy, mode="r")["cells"]

@@ -1,4 +1,4 @@
-"""The paper's codes against tables worked out by hand, and as inverse pairs."""
+"""The paper's codes, compared with tables made by hand, and as inverse pairs."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def views(streams: list[bytes]) -> list[memoryview]:
 def test_zigzag_is_the_papers_map():
     residues = np.arange(-128, 128).astype(np.int8)
     values = zigzag(residues)
-    wanted = [2 * e if e >= 0 else -2 * e - 1 for e in range(-128, 128)]
+    expected = [2 * e if e >= 0 else -2 * e - 1 for e in range(-128, 128)]
     assert values.dtype == np.uint8
-    assert values.tolist() == wanted
-    assert sorted(wanted) == list(range(256))
+    assert values.tolist() == expected
+    assert sorted(expected) == list(range(256))
     np.testing.assert_array_equal(unzigzag(values), residues)
     assert unzigzag(values).dtype == np.int8
 
@@ -85,11 +85,11 @@ def test_rice_parameter(mean, s):
 
 @pytest.mark.parametrize("m", CODEWORDS)
 def test_golomb_codewords(m):
-    for n, wanted in enumerate(CODEWORDS[m].split()):
+    for n, expected in enumerate(CODEWORDS[m].split()):
         data = golomb_encode(np.array([n]), m)
-        found = "".join(f"{byte:08b}" for byte in data)
-        assert found == wanted.ljust(len(found), "0")
-        assert golomb_bits(n, m) == len(wanted)
+        result = "".join(f"{byte:08b}" for byte in data)
+        assert result == expected.ljust(len(result), "0")
+        assert golomb_bits(n, m) == len(expected)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

@@ -1,4 +1,4 @@
-"""Small files that ask for much get a bounded amount (FORMAT 8), each in a process of its own."""
+"""Small files that declare much get bounded memory (FORMAT 8), each in its own process."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ READ = textwrap.dedent("""
 
 
 def cells_of(model: Model, shape: tuple[int, ...], streams: list[bytes], n_blank: int = 0) -> bytes:
-    """A chunk of these streams and of blank cells."""
+    """A chunk of these streams, followed by blank cells."""
     runs = [[0, len(streams)], [255, n_blank]]
     index = Index(
         bytes.fromhex(model.digest)[:8], b"\0", [run for run in runs if run[1]],
@@ -48,7 +48,7 @@ def cells_of(model: Model, shape: tuple[int, ...], streams: list[bytes], n_blank
 
 
 def latents_to(grid: tuple[int, int], shape: tuple[int, int]) -> Model:
-    """One latent to a grid, for cells of a shape."""
+    """A decoder from one latent to a grid, for cells of a shape."""
     n = grid[0] * grid[1]
     layer = Layer(
         weight=np.ones((n, 1), np.int8),
@@ -65,7 +65,7 @@ def latents_to(grid: tuple[int, int], shape: tuple[int, int]) -> Model:
 
 
 def paper_model(n_latents: int, cell_shape: tuple[int, int], weight: bytes = b"") -> bytes:
-    """A decoder of one layer, mostly of zeros: few bytes, whatever its size."""
+    """A decoder of one layer, mostly zeros, which takes few bytes for any size."""
     n = cell_shape[0] * cell_shape[1]
     layer = {"weight": 0, "bias": 1, "multiplier": 2, "shift": 0}
     layer |= {"input": "int8", "output": "uint8"}
@@ -115,7 +115,7 @@ CASES = {
     "as many latents as fit": (lambda: (paper_model(60_000_000, (1, 1)), b""), 160),
     "more codewords than pixels": (more_codewords_than_pixels, 64),
 }
-"""Model and chunk, MiB allowed."""
+"""Model, chunk, and the MiB allowed."""
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -66,8 +66,8 @@ bases = hnp.arrays(np.int64, (6,), elements=st.integers(1, 255))
 
 @QUICK
 @given(outputs, bases)
-def test_every_value_has_a_frequency(found, base):
-    mixture = Mixture.of(found, base)
+def test_every_value_has_a_frequency(result, base):
+    mixture = Mixture.of(result, base)
     edges = np.stack([mixture.cumulative(np.full(6, v)) for v in range(257)])
     frequencies = np.diff(edges, axis=0)
     assert (edges[0] == 0).all()
@@ -75,14 +75,14 @@ def test_every_value_has_a_frequency(found, base):
     assert frequencies.min() >= 1
     assert frequencies.max() <= 65281  # what least_bytes relies on
     for lane in range(2):
-        plain = reference_hybrid.pixel_cumulative(found[:, lane].tolist(), int(base[lane]))
+        plain = reference_hybrid.pixel_cumulative(result[:, lane].tolist(), int(base[lane]))
         assert edges[:, lane].tolist() == [plain(v) for v in range(257)]
 
 
 @QUICK
 @given(outputs, bases, hnp.arrays(np.int64, (6,), elements=st.integers(0, 65535)))
-def test_find_is_the_inverse_of_cumulative(found, base, slots):
-    mixture = Mixture.of(found, base)
+def test_find_is_the_inverse_of_cumulative(result, base, slots):
+    mixture = Mixture.of(result, base)
     value, start, frequency = mixture.find(slots)
     np.testing.assert_array_equal(mixture.cumulative(value), start)
     np.testing.assert_array_equal(mixture.cumulative(value + 1), start + frequency)
@@ -134,9 +134,9 @@ def test_rans_is_as_long_as_its_symbols_say(case):
     starts, frequencies = case
     bits = (16 - np.log2(frequencies)).sum(axis=0)
     last = np.full(starts.shape[1], rans.RANS_LOWEST + 12_345)
-    for stream, wanted in zip(rans.encode(starts, frequencies, last), bits, strict=True):
+    for stream, expected in zip(rans.encode(starts, frequencies, last), bits, strict=True):
         # At most 2**-16 of a bit for each symbol above what it must take, and a word.
-        assert wanted + 15 <= 8 * len(stream) <= wanted + 33 + len(starts) * 0.01
+        assert expected + 15 <= 8 * len(stream) <= expected + 33 + len(starts) * 0.01
 
 
 def test_no_stream_is_shorter_than_least_bytes():

@@ -1,4 +1,4 @@
-"""Profile `hybrid`: any cells of any size come back bit for bit (FORMAT 4.6)."""
+"""Profile `hybrid`: cells of any size are decoded bit for bit (FORMAT 4.6)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIZES = [(1, 1), (1, 7), (7, 3), (2, 2), (13, 1)]
 
 
 def cells_of(coder: Coder, n: int, *size: int) -> np.ndarray:
-    """Cells that look a little like cells, one of them blank, of the coder's channels."""
+    """Cell-like images with the coder's channels, one of them blank."""
     shape = (*(size or coder.model.cell_shape[:2]), *coder.model.cell_shape[2:])
     cells = models.pixels(41, (n, *shape))
     cells[:, : shape[0] // 3] = 0  # as masked cells have it
@@ -200,10 +200,10 @@ def test_zarr_arrays_of_any_size(zarr_format):
             **array_arguments(model, zarr_format=zarr_format),
         )
         array[:] = cells
-        found = zarr.open_array(store, mode="r")
-        np.testing.assert_array_equal(found[:], cells)
+        result = zarr.open_array(store, mode="r")
+        np.testing.assert_array_equal(result[:], cells)
         for row in range(10):
-            np.testing.assert_array_equal(found[row], cells[row])
+            np.testing.assert_array_equal(result[row], cells[row])
 
 
 @pytest.mark.parametrize("n_bytes", [0, 2, 3, 5, 7])

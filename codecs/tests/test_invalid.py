@@ -1,4 +1,4 @@
-"""Hostile files: each gives the error that its index names, and takes little memory (STYLE 21)."""
+"""Hostile files: each raises the error in the index, and takes little memory."""
 
 from __future__ import annotations
 

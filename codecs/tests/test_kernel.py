@@ -1,4 +1,4 @@
-"""The native kernel gives what NumPy gives: bytes, bits, pixels, statuses (STYLE 7)."""
+"""The native kernel gives the results of NumPy: bytes, bits, pixels, statuses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ native = pytest.mark.parametrize(
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What the steps of a class are, and the cells that they code."""
+    """Parameters of the steps of a class, and of the cells that they code."""
 
     lanes: int = 17
     height: int = 3
@@ -182,7 +182,7 @@ _results: dict[str, tuple[list[bytes], np.ndarray]] = {}
 
 
 def reference(name: str) -> tuple[list[bytes], np.ndarray]:
-    """Streams and bits by NumPy, once for all levels."""
+    """Streams and bits of the NumPy engine, computed once for all levels."""
     if name not in _results:
         steps, pixels, predicted, first, prefix = make(CASES[name])
         plain = engine.make_engine(steps, CASES[name].sees, "numpy")
@@ -192,7 +192,7 @@ def reference(name: str) -> tuple[list[bytes], np.ndarray]:
 
 
 def decoder_after(streams: engine.Streams, prefix: np.ndarray):
-    """After its latents, as they are known."""
+    """The decoder after the latents."""
     decoder = streams.decoder()
     for start, frequency in prefix.astype(np.int64).transpose(1, 2, 0):
         decoder.advance(start, frequency)
@@ -212,10 +212,10 @@ def test_same_as_numpy(level, name):
     np.testing.assert_allclose(kernel.bits(pixels, predicted, first), bits, rtol=1e-6, atol=1e-6)
     laid = engine.Streams([memoryview(s) for s in streams])
     decoder = decoder_after(laid, prefix)
-    found, status = kernel.decode(decoder, laid, pixels.shape[1:], predicted, first)
+    result, status = kernel.decode(decoder, laid, pixels.shape[1:], predicted, first)
     assert not status.any()
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, pixels)
+    assert result.dtype == np.uint8
+    np.testing.assert_array_equal(result, pixels)
 
 
 @pytest.mark.parametrize("name", ["1x1", "3x7", "4 planes, prediction", "bounds", "latents"])
@@ -226,22 +226,22 @@ def test_numpy_gives_its_pixels_back(name):
     streams, _ = reference(name)
     laid = engine.Streams([memoryview(s) for s in streams])
     decoder = decoder_after(laid, prefix)
-    found, status = plain.decode(decoder, laid, pixels.shape[1:], predicted, first)
+    result, status = plain.decode(decoder, laid, pixels.shape[1:], predicted, first)
     assert not status.any()
-    np.testing.assert_array_equal(found, pixels)
+    np.testing.assert_array_equal(result, pixels)
 
 
 def damaged(streams: list[bytes]) -> list[memoryview]:
-    """Cut, longer, flipped, replaced: each lane in a way of its own, every fourth left whole."""
+    """Cut, extend, flip or replace each stream in another way; every fourth is unchanged."""
     out = []
     for k, stream in enumerate(streams):
-        places = some_integers(100 + k, (3,), 0, 8 * len(stream) - 1, "int64")
+        bits = some_integers(100 + k, (3,), 0, 8 * len(stream) - 1, "int64")
         body = bytearray(stream)
         if k % 4 == 1:
-            del body[4 + 2 * int(places[0] % (len(stream) // 2 - 1)) :]
+            del body[4 + 2 * int(bits[0] % (len(stream) // 2 - 1)) :]
         elif k % 4 == 2:
-            for place in places[: 1 + k % 3].tolist():
-                body[place // 8] ^= 1 << place % 8
+            for bit in bits[: 1 + k % 3].tolist():
+                body[bit // 8] ^= 1 << bit % 8
         elif k % 4 == 3:
             body = [body + b"\0\0", bytearray(len(body)), bytearray(b"\xff" * len(body))][
                 k // 4 % 3
@@ -258,17 +258,17 @@ def test_damaged_streams_have_the_same_status(level, name):
     case = CASES[name]
     steps, pixels, predicted, first, prefix = make(case)
     laid = engine.Streams(damaged(reference(name)[0]))
-    found = {}
+    result = {}
     for each in ("numpy", level):
         coder = engine.make_engine(steps, case.sees, each)
         decoder = decoder_after(laid, prefix)
-        found[each] = coder.decode(decoder, laid, pixels.shape[1:], predicted, first)
-    status = found["numpy"][1]
-    np.testing.assert_array_equal(found[level][1], status)
+        result[each] = coder.decode(decoder, laid, pixels.shape[1:], predicted, first)
+    status = result["numpy"][1]
+    np.testing.assert_array_equal(result[level][1], status)
     assert not status[::4].any()
     assert set(status.tolist()) == {0, 1, 2}
     whole = status == 0
-    np.testing.assert_array_equal(found[level][0][whole], found["numpy"][0][whole])
+    np.testing.assert_array_equal(result[level][0][whole], result["numpy"][0][whole])
 
 
 @pytest.mark.skipif(not LEVELS, reason="the native kernel is not built")

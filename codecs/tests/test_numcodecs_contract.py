@@ -1,4 +1,4 @@
-"""What numcodecs asks of a codec: any buffer in and out, configuration as JSON, no objects."""
+"""The contract of numcodecs: any buffer of bytes, configuration as JSON, no objects."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def codec_of(rice: str = "mean") -> NumcodecsZarrmal:
 
 
 def mapped(raw: bytes) -> mmap.mmap:
-    """Memory mapped of a file, as a store may hand it on."""
-    found = mmap.mmap(-1, max(1, len(raw)))
-    found.write(raw)
-    return found
+    """Mapped memory, which a store may return."""
+    result = mmap.mmap(-1, max(1, len(raw)))
+    result.write(raw)
+    return result
 
 
 def read_only(values: np.ndarray) -> np.ndarray:
@@ -36,16 +36,14 @@ def read_only(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def given() -> dict[str, object]:
-    """What is encoded."""
+def accepted() -> dict[str, object]:
+    """Buffers that can be encoded."""
     raw = bytes(models.array(5, (96,), 0, 255, "uint8"))
     return {
         "bytes": raw,
         "bytearray": bytearray(raw),
         "memoryview": memoryview(raw),
-        "array.array b": array.array("b", raw),
-        "array.array i": array.array("i", raw),
-        "array.array d": array.array("d", raw),
+        "array.array": array.array("B", raw),
         "mmap": mapped(raw),
         "empty": b"",
         "uint8": np.frombuffer(raw, np.uint8),
@@ -54,24 +52,35 @@ def given() -> dict[str, object]:
         "fortran": np.asfortranarray(CELLS),
         "strided": CELLS[::2, ::-1, 1:4],
         "transposed": CELLS.transpose(1, 2, 0),
-        "int8": np.frombuffer(raw, np.int8).reshape(2, 48),
-        "int16": np.frombuffer(raw, "<i2").reshape(4, 12),
-        "int16 fortran": np.asfortranarray(np.frombuffer(raw, ">i2").reshape(4, 12)),
-        "uint64": np.frombuffer(raw, "<u8"),
-        "float32": np.frombuffer(raw, "u1").astype("f4"),
-        "float64": np.frombuffer(raw, "u1").astype("f8").reshape(2, 3, 16),
-        "bool": np.frombuffer(raw, "u1") > 99,
-        "datetime": np.arange(7).astype("M8[ns]"),
-        "timedelta": np.arange(7).astype("m8[s]"),
-        "bytes of 5": np.array([b"a", b"four"], "S5"),
-        "text": np.array(["a", "größe"], "U5"),
-        "structure": np.zeros(3, [("a", "u1"), ("b", "f4")]),
         "scalar": np.array(5, np.uint8),
     }
 
 
+def refused() -> dict[str, object]:
+    """Buffers with items that are not bytes, which the codec refuses."""
+    raw = bytes(models.array(5, (96,), 0, 255, "uint8"))
+    return {
+        "int8": np.frombuffer(raw, np.int8).reshape(2, 48),
+        "uint16": np.frombuffer(raw, "<u2").reshape(4, 12),
+        ">i2": np.asfortranarray(np.frombuffer(raw, ">i2").reshape(4, 12)),
+        "uint64": np.frombuffer(raw, "<u8"),
+        "float32": np.frombuffer(raw, "u1").astype("f4"),
+        "float64": np.frombuffer(raw, "u1").astype("f8").reshape(2, 3, 16),
+        "bool": np.frombuffer(raw, "u1") > 99,
+        "datetime64": np.arange(7).astype("M8[ns]"),
+        "timedelta64": np.arange(7).astype("m8[s]"),
+        "S5": np.array([b"a", b"four"], "S5"),
+        "U5": np.array(["a", "größe"], "U5"),
+        "f4": np.zeros(3, [("a", "u1"), ("b", "f4")]),
+        "object": np.array(["a", None], object),
+        "O": np.zeros(2, [("a", object)]),
+        "int32": array.array("i", raw),
+        "S1": memoryview(raw).cast("c"),
+    }
+
+
 def memory_of(buffer: object) -> bytes:
-    """The bytes as they lie in memory; of what has gaps, in C order."""
+    """The bytes in memory order; those of an array with gaps in C order."""
     return buffer.tobytes("A") if isinstance(buffer, np.ndarray) else bytes(buffer)
 
 
@@ -93,25 +102,27 @@ OUT: dict[str, Callable[[int], object]] = {
 }
 
 
-@pytest.mark.parametrize("name", given())
+@pytest.mark.parametrize("name", accepted())
 def test_any_buffer(name):
-    buffer, codec = given()[name], codec_of()
-    wanted = memory_of(buffer)
+    buffer, codec = accepted()[name], codec_of()
+    expected = memory_of(buffer)
     data = codec.encode(buffer)
     assert isinstance(data, bytes)
-    assert memory_of(buffer) == wanted
-    found = codec.decode(data)
-    assert found.tobytes("A") == wanted
+    assert memory_of(buffer) == expected
+    result = codec.decode(data)
+    assert result.tobytes("A") == expected
     if isinstance(buffer, np.ndarray) and buffer.dtype == np.uint8:
-        same(found, buffer)
+        same(result, buffer)
+        gaps = not (buffer.flags.c_contiguous or buffer.flags.f_contiguous)
+        assert result.flags.c_contiguous == (buffer.flags.c_contiguous or gaps)
     for kind, make in ENCODED.items():
-        assert codec.decode(make(data)).tobytes("A") == wanted, kind
+        assert codec.decode(make(data)).tobytes("A") == expected, kind
     for kind, make in OUT.items():
         if name == "empty" and kind == "mmap":  # a mapping has at least one byte
             continue
-        out = make(len(wanted))
+        out = make(len(expected))
         codec.decode(data, out=out)
-        assert memory_of(out) == wanted, kind
+        assert memory_of(out) == expected, kind
 
 
 @pytest.mark.parametrize("dtype", ["int8", "<i2", "f4", "S6", "M8[s]"])
@@ -149,12 +160,17 @@ def test_out_that_cannot_be_written_is_refused():
             codec_of().decode(data, out=out)
 
 
-def test_objects_are_refused():
+@pytest.mark.parametrize("name", refused())
+def test_other_items_than_bytes_are_refused_by_name(name):
+    for codec in (codec_of(), NumcodecsZarrmal.of(None)):
+        with pytest.raises(TypeError, match=f"stores arrays of dtype uint8, not .*{name}"):
+            codec.encode(refused()[name])
+
+
+def test_objects_are_not_decoded():
     codec = codec_of()
     data = codec.encode(CELLS)
     for objects in (np.array(["a", None], object), np.zeros(2, [("a", object)])):
-        with pytest.raises(TypeError, match="object"):
-            codec.encode(objects)
         with pytest.raises(TypeError):
             codec.decode(objects)
     with pytest.raises(TypeError, match="objects"):
@@ -227,14 +243,14 @@ def test_in_a_registry_beside_others():
 
 
 def test_golden_vectors(vector):
-    """Bytes that earlier releases wrote decode to the same pixels for ever."""
+    """Bytes of earlier releases decode to the same pixels."""
     folder, entry = vector
     model = Model.load(folder / "model.zmal") if entry["model"] else None
     codec = numcodecs.get_codec(NumcodecsZarrmal.of(model).get_config())
     data = (folder / "chunk.bin").read_bytes()
-    found = codec.decode(data)
-    assert list(found.shape) == entry["shape"]
-    assert hashlib.sha256(found.tobytes()).hexdigest() == entry["pixels_sha256"]
-    out = bytearray(found.nbytes)
+    result = codec.decode(data)
+    assert list(result.shape) == entry["shape"]
+    assert hashlib.sha256(result.tobytes()).hexdigest() == entry["pixels_sha256"]
+    out = bytearray(result.nbytes)
     codec.decode(data, out=out)
-    assert bytes(out) == found.tobytes("A")
+    assert bytes(out) == result.tobytes("A")

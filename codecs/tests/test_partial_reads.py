@@ -1,4 +1,4 @@
-"""What a partial read asks of a store: few requests, none of them empty (law 4)."""
+"""Requests of a partial read: few, and none of them empty (house, law 4)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def test_requests_of_a_partial_read(rows):
     getter = FakeGetter(encode_chunk(cells, coder_for(model), keep_cells=True))
     codec = ZarrmalCodec.of(model)
     selection = (np.array(rows), slice(None), slice(None))
-    found = asyncio.run(codec._decode_partial_single(getter, selection, spec_of(cells.shape)))
-    np.testing.assert_array_equal(found.as_numpy_array(), cells[rows])
+    result = asyncio.run(codec._decode_partial_single(getter, selection, spec_of(cells.shape)))
+    np.testing.assert_array_equal(result.as_numpy_array(), cells[rows])
     assert len(getter.requests) <= 2 + len(rows)
     if len(rows) == 1:
         assert sum(stop - start for start, stop in getter.requests) < 4000
@@ -51,10 +51,10 @@ def test_a_header_longer_than_the_first_read():
     classes = np.arange(300) % 2  # a run a cell: two bytes more for each
     getter = FakeGetter(encode_chunk(cells, coder_for(model), classes=classes))
     selection = (slice(299, 300), slice(None), slice(None))
-    found = asyncio.run(
+    result = asyncio.run(
         ZarrmalCodec.of(model)._decode_partial_single(getter, selection, spec_of(cells.shape))
     )
-    np.testing.assert_array_equal(found.as_numpy_array(), cells[299:])
+    np.testing.assert_array_equal(result.as_numpy_array(), cells[299:])
     assert len(getter.requests) <= 3
 
 
@@ -66,22 +66,22 @@ def test_blank_cells_cost_no_request():
     for rows, n_requests in (([20], 1), ([39], 1), ([5, 20, 39], 1), ([4, 5, 6], 3)):
         getter.requests.clear()
         selection = (np.array(rows), slice(None), slice(None))
-        found = asyncio.run(codec._decode_partial_single(getter, selection, spec_of(cells.shape)))
-        np.testing.assert_array_equal(found.as_numpy_array(), cells[rows])
+        result = asyncio.run(codec._decode_partial_single(getter, selection, spec_of(cells.shape)))
+        np.testing.assert_array_equal(result.as_numpy_array(), cells[rows])
         assert len(getter.requests) == n_requests
 
 
 class GrowingGetter(FakeGetter):
-    """A last chunk to which more cells are appended after the first read of it."""
+    """A last chunk to which cells are appended after its first read."""
 
     def __init__(self, before: bytes, after: bytes) -> None:
         super().__init__(before)
         self.after = after
 
     async def get(self, prototype, byte_range=None):
-        found = await super().get(prototype, byte_range)
+        result = await super().get(prototype, byte_range)
         self.data = self.after
-        return found
+        return result
 
 
 @pytest.mark.parametrize("row", [0, 60, 99])
@@ -95,13 +95,13 @@ def test_a_last_chunk_that_grows_meanwhile(row):
     getter = GrowingGetter(*chunks)
     selection = (slice(row, row + 1), slice(None), slice(None))
     codec = ZarrmalCodec.of(model)
-    found = asyncio.run(codec._decode_partial_single(getter, selection, spec_of(after.shape)))
-    read = found.as_numpy_array()[0]
+    result = asyncio.run(codec._decode_partial_single(getter, selection, spec_of(after.shape)))
+    read = result.as_numpy_array()[0]
     # Of one state or the other, never of neither.
     states = [cells[row] for cells in (before, after)]
     assert any(np.array_equal(read, state) for state in states)
     quiet = FakeGetter(chunks[0])
-    found = asyncio.run(codec._decode_partial_single(quiet, selection, spec_of(after.shape)))
-    np.testing.assert_array_equal(found.as_numpy_array()[0], before[row])
+    result = asyncio.run(codec._decode_partial_single(quiet, selection, spec_of(after.shape)))
+    np.testing.assert_array_equal(result.as_numpy_array()[0], before[row])
     assert len(quiet.requests) <= 3
     assert all(stop - start < len(chunks[0]) / 4 for start, stop in quiet.requests)

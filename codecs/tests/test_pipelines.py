@@ -1,4 +1,4 @@
-"""Arrays under zarr's codec pipelines: the default one, the fused one of zarr 3.3, and zarrs.
+"""Arrays with zarr's codec pipelines: the default one, the fused one of zarr 3.3, and zarrs.
 
 The pipeline of the package zarrs is Rust and runs no codec of Python's. It says so in a warning and
 hands the array to zarr's own pipeline: slower than it could be, and exact.
@@ -39,11 +39,11 @@ LAYOUTS = {
 
 @contextmanager
 def pipeline_of(name: str) -> Iterator[list[warnings.WarningMessage]]:
-    """Arrays that are opened here run under this pipeline; what it warns of is kept."""
-    with warnings.catch_warnings(record=True) as said:
+    """Arrays opened in this context use the pipeline; its warnings are recorded."""
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with zarr.config.set({"codec_pipeline.path": PIPELINES[name]}):
-            yield said
+            yield caught
 
 
 @pytest.fixture(params=PIPELINES)
@@ -68,29 +68,29 @@ def create(path: Path, layout: str) -> zarr.Array:
     )
 
 
-def expect_warnings(said: list[warnings.WarningMessage], pipeline: str) -> None:
-    """None, but that zarrs names the codec which it leaves to zarr."""
-    texts = [str(warning.message) for warning in said]
+def expect_warnings(caught: list[warnings.WarningMessage], pipeline: str) -> None:
+    """Assert that nothing warns, except zarrs, which names the codec that it leaves to zarr."""
+    texts = [str(warning.message) for warning in caught]
     assert all("unsupported codec zarrmal" in t or "codec zarrmal is not" in t for t in texts)
     assert bool(texts) == (pipeline == "zarrs")
 
 
 def test_read(pipeline, layout, tmp_path):
     create(tmp_path / "a.zarr", layout)[:] = CELLS
-    with pipeline_of(pipeline) as said:
+    with pipeline_of(pipeline) as caught:
         array = zarr.open_array(tmp_path / "a.zarr", mode="r")
         assert type(array._async_array.codec_pipeline).__name__ in PIPELINES[pipeline]
         np.testing.assert_array_equal(array[:], CELLS)
         np.testing.assert_array_equal(array[9], CELLS[9])
         np.testing.assert_array_equal(array[2:19:3, 1:3], CELLS[2:19:3, 1:3])
         np.testing.assert_array_equal(array[[20, 3, 3]], CELLS[[20, 3, 3]])
-    expect_warnings(said, pipeline)
+    expect_warnings(caught, pipeline)
 
 
 def test_written_bytes_are_the_same(pipeline, layout, tmp_path):
-    with pipeline_of(pipeline) as said:
+    with pipeline_of(pipeline) as caught:
         create(tmp_path / "a.zarr", layout)[:] = CELLS
-    expect_warnings(said, pipeline)
+    expect_warnings(caught, pipeline)
     create(tmp_path / "b.zarr", layout)[:] = CELLS
     for path in (tmp_path / "b.zarr").rglob("*"):
         if path.is_file():
@@ -99,29 +99,29 @@ def test_written_bytes_are_the_same(pipeline, layout, tmp_path):
 
 
 def test_parts_are_rewritten(pipeline, layout, tmp_path):
-    wanted = CELLS.copy()
+    expected = CELLS.copy()
     with pipeline_of(pipeline):
         array = create(tmp_path / "a.zarr", layout)
         array[:] = CELLS
         for selection, value in [(np.s_[3], 9), (np.s_[7:9], 0), (np.s_[:, 2, 2], 200)]:
             array[selection] = value
-            wanted[selection] = value
-    np.testing.assert_array_equal(zarr.open_array(tmp_path / "a.zarr", mode="r")[:], wanted)
+            expected[selection] = value
+    np.testing.assert_array_equal(zarr.open_array(tmp_path / "a.zarr", mode="r")[:], expected)
 
 
 @pytest.mark.parametrize("name", INDEX)
 def test_golden_archives(pipeline, name):
-    with pipeline_of(pipeline) as said:
+    with pipeline_of(pipeline) as caught:
         group = zarr.open_group(ARCHIVES / f"{name}.zarr", mode="r")
-        for array, wanted in INDEX[name]["arrays"].items():
-            meets(group[array][:], wanted)
-    assert pipeline == "zarrs" or not said
+        for array, expected in INDEX[name]["arrays"].items():
+            meets(group[array][:], expected)
+    assert pipeline == "zarrs" or not caught
 
 
 @pytest.mark.parametrize("pipeline", ["batched", "fused"], indirect=True)
 def test_single_cells_are_fetched_alone(pipeline):
-    place = ARCHIVES / "hybrid-3.zarr" / "cells"
-    store = CountingStore(LocalStore(place, read_only=True))
+    archive = ARCHIVES / "hybrid-3.zarr" / "cells"
+    store = CountingStore(LocalStore(archive, read_only=True))
     with pipeline_of(pipeline):
         cells = zarr.open_array(store, mode="r")
         everything = cells[:]
@@ -134,25 +134,25 @@ def test_single_cells_are_fetched_alone(pipeline):
 
 
 def test_reading_without_an_event_loop_gives_the_same():
-    """What the fused pipeline calls, on any zarr: pixels and requests are those of the other."""
-    place = ARCHIVES / "hybrid-3.zarr" / "cells"
-    codec = zarr.open_array(place, mode="r").metadata.codecs[0]
+    """The method of the fused pipeline gives the same pixels with the same requests."""
+    archive = ARCHIVES / "hybrid-3.zarr" / "cells"
+    codec = zarr.open_array(archive, mode="r").metadata.codecs[0]
     for chunk, n_bytes in (("0", None), ("1", None), ("1", 200), ("1", 30)):
-        data = (place / "c" / chunk / "0" / "0").read_bytes()[:n_bytes]
+        data = (archive / "c" / chunk / "0" / "0").read_bytes()[:n_bytes]
         for rows in ([3], [0, 7], [5], [2, 3], list(range(8))):
             selection = (np.array(rows), slice(None), slice(1, 4))
-            spec, got, asked = spec_of((8, 14, 12)), [], []
+            spec, outcomes, requests = spec_of((8, 14, 12)), [], []
             for run in (lambda reading: reading, asyncio.run):
                 getter = FakeGetter(data)
                 sync = run is not asyncio.run
                 read = codec._decode_partial_sync if sync else codec._decode_partial_single
                 try:
-                    got.append(run(read(getter, selection, spec)).as_numpy_array().tobytes())
+                    outcomes.append(run(read(getter, selection, spec)).as_numpy_array().tobytes())
                 except ZarrmalError as error:
-                    got.append((type(error), str(error)))
-                asked.append(getter.requests)
-            assert got[0] == got[1]
-            assert asked[0] == asked[1]
+                    outcomes.append((type(error), str(error)))
+                requests.append(getter.requests)
+            assert outcomes[0] == outcomes[1]
+            assert requests[0] == requests[1]
 
 
 def test_strict_zarrs_refuses_at_open(tmp_path):
@@ -167,13 +167,13 @@ def test_strict_zarrs_refuses_at_open(tmp_path):
 
 
 def test_damage_is_named(pipeline, tmp_path):
-    place = shutil.copytree(ARCHIVES / "hybrid-3.zarr", tmp_path / "a.zarr")
-    chunk = place / "cells" / "c" / "1" / "0" / "0"
+    archive = shutil.copytree(ARCHIVES / "hybrid-3.zarr", tmp_path / "a.zarr")
+    chunk = archive / "cells" / "c" / "1" / "0" / "0"
     data = bytearray(chunk.read_bytes())
     data[-1] ^= 1
     chunk.write_bytes(data)
     with pipeline_of(pipeline):
-        cells = zarr.open_group(place, mode="r")["cells"]
+        cells = zarr.open_group(archive, mode="r")["cells"]
         with pytest.raises(CorruptionError, match="damaged"):
             cells[:]
         assert cells[:8].any()

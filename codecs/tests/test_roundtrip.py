@@ -1,4 +1,4 @@
-"""Any uint8 array comes back bit for bit, whatever its rank, shape, order and strides (law 2)."""
+"""Any uint8 array is decoded bit for bit: any rank, shape, order and strides (house, law 2)."""
 
 from __future__ import annotations
 
@@ -125,10 +125,10 @@ def test_a_model_without_encoder_decodes_and_falls_back(two_classes):
     assert round_trip(cells, coder).mode != MODE_CELLS
     assert round_trip(cells, coder, classes=np.zeros(6, int)).mode != MODE_CELLS
     # Its decoders are those of two_classes: so are the pixels, with the digest made to fit.
-    wanted = Coder(two_classes).cells(1)
-    coding, streams = wanted.encode(cells, "mean")
-    found = coder.cells(1).decode([memoryview(s) for s in streams], coding, (6, 5))
-    np.testing.assert_array_equal(found, cells)
+    expected = Coder(two_classes).cells(1)
+    coding, streams = expected.encode(cells, "mean")
+    result = coder.cells(1).decode([memoryview(s) for s in streams], coding, (6, 5))
+    np.testing.assert_array_equal(result, cells)
     with pytest.raises(ModelError, match="no encoder"):
         coder.cells(0).transform(cells.reshape(6, -1))
     codec = NumcodecsZarrmal.of(models.decode_only())
@@ -146,7 +146,7 @@ def test_wrong_classes_are_the_callers_mistake(two_classes, classes, message):
 
 
 def test_classes_need_cells_of_the_model(two_classes):
-    with pytest.raises(ValueError, match="not an array of the model's cells"):
+    with pytest.raises(ValueError, match="need an array of the model's cells"):
         encode_chunk(np.zeros((2, 3, 3), np.uint8), Coder(two_classes), classes=np.zeros(2, int))
 
 

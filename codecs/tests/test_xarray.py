@@ -1,4 +1,4 @@
-"""The codec under xarray: written, opened lazily, rewritten in other shapes (law 2)."""
+"""The codec with xarray: written, opened lazily, rewritten in other shapes (house, law 2)."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ def test_append_and_region(zarr_format):
     more.to_zarr(store, append_dim="cell", consolidated=False)
     part = xr.Dataset({"cells": (("cell", "y", "x"), CELLS[4:6])})
     part.to_zarr(store, region={"cell": slice(1, 3)}, consolidated=False)
-    wanted = np.concatenate([CELLS[:8], CELLS[:4]])
-    wanted[1:3] = CELLS[4:6]
-    np.testing.assert_array_equal(opened(store).cells.values, wanted)
+    expected = np.concatenate([CELLS[:8], CELLS[:4]])
+    expected[1:3] = CELLS[4:6]
+    np.testing.assert_array_equal(opened(store).cells.values, expected)
 
 
 @FORMATS

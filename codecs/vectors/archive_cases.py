@@ -49,7 +49,7 @@ class Case:
     appended: int = 0
 
     def columns(self) -> dict[str, Any]:
-        """What stands beside the cells."""
+        """The columns beside the cells."""
         n_cells, names = len(self.cells), self.model.class_names
         labels = np.array([names[k % 3 % len(names)] for k in range(n_cells)])
         given: dict[str, Any] = {"labels": labels} if self.labels else {}

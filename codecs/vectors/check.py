@@ -1,7 +1,7 @@
 """Decode all golden vectors and archives: ``python codecs/vectors/check.py``.
 
-Needs what is installed with zarrmal-codecs, and nothing of this tree but the folder it lies in.
-``ZARRMAL_KERNEL=numpy`` checks the NumPy implementation, ``--native`` refuses to.
+Needs an installed zarrmal-codecs, and only this folder of the tree. ``ZARRMAL_KERNEL=numpy`` checks
+the NumPy implementation; ``--native`` fails unless the native kernel is used.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ def wrong_vectors() -> list[str]:
     wrong = []
     index = json.loads((VECTORS / "index.json").read_text(encoding="utf-8"))
     for name, entry in index.items():
-        here = VECTORS / name
-        coder = Coder(Model.load(here / "model.zmal")) if entry["model"] else None
-        pixels = decode_chunk((here / "chunk.bin").read_bytes(), coder)
-        found = list(pixels.shape), hashlib.sha256(pixels.tobytes()).hexdigest()
-        if found != (entry["shape"], entry["pixels_sha256"]):
+        folder = VECTORS / name
+        coder = Coder(Model.load(folder / "model.zmal")) if entry["model"] else None
+        pixels = decode_chunk((folder / "chunk.bin").read_bytes(), coder)
+        result = list(pixels.shape), hashlib.sha256(pixels.tobytes()).hexdigest()
+        if result != (entry["shape"], entry["pixels_sha256"]):
             wrong.append(name)
     print(f"{len(index)} vectors, {len(wrong)} wrong")
     return wrong
 
 
 def wrong_archives() -> list[str]:
-    """Names of the archives in which plain zarr finds other cells."""
+    """Names of the archives from which zarr reads other cells."""
     wrong = []
     index = json.loads((VECTORS / "archives" / "index.json").read_text(encoding="utf-8"))
     for name, entry in index.items():
         cells = zarr.open(VECTORS / "archives" / f"{name}.zarr", mode="r")["cells"][:]
-        wanted = entry["arrays"]["cells"]
-        found = list(cells.shape), hashlib.sha256(cells.tobytes()).hexdigest()
-        if found != (wanted["shape"], wanted["sha256"]):
+        expected = entry["arrays"]["cells"]
+        result = list(cells.shape), hashlib.sha256(cells.tobytes()).hexdigest()
+        if result != (expected["shape"], expected["sha256"]):
             wrong.append(name)
     print(f"{len(index)} archives, {len(wrong)} wrong")
     return wrong

@@ -1,7 +1,7 @@
 """Write the golden vectors: ``python codecs/vectors/write.py --force``.
 
-A vector is a promise: these bytes decode to these pixels for ever. So vectors that exist are
-rewritten only with --force, and only while FORMAT.md still calls its version a draft.
+Every later version must decode these bytes to the same pixels. So existing vectors are rewritten
+only with --force, and only while FORMAT.md calls its version a draft.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def cell_vectors() -> list[Vector]:
 
 
 def masked(cells: np.ndarray) -> np.ndarray:
-    """Cells whose corners are zero, as segmented ones have it."""
+    """Cells with corners of zeros, like segmented ones."""
     out = cells.copy()
     for k, cell in enumerate(out):
         cell[: k % 3 + 1, : k % 2 + 1] = 0
@@ -193,18 +193,25 @@ def write(folder: Path, *, force: bool) -> None:
     for vector in [*fallback_vectors(), *cell_vectors(), *hybrid_vectors()]:
         coder = Coder(vector.model) if vector.model else None
         classes = None if vector.classes is None else np.array(vector.classes)
-        data = encode_chunk(vector.array, coder, classes=classes, rice=vector.rice, keep_cells=True)
-        here = folder / vector.name
-        here.mkdir(parents=True)
-        (here / "chunk.bin").write_bytes(data)
+        fortran_order = vector.array.flags.f_contiguous and not vector.array.flags.c_contiguous
+        data = encode_chunk(
+            vector.array,
+            coder,
+            classes=classes,
+            rice=vector.rice,
+            keep_cells=True,
+            fortran_order=fortran_order,
+        )
+        destination = folder / vector.name
+        destination.mkdir(parents=True)
+        (destination / "chunk.bin").write_bytes(data)
         if vector.model:
-            (here / "model.zmal").write_bytes(vector.model.to_bytes())
-        fortran = vector.array.flags.f_contiguous and not vector.array.flags.c_contiguous
+            (destination / "model.zmal").write_bytes(vector.model.to_bytes())
         index[vector.name] = {
             "shows": vector.shows,
             "mode": MODE_NAMES[parse_header(memoryview(data)).mode],
             "shape": list(vector.array.shape),
-            "order": "F" if fortran else "C",
+            "order": "F" if fortran_order else "C",
             "pixels_sha256": hashlib.sha256(vector.array.tobytes()).hexdigest(),
             "model": vector.model is not None,
             "rice": vector.rice,

@@ -1,8 +1,8 @@
 """Write the golden archives: ``python codecs/vectors/write_archives.py --force``.
 
-An archive is a promise as the vectors are: plain zarr and xarray read these cells from it for ever.
-It needs the package ``zarrmal``, whose archives they are. Like the vectors they are rewritten only
-with --force, and only while FORMAT.md still calls its version a draft.
+zarr and xarray must read the same cells from these archives with every later version. The package
+``zarrmal`` writes them. Like the vectors they are rewritten only with --force, and only while
+FORMAT.md calls its version a draft.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from zarrmal.classify import Assignment  # noqa: E402
 
 
 def probably(cells: np.ndarray, rows: np.ndarray) -> Assignment:
-    """Two classes by the place of a cell, with probabilities that binary fractions hold."""
+    """Two classes by the index of a cell, with probabilities that are binary fractions."""
     return Assignment(
         predicted_class=(rows % 2).astype(np.uint8),
         probability=(0.5 + rows % 8 / 16).astype(np.float32),
@@ -40,7 +40,7 @@ def probably(cells: np.ndarray, rows: np.ndarray) -> Assignment:
 
 
 def described(values: np.ndarray) -> dict[str, Any]:
-    """What a reader must find: dtype, shape, digest of the bytes in C order; texts in UTF-8."""
+    """Expected dtype, shape, and digest of the bytes in C order; text in UTF-8."""
     if values.dtype.kind in "OUT":
         data, dtype = "\0".join(values.tolist()).encode(), "text"
     else:
@@ -50,14 +50,14 @@ def described(values: np.ndarray) -> dict[str, Any]:
 
 
 def chunks(array: Path) -> Iterator[bytes]:
-    """What is stored of an array, but for its metadata."""
+    """The stored objects of an array, without its metadata."""
     for path in array.rglob("*"):
         if path.is_file() and path.suffix != ".json" and not path.name.startswith("."):
             yield path.read_bytes()
 
 
 def write_case(case: Case, folder: Path) -> dict[str, Any]:
-    """Write one archive; its entry in the index, checked against what was drawn."""
+    """Write one archive, compare it with its source, and return its entry in the index."""
     assign = probably if case.probable else "auto"
     options = WriteOptions(
         chunk_cells=case.chunk_cells,

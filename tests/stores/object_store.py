@@ -64,8 +64,10 @@ class ObjectStore:
 
 def write(source: Source, url: str, store: ObjectStore, **wishes: Any) -> None:
     """An archive with the model that ships, in small chunks."""
-    given: dict[str, Any] = {"chunk_cells": CHUNK_CELLS, "storage_options": store.options}
-    zarrmal.write(source, url, options=WriteOptions(**(given | wishes)))
+    given: dict[str, Any] = {"chunk_cells": CHUNK_CELLS}
+    zarrmal.write(
+        source, url, options=WriteOptions(**(given | wishes)), storage_options=store.options
+    )
 
 
 def as_arguments(options: Mapping[str, Any], name: str = "--storage-option") -> list[str]:

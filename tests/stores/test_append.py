@@ -11,9 +11,9 @@ from killed import killed_at, write_but_the_journal
 from object_store import write
 
 import zarrmal
-from zarrmal.archive import AppendOptions, Target, undo_append, verify_archive
-from zarrmal.archive.journal import Journal, read_journal
-from zarrmal.archive.writing import Writing
+from zarrmal.archive import AppendOptions, Location
+from zarrmal.archive.lock.journal import Journal, read_journal
+from zarrmal.archive.lock.writer_lock import WriterLock
 from zarrmal.errors import InputError
 from zarrmal.sources import Subset
 
@@ -24,7 +24,7 @@ def part(cells, first, last):
 
 def append(source, url, store, resume=False):
     options = AppendOptions(resume=resume)
-    zarrmal.append(source, url, options=options, archive_options=store.options)
+    zarrmal.append(source, url, options=options, storage_options=store.options)
 
 
 def bytes_of(store, url):
@@ -41,8 +41,8 @@ def bytes_of(store, url):
 def test_appending(store, place, drawn, zarr_format):
     write(part(drawn, 0, 25), place, store, zarr_format=zarr_format)
     append(part(drawn, 25, 40), place, store)
-    target = Target(place, store.options)
-    assert verify_archive(target, drawn).problems == ()
+    target = Location(place, store.options)
+    assert zarrmal.verify(target, drawn).problems == ()
     options = dict(store.options) or None
     dataset = xr.open_zarr(place, storage_options=options)
     np.testing.assert_array_equal(dataset.cells.values, drawn.read(dataset.source_index.values))
@@ -54,7 +54,7 @@ def test_shards(store, place, drawn):
     """Their index is at the start: at the end, some file systems cannot read it."""
     write(part(drawn, 0, 25), place, store, chunk_cells=8, shard_cells=16)
     append(part(drawn, 25, 40), place, store)
-    assert verify_archive(Target(place, store.options), drawn).problems == ()
+    assert zarrmal.verify(Location(place, store.options), drawn).problems == ()
     group = zarr.open(place, mode="r", storage_options=dict(store.options) or None)
     rows = group["source_index"][:]
     np.testing.assert_array_equal(group["cells"][20:30], drawn.read(rows)[20:30])
@@ -62,29 +62,29 @@ def test_shards(store, place, drawn):
 
 def test_of_two_writers_one_is_refused(store, place, drawn):
     write(part(drawn, 0, 25), place, store)
-    target = Target(place, store.options)
+    target = Location(place, store.options)
     journal = Journal(operation="append", n_stored=25, n_new=15, source="0" * 64)
-    first = Writing(target, journal, found=None)
+    first = WriterLock(target, journal, previous=None)
     with pytest.raises(InputError, match="another process"):  # by the store itself
-        Writing(target, journal, found=None)
+        WriterLock(target, journal, previous=None)
     with pytest.raises(InputError, match="another process"):
         append(part(drawn, 25, 40), place, store, resume=True)
     first.leave(remove=False)  # as one that has failed
-    second = Writing(target, journal, found=read_journal(target))
+    second = WriterLock(target, journal, found=read_journal(target))
     with pytest.raises(InputError, match="taken over"):
         first.check()
     second.done()
     append(part(drawn, 25, 40), place, store)
-    assert verify_archive(target, drawn).problems == ()
+    assert zarrmal.verify(target, drawn).problems == ()
 
 
 def _write(source, url, store, model, options):
-    wishes = zarrmal.WriteOptions(chunk_cells=16, storage_options=options, **store)
-    zarrmal.write(source, url, model=model, options=wishes)
+    wishes = zarrmal.WriteOptions(chunk_cells=16, **store)
+    zarrmal.write(source, url, model=model, options=wishes, storage_options=options)
 
 
 def _append(source, url, options):
-    zarrmal.append(source, url, archive_options=options)
+    zarrmal.append(source, url, storage_options=options)
 
 
 SERVERS = ["s3", "azure", "gcs"]
@@ -98,7 +98,7 @@ def test_a_writer_is_killed(store, place, drawn, model, moment):
     with pytest.raises(InputError, match="--resume"):
         _write(drawn, place, {}, model, store.options)
     _write(drawn, place, {"resume": True}, model, store.options)
-    assert verify_archive(Target(place, store.options), drawn).problems == ()
+    assert zarrmal.verify(Location(place, store.options), drawn).problems == ()
     whole = place.replace("cells.zarr", "whole/cells.zarr")
     _write(drawn, whole, {}, model, store.options)
     assert stored_below(store, place) == stored_below(store, whole)
@@ -108,8 +108,8 @@ def test_a_writer_is_killed(store, place, drawn, model, moment):
 def test_a_writer_is_killed_at_the_very_end(store, place, drawn, model):
     assert killed_at(-1, write_but_the_journal, drawn, place, model, store.options)
     _write(drawn, place, {"resume": True}, model, store.options)
-    target = Target(place, store.options)
-    assert verify_archive(target, drawn).problems == ()
+    target = Location(place, store.options)
+    assert zarrmal.verify(target, drawn).problems == ()
     assert read_journal(target) is None
 
 
@@ -124,7 +124,7 @@ def test_an_append_is_killed(store, place, drawn, model, moment):
     _write(part(drawn, 0, 25), place, {}, model, store.options)
     before = bytes_of(store, place)
     assert killed_at(moment, _append, part(drawn, 25, 40), place, store.options)
-    target = Target(place, store.options)
+    target = Location(place, store.options)
     options = dict(store.options) or None
     dataset = xr.open_zarr(place, storage_options=options)
     assert dataset.sizes["cell"] in (25, 40)
@@ -132,10 +132,10 @@ def test_an_append_is_killed(store, place, drawn, model, moment):
     n_cells = dataset.sizes["cell"]
     dataset.close()
     if moment == 6 and n_cells == 25:
-        undo_append(target)
+        zarrmal.undo(target)
         assert bytes_of(store, place) == before
         append(part(drawn, 25, 40), place, store)
     else:
         append(part(drawn, 25, 40), place, store, resume=True)
-    assert verify_archive(target, drawn).problems == ()
+    assert zarrmal.verify(target, drawn).problems == ()
     assert read_journal(target) is None

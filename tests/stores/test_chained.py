@@ -92,7 +92,7 @@ def test_a_zip_cannot_be_written(folder, tmp_path):
     before = Path(packed).read_bytes()
     for words in (["append", str(folder)], ["archive", str(folder)]):
         done = CliRunner().invoke(app, [*words, f"zip::{packed}"])
-        assert done.exit_code == 1
+        assert done.exit_code == 2
         assert done.stderr.splitlines()[-1].startswith("error: ")
     assert Path(packed).read_bytes() == before
 

@@ -10,8 +10,8 @@ from killed import killed_at
 from object_store import write
 
 import zarrmal
-from zarrmal.archive import Target, verify_archive
-from zarrmal.archive.journal import read_journal
+from zarrmal.archive import Location
+from zarrmal.archive.lock.journal import read_journal
 from zarrmal.errors import InputError
 from zarrmal.sources import Subset
 
@@ -31,8 +31,8 @@ def folder_of(place):
 
 
 def check_whole(store, place, cells, n_cells):
-    target = Target(place, store.options)
-    assert verify_archive(target, part(cells, 0, n_cells)).problems == ()
+    target = Location(place, store.options)
+    assert zarrmal.verify(target, part(cells, 0, n_cells)).problems == ()
     assert read_journal(target) is None
     assert {key.split("/")[0] for key in below(store, folder_of(place))} == {"cells.zarr"}
     group = zarr.open_group(place, mode="r", storage_options=dict(store.options) or None)
@@ -55,11 +55,9 @@ def test_a_new_archive_takes_the_place_of_an_old_one(store, place, drawn, zarr_f
 def test_its_own_cells(store, place, drawn, model):
     """They are read until the new archive is whole."""
     write(drawn, place, store)
-    options = zarrmal.WriteOptions(
-        chunk_cells=8, overwrite=True, storage_options=dict(store.options)
-    )
+    options = zarrmal.WriteOptions(chunk_cells=8, overwrite=True)
     cells = zarrmal.open_source(place, storage_options=dict(store.options) or None)
-    zarrmal.write(cells, place, model=model, options=options)
+    zarrmal.write(cells, place, model=model, options=options, storage_options=store.options)
     found = zarrmal.open(place, storage_options=dict(store.options))
     expected = np.sort(drawn.read(np.arange(drawn.n_cells)).reshape(drawn.n_cells, -1), axis=0)
     np.testing.assert_array_equal(
@@ -72,9 +70,11 @@ def test_its_own_address_is_refused(store, place, drawn, model):
     """After a failure in the very end there would be nothing to read a second time."""
     write(drawn, place, store)
     before = below(store, folder_of(place))
-    options = zarrmal.WriteOptions(overwrite=True, storage_options=dict(store.options))
+    options = zarrmal.WriteOptions(overwrite=True)
     with pytest.raises(InputError, match="the source itself"):
-        zarrmal.write(f"{place}/", place, model=model, options=options)
+        zarrmal.write(
+            f"{place}/", place, model=model, options=options, storage_options=store.options
+        )
     assert below(store, folder_of(place)) == before
 
 
@@ -94,8 +94,8 @@ def test_a_mistake_in_the_middle_keeps_the_old(store, place, drawn, monkeypatch)
 
 
 def _write(source, url, model, options):
-    wishes = zarrmal.WriteOptions(chunk_cells=16, overwrite=True, storage_options=options)
-    zarrmal.write(source, url, model=model, options=wishes)
+    wishes = zarrmal.WriteOptions(chunk_cells=16, overwrite=True)
+    zarrmal.write(source, url, model=model, options=wishes, storage_options=options)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_what_has_come_since_is_not_replaced(store, place, drawn, model, stopped
     """Nothing was there when the run began, so that it has written in place."""
     moment, phase = stopped
     assert killed_at(moment, _write, drawn, place, model, store.options)
-    target, other = (Target(url, store.options) for url in (place, f"{place}-other"))
+    target, other = (Location(url, store.options) for url in (place, f"{place}-other"))
     assert read_journal(target).phase == phase
     target.remove()
     write(part(drawn, 0, 25), other.url, store)
@@ -146,7 +146,7 @@ def test_what_has_come_since_is_not_replaced(store, place, drawn, model, stopped
 def test_interrupted_in_taking_the_place(store, place, drawn, monkeypatch, step):
     """The old archive or the new one is whole, there or beside, and going on needs no decision."""
     write(part(drawn, 0, 25), place, store)
-    remove, n_removed = Target.remove, 0
+    remove, n_removed = Location.remove, 0
 
     def removing(self):
         nonlocal n_removed
@@ -160,7 +160,7 @@ def test_interrupted_in_taking_the_place(store, place, drawn, monkeypatch, step)
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Target, "remove", removing)
+        patch.setattr(Location, "remove", removing)
         with pytest.raises(KeyboardInterrupt):
             write(drawn, place, store, overwrite=True)
     if step == "after":

@@ -1,4 +1,4 @@
-"""Writing to an object store removes nothing but an archive that it was told to replace."""
+"""WriterLock to an object store removes nothing but an archive that it was told to replace."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import zarr
 from object_store import write
 
 import zarrmal
-from zarrmal.archive import Target, verify_archive
-from zarrmal.archive import write as writer
-from zarrmal.archive.journal import read_journal
+from zarrmal.archive import Location
+from zarrmal.archive.lock.journal import read_journal
+from zarrmal.archive.write.new import new as writer
 from zarrmal.errors import InputError
 from zarrmal.sources import Subset
 
@@ -42,7 +42,7 @@ class Changing(Subset):
 @pytest.mark.parametrize("wishes", [{}, {"overwrite": True}, {"resume": True}])
 def test_what_lies_deep_is_not_removed(store, place, drawn, wishes):
     """A place under which others' archives lie, three folders down, is not free."""
-    target = Target(place, store.options)
+    target = Location(place, store.options)
     put(target, "plates/2024/11/a.tif")
     with pytest.raises(InputError, match=r"exists already|not a Zarr archive"):
         write(drawn, place, store, **wishes)
@@ -53,7 +53,7 @@ def test_what_lies_deep_is_not_removed(store, place, drawn, wishes):
 
 @pytest.mark.parametrize("stage", ["begun", "planned"])
 def test_what_has_come_meanwhile_is_not_removed(store, place, drawn, monkeypatch, stage):
-    target = Target(place, store.options)
+    target = Location(place, store.options)
 
     def fails(*_, **__):
         raise OSError("the network is gone")
@@ -71,7 +71,7 @@ def test_what_has_come_meanwhile_is_not_removed(store, place, drawn, monkeypatch
 
 def test_after_a_mistake_only_the_archive_is_removed(store, place, drawn):
     cells = Changing(drawn, range(drawn.n_cells))
-    cells.target = Target(place, store.options)
+    cells.target = Location(place, store.options)
     with pytest.raises(InputError, match="an image has changed"):
         write(cells, place, store)
     assert list(cells.target.sizes()) == ["thesis.doc"]
@@ -86,28 +86,28 @@ def test_nothing_is_written_through_a_cache(store, place, drawn, cache):
     url, options = f"{cache}::{place}", {place.partition("://")[0]: dict(store.options)}
     more = Subset(drawn, range(20, 30))
     with pytest.raises(InputError, match="cannot be written to"):
-        zarrmal.append(more, url, archive_options=options)
+        zarrmal.append(more, url, storage_options=options)
     with pytest.raises(InputError, match="cannot be written to"):
-        zarrmal.write(more, url, options=zarrmal.WriteOptions(storage_options=options))
-    assert verify_archive(Target(place, store.options), Subset(drawn, range(20))).problems == ()
+        zarrmal.write(more, url, storage_options=options)
+    assert zarrmal.verify(Location(place, store.options), Subset(drawn, range(20))).problems == ()
 
 
 def test_a_whole_bucket(s3, drawn):
     """Its journal lies in it, and is not taken for something else."""
     for bucket in ("whole", "other"):
         s3.objects.client.create_bucket(Bucket=bucket)
-    fs, _ = Target(f"{s3.root}/x", s3.options).filesystem()
-    target = Target("s3://whole", s3.options)
+    fs, _ = Location(f"{s3.root}/x", s3.options).filesystem()
+    target = Location("s3://whole", s3.options)
     cells = Changing(drawn, range(30))
     write(cells, target.url, s3)
-    zarrmal.append(Subset(drawn, range(30, 40)), target.url, archive_options=s3.options)
-    assert verify_archive(target, Subset(drawn, range(40))).problems == ()
+    zarrmal.append(Subset(drawn, range(30, 40)), target.url, storage_options=s3.options)
+    assert zarrmal.verify(target, Subset(drawn, range(40))).problems == ()
     with pytest.raises(InputError, match="nothing can be written beside it"):
         write(cells, target.url, s3, overwrite=True)
     group = zarr.open_group(target.url, mode="r", storage_options=dict(s3.options))
     assert group["cells"].shape[0] == 40
     assert not [key for key in target.sizes() if "writing" in key]
-    other = Target("s3://other", s3.options)
+    other = Location("s3://other", s3.options)
     cells.target = other
     with pytest.raises(InputError, match="an image has changed"):
         write(cells, other.url, s3)

@@ -79,7 +79,7 @@ def test_archive_by_options(store, place, drawn_file):
     words = ("archive", drawn_file, place, "--chunk-cells", 16, *as_arguments(store.options))
     run(*words)
     again = CliRunner().invoke(app, [str(word) for word in words])
-    assert again.exit_code == 1
+    assert again.exit_code == 2
     assert "exists already" in again.stderr
     run(*words, "--overwrite")
 

@@ -30,8 +30,7 @@ def source():
 def large(moto, source):
     """An archive at default chunking, with the model that ships."""
     store, _ = moto
-    options = WriteOptions(storage_options=store.options)
-    info = zarrmal.write(source, URL, options=options)
+    info = zarrmal.write(source, URL, storage_options=store.options)
     assert info.chunk_cells == 1024
     return store
 
@@ -106,8 +105,8 @@ def test_one_cell_with_xarray(large, log, source):
 
 
 def test_verify_asks_for_each_object_once(large, log):
-    target = zarrmal.archive.Target(URL, large.options)
-    assert not zarrmal.archive.verify_archive(target).problems
+    target = zarrmal.archive.Location(URL, large.options)
+    assert not zarrmal.verify(target).problems
     chunks = [path for method, path, _ in log.seen if "/c/" in path]
     assert {method for method, _, _ in log.seen} == {"GET"}
     assert len(chunks) <= 2 * len(set(chunks))
@@ -119,8 +118,13 @@ def test_writing_a_chunk_is_one_request(moto, source, log):
     counted = {}
     for chunk_cells in (550, 110):
         log.clear()
-        options = WriteOptions(chunk_cells=chunk_cells, storage_options=store.options)
-        zarrmal.write(source, f"s3://lab/written-{chunk_cells}/cells.zarr", options=options)
+        options = WriteOptions(chunk_cells=chunk_cells)
+        zarrmal.write(
+            source,
+            f"s3://lab/written-{chunk_cells}/cells.zarr",
+            options=options,
+            storage_options=store.options,
+        )
         chunks = [method for method, path, _ in log.seen if "/cells/c/" in path]
         assert chunks == ["PUT"] * (N_CELLS // chunk_cells)
         counted[chunk_cells] = len(log.seen) - len(chunks)

@@ -1,33 +1,23 @@
-"""The stored archive: plan, write, open, info, verify, extract."""
+"""The stored archive: one object, Archive, with the verbs write, append, verify, extract, undo."""
 
-from .append import AppendOptions, append_archive, undo_append
-from .extract import extract_archive
-from .extract_report import DamagedCell, ExtractReport
-from .findings import Finding, VerifyReport
-from .info import ArchiveInfo, archive_info
-from .read import open_archive, read_cells
-from .runners import Runner
-from .target import Target
-from .verify import verify_archive
-from .write import write_archive
-from .write_options import WriteOptions
+from .archive import Archive
+from .extract.report import DamagedCell, ExtractReport
+from .info import ArchiveInfo
+from .read.findings import Finding
+from .storage.location import Location
+from .verify.report import VerifyReport
+from .write.options import AppendOptions, WriteOptions
+from .write.runners import Runner
 
 __all__ = [
     "AppendOptions",
+    "Archive",
     "ArchiveInfo",
     "DamagedCell",
     "ExtractReport",
     "Finding",
+    "Location",
     "Runner",
-    "Target",
     "VerifyReport",
     "WriteOptions",
-    "append_archive",
-    "archive_info",
-    "extract_archive",
-    "open_archive",
-    "read_cells",
-    "undo_append",
-    "verify_archive",
-    "write_archive",
 ]

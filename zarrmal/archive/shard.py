@@ -1,6 +1,6 @@
 """A shard: the chunks of one stored object (Zarr's codec `sharding_indexed`, index at the start).
 
-Zarr's own writer would choose the classes of cells anew, so shards are put together here.
+Zarr's own writer would choose the classes of cells anew, so we assemble shards ourselves.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def join_shard(chunks: Sequence[bytes | memoryview | None]) -> bytes:
     The index is an offset and a length (u64, little-endian) for each chunk and the CRC-32C of
     them; chunks follow without gaps.
     """
-    offset = index_bytes(len(chunks))
+    offset = shard_index_bytes(len(chunks))
     entries = bytearray()
     for chunk in chunks:
         if chunk is None:
@@ -45,12 +45,12 @@ def split_shard(data: bytes | memoryview, n_chunks: int) -> list[memoryview | No
     """
     view = memoryview(data)
     chunks: list[memoryview | None] = []
-    for place in read_index(view, n_chunks):
-        if place is None:
+    for entry in read_shard_index(view, n_chunks):
+        if entry is None:
             chunks.append(None)
             continue
-        offset, length = place
-        if offset < index_bytes(n_chunks) or offset + length > len(view):
+        offset, length = entry
+        if offset < shard_index_bytes(n_chunks) or offset + length > len(view):
             raise TruncatedError(
                 f"the shard's index names bytes {offset} to {offset + length} of {len(view)}"
             )
@@ -58,7 +58,7 @@ def split_shard(data: bytes | memoryview, n_chunks: int) -> list[memoryview | No
     return chunks
 
 
-def read_index(data: bytes | memoryview, n_chunks: int) -> list[tuple[int, int] | None]:
+def read_shard_index(data: bytes | memoryview, n_chunks: int) -> list[tuple[int, int] | None]:
     """Offset and length of each chunk, of a shard or its first bytes; None for one not there.
 
     Raises
@@ -66,12 +66,12 @@ def read_index(data: bytes | memoryview, n_chunks: int) -> list[tuple[int, int] 
     TruncatedError, CorruptionError
         If the index is damaged.
     """
-    n_index = index_bytes(n_chunks)
+    n_index = shard_index_bytes(n_chunks)
     if len(data) < n_index:
         raise TruncatedError(f"the shard has {len(data)} bytes, its index takes {n_index}")
     entries = bytes(data[: n_index - CHECK_BYTES])
-    found = int.from_bytes(data[n_index - CHECK_BYTES : n_index], "little")
-    if google_crc32c.value(entries) != found:
+    check = int.from_bytes(data[n_index - CHECK_BYTES : n_index], "little")
+    if google_crc32c.value(entries) != check:
         raise CorruptionError("the shard's index is damaged: its CRC-32C does not match")
     return [
         None if (offset, length) == (MISSING, MISSING) else (offset, length)
@@ -79,6 +79,6 @@ def read_index(data: bytes | memoryview, n_chunks: int) -> list[tuple[int, int] 
     ]
 
 
-def index_bytes(n_chunks: int) -> int:
+def shard_index_bytes(n_chunks: int) -> int:
     """Length of the index of so many chunks."""
     return n_chunks * ENTRY.size + CHECK_BYTES

@@ -1,6 +1,7 @@
-"""How fast an archive on local disk is read through zarr.
+"""Speed of reading an archive on local disk through zarr.
 
-``python -m zarrmal.benchmark.reading ARCHIVE cells N_CELLS`` or ``… whole N_THREADS``.
+Runs as a program, ``python -m zarrmal.benchmark.reading ARCHIVE cells N_CELLS`` or
+``… whole N_THREADS``, in a fresh process.
 """
 
 from __future__ import annotations
@@ -11,44 +12,44 @@ import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 
-from .alone import end_lossy, run_alone
-from .measure import fastest
+from .timing import exit_lossy, fastest, run_isolated, timed
 
 N_SINGLE_CELLS = 50
 MAX_SINGLE_SECONDS = 20.0
-"""Enough for a median, however slow the engine."""
+"""Enough for a median on a slow engine."""
 N_ROUNDS = 2
 POOL_PREFIX = "zarr_pool"
-"""Names of the threads of zarr's executor, which is its loop's default one: our codec's too."""
+"""Thread names of zarr's executor, the default one of its event loop; our codec uses it too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What reading an archive took.
+    """Times of reading an archive.
 
     Parameters
     ----------
     chunk_cells, n_chunks
-        Of the archive.
+        Cells per chunk of the archive, and its chunks.
     n_single_cells
         Cells read alone, drawn from one chunk.
     cell_ms
         Median milliseconds of ``array[i]`` in a process that has read before.
     zarr_json_bytes
-        Of the metadata document of the array ``cells``, the model in it.
+        Size of the metadata document of the array ``cells``, which holds the model.
     n_cells_read
-        Of ``array[:n_cells_read]``: an even number of full chunks, so that no thread is without
-        work because of where the array ends; the whole array where it has fewer than two.
+        Cells of ``array[:n_cells_read]``: an even number of full chunks, so that two threads get
+        equal work; the whole array where it has fewer than two.
     threads
-        Number of threads given to zarr -> how many it used, seconds and MB/s of that, and
-        ``cores``: processor seconds a second. Two threads with less than 1.5 of them met a busy
-        machine, or waited for each other.
+        Number of threads given to zarr -> how many it used, their seconds and MB/s, and ``cores``:
+        processor seconds per second. Two threads with less than 1.5 cores ran on a busy machine,
+        or waited for each other.
     two_threads_over_one
         Ratio of their speeds; None where there are fewer than two full chunks.
     """
@@ -63,27 +64,27 @@ class Reading:
     two_threads_over_one: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """As a machine reads it."""
+        """Fields as a JSON object."""
         return asdict(self)
 
 
 def measure_reading(archive: Path) -> Reading:
-    """Read one cell at a time, and all full chunks with one thread and with two.
+    """Read single cells, and all full chunks with one thread and with two.
 
     Raises
     ------
     LossyError
         If a cell read alone differs from the same cell read with its chunk.
     """
-    single = run_alone(__name__, archive, "cells", N_SINGLE_CELLS)
+    single = run_isolated(__name__, archive, "cells", N_SINGLE_CELLS)
     n_pairs = single.pop("n_full_chunks") // 2
     threads: dict[str, dict[str, float]] = {}
-    for _ in range(N_ROUNDS):  # in turns, so that what else the machine does meets both
+    for _ in range(N_ROUNDS):  # in turns, so that other load on the machine slows both
         for n in ("1", "2"):
-            found = run_alone(__name__, archive, "whole", n)
-            n_cells_read = found.pop("n_cells_read")
-            if n not in threads or found["seconds"] < threads[n]["seconds"]:
-                threads[n] = found
+            times = run_isolated(__name__, archive, "whole", n)
+            n_cells_read = times.pop("n_cells_read")
+            if n not in threads or times["seconds"] < threads[n]["seconds"]:
+                threads[n] = times
     ratio = threads["1"]["seconds"] / threads["2"]["seconds"]
     return Reading(
         **single,
@@ -94,21 +95,20 @@ def measure_reading(archive: Path) -> Reading:
     )
 
 
-def _cells(archive: str, n: int) -> dict[str, float]:
+def _read_single_cells(archive: str, n: int) -> dict[str, float]:
     array: Any = zarr.open_group(archive, mode="r")["cells"]
     chunk_cells = array.chunks[0]
     n_chunks = -(-array.shape[0] // chunk_cells)
     start = n_chunks // 2 * chunk_cells
-    whole = array[start : start + chunk_cells]  # also warms up
-    rows = np.random.default_rng(0).integers(0, len(whole), n).tolist()
+    chunk = array[start : start + chunk_cells]  # also warms up
+    rows = np.random.default_rng(0).integers(0, len(chunk), n).tolist()
     array[start + rows[0]]
     times = []
     for row in rows:
-        began = time.perf_counter()
-        cell = array[start + row]
-        times.append(time.perf_counter() - began)
-        if not np.array_equal(cell, whole[row]):
-            end_lossy(f"cell {start + row} read alone is another than with its chunk")
+        cell, seconds = timed(partial(array.__getitem__, start + row))
+        times.append(seconds)
+        if not np.array_equal(cell, chunk[row]):
+            exit_lossy(f"cell {start + row} read alone differs from the cell read with its chunk")
         if sum(times) > MAX_SINGLE_SECONDS:
             break
     return {
@@ -120,25 +120,24 @@ def _cells(archive: str, n: int) -> dict[str, float]:
     }
 
 
-def _whole(archive: str, n_threads: int) -> dict[str, float]:
+def _read_chunks(archive: str, n_threads: int) -> dict[str, float]:
     zarr.config.set({"threading.max_workers": n_threads})  # read when zarr's loop starts
     array: Any = zarr.open_group(archive, mode="r")["cells"]
     array[0]  # builds the model's coder
     n_pairs = array.shape[0] // (2 * array.chunks[0])
     n_cells = 2 * n_pairs * array.chunks[0] or array.shape[0]
 
-    def work() -> None:
+    def read() -> None:
         array[:n_cells]
 
-    began, began_cpu = time.perf_counter(), time.process_time()
-    work()
-    seconds = fastest(work, time.perf_counter() - began)
-    cores = (time.process_time() - began_cpu) / (time.perf_counter() - began)
-    # The pool starts a thread only when all others are busy: those that are there were used.
-    used = sum(thread.name.startswith(POOL_PREFIX) for thread in threading.enumerate())
+    start, start_cpu = time.perf_counter(), time.process_time()
+    seconds = fastest(read, timed(read)[1])
+    cores = (time.process_time() - start_cpu) / (time.perf_counter() - start)
+    # The pool starts a thread only when all others are busy, so every thread was used.
+    n_used = sum(thread.name.startswith(POOL_PREFIX) for thread in threading.enumerate())
     megabytes = array.nbytes / array.shape[0] * n_cells / 1e6
     return {
-        "n_used": used,
+        "n_used": n_used,
         "n_cells_read": n_cells,
         "seconds": seconds,
         "mb_s": megabytes / seconds,
@@ -147,5 +146,6 @@ def _whole(archive: str, n_threads: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    place, what, number = sys.argv[1:]
-    print(json.dumps(_cells(place, int(number)) if what == "cells" else _whole(place, int(number))))
+    path, task, number = sys.argv[1:]
+    measure = _read_single_cells if task == "cells" else _read_chunks
+    print(json.dumps(measure(path, int(number))))

@@ -1,4 +1,4 @@
-"""The benchmark: models of some slides, measured on others, beside the rivals, in one run."""
+"""The benchmark: models trained on some slides, measured on others beside their rivals."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source, Subset
 from ..split import split_by_group
-from .kept import Kept
+from .cache import MeasurementCache
+from .comparison import Ratio, break_even, required_ratios
 from .machine import machine_facts, versions
-from .measure import Measurement
-from .ours import TRAINING, UNSEEN, Ours, measure_ours, names_of
-from .ratios import Ratio, required_ratios
-from .rivals import Rival
-from .theirs import measure_rivals
+from .measurement import TRAINING, UNSEEN, Measurement
+from .models import ModelResult, measure_model, model_names
+from .rivals import Rival, measure_rivals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkResult:
-    """All measurements and what they were made with.
+    """All measurements, and what they were made with.
 
     Parameters
     ----------
     break_even_cells
-        Our name -> rival and arrangement -> cells from which the archive is smaller; inf: never.
+        Model's name -> rival and arrangement -> number of cells from which the archive is smaller;
+        inf: never.
     not_measured
-        Rivals that cannot run here, and why.
-    n_of_an_earlier_run
-        Measurements of rivals that were kept by a run before, on the same machine.
+        Rivals that cannot run here, with the reason.
+    n_reused
+        Measurements of rivals that an earlier run on the same machine made.
     machine
-        ``busy`` says that its speeds are no measure: others had the processor too.
+        Where it is ``busy``, other processes shared the processor, and its speeds are not reliable.
     """
 
-    ours: tuple[Ours, ...]
+    models: tuple[ModelResult, ...]
     measurements: tuple[Measurement, ...]
     ratios: tuple[Ratio, ...]
     n_slides: dict[str, int]
@@ -49,22 +49,22 @@ class BenchmarkResult:
     cell_shape: tuple[int, ...]
     break_even_cells: dict[str, dict[str, float]]
     not_measured: dict[str, str]
-    n_of_an_earlier_run: int
+    n_reused: int
     versions: dict[str, str]
     machine: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """As a machine reads it."""
+        """The object that ``zarrmal benchmark --json`` prints."""
         return {
             "measurements": [m.to_json() for m in self.measurements],
-            "ours": [one.to_json() for one in self.ours],
+            "ours": [model.to_json() for model in self.models],
             "ratios": [ratio.to_json() for ratio in self.ratios],
             "n_slides": self.n_slides,
             "n_cells": self.n_cells,
             "cell_shape": list(self.cell_shape),
             "break_even_cells": self.break_even_cells,
             "not_measured": self.not_measured,
-            "n_of_an_earlier_run": self.n_of_an_earlier_run,
+            "n_of_an_earlier_run": self.n_reused,
             "versions": self.versions,
             "machine": self.machine,
         }
@@ -77,7 +77,7 @@ def run_benchmark(
     rivals: Sequence[Rival],
     progress: Progress = silent,
     *,
-    keep: Path | None = None,
+    cache_folder: Path | None = None,
 ) -> BenchmarkResult:
     """Measure models and their rivals.
 
@@ -91,54 +91,59 @@ def run_benchmark(
         Trained on ``training``.
     rivals
         Other coders.
-    keep
-        A folder for their measurements: a run that was interrupted goes on from there.
+    cache_folder
+        Stores the rivals' measurements, so that an interrupted run continues.
 
     Raises
     ------
     InputError
-        If a model is for other cells, or the environment asks for a kernel that is not there.
+        If a model does not fit the cells, or the environment names a kernel that is not available.
     LossyError
-        If any coder, ours included, did not give back the exact pixels.
+        If any coder, zarrmal included, does not return the exact pixels.
     """
     refuse_unfit(models, unseen.cell_shape)
-    machine, found_versions = machine_facts(), versions()  # first: later the load is ours
-    kept = Kept(keep, machine, found_versions)
-    ours: list[Ours] = []
-    for name, model in zip(names_of(models), models, strict=True):
-        progress("our models", len(ours), len(models), name)
-        ours.append(measure_ours(name, model, training, unseen, progress))
+    machine, all_versions = machine_facts(), versions()  # before the benchmark adds to the load
+    cache = MeasurementCache(cache_folder, machine, all_versions)
+    results: list[ModelResult] = []
+    for name, model in zip(model_names(models), models, strict=True):
+        progress("our models", len(results), len(models), name)
+        results.append(measure_model(name, model, training, unseen, progress))
     progress("our models", len(models), len(models))
-    theirs, not_measured = measure_rivals(rivals, unseen, kept, progress)
-    mine = [m for one in ours for m in one.measurements]
+    rival_rows, not_measured = measure_rivals(rivals, unseen, cache, progress)
+    archive_rows = [m for result in results for m in result.measurements]
     return BenchmarkResult(
-        ours=tuple(ours),
-        measurements=(*mine, *theirs),
-        ratios=required_ratios(mine, theirs, of=UNSEEN),
+        models=tuple(results),
+        measurements=(*archive_rows, *rival_rows),
+        ratios=required_ratios(archive_rows, rival_rows, cells=UNSEEN),
         n_slides={
             name: 0 if s.groups is None else len(np.unique(s.groups))
             for name, s in [(TRAINING, training), (UNSEEN, unseen)]
         },
         n_cells={TRAINING: training.n_cells, UNSEEN: unseen.n_cells},
         cell_shape=unseen.cell_shape,
-        break_even_cells={one.name: _break_evens(one, theirs, unseen.cell_shape) for one in ours},
+        break_even_cells={
+            result.name: _break_evens(result, rival_rows, unseen.cell_shape) for result in results
+        },
         not_measured=not_measured,
-        n_of_an_earlier_run=kept.n_taken,
-        versions=found_versions,
+        n_reused=cache.n_reused,
+        versions=all_versions,
         machine=machine,
     )
 
 
 def refuse_unfit(models: Sequence[Model], cell_shape: tuple[int, ...]) -> None:
-    """InputError before a long run, not after it.
+    """Check models and kernel before a long run.
 
-    Also where the environment names a kernel that this machine does not have.
+    Raises
+    ------
+    InputError
+        If a model does not fit the cells, or the environment names a kernel that is not available.
     """
     try:
         chosen_level()
     except ValueError as error:
         raise InputError(str(error)) from None
-    for name, model in zip(names_of(models), models, strict=True):
+    for name, model in zip(model_names(models), models, strict=True):
         if not coder_for(model).fits(cell_shape):
             raise InputError(
                 f"the cells are {_times(cell_shape)}, {name} is for {_times(model.cell_shape)}: "
@@ -151,33 +156,25 @@ def _times(shape: tuple[int, ...]) -> str:
 
 
 def _break_evens(
-    one: Ours, theirs: Sequence[Measurement], cell_shape: tuple[int, ...]
+    result: ModelResult, rivals: Sequence[Measurement], cell_shape: tuple[int, ...]
 ) -> dict[str, float]:
-    without = next(m for m in one.measurements if m.cells == UNSEEN and not m.model_counted)
+    without_model = next(
+        m for m in result.measurements if m.cells == UNSEEN and not m.model_counted
+    )
     return {
-        f"{m.coder}, {m.arrangement}": break_even(one.model, without, m, cell_shape) for m in theirs
+        f"{m.coder}, {m.arrangement}": break_even(result.model, without_model, m, cell_shape)
+        for m in rivals
     }
 
 
-def break_even(
-    model: Model, without_model: Measurement, rival: Measurement, cell_shape: tuple[int, ...]
-) -> float:
-    """Cells from which the archive, model counted, is smaller than the rival; inf: never."""
-    gain = rival.bits_per_pixel - without_model.bits_per_pixel
-    if gain <= 0:
-        return float("inf")
-    return 8 * len(model.to_base64()) / (gain * cell_shape[0] * cell_shape[1])
-
-
 def split_source(source: Source, share: float, seed: int) -> tuple[Source, Source]:
-    """Training cells and unseen ones, by slide.
+    """Split a source by slide into training cells and unseen cells.
 
     Raises
     ------
     InputError
-        If the slides are not known: a split by cell would flatter us.
+        If the slides are not known: a split by cell would flatter the models.
     """
-
     if source.groups is None or len(np.unique(source.groups)) < 2:
         raise InputError("the benchmark splits by slide, and no slides are known: give "
                          "--group-pattern for file names, or a `slide` key")  # fmt: skip

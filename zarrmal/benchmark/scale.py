@@ -19,31 +19,30 @@ from typing import Any
 import numpy as np
 from zarrmal_codecs import Model
 
-from ..archive import Target, WriteOptions, write_archive
-from ..archive.runners import Runner
+from ..archive import Archive, Runner, WriteOptions
 from ..classify import LabelAssigner
-from ..sources.many import ManyCells
+from ..sources.synthetic import SyntheticSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalePoint:
-    """One archive.
+    """Time and memory of writing one archive.
 
     Parameters
     ----------
     n_workers
         Threads, or processes of one thread each, that encode.
     processes
-        They are processes, of a dask cluster on this machine, which is up before the clock starts.
+        Whether the workers are processes of a dask cluster on this machine. The cluster starts
+        before the clock.
     seconds
-        Of writing the archive, reading it back not counted; cells are drawn meanwhile.
+        Time of writing the archive, drawing the cells included, reading it back not.
     draw_seconds
-        What drawing all cells once would take one thread.
+        Time that one thread needs to draw all cells once.
     peak_bytes
-        Greatest resident memory of the process that writes, the interpreter and its libraries
-        included.
+        Peak resident memory of the process that writes, interpreter and libraries included.
     stored_bytes
-        Of the whole archive.
+        Size of the whole archive.
     """
 
     n_cells: int
@@ -56,20 +55,20 @@ class ScalePoint:
     stored_bytes: int
 
     def to_json(self) -> dict[str, Any]:
-        """As a machine reads it."""
+        """Fields as a JSON object."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speedup:
-    """How many times as fast as one thread.
+    """Speed over that of one thread.
 
     Parameters
     ----------
     n_workers, processes
         See ScalePoint.
     times
-        Of each run, against the run of one thread in the same round; at least one.
+        Ratio in each round, at least one.
     """
 
     n_workers: int
@@ -78,37 +77,37 @@ class Speedup:
 
     @property
     def median(self) -> float:
-        """Of all rounds."""
+        """Median of all rounds."""
         return median(self.times)
 
     def to_json(self) -> dict[str, Any]:
-        """As a machine reads it."""
+        """Fields as a JSON object."""
         return asdict(self) | {"median": self.median}
 
 
 def speedups(points: Sequence[ScalePoint]) -> list[Speedup]:
-    """Of each kind of worker, from rounds in which one thread and the others take turns.
+    """Speedup of each kind of worker, from rounds in which one thread and the others take turns.
 
     Parameters
     ----------
     points
-        As measured; the k-th run of a kind and the k-th of one thread are a round, if they are of
-        as many cells.
+        In the order of measurement. The k-th run of a kind and the k-th run of one thread over the
+        same number of cells form a round.
     """
-    of_kind: dict[tuple[bool, int, int], list[float]] = {}
+    seconds_by_kind: dict[tuple[bool, int, int], list[float]] = {}
     for p in points:
-        of_kind.setdefault((p.processes, p.n_workers, p.n_cells), []).append(p.seconds)
+        seconds_by_kind.setdefault((p.processes, p.n_workers, p.n_cells), []).append(p.seconds)
     out = []
-    for (processes, n_workers, n_cells), seconds in of_kind.items():
-        ones = of_kind.get((False, 1, n_cells), [])
-        if ones and (processes, n_workers) != (False, 1):
-            times = tuple(one / other for one, other in zip(ones, seconds))
+    for (processes, n_workers, n_cells), seconds in seconds_by_kind.items():
+        one_thread = seconds_by_kind.get((False, 1, n_cells), [])
+        if one_thread and (processes, n_workers) != (False, 1):
+            times = tuple(base / other for base, other in zip(one_thread, seconds))
             out.append(Speedup(n_workers=n_workers, processes=processes, times=times))
     return out
 
 
 def typical(points: Sequence[ScalePoint]) -> list[ScalePoint]:
-    """Of repeated runs that one of median time, with the greatest memory of them all."""
+    """Reduce repeated runs to the run of median time, with the largest memory of all runs."""
 
     def kind(p: ScalePoint) -> tuple[int, bool, int]:
         return p.n_cells, p.processes, p.n_workers
@@ -128,51 +127,53 @@ def measure_scale(
     shard_cells: int | None = None,
     folder: Path | None = None,
 ) -> Iterator[ScalePoint]:
-    """Archive drawn cells, each time in a process of its own, and throw the archive away.
+    """Archive drawn cells, each time in a process of its own, and delete the archive.
 
     Parameters
     ----------
     sizes
-        (cells, workers, whether these are processes) of each archive.
+        (n_cells, n_workers, processes) of each archive; see ScalePoint.
     shard_cells
         See WriteOptions.
     folder
-        Where to write; a temporary one by default.
+        Parent of the temporary archives; the system's temporary folder by default.
     """
     context = multiprocessing.get_context("spawn")
     for n_cells, n_workers, processes in sizes:
         with (
-            tempfile.TemporaryDirectory(dir=folder) as place,
+            tempfile.TemporaryDirectory(dir=folder) as path,
             ProcessPoolExecutor(1, mp_context=context) as pool,
         ):
-            known = (model.to_base64(), model.digest)
-            one = pool.submit(_one, n_cells, n_workers, processes, *known, shard_cells, place)
-            yield one.result()
+            encoded_model = (model.to_base64(), model.digest)
+            future = pool.submit(
+                _write_drawn, n_cells, n_workers, processes, *encoded_model, shard_cells, path
+            )
+            yield future.result()
 
 
-def _one(
+def _write_drawn(
     n_cells: int,
     n_workers: int,
     processes: bool,
-    model: str,
+    model_base64: str,
     digest: str,
     shard_cells: int | None,
-    place: str,
+    folder: str,
 ) -> ScalePoint:
-    source = ManyCells(n_cells)
-    ready = Model.from_base64(model, digest)
-    url = f"{place}/cells.zarr"
+    source = SyntheticSource(n_cells)
+    model = Model.from_base64(model_base64, digest)
+    url = f"{folder}/cells.zarr"
     with ExitStack() as stack:
-        runner = stack.enter_context(_processes(n_workers, place)) if processes else None
-        began = time.perf_counter()
-        write_archive(
+        runner = stack.enter_context(_processes(n_workers, folder)) if processes else None
+        start = time.perf_counter()
+        archive = Archive.write(
             source,
             url,
-            model=ready,
-            assigner=LabelAssigner(source, ready.class_names),
+            model=model,
+            assigner=LabelAssigner(source, model.class_names),
             options=WriteOptions(workers=n_workers, shard_cells=shard_cells, runner=runner),
         )
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return ScalePoint(
         n_cells=n_cells,
@@ -180,18 +181,18 @@ def _one(
         n_workers=n_workers,
         processes=processes,
         seconds=seconds,
-        draw_seconds=_drawing(source) * n_cells,
+        draw_seconds=_draw_seconds(source) * n_cells,
         peak_bytes=peak * (1 if sys.platform == "darwin" else 1024),
-        stored_bytes=sum(Target(url).sizes().values()),
+        stored_bytes=sum(archive.location.sizes().values()),
     )
 
 
 @contextmanager
 def _processes(n_workers: int, folder: str) -> Iterator[Runner]:
-    """As many processes of one thread each; needs zarrmal[dask]."""
+    """Start a cluster of single-threaded processes; needs zarrmal[dask]."""
     from distributed import Client, LocalCluster
 
-    from ..archive.cluster import ClusterRunner
+    from ..archive.write.cluster import ClusterRunner
 
     with (
         LocalCluster(
@@ -205,9 +206,9 @@ def _processes(n_workers: int, folder: str) -> Iterator[Runner]:
         yield ClusterRunner(client)
 
 
-def _drawing(source: ManyCells, n_sample: int = 2048) -> float:
-    """Seconds a cell, as an archive's chunks ask for them: every other cell."""
+def _draw_seconds(source: SyntheticSource, n_sample: int = 2048) -> float:
+    """Seconds per cell, read like a chunk of one class: every other cell."""
     rows = np.arange(0, min(n_sample * 2, source.n_cells), 2)
-    began = time.perf_counter()
+    start = time.perf_counter()
     source.read(rows)
-    return (time.perf_counter() - began) / len(rows)
+    return (time.perf_counter() - start) / len(rows)

@@ -1,11 +1,13 @@
-"""Speed of the codec on one thread: ``python -m zarrmal.benchmark.speed FOLDER all|decode``."""
+"""Speed of the codec on one thread.
+
+Runs as a program, ``python -m zarrmal.benchmark.speed FOLDER all|decode``, in a fresh process.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,30 +21,29 @@ from zarrmal_codecs.coder import coder_for
 from zarrmal_codecs.constants import PROFILE_PAPER
 from zarrmal_codecs.engine import VARIABLE, chosen_level
 
-from .alone import end_lossy, run_alone
-from .measure import fastest
+from .timing import exit_lossy, fastest, run_isolated, timed
 
 REFERENCE = "numpy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
-    """Megabytes of raw pixels a second on one thread, the fastest of a few repetitions.
+    """Megabytes of raw pixels per second on one thread, the fastest of several repetitions.
 
     Parameters
     ----------
     engine
-        What coded: "numpy", or an instruction set of the native kernel.
+        "numpy", or an instruction set of the native kernel.
     n_cells
-        In the chunk.
+        Cells in the chunk.
     encode_mb_s
-        With the classes given.
+        With given classes.
     encode_shortest_mb_s
-        The codec choosing each cell's class.
+        With the codec's own choice of each cell's class.
     decode_mb_s
-        By that engine.
+        By this engine.
     reference_decode_mb_s
-        By the NumPy reference, which decoded the same bytes to the same pixels.
+        By the NumPy reference, which decodes the same bytes to the same pixels.
     """
 
     engine: str
@@ -53,7 +54,7 @@ class Speed:
     reference_decode_mb_s: float
 
     def to_json(self) -> dict[str, Any]:
-        """As a machine reads it."""
+        """Fields as a JSON object."""
         return asdict(self)
 
 
@@ -63,16 +64,16 @@ def codec_speed(model: Model, cells: NDArray[np.uint8], classes: NDArray[np.uint
     Parameters
     ----------
     model
-        To code with.
+        Codes the chunk.
     cells
-        uint8 (cell, \\*cell_shape): one chunk.
+        uint8 (cell, \\*cell_shape), one chunk.
     classes
         uint8 (cell,).
 
     Raises
     ------
     LossyError
-        If the chunk came back changed.
+        If the chunk comes back changed.
     """
     engine = REFERENCE if model.profile == PROFILE_PAPER else chosen_level()
     with tempfile.TemporaryDirectory() as name:
@@ -80,35 +81,32 @@ def codec_speed(model: Model, cells: NDArray[np.uint8], classes: NDArray[np.uint
         model.save(folder / "model")
         np.save(folder / "cells.npy", cells)
         np.save(folder / "classes.npy", classes)
-        found = run_alone(__name__, folder, "all")
-        reference = found["decode_mb_s"]
+        speeds = run_isolated(__name__, folder, "all")
+        reference = speeds["decode_mb_s"]
         if engine != REFERENCE:
-            again = run_alone(__name__, folder, "decode", variables={VARIABLE: REFERENCE})
-            reference = again["decode_mb_s"]
-    return Speed(engine=engine, n_cells=len(cells), reference_decode_mb_s=reference, **found)
+            numpy_speeds = run_isolated(__name__, folder, "decode", variables={VARIABLE: REFERENCE})
+            reference = numpy_speeds["decode_mb_s"]
+    return Speed(engine=engine, n_cells=len(cells), reference_decode_mb_s=reference, **speeds)
 
 
-def _measure(folder: Path, what: str) -> dict[str, float]:
+def _measure(folder: Path, task: str) -> dict[str, float]:
     coder = coder_for(Model.load(folder / "model"))
     cells, classes = np.load(folder / "cells.npy"), np.load(folder / "classes.npy")
-    place = folder / "chunk"
+    chunk_path = folder / "chunk"
 
-    def speed(work: Callable[[], Any], repeats: int = 3) -> float:
-        began = time.perf_counter()
-        work()
-        first = time.perf_counter() - began
-        return float(cells.nbytes / fastest(work, first, repeats) / 1e6)
+    def speed(work: Callable[[], Any]) -> float:
+        return float(cells.nbytes / fastest(work, timed(work)[1]) / 1e6)
 
-    found = {}
-    if what == "all":
-        found["encode_mb_s"] = speed(lambda: encode_chunk(cells, coder, classes=classes))
-        found["encode_shortest_mb_s"] = speed(lambda: encode_chunk(cells, coder))
-        place.write_bytes(encode_chunk(cells, coder, classes=classes))
-    data = place.read_bytes()
+    speeds = {}
+    if task == "all":
+        speeds["encode_mb_s"] = speed(lambda: encode_chunk(cells, coder, classes=classes))
+        speeds["encode_shortest_mb_s"] = speed(lambda: encode_chunk(cells, coder))
+        chunk_path.write_bytes(encode_chunk(cells, coder, classes=classes))
+    data = chunk_path.read_bytes()
     if not np.array_equal(decode_chunk(data, coder), cells):
-        end_lossy("the codec is not lossless on these cells")
-    found["decode_mb_s"] = speed(lambda: decode_chunk(data, coder))
-    return found
+        exit_lossy("the codec is not lossless on these cells")
+    speeds["decode_mb_s"] = speed(lambda: decode_chunk(data, coder))
+    return speeds
 
 
 if __name__ == "__main__":

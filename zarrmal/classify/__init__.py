@@ -1,14 +1,17 @@
-"""Which class each cell gets: by label, by the shorter code, or by any callable.
+"""Classes of cells: by label, by the shortest code, by a classifier, or by a user's function.
 
-A trained classifier runs in NumPy; training one needs torch and is ``zarrmal.learn.classifier``.
+A trained classifier runs in NumPy. Training one needs torch: see ``zarrmal.learn.classifier``.
 """
 
-from .assignment import Assigner, Assignment, checked
-from .labels import LabelAssigner
+from .assigners import (
+    ClassifierAssigner,
+    EvaluatedClassifierAssigner,
+    LabelAssigner,
+    ShortestAssigner,
+)
+from .assignment import Assigner, Assignment, checked_assignment
 from .network import CellClassifier
 from .report import ClassifierReport
-from .shortest import ShortestAssigner
-from .trained import ClassifierAssigner, JudgedClassifier
 
 __all__ = [
     "Assigner",
@@ -16,8 +19,8 @@ __all__ = [
     "CellClassifier",
     "ClassifierAssigner",
     "ClassifierReport",
-    "JudgedClassifier",
+    "EvaluatedClassifierAssigner",
     "LabelAssigner",
     "ShortestAssigner",
-    "checked",
+    "checked_assignment",
 ]

@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: how far off they are, and what sets them right."""
+"""Calibration of class probabilities: the expected error, and the temperature that reduces it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from .layer import Floats
 from .network import softmax
 
 N_BINS = 15
-LOWEST, HIGHEST = 0.1, 10.0
-"""Of the temperature: beyond them a classifier has learnt nothing that could be mended."""
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 10.0
+"""A classifier that needs a temperature beyond them has learnt nothing."""
 
 
 def calibration_error(
@@ -18,17 +18,18 @@ def calibration_error(
 ) -> float:
     """Expected calibration error: mean distance of confidence and accuracy, 0..1.
 
-    Cells are put into bins of equal width by the probability of their predicted class; in each bin
-    the mean of it should be the share that is right (Guo et al. 2017, arXiv:1706.04599).
+    Cells are put into bins of equal width by the probability of their predicted class. In each
+    bin the mean probability should be the share of right predictions (Guo et al. 2017,
+    arXiv:1706.04599).
 
     Parameters
     ----------
     probabilities
         float32 (cell, class).
     true
-        uint8 (cell,).
+        uint8 (cell,): class of each cell.
     n_bins
-        At least 1.
+        Number of bins, at least 1.
     """
     if not len(true):
         return 0.0
@@ -40,14 +41,14 @@ def calibration_error(
 
 
 def fitted_temperature(logits: Floats, true: NDArray[np.uint8]) -> float:
-    """The divisor of the logits under which the true classes are most probable.
+    """Divisor of the logits that makes the true classes most probable.
 
     Parameters
     ----------
     logits
         float32 (cell, class) of cells that were not trained on.
     true
-        uint8 (cell,).
+        uint8 (cell,): class of each cell.
     """
     if not len(true):
         return 1.0
@@ -56,8 +57,9 @@ def fitted_temperature(logits: Floats, true: NDArray[np.uint8]) -> float:
         p = softmax(logits / np.float32(np.exp(log_temperature)))
         return float(-np.log(np.maximum(p[np.arange(len(true)), true], 1e-12)).mean())
 
-    # It has one minimum (the loss is convex in 1 / temperature): golden sections close in on it.
-    low, high, golden = np.log(LOWEST), np.log(HIGHEST), (np.sqrt(5) - 1) / 2
+    # The loss is convex in 1 / temperature, so golden-section search finds its one minimum.
+    low, high = np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)
+    golden = (np.sqrt(5) - 1) / 2
     for _ in range(40):
         a, b = high - golden * (high - low), low + golden * (high - low)
         low, high = (low, b) if loss(a) < loss(b) else (a, high)

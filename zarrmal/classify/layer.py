@@ -1,4 +1,4 @@
-"""One layer of a classifier, in NumPy: a matrix product over the pixels around."""
+"""One convolutional layer of a classifier, in NumPy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layer:
-    """A convolution with its batch norm folded in, then ReLU.
+    """A convolution, with its batch norm folded in, and ReLU.
 
     Parameters
     ----------
@@ -21,11 +21,11 @@ class Layer:
     bias
         float32 (out,).
     padding
-        Zeros around, 0 <= padding < y, x.
+        Rows and columns of zeros on each side, 0 <= padding < y, x.
     residual
-        Whether what came in is added before ReLU.
+        Whether the input is added before ReLU.
     pool
-        Whether the larger of each 2 x 2 goes on; an odd last row or column is left out.
+        Whether 2 x 2 max pooling follows; an odd last row or column is dropped.
     """
 
     weight: Floats
@@ -41,15 +41,15 @@ class Layer:
         padded = np.pad(images, ((0, 0), (p, p), (p, p), (0, 0))) if p else images
         windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
         columns = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, height * width * n_in)
-        new = columns @ self.weight.reshape(-1, n_out)
-        new = new.reshape(len(images), *windows.shape[1:3], n_out)
+        out = columns @ self.weight.reshape(-1, n_out)
+        out = out.reshape(len(images), *windows.shape[1:3], n_out)
         if self.residual:
-            new += images
+            out += images
         if self.pool:
-            y, x = new.shape[1] // 2 * 2, new.shape[2] // 2 * 2
-            new = np.maximum(new[:, :y:2, :x], new[:, 1:y:2, :x])
-            new = np.maximum(new[:, :, ::2], new[:, :, 1::2])
-        # After pooling: a bias and ReLU keep the order, and there is a quarter of the work.
-        new += self.bias
-        np.maximum(new, 0, out=new)
-        return new
+            y, x = out.shape[1] // 2 * 2, out.shape[2] // 2 * 2
+            out = np.maximum(out[:, :y:2, :x], out[:, 1:y:2, :x])
+            out = np.maximum(out[:, :, ::2], out[:, :, 1::2])
+        # Bias and ReLU are monotonic: after pooling they give the same, for a quarter of the work.
+        out += self.bias
+        np.maximum(out, 0, out=out)
+        return out

@@ -1,8 +1,8 @@
-"""A trained classifier, run by NumPy alone.
+"""A trained classifier that runs in NumPy, without torch.
 
-The class of a cell is stored beside it, so nobody ever has to compute it again: unlike the codec's
-networks this one is in floating point, and other machines, or other batches, may differ in the
-last digits of a probability. What NumPy and BLAS make of it needs no torch.
+The archive stores the class of each cell, so a reader never computes it. Unlike the codec's
+networks this one uses floating point: the last digits of a probability may differ between
+machines, and between batches.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import AccessError, InputError, MissingError
+from ..sources.limits import MAX_LABELS
 from .layer import Floats, Layer
 from .network_file import pack, unpack
-from .prepare import prepared
+from .normalise import normalise
 
 BLOCK_CELLS = 32
-"""Run together: enough for BLAS, little enough for the processor's cache."""
+"""Cells per batch: enough for BLAS, few enough for the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,24 +33,24 @@ class CellClassifier:
     Parameters
     ----------
     class_names
-        In the order of the probabilities, at least two.
+        In the order of the probabilities, 2 to 255.
     n_channels
-        Of the cells: 1 also takes cells without an axis of channels.
+        Channels of the cells; with 1, cells without a channel axis are taken too.
     size
         Height and width of the square that cells are resampled to.
     layers
-        Convolutions, run in turn.
+        Convolutions, in order.
     head_weight, head_bias
-        float32 (2 * out, class), (class,): on the mean and the maximum over places.
+        float32 (2 * out, class), (class,): applied to the mean and the maximum over y and x.
     temperature
-        By which logits are divided, > 0: what makes the probabilities true on unseen slides.
+        Divisor of the logits, > 0, that calibrates the probabilities on unseen slides.
     trained_on
-        One line for people: which cells it has seen.
+        One line for readers: the cells it was trained on.
 
     Raises
     ------
     InputError
-        If the parts do not fit together.
+        If the tensors do not fit together.
     """
 
     class_names: tuple[str, ...]
@@ -62,18 +63,18 @@ class CellClassifier:
     trained_on: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot run."""
+        """Check the tensors."""
         problem = _problem(self)
         if problem:
             raise InputError(f"this is no classifier that can run: {problem}")
 
     def predict(self, cells: NDArray[np.uint8]) -> Floats:
-        """Probabilities, float32 (cell, class), that are calibrated: they sum to 1.
+        """Calibrated probabilities, float32 (cell, class); each row sums to 1.
 
         Parameters
         ----------
         cells
-            uint8 (cell, y, x) or (cell, y, x, channel), of any y and x, at least 1.
+            uint8 (cell, y, x) or (cell, y, x, channel); y, x >= 1.
 
         Raises
         ------
@@ -83,7 +84,7 @@ class CellClassifier:
         return softmax(self.logits(cells) / self.temperature)
 
     def logits(self, cells: NDArray[np.uint8]) -> Floats:
-        """float32 (cell, class), before the temperature and softmax."""
+        """Logits, float32 (cell, class), before the temperature and softmax."""
         cells = np.asarray(cells)
         if cells.dtype != np.uint8 or not self.fits(cells.shape[1:]):
             raise InputError(
@@ -92,7 +93,7 @@ class CellClassifier:
             )
         out = np.empty((len(cells), len(self.class_names)), np.float32)
         for start in range(0, len(cells), BLOCK_CELLS):
-            images = prepared(cells[start : start + BLOCK_CELLS], self.size)
+            images = normalise(cells[start : start + BLOCK_CELLS], self.size)
             for layer in self.layers:
                 images = layer(images)
             pooled = np.concatenate([images.mean(axis=(1, 2)), images.max(axis=(1, 2))], axis=1)
@@ -100,17 +101,17 @@ class CellClassifier:
         return out
 
     def fits(self, cell_shape: tuple[int, ...]) -> bool:
-        """Whether it takes cells of this shape: (y, x) or (y, x, channel), none of them 0."""
+        """Whether it takes cells of this shape, (y, x) or (y, x, channel)."""
         channels = cell_shape[2] if len(cell_shape) == 3 else 1
         return len(cell_shape) in (2, 3) and channels == self.n_channels and min(cell_shape) > 0
 
     @property
     def digest(self) -> str:
-        """sha256 of its bytes, hexadecimal: its name."""
+        """SHA-256 of ``to_bytes()``, hexadecimal."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def to_bytes(self) -> bytes:
-        """As a file; weights become float16."""
+        """The bytes of a classifier file; weights become float16."""
         header = {
             "class_names": list(self.class_names),
             "n_channels": self.n_channels,
@@ -126,11 +127,11 @@ class CellClassifier:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> CellClassifier:
-        """From a file's bytes; InputError if they are damaged or no classifier."""
+        """Parse the bytes of a file; InputError if they are damaged or no classifier."""
         header, arrays = unpack(data)
         try:
-            switches = list(header["layers"])
-            if len(arrays) != 2 * len(switches) + 2:
+            options = list(header["layers"])
+            if len(arrays) != 2 * len(options) + 2:
                 raise InputError("the classifier file is damaged: it has another number of tensors")
             return cls(
                 class_names=tuple(str(name) for name in header["class_names"]),
@@ -140,11 +141,11 @@ class CellClassifier:
                     Layer(
                         weight=arrays[2 * k],
                         bias=arrays[2 * k + 1],
-                        padding=int(switch["padding"]),
-                        residual=bool(switch["residual"]),
-                        pool=bool(switch["pool"]),
+                        padding=int(layer["padding"]),
+                        residual=bool(layer["residual"]),
+                        pool=bool(layer["pool"]),
                     )
-                    for k, switch in enumerate(switches)
+                    for k, layer in enumerate(options)
                 ),
                 head_weight=arrays[-2],
                 head_bias=arrays[-1],
@@ -157,39 +158,51 @@ class CellClassifier:
             raise InputError("the classifier file is damaged: its header is incomplete") from None
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a file, whole or not at all."""
-        place = Path(path)
-        partial = place.with_name(place.name + ".partial")
+        """Write a file; an interruption leaves no partial file under its name."""
+        path = Path(path)
+        partial = path.with_name(path.name + ".partial")
         partial.write_bytes(self.to_bytes())
-        partial.replace(place)
+        partial.replace(path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> CellClassifier:
-        """Read a file; InputError if there is none or it is damaged."""
+        """Read a file.
+
+        Raises
+        ------
+        MissingError, AccessError
+            If there is none, or it must not be read.
+        InputError
+            If it is damaged.
+        """
         try:
             return cls.from_bytes(Path(path).read_bytes())
+        except InputError as error:
+            raise InputError(f"{os.fspath(path)}: {error}") from None
         except (FileNotFoundError, IsADirectoryError):
-            raise InputError(
+            raise MissingError(
                 f"no classifier file at {os.fspath(path)}: make one with "
                 f"`zarrmal train-classifier SOURCE -o FILE`"
             ) from None
-        except InputError as error:
-            raise InputError(f"{os.fspath(path)}: {error}") from None
+        except PermissionError as error:
+            raise AccessError(
+                f"{os.fspath(path)}: cannot be read: {error.strerror}: change its permissions"
+            ) from None
 
 
 def softmax(logits: Floats) -> Floats:
     """Probabilities, float32 (cell, class)."""
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: Floats = (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32)
-    return shares
+    probabilities: Floats = (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32)
+    return probabilities
 
 
 def _problem(c: CellClassifier) -> str | None:
-    """What is wrong, in words; None if nothing is."""
+    """What does not fit, in words; None if all fits."""
     if len(c.class_names) < 2 or len(set(c.class_names)) != len(c.class_names):
         return "it needs at least two classes of different names"
-    if len(c.class_names) > 256:
-        return "it has more than 256 classes"
+    if len(c.class_names) > MAX_LABELS:
+        return f"it has more than {MAX_LABELS} classes"
     if not (np.isfinite(c.temperature) and c.temperature > 0):
         return f"its temperature is {c.temperature}"
     if not c.layers or not 1 <= c.size <= 1024 or c.n_channels < 1:
@@ -218,7 +231,7 @@ def _problem(c: CellClassifier) -> str | None:
 
 
 def tensors(classifier: CellClassifier) -> Iterator[Floats]:
-    """All tensors, in the order in which a file holds them."""
+    """All tensors, in the order of the file."""
     for layer in classifier.layers:
         yield layer.weight
         yield layer.bias

@@ -1,12 +1,12 @@
-"""A classifier as a file: magic, header in JSON, float16 tensors, CRC-32.
+"""The classifier file: magic, header in JSON, float16 tensors, CRC-32.
 
 ::
 
     8 bytes   b"zarrmalC"
     u32 LE    length of the header
-    header    UTF-8 JSON, with "version" and "shapes", a list of the tensors' shapes
+    header    UTF-8 JSON; "version", and "shapes": the shapes of the tensors
     tensors   float16, little-endian, C order, one after the other
-    u32 LE    CRC-32 of everything before
+    u32 LE    CRC-32 of all bytes before it
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ MAGIC = b"zarrmalC"
 VERSION = 1
 MAX_TENSORS = 256
 MAX_SIDE = 4096
-"""Of any axis of a tensor."""
+"""Length of any axis of a tensor."""
 
 
 def pack(header: dict[str, Any], tensors: Sequence[Floats]) -> bytes:
-    """Bytes of a file; InputError where a number is too large for float16."""
+    """Bytes of a file; InputError if a weight is too large for float16."""
     halves = [tensor.astype("<f2") for tensor in tensors]
     if not all(np.isfinite(half).all() for half in halves):
         raise InputError("a weight of this classifier is too large to be stored: train it again")
-    tree = {"version": VERSION, **header, "shapes": [tensor.shape for tensor in tensors]}
-    text = json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
+    contents = {"version": VERSION, **header, "shapes": [tensor.shape for tensor in tensors]}
+    text = json.dumps(contents, ensure_ascii=False, separators=(",", ":")).encode()
     data = MAGIC + struct.pack("<I", len(text)) + text + b"".join(h.tobytes() for h in halves)
     return data + struct.pack("<I", zlib.crc32(data))
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], list[Floats]]:
-    """Header and tensors from the bytes of a file; InputError, in one line, if they are none."""
+    """Header and tensors from the bytes of a file; InputError if they are damaged."""
     start = len(MAGIC) + 4
     if data[: len(MAGIC)] != MAGIC:
         raise InputError("this is no file of a zarrmal classifier")
@@ -66,8 +66,8 @@ def unpack(data: bytes) -> tuple[dict[str, Any], list[Floats]]:
     body = data[start + n_header : -4]
     if 2 * sum(prod(shape) for shape in shapes) != len(body):
         raise InputError("the classifier file is damaged: its tensors have another length")
-    flat, place, arrays = np.frombuffer(body, "<f2").astype(np.float32), 0, []
+    flat, start, arrays = np.frombuffer(body, "<f2").astype(np.float32), 0, []
     for shape in shapes:
-        arrays.append(flat[place : place + prod(shape)].reshape(shape))
-        place += prod(shape)
+        arrays.append(flat[start : start + prod(shape)].reshape(shape))
+        start += prod(shape)
     return header, arrays

@@ -1,4 +1,4 @@
-"""How well a classifier does: accuracy, confusion matrix, misclassification rates, calibration."""
+"""Report on a classifier: accuracy, confusion matrix, misclassification rates, calibration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClassifierReport:
-    """Result on labelled cells.
+    """Results of a classifier on labelled cells.
 
     Parameters
     ----------
@@ -20,12 +20,12 @@ class ClassifierReport:
     confusion
         int64 (true class, predicted class): counts.
     unseen
-        What the cells have in common: "slides" never trained on; only "cells" never trained on
-        where no slides are known; "" where nobody knows whether they were trained on.
+        "slides" if the classifier was trained on none of the cells' slides; "cells" if slides are
+        not known and it was trained on none of the cells; "" if neither is known.
     calibration_error
-        Expected calibration error of the probabilities, 15 bins; None where it was not measured.
+        Expected calibration error of the probabilities, 15 bins; None if not measured.
     raw_calibration_error
-        The same before the temperature was set.
+        The same without the temperature.
     """
 
     class_names: tuple[str, ...]
@@ -44,7 +44,7 @@ class ClassifierReport:
         calibration_error: float | None = None,
         raw_calibration_error: float | None = None,
     ) -> ClassifierReport:
-        """Count."""
+        """Count the cells of each pair of true and predicted class."""
         n = len(class_names)
         keys = true.astype(np.int64) * n + predicted
         confusion = np.bincount(keys, minlength=n * n).reshape(n, n)
@@ -58,7 +58,7 @@ class ClassifierReport:
 
     @property
     def accuracy(self) -> float:
-        """Share of cells whose predicted class is the true one."""
+        """Share of cells with the right class."""
         return float(np.trace(self.confusion) / max(self.confusion.sum(), 1))
 
     @property
@@ -69,7 +69,7 @@ class ClassifierReport:
         return rates
 
     def to_json(self) -> dict[str, Any]:
-        """As a machine reads it."""
+        """JSON-able, for ``--json``."""
         return {
             "classes": list(self.class_names),
             "unseen": self.unseen,

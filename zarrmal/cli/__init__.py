@@ -12,12 +12,12 @@ from . import (
     train_classifier,
 )  # they register their commands
 from .app import app
-from .console import quiet_libraries, say_anything
+from .console import escape_unprintable, quiet_libraries
 
 
 def main() -> None:
     """Entry point of the console script."""
-    say_anything()
+    escape_unprintable()
     with quiet_libraries():
         app()
 

@@ -8,13 +8,15 @@ import typer
 from zarrmal_codecs.engine import chosen_level
 
 from ..version import SOFTWARE
-from .console import EXIT_MISTAKE, say_error
+from .console import say_error
+from .errors import EXIT_CODES, EXIT_USAGE
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Archive cell images in Zarr: class-wise learned, lossless, plain to read.",
+    epilog=EXIT_CODES,
 )
 
 
@@ -34,4 +36,4 @@ def _root(
         chosen_level()
     except ValueError as error:  # the environment asks for a kernel that is not there
         say_error(str(error))
-        raise typer.Exit(EXIT_MISTAKE) from None
+        raise typer.Exit(EXIT_USAGE) from None

@@ -8,20 +8,19 @@ from typing import Annotated
 import typer
 
 from .. import api
-from ..archive import AppendOptions, Target, append_archive, archive_info, undo_append
-from ..archive.append import archive_model, refuse_append
-from ..archive.place import refuse_itself
-from ..archive.write_options import default_workers
-from ..sources import open_source
+from ..archive import AppendOptions
+from ..archive.write.options import default_workers
 from . import options as o
 from .app import app
-from .console import out, pairs, print_json, progress_bars, say, told
+from .arguments import cluster_runner, source_arguments
+from .console import key_values, out, print_json, progress_bars, say
+from .errors import reports_errors
+from .listener import ConsoleListener
 from .tables import info_table
-from .wishes import cluster, say_classifier, say_source, source_arguments
 
 
 @app.command()
-@told
+@reports_errors
 def append(
     source: o.SourceArgument,
     url: o.UrlArgument,
@@ -33,7 +32,7 @@ def append(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="classifier: a file of `zarrmal train-classifier`; by default the one that ships.",
+            help="classifier: a file of `zarrmal train-classifier`; by default the shipped one.",
         ),
     ] = None,
     storage_option: o.StorageOption = None,
@@ -49,39 +48,36 @@ def append(
 ) -> None:
     """Add cells to an archive, coded with the model that it holds.
 
-    Who reads meanwhile sees the archive as it was. An interrupted run goes on with --resume, and
-    the same SOURCE, or is taken back with `zarrmal undo URL`.
+    Readers see the old archive until the append commits. Continue an interrupted run with --resume
+    and the same SOURCE, or take it back with `zarrmal undo URL`.
 
-    Example: `zarrmal append today/ cells.zarr --size 50 --channel red`
+    Example: `zarrmal append today/ cells.zarr`
     """
-    target = Target(url, pairs(storage_option))
-    wishes = AppendOptions(
-        resume=resume, workers=workers or default_workers(), runner=cluster(dask)
-    )
-    refuse_append(target, resume=resume)
-    refuse_itself(source, target)
-    api.refuse_ways(assign.value, classifier is not None)
-    trained = api.load_classifier(classifier)
-    model = archive_model(target)
+    storage_options = key_values(storage_option)
     arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
+    options = AppendOptions(
+        resume=resume, workers=workers or default_workers(), runner=cluster_runner(dask)
+    )
     with progress_bars() as progress:
-        cells = open_source(source, progress=api.reading(progress), **arguments)
-        say_source(cells)
-        assigner = api.choose_assigner(
-            assign.value, cells, model, None, progress, classifier=trained
+        listener = ConsoleListener(progress)
+        info = api.append(
+            source,
+            url,
+            assign=assign.value,
+            classifier=classifier,
+            options=options,
+            listener=listener,
+            storage_options=storage_options,
+            **arguments,
         )
-        if assign is o.AssignName.classifier and trained is None:
-            say_classifier(api.classifier_for(cells, model))
-        append_archive(cells, target, assigner=assigner, options=wishes, progress=progress)
-    info = archive_info(target)
     if as_json:
-        print_json(info.to_json() | {"unreadable": list(cells.unreadable)})
+        print_json(info.to_json() | {"unreadable": list(listener.unreadable)})
     else:
         out.print(info_table(info))
 
 
 @app.command()
-@told
+@reports_errors
 def undo(
     url: o.UrlArgument,
     storage_option: o.StorageOption = None,
@@ -91,7 +87,7 @@ def undo(
 
     Example: `zarrmal undo cells.zarr`
     """
-    n_cells = undo_append(Target(url, pairs(storage_option)))
+    n_cells = api.undo(url, storage_options=key_values(storage_option))
     say(f"{url}: the append of {n_cells:,} cells is taken back")
     if as_json:
         print_json({"n_cells": n_cells})

@@ -8,19 +8,20 @@ from typing import Annotated
 import typer
 
 from .. import api
-from ..archive import Target, WriteOptions, archive_info, write_archive
-from ..archive.write import interrupted_model, refuse_place
-from ..archive.write_options import default_workers
-from ..sources import open_source
+from ..archive import WriteOptions
+from ..archive.write.options import default_workers
+from ..choose import import_learn
 from . import options as o
 from .app import app
-from .console import err, out, pairs, print_json, progress_bars, say, told
+from .arguments import cluster_runner, source_arguments, widths
+from .console import err, key_values, out, print_json, progress_bars
+from .errors import reports_errors
+from .listener import ConsoleListener
 from .tables import classifier_table, info_table
-from .wishes import cluster, say_classifier, say_shipped, say_source, source_arguments, widths
 
 
 @app.command()
-@told
+@reports_errors
 def archive(
     source: o.SourceArgument,
     url: o.UrlArgument,
@@ -38,7 +39,7 @@ def archive(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="classifier: a file of `zarrmal train-classifier`; by default the one that ships.",
+            help="classifier: a file of `zarrmal train-classifier`; by default the shipped one.",
         ),
     ] = None,
     cross_fit: Annotated[
@@ -79,69 +80,55 @@ def archive(
 ) -> None:
     """Write cells as an archive.
 
-    Without --model the one that ships is used, where it can code the cells. --effort (or --profile
-    paper) trains one on these cells first. --assign classifier takes the classifier that ships
+    Without --model the shipped model is used, where it can code the cells. --effort (or --profile
+    paper) trains one on these cells first. --assign classifier takes the shipped classifier
     (--classifier, --labelled and --cross-fit another), and measures it where there are labels.
 
-    An interrupted run goes on with --resume, and the same SOURCE: chunks that are stored stay.
+    Continue an interrupted run with --resume and the same SOURCE: stored chunks are reused.
 
-    Example: `zarrmal archive cells/ cells.zarr --size 50 --channel red`
+    Example: `zarrmal archive cells/ cells.zarr`
     """
-    target = Target(url, pairs(storage_option))
-    api.refuse_ways(assign.value, classifier is not None, labelled is not None, cross_fit)
-    trained = api.load_classifier(classifier)
-    wishes = WriteOptions(
+    storage_options = key_values(storage_option)
+    arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
+    options = WriteOptions(
         chunk_cells=chunk_cells,
         shard_cells=shard_cells,
         zarr_format=3 if zarr_format == 3 else 2,
         rice=rice.value,
         overwrite=overwrite,
         resume=resume,
-        storage_options=target.storage_options,
         workers=workers or default_workers(),
-        runner=cluster(dask),
+        runner=cluster_runner(dask),
     )
-    refuse_place(target, wishes, source)
-    ready = api.load_model(model) if model else interrupted_model(target, wishes)
-    arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
+    train_options = None
+    if model is None and (profile is o.ProfileName.paper or effort is not None):
+        learn = import_learn()
+        if profile is o.ProfileName.paper:
+            train_options = learn.TrainOptions(hidden=widths(hidden), epochs=epochs, seed=seed)
+        else:
+            assert effort is not None
+            train_options = learn.HybridOptions(effort=effort.value, minutes=minutes, seed=seed)
     with progress_bars() as progress:
-        cells = open_source(source, progress=api.reading(progress), **arguments)
-        say_source(cells)
-        others = None
-        if labelled is not None:
-            others = open_source(labelled, **(arguments | {"storage_options": {}}))
-        if ready is None and profile is o.ProfileName.hybrid and effort is None:
-            ready = api.shipped_for(cells.cell_shape)
-            if ready is not None:
-                say_shipped(ready, cells)
-        if ready is None:
-            learn = api.learn_room()
-            say("no --model: training one on these cells (`zarrmal train` keeps it for others)")
-            if profile is o.ProfileName.paper:
-                how = learn.TrainOptions(hidden=widths(hidden), epochs=epochs, seed=seed)
-            else:
-                effort = effort or o.EffortName.default
-                how = learn.HybridOptions(effort=effort.value, minutes=minutes, seed=seed)
-            place = api.training_checkpoint(target)
-            ready = learn.train_any(cells, how, checkpoint=place, progress=progress).model
-        assigner = api.choose_assigner(
-            assign.value,
-            cells,
-            ready,
-            others,
-            progress,
-            classifier=trained,
+        listener = ConsoleListener(progress)
+        info = api.write(
+            source,
+            url,
+            model=model,
+            assign=assign.value,
+            classifier=classifier,
+            labelled=labelled,
             cross_fit=cross_fit,
+            options=options,
+            train_options=train_options,
+            listener=listener,
+            storage_options=storage_options,
+            **arguments,
         )
-        if assign is o.AssignName.classifier and not (trained or others or cross_fit):
-            say_classifier(api.classifier_for(cells, ready))
-        write_archive(cells, url, model=ready, assigner=assigner, options=wishes, progress=progress)
-    report = api.classifier_report(assigner)
-    info = archive_info(target)
+    report = listener.report
     if as_json:
         print_json(
             info.to_json()
-            | {"unreadable": list(cells.unreadable)}
+            | {"unreadable": list(listener.unreadable)}
             | ({"classifier": report.to_json()} if report else {})
         )
         return

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import api
+from .. import choose
 from ..benchmark import (
     LossyError,
     all_rivals,
@@ -17,17 +17,18 @@ from ..benchmark import (
     split_source,
 )
 from ..benchmark.plot import draw, refuse_unplottable
-from ..sources import open_source
 from . import options as o
 from .app import app
+from .arguments import source_arguments, widths
 from .benchmark_models import kept_or_trained, made, refuse_folder
 from .benchmark_tables import show
-from .console import EXIT_MISTAKE, print_json, progress_bars, say, say_error, told
-from .wishes import source_arguments, widths
+from .console import print_json, progress_bars, say, say_error
+from .errors import EXIT_DAMAGE, reports_errors
+from .listener import open_cells
 
 
 @app.command()
-@told
+@reports_errors
 def benchmark(
     source: o.SourceArgument,
     model: Annotated[
@@ -104,10 +105,10 @@ def benchmark(
     if plot is not None:
         refuse_unplottable(plot)
     refuse_folder(save_models)
-    given = [api.load_model(path) for path in model or []]
+    given = [choose.load_model(path) for path in model or []]
     wishes: dict[str, Any] = {}
     if profile or effort or not given:
-        learn = api.learn_room()
+        learn = choose.import_learn()
         common = {"max_cells": max_cells, "seed": seed, "device": device}
         profiles = list(dict.fromkeys(profile or [o.ProfileName.hybrid]))
         if effort and o.ProfileName.hybrid not in profiles:
@@ -132,11 +133,8 @@ def benchmark(
                 **common,
             )
     with progress_bars() as progress:
-        cells = open_source(
-            source,
-            progress=api.reading(progress),
-            **source_arguments(channel, size, group_pattern, skip_unreadable, source_option),
-        )
+        arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
+        cells = open_cells(source, arguments, progress)
         training, kept = split_source(cells, unseen, seed)
         refuse_unfit(given, cells.cell_shape)
         n_channels = cells.cell_shape[2] if len(cells.cell_shape) == 3 else 1
@@ -153,11 +151,11 @@ def benchmark(
                 [*given, *trained],
                 others,
                 progress,
-                keep=folder,
+                cache_folder=folder,
             )
         except LossyError as error:
             say_error(f"this benchmark is void: {error}")
-            raise typer.Exit(EXIT_MISTAKE) from None
+            raise typer.Exit(EXIT_DAMAGE) from None
     if plot is not None:
         draw(result, plot)
         say(f"drawn: {plot}")

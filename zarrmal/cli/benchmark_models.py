@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from zarrmal_codecs import Model
 
-from .. import api
+from .. import choose
 from ..errors import InputError
 from ..progress import Progress
 from ..sources import Source
@@ -54,7 +54,7 @@ def kept_or_trained(
     InputError
         If the folder has a model of that name that was trained otherwise.
     """
-    learn = api.learn_room()
+    learn = choose.import_learn()
 
     def named(task: str, done: int, total: int, note: str = "") -> None:
         progress(f"{name}: {task}", done, total, note)
@@ -71,7 +71,7 @@ def kept_or_trained(
                 f"--save-models, or give it as --model"
             )
         say(f"took {place} of an earlier run")
-        return api.load_model(place)
+        return choose.load_model(place)
     checkpoint = place.with_name(place.name + ".checkpoint")
     model = learn.train_any(training, options, checkpoint=checkpoint, progress=named).model
     record.write_text(json.dumps(wanted, indent=2) + "\n")

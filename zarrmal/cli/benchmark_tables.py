@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..benchmark import BenchmarkResult
-from ..benchmark.ours import UNSEEN
+from ..benchmark.measurement import UNSEEN
 from .console import out, say
 
 BUSY = "the machine was busy when this began: its speeds are no measure, run it again alone"
@@ -23,7 +23,7 @@ def show(result: BenchmarkResult) -> None:
         tables.append(_classes(result))
     if result.ratios:
         tables.append(_ratios(result))
-    if result.ours:
+    if result.models:
         tables.append(_ours(result))
     if any(result.break_even_cells.values()):
         tables.append(_break_even(result))
@@ -34,8 +34,8 @@ def show(result: BenchmarkResult) -> None:
         say(" · ".join(f"{name} {v}" for name, v in facts.items()))
     for name, why in result.not_measured.items():
         say(f"{name} was not measured: {why}")
-    if result.n_of_an_earlier_run:
-        say(f"{result.n_of_an_earlier_run} measurements of other coders are of an earlier run on "
+    if result.n_reused:
+        say(f"{result.n_reused} measurements of other coders are of an earlier run on "
             f"this machine")  # fmt: skip
     if result.machine["busy"]:
         say(BUSY)
@@ -132,7 +132,7 @@ def _ours(result: BenchmarkResult) -> Table:
         ("model bytes", "zarr.json bytes", "NumPy decode MB/s", "one cell ms", "1 thread MB/s",
          "2 threads MB/s", "cores used", "ratio"),
     )  # fmt: skip
-    for one in result.ours:
+    for one in result.models:
         one_thread, two_threads = (one.reading.threads[n] for n in ("1", "2"))
         ratio = one.reading.two_threads_over_one
         table.add_row(
@@ -147,7 +147,7 @@ def _ours(result: BenchmarkResult) -> Table:
             f"{one_thread['cores']:.2f}, {two_threads['cores']:.2f}",
             "–" if ratio is None else f"{ratio:.2f}",
         )
-    first = result.ours[0].reading
+    first = result.models[0].reading
     table.caption = (
         f"one cell out of a chunk of {first.chunk_cells:,} on local disk; the array's first "
         f"{first.n_cells_read:,} cells read through zarr with 1 and 2 threads"

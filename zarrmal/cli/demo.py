@@ -13,8 +13,8 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from .. import api
-from ..archive import ArchiveInfo, Target, archive_info, write_archive
+from .. import choose
+from ..archive import Archive, ArchiveInfo
 from ..benchmark import Measurement, all_rivals, measure_rival
 from ..classify import LabelAssigner
 from ..errors import InputError
@@ -22,7 +22,8 @@ from ..sources import open_source
 from ..sources.synthetic import synthetic_cells
 from . import options as o
 from .app import app
-from .console import out, print_json, progress_bars, say, told
+from .console import out, print_json, progress_bars, say
+from .errors import reports_errors
 
 DEMO_CELLS = 2_000
 SHOWN = ("png:level=9", "zstd:level=19", "jpegls", "jxl:effort=9")
@@ -37,7 +38,7 @@ print(hashlib.sha256(cells[numpy.argsort(order)].tobytes()).hexdigest())
 
 
 @app.command()
-@told
+@reports_errors
 def demo(
     folder: Annotated[
         Path | None, typer.Argument(metavar="FOLDER", help="Keep the archive here.")
@@ -45,7 +46,7 @@ def demo(
     seed: o.Seed = 0,
     as_json: o.Json = False,
 ) -> None:
-    """Draw cells, archive them with the model that ships, read back with plain zarr, compare.
+    """Draw cells, archive them with the shipped model, read back with plain zarr, compare.
 
     Example: `zarrmal demo demo-archive/`
     """
@@ -64,31 +65,31 @@ def demo(
 def _demo(folder: Path, seed: int, as_json: bool) -> None:
     drawn = synthetic_cells(DEMO_CELLS, channels=1, seed=seed)
     source = open_source(drawn.cells, labels=drawn.label, groups=drawn.slide)
-    place = folder / "cells.zarr"
+    path = folder / "cells.zarr"
     say(f"drew {source.n_cells:,} cells of {len(np.unique(drawn.slide))} slides, "
         f"{drawn.cells.nbytes:,} bytes raw")  # fmt: skip
     with progress_bars() as progress:
-        model = api.shipped_for(source.cell_shape)
+        model = choose.shipped_for(source.cell_shape)
         if model is None:
-            raise InputError("this installation lacks the models that ship: install it again")
+            raise InputError("this installation lacks the shipped models: install it again")
         assigner = LabelAssigner(source, model.class_names)
-        write_archive(source, str(place), model=model, assigner=assigner, progress=progress)
-        say(f"archived as {place.name} with the model that ships: {model!r}")
-        found = subprocess.run(
-            [sys.executable, "-c", READER, str(place)], capture_output=True, text=True
+        archive = Archive.write(source, path, model=model, assigner=assigner, progress=progress)
+        say(f"archived as {path.name} with the shipped model: {model!r}")
+        reader = subprocess.run(
+            [sys.executable, "-c", READER, str(path)], capture_output=True, text=True
         )
-        if found.stdout.strip() != hashlib.sha256(drawn.cells.tobytes()).hexdigest():
+        if reader.stdout.strip() != hashlib.sha256(drawn.cells.tobytes()).hexdigest():
             raise InputError(f"a fresh process read other pixels than were written: "
-                             f"{found.stderr.strip()[-300:]}")  # fmt: skip
+                             f"{reader.stderr.strip()[-300:]}")  # fmt: skip
         say("a fresh process with plain zarr.open read every pixel back, bit for bit")
         order = np.argsort(drawn.label, kind="stable")
         rivals = [rival for rival in all_rivals() if rival.name in SHOWN]
         rows = [
-            measure_rival(rival, drawn.cells[order], arrangement, of="drawn cells")
+            measure_rival(rival, drawn.cells[order], arrangement, cells_name="drawn cells")
             for rival in rivals
             for arrangement in ("cell", "sheet")
         ]
-    info = archive_info(Target(str(place)))
+    info = archive.info()
     if as_json:
         print_json({"archive": info.to_json(), "rivals": [row.to_json() for row in rows]})
     else:

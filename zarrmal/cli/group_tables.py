@@ -27,7 +27,7 @@ def groups_table(result: HybridResult) -> Table:
         table.add_row(
             f"{trial.n_groups}" + (" *" if trial is chosen else ""),
             f"{trial.bits_per_pixel:.4f}",
-            f"{trial.telling_bits:.2f}",
+            f"{trial.group_entropy:.2f}",
             f"{trial.model_bytes:,}",
             f"{trial.total_bytes:,}",
         )
@@ -68,8 +68,8 @@ def _looks_table(groups: Groups) -> Table:
 
 
 def _cross_table(groups: Groups, found: CrossTable) -> Table:
-    table = Table(title=f"groups by {found.of}")
-    table.add_column(found.of)
+    table = Table(title=f"groups by {found.variable}")
+    table.add_column(found.variable)
     for name in groups.names:
         table.add_column(name, justify="right")
     for value, row in zip(found.values, found.counts, strict=True):
@@ -79,7 +79,7 @@ def _cross_table(groups: Groups, found: CrossTable) -> Table:
 
 def _summary(found: CrossTable) -> str:
     return (
-        f"{found.of}: {len(found.values):,} values tell {found.explained:.1%} of the group, "
+        f"{found.variable}: {len(found.values):,} values tell {found.explained:.1%} of the group, "
         f"Cramér's V {found.cramers_v:.2f}; {found.concentration:.1%} of the cells are in the "
-        f"largest group of their {found.of}"
+        f"largest group of their {found.variable}"
     )

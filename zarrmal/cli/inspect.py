@@ -8,21 +8,18 @@ from typing import Annotated
 import typer
 
 from .. import api
-from ..archive import Target, archive_info
-from ..archive import extract_archive as extract_cells
-from ..archive import verify_archive as verify_cells
-from ..sources import Joined, open_source
 from . import options as o
 from .app import app
-from .console import out, pairs, print_json, progress_bars, told
+from .arguments import source_arguments
+from .console import key_values, out, print_json, progress_bars
+from .errors import EXIT_DAMAGE, reports_errors
 from .tables import info_table
-from .wishes import source_arguments
 
-TOLD_PROBLEMS = 40
+MAX_PROBLEMS = 40
 
 
 @app.command()
-@told
+@reports_errors
 def info(
     url: o.UrlArgument, storage_option: o.StorageOption = None, as_json: o.Json = False
 ) -> None:
@@ -30,15 +27,15 @@ def info(
 
     Example: `zarrmal info s3://lab/cells.zarr --storage-option anon=true`
     """
-    found = archive_info(Target(url, pairs(storage_option)))
+    contents = api.info(url, storage_options=key_values(storage_option))
     if as_json:
-        print_json(found.to_json())
+        print_json(contents.to_json())
     else:
-        out.print(info_table(found))
+        out.print(info_table(contents))
 
 
 @app.command()
-@told
+@reports_errors
 def verify(
     url: o.UrlArgument,
     source: Annotated[
@@ -57,26 +54,26 @@ def verify(
     source_option: o.SourceOption = None,
     as_json: o.Json = False,
 ) -> None:
-    """Re-read an archive, check every byte, decode every cell. Exit code 1 if anything is wrong.
+    """Check every stored byte and decode every cell. Exit code 1 if anything is wrong.
 
-    Each damaged chunk is named, with the cells that are lost when the others are read one by one.
+    Each damaged chunk is listed, with the cells that are lost when the others are read one by one.
     Give --size and --channel as when the archive was written.
 
-    Example: `zarrmal verify cells.zarr --source cells/ --size 50 --channel red`
+    Example: `zarrmal verify cells.zarr --source cells/`
     """
-    target = Target(url, pairs(storage_option))
-    target.open(consolidated=False)
+    arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
     with progress_bars() as progress:
-        arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
-        cells = None
-        if source:
-            reading = api.reading(progress)
-            cells = Joined([open_source(one, progress=reading, **arguments) for one in source])
-        report = verify_cells(target, cells, progress)
+        report = api.verify(
+            url,
+            source or None,
+            progress=progress,
+            storage_options=key_values(storage_option),
+            **arguments,
+        )
     if as_json:
         print_json(report.to_json())
     elif report.problems:
-        _say_problems(report.problems)
+        _print_problems(report.problems)
         if report.n_lost:
             out.print(f"{report.n_lost:,} of {report.n_cells:,} cells are lost; `zarrmal extract "
                       f"--skip-damaged` saves the others", markup=False)  # fmt: skip
@@ -87,11 +84,11 @@ def verify(
         out.print(f"{url}: {report.n_cells:,} cells and {report.n_chunks:,} chunks are sound, "
                   f"{compared}", markup=False)  # fmt: skip
     if report.problems:
-        raise typer.Exit(1)
+        raise typer.Exit(EXIT_DAMAGE)
 
 
 @app.command()
-@told
+@reports_errors
 def extract(
     url: o.UrlArgument,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the images go.")],
@@ -111,25 +108,26 @@ def extract(
 ) -> None:
     """Write the cells of an archive as PNG files under their original names.
 
-    A damaged archive is refused. With --skip-damaged everything else is saved, single cells of
-    damaged chunks too (checked by a CRC-16 of their own), and what is lost or not certain is listed
-    in FOLDER/damaged-cells.txt; the exit code is then 1.
+    A damaged archive is refused. With --skip-damaged all else is saved, including single cells of
+    damaged chunks (checked by their own CRC-16), and what is lost or not certain is listed in
+    FOLDER/damaged-cells.txt; the exit code is then 1.
 
     Example: `zarrmal extract cells.zarr images/ --class parasitized`
     """
     with progress_bars() as progress:
-        report = extract_cells(
-            Target(url, pairs(storage_option)),
+        report = api.extract(
+            url,
             folder,
             class_name=class_name,
             overwrite=overwrite,
             skip_damaged=skip_damaged,
             progress=progress,
+            storage_options=key_values(storage_option),
         )
     if as_json:
         print_json(report.to_json() | {"folder": str(folder)})
     else:
-        _say_problems(report.problems)
+        _print_problems(report.problems)
         if report.problems:
             out.print(f"{report.n_lost:,} cells are lost, {report.n_recovered:,} recovered out of "
                       f"damaged chunks", markup=False)  # fmt: skip
@@ -137,15 +135,15 @@ def extract(
             out.print(f"{report.n_renamed:,} images have another name: theirs is too long for the "
                       f"file system", markup=False)  # fmt: skip
         if report.listing is not None:
-            out.print(f"which ones: {report.listing}", markup=False)
+            out.print(f"listed in {report.listing}", markup=False)
         out.print(f"{report.n_cells:,} images in {folder}", markup=False)
     if report.problems:
-        raise typer.Exit(1)
+        raise typer.Exit(EXIT_DAMAGE)
 
 
-def _say_problems(problems: tuple[str, ...]) -> None:
-    for problem in problems[:TOLD_PROBLEMS]:
+def _print_problems(problems: tuple[str, ...]) -> None:
+    for problem in problems[:MAX_PROBLEMS]:
         out.print(problem, style="red", markup=False)
-    if len(problems) > TOLD_PROBLEMS:
-        out.print(f"… and {len(problems) - TOLD_PROBLEMS:,} more: --json tells all", style="red",
+    if len(problems) > MAX_PROBLEMS:
+        out.print(f"… and {len(problems) - MAX_PROBLEMS:,} more: --json lists all", style="red",
                   markup=False)  # fmt: skip

@@ -9,19 +9,20 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from .. import api
-from ..archive.write_options import default_workers
+from .. import choose
+from ..archive.write.options import default_workers
 from ..benchmark.scale import ScalePoint, Speedup, measure_scale, speedups, typical
 from ..errors import InputError
 from . import options as o
 from .app import app
-from .console import out, print_json, say, told
+from .console import out, print_json, say
+from .errors import reports_errors
 
 ROUNDS = 3
 
 
 @app.command()
-@told
+@reports_errors
 def scale(
     cells: Annotated[int, typer.Option(min=8, help="Of the largest archive.")] = 1_000_000,
     model: o.ModelOption = None,
@@ -44,9 +45,9 @@ def scale(
 
     Example: `zarrmal scale --cells 1000000`
     """
-    ready = api.load_model(model) if model else api.shipped_for((50, 50))
+    ready = choose.load_model(model) if model else choose.shipped_for((50, 50))
     if ready is None:
-        raise InputError("no model ships here: give one with --model")
+        raise InputError("there is no shipped model: give one with --model")
     n_workers = workers or default_workers()
     smallest, *sizes = [(max(1, cells // part), n_workers, False) for part in (8, 4, 2, 1)]
     kinds = [(smallest[0], 1, False)] if n_workers > 1 else []

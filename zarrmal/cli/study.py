@@ -9,22 +9,24 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import api
+from .. import choose
 from ..benchmark import LossyError, refuse_unfit
 from ..classify.network import CellClassifier
 from ..errors import InputError
 from ..sources import open_source
 from . import options as o
 from .app import app
+from .arguments import source_arguments, widths
 from .benchmark_models import made, refuse_folder
-from .console import EXIT_MISTAKE, print_json, progress_bars, say, say_error, told
-from .wishes import say_source, source_arguments, widths
+from .console import print_json, progress_bars, say, say_error
+from .errors import EXIT_DAMAGE, reports_errors
+from .listener import open_cells
 
 QUICK_CELLS = 60
 
 
 @app.command()
-@told
+@reports_errors
 def study(
     source: o.SourceArgument,
     output: Annotated[
@@ -100,18 +102,18 @@ def study(
             "--no-figures"
         )
     refuse_folder(output)
-    given = [(path, api.load_model(path)) for path in model or []]
+    given = [(path, choose.load_model(path)) for path in model or []]
     known = CellClassifier.load(classifier) if classifier is not None else None
     needs_torch = {m.profile for _, m in given} < {"paper", "hybrid"} or all_cells
     if needs_torch or (with_classifier and known is None):
-        api.learn_room()
+        choose.import_learn()
     # Late: these rooms are large, and a mistake is told before they are needed.
+    from ..study.cache import Cache
     from ..study.cells import split_cells
-    from ..study.classifier import refuse_unfit as refuse_classifier
     from ..study.experiment import run_study
-    from ..study.keep import Keep
-    from ..study.others import study_rivals
-    from ..study.study_model import StudyModel
+    from ..study.measure.classifier import refuse_unfit as refuse_classifier
+    from ..study.measure.rivals import study_rivals
+    from ..study.model import StudyModel
     from .study_models import Wishes, study_classifier, study_models
 
     wishes = Wishes(
@@ -126,15 +128,11 @@ def study(
     )
     n_cells = min(cells_per_class, QUICK_CELLS) if quick else cells_per_class
     with progress_bars() as progress:
-        cells = open_source(
-            source,
-            progress=api.reading(progress),
-            **source_arguments(channel, size, group_pattern, skip_unreadable, source_option),
-        )
+        arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
+        cells = open_cells(source, arguments, progress)
         if channel is o.ChannelName.auto and cells.cell_shape[2:] == (3,):
             cells, channel = open_source(cells, channel="red"), o.ChannelName.red
             say("the red channel alone, as in the paper; --channel takes another")
-        say_source(cells)
         split = split_cells(cells, cells_per_class=n_cells, unseen=unseen, seed=seed, prior=prior)
         refuse_unfit([m for _, m in given], cells.cell_shape)
         for path, one in given:
@@ -144,12 +142,12 @@ def study(
             refuse_classifier(known, cells)
         folder = made(output)
         assert folder is not None
-        keep, models_folder = Keep(folder / "kept"), folder / "models"
+        cache, models_folder = Cache(folder / "kept"), folder / "models"
         models_folder.mkdir(exist_ok=True)
         classified = None
         if with_classifier:
             classified = study_classifier(
-                known, split, cells, wishes, keep, models_folder, progress
+                known, split, cells, wishes, cache, models_folder, progress
             )
         settings: dict[str, Any] = asdict(wishes) | {
             "cells_per_class": n_cells,
@@ -167,7 +165,7 @@ def study(
                 study_models(given, split, wishes, models_folder, progress),
                 study_rivals(quick) if rivals else (),
                 classified,
-                keep=keep,
+                cache=cache,
                 seed=seed,
                 quick=quick,
                 settings=settings,
@@ -175,7 +173,7 @@ def study(
             )
         except LossyError as error:
             say_error(f"this study is void: {error}")
-            raise typer.Exit(EXIT_MISTAKE) from None
+            raise typer.Exit(EXIT_DAMAGE) from None
         say(f"wrote {results.save(folder)}")
         if figures:
             from ..study.figures import draw_all

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from zarrmal_codecs import Model
 
-from .. import api
+from .. import choose
 from ..classify.network import CellClassifier
 from ..progress import Progress
 from ..sources import Source
+from ..study.cache import Cache, cache_key
 from ..study.cells import Split
-from ..study.classifier import classifier_rates, predicted_classes
 from ..study.experiment import Classified
-from ..study.keep import Keep, digest
-from ..study.study_model import StudyModel
+from ..study.measure.classifier import classifier_rates, predicted_classes
+from ..study.model import StudyModel
 from .benchmark_models import kept_or_trained
 from .console import say
 
@@ -69,7 +69,7 @@ def study_models(
     profiles = {model.profile for _, model in given}
     if profiles >= {"paper", "hybrid"} and not wishes.all_cells:
         return _paper_first(found)
-    learn = api.learn_room()
+    learn = choose.import_learn()
     epochs = wishes.epochs or (QUICK_EPOCHS if wishes.quick else None)
     common: dict[str, Any] = {"seed": wishes.seed}
     trained = []
@@ -113,14 +113,14 @@ def name_of(path: Path, all_paths: Sequence[Path]) -> str:
 def _file_name(name: str, options: Any, cells: Source) -> str:
     """Another one for other options or cells, so that a second study finds its own model."""
     told = {k: v for k, v in asdict(options).items() if k != "device"}
-    return f"{name.replace(', ', '-').replace(' ', '-')}-{digest(told, _sample(cells))}"
+    return f"{name.replace(', ', '-').replace(' ', '-')}-{cache_key(told, _sample(cells))}"
 
 
 def _sample(cells: Source) -> str:
     """Enough of the cells to tell others from them."""
     rows = np.unique(np.linspace(0, cells.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
     assert cells.labels is not None
-    return digest(cells.n_cells, cells.read(rows).tobytes(), cells.labels.tobytes())
+    return cache_key(cells.n_cells, cells.read(rows).tobytes(), cells.labels.tobytes())
 
 
 def _told(cells: Source) -> str:
@@ -133,7 +133,7 @@ def _told(cells: Source) -> str:
 
 def study_classifier(
     given: CellClassifier | None, split: Split, source: Source, wishes: Wishes,
-    keep: Keep, folder: Path, progress: Progress,
+    cache: Cache, folder: Path, progress: Progress,
 ) -> Classified:  # fmt: skip
     """Train or take a classifier, and ask it about every unseen cell."""
     name = "given"
@@ -141,8 +141,8 @@ def study_classifier(
     if classifier is None:
         name = "trained on the training slides"
         classifier = _trained_classifier(split, wishes, folder, progress)
-    key = digest("predicted 1", classifier.digest, _sample(split.unseen))
-    found = keep.arrays(
+    key = cache_key("predicted 1", classifier.digest, _sample(split.unseen))
+    found = cache.arrays(
         "predicted",
         key,
         lambda: {"classes": predicted_classes(classifier, split.unseen, progress)},
@@ -157,7 +157,7 @@ def study_classifier(
 def _trained_classifier(
     split: Split, wishes: Wishes, folder: Path, progress: Progress
 ) -> CellClassifier:
-    api.learn_room()
+    choose.import_learn()
     from ..learn.classifier import ClassifierOptions, train_classifier
 
     options = ClassifierOptions(
@@ -165,7 +165,7 @@ def _trained_classifier(
         unseen=0.0,  # the unseen slides are not in these cells
         minutes=QUICK_CLASSIFIER_MINUTES if wishes.quick else CLASSIFIER_MINUTES,
     )
-    key = digest(asdict(options), _sample(split.training))
+    key = cache_key(asdict(options), _sample(split.training))
     place = folder / f"classifier-{key}.zcls"
     if place.exists():
         say(f"took {place} of an earlier run")

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..study import StudyResults
-from ..study.measured import ModelResults
+from ..study.results.model_results import ModelResults
 from .benchmark_tables import FILE_WIDTH
 from .console import out, say
 

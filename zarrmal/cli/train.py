@@ -7,20 +7,21 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from .. import api
+from .. import choose
 from ..benchmark import split_source
 from ..errors import InputError
-from ..sources import open_source
 from . import options as o
 from .app import app
-from .console import out, print_json, progress_bars, say, told
+from .arguments import refuse_output, source_arguments, widths
+from .console import out, print_json, progress_bars, say
+from .errors import reports_errors
 from .group_tables import groups_table, show_groups
+from .listener import open_cells
 from .tables import hybrid_table, sizes_table, training_table
-from .wishes import refuse_model_place, say_source, source_arguments, widths
 
 
 @app.command()
-@told
+@reports_errors
 def train(
     source: o.SourceArgument,
     output: Annotated[
@@ -75,18 +76,18 @@ def train(
 ) -> None:
     """Train a model on cells.
 
-    An interrupted run goes on where it was when called again.
+    Call it again after an interruption: the run continues.
 
     Example: `zarrmal train cells/ -o cells.zmal --size 50 --channel red --group-pattern '^[^_]+'`
     """
     groups = _learned_classes(classes)
     if groups is not None and profile is not o.ProfileName.hybrid:
         raise InputError("--classes needs --profile hybrid: the paper's classes are the labels")
-    learn = api.learn_room()
-    refuse_model_place(output)
-    wishes: Any
+    learn = choose.import_learn()
+    refuse_output(output)
+    options: Any
     if profile is o.ProfileName.hybrid:
-        wishes = learn.HybridOptions(
+        options = learn.HybridOptions(
             effort=effort.value,
             minutes=minutes,
             steps=steps,
@@ -98,7 +99,7 @@ def train(
             device=device,
         )
     else:
-        wishes = learn.TrainOptions(
+        options = learn.TrainOptions(
             hidden=widths(hidden),
             epochs=epochs,
             pretrain_epochs=pretrain_epochs,
@@ -109,24 +110,20 @@ def train(
             device=device,
         )
     with progress_bars() as progress:
-        cells = open_source(
-            source,
-            progress=api.reading(progress),
-            **source_arguments(channel, size, group_pattern, skip_unreadable, source_option),
-        )
-        say_source(cells)
+        arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
+        cells = open_cells(source, arguments, progress)
         if unseen:
             cells, _ = split_source(cells, unseen, seed)
             say(f"training on {cells.description}, the other slides are left out")
         result = learn.train_any(
             cells,
-            wishes,
+            options,
             checkpoint=output.with_name(output.name + ".checkpoint"),
             progress=progress,
         )
     result.model.save(output)
     if as_json:
-        print_json(learn.as_json(result))
+        print_json(result.to_json())
     else:
         out.print(repr(result.model), markup=False)
         if profile is o.ProfileName.paper:
@@ -141,13 +138,13 @@ def train(
                 show_groups(result.report.groups)
 
 
-def _learned_classes(wish: str) -> int | Literal["auto"] | None:
+def _learned_classes(text: str) -> int | Literal["auto"] | None:
     """How many classes to learn, from ``--classes``; None: the labels."""
-    if wish == "labels":
+    if text == "labels":
         return None
-    if wish == "auto":
+    if text == "auto":
         return "auto"
     try:
-        return int(wish)
+        return int(text)
     except ValueError:
-        raise InputError(f"--classes wants labels, auto or a number, not {wish!r}") from None
+        raise InputError(f"--classes wants labels, auto or a number, not {text!r}") from None

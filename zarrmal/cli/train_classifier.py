@@ -7,17 +7,18 @@ from typing import Annotated
 
 import typer
 
-from .. import api
-from ..sources import open_source
+from .. import choose
 from . import options as o
 from .app import app
-from .console import out, print_json, progress_bars, told
+from .arguments import refuse_output, source_arguments
+from .console import out, print_json, progress_bars
+from .errors import reports_errors
+from .listener import open_cells
 from .tables import classifier_table
-from .wishes import refuse_model_place, say_source, source_arguments
 
 
 @app.command("train-classifier")
-@told
+@reports_errors
 def train_classifier(
     source: o.SourceArgument,
     output: Annotated[
@@ -48,27 +49,23 @@ def train_classifier(
 ) -> None:
     """Train a classifier on labelled cells.
 
-    It runs without torch: `zarrmal archive … --assign classifier --classifier FILE`. An interrupted
-    run goes on where it was when called again with the same FILE.
+    It runs without torch: `zarrmal archive … --assign classifier --classifier FILE`. Call it
+    again with the same FILE after an interruption: the run continues.
 
     Example: `zarrmal train-classifier cells/ -o cells.zcls --channel red --group-pattern '^[^_]+'`
     """
-    api.learn_room()
+    choose.import_learn()
     from ..learn.classifier import ClassifierOptions
     from ..learn.classifier import train_classifier as train
 
     if output is not None:
-        refuse_model_place(output)
-    wishes = ClassifierOptions(epochs=epochs, minutes=minutes, seed=seed, unseen=unseen)
+        refuse_output(output)
+    options = ClassifierOptions(epochs=epochs, minutes=minutes, seed=seed, unseen=unseen)
     with progress_bars() as progress:
-        cells = open_source(
-            source,
-            progress=api.reading(progress),
-            **source_arguments(channel, size, group_pattern, skip_unreadable, source_option),
-        )
-        say_source(cells)
-        place = None if output is None else output.with_name(output.name + ".checkpoint")
-        result = train(cells, wishes, checkpoint=place, progress=progress)
+        arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
+        cells = open_cells(source, arguments, progress)
+        checkpoint = None if output is None else output.with_name(output.name + ".checkpoint")
+        result = train(cells, options, checkpoint=checkpoint, progress=progress)
     if output is not None:
         result.classifier.save(output)
     if as_json:

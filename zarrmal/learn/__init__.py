@@ -1,8 +1,13 @@
-"""The only room that imports torch; import it late."""
+"""Training of models and classifiers. Importing it imports torch."""
 
+from __future__ import annotations
+
+import os
+
+from ..progress import Progress, silent
+from ..sources import Source
 from .hybrid import HybridOptions, HybridResult, train_hybrid
-from .train import ClassReport, TrainOptions, TrainResult, train_model
-from .wishes import as_json, train_any
+from .paper import ClassReport, TrainOptions, TrainResult, train_model
 
 __all__ = [
     "ClassReport",
@@ -10,8 +15,20 @@ __all__ = [
     "HybridResult",
     "TrainOptions",
     "TrainResult",
-    "as_json",
     "train_any",
     "train_hybrid",
     "train_model",
 ]
+
+
+def train_any(
+    source: Source,
+    options: TrainOptions | HybridOptions | None = None,
+    *,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: Progress = silent,
+) -> TrainResult | HybridResult:
+    """Train a model of the profile that the options are for; by default `hybrid`."""
+    if isinstance(options, TrainOptions):
+        return train_model(source, options, checkpoint=checkpoint, progress=progress)
+    return train_hybrid(source, options, checkpoint=checkpoint, progress=progress)

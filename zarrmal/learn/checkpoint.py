@@ -1,75 +1,137 @@
-"""The states of a training run, class by class, in one file."""
+"""Checkpoints: the states of interrupted trainings, in one file of plain arrays without pickles."""
 
 from __future__ import annotations
 
-import json
+import hashlib
+import os
+import zipfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from .fit import FitState, stage_optimizer, start
-from .kept import Arrays, packed, read_arrays, tensors, unpack, write_arrays
+Arrays = dict[str, NDArray[Any]]
+
+DIGEST = "digest"
+
+
+def run_digest(*parts: object) -> str:
+    """SHA-256 of the options and data of a training, which a checkpoint must match.
+
+    Parameters
+    ----------
+    parts
+        Arrays count with dtype, shape and content, everything else with its ``repr``.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype} {part.shape} ".encode())
+            digest.update(np.ascontiguousarray(part).data)
+        else:
+            digest.update(f"{part!r} ".encode())
+    return digest.hexdigest()
 
 
 class Checkpoint:
-    """One file that holds the state of every class begun so far.
+    """One .npz file with a section for each training of a run.
+
+    A section is only loaded with the digest of options and data that it was saved with. A damaged
+    file counts as empty, so that training starts anew.
 
     Parameters
     ----------
     path
-        Where; None keeps nothing.
-    key
-        Names the options and the cells: a file with another key is not used.
+        None stores nothing.
     """
 
-    def __init__(self, path: Path | None, key: str) -> None:
-        self._path, self._key = path, key
-        self._arrays: Arrays = (read_arrays(path, key) if path is not None else None) or {}
+    def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        self._path = None if path is None else Path(path)
+        self._sections = {} if self._path is None else _read(self._path)
 
-    def save(self, name: str, state: FitState) -> None:
-        """Remember a class's state, and the random numbers' too."""
+    def load(self, section: str, digest: str) -> Arrays | None:
+        """The section's arrays; None if there is no such section of this digest."""
+        arrays = self._sections.get(section, {})
+        return arrays if str(arrays.get(DIGEST)) == digest else None
+
+    def save(self, section: str, digest: str, arrays: Arrays) -> None:
+        """Replace a section and write the file, whole or not at all."""
         if self._path is None:
             return
-        mine = {f"{name}/{k}": v for k, v in _pack(state).items()}
-        rest = {k: v for k, v in self._arrays.items() if not k.startswith(f"{name}/")}
-        self._arrays = rest | mine | {"rng": torch.get_rng_state().numpy()}
-        write_arrays(self._path, self._key, self._arrays)
-
-    def restore(
-        self, name: str, pixels: torch.Tensor, hidden: tuple[int, ...], device: torch.device
-    ) -> FitState:
-        """The class's state, fresh if there is none."""
-        state = start(pixels, hidden, device)
-        prefix = f"{name}/"
-        mine = {k.removeprefix(prefix): v for k, v in self._arrays.items() if k.startswith(prefix)}
-        if mine:
-            _unpack(state, mine, device)
-            torch.set_rng_state(torch.from_numpy(self._arrays["rng"].copy()))
-        return state
+        self._sections[section] = arrays | {DIGEST: np.array(digest)}
+        flat: Arrays = {
+            f"{name}/{key}": value
+            for name, contents in self._sections.items()
+            for key, value in contents.items()
+        }
+        with self._partial.open("wb") as file:
+            np.savez(file, **flat)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        self._partial.replace(self._path)
 
     def remove(self) -> None:
-        """Forget it: the run is over."""
+        """Delete the file: the run is over."""
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+            self._partial.unlink(missing_ok=True)
+
+    @property
+    def _partial(self) -> Path:
+        assert self._path is not None
+        return self._path.with_name(self._path.name + ".partial")
 
 
-def _pack(state: FitState) -> Arrays:
-    arrays = packed(state.network, state.optimizer)
-    arrays |= {f"best/{k}": v.cpu().numpy() for k, v in (state.best or {}).items()}
-    scalars = {
-        "stage": state.stage,
-        "epoch": state.epoch,
-        "stale": state.stale,
-        "best_bits": state.best_bits,
-        "float_bits": state.float_bits,
+def _read(path: Path) -> dict[str, Arrays]:
+    sections: dict[str, Arrays] = {}
+    try:
+        # Opened here: np.load leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            for name in arrays.files:
+                section, _, key = name.partition("/")
+                sections.setdefault(section, {})[key] = arrays[name]
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+        return {}
+    return sections
+
+
+def pack(network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Arrays:
+    """Weights, optimizer and the state of torch's random numbers, on the CPU and a CUDA device."""
+    arrays = {f"network/{key}": _array(value) for key, value in network.state_dict().items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        arrays |= {f"optimizer/{index}/{key}": _array(value) for key, value in moments.items()}
+    arrays["random/cpu"] = _array(torch.get_rng_state())
+    device = next(network.parameters()).device
+    if device.type == "cuda":
+        arrays["random/cuda"] = _array(torch.cuda.get_rng_state(device))
+    return arrays
+
+
+def unpack(arrays: Arrays, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Inverse of ``pack``; other arrays are ignored. Tensors go to the network's device."""
+    network.load_state_dict(tensors(arrays, "network/"))
+    state = optimizer.state_dict()
+    for name, value in tensors(arrays, "optimizer/").items():
+        index, key = name.split("/")
+        state["state"].setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict(state)
+    torch.set_rng_state(torch.from_numpy(arrays["random/cpu"].copy()))
+    device = next(network.parameters()).device
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(torch.from_numpy(arrays["random/cuda"].copy()), device)
+
+
+def tensors(arrays: Arrays, prefix: str) -> dict[str, torch.Tensor]:
+    """Copies of the arrays under a prefix, named without it."""
+    return {
+        name.removeprefix(prefix): torch.from_numpy(value.copy())
+        for name, value in arrays.items()
+        if name.startswith(prefix)
     }
-    return arrays | {"scalars": np.array(json.dumps(scalars))}
 
 
-def _unpack(state: FitState, arrays: Arrays, device: torch.device) -> None:
-    for name, value in json.loads(str(arrays["scalars"])).items():
-        setattr(state, name, value)
-    state.best = {k: v.to(device) for k, v in tensors(arrays, "best/").items()} or None
-    state.optimizer = stage_optimizer(state.network, state.stage)
-    unpack(arrays, state.network, state.optimizer)
+def _array(tensor: torch.Tensor) -> NDArray[Any]:
+    return tensor.detach().cpu().numpy()

@@ -1,8 +1,8 @@
-"""The classifiers that ship: classes parasitized and uninfected, run by NumPy.
+"""Classifiers included in the package: classes parasitized and uninfected, run by NumPy.
 
-They were trained on 120 of the 160 slides that the models were trained on (see ``zarrmal.models``),
-a tenth of these kept out to set the temperature by, by the commands in ``TRAINED_BY``, which tell
-what they are worth on the 40 others.
+The commands in ``TRAINED_BY`` trained them on 120 of the models' 160 slides (see
+``zarrmal.models``), a tenth of which set the temperature. The commands print the results on the
+other 40 slides.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ NAMES = {1: "nih50-red.zcls", 3: "nih50-rgb.zcls"}
 
 @cache
 def shipped_classifier(n_channels: int) -> CellClassifier | None:
-    """The classifier for cells of 1 (grey, or one plane) or 3 channels; None for others."""
+    """The classifier for cells of 1 channel (grey, or one of RGB) or 3; None for others."""
     name = NAMES.get(n_channels)
     if name is None:
         return None
-    place = files(__package__) / name
-    return CellClassifier.from_bytes(place.read_bytes()) if place.is_file() else None
+    file = files(__package__) / name
+    return CellClassifier.from_bytes(file.read_bytes()) if file.is_file() else None

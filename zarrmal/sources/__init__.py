@@ -1,8 +1,7 @@
-"""Where cells come from: folders of images, array files, Zarr and xarray, arrays in memory."""
+"""Sources of cells: folders of images, array files, Zarr and xarray, arrays in memory."""
 
-from .joined import Joined
 from .open import open_source
-from .shaping import Channel
-from .source import Source, Subset
+from .preprocessing import Channel
+from .source import ConcatSource, Source, Subset
 
-__all__ = ["Channel", "Joined", "Source", "Subset", "open_source"]
+__all__ = ["Channel", "ConcatSource", "Source", "Subset", "open_source"]

@@ -1,9 +1,9 @@
-"""What is known of each cell: label, group, name; checked once, for every kind of source."""
+"""Annotations of each cell: label, group, name, split; one check for every kind of source."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,64 +11,78 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .limits import MAX_LABELS
 
-MAX_CLASSES = 256  # a label is one byte
+MAX_EXAMPLES = 5  # listed in a message
+MAX_NAME_LENGTH = 40  # of a label in a message
 
 Column = Sequence[str] | NDArray[Any]
+"""One value per cell, not yet checked."""
+
+
+KEYS = {
+    "labels": ("label",),
+    "groups": ("source_group", "slide"),
+    "names": ("source_name", "path"),
+    "splits": ("split",),
+}
+"""Keys of annotations in .npz files and Zarr groups, by preference: the archive's own first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
-    """Labels, groups, names as found or given: strings or integers, (cell,); None if unknown."""
+class RawAnnotations:
+    """Columns of strings or integers, (cell,), not yet checked; None where there are none."""
 
     labels: Column | None = None
     groups: Column | None = None
     names: Column | None = None
+    splits: Column | None = None
 
     @classmethod
-    def found(cls, lookup: Callable[[str], Column | None]) -> Columns:
-        """The columns of a file or group, by the names that archives and NIH files use."""
-
-        def first(*keys: str) -> Column | None:
-            columns = (lookup(key) for key in keys)
-            return next((column for column in columns if column is not None), None)
-
-        return cls(
-            labels=first("label"),
-            groups=first("source_group", "slide"),
-            names=first("source_name", "path"),
-        )
+    def from_lookup(cls, lookup: Callable[[str], Column | None]) -> tuple[RawAnnotations, set[str]]:
+        """Annotations of a file or Zarr group, by KEYS, and the keys that were used."""
+        columns: dict[str, Column] = {}
+        used = set()
+        for kind, keys in KEYS.items():
+            for key in keys:
+                column = lookup(key)
+                if column is not None:
+                    columns[kind] = column
+                    used.add(key)
+                    break
+        return cls(**columns), used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotations:
-    """Checked columns; the fields are those of Source."""
+    """Checked annotations; see Source for the fields."""
 
     class_names: tuple[str, ...] = ()
     labels: NDArray[np.uint8] | None = None
     groups: NDArray[np.str_] | None = None
     names: NDArray[np.str_] | None = None
+    splits: NDArray[np.str_] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Annotator:
-    """What the caller gives; it goes before what a file holds.
+class AnnotationOptions:
+    """The caller's annotations. They override those that the source stores.
 
     Parameters
     ----------
     given
-        Columns from Python.
+        Columns given from Python.
     group_pattern
-        Searched in a cell's name; the first group of the match, or the whole match, is the cell's
-        group. Used where the file holds no groups.
+        Searched in a cell's name; the first group of the match, or else the whole match, is the
+        cell's group. Used where the source stores no groups.
 
     Raises
     ------
     InputError
-        If the pattern is not a regular expression, or groups are given as well.
+        If the pattern is no regular expression, or groups are given as well.
     """
 
-    given: Columns
+    given: RawAnnotations
     group_pattern: str | None = None
 
     def __post_init__(self) -> None:
@@ -83,63 +97,86 @@ class Annotator:
                 f"the group pattern {self.group_pattern!r} is not a regular expression: {error}"
             ) from error
 
-    def annotate(self, found: Columns, n_cells: int, where: str) -> Annotations:
-        """Merge, check and convert.
+    def annotate(self, stored: RawAnnotations, n_cells: int, location: str) -> Annotations:
+        """Merge given and stored annotations, check and convert them.
+
+        Parameters
+        ----------
+        stored
+            Annotations that the source stores.
+        n_cells
+            Number of cells.
+        location
+            Begins messages.
 
         Raises
         ------
         InputError
-            If a column has not one value per cell, holds anything but strings or integers, an
-            empty label or group, more than 256 classes, or if a name does not match the pattern.
-            The message begins with `where`.
+            If a column has not one value per cell, or holds anything but strings or integers; if
+            a label, group or split is empty; if there are more than 255 different labels; if a
+            name does not match the pattern.
         """
 
         def column(kind: str) -> NDArray[np.str_] | None:
             values = getattr(self.given, kind)
-            values = getattr(found, kind) if values is None else values
+            values = getattr(stored, kind) if values is None else values
             if values is None:
                 return None
-            text = strings(values, n_cells, f"{where}: the {kind}")
-            n_empty = int((text == "").sum())
+            strings = checked_strings(values, n_cells, f"{location}: the {kind}")
+            n_empty = int((strings == "").sum())
             if n_empty and kind != "names":
                 raise InputError(
-                    f"{where}: the {kind} are empty for {n_empty:,} of {n_cells:,} cells: "
+                    f"{location}: the {kind} are empty for {n_empty:,} of {n_cells:,} cells: "
                     "fill them in, or leave the others out"
                 )
-            return text
+            return strings
 
         label_names, groups, names = column("labels"), column("groups"), column("names")
+        splits = column("splits")
         if groups is None and self.group_pattern is not None:
             if names is None:
                 raise InputError(
-                    f"{where}: a group pattern is searched in names, but the cells have none: "
+                    f"{location}: a group pattern is searched in names, but the cells have none: "
                     "give names, or groups themselves"
                 )
-            groups = groups_of(names, self.group_pattern, where)
+            groups = groups_from_names(names, self.group_pattern, location)
         if label_names is None:
-            return Annotations(groups=groups, names=names)
-        classes, labels = np.unique(label_names, return_inverse=True)
-        if len(classes) > MAX_CLASSES:
+            return Annotations(groups=groups, names=names, splits=splits)
+        class_names, labels = np.unique(label_names, return_inverse=True)
+        if len(class_names) > MAX_LABELS:
             raise InputError(
-                f"{where}: {len(classes):,} classes found ({classes[0]}, {classes[1]}, ...), at "
-                f"most {MAX_CLASSES} are allowed: merge classes, or leave out the labels"
+                f"{location}: {len(class_names):,} different labels found ({class_names[0]}, "
+                f"{class_names[1]}, ...), an archive holds at most {MAX_LABELS}: merge some, or "
+                "leave out the labels"
             )
         return Annotations(
-            class_names=tuple(classes.tolist()),
+            class_names=tuple(class_names.tolist()),
             labels=labels.astype(np.uint8),
             groups=groups,
             names=names,
+            splits=splits,
         )
 
 
-def strings(column: Column, n_cells: int, what: str) -> NDArray[np.str_]:
+def checked_strings(column: Column, n_cells: int, what: str) -> NDArray[np.str_]:
     """A column as '<U' (cell,); integers become their decimal digits.
+
+    Parameters
+    ----------
+    column
+        Any column of strings, UTF-8 bytes or integers.
+    n_cells
+        Expected length.
+    what
+        Begins messages; a plural.
 
     Raises
     ------
     InputError
-        If it is not one string or integer per cell, or a string is none of Unicode.
+        If there is not one string or integer per cell, values are masked, or a string cannot be
+        stored as UTF-8.
     """
+    refuse_mask(column, what)
     array = np.asarray(column)
     if array.shape != (n_cells,):
         raise InputError(
@@ -151,39 +188,48 @@ def strings(column: Column, n_cells: int, what: str) -> NDArray[np.str_]:
         except UnicodeDecodeError as error:
             raise InputError(f"{what} are bytes, but not UTF-8: {error}") from error
     if array.dtype.kind in "OT":
-        odd = [value for value in array.tolist() if not isinstance(value, str)]
-        if odd:
-            raise InputError(f"{what} hold {odd[0]!r}: strings or integers are allowed")
+        others = [value for value in array.tolist() if not isinstance(value, str)]
+        if others:
+            raise InputError(f"{what} hold {others[0]!r}: strings or integers are allowed")
         array = np.array(array.tolist(), np.str_)
     if array.dtype.kind not in "Uiu":
         raise InputError(f"{what} are {array.dtype}: strings or integers are allowed")
-    text: NDArray[np.str_] = array.astype(np.str_)
-    refuse_surrogates(text.tolist(), what)
-    return text
+    strings: NDArray[np.str_] = array.astype(np.str_)
+    refuse_surrogates(strings.tolist(), what)
+    return strings
 
 
-def refuse_surrogates(texts: Sequence[str], what: str) -> None:
-    """InputError if one holds half a character, as names of files that are not UTF-8 do.
+def refuse_mask(array: object, what: str) -> None:
+    """Raise InputError if values of a NumPy array are masked: np.asarray would drop the mask."""
+    if isinstance(array, np.ma.MaskedArray) and (n_masked := np.count_nonzero(array.mask)):
+        raise InputError(
+            f"{what}: {n_masked:,} of {array.size:,} values are masked, and a mask is not stored: "
+            "fill them with .filled(value), or give .data to ignore the mask"
+        )
 
-    It could be stored nowhere.
+
+def refuse_surrogates(strings: Sequence[str], what: str) -> None:
+    """Raise InputError if a string holds a lone surrogate, which UTF-8 cannot encode.
+
+    Python gives such names to files whose names are not UTF-8.
     """
     try:
-        "".join(texts).encode()
+        "".join(strings).encode()
     except UnicodeEncodeError as error:
-        half = error.object[error.start]
-        odd = next(text for text in texts if half in text)
+        surrogate = error.object[error.start]
+        example = next(string for string in strings if surrogate in string)
         raise InputError(
-            f"{what} hold {odd!a}, which cannot be stored as UTF-8: change it"
+            f"{what} hold {example!a}, which cannot be stored as UTF-8: change it"
         ) from error
 
 
-def groups_of(names: NDArray[np.str_], pattern: str, where: str) -> NDArray[np.str_]:
-    """Group of each cell, '<U' (cell,), by a regular expression searched in its name.
+def groups_from_names(names: NDArray[np.str_], pattern: str, location: str) -> NDArray[np.str_]:
+    """Group of each cell, '<U' (cell,), from a regular expression searched in its name.
 
     Raises
     ------
     InputError
-        If a name does not match, or gives an empty group.
+        If a name does not match, or its group is empty.
     """
     expression = re.compile(pattern)
     groups = []
@@ -192,15 +238,60 @@ def groups_of(names: NDArray[np.str_], pattern: str, where: str) -> NDArray[np.s
         group = match[1 if expression.groups else 0] if match else None
         if not group:
             raise InputError(
-                f"{where}: the group pattern {pattern!r} finds no group in {name!r}: "
+                f"{location}: the group pattern {pattern!r} finds no group in {name!r}: "
                 "it must in every name"
             )
         groups.append(group)
     return np.array(groups, np.str_)
 
 
-def describe(kind: str, n_cells: int, noun: str, annotations: Annotations) -> str:
-    """One line for logs, such as "folder cells/: 3,742 images, 2 classes"."""
+def unused_notes(kind: str, names: Iterable[str]) -> list[str]:
+    """A note on what a file or group holds and is not used; none if that is nothing.
+
+    Parameters
+    ----------
+    kind
+        "keys" or "arrays".
+    names
+        Of what is not used.
+    """
+    listed = [f"`{name}`" for name in sorted(names)]
+    if not listed:
+        return []
+    more = f" and {len(listed) - MAX_EXAMPLES:,} more" if len(listed) > MAX_EXAMPLES else ""
+    known = ", ".join(" or ".join(f"`{key}`" for key in keys) for keys in KEYS.values())
+    return [
+        f"{kind} not used: {', '.join(listed[:MAX_EXAMPLES])}{more}; annotations are read from "
+        f"{known}"
+    ]
+
+
+def describe(
+    location: str, n_cells: int, noun: str, annotations: Annotations, notes: Sequence[str] = ()
+) -> str:
+    """One line for logs: location, number of cells, labels and splits with their counts, notes.
+
+    Such as "folder cells/: 6 images, 2 classes (ill 3, well 3), 2 splits (test 2, train 4)".
+    """
+    parts = [f"{location}: {n_cells:,} {noun}{'s' if n_cells != 1 else ''}", "no labels"]
     n_classes = len(annotations.class_names)
-    classes = {0: "no labels", 1: "1 class"}.get(n_classes, f"{n_classes} classes")
-    return f"{kind}: {n_cells:,} {noun}{'s' if n_cells != 1 else ''}, {classes}"
+    if annotations.labels is not None:
+        counts = np.bincount(annotations.labels, minlength=n_classes)
+        parts[1] = f"{n_classes} class{'es' if n_classes != 1 else ''}"
+        parts[1] += _with_counts(annotations.class_names, counts)
+    if annotations.splits is not None:
+        splits, counts = np.unique(annotations.splits, return_counts=True)
+        parts.append(f"{len(splits)} split{'s' if len(splits) != 1 else ''}")
+        parts[-1] += _with_counts(splits.tolist(), counts)
+    return ", ".join(parts) + (f" ({'; '.join(notes)})" if notes else "")
+
+
+def _with_counts(names: Sequence[str], counts: NDArray[np.int64]) -> str:
+    """The first few names with their numbers of cells, in brackets, on one line."""
+    listed = []
+    for name, count in zip(names[:MAX_EXAMPLES], counts[:MAX_EXAMPLES].tolist(), strict=True):
+        line = " ".join(name.split())
+        line = line if len(line) <= MAX_NAME_LENGTH else f"{line[: MAX_NAME_LENGTH - 1]}…"
+        listed.append(f"{line} {count:,}")
+    n_more = len(names) - len(listed)
+    return f" ({', '.join(listed)}{f' and {n_more:,} more' if n_more else ''})"

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,13 +20,13 @@ import fsspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from .annotations import Columns
+from ..errors import AccessError, InputError, input_error
+from .annotations import RawAnnotations
 
 ARRAY_SUFFIXES = (".npy", ".npz")
-SMALL_BYTES = 1 << 24  # a stored member up to this size is read, not unpacked
+SMALL_BYTES = 1 << 24  # a member up to this size that is not compressed is read into memory
 COPY_BYTES = 1 << 20
-ARCHIVE_ERRORS = (
+DAMAGE_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
@@ -35,23 +36,43 @@ ARCHIVE_ERRORS = (
 )
 
 
-def open_array_file(path: Path) -> tuple[NDArray[Any], Columns]:
-    """The cells of a local file, mapped, and the columns beside them.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ArrayFile:
+    """Contents of an array file.
+
+    Parameters
+    ----------
+    array
+        The cells, memory-mapped.
+    annotations
+        Columns beside the cells.
+    unused
+        Keys of other arrays.
+    """
+
+    array: NDArray[Any]
+    annotations: RawAnnotations = field(default_factory=RawAnnotations)
+    unused: frozenset[str] = frozenset()
+
+
+def open_array_file(path: Path) -> ArrayFile:
+    """The cells of a local file, and their annotations.
 
     Parameters
     ----------
     path
-        .npy, or .npz with the keys `cells` and, if known, `label`, `slide`, `path`.
+        .npy, or .npz with the keys `cells` and, if known, those of annotations (KEYS).
 
     Raises
     ------
     InputError
-        If the file is damaged, holds Python objects or no cells.
+        If the file is damaged, holds Python objects, or holds no cells.
+    AccessError
+        If the file must not be read.
     """
     try:
         if path.suffix.lower() == ".npy":
-            pixels: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-            return pixels, Columns()
+            return ArrayFile(array=np.load(path, mmap_mode="r", allow_pickle=False))
         with zipfile.ZipFile(path) as archive:
             members = {
                 name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")
@@ -61,24 +82,32 @@ def open_array_file(path: Path) -> tuple[NDArray[Any], Columns]:
                     f"{path}: holds {', '.join(sorted(members)) or 'nothing'}, but no `cells`: "
                     "save with np.savez(path, cells=..., label=..., slide=..., path=...)"
                 )
-            columns = Columns.found(
+            annotations, used = RawAnnotations.from_lookup(
                 lambda key: read_member(archive, key) if key in members else None
             )
-            return map_member(archive, "cells"), columns
+            return ArrayFile(
+                array=map_member(archive, "cells"),
+                annotations=annotations,
+                unused=frozenset(members - used - {"cells"}),
+            )
     except InputError:
         raise
-    except ARCHIVE_ERRORS as error:
-        raise refusal(f"{path}", error) from error
+    except PermissionError as error:
+        raise AccessError(
+            f"{path}: cannot be read: {error.strerror}: change its permissions"
+        ) from error
+    except DAMAGE_ERRORS as error:
+        raise damage(f"{path}", error) from error
 
 
-def refusal(where: str, error: Exception) -> InputError:
-    """One line for an error of NumPy or zipfile."""
+def damage(location: str, error: Exception) -> InputError:
+    """The InputError for an error of NumPy or zipfile."""
     if "Python objects" in str(error) or "Object arrays" in str(error):
         return InputError(
-            f"{where}: holds Python objects, which are never unpickled: save plain arrays "
+            f"{location}: holds Python objects, which are never unpickled: save plain arrays "
             "(cells as uint8, text as str)"
         )
-    return InputError(f"{where}: is no array file, or damaged: {error}: save it again")
+    return InputError(f"{location}: is no array file, or damaged: {error}: save it again")
 
 
 def read_member(archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
@@ -88,7 +117,7 @@ def read_member(archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
 
 
 def map_member(archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
-    """One array of an .npz file, mapped from a temporary copy unless it is small and stored."""
+    """One array of an .npz file, mapped from a temporary copy; in memory if small and stored."""
     entry = archive.getinfo(f"{key}.npy")
     if entry.compress_type == zipfile.ZIP_STORED and entry.file_size <= SMALL_BYTES:
         return read_member(archive, key)
@@ -97,7 +126,7 @@ def map_member(archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
 
 
 def map_stream(stream: IO[bytes], what: str) -> NDArray[Any]:
-    """Map a stream in .npy format, by way of a temporary file that lives as long as the array."""
+    """Map a stream in .npy format from a temporary file that lives as long as the array."""
     path = temporary_copy(stream, ".npy", what)
     with ExitStack() as on_failure:
         on_failure.callback(path.unlink)
@@ -110,10 +139,19 @@ def map_stream(stream: IO[bytes], what: str) -> NDArray[Any]:
 def temporary_copy(stream: IO[bytes], suffix: str, what: str) -> Path:
     """Copy a stream to a file in tempfile.gettempdir(), which the caller removes.
 
+    Parameters
+    ----------
+    stream
+        Read to its end.
+    suffix
+        Of the file.
+    what
+        Begins messages.
+
     Raises
     ------
     InputError
-        If there is no room.
+        If the disk is full.
     """
     handle, name = tempfile.mkstemp(suffix, "zarrmal-")
     with ExitStack() as on_failure, os.fdopen(handle, "wb") as file:
@@ -121,7 +159,7 @@ def temporary_copy(stream: IO[bytes], suffix: str, what: str) -> Path:
         while block := stream.read(COPY_BYTES):
             try:
                 file.write(block)
-                file.flush()  # else a full disk is told only on closing
+                file.flush()  # else a full disk shows only when the file is closed
             except OSError as error:
                 raise InputError(
                     f"{what}: cannot be copied to {tempfile.gettempdir()}: {error.strerror}: "
@@ -132,13 +170,13 @@ def temporary_copy(stream: IO[bytes], suffix: str, what: str) -> Path:
 
 
 @contextmanager
-def fetched(url: str, storage_options: Mapping[str, Any]) -> Iterator[Path]:
-    """A remote file as a local one, while the context lasts.
+def downloaded(url: str, storage_options: Mapping[str, Any]) -> Iterator[Path]:
+    """A local copy of a remote file, removed when the context ends.
 
     Raises
     ------
     InputError
-        If it cannot be fetched.
+        If it cannot be fetched: MissingError, AccessError or UnreachableError where that is why.
     """
     try:
         with fsspec.open(url, "rb", **storage_options) as stream:
@@ -148,22 +186,20 @@ def fetched(url: str, storage_options: Mapping[str, Any]) -> Iterator[Path]:
     except ImportError as error:
         raise InputError(f"{url}: needs a package that is not installed: {error}") from error
     except (OSError, ValueError) as error:
-        raise InputError(f"{url}: cannot be fetched: {error}") from error
+        raise input_error(f"{url}: cannot be fetched: {error}", error) from error
     try:
         yield path
     finally:
         path.unlink(missing_ok=True)
 
 
-def open_remote_array_file(
-    url: str, storage_options: Mapping[str, Any]
-) -> tuple[NDArray[Any], Columns]:
-    """As open_array_file, of a file at any URL that fsspec knows."""
-    with fetched(url, storage_options) as path:
+def open_remote_array_file(url: str, storage_options: Mapping[str, Any]) -> ArrayFile:
+    """The same as open_array_file for a file at any URL that fsspec knows."""
+    with downloaded(url, storage_options) as path:
         if path.suffix == ".npz":
             return open_array_file(path)
         try:
             with path.open("rb") as stream:
-                return map_stream(stream, url), Columns()
+                return ArrayFile(array=map_stream(stream, url))
         except ValueError as error:
-            raise refusal(url, error) from error
+            raise damage(url, error) from error

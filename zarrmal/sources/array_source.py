@@ -1,49 +1,59 @@
-"""Cells in one array, wherever it lies: in memory, mapped from a file, in Zarr, in xarray."""
+"""A source over one array: in memory, mapped from a file, in Zarr, or in xarray."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..errors import InputError
-from .annotations import Annotator, Columns, describe
-from .shaping import MAX_CHANNELS, Shaping
+from .annotations import AnnotationOptions, RawAnnotations, describe
+from .limits import check_cell_shape
+from .preprocessing import MAX_CHANNELS, Preprocessing, PreprocessingOptions
 from .source import Source, checked_indices
 
 Fetch = Callable[[NDArray[np.int64]], NDArray[np.uint8]]
-"""Checked indices, any order, repeats allowed -> those cells of the array."""
+"""Reads cells of the array by checked indices, in any order, repeats allowed."""
 
 Take = Callable[["NDArray[np.int64] | slice"], NDArray[np.uint8]]
-"""A contiguous slice, or increasing indices without repeats -> those cells of the array."""
+"""Reads cells of the array by a contiguous slice, or by increasing indices without repeats."""
 
 
 class ArraySource(Source):
     """Cells of an array, uint8 (cell, y, x) or (cell, y, x, channel), 1 <= channel <= 4.
 
+    With 1 channel the cells are grey, (y, x).
+
     Parameters
     ----------
     fetch
-        Reads cells by index.
+        Reads cells by index, as (cell, y, x[, channel]).
     shape, dtype
         Of the whole array.
-    found
-        What lies beside the array.
-    shaping, annotator
-        What the caller wants and gives.
-    where
+    axes
+        Axes of the array in the order cell, y, x[, channel]; None is the order of the array.
+    stored
+        Annotations stored beside the array.
+    preprocessing, annotation
+        The caller's options.
+    earlier
+        What was done to the pixels before they were stored in the array; None if nothing is known.
+    location
         Begins messages and the description, such as "file cells.npy".
+    notes
+        What the description ends with, in brackets.
 
     Raises
     ------
     InputError
-        If the array has another type or rank, or no cells.
+        If the array has another dtype or rank, holds no cells, or cells that the codec cannot
+        code.
     """
 
-    recipe: Callable[[], Source] | None = None
-    """Opens it again, where it has an address."""
+    reopen: Callable[[], Source] | None = None
+    """Opens the source again in another process; None where it has no address."""
 
     def __init__(
         self,
@@ -51,58 +61,69 @@ class ArraySource(Source):
         shape: tuple[int, ...],
         dtype: DTypeLike,
         *,
-        found: Columns,
-        shaping: Shaping,
-        annotator: Annotator,
-        where: str,
+        stored: RawAnnotations,
+        preprocessing: PreprocessingOptions,
+        earlier: Preprocessing | None = None,
+        annotation: AnnotationOptions,
+        location: str,
+        axes: tuple[int, ...] | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
-        check_array(shape, dtype, where)
-        self._fetch, self._shaping = fetch, shaping
+        notes = list(notes)
+        if axes is not None and axes != tuple(range(len(shape))):
+            notes.append(f"axes reordered from {shape}")
+            shape = tuple(shape[axis] for axis in axes)
+        check_array(shape, dtype, location)
+        self._fetch, self._options = fetch, preprocessing
+        record = preprocessing.record({(shape[1], shape[2])})
+        self.preprocessing = record if earlier is None else earlier.then(record)
         self.n_cells = shape[0]
-        self.cell_shape = shaping.cell_shape(shape[1:], where)
-        known = annotator.annotate(found, self.n_cells, where)
-        self.class_names, self.labels = known.class_names, known.labels
-        self.groups, self.names = known.groups, known.names
-        self.description = describe(where, self.n_cells, "cell", known)
+        self._is_grey = shape[3:] in ((), (1,))
+        self.cell_shape = preprocessing.cell_shape(shape[1 : 3 if self._is_grey else 4], location)
+        check_cell_shape(self.cell_shape, location)
+        annotations = annotation.annotate(stored, self.n_cells, location)
+        self.class_names, self.labels = annotations.class_names, annotations.labels
+        self.groups, self.names = annotations.groups, annotations.names
+        self.splits = annotations.splits
+        self.location = location
+        self.description = describe(location, self.n_cells, "cell", annotations, notes)
 
     def __reduce__(self) -> Any:
-        """Sent to another process, a source with an address is opened there anew."""
-        return super().__reduce__() if self.recipe is None else (self.recipe, ())
+        """Pickle the address and the options where there is an address, not the array."""
+        return super().__reduce__() if self.reopen is None else (self.reopen, ())
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """See Source.read."""
-        return self._shaping(self._fetch(checked_indices(indices, self.n_cells)))
+        cells = self._fetch(checked_indices(indices, self.n_cells))
+        if self._is_grey:
+            cells = cells.reshape(cells.shape[:3])
+        return self._options.apply(cells)
 
 
-def check_array(shape: tuple[int, ...], dtype: DTypeLike, where: str) -> None:
-    """Refuse what is no array of cells.
-
-    Raises
-    ------
-    InputError
-    """
+def check_array(shape: tuple[int, ...], dtype: DTypeLike, location: str) -> None:
+    """Raise InputError unless it is an array of cells."""
     if np.dtype(dtype) != np.uint8:
-        raise InputError(f"{where}: holds {np.dtype(dtype)}, cells are uint8: convert it first")
+        raise InputError(f"{location}: holds {np.dtype(dtype)}, cells are uint8: convert it first")
     if len(shape) not in (3, 4):
         raise InputError(
-            f"{where}: has shape {shape}, cells are (cell, y, x) or (cell, y, x, channel)"
+            f"{location}: has shape {shape}, cells are (cell, y, x) or (cell, y, x, channel)"
         )
     if shape[0] == 0:
-        raise InputError(f"{where}: holds 0 cells (shape {shape}), at least 1 is needed")
+        raise InputError(f"{location}: holds 0 cells (shape {shape}), at least 1 is needed")
     if 0 in shape[1:3] or not 1 <= (*shape, 1)[3] <= MAX_CHANNELS:
         raise InputError(
-            f"{where}: has shape {shape}, cells are (cell, y, x) or (cell, y, x, channel) with at "
-            f"least 1 pixel and 1 to {MAX_CHANNELS} channels"
+            f"{location}: has shape {shape}, cells are (cell, y, x) or (cell, y, x, channel) with "
+            f"at least 1 pixel and 1 to {MAX_CHANNELS} channels"
         )
 
 
 def sorted_fetch(take: Take) -> Fetch:
-    """Fetch by reading each cell once, in order: chunked stores decode no chunk twice."""
+    """A Fetch that reads each cell once, in order, so that a store decodes no chunk twice."""
 
     def fetch(indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         unique, inverse = np.unique(indices, return_inverse=True)
-        is_run = unique.size > 0 and unique[-1] - unique[0] + 1 == unique.size
-        cells = take(slice(int(unique[0]), int(unique[-1]) + 1) if is_run else unique)
+        is_contiguous = unique.size > 0 and unique[-1] - unique[0] + 1 == unique.size
+        cells = take(slice(int(unique[0]), int(unique[-1]) + 1) if is_contiguous else unique)
         return cells[inverse]
 
     return fetch

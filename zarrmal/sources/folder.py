@@ -12,78 +12,95 @@ from typing import TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from .annotations import Annotator, Columns, describe
-from .images import counted_suffix, is_image_name, read_image
-from .shaping import Shaping
+from ..errors import InputError, input_error
+from .annotations import MAX_EXAMPLES, AnnotationOptions, RawAnnotations, describe
+from .image_file import (
+    UnreadableError,
+    is_image_name,
+    read_image,
+    special_kind,
+    suffix_for_count,
+)
+from .limits import check_cell_shape
+from .preprocessing import PreprocessingOptions
 from .source import Source, checked_indices
-from .unreadable import UnreadableError
 
-N_EXAMPLES = 5  # unreadable files told in a message
+SPLIT_NAMES = frozenset({"train", "training", "test", "testing", "val", "valid", "validation"})
 
 
 class FolderSource(Source):
     """Images of a folder and its sub-folders, in the order of their paths.
 
     The first part of a path below the folder is the class; if all images lie in the folder
-    itself, there are no labels. Every image is decoded once on opening, so that a damaged one is
-    found before anything is written; no pixels are kept.
+    itself, there are no labels. If all folders of the first level are called like splits (train,
+    test, validation, ...; ignoring case), the first part is the split, and the next one the class.
+    Opening decodes every image once, so that a damaged one is found
+    before anything is written; no pixels stay in memory.
 
     Parameters
     ----------
     folder
-        Hidden files are passed over, and files without the suffix of an image; the description
-        counts the latter.
-    shaping, annotator
-        What the caller wants and gives.
+        Hidden files are ignored. Files without the suffix of an image are skipped, and the
+        description counts them.
+    preprocessing, annotation
+        The caller's options.
     skip_unreadable
-        Leave out, and list in ``unreadable``, what cannot be read.
+        Leave out images that cannot be read, and list them in ``unreadable``.
     progress
-        Called after each image with the number of images checked, and of all.
+        Called after each image with the number of images decoded, and of all.
 
     Raises
     ------
     InputError
-        If there are no images, some cannot be read, or they are not of one shape.
+        If there are no images, some cannot be read, their shapes differ, or the codec cannot code
+        cells of their size.
     """
 
     def __init__(
         self,
         folder: Path,
         *,
-        shaping: Shaping,
-        annotator: Annotator,
+        preprocessing: PreprocessingOptions,
+        annotation: AnnotationOptions,
         skip_unreadable: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        self._folder, self._shaping = folder.absolute(), shaping
-        names, others = image_names(folder)
+        self._folder, self._options = folder.absolute(), preprocessing
+        names, skipped = image_names(folder)
         if not names:
+            noted = "".join(f" ({note})" for note in skipped_notes(skipped))
             raise InputError(
-                f"{folder}: holds no PNG, TIFF, JPEG or BMP images{passed_over(others)}, and is no "
-                "Zarr (no zarr.json, .zgroup or .zarray): give a folder of images, one sub-folder "
-                "per class"
+                f"{folder}: holds no PNG, TIFF, JPEG or BMP images{noted}, and is "
+                "no Zarr (no zarr.json, .zgroup or .zarray): give a folder of images, one "
+                "sub-folder per class"
             )
-        n_flat = sum("/" not in name for name in names)
+        has_splits = all(name.partition("/")[0].casefold() in SPLIT_NAMES for name in names)
+        class_level = 1 if has_splits else 0
+        n_flat = sum(name.count("/") == class_level for name in names)
         if 0 < n_flat < len(names):
             raise InputError(
                 f"{folder}: {n_flat:,} images lie beside the class folders and so have no class: "
                 "move each into a class folder, or all into one flat folder"
             )
-        readable, shapes, unreadable = check(folder, names, progress)
+        readable, shapes, unreadable = decode_all(folder, names, progress)
         if unreadable and (not skip_unreadable or not readable):
             raise InputError(unreadable_message(folder, unreadable, len(names)))
-        self.cell_shape = common_shape(folder, shapes, shaping)
+        self.cell_shape = common_shape(folder, shapes, preprocessing)
+        check_cell_shape(self.cell_shape, f"{folder}")
+        self.preprocessing = preprocessing.record({(shape[0], shape[1]) for shape in shapes})
         self.n_cells = len(readable)
         self.unreadable = tuple(unreadable)
-        classes = None if n_flat else [name.split("/")[0] for name in readable]
-        known = annotator.annotate(
-            Columns(labels=classes, names=readable), self.n_cells, f"{folder}"
+        classes = None if n_flat else [name.split("/")[class_level] for name in readable]
+        splits = [name.split("/")[0] for name in readable] if has_splits else None
+        stored = RawAnnotations(labels=classes, names=readable, splits=splits)
+        annotations = annotation.annotate(stored, self.n_cells, f"{folder}")
+        self.class_names, self.labels = annotations.class_names, annotations.labels
+        self.groups, self.names = annotations.groups, annotations.names
+        self.splits = annotations.splits
+        self.location = f"folder {folder}/"
+        self.description = describe(
+            self.location, self.n_cells, "image", annotations, skipped_notes(skipped)
         )
-        self.class_names, self.labels = known.class_names, known.labels
-        self.groups, self.names = known.groups, known.names
-        described = describe(f"folder {folder}/", self.n_cells, "image", known)
-        self.description = described + passed_over(others)
         self._paths = readable
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -93,9 +110,9 @@ class FolderSource(Source):
         for row, index in enumerate(rows):
             path = self._folder / self._paths[index]
             try:
-                cell = self._shaping(read_image(path)[np.newaxis])[0]
+                cell = self._options.apply(read_image(path)[np.newaxis])[0]
             except (UnreadableError, InputError) as error:
-                if _fails(error.__cause__, self._folder):
+                if _is_storage_failure(error.__cause__, self._folder):
                     raise error.__cause__ from None
                 raise InputError(
                     f"{path}: has changed since the folder was opened: {error}"
@@ -109,112 +126,144 @@ class FolderSource(Source):
         return cells
 
 
-def _fails(cause: BaseException | None, folder: Path) -> TypeGuard[OSError]:
-    """It is a disk or a network that fails, and may come back: nobody has changed an image."""
+def _is_storage_failure(cause: BaseException | None, folder: Path) -> TypeGuard[OSError]:
+    """Whether a disk or network failed, which may recover, rather than an image that changed."""
     if not isinstance(cause, OSError) or not cause.errno:
         return False
     return cause.errno != errno.ENOENT or not folder.is_dir()
 
 
 def image_names(folder: Path) -> tuple[list[str], Counter[str]]:
-    """Sorted paths below the folder, '/' between the parts, of all that is named like an image.
+    """Names of the images of a folder, and the number of other files.
 
-    A directory named like an image counts too, so that it is told, not passed over. With them the
-    number of other files by their suffix, but for hidden ones.
+    Returns
+    -------
+    names
+        Sorted paths below the folder, '/' between the parts, of all that is named like an image.
+        A directory named like an image is among them, so that it is reported as unreadable.
+    skipped
+        Number of other files by suffix, and of FIFOs, sockets and devices whatever their names;
+        without hidden ones.
+
+    Raises
+    ------
+    InputError
+        If a directory cannot be listed, or is linked from within.
     """
 
     def refuse(error: OSError) -> None:
-        raise InputError(f"{error.filename}: cannot be listed: {error.strerror}") from error
+        raise input_error(f"{error.filename}: cannot be listed: {error.strerror}", error) from error
 
     names: list[str] = []
-    others: Counter[str] = Counter()
-    seen: dict[str, str] = {}
+    skipped: Counter[str] = Counter()
+    visited: dict[str, str] = {}
     for parent, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
         real = os.path.realpath(parent)
-        if real in seen:
+        if real in visited:
             raise InputError(
-                f"{parent}: is the same folder as {seen[real]}, so its images would count twice: "
-                "remove the link"
+                f"{parent}: is the same folder as {visited[real]}, so its images would count "
+                "twice: remove the link"
             )
-        seen[real] = parent
-        found = [name for name in files + folders if is_image_name(name)]
-        folders[:] = [name for name in folders if not (name.startswith(".") or name in found)]
-        names += [Path(parent, name).relative_to(folder).as_posix() for name in found]
-        others.update(
-            counted_suffix(name) for name in files if not (name.startswith(".") or name in found)
+        visited[real] = parent
+        special = {name: kind for name in files if (kind := _special_kind(parent, name))}
+        images = [name for name in files + folders if is_image_name(name) and name not in special]
+        folders[:] = [name for name in folders if not (name.startswith(".") or name in images)]
+        names += [Path(parent, name).relative_to(folder).as_posix() for name in images]
+        skipped.update(
+            special.get(name) or suffix_for_count(name)
+            for name in files
+            if not (name.startswith(".") or name in images)
         )
-    return sorted(names), others
+    return sorted(names), skipped
 
 
-def passed_over(others: Counter[str]) -> str:
-    """How many files of which suffix are no images, in brackets; nothing if there are none."""
-    if not others:
-        return ""
-    counts = sorted(others.items(), key=lambda item: (-item[1], item[0]))
-    told = [f"{count:,} {suffix}" for suffix, count in counts[:N_EXAMPLES]]
-    n_more = sum(count for _, count in counts[N_EXAMPLES:])
+def _special_kind(parent: str, name: str) -> str | None:
+    """See special_kind; None also for what cannot be examined, such as a dangling link."""
+    try:
+        return special_kind(os.stat(os.path.join(parent, name)).st_mode)
+    except OSError:
+        return None
+
+
+def skipped_notes(skipped: Counter[str]) -> list[str]:
+    """A note with the number of skipped files by suffix; none if there are none."""
+    if not skipped:
+        return []
+    counts = sorted(skipped.items(), key=lambda item: (-item[1], item[0]))
+    listed = [f"{count:,} {suffix}" for suffix, count in counts[:MAX_EXAMPLES]]
+    n_more = sum(count for _, count in counts[MAX_EXAMPLES:])
     more = f" and {n_more:,} more" if n_more else ""
-    return f" (passed over {', '.join(told)}{more})"
+    return [f"skipped {', '.join(listed)}{more}"]
 
 
-def check(
+def decode_all(
     folder: Path, names: list[str], progress: Callable[[int, int], None] | None
 ) -> tuple[list[str], Counter[tuple[int, ...]], dict[str, str]]:
-    """Decode each image: names of the readable, count of each shape, reason of each unreadable."""
+    """Decode each image once.
+
+    Returns
+    -------
+    readable
+        Names of the readable images.
+    shapes
+        Number of images of each shape.
+    unreadable
+        Reason of each other image, by its name.
+    """
     readable: list[str] = []
     shapes: Counter[tuple[int, ...]] = Counter()
     unreadable: dict[str, str] = {}
-    for done, name in enumerate(names, start=1):
+    for n_done, name in enumerate(names, start=1):
         try:
             name.encode()
             shapes[read_image(folder / name).shape] += 1
             readable.append(name)
         except UnicodeEncodeError:
-            # The name would break whatever is printed or stored later.
+            # The name can neither be printed nor stored.
             unreadable[os.fsencode(name).decode(errors="replace")] = "its name is not UTF-8"
         except UnreadableError as error:
             unreadable[name] = str(error)
         if progress is not None:
-            progress(done, len(names))
+            progress(n_done, len(names))
     return readable, shapes, unreadable
 
 
-def unreadable_message(folder: Path, unreadable: dict[str, str], n_all: int) -> str:
+def unreadable_message(folder: Path, unreadable: dict[str, str], n_images: int) -> str:
     """One line: how many, the first few with their reasons, what to do."""
-    examples = [f"{name} ({reason})" for name, reason in list(unreadable.items())[:N_EXAMPLES]]
+    examples = [f"{name} ({reason})" for name, reason in list(unreadable.items())[:MAX_EXAMPLES]]
     n_more = len(unreadable) - len(examples)
     more = f" and {n_more:,} more" if n_more else ""
     advice = "repair or remove them, or leave them out with --skip-unreadable"
-    if len(unreadable) == n_all:
+    if len(unreadable) == n_images:
         advice = "give readable images"
     return (
-        f"{folder}: {len(unreadable):,} of {n_all:,} images cannot be read: "
+        f"{folder}: {len(unreadable):,} of {n_images:,} images cannot be read: "
         f"{', '.join(examples)}{more}: {advice}"
     )
 
 
 def common_shape(
-    folder: Path, shapes: Counter[tuple[int, ...]], shaping: Shaping
+    folder: Path, shapes: Counter[tuple[int, ...]], preprocessing: PreprocessingOptions
 ) -> tuple[int, ...]:
-    """The one shape of all cells after shaping.
+    """The one shape of all cells after preprocessing.
 
     Raises
     ------
     InputError
-        If grey and RGB images are mixed, a plane of grey images is wanted, or sizes differ.
+        If grey and RGB images are mixed, a channel of grey images is asked for, or sizes differ.
     """
     n_grey = sum(count for shape, count in shapes.items() if len(shape) == 2)
-    n_all = sum(shapes.values())
-    if 0 < n_grey < n_all:
+    n_images = sum(shapes.values())
+    if 0 < n_grey < n_images:
         raise InputError(
-            f"{folder}: {n_grey:,} images are grey and {n_all - n_grey:,} are RGB: cells of one "
+            f"{folder}: {n_grey:,} images are grey and {n_images - n_grey:,} are RGB: cells of one "
             "archive are alike, so convert one kind or keep them in two folders"
         )
-    if shaping.size is None and len(shapes) > 1:
+    if preprocessing.size is None and len(shapes) > 1:
         smallest, *_, largest = sorted(shapes, key=lambda shape: (shape[0] * shape[1], shape))
         raise InputError(
-            f"{folder}: {n_all:,} images have {len(shapes):,} different shapes, from "
+            f"{folder}: {n_images:,} images have {len(shapes):,} different shapes, from "
             f"{smallest[0]}x{smallest[1]} to {largest[0]}x{largest[1]} (height x width): cells of "
             "one archive have one shape, --size N resizes them to NxN"
         )
-    return shaping.cell_shape(next(iter(shapes)), f"{folder}")
+    return preprocessing.cell_shape(next(iter(shapes)), f"{folder}")

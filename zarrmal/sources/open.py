@@ -1,4 +1,4 @@
-"""open_source: one door for every kind of source."""
+"""open_source: one entry point for every kind of source."""
 
 from __future__ import annotations
 
@@ -14,18 +14,27 @@ import zarr
 from fsspec.core import strip_protocol
 from numpy.typing import NDArray
 
-from ..errors import InputError
-from .annotations import Annotations, Annotator, Column, Columns, describe
+from ..errors import InputError, MissingError
+from .annotations import (
+    AnnotationOptions,
+    Annotations,
+    Column,
+    RawAnnotations,
+    describe,
+    refuse_mask,
+    unused_notes,
+)
 from .array_file import ARRAY_SUFFIXES, open_array_file, open_remote_array_file
 from .array_source import ArraySource
+from .dimensions import axis_order
 from .folder import FolderSource
-from .shaping import PLANES, Channel, Shaping
+from .preprocessing import RGB_CHANNELS, Channel, PreprocessingOptions
 from .source import Source
-from .zarr_array import ZARR_MARKERS, open_zarr, xarray_fetch, zarr_fetch
+from .zarr_array import ZARR_MARKERS, dimension_names, open_zarr, xarray_fetch, zarr_fetch
 
 
 def open_source(
-    where: str | os.PathLike[str] | NDArray[Any] | xr.DataArray | zarr.Array[Any] | Source,
+    source: str | os.PathLike[str] | NDArray[Any] | xr.DataArray | zarr.Array[Any] | Source,
     *,
     channel: Channel = "auto",
     size: int | None = None,
@@ -35,77 +44,91 @@ def open_source(
     labels: Column | None = None,
     groups: Column | None = None,
     names: Column | None = None,
+    splits: Column | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Source:
-    """Open cells for reading, wherever they are.
+    """Open cells for reading.
 
     Parameters
     ----------
-    where
-        * A folder of PNG, TIFF, JPEG or BMP images: one sub-folder per class, or flat.
-        * An .npy file, or an .npz file with `cells` and, if known, `label`, `slide`, `path`; a
-          path or a URL.
+    source
+        * A folder of PNG, TIFF, JPEG or BMP images: one sub-folder per class, or flat; or such
+          folders within folders called train, test or validation (see FolderSource).
+        * An .npy file, or an .npz file with `cells` and, if known, `label`, `slide`, `path`,
+          `split`; a path or a URL.
         * A Zarr array, or a group that holds `cells`; a local directory with zarr.json, .zgroup
           or .zarray, or any URL that fsspec knows.
         * An array in memory or lazy: NumPy, xarray, Zarr.
-        * A source; given back as it is if nothing else is asked.
+        * A Source; returned as it is if no other option is given.
 
-        Arrays are uint8 (cell, y, x) or (cell, y, x, channel), 1 <= channel <= 4.
+        Arrays are uint8 (cell, y, x) or (cell, y, x, channel), 1 <= channel <= 4; with 1 channel
+        cells are grey, (y, x). Dimensions of Zarr and xarray that have names may be in any order.
     channel
-        "red", "green" or "blue" picks that plane of RGB; "auto" and "all" keep what is there.
+        "red", "green" or "blue" picks that channel of RGB; "auto" and "all" keep those that are
+        there.
     size
-        Resize each cell to size x size pixels, bilinear, before a plane is picked. The aspect
-        ratio is not kept.
+        Resample each cell bilinearly to size x size pixels, before a channel is picked. The
+        aspect ratio is not kept.
     group_pattern
-        Regular expression, searched in each cell's name: its first group, or the whole match, is
-        the cell's group. Not used where the source holds groups itself.
+        Regular expression searched in each cell's name: its first group, or else the whole match,
+        is the cell's group. Unused where the source stores groups.
     skip_unreadable
         Leave out images of a folder that cannot be read, and list them in ``unreadable``.
     storage_options
         For fsspec; unused for local paths.
-    labels, groups, names
-        One string or integer per cell; they go before what the source holds.
+    labels, groups, names, splits
+        One string or integer per cell; they override those that the source stores.
     progress
-        Called with (done, total) while a folder's images are checked.
+        Called with (done, total) while a folder's images are decoded.
 
     Raises
     ------
     InputError
-        If nothing can be read there, or not as asked; one line.
+        If nothing can be read there, or not with these options; one line. MissingError,
+        AccessError or UnreachableError where that is why.
     TypeError
-        If `where` is none of the above.
+        If `source` is none of the above.
     """
-    shaping = Shaping(channel=channel, size=size)
-    given = Columns(labels=labels, groups=groups, names=names)
-    annotator = Annotator(given=given, group_pattern=group_pattern)
-    in_array = partial(ArraySource, shaping=shaping, annotator=annotator)
+    preprocessing = PreprocessingOptions(channel=channel, size=size)
+    given = RawAnnotations(labels=labels, groups=groups, names=names, splits=splits)
+    annotation = AnnotationOptions(given=given, group_pattern=group_pattern)
+    from_array = partial(
+        ArraySource, stored=RawAnnotations(), preprocessing=preprocessing, annotation=annotation
+    )
 
-    if isinstance(where, Source):
-        asked = (size, group_pattern, labels, groups, names)
-        if channel not in PLANES and all(wish is None for wish in asked):
-            return where
-        return reopened(where, shaping, annotator)
-    if isinstance(where, zarr.Array):
-        kind = f"Zarr array {where.name or ''}".rstrip()
-        return in_array(zarr_fetch(where), where.shape, where.dtype, found=Columns(), where=kind)
-    if isinstance(where, xr.DataArray):
-        kind = f"xarray variable {where.name or ''}".rstrip()
-        return in_array(xarray_fetch(where), where.shape, where.dtype, found=Columns(), where=kind)
-    if isinstance(where, np.ndarray):
-        return in_array(where.__getitem__, where.shape, where.dtype, found=Columns(), where="array")
-    if not isinstance(where, str | os.PathLike):
+    if isinstance(source, Source):
+        options = (size, group_pattern, labels, groups, names, splits)
+        if channel not in RGB_CHANNELS and all(option is None for option in options):
+            return source
+        return with_options(source, preprocessing, annotation)
+    if isinstance(source, zarr.Array):
+        location = f"Zarr array {source.name or ''}".rstrip()
+        axes = axis_order(dimension_names(source), source.ndim, location)
+        fetch = zarr_fetch(source, axes)
+        return from_array(fetch, source.shape, source.dtype, axes=axes, location=location)
+    if isinstance(source, xr.DataArray):
+        location = f"xarray variable {source.name or ''}".rstrip()
+        axes = axis_order(tuple(map(str, source.dims)), source.ndim, location)
+        fetch = xarray_fetch(source, axes)
+        return from_array(fetch, source.shape, source.dtype, axes=axes, location=location)
+    if isinstance(source, np.ndarray):
+        refuse_mask(source, "array")
+        source = np.asarray(source)
+        return from_array(source.__getitem__, source.shape, source.dtype, location="array")
+    if not isinstance(source, str | os.PathLike):
         raise TypeError(
             f"a source is a path, a URL, or an array of NumPy, xarray or Zarr, not "
-            f"{type(where).__name__}: of a data set or group give one variable"
+            f"{type(source).__name__}: of a data set or group give one variable"
         )
 
-    found = _at_address(
-        os.fspath(where), shaping, annotator, skip_unreadable, storage_options or {}, progress
+    address = os.fspath(source)
+    opened = _open_address(
+        address, preprocessing, annotation, skip_unreadable, storage_options or {}, progress
     )
-    if isinstance(found, ArraySource):
-        found.recipe = partial(
+    if isinstance(opened, ArraySource):
+        opened.reopen = partial(
             open_source,
-            absolute(os.fspath(where)),
+            absolute_address(address),
             channel=channel,
             size=size,
             group_pattern=group_pattern,
@@ -113,44 +136,53 @@ def open_source(
             labels=labels,
             groups=groups,
             names=names,
+            splits=splits,
         )
-    return found
+    return opened
 
 
-def _at_address(
+def _open_address(
     address: str,
-    shaping: Shaping,
-    annotator: Annotator,
+    preprocessing: PreprocessingOptions,
+    annotation: AnnotationOptions,
     skip_unreadable: bool,
     storage_options: Mapping[str, Any],
     progress: Callable[[int, int], None] | None,
 ) -> Source:
-    in_array = partial(ArraySource, shaping=shaping, annotator=annotator)
+    from_array = partial(ArraySource, preprocessing=preprocessing, annotation=annotation)
     if address.startswith("file://"):
         address = strip_protocol(address)
     is_remote = "://" in address or "::" in address
     path = Path(address)
     if path.suffix.lower() in ARRAY_SUFFIXES and (is_remote or path.is_file()):
-        pixels, found = (
+        file = (
             open_remote_array_file(address, storage_options) if is_remote else open_array_file(path)
         )
-        return in_array(
-            pixels.__getitem__, pixels.shape, pixels.dtype, found=found, where=f"file {address}"
+        return from_array(
+            file.array.__getitem__,
+            file.array.shape,
+            file.array.dtype,
+            stored=file.annotations,
+            location=f"file {address}",
+            notes=unused_notes("keys", file.unused),
         )
     if is_remote or any((path / marker).is_file() for marker in ZARR_MARKERS):
-        array, found, promises = open_zarr(address, storage_options)
-        return in_array(
-            zarr_fetch(array, promises),
-            array.shape,
-            array.dtype,
-            found=found,
-            where=f"Zarr {address}",
+        opened = open_zarr(address, storage_options)
+        return from_array(
+            zarr_fetch(opened.array, opened.axes, opened.digests),
+            opened.array.shape,
+            opened.array.dtype,
+            axes=opened.axes,
+            stored=opened.annotations,
+            earlier=opened.preprocessing,
+            location=f"Zarr {address}",
+            notes=unused_notes("arrays", opened.unused),
         )
     if path.is_dir():
         return FolderSource(
             path,
-            shaping=shaping,
-            annotator=annotator,
+            preprocessing=preprocessing,
+            annotation=annotation,
             skip_unreadable=skip_unreadable,
             progress=progress,
         )
@@ -159,11 +191,11 @@ def _at_address(
             f"{address}: a file ending in {path.suffix or 'nothing'} is no source: give a folder "
             f"of images, a Zarr, or a file ending in {' or '.join(ARRAY_SUFFIXES)}"
         )
-    raise InputError(f"{address}: there is no such file or folder: check the path")
+    raise MissingError(f"{address}: there is no such file or folder: check the path")
 
 
-def absolute(address: str) -> str:
-    """The address as it holds in every current folder: local paths in it begin at the root."""
+def absolute_address(address: str) -> str:
+    """The address with absolute local paths, so that it holds in any working directory."""
     if "://" not in address:
         return str(Path(address).absolute())
     *outer, innermost = address.split("::")
@@ -172,25 +204,32 @@ def absolute(address: str) -> str:
     return "::".join([*outer, innermost])
 
 
-def reopened(source: Source, shaping: Shaping, annotator: Annotator) -> Source:
-    """A source with another shaping or other columns."""
-    where = source.description.rsplit(": ", 1)[0]
+def with_options(
+    source: Source, preprocessing: PreprocessingOptions, annotation: AnnotationOptions
+) -> Source:
+    """A source with further preprocessing, or other annotations."""
+    location = source.location or source.description
     labels = None
     if source.labels is not None:
         labels = np.array(source.class_names, np.str_)[source.labels]
-    again = ArraySource(
+    derived = ArraySource(
         source.read,
         (source.n_cells, *source.cell_shape),
         np.uint8,
-        found=Columns(labels=labels, groups=source.groups, names=source.names),
-        shaping=shaping,
-        annotator=annotator,
-        where=where,
+        stored=RawAnnotations(
+            labels=labels, groups=source.groups, names=source.names, splits=source.splits
+        ),
+        preprocessing=preprocessing,
+        earlier=source.preprocessing,
+        annotation=annotation,
+        location=location,
     )
-    if annotator.given.labels is None:
-        # A subset may lack a class; its labels must keep their meaning.
-        again.class_names, again.labels = source.class_names, source.labels
-        known = Annotations(class_names=again.class_names)
-        again.description = describe(where, again.n_cells, "cell", known)
-    again.unreadable = source.unreadable
-    return again
+    if annotation.given.labels is None:
+        # A subset may lack a class; its labels must keep their index.
+        derived.class_names, derived.labels = source.class_names, source.labels
+        annotations = Annotations(
+            class_names=derived.class_names, labels=derived.labels, splits=derived.splits
+        )
+        derived.description = describe(location, derived.n_cells, "cell", annotations)
+    derived.unreadable = source.unreadable
+    return derived

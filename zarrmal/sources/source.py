@@ -1,4 +1,4 @@
-"""A source: cells of one shape, read by index, with what is known of each."""
+"""Sources: cells of one shape, read by index, with what is known of each cell."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .limits import MAX_LABELS
+from .preprocessing import Preprocessing
 
 
 class Source(abc.ABC):
@@ -17,22 +19,28 @@ class Source(abc.ABC):
     Attributes
     ----------
     n_cells
-        At least 1, but for a Subset.
+        Number of cells, at least 1; a Subset may have 0.
     cell_shape
         (y, x) or (y, x, channel).
     class_names
-        Sorted; a label is an index into it. Empty where there are no labels.
+        Names of the labels, sorted; empty without labels.
     labels
-        uint8 (cell,), or None.
+        uint8 (cell,): index into ``class_names``; or None.
     groups
         '<U' (cell,): slide, or other group, of each cell; or None.
     names
-        '<U' (cell,): original name, for a file its path below the folder with '/' between the
+        '<U' (cell,): original name; for a file its path below the folder, with '/' between the
         parts; or None.
+    splits
+        '<U' (cell,): the split that each cell belongs to, such as "train" or "test"; or None.
+    preprocessing
+        What was done to the pixels of the original images.
     unreadable
-        Names of the files left out by ``skip_unreadable``.
+        Names of the files that ``skip_unreadable`` left out.
+    location
+        Where the cells are, such as "folder cells/"; begins messages.
     description
-        One short line for logs.
+        One line for logs: location, number of cells, labels, what was not used.
     """
 
     n_cells: int
@@ -41,7 +49,10 @@ class Source(abc.ABC):
     labels: NDArray[np.uint8] | None = None
     groups: NDArray[np.str_] | None = None
     names: NDArray[np.str_] | None = None
+    splits: NDArray[np.str_] | None = None
+    preprocessing: Preprocessing = Preprocessing()
     unreadable: tuple[str, ...] = ()
+    location: str = ""
     description: str = ""
 
     @abc.abstractmethod
@@ -56,12 +67,12 @@ class Source(abc.ABC):
         Returns
         -------
         NDArray
-            uint8 (cell, y, x) or (cell, y, x, channel), C-contiguous, the caller's own.
+            uint8 (cell, y, x) or (cell, y, x, channel), C-contiguous; the caller may change it.
 
         Raises
         ------
         IndexError, TypeError
-            If the indices are none.
+            If the indices are out of range or no integers.
         InputError
             If an image has changed since the source was opened.
         """
@@ -73,14 +84,14 @@ class Subset(Source):
     Parameters
     ----------
     source
-        Where the cells are. Its class names stay, so that labels keep their meaning.
+        The source of the cells. ``class_names`` is taken over whole, so a label keeps its index.
     indices
         int (cell,), 0 <= index < source.n_cells, in any order, repeats allowed; may be empty.
 
     Raises
     ------
     IndexError, TypeError
-        If the indices are none.
+        If the indices are out of range or no integers.
     """
 
     def __init__(self, source: Source, indices: NDArray[np.int64] | Sequence[int]) -> None:
@@ -92,12 +103,81 @@ class Subset(Source):
         self.labels = None if source.labels is None else source.labels[self._indices]
         self.groups = None if source.groups is None else source.groups[self._indices]
         self.names = None if source.names is None else source.names[self._indices]
+        self.splits = None if source.splits is None else source.splits[self._indices]
+        self.preprocessing = source.preprocessing
         self.unreadable = source.unreadable
+        self.location = f"{self.n_cells:,} of {source.location or source.description}"
         self.description = f"{self.n_cells:,} of {source.description}"
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """See Source.read."""
         return self._source.read(self._indices[checked_indices(indices, self.n_cells)])
+
+
+class ConcatSource(Source):
+    """The cells of several sources, one source after the other.
+
+    An archive that was appended to holds its cells in this order.
+
+    Parameters
+    ----------
+    sources
+        At least one, all with the same ``cell_shape``. Labels, groups, names and splits are
+        those of the sources if all sources have them, else None.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ, cells are not preprocessed alike, or there are too many different
+        labels.
+    """
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        first = sources[0]
+        for source in sources:
+            if source.cell_shape != first.cell_shape:
+                raise InputError(
+                    f"{source.description}: cells of {source.cell_shape}, those of the first "
+                    f"source are {first.cell_shape}: use --size or --channel"
+                )
+        self.preprocessing = Preprocessing.merged(source.preprocessing for source in sources)
+        self._sources = tuple(sources)
+        self._stops = np.cumsum([source.n_cells for source in sources])
+        self.n_cells = int(self._stops[-1])
+        self.cell_shape = first.cell_shape
+        self.location = "; ".join(source.location or source.description for source in sources)
+        self.description = "; ".join(source.description for source in sources)
+        self.unreadable = tuple(name for source in sources for name in source.unreadable)
+        if all(source.labels is not None for source in sources):
+            names = [np.array(s.class_names)[s.labels] for s in sources]
+            self.class_names = tuple(sorted({str(name) for part in names for name in part}))
+            if len(self.class_names) > MAX_LABELS:
+                raise InputError(
+                    f"{self.location}: {len(self.class_names):,} different labels together, an "
+                    f"archive holds at most {MAX_LABELS}: merge some"
+                )
+            self.labels = np.searchsorted(self.class_names, np.concatenate(names)).astype(np.uint8)
+        self.groups = _concatenated([source.groups for source in sources])
+        self.names = _concatenated([source.names for source in sources])
+        self.splits = _concatenated([source.splits for source in sources])
+
+    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """See Source.read."""
+        rows = checked_indices(indices, self.n_cells)
+        source_numbers = np.searchsorted(self._stops, rows, side="right")
+        cells = np.empty((len(rows), *self.cell_shape), np.uint8)
+        for number in np.unique(source_numbers).tolist():
+            source = self._sources[number]
+            positions = np.flatnonzero(source_numbers == number)
+            start = self._stops[number] - source.n_cells
+            cells[positions] = source.read(rows[positions] - start)
+        return cells
+
+
+def _concatenated(columns: list[NDArray[np.str_] | None]) -> NDArray[np.str_] | None:
+    """The columns one after the other; None if one is missing."""
+    known = [column for column in columns if column is not None]
+    return np.concatenate(known) if len(known) == len(columns) else None
 
 
 def checked_indices(indices: NDArray[np.int64] | Sequence[int], n_cells: int) -> NDArray[np.int64]:
@@ -106,11 +186,12 @@ def checked_indices(indices: NDArray[np.int64] | Sequence[int], n_cells: int) ->
     Raises
     ------
     TypeError
-        If they are not one row of integers; a mask of booleans is not.
+        If they are not one row of integers; a boolean mask is not.
     IndexError
         If one is negative, or not below n_cells.
     InputError
-        If there is none to choose: whoever writes or trains begins with looking at some cells.
+        If there are no cells at all. Writing and training read some cells first, so this is where
+        an empty source is refused.
     """
     array = np.asarray(indices)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):

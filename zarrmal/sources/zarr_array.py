@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import xarray as xr
 import zarr
 from numpy.typing import NDArray
+from zarr.storage import LocalStore
 
-from ..errors import InputError
-from .annotations import Column, Columns
+from ..errors import InputError, input_error
+from .annotations import Column, RawAnnotations
 from .array_source import Fetch, sorted_fetch
-from .promised import ARCHIVE_ATTRIBUTE, Promises
+from .digests import ARCHIVE_ATTRIBUTE, ArchiveDigests
+from .dimensions import axis_order
+from .preprocessing import Preprocessing
 
 VARIABLE = "cells"
 LABEL = "label"
@@ -21,104 +25,192 @@ ZARR_MARKERS = ("zarr.json", ".zgroup", ".zarray")
 OPENING_ERRORS = (OSError, ValueError, TypeError, LookupError, RuntimeError)
 
 
-def open_zarr(
-    where: str, storage_options: Mapping[str, Any]
-) -> tuple[zarr.Array[Any], Columns, Promises | None]:
-    """The array of cells at an address, the columns beside it, and what is promised of its chunks.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ZarrCells:
+    """An array of cells at an address.
 
     Parameters
     ----------
-    where
+    array
+        The cells.
+    axes
+        Axes of the array in the order cell, y, x[, channel].
+    annotations
+        Columns beside the array.
+    digests
+        Of the group; None without a group.
+    preprocessing
+        What an archive's attribute records; None of other groups.
+    unused
+        Names of the group's other arrays, where listing them costs no requests.
+    """
+
+    array: zarr.Array[Any]
+    axes: tuple[int, ...]
+    annotations: RawAnnotations = field(default_factory=RawAnnotations)
+    digests: ArchiveDigests | None = None
+    preprocessing: Preprocessing | None = None
+    unused: frozenset[str] = frozenset()
+
+
+def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
+    """The array of cells at an address, with what is stored beside it.
+
+    Parameters
+    ----------
+    address
         Path or URL of an array, or of a group with the array `cells`. Of a group, 1-D arrays
-        with one value per cell are taken along: `label`, `source_group` or `slide`,
-        `source_name` or `path`. The labels of an archive are named as its own attribute says.
+        with one value per cell are the annotations: `label`, `source_group` or `slide`,
+        `source_name` or `path`, `split`. An archive's labels get the names that its attribute
+        gives.
     storage_options
-        Of fsspec; unused for a path.
+        For fsspec; unused for a path.
 
     Raises
     ------
     InputError
-        If there is none, it cannot be opened, or an archive's columns are damaged.
+        If there is none, it cannot be opened, or an archive's columns are damaged; MissingError,
+        AccessError or UnreachableError where that is why.
     """
     try:
-        options = dict(storage_options) if "://" in where and storage_options else None
-        node = zarr.open(where, mode="r", storage_options=options)
+        options = dict(storage_options) if "://" in address and storage_options else None
+        node = zarr.open(address, mode="r", storage_options=options)
         if isinstance(node, zarr.Array):
-            return node, Columns(), None
+            return ZarrCells(array=node, axes=axis_order(dimension_names(node), node.ndim, address))
         cells = node.get(VARIABLE)
         if not isinstance(cells, zarr.Array):
+            arrays = ", ".join(sorted(node.array_keys())) or "no arrays"
             raise InputError(
-                f"{where}: the group holds {', '.join(sorted(node.array_keys())) or 'no arrays'}, "
+                f"{address}: the group holds {arrays}, "
                 f"but no `{VARIABLE}`: give the address of the array itself"
             )
-        names, promises = archive_label_names(node), Promises(node, where)
-        promises.expect_arrays(node)
+        label_names, digests = archive_label_names(node), ArchiveDigests(node, address)
+        digests.require_arrays(node)
+        # An archive's cells are in the standard order, and its digests are of chunks along axis 0.
+        names = None if digests.covers(cells) else dimension_names(cells)
+        axes = axis_order(names, cells.ndim, address)
 
         def column(key: str) -> Column | None:
-            own, array = names if key == LABEL else None, node.get(key)
+            array = node.get(key)
             if isinstance(array, zarr.Array):
-                promises.check(array)
-            return read_column(array, cells, where, own)
+                digests.check(array)
+            names = label_names if key == LABEL else None
+            return read_column(array, cells, axes[0] if axes else 0, address, names)
 
-        return cells, Columns.found(column), promises
+        annotations, used = RawAnnotations.from_lookup(column)
+        return ZarrCells(
+            array=cells,
+            axes=axes,
+            annotations=annotations,
+            digests=digests,
+            preprocessing=archive_preprocessing(node),
+            unused=unused_arrays(node, cells, used, digests),
+        )
     except InputError:
         raise
     except ImportError as error:
-        raise InputError(f"{where}: needs a package that is not installed: {error}") from error
+        raise InputError(f"{address}: needs a package that is not installed: {error}") from error
     except OPENING_ERRORS as error:
-        raise InputError(
-            f"{where}: no Zarr array or group can be opened there: {error}: check the address "
-            "and the storage options"
+        raise input_error(
+            f"{address}: no Zarr array or group can be opened there: {error}: check the address "
+            "and the storage options",
+            error,
         ) from error
 
 
-def archive_label_names(group: zarr.Group) -> list[str] | None:
-    """What the labels of an archive refer to; None if the group is no archive with labels.
+def unused_arrays(
+    group: zarr.Group, cells: zarr.Array[Any], used: set[str], digests: ArchiveDigests
+) -> frozenset[str]:
+    """Names of arrays that are neither used, nor an archive's own, nor coordinates of the cells."""
+    if isinstance(group.store, LocalStore):
+        # Consolidated metadata lacks arrays that were added later.
+        group = zarr.open_group(group.store_path, mode="r", use_consolidated=False)
+    elif not group.metadata.consolidated_metadata:
+        return frozenset()
+    known = {VARIABLE, *used, *(dimension_names(cells) or ())}
+    return frozenset(
+        name for name, array in group.arrays() if name not in known and not digests.covers(array)
+    )
 
-    Its `flag_meanings` say less: there blanks have become underscores.
+
+def archive_label_names(group: zarr.Group) -> list[str] | None:
+    """Names of an archive's labels; None if the group is no archive with labels.
+
+    The array's `flag_meanings` are no substitute: blanks in names are underscores there.
     """
     facts = group.attrs.get(ARCHIVE_ATTRIBUTE)
     names = facts.get("label_names") if isinstance(facts, Mapping) else None
     return [str(name) for name in names] if isinstance(names, list) and names else None
 
 
-def read_column(
-    node: object, cells: zarr.Array[Any], where: str, names: list[str] | None = None
-) -> Column | None:
-    """Values of a 1-D array beside the cells; None if there is none, or it has another dimension.
+def archive_preprocessing(group: zarr.Group) -> Preprocessing | None:
+    """What an archive records of the preprocessing of its cells; None if nothing."""
+    facts = group.attrs.get(ARCHIVE_ATTRIBUTE)
+    record = facts.get("preprocessing") if isinstance(facts, Mapping) else None
+    return Preprocessing.from_json(record) if isinstance(record, Mapping) else None
 
-    Integers are turned into the names that are given for 0, 1, …; without such, and with the
-    attribute `flag_meanings`, into those (CF conventions, 3.5).
+
+def read_column(
+    node: object,
+    cells: zarr.Array[Any],
+    cell_axis: int,
+    location: str,
+    names: list[str] | None = None,
+) -> Column | None:
+    """Values of a 1-D array beside the cells.
+
+    Parameters
+    ----------
+    node
+        What the group holds under the column's key.
+    cells
+        The array of cells.
+    cell_axis
+        The axis of `cells` that counts them.
+    location
+        Begins messages.
+    names
+        Names of the integers 0, 1, …; None uses the attribute `flag_meanings` where there is one
+        (CF conventions 3.5).
+
+    Returns
+    -------
+    Column or None
+        None if there is no such array, or its dimension is not that of the cells.
 
     Raises
     ------
     InputError
-        If a value has no name among them.
+        If a value has no name.
     """
     if not isinstance(node, zarr.Array):
         return None
-    if node.shape != cells.shape[:1]:
-        mine, theirs = _dimension(node), _dimension(cells)
-        if mine is not None and theirs is not None and mine != theirs:
+    if node.shape != cells.shape[cell_axis : cell_axis + 1]:
+        column_dimensions, cell_dimensions = dimension_names(node), dimension_names(cells)
+        column_dimension = column_dimensions[0] if column_dimensions else None
+        cell_dimension = cell_dimensions[cell_axis] if cell_dimensions else None
+        if None not in (column_dimension, cell_dimension) and column_dimension != cell_dimension:
             return None
-        # Not read; its shape is refused where columns are checked, unless another one is given.
+        # Not read. The check of annotations refuses the shape, unless the caller gives others.
         return np.broadcast_to(np.array(""), node.shape)
     values = np.asarray(node[:])
-    what = f"{where}: `{node.basename}`"
+    what = f"{location}: `{node.basename}`"
     if names is not None and values.dtype.kind in "iu":
         return _named(values, dict(enumerate(names)), what, "the archive names")
     return with_flag_meanings(values, dict(node.attrs), what)
 
 
-def _dimension(array: zarr.Array[Any]) -> str | None:
-    """Name of the first dimension, where it has one."""
+def dimension_names(array: zarr.Array[Any]) -> tuple[str | None, ...] | None:
+    """Names of the dimensions, in format 2 by xarray's attribute; None if there are none."""
     names = getattr(array.metadata, "dimension_names", None)
     names = array.attrs.get("_ARRAY_DIMENSIONS") if names is None else names
-    return str(names[0]) if isinstance(names, list | tuple) and names and names[0] else None
+    if not isinstance(names, list | tuple) or len(names) != array.ndim:
+        return None
+    return tuple(str(name) if name else None for name in names)
 
 
 def with_flag_meanings(values: NDArray[Any], attributes: Mapping[str, Any], what: str) -> Column:
-    """Integers as the names that CF's `flag_values` and `flag_meanings` give them, 3.5."""
+    """Integers as the names that `flag_values` and `flag_meanings` give (CF conventions 3.5)."""
     if values.dtype.kind not in "iu" or "flag_meanings" not in attributes:
         return values
     meanings = str(attributes["flag_meanings"]).split()
@@ -138,21 +230,24 @@ def _named(values: NDArray[Any], table: Mapping[int, str], what: str, allowed: s
     return np.array([table[value] for value in values.tolist()], np.str_)
 
 
-def zarr_fetch(array: zarr.Array[Any], promises: Promises | None = None) -> Fetch:
-    """Reads cells of a Zarr array: only the chunks that hold them, which must be as promised."""
+def zarr_fetch(
+    array: zarr.Array[Any], axes: tuple[int, ...], digests: ArchiveDigests | None = None
+) -> Fetch:
+    """Reads cells of a Zarr array: only the chunks that hold them, checked by their digests."""
 
     def take(selection: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
-        if promises is not None:
-            promises.check(array, np.arange(array.shape[0])[selection])
-        return np.asarray(array.oindex[selection])
+        if digests is not None and digests.covers(array):
+            digests.check(array, np.arange(array.shape[0])[selection])
+        before = (slice(None),) * axes[0]
+        return np.transpose(np.asarray(array.oindex[(*before, selection)]), axes)
 
     return sorted_fetch(take)
 
 
-def xarray_fetch(array: xr.DataArray) -> Fetch:
-    """Reads cells of an xarray variable, whose first dimension counts them."""
+def xarray_fetch(array: xr.DataArray, axes: tuple[int, ...]) -> Fetch:
+    """Reads cells of an xarray variable."""
 
     def take(selection: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
-        return array.isel({array.dims[0]: selection}).to_numpy()
+        return np.transpose(array.isel({array.dims[axes[0]]: selection}).to_numpy(), axes)
 
     return sorted_fetch(take)

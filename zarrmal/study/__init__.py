@@ -1,4 +1,4 @@
-"""The paper's experiment on misclassification and compression, done again on real coders."""
+"""The paper's experiment on misclassification and compression, repeated on real coders."""
 
 from .results import RESULTS_NAME, StudyResults
 

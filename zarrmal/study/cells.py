@@ -1,4 +1,4 @@
-"""Which cells a study measures: so many of each class, on unseen slides and on training slides."""
+"""The cells that a study measures, from unseen slides and from training slides."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..sources import Source, Subset
 from ..split import split_by_group
-from .results import TRAINING, UNSEEN, CellSet
+from .results.study_results import TRAINING, UNSEEN, CellSet
 
 Rows = NDArray[np.int64]
 N_CLASSES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Chosen:
-    """Cells of both classes, class by class.
+class CellSample:
+    """Measured cells of both classes, class by class.
 
     Parameters
     ----------
     name
         "unseen slides" or "training cells".
     cells
-        In the order of ``rows``.
+        The cells, in the order of ``rows``.
     rows
-        int64 (cell,): their places in the whole source.
+        int64 (cell,), indices into the whole source.
     classes
-        uint8 (cell,): true class, ascending.
+        uint8 (cell,), true class, ascending.
     pixels
         uint8 (cell, y, x).
     """
@@ -43,28 +43,28 @@ class Chosen:
 
     @property
     def sha256(self) -> str:
-        """Of pixels and classes."""
+        """Digest of classes and pixels."""
         return hashlib.sha256(self.classes.tobytes() + self.pixels.tobytes()).hexdigest()
 
     @property
     def priors(self) -> NDArray[np.float64]:
-        """P(Si): their shares."""
+        """Shares of the classes, P(Si), float64 (class,)."""
         counts = np.bincount(self.classes, minlength=N_CLASSES)
         shares: NDArray[np.float64] = counts / counts.sum()
         return shares
 
-    def of_class(self, i: int) -> Rows:
-        """Places of the cells of class i among these."""
+    def class_indices(self, i: int) -> Rows:
+        """Indices of the cells of class i in this sample."""
         return np.flatnonzero(self.classes == i)
 
-    def facts(self) -> CellSet:
-        """As the results name them."""
+    def to_results(self) -> CellSet:
+        """Describe the sample for the results."""
         groups = self.cells.groups
         assert groups is not None
         return CellSet(
             name=self.name,
-            n_cells=tuple(len(self.of_class(i)) for i in range(N_CLASSES)),
-            rows=tuple(tuple(self.rows[self.of_class(i)].tolist()) for i in range(N_CLASSES)),
+            n_cells=tuple(len(self.class_indices(i)) for i in range(N_CLASSES)),
+            rows=tuple(tuple(self.rows[self.class_indices(i)].tolist()) for i in range(N_CLASSES)),
             slides=tuple(np.unique(groups).tolist()),
             sha256=self.sha256,
         )
@@ -72,59 +72,61 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Split:
-    """The slides, and what is measured on them.
+    """Cells of training slides and of unseen slides.
 
     Parameters
     ----------
     training, unseen
-        All cells of the training slides, and of the others.
+        All cells of the training slides, and of the unseen ones.
     unseen_rows
-        int64 (cell,): places of the latter in the whole source.
-    sets
-        The measured ones: of the unseen slides, and of the training slides.
+        int64 (cell,), indices of the unseen cells in the whole source.
+    samples
+        The measured cells: of unseen slides, and of training slides.
     paper
-        ``cells_per_class`` cells of each class of the training slides: those the paper's model is
-        trained on. The measured training cells are among them.
+        The cells that the paper's model is trained on: ``cells_per_class`` cells of each class of
+        the training slides. They include the measured training cells.
     """
 
     training: Source
     unseen: Source
     unseen_rows: Rows
-    sets: tuple[Chosen, Chosen]
+    samples: tuple[CellSample, CellSample]
     paper: Source
 
 
 def split_cells(
     source: Source, *, cells_per_class: int, unseen: float, seed: int, prior: float = 0.5
 ) -> Split:
-    """Split by slide as the benchmark does, and choose by seed.
+    """Split by slide as the benchmark does, and draw the measured cells by seed.
 
     Parameters
     ----------
     cells_per_class
-        Of the more frequent class.
+        Measured cells of the more frequent class.
+    unseen
+        Share of the slides to measure on.
     prior
-        P(S0): how frequent class 0 is among the measured cells.
+        P(S0), the share of class 0 among the measured cells.
 
     Raises
     ------
     InputError
-        If the cells are not one plane, have no labels, not two classes, no slides, or too few
-        cells.
+        If the cells have more than one plane, no labels, not two classes, no slides, or if there
+        are too few.
     """
     if len(source.cell_shape) != 2:
         raise InputError(
-            f"the study is of one plane, as the paper is of red, and these cells are "
+            f"the study measures one plane, and these cells are "
             f"{' x '.join(map(str, source.cell_shape))}: choose one with --channel red"
         )
     if source.labels is None:
         raise InputError(
-            "the study needs to know the true classes, and the cells have no labels: sort them "
-            "into one sub-folder a class, or give a `label` key"
+            "the study needs the true classes, and the cells have no labels: sort them into one "
+            "sub-folder per class, or give a `label` key"
         )
     if len(source.class_names) != N_CLASSES:
         raise InputError(
-            f"the study is of two classes, and the labels name {len(source.class_names)}: "
+            f"the study needs two classes, and the labels name {len(source.class_names)}: "
             f"{', '.join(source.class_names[:5])}"
         )
     if source.groups is None or len(np.unique(source.groups)) < 2:
@@ -133,7 +135,7 @@ def split_cells(
             "for file names, or a `slide` key"
         )
     if not 0 < prior < 1:
-        raise InputError(f"P(S0) must be 0 < P < 1, not {prior}")
+        raise InputError(f"--prior, P(S0), must be 0 < P < 1, not {prior}")
     rows = dict(
         zip(
             (TRAINING, UNSEEN),
@@ -142,12 +144,11 @@ def split_cells(
         )
     )
     frequent = max(prior, 1 - prior)
-    wanted = [max(2, round(cells_per_class * share / frequent)) for share in (prior, 1 - prior)]
+    n_cells = [max(2, round(cells_per_class * share / frequent)) for share in (prior, 1 - prior)]
     generator = np.random.default_rng([seed, cells_per_class])
     drawn = {
         name: [
-            _drawn(source, rows[name], i, cells_per_class, name, generator)
-            for i in range(N_CLASSES)
+            _draw(source, rows[name], i, cells_per_class, name, generator) for i in range(N_CLASSES)
         ]
         for name in (TRAINING, UNSEEN)
     }
@@ -155,37 +156,38 @@ def split_cells(
         training=Subset(source, rows[TRAINING]),
         unseen=Subset(source, rows[UNSEEN]),
         unseen_rows=rows[UNSEEN],
-        sets=(
-            _chosen(UNSEEN, source, drawn[UNSEEN], wanted),
-            _chosen(TRAINING, source, drawn[TRAINING], wanted),
+        samples=(
+            _sample(UNSEEN, source, drawn[UNSEEN], n_cells),
+            _sample(TRAINING, source, drawn[TRAINING], n_cells),
         ),
         paper=Subset(source, np.concatenate(drawn[TRAINING])),
     )
 
 
-def _drawn(
+def _draw(
     source: Source, rows: Rows, i: int, n: int, name: str, generator: np.random.Generator
 ) -> Rows:
+    """Draw n cells of class i among ``rows``, ascending."""
     assert source.labels is not None
-    mine = rows[source.labels[rows] == i]
-    if len(mine) < n:
-        where = UNSEEN if name == UNSEEN else "training slides"
+    class_rows = rows[source.labels[rows] == i]
+    if len(class_rows) < n:
+        slides = UNSEEN if name == UNSEEN else "training slides"
         advice = "a larger --unseen" if name == UNSEEN else "a smaller --unseen"
         raise InputError(
-            f"class {source.class_names[i]!r} has {len(mine)} cells on the {where}, and {n} are "
-            f"asked for: use --cells-per-class {max(len(mine), 2)} or less, or {advice}"
+            f"class {source.class_names[i]!r} has {len(class_rows)} cells on the {slides}, and {n} "
+            f"are asked for: use --cells-per-class {max(len(class_rows), 2)} or less, or {advice}"
         )
-    return np.sort(generator.permutation(mine)[:n])
+    return np.sort(generator.permutation(class_rows)[:n])
 
 
-def _chosen(name: str, source: Source, drawn: list[Rows], wanted: list[int]) -> Chosen:
-    # Every so-many-th of the drawn ones: all of them where as many are wanted.
+def _sample(name: str, source: Source, drawn: list[Rows], n_cells: list[int]) -> CellSample:
+    # Evenly spaced among the drawn cells, so that the prior changes only how many there are.
     parts = [
-        rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)] for rows, n in zip(drawn, wanted)
+        rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)] for rows, n in zip(drawn, n_cells)
     ]
     rows = np.concatenate(parts)
     cells = Subset(source, rows)
-    return Chosen(
+    return CellSample(
         name=name,
         cells=cells,
         rows=rows,

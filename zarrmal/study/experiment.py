@@ -1,4 +1,4 @@
-"""The experiment: cells of both classes, right and wrong models, rivals, all on the same cells."""
+"""The experiment: right and wrong models, and rivals, on the same cells of both classes."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from numpy.typing import NDArray
 
 from ..benchmark import Rival
 from ..progress import Progress, silent
-from .cells import N_CLASSES, Chosen, Split
+from .cache import Cache, cache_key
+from .cells import N_CLASSES, CellSample, Split
 from .claims import judge
-from .costs import Costs, HybridCosts, PaperCosts, costs_from, measure_costs
-from .examples import example_cells
-from .keep import Keep, digest
-from .measured import ModelResults, OperatingPoint, ResidueSource, SetResults
-from .mixtures import (
+from .measure.costs import Costs, HybridCosts, PaperCosts, costs_from, measure_costs
+from .measure.examples import example_cells
+from .measure.mixtures import (
+    error_order,
     mixed_quantities,
     operating_point,
     pooled_rates,
     rate_axis,
-    wrong_order,
 )
-from .others import rival_rates
-from .results import SCHEMA, UNSEEN, ClassifierRates, RivalRate, StudyResults
-from .side import archive_sizes, side_information
-from .study_model import StudyModel
+from .measure.rivals import rival_rates
+from .measure.side_information import archive_sizes, side_information
+from .model import StudyModel
+from .results.model_results import ModelResults, OperatingPoint, ResidueSource, SetResults
+from .results.study_results import SCHEMA, UNSEEN, ClassifierRates, RivalRate, StudyResults
 
 PACKAGES = ("zarrmal", "zarrmal-codecs", "numpy", "zarr", "imagecodecs", "torch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Classified:
-    """What the real classifier says of all unseen cells.
+    """Predictions of the real classifier for all unseen cells.
 
     Parameters
     ----------
     predicted
-        uint8 (cell of the source,): classes; only those of unseen cells count.
+        uint8 (cell of the source,), classes; defined for unseen cells only.
     """
 
     rates: ClassifierRates
@@ -54,52 +54,55 @@ def run_study(
     rivals: tuple[Rival, ...],
     classified: Classified | None,
     *,
-    keep: Keep,
+    cache: Cache,
     seed: int,
     quick: bool,
     settings: dict[str, Any],
     progress: Progress = silent,
 ) -> StudyResults:
-    """Measure everything; what the folder keeps is not measured again.
+    """Measure everything that the cache does not hold, and judge the paper's claims.
 
     Parameters
     ----------
     split
         See split_cells.
     models
-        With the classes of the source.
+        Models of the source's classes.
     rivals
-        Other coders; one that cannot run here becomes a note.
+        Other coders. One that cannot run here becomes a note.
+    cache
+        Supplies earlier measurements and stores new ones.
     seed
-        Of the draw of the cells that go wrong.
+        Draws the cells that are misclassified.
     settings
-        For the record.
+        The command's options, stored in the results.
 
     Raises
     ------
     LossyError
-        If another coder did not give back the exact pixels.
+        If a coder does not return the exact pixels.
     """
     names = split.unseen.class_names
     notes: list[str] = []
     rates: list[RivalRate] = []
-    for cells in split.sets:
-        for found in rival_rates(rivals, cells, keep, progress):
-            if isinstance(found, str):
-                notes += [] if found in notes else [found]
+    for sample in split.samples:
+        for rate_or_note in rival_rates(rivals, sample, cache, progress):
+            if isinstance(rate_or_note, str):
+                notes += [] if rate_or_note in notes else [rate_or_note]
             else:
-                rates.append(found)
+                rates.append(rate_or_note)
     costs: dict[tuple[str, str], Costs] = {}
     results = []
-    for k, one in enumerate(models):
-        for cells in split.sets:
-            progress("coding with every class's model", k, len(models), f"{one.name}, {cells.name}")
-            costs[one.name, cells.name] = _costs(one, names, cells, keep)
+    task = "coding with every class's model"
+    for k, model in enumerate(models):
+        for sample in split.samples:
+            progress(task, k, len(models), f"{model.name}, {sample.name}")
+            costs[model.name, sample.name] = _costs(model, names, sample, cache)
         results.append(
-            _model_results(one, names, split, costs, rates, classified, keep=keep, seed=seed)
+            _model_results(model, names, split, costs, rates, classified, cache=cache, seed=seed)
         )
-    progress("coding with every class's model", len(models), len(models))
-    partial = StudyResults(
+    progress(task, len(models), len(models))
+    unjudged = StudyResults(
         schema=SCHEMA,
         quick=quick,
         source=split.unseen.description,
@@ -113,92 +116,101 @@ def run_study(
             for name, cells in (("training", split.training), ("unseen", split.unseen))
         },
         rates=rate_axis(),
-        priors=tuple(split.sets[0].priors.tolist()),
-        cell_sets=tuple(cells.facts() for cells in split.sets),
+        priors=tuple(split.samples[0].priors.tolist()),
+        cell_sets=tuple(sample.to_results() for sample in split.samples),
         models=tuple(results),
         rivals=tuple(rates),
         classifier=classified.rates if classified else None,
-        examples=example_cells(split.sets[0], models, costs),
+        examples=example_cells(split.samples[0], models, costs),
         claims=(),
         notes=tuple(notes),
     )
-    return replace(partial, claims=judge(partial))
+    return replace(unjudged, claims=judge(unjudged))
 
 
 def _costs(
-    one: StudyModel, names: tuple[str, ...], cells: Chosen, keep: Keep
+    model: StudyModel, names: tuple[str, ...], sample: CellSample, cache: Cache
 ) -> PaperCosts | HybridCosts:
-    places = one.places(names)
-    key = digest("costs 1", one.model.digest, places, cells.sha256)
-    return costs_from(keep.arrays("costs", key, lambda: measure_costs(one.model, places, cells)))
+    classes = model.class_indices(names)
+    key = cache_key("costs 1", model.model.digest, classes, sample.sha256)
+    return costs_from(
+        cache.arrays("costs", key, lambda: measure_costs(model.model, classes, sample))
+    )
 
 
 def _model_results(
-    one: StudyModel,
+    model: StudyModel,
     names: tuple[str, ...],
     split: Split,
     costs: dict[tuple[str, str], Costs],
     rivals: Sequence[RivalRate],
     classified: Classified | None,
     *,
-    keep: Keep,
+    cache: Cache,
     seed: int,
 ) -> ModelResults:
-    unseen = split.sets[0]
+    unseen = split.samples[0]
     sets = tuple(
-        _set_results(cells, costs[one.name, cells.name], classified, seed) for cells in split.sets
+        _set_results(sample, costs[model.name, sample.name], classified, seed)
+        for sample in split.samples
     )
-    key = digest("sizes 1", one.model.digest, unseen.sha256)
-    sizes = keep.tree("sizes", key, lambda: archive_sizes(one.model, unseen))
+    key = cache_key("sizes 1", model.model.digest, unseen.sha256)
+    sizes = cache.json("sizes", key, lambda: archive_sizes(model.model, unseen))
     side = side_information(sizes, unseen, sets[0].points, [r for r in rivals if r.cells == UNSEEN])
-    counts = one.model.about.get("n_training_cells")
-    known = None
+    counts = model.model.about.get("n_training_cells")
+    n_training_cells = None
     if isinstance(counts, dict):
-        known = tuple(int(counts[one.model.class_names[place]]) for place in one.places(names))
+        class_names = (model.model.class_names[k] for k in model.class_indices(names))
+        n_training_cells = tuple(int(counts[name]) for name in class_names)
     return ModelResults(
-        name=one.name,
-        profile=one.model.profile,
-        sha256=one.model.digest,
-        given=one.given,
-        training=one.training,
-        n_training_cells=known,
+        name=model.name,
+        profile=model.model.profile,
+        sha256=model.model.digest,
+        given=model.given,
+        training=model.training,
+        n_training_cells=n_training_cells,
         side=side,
         sets=sets,
     )
 
 
 def _set_results(
-    cells: Chosen, costs: Costs, classified: Classified | None, seed: int
+    sample: CellSample, costs: Costs, classified: Classified | None, seed: int
 ) -> SetResults:
-    order = wrong_order(cells, seed)
-    points: list[OperatingPoint] = [operating_point("labels", costs, cells, cells.classes)]
-    if classified is not None and cells.name == UNSEEN:
-        predicted = classified.predicted[cells.rows]
-        points.append(operating_point("classifier", costs, cells, predicted))
-    points.append(operating_point("shortest", costs, cells, costs.shortest()))
-    pairs = [(i, j) for i in range(N_CLASSES) for j in range(N_CLASSES)]
+    order = error_order(sample, seed)
+    points: list[OperatingPoint] = [operating_point("labels", costs, sample, sample.classes)]
+    if classified is not None and sample.name == UNSEEN:
+        predicted = classified.predicted[sample.rows]
+        points.append(operating_point("classifier", costs, sample, predicted))
+    points.append(operating_point("shortest", costs, sample, costs.shortest()))
     sources: tuple[ResidueSource, ...] = ()
     if isinstance(costs, PaperCosts):
-        sources = tuple(costs.residue_source(cells.of_class(i), i, j) for i, j in pairs)
+        sources = tuple(
+            costs.residue_source(sample.class_indices(i), i, j)
+            for i in range(N_CLASSES)
+            for j in range(N_CLASSES)
+        )
     return SetResults(
-        cells=cells.name,
+        cells=sample.name,
         latent_bits=costs.latent_bits,
         bits=tuple(
-            tuple(costs.source(cells.of_class(i), j)["bits_per_pixel"] for j in range(N_CLASSES))
+            tuple(
+                costs.source(sample.class_indices(i), j)["bits_per_pixel"] for j in range(N_CLASSES)
+            )
             for i in range(N_CLASSES)
         ),
         sources=sources,
-        quantities=mixed_quantities(costs, cells, order, rate_axis()),
-        pooled=pooled_rates(costs, cells, order, rate_axis()),
+        quantities=mixed_quantities(costs, sample, order, rate_axis()),
+        pooled=pooled_rates(costs, sample, order, rate_axis()),
         points=tuple(points),
     )
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

@@ -1,11 +1,11 @@
-"""The paper's formulas: geometric residues, their Golomb code, and a channel that mistakes classes.
+"""The paper's formulas: geometric residues, their Golomb code, and a misclassifying channel.
 
 Dong, Pan and Wu, "Impact of Misclassification Rates on Compression Efficiency of Red Blood Cell
 Images of Malaria Infection Using Deep Learning", Entropy 2019, 21(11), 1062: sections 2.3 (codes)
 and 2.5 (the binary channel). Symbols are the paper's. All rates are in bits a symbol.
 
-The paper's equation 2 prints the entropy of a geometric source over p; its equation 19, and the
-definition, have 1 - p. So it is here.
+The paper's equation 2 divides the entropy of a geometric source by p; its equation 19, and the
+definition, divide by 1 - p, as does this module.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 TOLERANCE = 1e-9
-"""How far probabilities may be from adding up to one."""
+"""Largest deviation of a sum of probabilities from one."""
 
 
 def _probability(p: float) -> float:
@@ -41,8 +41,8 @@ def geometric_pmf(n: ArrayLike, p: float) -> Floats:
     counts = np.asarray(n)
     if counts.size and counts.min() < 0:
         raise ValueError(f"a geometric source gives n >= 0, not {counts.min()}")
-    found: Floats = np.power(float(p), counts) * (1 - p)
-    return found
+    pmf: Floats = np.power(float(p), counts) * (1 - p)
+    return pmf
 
 
 def geometric_mean(p: float) -> float:
@@ -51,7 +51,7 @@ def geometric_mean(p: float) -> float:
 
 
 def p_from_mean(mean: float) -> float:
-    """p = E[n] / (1 + E[n]), the estimate of p from the mean of what was seen (section 2.3)."""
+    """p = E[n] / (1 + E[n]), the estimate of p from a sample's mean (section 2.3)."""
     if not (isfinite(mean) and mean >= 0):
         raise ValueError(f"the mean of a geometric source must be finite and >= 0, not {mean}")
     return mean / (1 + mean)
@@ -73,12 +73,12 @@ def rice_parameter(mean: float) -> int:
 
 
 def golomb_parts(m: int) -> tuple[int, int]:
-    """A = ceil(log2 m), B = floor(log2 m): lengths of the truncated binary part (section 2.3)."""
+    """A = ceil(log2 m), B = floor(log2 m), lengths of the truncated binary part (section 2.3)."""
     return (_golomb(m) - 1).bit_length(), m.bit_length() - 1
 
 
 def golomb_length(n: int, m: int) -> int:
-    """Bits of the Golomb codeword of n: n div m ones, a zero, and n mod m in B or A bits.
+    """Length of the Golomb codeword of n: n div m ones, a zero, and n mod m in B or A bits.
 
     r < 2^A - m takes B bits, any other r is written as r + 2^A - m in A bits (section 2.3).
     """
@@ -121,9 +121,9 @@ def rice_acwl(p: float, s: int) -> float:
 
 
 def best_golomb(p: float) -> int:
-    """The m whose code is the shortest for a geometric source: Gallager and Van Voorhis, 1975.
+    """The m of the shortest code for a geometric source (Gallager and Van Voorhis, 1975).
 
-    The least m with p^m + p^(m + 1) <= 1.
+    It is the smallest m with p^m + p^(m + 1) <= 1.
     """
     if _probability(p) == 0:
         return 1
@@ -131,7 +131,7 @@ def best_golomb(p: float) -> int:
 
 
 def entropy(counts: ArrayLike) -> float:
-    """Zero-order entropy of a histogram: -sum f log2 f of its shares f; 0 of nothing."""
+    """Zero-order entropy of a histogram, -sum f log2 f of its shares f; 0 if it is empty."""
     values = np.asarray(counts, np.float64)
     if values.size and values.min() < 0:
         raise ValueError(f"counts are >= 0, not {values.min()}")
@@ -149,15 +149,15 @@ class Channel:
     Parameters
     ----------
     priors
-        float64 (class,): P(Si), adding up to 1.
+        P(Si), float64 (class,), sum 1.
     rates
-        float64 (class, class): P(Cj|Si), each row adding up to 1; the paper's binary channel has
-        two classes.
+        P(Cj|Si), float64 (class, class), each row of sum 1. The paper's binary channel has two
+        classes.
 
     Raises
     ------
     ValueError
-        If these are no probabilities, or do not fit.
+        If these are not probabilities, or their shapes do not match.
     """
 
     priors: Floats
@@ -166,36 +166,36 @@ class Channel:
     def __post_init__(self) -> None:
         priors, rates = np.array(self.priors, float), np.array(self.rates, float)
         if priors.ndim != 1 or not len(priors):
-            raise ValueError(f"priors are one row of P(Si), not of shape {priors.shape}")
+            raise ValueError(f"priors P(Si) must be one-dimensional, not of shape {priors.shape}")
         if rates.shape != (len(priors), len(priors)):
-            raise ValueError(f"rates P(Cj|Si) of {len(priors)} classes are {len(priors)} x "
+            raise ValueError(f"rates P(Cj|Si) of {len(priors)} classes must be {len(priors)} x "
                              f"{len(priors)}, not of shape {rates.shape}")  # fmt: skip
-        _distribution(priors[None], "priors P(Si)")
-        _distribution(rates, "each row of the rates P(Cj|Si)")
+        _refuse_no_distribution(priors[None], "priors P(Si)")
+        _refuse_no_distribution(rates, "each row of the rates P(Cj|Si)")
         priors.flags.writeable = rates.flags.writeable = False
         object.__setattr__(self, "priors", priors)
         object.__setattr__(self, "rates", rates)
 
     @property
     def n_classes(self) -> int:
-        """Classes, at least 1."""
+        """Number of classes, at least 1."""
         return len(self.priors)
 
     @property
     def joint(self) -> Floats:
         """P(Si, Cj) = P(Cj|Si) P(Si), float64 (true class, assigned class)."""
-        found: Floats = self.rates * self.priors[:, None]
-        return found
+        joint: Floats = self.rates * self.priors[:, None]
+        return joint
 
     @property
     def assigned(self) -> Floats:
         """P(Cj), float64 (class,)."""
-        found: Floats = self.joint.sum(axis=0)
-        return found
+        assigned: Floats = self.joint.sum(axis=0)
+        return assigned
 
     @property
     def accuracy(self) -> float:
-        """Share of cells that get their own class."""
+        """Share of cells that are assigned their true class."""
         return float(np.trace(self.joint))
 
     def conditional(self, sources: ArrayLike) -> Floats:
@@ -204,11 +204,11 @@ class Channel:
         Parameters
         ----------
         sources
-            (true class, assigned class): entropy, or any mean length, of the residue source R_ij.
-            One that the channel never uses need not be known: it may be NaN.
+            Entropy, or any mean length, of the residue source R_ij, (true class, assigned class).
+            NaN is allowed for a source that the channel never uses.
         """
-        found: Floats = (self.rates * self._known(sources)).sum(axis=1)
-        return found
+        conditional: Floats = (self.rates * self._used(sources)).sum(axis=1)
+        return conditional
 
     def bit_rate(self, sources: ArrayLike) -> float:
         """BR = sum of P(Si, Cj) H(R_ij) = H0 P(S0) + H1 P(S1)."""
@@ -218,23 +218,24 @@ class Channel:
         """ACWL_overall = sum of P(Cj|Si) P(Si) ACWL(R_ij)."""
         return self.bit_rate(lengths)
 
-    def _known(self, sources: ArrayLike) -> Floats:
+    def _used(self, sources: ArrayLike) -> Floats:
+        """The sources, 0 where the channel never uses them."""
         values = np.asarray(sources, np.float64)
         if values.shape != self.rates.shape:
             raise ValueError(
-                f"sources R_ij of {self.n_classes} classes are {self.n_classes} x "
+                f"sources R_ij of {self.n_classes} classes must be {self.n_classes} x "
                 f"{self.n_classes}, not of shape {values.shape}"
             )
-        used = self.rates > 0
-        if not np.isfinite(values[used]).all():
+        is_used = self.rates > 0
+        if not np.isfinite(values[is_used]).all():
             raise ValueError("a source R_ij that the channel uses must have a finite rate")
-        return np.where(used, values, 0.0)
+        return np.where(is_used, values, 0.0)
 
 
-def _distribution(rows: Floats, what: str) -> None:
+def _refuse_no_distribution(rows: Floats, name: str) -> None:
     # The comparison is false for NaN.
     if not (rows.min(initial=inf) >= 0 and np.abs(rows.sum(axis=1) - 1).max() <= TOLERANCE):
-        raise ValueError(f"{what} must be >= 0 and add up to 1: {rows.tolist()}")
+        raise ValueError(f"{name} must be >= 0 and add up to 1, not {rows.tolist()}")
 
 
 def binary_channel(p0: float, p_c1_s0: float, p_c0_s1: float) -> Channel:
@@ -243,7 +244,7 @@ def binary_channel(p0: float, p_c1_s0: float, p_c0_s1: float) -> Channel:
     Parameters
     ----------
     p0
-        P(S0); P(S1) is the rest.
+        P(S0); P(S1) = 1 - P(S0).
     p_c1_s0, p_c0_s1
         Misclassification rates P(C1|S0) and P(C0|S1).
     """

@@ -1,4 +1,4 @@
-"""Read and write Zarr arrays of cell images coded with the models of their classes."""
+"""The zarrmal codec for Zarr arrays of cell images, coded with models of their classes."""
 
 from .arguments import array_arguments
 from .errors import CompatibilityError, CorruptionError, ModelError, TruncatedError, ZarrmalError

@@ -1,7 +1,7 @@
-"""The native kernel of the profile `hybrid` (FORMAT 4.6): the integers of pixel_coder, faster.
+"""The native kernel of the profile `hybrid` (FORMAT 4.6): faster than pixel_coder, same integers.
 
-Arrays must be C-contiguous and have the dtypes given here, else TypeError. Sizes that do not fit
-each other raise ValueError. All functions release the GIL; a Plan may serve many threads.
+Arrays must be C-contiguous and have the dtypes given here, else TypeError is raised. Sizes that do
+not fit each other raise ValueError. All functions release the GIL; threads may share a Plan.
 """
 
 import numpy as np
@@ -21,27 +21,27 @@ _Step = tuple[
 ]
 
 def levels() -> list[str]:
-    """Instruction sets of this build that this machine has, slowest first; "baseline" always."""
+    """Instruction sets of this build that this machine has, slowest first; always "baseline"."""
 
 def chain_ends(weight: NDArray[np.int8]) -> list[list[int]]:
-    """Where the chains of 16-bit sums of weights (output, input) end, in groups of four inputs.
+    """Ends of the chains of 16-bit sums for weights (output, input), in groups of four inputs.
 
-    For tests: a list for every four outputs, of which there must be whole fours.
+    For tests. Returns a list for every four outputs; their number must be a multiple of four.
     """
 
 class Plan:
-    """The networks of a class, copied and laid out for the kernel.
+    """The networks of a class, copied into the layout of the kernel.
 
     Parameters
     ----------
     steps
-        For each step context (6,) and of three layers weight (output, input), bias (output,) and
-        shift (output,); see context.Step. The bias of the first layer is not used: it is in
-        ``first`` below.
+        For each step context (6,), and for each of its three layers weight (output, input), bias
+        (output,) and shift (output,); see context.Step. The first layer's bias is not used, since
+        ``first`` below includes it.
     n_planes
         Number of steps, 1 to 4.
     has_prediction
-        Whether the networks look at the autoencoder's prediction.
+        Whether the autoencoder's prediction is an input of the networks.
 
     Raises
     ------
@@ -59,16 +59,16 @@ def encode(
     prefix: NDArray[np.uint16],
     level: str,
 ) -> tuple[bytes, NDArray[np.int64]]:
-    """All streams, one after the other, and the bytes of each.
+    """The concatenated streams, and the bytes of each.
 
     Parameters
     ----------
     pixels, predicted
-        (cell, plane, y, x); without predicted its inputs are 64.
+        (cell, plane, y, x). If predicted is None, the inputs for it are 64.
     first
-        For each step (cell, output of the first layer): bias and latents.
+        For each step (cell, output of the first layer): the sums of bias and latents.
     prefix
-        (cell, symbol, 2): start and frequency, at least 1, of what precedes the pixels.
+        (cell, symbol, 2): start and frequency, at least 1, of the symbols before the pixels.
     level
         From ``levels()``.
     """
@@ -80,7 +80,7 @@ def bits(
     first: list[NDArray[np.int32]],
     level: str,
 ) -> NDArray[np.float64]:
-    """Bits of the pixels of each cell, (cell,), without writing streams; see ``encode``."""
+    """Bits that the pixels of each cell take, (cell,); for parameters see ``encode``."""
 
 def decode(
     plan: Plan,
@@ -93,14 +93,14 @@ def decode(
     first: list[NDArray[np.int32]],
     level: str,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Pixels (cell, plane, y, x) and status (cell,): 0 whole, 1 words were missing, 2 damaged.
+    """Pixels (cell, plane, y, x) and status (cell,): 0 complete, 1 words are missing, 2 damaged.
 
     Parameters
     ----------
     data, starts, stops
-        0 <= start <= stop <= len(data): where each cell's remaining words lie, in bytes.
+        Byte range of each cell's remaining words, 0 <= start <= stop <= len(data).
     states
-        (cell,), after what precedes the pixels.
+        (cell,): the state before the first pixel.
     shape
         (plane, y, x).
     """

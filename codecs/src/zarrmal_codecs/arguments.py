@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from .golomb_rice import RiceChoice
 from .model import Model
 from .numcodecs_plugin import NumcodecsZarrmal
 from .zarr_plugin import ZarrmalCodec
 
+Library = Literal["zarr", "zarr.Group", "zarr.create", "xarray"]
+
 
 def array_arguments(
     model: Model | None,
     *,
-    library: Literal["zarr", "xarray"] = "zarr",
+    library: Library = "zarr",
     zarr_format: Literal[2, 3] = 3,
     rice: RiceChoice = "mean",
 ) -> dict[str, Any]:
-    """Keyword arguments for ``zarr.create_array``, or one variable's ``encoding`` for xarray.
+    """Keyword arguments that make an array of uint8 cells use the codec.
 
     Parameters
     ----------
     model
         The model to store with the array. None gives a codec without one, that only deflates.
     library
-        "zarr" for ``zarr.create_array(..., **arguments)``, "xarray" for
-        ``dataset.to_zarr(..., encoding={"cells": arguments}, zarr_format=...)``.
+        What takes the arguments:
+
+        - "zarr": ``zarr.create_array(store, **arguments)``. Those of format 3 suit a group's
+          methods as well.
+        - "zarr.Group": ``group.create_array(name, **arguments)`` and
+          ``group.require_array(name, **arguments)``. ``zarr_format`` must be the group's.
+        - "zarr.create": the older functions ``zarr.create``, ``zarr.array`` and
+          ``zarr.open_array(store, mode="w", **arguments)``.
+        - "xarray": ``dataset.to_zarr(store, encoding={"cells": arguments}, zarr_format=...)``.
     zarr_format
         3 or 2.
     rice
@@ -34,32 +43,46 @@ def array_arguments(
     Returns
     -------
     dict
-        Add ``chunks`` to it. Chunks that hold nothing but the fill value are written like all
-        others, so that a lost chunk cannot pass for a black one; in format 2 there is no fill
-        value at all, so that xarray does not take black pixels for missing ones.
+        Without ``shape``, ``dtype`` ("uint8") and ``chunks``, which the caller adds. Chunks that
+        hold nothing but the fill value are written like all others, so that a lost chunk cannot
+        pass for a black one; in format 2 there is no fill value at all, so that xarray does not
+        take black pixels for missing ones.
+
+    Raises
+    ------
+    ValueError
+        If ``library`` or ``zarr_format`` is not one of those above.
 
     Examples
     --------
     >>> from zarrmal_codecs import array_arguments
     >>> sorted(array_arguments(None))
-    ['compressors', 'config', 'fill_value', 'filters', 'serializer', 'zarr_format']
+    ['compressors', 'config', 'fill_value', 'filters', 'serializer']
+    >>> sorted(array_arguments(None, zarr_format=2))
+    ['compressors', 'config', 'fill_value', 'filters', 'zarr_format']
     """
-    if library not in ("zarr", "xarray"):
-        raise ValueError(f"library must be 'zarr' or 'xarray', not {library!r}")
+    if library not in get_args(Library):
+        raise ValueError(f"library must be one of {get_args(Library)}, not {library!r}")
     if zarr_format not in (2, 3):
         raise ValueError(f"zarr_format must be 2 or 3, not {zarr_format!r}")
+    codec: ZarrmalCodec | NumcodecsZarrmal
     arguments: dict[str, Any]
     if zarr_format == 3:
-        arguments = {"serializer": ZarrmalCodec.of(model, rice=rice), "compressors": None}
+        codec = ZarrmalCodec.of(model, rice=rice)
+        arguments = {"serializer": codec, "compressors": None, "filters": None}
     else:
-        arguments = {"compressors": [NumcodecsZarrmal.of(model, rice=rice)]}
-    arguments["filters"] = None
+        codec = NumcodecsZarrmal.of(model, rice=rice)
+        arguments = {"compressors": [codec], "filters": None}
     if library == "xarray":
         arguments["write_empty_chunks"] = True
         # xarray sets fill values from _FillValue; None keeps it from inventing one.
         return arguments | ({"_FillValue": None} if zarr_format == 2 else {})
+    if library == "zarr.create":
+        arguments = {"codecs": [codec]} if zarr_format == 3 else {"compressor": codec}
+    # A group has a format of its own and takes none; zarr.create_array makes format 3 by default.
+    if library == "zarr.create" or (library == "zarr" and zarr_format == 2):
+        arguments["zarr_format"] = zarr_format
     return arguments | {
-        "zarr_format": zarr_format,
         "fill_value": 0 if zarr_format == 3 else None,
         "config": {"write_empty_chunks": True},
     }

@@ -1,4 +1,4 @@
-"""Stacked autoencoder in integers: cells -> latent vectors -> predicted cells (FORMAT 3.4).
+"""Stacked autoencoder in integers: cells to latent vectors to predicted cells (FORMAT 3.4).
 
 Dong, Pan and Wu (Entropy 2019, 21(11), 1062) stack 2500-1500-500-30 and its mirror image. The
 encoder's weights are the decoder's, transposed (tied weights, Vincent et al. 2010): an archive
@@ -16,12 +16,12 @@ from .network import Network
 
 
 class Autoencoder:
-    """The SAE of one class.
+    """The stacked autoencoder of one class.
 
     Parameters
     ----------
     model
-        Has the network "decoder" (latent int8 -> pixel uint8) and, unless it only serves to
+        Has the network "decoder" (latent int8 -> pixel uint8) and, unless it serves only to
         decode, "encoder" (pixel uint8 -> latent int8).
     n_pixels
         Pixel values of one cell.
@@ -36,24 +36,26 @@ class Autoencoder:
         decoder = model.network("decoder")
         self.n_latents = decoder[0].n_inputs
         latents, pixels = (self.n_latents, "int8"), (n_pixels, "uint8")
-        _expect_ends(model, "decoder", takes=latents, gives=pixels)
+        _expect_ends(model, "decoder", inputs=latents, outputs=pixels)
         self._decoder = Network(decoder)
         self.widest = max(self.n_latents, *(layer.n_outputs for layer in decoder))
-        """Most values that a cell takes anywhere on the way to its pixels."""
+        """Values of the widest layer, input included."""
         self._encoder = None
         if model.networks.get("encoder"):
-            _expect_ends(model, "encoder", takes=pixels, gives=latents)
+            _expect_ends(model, "encoder", inputs=pixels, outputs=latents)
             self._encoder = Network(model.network("encoder"))
 
     @property
     def can_encode(self) -> bool:
-        """Whether there is an encoder; only the decoder is needed to decode."""
+        """Whether there is an encoder. Decoding needs none."""
         return self._encoder is not None
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
         """Latent vectors, int8 (cell, latent), of pixels, uint8 (cell, pixel)."""
         if self._encoder is None:
-            raise ModelError("this class of the model has no encoder: it can only decode")
+            raise ModelError(
+                "this class of the model has no encoder: it can decode, but not encode"
+            )
         return self._encoder(pixels).astype(np.int8, copy=False)
 
     def decode(self, latents: NDArray[np.int8]) -> NDArray[np.uint8]:
@@ -62,13 +64,12 @@ class Autoencoder:
 
 
 def _expect_ends(
-    model: ClassModel, name: str, *, takes: tuple[int, str], gives: tuple[int, str]
+    model: ClassModel, name: str, *, inputs: tuple[int, str], outputs: tuple[int, str]
 ) -> None:
     layers = model.network(name)
-    found = (layers[0].n_inputs, layers[0].input), (layers[-1].n_outputs, layers[-1].output)
-    if found != (takes, gives):
+    first, last = (layers[0].n_inputs, layers[0].input), (layers[-1].n_outputs, layers[-1].output)
+    if (first, last) != (inputs, outputs):
         raise ModelError(
-            f"class {model.name!r}: the {name} turns {found[0][0]} {found[0][1]} into "
-            f"{found[1][0]} {found[1][1]}; {takes[0]} {takes[1]} into {gives[0]} {gives[1]} "
-            f"are needed"
+            f"class {model.name!r}: the {name} maps {first[0]} {first[1]} to {last[0]} {last[1]}, "
+            f"but must map {inputs[0]} {inputs[1]} to {outputs[0]} {outputs[1]}"
         )

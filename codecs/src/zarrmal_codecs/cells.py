@@ -1,4 +1,4 @@
-"""What codes the cells of one class, whatever the profile (FORMAT 4.5, 4.6)."""
+"""The interface of the coders of both profiles (FORMAT 4.5, 4.6)."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from .paper import PaperCells
 
 
 class CellCoder(Protocol):
-    """Codes cells of one class. Thread-safe."""
+    """Coder of the cells of one class. Thread-safe."""
 
     has_checks: bool
-    """Whether the chunk's header keeps a CRC-16 of each stream (FORMAT 4.4)."""
+    """Whether the chunk's header has a CRC-16 of each stream (FORMAT 4.4)."""
 
     @property
     def can_encode(self) -> bool:
-        """Whether the model suffices to write."""
+        """Whether the model can encode, not only decode."""
 
     def fits(self, cell_shape: tuple[int, ...]) -> bool:
         """Whether cells of this shape can be coded."""
 
     def bits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Bits each cell would take, without writing a stream."""
+        """Bits that each cell would take, float64 (cell,)."""
 
     def encode(self, pixels: NDArray[np.uint8], rice: RiceChoice) -> tuple[int, list[bytes]]:
-        """The class's coding byte, and a stream a cell, of uint8 (cell, *cell_shape)."""
+        """The class's coding byte, and one stream per cell, of uint8 (cell, *cell_shape)."""
 
     def decode(
         self, streams: list[memoryview], coding: int, cell_shape: tuple[int, ...]
     ) -> NDArray[np.uint8]:
-        """Inverse of encode; a ZarrmalError if a stream does not hold exactly one cell."""
+        """Inverse of encode; a ZarrmalError if a stream is not exactly one cell."""
 
     def least_bytes(self, coding: int, cell_shape: tuple[int, ...]) -> int:
-        """No stream is shorter than this: guards allocation against absurd declarations."""
+        """Bytes of the shortest possible stream, checked before pixels are allocated."""
 
 
 PROFILES: Mapping[str, Callable[[Model, int], CellCoder]] = {
@@ -51,7 +51,7 @@ PROFILES: Mapping[str, Callable[[Model, int], CellCoder]] = {
 
 
 def cell_coder(model: Model, index: int) -> CellCoder:
-    """What codes ``model.classes[index]``.
+    """The coder of ``model.classes[index]``.
 
     Raises
     ------
@@ -60,10 +60,10 @@ def cell_coder(model: Model, index: int) -> CellCoder:
     ModelError
         If its networks do not fit.
     """
-    kind = PROFILES.get(model.profile)
-    if kind is None:
+    coder = PROFILES.get(model.profile)
+    if coder is None:
         raise CompatibilityError(
-            f"the model has profile {model.profile!r}, this software knows "
+            f"the model has profile {model.profile!r}, but this software knows only "
             f"{' and '.join(map(repr, PROFILES))}: upgrade zarrmal-codecs"
         )
-    return kind(model, index)
+    return coder(model, index)

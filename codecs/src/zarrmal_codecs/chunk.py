@@ -28,16 +28,16 @@ from .header import CellIndex, Header, header_bytes, parse_header
 
 Pixels = NDArray[np.uint8]
 
-# Widest header per cell that is worth a first ranged read: two bytes of check and up to 16 bits
-# of length. A longer header costs a second read, nothing else.
+# Length of a first ranged read that holds most headers: per cell two bytes of check and 16 bits of
+# stream length. A longer header only costs a second read.
 FIRST_READ_FIXED_BYTES = 256
 FIRST_READ_BYTES_PER_CELL = 4
 
 SMALL_CHUNK_BYTES = 1024
-"""Fewer are never worth reading all cells for one."""
+"""A chunk of so few bytes is kept in cells even where its pixels would be shorter."""
 
 BLOCK_CELLS = 4096
-"""Streams held at once: each is an object of two hundred bytes, its cell maybe one pixel."""
+"""Streams in memory at a time. Each is an object of 200 bytes, though its cell may be one pixel."""
 
 
 def encode_chunk(
@@ -47,6 +47,7 @@ def encode_chunk(
     classes: NDArray[np.integer[Any]] | None = None,
     rice: RiceChoice = "mean",
     keep_cells: bool = False,
+    fortran_order: bool = False,
 ) -> bytes:
     """Encode one array.
 
@@ -55,39 +56,40 @@ def encode_chunk(
     array
         uint8, any rank up to 32, any shape and memory order, at most 2**31 - 1 pixels.
     coder
-        Of the model to use. None, a model that can only decode, or an array that is not
-        (cell, \\*cell_shape), gives the fallback: stored or deflated pixels. So do cells that
-        would take more bytes than their pixels.
+        The coder of the model to use. Pixels are stored or deflated instead if it is None or can
+        only decode, if the array is not (cell, \\*cell_shape), or if coded cells would take more
+        bytes than their pixels.
     classes
-        Class of each cell, an index into the model's classes. By default each cell goes to the
-        class that codes it in fewer bits.
+        Class of each cell, an index into the model's classes. By default the class that codes the
+        cell in the fewest bits.
     rice
         How Rice parameters are chosen.
     keep_cells
-        Keep cells that would take fewer bytes as plain pixels: each can be read alone.
+        Code cells even if they take more bytes than their pixels, so that each can be read alone.
+    fortran_order
+        Memory order that decode_chunk gives the array, C by default. Nothing else depends on it:
+        equal arrays give equal bytes, whatever their own memory order.
 
     Raises
     ------
     TypeError, ValueError
         If the array is not uint8, too large, or ``classes`` does not fit it.
     """
-    if array.dtype != np.uint8:
-        raise TypeError(f"zarrmal stores uint8 pixels, not {array.dtype}: convert them first")
+    expect_uint8(array.dtype)
     if prod(n for n in array.shape if n) > MAX_CHUNK_PIXELS or array.ndim > MAX_RANK:
         raise ValueError(
-            f"a chunk holds at most {MAX_CHUNK_PIXELS} pixels in {MAX_RANK} "
-            f"dimensions, not {array.shape}: choose smaller chunks"
+            f"a chunk may have {MAX_CHUNK_PIXELS} pixels in {MAX_RANK} dimensions, "
+            f"not shape {array.shape}: choose smaller chunks"
         )
     pixels = np.ascontiguousarray(array).reshape(array.shape)
     crc = zlib.crc32(pixels.data)
-    fortran = bool(array.flags.f_contiguous and not array.flags.c_contiguous)
     fits = coder is not None and array.ndim > 0 and coder.fits(array.shape[1:])
 
     def chunk(mode: int, payload: bytes, index: CellIndex | None = None) -> bytes:
         header = Header(
             mode=mode,
             shape=array.shape,
-            fortran_order=fortran,
+            fortran_order=fortran_order,
             pixel_crc32=crc,
             payload_bytes=len(payload),
             index=index,
@@ -102,7 +104,7 @@ def encode_chunk(
             return cells
     elif classes is not None and not fits:
         raise ValueError(
-            f"classes were given, but {array.shape} is not an array of the model's cells"
+            f"classes need an array of the model's cells, not one of shape {array.shape}"
         )
     return chunk(*encode_fallback(pixels))
 
@@ -110,21 +112,21 @@ def encode_chunk(
 def decode_chunk(
     data: bytes | memoryview, coder: Coder | None, *, shape: tuple[int, ...] | None = None
 ) -> Pixels:
-    """Decode one chunk: the exact array that was encoded, or an error.
+    """Decode one chunk to exactly the array that was encoded, or raise an error.
 
     Parameters
     ----------
     data
         All bytes of the chunk.
     coder
-        Of the model named in the header; not needed in the fallback modes.
+        The coder of the model named in the header; not needed in the fallback modes.
     shape
-        What the caller expects; CorruptionError if the chunk holds another.
+        The expected shape; CorruptionError if the chunk has another.
 
     Raises
     ------
     ZarrmalError
-        One of its kinds; see errors.py.
+        See errors.py for its kinds.
     """
     view = memoryview(data).cast("B")
     header = parse_header(view)
@@ -133,7 +135,7 @@ def decode_chunk(
     if len(payload) < header.payload_bytes:
         raise TruncatedError(
             f"the chunk ends after {len(payload)} of {header.payload_bytes} bytes "
-            f"of payload; fetch it again"
+            f"of payload: fetch it again"
         )
     if len(payload) > header.payload_bytes:
         raise CorruptionError(f"{len(payload) - header.payload_bytes} bytes follow the chunk's end")
@@ -149,16 +151,25 @@ def decode_chunk(
     return np.array(pixels, order="F", copy=None) if header.fortran_order else pixels
 
 
+def expect_uint8(dtype: np.dtype[Any]) -> None:
+    """TypeError unless arrays of this dtype can be stored."""
+    if dtype != np.uint8:
+        raise TypeError(
+            f"the zarrmal codec stores arrays of dtype uint8, not {dtype}: convert the array to "
+            f"uint8 if that loses nothing, else choose another codec for it"
+        )
+
+
 def expect_shape(header: Header, shape: tuple[int, ...] | None) -> None:
-    """CorruptionError if the header's shape is not the one that the caller expects."""
+    """CorruptionError unless the header has the expected shape, or None is expected."""
     if shape is not None and header.shape != tuple(shape):
         raise CorruptionError(
-            f"the chunk holds shape {header.shape}, the array's metadata say {tuple(shape)}"
+            f"the chunk holds shape {header.shape}, but the array's metadata say {tuple(shape)}"
         )
 
 
 def first_read_bytes(n_cells: int) -> int:
-    """How much of a chunk to fetch so that its header is very likely in it."""
+    """Bytes to fetch of a chunk so that they very likely contain its header."""
     return FIRST_READ_FIXED_BYTES + FIRST_READ_BYTES_PER_CELL * n_cells
 
 
@@ -168,18 +179,18 @@ def decode_cells(
     fetch: Callable[[int, int], memoryview],
     coder: Coder | None,
 ) -> Pixels:
-    """Decode some cells of a chunk, each checked by its own CRC-16, of its stream or its pixels.
+    """Decode some cells of a chunk. Each is checked by a CRC-16, of its stream or of its pixels.
 
     Parameters
     ----------
     header
-        With an index.
+        A header of mode 2, which has an index.
     rows
-        Cells wanted, ascending.
+        Indices of the cells, ascending, int64 (row,).
     fetch
-        Gives payload bytes [start, stop).
+        ``fetch(start, stop)`` returns these bytes of the payload.
     coder
-        Of the model named in the header.
+        The coder of the model named in the header.
 
     Returns
     -------
@@ -200,23 +211,23 @@ def decode_cells(
 
     def stream(i: int) -> memoryview:
         row, stop, length = int(rows[i]), int(stops[i]), int(lengths[i])
-        found = fetch(stop - length, stop)
-        if len(found) != length:
+        data = fetch(stop - length, stop)
+        if len(data) != length:
             raise TruncatedError(
-                f"cell {row} of the chunk has {len(found)} of {length} bytes; fetch it again"
+                f"cell {row} of the chunk has {len(data)} of {length} bytes: fetch it again"
             )
-        if index.checks is not None and crc_hqx(found, CHECK_INITIAL) != index.checks[row]:
+        if index.checks is not None and crc_hqx(data, CHECK_INITIAL) != index.checks[row]:
             raise CorruptionError(f"cell {row} of the chunk is damaged: its CRC-16 does not match")
-        return found
+        return data
 
     blank = rows[classes == BLANK_CLASS]
     if index.checks is not None and (index.checks[blank] != CHECK_INITIAL).any():
         raise CorruptionError("a blank cell of the chunk is damaged: its CRC-16 does not match")
     pixels = np.zeros((len(rows), *cell_shape), np.uint8)
     for k in _used(classes):
-        mine = np.flatnonzero(classes == k)
-        for start in range(0, len(mine), BLOCK_CELLS):
-            block = mine[start : start + BLOCK_CELLS]
+        members = np.flatnonzero(classes == k)
+        for start in range(0, len(members), BLOCK_CELLS):
+            block = members[start : start + BLOCK_CELLS]
             body = [stream(i) for i in block.tolist()]
             pixels[block] = coder.cells(k).decode(body, index.codings[k], cell_shape)
     return pixels
@@ -225,26 +236,26 @@ def decode_cells(
 def _matching_coder(header: Header, index: CellIndex, coder: Coder | None) -> Coder:
     if coder is None:
         raise ModelError(
-            f"the chunk needs the model {index.digest_prefix.hex()}…, but none is given"
+            f"the chunk needs the model {index.digest_prefix.hex()}…, but the codec has none"
         )
     model = coder.model
     if bytes.fromhex(model.digest)[:DIGEST_PREFIX_BYTES] != index.digest_prefix:
         raise ModelError(
             f"the chunk was written with model {index.digest_prefix.hex()}…, not with "
-            f"{model.digest[:16]}…: read it with its own array's metadata"
+            f"{model.digest[:16]}…: read it with the metadata of its own array"
         )
     if not coder.fits(header.shape[1:]) or len(index.codings) != len(model.classes):
         raise CorruptionError(
-            f"the chunk holds cells {header.shape[1:]} in {len(index.codings)} "
-            f"classes, its model has {model.cell_shape} in {len(model.classes)}"
+            f"the chunk has cells {header.shape[1:]} in {len(index.codings)} "
+            f"classes, but its model has {model.cell_shape} in {len(model.classes)}"
         )
     if coder.has_checks != (index.checks is not None):
-        raise CorruptionError(f"the chunk's index is not that of profile {model.profile!r}")
+        raise CorruptionError(f"the chunk's index does not suit profile {model.profile!r}")
     return coder
 
 
 def _used(classes: Pixels) -> list[int]:
-    # np.unique would import numpy.ma at its first call.
+    # Not np.unique, whose first call imports numpy.ma.
     return np.flatnonzero(np.bincount(classes, minlength=BLANK_CLASS)[:BLANK_CLASS]).tolist()
 
 
@@ -268,7 +279,7 @@ def _encode_cells(
     rice: RiceChoice,
 ) -> tuple[CellIndex, bytes]:
     n_classes = len(coder.model.classes)
-    # The padding of an array's last chunk is blank: as cells of a class it would cost a bit a
+    # The padding of an array's last chunk is blank. Coded with a class, it would cost a bit per
     # pixel.
     blank = ~pixels.reshape(len(pixels), -1).any(axis=1)
     if classes is None:
@@ -277,19 +288,22 @@ def _encode_cells(
     else:
         chosen = np.asarray(classes)
         if chosen.shape != pixels.shape[:1] or not np.issubdtype(chosen.dtype, np.integer):
-            raise ValueError(f"classes must be {len(pixels)} integers, one a cell")
+            raise ValueError(
+                f"classes must be {len(pixels)} integers, one per cell, not {chosen.dtype} "
+                f"{chosen.shape}"
+            )
         if int(chosen.min()) < 0 or int(chosen.max()) >= n_classes:
             raise ValueError(
-                f"classes must be 0..{n_classes - 1}: found {chosen.min()}..{chosen.max()}"
+                f"classes must be 0..{n_classes - 1}, not {chosen.min()}..{chosen.max()}"
             )
         chosen = chosen.astype(np.uint8)
     codings = bytearray(n_classes)
     streams = [b""] * len(pixels)
     chosen[blank] = BLANK_CLASS
     for k in _used(chosen):
-        mine = np.flatnonzero(chosen == k)
-        codings[k], bodies = coder.cells(k).encode(pixels[mine], rice)
-        for i, body in zip(mine.tolist(), bodies, strict=True):
+        members = np.flatnonzero(chosen == k)
+        codings[k], bodies = coder.cells(k).encode(pixels[members], rice)
+        for i, body in zip(members.tolist(), bodies, strict=True):
             streams[i] = body
     index = CellIndex(
         digest_prefix=bytes.fromhex(coder.model.digest)[:DIGEST_PREFIX_BYTES],

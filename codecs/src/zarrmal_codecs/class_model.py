@@ -1,4 +1,4 @@
-"""The part of a model that belongs to one class: named networks of integer layers (FORMAT 2.3)."""
+"""One class of a model: named networks of integer layers, and tensors (FORMAT 2.3)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ClassModel:
     networks
         Name -> layers, in the order in which they run.
     tensors
-        Further integer tensors by name, as the profile asks.
+        Further integer tensors by name, those that the profile defines.
     """
 
     name: str
@@ -39,7 +39,9 @@ class ClassModel:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.name) <= MAX_NAME_CHARACTERS:
-            raise ModelError(f"a class name has 1..{MAX_NAME_CHARACTERS} characters: {self.name!r}")
+            raise ModelError(
+                f"a class name must have 1..{MAX_NAME_CHARACTERS} characters: {self.name!r}"
+            )
         if not self.name.isascii() and any(0xD800 <= ord(c) < 0xE000 for c in self.name):
             raise ModelError(f"a class name must be valid Unicode: {self.name!r}")
         object.__setattr__(self, "networks", MappingProxyType(dict(self.networks)))
@@ -63,38 +65,38 @@ class ClassModel:
 def class_to_json(
     model: ClassModel, tensors: list[NDArray[Any]], shared: dict[tuple[Any, ...], int]
 ) -> dict[str, Any]:
-    """JSON of one class; its tensors are appended to ``tensors`` and named by their place there.
+    """JSON of one class. Its tensors are appended to ``tensors``, and the JSON has their indices.
 
-    A weight that is the transpose of one already there is stored as a reference, and so is a
-    tensor that an earlier class has too; ``shared`` remembers those (FORMAT 2.3).
+    A weight that is the transpose of an earlier one of the class is not stored again, and neither
+    is a tensor that an earlier class has, too: ``shared`` maps those to their indices (FORMAT 2.3).
     """
-    seen: dict[int, int] = {}
+    weights: dict[int, int] = {}
 
-    def place_once(tensor: NDArray[Any]) -> int:
+    def add_shared(tensor: NDArray[Any]) -> int:
         key = (tensor.dtype.name, tensor.shape, tensor.tobytes())
         if key not in shared:
-            shared[key] = place(tensor)
+            shared[key] = add(tensor)
         return shared[key]
 
-    def place(tensor: NDArray[Any]) -> int:
+    def add(tensor: NDArray[Any]) -> int:
         tensors.append(tensor)
         return len(tensors) - 1
 
     def weight(matrix: NDArray[np.int8]) -> dict[str, int]:
-        for owner, index in seen.items():
+        for owner, index in weights.items():
             if tensors[index].shape == matrix.shape[::-1] and (
                 owner == id(matrix.base) or np.array_equal(tensors[index], matrix.T)
             ):
                 return {"transpose_of": index}
-        seen[id(matrix)] = place(matrix)
-        return {"weight": seen[id(matrix)]}
+        weights[id(matrix)] = add(matrix)
+        return {"weight": weights[id(matrix)]}
 
     networks = {
         name: [
             weight(layer.weight)
             | {
-                "bias": place(layer.bias),
-                "multiplier": place(layer.multiplier),
+                "bias": add(layer.bias),
+                "multiplier": add(layer.multiplier),
                 "shift": layer.shift,
                 "input": layer.input,
                 "output": layer.output,
@@ -106,40 +108,44 @@ def class_to_json(
     return {
         "name": model.name,
         "networks": networks,
-        "tensors": {name: place_once(tensor) for name, tensor in model.tensors.items()},
+        "tensors": {name: add_shared(tensor) for name, tensor in model.tensors.items()},
     }
 
 
 def class_from_json(
     tree: Mapping[str, Any], tensors: list[NDArray[Any]], uses: Counter[int]
 ) -> ClassModel:
-    """Inverse of class_to_json; ``uses`` counts how often layers refer to each."""
+    """Inverse of class_to_json; ``uses`` counts how often layers refer to each tensor."""
 
-    def named(index: Any) -> NDArray[Any]:
+    def tensor_at(index: Any) -> NDArray[Any]:
         if type(index) is not int or not 0 <= index < len(tensors):
-            raise CorruptionError(f"the model refers to tensor {shown(index)} of {len(tensors)}")
-        found: NDArray[Any] = tensors[index]
-        return found
+            raise CorruptionError(
+                f"the model refers to tensor {shown(index)}, but has {len(tensors)} tensors"
+            )
+        tensor: NDArray[Any] = tensors[index]
+        return tensor
 
-    def at(index: Any) -> NDArray[Any]:
-        tensor = named(index)
+    def used(index: Any) -> NDArray[Any]:
+        tensor = tensor_at(index)
         uses[index] += 1
         if uses[index] > MAX_TENSOR_USES:
-            # Or a small file could ask for the proof of one large tensor again and again.
+            # Otherwise a small file could ask for the proof of a large tensor many times.
             raise CorruptionError(
-                f"the model uses tensor {index} more than {MAX_TENSOR_USES} times"
+                f"the model's layers use tensor {index} more than {MAX_TENSOR_USES} times"
             )
         return tensor
 
     def layer(entry: Mapping[str, Any]) -> Layer:
         if type(entry["shift"]) is not int:
-            raise CorruptionError(f"a layer's shift is {shown(entry['shift'])}")
+            raise CorruptionError(
+                f"a layer's shift must be an integer, not {shown(entry['shift'])}"
+            )
         if ("weight" in entry) == ("transpose_of" in entry):
             raise CorruptionError("a layer needs either `weight` or `transpose_of`")
         return Layer(
-            weight=at(entry["weight"]) if "weight" in entry else at(entry["transpose_of"]).T,
-            bias=at(entry["bias"]),
-            multiplier=at(entry["multiplier"]),
+            weight=used(entry["weight"]) if "weight" in entry else used(entry["transpose_of"]).T,
+            bias=used(entry["bias"]),
+            multiplier=used(entry["multiplier"]),
             shift=entry["shift"],
             input=entry["input"],
             output=entry["output"],
@@ -148,12 +154,12 @@ def class_from_json(
     def network(entries: Any) -> tuple[Layer, ...]:
         if len(entries) > MAX_LAYERS:
             raise CorruptionError(
-                f"a network of the model has {len(entries)} layers, at most {MAX_LAYERS} allowed"
+                f"a network of the model has {len(entries)} layers, {MAX_LAYERS} are allowed"
             )
         return tuple(layer(entry) for entry in entries)
 
     return ClassModel(
         name=text_from_json(tree["name"], "name"),
         networks={str(name): network(layers) for name, layers in tree["networks"].items()},
-        tensors={str(name): named(index) for name, index in tree["tensors"].items()},
+        tensors={str(name): tensor_at(index) for name, index in tree["tensors"].items()},
     )

@@ -1,9 +1,11 @@
-"""A model made ready to code, built once per process and shared by digest (ARCHITECTURE, law 5)."""
+"""The coder of a model, built once per process and shared by digest."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +15,11 @@ from .model import Model
 
 MAX_CACHED_CODERS = 8
 
+T = TypeVar("T")
+
 
 class Coder:
-    """All CellCoders of a model. Thread-safe.
+    """The coders of all classes of a model. Thread-safe.
 
     Parameters
     ----------
@@ -42,7 +46,7 @@ class Coder:
         return np.stack([cells.bits(pixels) for cells in self._cells], axis=1)
 
     def shortest(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The class that codes each cell in fewest bits, uint8 (cell,), of (cell, *cell_shape)."""
+        """The class that codes each cell in the fewest bits, uint8 (cell,)."""
         if len(self._cells) == 1:
             return np.zeros(len(pixels), np.uint8)
         chosen: NDArray[np.uint8] = self.bits(pixels).argmin(axis=1).astype(np.uint8)
@@ -51,30 +55,64 @@ class Coder:
 
 _lock = threading.Lock()
 _coders: OrderedDict[str, Coder] = OrderedDict()
+"""Digest -> coder."""
+_digests: OrderedDict[str, str] = OrderedDict()
+"""Base64 text -> verified digest of its bytes: hashed once a text, not once a chunk."""
+
+
+def _renew_lock() -> None:
+    """Give a forked child a lock of its own: the parent's may be held by another thread.
+
+    The cache stays: each of its operations is atomic, and coders hold no lock.
+    """
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def coder_for(model: Model) -> Coder:
     """The process-wide Coder of a model."""
-    return _cached(model.digest) or _remember(Coder(model))
+    return _lookup(_coders, model.digest) or _remember(_coders, model.digest, Coder(model))
 
 
 def coder_from_base64(text: str, sha256: str) -> Coder:
-    """The process-wide Coder of the model in a codec configuration (FORMAT 5)."""
-    return _cached(sha256) or _remember(Coder(Model.from_base64(text, sha256)))
+    """The process-wide Coder of the model in a codec configuration (FORMAT 5).
+
+    Parameters
+    ----------
+    text
+        The model's bytes in base64. A cached coder serves only a text whose own digest was
+        verified: a damaged text fails here as it fails in a fresh process.
+    sha256
+        The digest that the configuration states.
+
+    Raises
+    ------
+    CorruptionError, ModelError, CompatibilityError
+        If the text is not base64, has another digest, or holds no model that can code cells.
+    """
+    if _lookup(_digests, text) != sha256:
+        model = Model.from_base64(text, sha256)
+        _remember(_digests, text, sha256)
+        return coder_for(model)
+    return _lookup(_coders, sha256) or coder_for(Model.from_base64(text, sha256))
 
 
-def _cached(digest: str) -> Coder | None:
+def _lookup(cache: OrderedDict[str, T], key: str) -> T | None:
     with _lock:
-        coder = _coders.get(digest)
-        if coder is not None:
-            _coders.move_to_end(digest)
-        return coder
+        value = cache.get(key)
+        if value is not None:
+            cache.move_to_end(key)
+        return value
 
 
-def _remember(coder: Coder) -> Coder:
-    # Two threads may build the same coder; the first to arrive here wins, both get the same one.
+def _remember(cache: OrderedDict[str, T], key: str, value: T) -> T:
+    # Two threads may build the same value; both get the one that arrives first.
     with _lock:
-        coder = _coders.setdefault(coder.model.digest, coder)
-        while len(_coders) > MAX_CACHED_CODERS:
-            _coders.popitem(last=False)
-        return coder
+        value = cache.setdefault(key, value)
+        while len(cache) > MAX_CACHED_CODERS:
+            cache.popitem(last=False)
+        return value

@@ -1,4 +1,4 @@
-"""The codec's configuration in array metadata (FORMAT 5), shared by both plugins."""
+"""The codec's configuration in array metadata (FORMAT 5), for both Zarr formats."""
 
 from __future__ import annotations
 
@@ -19,28 +19,27 @@ SHA256_PATTERN = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """What a codec needs to know, small to compare, hash and print.
+    """Model, digest and options of a codec; cheap to compare, hash and print.
 
     Parameters
     ----------
     model
-        The model's bytes in base64; empty for a codec that only has the fallback modes.
+        The model's bytes in base64; empty for a codec without a model, which stores or deflates.
     sha256
         The model's digest; empty when the model is.
     rice
         How Rice parameters are chosen when encoding. Decoders ignore it.
     """
 
-    model: str = field(repr=False, default="", compare=False)  # named by sha256
+    model: str = field(repr=False, default="", hash=False)  # sha256 suffices for the hash
     sha256: str = ""
     rice: RiceChoice = "mean"
 
     def __post_init__(self) -> None:
         if bool(self.model) != bool(self.sha256):
             raise ModelError(
-                "a codec's configuration needs both `model` and `sha256`, or neither: "
-                f"found {len(self.model)} characters of model, sha256 "
-                f"{self.sha256!r}"
+                "a codec's configuration needs both `model` and `sha256`, or neither, not "
+                f"{len(self.model)} characters of model and sha256 {self.sha256!r}"
             )
         if self.sha256 and not SHA256_PATTERN.fullmatch(self.sha256):
             raise ModelError(f"sha256 must be 64 lower-case hexadecimal digits: {self.sha256!r}")
@@ -49,7 +48,7 @@ class Configuration:
 
     @classmethod
     def of(cls, model: Model | None, rice: RiceChoice = "mean") -> Self:
-        """The configuration that carries a model."""
+        """The configuration of a model, or of none."""
         if model is None:
             return cls(rice=rice)
         coder_for(model)
@@ -57,7 +56,7 @@ class Configuration:
 
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> Self:
-        """Parse, with a clear error for a newer version or an unknown field.
+        """Parse the JSON object of zarr.json or .zarray.
 
         Raises
         ------
@@ -65,13 +64,12 @@ class Configuration:
         """
         if not isinstance(tree, Mapping):
             raise CompatibilityError(
-                f"the zarrmal codec's configuration is a {type(tree).__name__}, not an object"
+                f"the zarrmal codec's configuration must be an object, not a {type(tree).__name__}"
             )
         version = tree.get("version", FORMAT_VERSION)
         if type(version) is not int or version < 1:
             raise CompatibilityError(
-                f"the zarrmal codec's version is {shown(version)}, not a number "
-                f"from 1 to {FORMAT_VERSION}"
+                f"the zarrmal codec's version must be 1..{FORMAT_VERSION}, not {shown(version)}"
             )
         if version > FORMAT_VERSION:
             raise CompatibilityError(
@@ -110,10 +108,16 @@ class Configuration:
         return tree
 
     def coder(self) -> Coder | None:
-        """The process-wide coder of the model, None without one."""
+        """The process-wide coder of the model; None without a model.
+
+        Raises
+        ------
+        ZarrmalError
+            If the model is damaged, unknown or not the one that sha256 names.
+        """
         return coder_from_base64(self.model, self.sha256) if self.model else None
 
     def describe(self) -> str:
-        """Short text for repr."""
+        """A short text for repr, without the model's bytes."""
         model = f"sha256={self.sha256[:12]}…" if self.sha256 else "no model"
         return f"{model}, rice={self.rice}"

@@ -1,4 +1,4 @@
-"""Every number of the format, once, with the section of FORMAT.md that defines it."""
+"""The numbers of the format, each defined once, with its section of FORMAT.md."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ WORD_BYTES: Final = 2
 MAX_RANK: Final = 32
 MAX_CHUNK_PIXELS: Final = (1 << 31) - 1
 DIGEST_PREFIX_BYTES: Final = 8
-CELL_PIXELS_PER_BYTE: Final = 1 << 16  # FORMAT 4.3: blank cells cost a bit
+CELL_PIXELS_PER_BYTE: Final = 1 << 16  # FORMAT 8: a blank cell costs one bit
 BLANK_CLASS: Final = 255  # FORMAT 4.3: a cell of zeros, without a stream
 CHECK_INITIAL: Final = 0xFFFF  # FORMAT 4.4: CRC-16/IBM-3740, polynomial 0x1021
-DEFLATE_MAX_RATIO: Final = 1032  # RFC 1951 cannot expand one byte to more
+DEFLATE_MAX_RATIO: Final = 1032  # the most bytes that RFC 1951 can give for one
 
 # FORMAT 4.5: streams of the profile `paper`
 PROFILE_PAPER: Final = "paper"
@@ -56,9 +56,9 @@ RICE_PER_CELL: Final = 0xFF
 PROFILE_HYBRID: Final = "hybrid"
 MAX_PLANES: Final = 4
 MAX_HYBRID_CELL_PIXELS: Final = 1 << 22
-MAX_HYBRID_CELL_SIDE: Final = 1 << 12  # of one long row, working memory has thirteen
-HYBRID_PIXELS_PER_BYTE: Final = 4096  # no stream holds more
-REACH: Final = 6  # no neighbour is further away, in rows or columns
+MAX_HYBRID_CELL_SIDE: Final = 1 << 12  # working memory is 13 times as large for one long row
+HYBRID_PIXELS_PER_BYTE: Final = 4096  # an upper bound for any stream
+REACH: Final = 6  # largest distance of a neighbour, in rows or columns
 MAX_CAUSAL: Final = 40
 MIN_CAUSAL: Final = 4
 MAX_FULL: Final = 24
@@ -69,8 +69,8 @@ MAX_CONTEXT_WIDTH: Final = 256
 MAX_CONTEXT_SHIFT: Final = 24
 MAX_CONTEXT_ACCUMULATOR: Final = (1 << 30) - 1
 ACTIVATION_MAX: Final = 127
-ACTIVATION_ZERO: Final = 64  # a difference of nothing
-LATENT_GAIN: Final = 8  # latents are small: their weights share the scale of the others
+ACTIVATION_ZERO: Final = 64  # the input for a difference of 0
+LATENT_GAIN: Final = 8  # latents are small, and their weights have the scale of the others
 MIDDLE_GREY: Final = 128
 N_KNOTS: Final = 65
 KNOT_TOTAL: Final = 1 << 15

@@ -1,4 +1,4 @@
-"""The causal context network of one class: its tensors, checked, and its inputs (FORMAT 4.6.3)."""
+"""The causal context network of one class: its checked tensors and its inputs (FORMAT 4.6.3)."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from .errors import ModelError
 from .tables import SQUASH
 
 Numbers = NDArray[np.integer[Any]]
-"""Of 16 bits or more."""
+"""Integers of 16 bits or more."""
 
 PREDICTION_OFFSETS = ((0, 0), (0, 1), (1, 0), (0, 2), (2, 0))
-"""(y, x) at which the autoencoder's prediction is looked at."""
+"""(y, x) of the pixels of the autoencoder's prediction that are inputs."""
 
 N_POSITION = 3
 N_EARLIER = 3
@@ -39,7 +39,7 @@ N_EARLIER = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer7:
-    """int8 weights, int32 bias, shift: values 0..128 in, accumulators out."""
+    """A layer with inputs 0..128: int8 weight, int32 bias and uint8 shift."""
 
     weight: NDArray[np.int8]
     bias: NDArray[np.int32]
@@ -48,18 +48,18 @@ class Layer7:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Step:
-    """What codes one plane.
+    """The network that codes one plane.
 
     Parameters
     ----------
     plane
-        Which.
+        Index of the plane.
     n_causal, n_flags, n_full, n_components
         See FORMAT 4.6.3.
     layers
-        Three.
+        The three layers.
     latent
-        int8 (first layer's outputs, latent), or None.
+        int8 (output of the first layer, latent), or None.
     """
 
     plane: int
@@ -71,7 +71,7 @@ class Step:
     latent: NDArray[np.int8] | None
 
     def header(self) -> NDArray[np.uint8]:
-        """The tensor `context`."""
+        """The tensor ``context_t`` of this step."""
         parts = (self.plane, self.n_causal, self.n_flags, self.n_full, self.n_components, 0)
         return np.array(parts, np.uint8)
 
@@ -83,12 +83,12 @@ def n_inputs(step: int, n_causal: int, n_flags: int, n_full: int, has_prediction
 
 
 def steps_of(model: ClassModel, n_planes: int, n_latents: int) -> tuple[Step, ...]:
-    """The steps of a class, every size and bound checked.
+    """The steps of a class, after checks of every size and bound.
 
     Parameters
     ----------
     n_planes
-        Of the model's cells.
+        Planes of the model's cells.
     n_latents
         Inputs of the class's decoder, 0 without one.
 
@@ -103,7 +103,9 @@ def steps_of(model: ClassModel, n_planes: int, n_latents: int) -> tuple[Step, ..
         )
     steps = tuple(_step(model, s, n_latents) for s in range(n_planes))
     if sorted(step.plane for step in steps) != list(range(n_planes)):
-        raise ModelError(f"class {model.name!r}: its steps do not code each of {n_planes} planes")
+        raise ModelError(
+            f"class {model.name!r}: its steps must code each of {n_planes} planes once"
+        )
     return steps
 
 
@@ -117,14 +119,19 @@ def _step(model: ClassModel, s: int, n_latents: int) -> Step:
         or not 1 <= n_components <= MAX_COMPONENTS
         or reserved
     ):
-        raise ModelError(f"class {model.name!r}: context_{s} is {head.tolist()}")
+        raise ModelError(
+            f"class {model.name!r}: context_{s} {head.tolist()} is out of bounds (FORMAT 4.6.3)"
+        )
     width = n_inputs(s, n_causal, n_flags, n_full, n_latents > 0)
     if width > MAX_CONTEXT_INPUTS:
-        raise ModelError(f"class {model.name!r}: a context network has {width} inputs")
+        raise ModelError(
+            f"class {model.name!r}: a context network has {width} inputs, at most "
+            f"{MAX_CONTEXT_INPUTS} are allowed"
+        )
     layers = []
     for k in (1, 2, 3):
-        wanted = 1 + 3 * n_components if k == 3 else None
-        layers.append(_layer(model, f"{k}_{s}", width, wanted))
+        n_outputs = 1 + 3 * n_components if k == 3 else None
+        layers.append(_layer(model, f"{k}_{s}", width, n_outputs))
         width = len(layers[-1].weight)
     latent = None
     if n_latents:
@@ -137,8 +144,8 @@ def _step(model: ClassModel, s: int, n_latents: int) -> Step:
         if int(bound.max()) > MAX_CONTEXT_ACCUMULATOR:
             raise ModelError(
                 f"class {model.name!r}: an accumulator of layer {k + 1}_{s} could reach "
-                f"{int(bound.max())}, beyond {MAX_CONTEXT_ACCUMULATOR}: this model cannot be "
-                f"proven exact and is refused"
+                f"{int(bound.max())}, at most {MAX_CONTEXT_ACCUMULATOR} is allowed: this model "
+                f"cannot be proven exact and is refused"
             )
     return Step(
         plane=plane,
@@ -157,49 +164,55 @@ def _layer(model: ClassModel, suffix: str, n_in: int, n_out: int | None) -> Laye
     if weight.ndim != 2 or weight.shape[1] != n_in or (n_out and len(weight) != n_out):
         raise ModelError(
             f"class {model.name!r}: {name} has shape {weight.shape}, "
-            f"({n_out or 'n'}, {n_in}) is needed"
+            f"but must have ({n_out or 'n'}, {n_in})"
         )
     if not 1 <= len(weight) <= MAX_CONTEXT_WIDTH:
-        raise ModelError(f"class {model.name!r}: {name} has {len(weight)} outputs")
+        raise ModelError(
+            f"class {model.name!r}: {name} has {len(weight)} outputs, 1..{MAX_CONTEXT_WIDTH} are "
+            f"allowed"
+        )
     shift = _tensor(model, f"shift{suffix}", "uint8", (len(weight),))
     if int(shift.min()) < 1 or int(shift.max()) > MAX_CONTEXT_SHIFT:
-        raise ModelError(f"class {model.name!r}: shift{suffix} goes beyond 1..{MAX_CONTEXT_SHIFT}")
+        raise ModelError(
+            f"class {model.name!r}: shift{suffix} must be 1..{MAX_CONTEXT_SHIFT}, not "
+            f"{int(shift.min())}..{int(shift.max())}"
+        )
     return Layer7(weight, _tensor(model, f"bias{suffix}", "int32", (len(weight),)), shift)
 
 
 def _tensor(
     model: ClassModel, name: str, dtype: str, shape: tuple[int, ...] | None
 ) -> NDArray[Any]:
-    found = model.tensors.get(name)
-    if found is None:
+    tensor = model.tensors.get(name)
+    if tensor is None:
         raise ModelError(f"class {model.name!r} of the model has no tensor {name!r}")
-    if found.dtype != dtype or (shape is not None and found.shape != shape) or not found.size:
+    if tensor.dtype != dtype or (shape is not None and tensor.shape != shape) or not tensor.size:
         raise ModelError(
-            f"class {model.name!r}: tensor {name!r} is {found.dtype} {found.shape}, "
-            f"{dtype} {shape or ''} is needed"
+            f"class {model.name!r}: tensor {name!r} is {tensor.dtype} {tensor.shape}, but must be "
+            f"{dtype} {shape or 'and not empty'}"
         )
-    return found
+    return tensor
 
 
 def squash(differences: Numbers) -> NDArray[np.int16]:
     """S(d) of differences of grey levels, -255..255 (FORMAT 4.6.1)."""
-    found: NDArray[np.int16] = SQUASH.take(differences + 255)
-    return found
+    result: NDArray[np.int16] = SQUASH.take(differences + 255)
+    return result
 
 
 def own_base(west: Numbers, north: Numbers, northeast: Numbers, northwest: Numbers) -> Numbers:
-    """What a plane's own neighbours lead one to expect, 1..255 (FORMAT 4.6.3)."""
+    """own(p): the value that the neighbours in the plane predict, 1..255 (FORMAT 4.6.3)."""
     slope = (2 * west + 2 * north + northeast - northwest + 2) >> 2
     slope = np.minimum(np.maximum(slope, 1), 255)
-    both = np.where((northeast > 0) & (northwest > 0), slope, (west + north + 1) >> 1)
-    one = np.where(northwest > 0, northwest, MIDDLE_GREY)
+    with_both = np.where((northeast > 0) & (northwest > 0), slope, (west + north + 1) >> 1)
+    nearest = np.where(northwest > 0, northwest, MIDDLE_GREY)
     for neighbour in (northeast, north, west):
-        one = np.where(neighbour > 0, neighbour, one)
-    return np.where((west > 0) & (north > 0), both, one)
+        nearest = np.where(neighbour > 0, neighbour, nearest)
+    return np.where((west > 0) & (north > 0), with_both, nearest)
 
 
 def position(y: int, x: int, height: int, width: int) -> tuple[int, int, int]:
-    """Where in the cell a pixel lies, three numbers 0..128."""
+    """The three inputs 0..128 for the position of a pixel in its cell (FORMAT 4.6.3)."""
     fx = (2 * x + 1) * 64 // width
     fy = (2 * y + 1) * 64 // height
     return fx, fy, ((fx - ACTIVATION_ZERO) ** 2 + (fy - ACTIVATION_ZERO) ** 2) >> 6

@@ -1,7 +1,7 @@
-"""Which implementation codes pixels: the native kernel, or NumPy (ARCHITECTURE, law 7).
+"""The two implementations that code pixels: the native kernel and NumPy. Both give the same bytes.
 
-Both give the same bytes. The environment variable ``ZARRMAL_KERNEL`` chooses: ``auto`` (default),
-``numpy``, or one of the kernel's instruction sets (``baseline``, ``avx2``, ``avx512``, ``neon``).
+The environment variable ``ZARRMAL_KERNEL`` selects one: ``auto`` (default, the fastest), ``numpy``,
+or one of the kernel's instruction sets (``baseline``, ``avx2``, ``avx512``, ``neon``).
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Engine(Protocol):
     def encode(
         self, pixels: Pixels, predicted: Pixels | None, first: First, prefix: NDArray[np.uint16]
     ) -> list[bytes]:
-        """One stream a cell."""
+        """One stream per cell."""
 
     def bits(self, pixels: Pixels, predicted: Pixels | None, first: First) -> NDArray[np.float64]:
-        """Bits of the pixels of each cell."""
+        """Bits of the pixels of each cell, float64 (cell,)."""
 
     def decode(
         self,
@@ -45,11 +45,11 @@ class Engine(Protocol):
         predicted: Pixels | None,
         first: First,
     ) -> tuple[Pixels, NDArray[np.uint8]]:
-        """Pixels and each cell's status: 0 whole, 1 words were missing, 2 damaged."""
+        """Pixels and status of each cell: 0 complete, 1 words are missing, 2 damaged."""
 
 
 class Streams:
-    """Streams laid one after the other.
+    """Concatenated streams.
 
     Parameters
     ----------
@@ -64,13 +64,13 @@ class Streams:
         self.starts = self.stops - lengths
 
     def decoder(self) -> rans.Decoder:
-        """Ready to take each stream's first symbol."""
+        """A decoder at the first symbol of each stream."""
         states = rans.read_states(self.data, self.starts)
         return rans.Decoder(states, self.data, self.starts + RANS_STATE_BYTES, self.stops)
 
 
 class NumpyEngine:
-    """The reference."""
+    """The NumPy implementation, which is the reference."""
 
     def __init__(self, steps: tuple[Step, ...], has_prediction: bool) -> None:
         self._plan = pixel_coder.Plan(steps, has_prediction)
@@ -98,7 +98,7 @@ class NumpyEngine:
 
 
 class KernelEngine:
-    """The native kernel, with one instruction set."""
+    """The native kernel with one instruction set."""
 
     def __init__(self, steps: tuple[Step, ...], has_prediction: bool, level: str) -> None:
         self.level = level
@@ -106,7 +106,7 @@ class KernelEngine:
         for step in steps:
             row: list[Any] = [step.header()]
             for layer in step.layers:
-                # Tensors lie in the model's bytes at any address: the kernel wants them aligned.
+                # Tensors are views of the model's bytes; the kernel needs them aligned.
                 arrays = (layer.weight, layer.bias, layer.shift)
                 row += [np.require(a, requirements=["C", "A"]) for a in arrays]
             parts.append(tuple(row))
@@ -122,8 +122,8 @@ class KernelEngine:
 
     def bits(self, pixels: Pixels, predicted: Pixels | None, first: First) -> NDArray[np.float64]:
         """See Engine."""
-        found: NDArray[np.float64] = _kernel.bits(self._plan, pixels, predicted, first, self.level)
-        return found
+        n_bits: NDArray[np.float64] = _kernel.bits(self._plan, pixels, predicted, first, self.level)
+        return n_bits
 
     def decode(
         self,
@@ -135,7 +135,7 @@ class KernelEngine:
     ) -> tuple[Pixels, NDArray[np.uint8]]:
         """See Engine."""
         states = decoder.states.astype(np.uint32)
-        found, status = _kernel.decode(
+        pixels, status = _kernel.decode(
             self._plan,
             streams.data,
             decoder.positions,
@@ -146,35 +146,35 @@ class KernelEngine:
             first,
             self.level,
         )
-        return found, np.where(decoder.short, np.uint8(1), status)
+        return pixels, np.where(decoder.short, np.uint8(1), status)
 
 
 def levels() -> tuple[str, ...]:
-    """What ``ZARRMAL_KERNEL`` may name here, slowest first."""
+    """Values that ``ZARRMAL_KERNEL`` can have on this machine, slowest first."""
     return ("numpy", *(_kernel.levels() if _kernel is not None else ()))
 
 
 def chosen_level() -> str:
-    """The fastest there is, unless ``ZARRMAL_KERNEL`` names another.
+    """The fastest level, unless ``ZARRMAL_KERNEL`` names another.
 
     Raises
     ------
     ValueError
-        If it names one that this machine or this build does not have.
+        If it names a level that this machine or this build does not have.
     """
-    wish = os.environ.get(VARIABLE, "auto")
-    if wish == "auto":
+    level = os.environ.get(VARIABLE, "auto")
+    if level == "auto":
         return levels()[-1]
-    if wish not in levels():
+    if level not in levels():
         raise ValueError(
-            f"{VARIABLE}={wish!r}: this machine and this build have {', '.join(levels())}; "
-            f"unset it to take the fastest"
+            f"{VARIABLE}={level!r}: this machine and this build have {', '.join(levels())}; "
+            f"unset it to use the fastest"
         )
-    return wish
+    return level
 
 
 def make_engine(steps: tuple[Step, ...], has_prediction: bool, level: str) -> Engine:
-    """An engine of one of ``levels()``."""
+    """The engine of one of ``levels()``."""
     if level == "numpy":
         return NumpyEngine(steps, has_prediction)
     return KernelEngine(steps, has_prediction, level)

@@ -1,4 +1,4 @@
-"""What can be wrong with stored bytes.
+"""The errors that stored bytes can raise.
 
 ::
 
@@ -8,8 +8,8 @@
     │   └── TruncatedError   the bytes end before the format says they do
     └── ModelError           a model is missing, is not the one the data need, or breaks its bounds
 
-A caller's mistake is a plain ValueError or TypeError. ZarrmalError is a ValueError too, so that
-code which guards a read with ``except ValueError`` keeps working.
+A caller's mistake is a plain ValueError or TypeError. ZarrmalError is a ValueError too, so
+``except ValueError`` around a read catches it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class ZarrmalError(ValueError):
     """Base of all errors about stored bytes."""
 
     def __str__(self) -> str:
-        # Messages quote what was found, and a stranger's names may be as long as he likes.
+        # Messages quote stored values, and a hostile file may hold names of any length.
         text = super().__str__()
         return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…"
 

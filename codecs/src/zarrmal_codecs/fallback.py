@@ -1,4 +1,4 @@
-"""Arrays that are not cells of the model: their pixels stored or deflated (FORMAT 4.2)."""
+"""The modes for arrays that are not cells of the model: stored or deflated (FORMAT 4.2)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .header import Header
 
 
 def encode_fallback(pixels: NDArray[np.uint8]) -> tuple[int, bytes]:
-    """Mode and payload, whichever is shorter, of pixels in C order."""
+    """Mode and payload of pixels: stored or deflated, whichever is shorter."""
     raw = pixels.tobytes()
-    squeezed = zlib.compress(raw, 9, wbits=-15)
-    return min([(MODE_STORED, raw), (MODE_DEFLATE, squeezed)], key=lambda p: len(p[1]))
+    deflated = zlib.compress(raw, 9, wbits=-15)
+    return min([(MODE_STORED, raw), (MODE_DEFLATE, deflated)], key=lambda p: len(p[1]))
 
 
 def decode_fallback(header: Header, payload: memoryview) -> bytes | memoryview:
@@ -26,7 +26,7 @@ def decode_fallback(header: Header, payload: memoryview) -> bytes | memoryview:
     Raises
     ------
     TruncatedError, CorruptionError
-        If the payload does not hold exactly the header's pixels.
+        If the payload is not exactly the pixels that the header declares.
     """
     n_pixels = prod(header.shape)
     if header.mode == MODE_STORED:
@@ -41,7 +41,9 @@ def decode_fallback(header: Header, payload: memoryview) -> bytes | memoryview:
     except zlib.error as error:
         raise CorruptionError(f"the chunk's deflated pixels are damaged: {error}") from None
     if len(raw) > n_pixels or inflate.unused_data:
-        raise CorruptionError(f"the chunk's deflated pixels go on after {n_pixels}")
+        raise CorruptionError(
+            f"the chunk's deflated data hold more than {n_pixels} pixels, or bytes after them"
+        )
     if len(raw) < n_pixels or not inflate.eof:
-        raise TruncatedError(f"the chunk's deflated pixels end after {len(raw)} of {n_pixels}")
+        raise TruncatedError(f"the chunk's deflated data end after {len(raw)} of {n_pixels} pixels")
     return raw

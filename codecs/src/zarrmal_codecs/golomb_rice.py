@@ -2,9 +2,8 @@
 
 The paper (Entropy 2019, 21(11), 1062, section 2) writes a residue e as n = 2e or -2e - 1 and n as
 ``n div m`` ones, a zero, and ``n mod m``; with m = 2**s that is the Rice code. ``golomb_encode`` is
-that code for any m. Streams in chunks hold the same bits as the Rice code, but sorted: all
-remainders, one bit plane after the other, then all unary parts. So both halves pack and unpack
-as whole arrays.
+that code for any m. Streams in chunks hold the same bits as the Rice code in another order: first
+the bit planes of all remainders, then all unary parts. So NumPy packs and unpacks whole arrays.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ Bytes = NDArray[np.uint8]
 
 RiceChoice = Literal["mean", "best", "best-per-cell"]
 """How the Rice parameter is chosen: by the paper's formula from the mean of the class's values in
-the chunk, as the exact best for them, or as the exact best for each cell (8 bits a cell more)."""
+the chunk, as the exact optimum for them, or as the optimum for each cell (8 more bits per cell)."""
 
 RICE_CHOICES: tuple[RiceChoice, ...] = get_args(RiceChoice)
 
@@ -40,8 +39,8 @@ def unzigzag(values: Bytes) -> NDArray[np.int8]:
 
 def rice_parameter(mean: float) -> int:
     """s = max(0, ceil(log2(E[n] / 2))), the paper's choice for a geometric source of mean E[n]."""
-    # ceil(log2 x) of x > 1 is the length of ceil(x) - 1 in bits: no logarithm whose last digit
-    # could differ between machines, so that encoders agree byte for byte.
+    # ceil(log2 x) of x > 1 is the bit length of ceil(x) - 1. A logarithm could differ in its last
+    # digit between machines, and then encoders would not agree byte for byte.
     return min(max(ceil(mean / 2) - 1, 0).bit_length(), MAX_RICE_PARAMETER)
 
 
@@ -74,7 +73,7 @@ def remainder_bytes(n_values: int, parameter: int) -> int:
 
 
 def rice_encode(values: Bytes, parameter: int) -> list[bytes]:
-    """One Rice stream a row (FORMAT 4.5).
+    """One Rice stream per row (FORMAT 4.5).
 
     Parameters
     ----------
@@ -107,7 +106,7 @@ def rice_decode(streams: list[memoryview], n_values: int, parameter: int) -> Byt
     Parameters
     ----------
     streams
-        One a row.
+        One per row.
     n_values
         Values in each row.
     parameter
@@ -128,19 +127,19 @@ def rice_decode(streams: list[memoryview], n_values: int, parameter: int) -> Byt
     lengths = np.array([len(stream) for stream in streams], np.int64)
     if n_rows and int(lengths.min()) < n_fixed:
         raise TruncatedError(
-            f"a cell's stream holds {lengths.min()} bytes, its remainders {n_fixed}"
+            f"a cell's stream has {lengths.min()} bytes, but its remainders take {n_fixed}"
         )
     fixed = np.frombuffer(b"".join(s[:n_fixed] for s in streams), np.uint8).reshape(n_rows, n_fixed)
     planes = np.unpackbits(fixed, axis=1)
     if planes[:, n_values * parameter :].any():
-        raise CorruptionError("a cell's remainders are not padded with zeros")
+        raise CorruptionError("a cell's remainders are not padded with zero bits")
     planes = planes[:, : n_values * parameter].reshape(n_rows, parameter, n_values)
     values = np.zeros((n_rows, n_values), np.uint8)
     for k in range(parameter):
         values |= planes[:, k] << (parameter - 1 - k)
     if parameter == MAX_RICE_PARAMETER:
         if n_rows and int(lengths.max()) > n_fixed:
-            raise CorruptionError("a cell's stream goes on after its remainders")
+            raise CorruptionError("a cell's stream continues after its remainders")
         return values
     quotients = _unary_decode([s[n_fixed:] for s in streams], n_values)
     if quotients.size and int(quotients.max()) > 255 >> parameter:
@@ -156,7 +155,7 @@ def _unary_decode(streams: list[memoryview], n_values: int) -> NDArray[np.int64]
     ends = np.cumsum([len(stream) for stream in streams], dtype=np.int64) * 8
     bits = np.unpackbits(~joined)
     n_codewords = int(np.count_nonzero(bits))
-    if n_codewords != n_rows * n_values:  # before eight bytes are taken for each
+    if n_codewords != n_rows * n_values:  # before each one takes eight bytes
         raise CorruptionError(
             f"{n_rows} cells of {n_values} values hold {n_codewords} codewords instead of "
             f"{n_rows * n_values}"
@@ -180,13 +179,13 @@ def golomb_encode(values: NDArray[np.int64], m: int) -> bytes:
     ``r < 2**A - m`` takes B bits, any other r is written as ``r + 2**A - m`` in A bits.
     """
     if m < 1:
-        raise ValueError(f"a Golomb parameter is at least 1, not {m}")
+        raise ValueError(f"a Golomb parameter must be at least 1, not {m}")
     a = (m - 1).bit_length()
     short = (1 << a) - m
     out: list[str] = []
     for n in values.tolist():
         if n < 0:
-            raise ValueError(f"a Golomb code holds n >= 0, not {n}")
+            raise ValueError(f"a Golomb code needs n >= 0, not {n}")
         q, r = divmod(n, m)
         out.append("1" * q + "0")
         if r < short:
@@ -200,26 +199,26 @@ def golomb_encode(values: NDArray[np.int64], m: int) -> bytes:
 def golomb_decode(data: bytes, n_values: int, m: int) -> NDArray[np.int64]:
     """Inverse of golomb_encode; TruncatedError if the stream ends before its last value."""
     if m < 1:
-        raise ValueError(f"a Golomb parameter is at least 1, not {m}")
+        raise ValueError(f"a Golomb parameter must be at least 1, not {m}")
     a = (m - 1).bit_length()
     short = (1 << a) - m
     bits = "".join(f"{byte:08b}" for byte in data)
     out = np.empty(n_values, np.int64)
-    at = 0
+    position = 0
     for k in range(n_values):
-        end = bits.find("0", at)
+        end = bits.find("0", position)
         if end < 0:
             raise TruncatedError(f"a Golomb stream ends after {k} of {n_values} values")
-        q, at = end - at, end + 1
+        q, position = end - position, end + 1
         n_short = max(a - 1, 0)
-        r = int(bits[at : at + n_short] or "0", 2)
+        r = int(bits[position : position + n_short] or "0", 2)
         width = n_short
         if r >= short and a:
             width = a
-            r = int(bits[at : at + a] or "0", 2) - short
-        if at + width > len(bits):
+            r = int(bits[position : position + a] or "0", 2) - short
+        if position + width > len(bits):
             raise TruncatedError(f"a Golomb stream ends after {k} of {n_values} values")
-        at += width
+        position += width
         out[k] = q * m + r
     return out
 

@@ -1,6 +1,6 @@
-"""The chunk's header: what is in it, where each cell's stream lies, its checks (FORMAT 4).
+"""The chunk's header: mode, shape, checks, and the index of the cells' streams (FORMAT 4).
 
-Reading a header allocates only in proportion to bytes that are there.
+Reading a header allocates only in proportion to its bytes.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ MAX_LENGTH_BITS = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CellIndex:
-    """Which class each cell has and where its stream lies (FORMAT 4.3).
+    """Class and stream length of each cell (FORMAT 4.3).
 
     Parameters
     ----------
     digest_prefix
         First 8 bytes of the model's sha256.
     codings
-        Per class of the model one byte that its coder understands.
+        For each class of the model one byte, which its coder interprets.
     classes
         uint8 (cell,); 255 is a blank cell, all zeros, with an empty stream.
     lengths
-        int64 (cell,): bytes of each stream; streams follow one another without gaps.
+        int64 (cell,): bytes of each stream. Streams follow one another without gaps.
     checks
-        uint16 (cell,): CRC-16 of each stream. None where streams are whole 16-bit words that
-        end in a state which holds the CRC-16 of the pixels.
+        uint16 (cell,): CRC-16 of each stream. None where streams consist of 16-bit words, since
+        the CRC-16 of the pixels is then in the state in which a stream ends.
     """
 
     digest_prefix: bytes
@@ -65,22 +65,22 @@ class CellIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Header:
-    """Everything that precedes the payload.
+    """The part of a chunk before the payload.
 
     Parameters
     ----------
     mode
         0 stored, 1 deflate, 2 cells.
     shape
-        Of the array.
+        Shape of the array.
     fortran_order
-        Memory order to give the decoded array; pixels are always coded in C order.
+        Memory order of the decoded array. Pixels are coded in C order in either case.
     pixel_crc32
         CRC-32 of all pixels in C order.
     payload_bytes
-        What follows the header.
+        Bytes of the payload.
     index
-        For mode 2.
+        The index of the cells; None unless mode is 2.
     """
 
     mode: int
@@ -118,7 +118,7 @@ class Header:
 
 
 def header_bytes(prelude: memoryview) -> int:
-    """Length of the whole header, from at least its first 24 bytes.
+    """Bytes of the whole header, read from its first 24 bytes or more.
 
     Raises
     ------
@@ -136,12 +136,15 @@ def header_bytes(prelude: memoryview) -> int:
             f"{FORMAT_VERSION}: upgrade zarrmal-codecs"
         )
     if version == 0:
-        raise CorruptionError("the chunk declares format version 0")
+        raise CorruptionError("the chunk declares format version 0, the first one is 1")
     reader.block(3)
     n_bytes = reader.uint(4)
     reader.block(12)
     if n_bytes < CHUNK_PRELUDE_BYTES + 5:
-        raise CorruptionError(f"the chunk declares a header of {n_bytes} bytes")
+        raise CorruptionError(
+            f"the chunk declares a header of {n_bytes} bytes, the shortest has "
+            f"{CHUNK_PRELUDE_BYTES + 5}"
+        )
     return n_bytes
 
 
@@ -151,7 +154,7 @@ def parse_header(data: memoryview) -> Header:
     Parameters
     ----------
     data
-        At least the whole header.
+        The whole header, or more of the chunk.
 
     Raises
     ------
@@ -226,10 +229,10 @@ def _read_index(reader: Reader, shape: tuple[int, ...], words: bool) -> CellInde
     digest_prefix = bytes(reader.block(DIGEST_PREFIX_BYTES))
     n_classes = reader.uint(1)
     if not 1 <= n_classes <= MAX_CLASSES:
-        raise CorruptionError(f"the chunk declares {n_classes} classes, 1..{MAX_CLASSES} allowed")
+        raise CorruptionError(f"the chunk declares {n_classes} classes, not 1..{MAX_CLASSES}")
     codings = bytes(reader.block(n_classes))
     n_cells = shape[0] if shape else 0
-    # Further on each cell has two bytes of check, or at least a bit of its length.
+    # The rest of the header has two bytes of check per cell, or at least one bit of length.
     if n_cells > 8 * len(reader.data) or (not words and 2 * n_cells > len(reader.data)):
         raise TruncatedError(f"the chunk's header is too short for {n_cells} cells")
     n_runs = reader.varint()

@@ -1,4 +1,4 @@
-"""Cells of one class <-> one stream a cell, after the profile `hybrid` (FORMAT 4.6)."""
+"""The profile `hybrid`: cells of one class <-> one stream per cell (FORMAT 4.6)."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Pixels = NDArray[np.uint8]
 
 BLOCK_CELLS = 1024
 BLOCK_PIXELS = 1 << 23
-"""Cells coded at once: few enough that their working memory stays small."""
+"""Coded at a time, so that working memory stays small."""
 
 
 class HybridCells:
-    """Codes cells of one class. Thread-safe: nothing changes after construction.
+    """Coder of one class. Thread-safe: only engines are added after construction.
 
     Parameters
     ----------
@@ -46,25 +46,29 @@ class HybridCells:
         If its networks and tensors do not fit.
     """
 
-    has_checks = False  # the state in which a stream must end is its check
+    has_checks = False  # the state in which a stream ends is its check
 
     def __init__(self, model: Model, index: int) -> None:
-        one, shape = model.classes[index], model.cell_shape
+        class_model, shape = model.classes[index], model.cell_shape
         if len(shape) < 2 or n_planes(shape) > MAX_PLANES:
-            raise ModelError(f"the hybrid profile codes (y, x[, up to {MAX_PLANES}]), not {shape}")
+            raise ModelError(
+                f"the profile hybrid codes (y, x) or (y, x, 1..{MAX_PLANES}), not {shape}"
+            )
         self._cell_shape = shape
-        self._prediction = Prediction(one, shape) if one.networks.get("decoder") else None
+        self._prediction = (
+            Prediction(class_model, shape) if class_model.networks.get("decoder") else None
+        )
         n_latents = self._prediction.n_latents if self._prediction else 0
-        self._steps = steps_of(one, n_planes(shape), n_latents)
+        self._steps = steps_of(class_model, n_planes(shape), n_latents)
         self._engines: dict[str, Engine] = {}
 
     @property
     def can_encode(self) -> bool:
-        """Always: where the model has no encoder, latents are zero."""
+        """Always true: where the model has no encoder, latents are zero."""
         return True
 
     def fits(self, cell_shape: tuple[int, ...]) -> bool:
-        """Whether cells of this shape can be coded: any size, as many channels as trained."""
+        """Whether cells of this shape can be coded: of any size, with the model's channels."""
         return (
             len(cell_shape) == len(self._cell_shape)
             and cell_shape[2:] == self._cell_shape[2:]
@@ -91,7 +95,7 @@ class HybridCells:
         return shape == self._cell_shape[:2]
 
     def _block_cells(self, shape: tuple[int, ...]) -> int:
-        """How many cells (plane, y, x) to code at once."""
+        """How many cells (plane, y, x) are coded at a time."""
         n_values = prod(shape)
         if self._prediction is not None and self._is_trained_shape(shape[1:]):
             n_values = max(n_values, self._prediction.widest)
@@ -102,14 +106,14 @@ class HybridCells:
         return [np.ascontiguousarray(pixels[s : s + n]) for s in range(0, len(pixels), n)]
 
     def _first(self, latents: NDArray[np.int8] | None, n: int) -> First:
-        """First sums of each step, int32 (cell, unit): bias and what the latents add."""
+        """First sums of each step, int32 (cell, unit): the bias and the latents' part."""
         out = []
         for step in self._steps:
             sums = np.broadcast_to(step.layers[0].bias, (n, len(step.layers[0].bias)))
             if latents is not None and step.latent is not None:
                 added = latents.astype(np.int32) @ step.latent.astype(np.int32).T
                 sums = sums + LATENT_GAIN * added
-            # Of one cell they are the model's own bytes, which lie at any address.
+            # For one cell they may be a view of the model's bytes, which are not aligned.
             out.append(np.require(sums, np.int32, ["C", "A"]))
         return out
 
@@ -124,18 +128,18 @@ class HybridCells:
         return np.stack([start, stop - start], axis=-1).astype(np.uint16)
 
     def bits(self, pixels: Pixels) -> NDArray[np.float64]:
-        """Bits of each cell, float64 (cell,), of uint8 (cell, *cell_shape), no stream written."""
+        """Bits of each cell, float64 (cell,), of pixels, uint8 (cell, *cell_shape)."""
         out = [np.zeros(0)]
         for block in self._blocks(_planes_first(pixels)):
             latents, predicted, first = self._predict(block)
             frequencies = self._prefix(latents)[..., 1] / 65536
             head = 8 * RANS_STATE_BYTES - np.log2(frequencies).sum(axis=1)
-            # The first state holds 16 bits of what follows it.
+            # The first state holds 16 bits of the symbols.
             out.append(head - 16 + self._engine().bits(block, predicted, first))
         return np.concatenate(out)
 
     def encode(self, pixels: Pixels, rice: RiceChoice) -> tuple[int, list[bytes]]:
-        """Streams of cells, uint8 (cell, *cell_shape), and the coding byte, always 0."""
+        """Encode cells, uint8 (cell, *cell_shape): the coding byte, 0, and one stream per cell."""
         streams: list[bytes] = []
         for block in self._blocks(_planes_first(pixels)):
             latents, predicted, first = self._predict(block)
@@ -148,7 +152,7 @@ class HybridCells:
         Raises
         ------
         TruncatedError, CorruptionError
-            If a stream does not hold exactly one cell.
+            If a stream is not exactly one cell.
         """
         self.least_bytes(coding, cell_shape)
         shape = (n_planes(cell_shape), cell_shape[0], cell_shape[1])
@@ -161,7 +165,7 @@ class HybridCells:
 
     def _decode(self, block: list[memoryview], shape: tuple[int, int, int]) -> Pixels:
         if any(len(s) < RANS_STATE_BYTES or len(s) % 2 for s in block):
-            raise TruncatedError("a cell's stream must be a state of 4 bytes and whole words")
+            raise TruncatedError("a cell's stream must have 4 bytes of state and whole words of 2")
         streams = Streams(block)
         decoder = streams.decoder()
         latents, predicted = None, None
@@ -174,7 +178,7 @@ class HybridCells:
         if len(bad):
             if status[bad[0]] == 1:
                 raise TruncatedError("a cell's stream ends before its last pixel")
-            raise CorruptionError("a cell's stream is damaged: it does not end as it must")
+            raise CorruptionError("a cell's stream is damaged: its last state does not match")
         return pixels
 
     def _read_latents(self, decoder: rans.Decoder) -> NDArray[np.int8]:
@@ -189,18 +193,18 @@ class HybridCells:
         return latents
 
     def least_bytes(self, coding: int, cell_shape: tuple[int, ...]) -> int:
-        """No stream is shorter.
+        """Bytes of the shortest possible stream, checked before pixels are allocated.
 
-        No value has a frequency above 65281; the likeliest makes a state grow by 1/513 or more,
-        so that fewer than 2,850 pixels take a byte.
+        No frequency is above 65281, so even the likeliest value makes a state grow by 1/513 or
+        more, and a byte holds fewer than 2,850 pixels.
 
         Raises
         ------
         CorruptionError
-            If there is no such coding.
+            If there is no such coding byte.
         """
         if coding:
-            raise CorruptionError(f"the chunk declares coding {coding}, there is only 0")
+            raise CorruptionError(f"the chunk declares coding {coding}, profile hybrid has only 0")
         return max(RANS_STATE_BYTES, prod(cell_shape) // HYBRID_PIXELS_PER_BYTE)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -15,19 +14,19 @@ from .errors import ModelError
 Range = Literal["int8", "uint8"]
 
 BLOCK_WEIGHTS = 1 << 20
-"""Weights widened at once."""
+"""Weights converted to int16 at a time."""
 
 
 def row_magnitudes(weight: NDArray[np.int8]) -> NDArray[np.int64]:
-    """Sum of |weight| of each row, int64 (n_outputs,); little memory, whatever the matrix."""
+    """Sum of |weight| of each row, int64 (n_outputs,), in little memory for any matrix."""
     n_rows, n_columns = weight.shape
-    found = np.empty(n_rows, np.int64)
+    magnitudes = np.empty(n_rows, np.int64)
     step = max(1, BLOCK_WEIGHTS // max(1, n_columns))
     for start in range(0, n_rows, step):
-        # |int8| needs 8 bits: widen first, for abs(-128) is not an int8.
+        # abs(-128) is not an int8, so convert first.
         block = weight[start : start + step].astype(np.int16)
-        found[start : start + step] = np.abs(block, out=block).sum(axis=1, dtype=np.int64)
-    return found
+        magnitudes[start : start + step] = np.abs(block, out=block).sum(axis=1, dtype=np.int64)
+    return magnitudes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,8 +35,8 @@ class Layer:
 
     ``accumulator = weight @ input + bias`` and
     ``output = clip((accumulator * multiplier + rounding) >> shift)`` with
-    ``rounding = 2**(shift - 1)`` (0 for shift 0) and an arithmetic shift, so that it rounds half
-    up (FORMAT 3.1).
+    ``rounding = 2**(shift - 1)`` (0 for shift 0). The shift is arithmetic, so halves are rounded up
+    (FORMAT 3.1).
 
     Parameters
     ----------
@@ -50,7 +49,7 @@ class Layer:
     shift
         0 <= shift <= 46.
     input, output
-        Range of the values that go in and come out: "int8" is -128..127, "uint8" is 0..255.
+        Ranges of inputs and outputs: "int8" is -128..127, "uint8" is 0..255.
 
     Raises
     ------
@@ -65,6 +64,8 @@ class Layer:
     shift: int
     input: Range
     output: Range
+    bound: int = field(init=False, repr=False)
+    """Largest absolute value that an accumulator can have (FORMAT 3.2)."""
 
     def __post_init__(self) -> None:
         if self.weight.dtype != np.int8 or self.weight.ndim != 2 or 0 in self.weight.shape:
@@ -76,14 +77,14 @@ class Layer:
             raise ModelError(
                 f"a layer has at most {MAX_LAYER_WIDTH} inputs and outputs, not {self.weight.shape}"
             )
-        wanted = (self.n_outputs,)
-        if self.bias.dtype != np.int32 or self.bias.shape != wanted:
+        shape = (self.n_outputs,)
+        if self.bias.dtype != np.int32 or self.bias.shape != shape:
             raise ModelError(
-                f"a layer's bias must be int32 {wanted}, not {self.bias.dtype} {self.bias.shape}"
+                f"a layer's bias must be int32 {shape}, not {self.bias.dtype} {self.bias.shape}"
             )
-        if self.multiplier.dtype != np.uint16 or self.multiplier.shape != wanted:
+        if self.multiplier.dtype != np.uint16 or self.multiplier.shape != shape:
             raise ModelError(
-                f"a layer's multiplier must be uint16 {wanted}, not "
+                f"a layer's multiplier must be uint16 {shape}, not "
                 f"{self.multiplier.dtype} {self.multiplier.shape}"
             )
         if int(self.multiplier.min()) < 1 or int(self.multiplier.max()) > MAX_MULTIPLIER:
@@ -95,10 +96,13 @@ class Layer:
                 f"a layer's ranges must be among {sorted(RANGES)}, not "
                 f"{self.input!r} -> {self.output!r}"
             )
+        rows = row_magnitudes(self.weight) * self.input_magnitude
+        bound = int((rows + np.abs(self.bias.astype(np.int64))).max())
+        object.__setattr__(self, "bound", bound)
         if self.bound > MAX_ACCUMULATOR:
             raise ModelError(
-                f"a layer's accumulator could reach {self.bound}, beyond {MAX_ACCUMULATOR}: "
-                f"this model cannot be proven exact and is refused"
+                f"a layer's accumulator could reach {self.bound}, at most {MAX_ACCUMULATOR} is "
+                f"allowed: this model cannot be proven exact and is refused"
             )
 
     @property
@@ -113,12 +117,6 @@ class Layer:
 
     @property
     def input_magnitude(self) -> int:
-        """Largest absolute value that can go in."""
+        """Largest absolute value of an input."""
         low, high = RANGES[self.input]
         return max(-low, high)
-
-    @cached_property
-    def bound(self) -> int:
-        """Largest absolute value that any accumulator can reach (FORMAT 3.2)."""
-        rows = row_magnitudes(self.weight)
-        return int((rows * self.input_magnitude + np.abs(self.bias.astype(np.int64))).max())

@@ -1,4 +1,4 @@
-"""From what a context network gives to a distribution over 0..255 (FORMAT 4.6.5)."""
+"""The distribution over 0..255 that a context network's outputs describe (FORMAT 4.6.5)."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ _LOGISTIC = LOGISTIC.astype(np.int32)
 
 
 def logistic(distance: Ints, slope: Ints) -> Ints:
-    """Cumulative of a logistic, 0..32768, ``distance`` sixteenths of a grey level above its middle.
+    """Cumulative of a logistic, 0..32768, at ``distance`` from its middle.
 
     Parameters
     ----------
     distance
-        Any shape, magnitude at most 8,184.
+        Sixteenths of a grey level, any shape, magnitude at most 8,184.
     slope
-        From SLOPE, shape broadcast to that of distance.
+        Values of SLOPE, of a shape that broadcasts with distance.
     """
-    found: Ints = LOGISTIC.take(32768 + ((distance * slope) >> 6), mode="clip")
-    return found
+    cumulative: Ints = LOGISTIC.take(32768 + ((distance * slope) >> 6), mode="clip")
+    return cumulative
 
 
 def clipped(values: Ints, low: int, high: int) -> Ints:
-    """As np.clip, which spends more time on checks than on a few hundred lanes."""
-    found: Ints = np.minimum(np.maximum(values, low), high)
-    return found
+    """np.clip without its checks, which take longer than a few hundred lanes do."""
+    result: Ints = np.minimum(np.maximum(values, low), high)
+    return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mixture:
-    """A distribution for each lane.
+    """A distribution over 0..255 for each lane.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Mixture:
 
     @classmethod
     def of(cls, outputs: Ints, base: Ints) -> Mixture:
-        """From a network's outputs (1 + 3 * component, lane) and the base (lane,), int64."""
+        """The mixture of a network's outputs (1 + 3 * component, lane) and base (lane,), int64."""
         blank = BLANK[clipped(outputs[0], -BLANK_LIMIT, BLANK_LIMIT) + BLANK_LIMIT]
         logits = clipped(outputs[3::3], -BLANK_LIMIT, BLANK_LIMIT)
         parts = EXP[logits.max(axis=0) - logits].astype(np.int64)
@@ -75,7 +75,7 @@ class Mixture:
         )
 
     def cumulative(self, value: Ints) -> Ints:
-        """C(value) of each lane; value int64 (lane,), 0..256."""
+        """C(value) of each lane, for value int64 (lane,), 0..256."""
         each = logistic(16 * value - 8 - self.middle, self.slope)
         mixed = (self.weight * each).sum(axis=0)
         rest = FREQUENCY_TOTAL - 255 - self.blank
@@ -84,28 +84,28 @@ class Mixture:
         return np.where(value == 0, 0, np.where(value == 256, FREQUENCY_TOTAL, inside))
 
     def find(self, slots: Ints) -> tuple[Ints, Ints, Ints]:
-        """Value of each lane whose interval covers its slot, its start and its frequency."""
-        # Bits from the highest, since C grows; d * SLOPE grows by additions. All of it fits into 32
-        # bits: |d| < 2**13, SLOPE <= 2**17, and the product with `rest` stays below 2**32.
-        at = ((-8 - self.middle) * self.slope).astype(np.int32)
+        """Value whose interval covers the slot, its start and its frequency, int64 (lane,) each."""
+        # Bit by bit from the highest, since C grows; d * SLOPE grows by additions. Everything fits
+        # in 32 bits: |d| < 2**13, SLOPE <= 2**17, and the product with `rest` is below 2**32.
+        product = ((-8 - self.middle) * self.slope).astype(np.int32)
         step = (self.slope << 11).astype(np.int32)
         weight, rest = self.weight.astype(np.int32), (FREQUENCY_TOTAL - 255 - self.blank)
-        rest, wanted = rest.astype(np.uint32), slots.astype(np.int32)
+        rest, slot = rest.astype(np.uint32), slots.astype(np.int32)
         blank = self.blank.astype(np.int32)
-        value, start = np.zeros_like(wanted), np.zeros_like(wanted)
-        stop = np.full_like(wanted, FREQUENCY_TOTAL)
+        value, start = np.zeros_like(slot), np.zeros_like(slot)
+        stop = np.full_like(slot, FREQUENCY_TOTAL)
         for bit in (128, 64, 32, 16, 8, 4, 2, 1):
-            there = at + step
-            each = _LOGISTIC.take((there >> 6) + 32768, mode="clip")
+            next_product = product + step
+            each = _LOGISTIC.take((next_product >> 6) + 32768, mode="clip")
             mixed = (np.einsum("ml,ml->l", weight, each) >> 9).astype(np.uint32)
             tried = value + bit
-            found = ((rest * mixed) >> 16).astype(np.int32) + blank + (tried - 1)
-            if bit == 1:  # C(1) has its own rule; only the last bit tries 1
-                found = np.where(value == 0, blank, found)
-            covers = found <= wanted
-            value, start = np.where(covers, tried, value), np.where(covers, found, start)
-            stop = np.where(covers, stop, found)
-            at = np.where(covers, there, at)
+            edge = ((rest * mixed) >> 16).astype(np.int32) + blank + (tried - 1)
+            if bit == 1:  # C(1) has a rule of its own; only the last bit tries 1
+                edge = np.where(value == 0, blank, edge)
+            covers = edge <= slot
+            value, start = np.where(covers, tried, value), np.where(covers, edge, start)
+            stop = np.where(covers, stop, edge)
+            product = np.where(covers, next_product, product)
             step >>= 1
         return value.astype(np.int64), start.astype(np.int64), (stop - start).astype(np.int64)
 

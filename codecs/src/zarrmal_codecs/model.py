@@ -11,7 +11,6 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import Any, Self
@@ -36,28 +35,28 @@ from .errors import CompatibilityError, CorruptionError, ModelError, TruncatedEr
 from .strict_json import parse_json, shown, size_from_json, text_from_json
 from .wire import Reader, Writer
 
-XZ_MEMORY_LIMIT_BYTES = (1 << 26) + (1 << 21)  # a dictionary of 64 MiB, and the rest
+XZ_MEMORY_LIMIT_BYTES = (1 << 26) + (1 << 21)  # a dictionary of 64 MiB, and 2 MiB for the rest
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Model:
-    """What turns cells into bytes and back: one ClassModel per class.
+    """What codes cells as bytes: one ClassModel per class.
 
     Parameters
     ----------
     profile
-        How streams are coded; "paper" is the one of format version 1.
+        How streams are coded: "paper" or "hybrid".
     cell_shape
         Shape of one cell, (y, x) or (y, x, channel), each >= 1.
     classes
-        1 to 64 of them, names all different.
+        1 to 64, with different names.
     about
         Free JSON object: how the model was trained. Readers ignore it.
 
     Raises
     ------
     ModelError
-        If any layer cannot be proven exact, or the parts do not fit each other.
+        If a number of classes, a name or the cell shape is out of bounds.
     """
 
     profile: str
@@ -67,11 +66,13 @@ class Model:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.classes) <= MAX_CLASSES:
-            raise ModelError(f"a model has 1..{MAX_CLASSES} classes, not {len(self.classes)}")
+            raise ModelError(f"a model must have 1..{MAX_CLASSES} classes, not {len(self.classes)}")
         if len(set(self.class_names)) != len(self.classes):
             raise ModelError(f"class names must differ: {self.class_names}")
         if not 1 <= len(self.cell_shape) <= 3 or min(self.cell_shape) < 1:
-            raise ModelError(f"a cell is (y, x) or (y, x, channel), each >= 1: {self.cell_shape}")
+            raise ModelError(
+                f"a cell must be (y, x) or (y, x, channel), each >= 1, not {self.cell_shape}"
+            )
 
     def __repr__(self) -> str:
         sizes = "; ".join(f"{c.name}: {c.describe()}" for c in self.classes)
@@ -97,63 +98,78 @@ class Model:
 
     @property
     def n_pixels(self) -> int:
-        """Pixel values of one cell, channels counted."""
+        """Pixel values of one cell, channels included."""
         return prod(self.cell_shape)
-
-    @cached_property
-    def _bytes(self) -> bytes:
-        return _serialize(self)
 
     @property
     def n_bytes(self) -> int:
         """Size of the model's bytes."""
-        return len(self._bytes)
+        return len(self.to_bytes())
 
-    @cached_property
+    # Both values below are computed once, without functools.cached_property: in Python 3.11 that
+    # holds a lock, which a forked child inherits locked where another thread was computing.
+
+    @property
     def digest(self) -> str:
         """Lower-case hexadecimal sha256 of the model's bytes: its name (FORMAT 2.1)."""
-        return hashlib.sha256(self._bytes).hexdigest()
+        digest: str | None = self.__dict__.get("_digest")
+        if digest is None:
+            digest = self.__dict__["_digest"] = hashlib.sha256(self.to_bytes()).hexdigest()
+        return digest
 
     def to_bytes(self) -> bytes:
         """The model layout of FORMAT 2; ``Model.from_bytes(m.to_bytes())`` equals ``m``."""
-        return self._bytes
+        data: bytes | None = self.__dict__.get("_bytes")
+        if data is None:
+            data = self.__dict__["_bytes"] = _serialize(self)
+        return data
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Parse and prove a model.
+        """Parse a model and prove that its arithmetic is exact.
 
         Raises
         ------
         CompatibilityError
-            Newer format version or unknown compressor.
+            Newer format version, unknown compressor or unknown tensor dtype.
         CorruptionError, TruncatedError
             Not a model, or a damaged one.
         ModelError
             A well-formed model whose arithmetic cannot be proven exact.
         """
         model = cls(**_parse(data))
-        # The digest names these very bytes: another zlib might compress to others.
+        # The digest is that of these bytes; another zlib might compress the model to others.
         model.__dict__["_bytes"] = bytes(data)
         return model
 
     def to_base64(self) -> str:
         """The model's bytes as a codec configuration holds them (FORMAT 5)."""
-        return base64.b64encode(self._bytes).decode("ascii")
+        return base64.b64encode(self.to_bytes()).decode("ascii")
 
     @classmethod
     def from_base64(cls, text: str, sha256: str) -> Self:
-        """Parse the model of a codec configuration (FORMAT 5); ModelError on a wrong digest."""
+        """Parse the model of a codec configuration (FORMAT 5).
+
+        Raises
+        ------
+        ModelError
+            If there is none, or its sha256 is not the one that the configuration states.
+        CorruptionError, CompatibilityError
+            If the text is not base64, or not a model; see from_bytes.
+        """
         if not text:
-            raise ModelError("the codec's configuration holds no model: it cannot be decoded")
+            raise ModelError(
+                "the codec's configuration holds no model: nothing can be decoded with it"
+            )
         try:
             data = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError) as error:
             raise CorruptionError(f"the codec's model is not base64: {error}") from None
-        found = hashlib.sha256(data).hexdigest()
-        if found != sha256:
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != sha256:
             raise ModelError(
-                f"the model in the codec's configuration has sha256 {found[:16]}…, the "
-                f"configuration promises {sha256[:16]}…: one of them was changed"
+                f"the model in the codec's configuration has sha256 {digest[:16]}…, the "
+                f"configuration states {sha256[:16]}…: one of them was changed"
             )
         return cls.from_bytes(data)
 
@@ -163,10 +179,10 @@ class Model:
         return cls.from_bytes(Path(path).read_bytes())
 
     def save(self, path: str | Path) -> None:
-        """Write a model file; an existing one is replaced only once the new one is whole."""
+        """Write a model file. An existing file is replaced atomically."""
         path = Path(path)
         partial = path.with_name(path.name + ".partial")
-        partial.write_bytes(self._bytes)
+        partial.write_bytes(self.to_bytes())
         partial.replace(path)
 
 
@@ -190,8 +206,8 @@ def _serialize(model: Model) -> bytes:
     raw = body.getvalue()
     if len(raw) > MAX_MODEL_BODY_BYTES or len(text) > MAX_MODEL_JSON_BYTES:
         raise ModelError(
-            f"a model holds at most {MAX_MODEL_BODY_BYTES} bytes, {MAX_MODEL_JSON_BYTES} of them "
-            f"JSON; this one has {len(raw)} and {len(text)}: use smaller layers"
+            f"a model may have {MAX_MODEL_BODY_BYTES} bytes, {MAX_MODEL_JSON_BYTES} of them JSON; "
+            f"this one has {len(raw)} and {len(text)}: use smaller layers"
         )
     compressor, packed = min(
         (
@@ -225,7 +241,9 @@ def _parse(data: bytes) -> dict[str, Any]:
         )
     compressor, reserved = reader.uint(1), reader.uint(2)
     if version == 0 or reserved:
-        raise CorruptionError("the model's header is damaged")
+        raise CorruptionError(
+            f"the model's header is damaged: format version {version}, reserved bytes {reserved}"
+        )
     n_body = reader.uint(4)
     body = memoryview(_decompress(data[reader.position :], compressor, n_body))
     reader = Reader(body, "the model's body")
@@ -247,7 +265,9 @@ def _parse(data: bytes) -> dict[str, Any]:
             "about": about if isinstance(about, dict) else {},
         }
     except (KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-        raise CorruptionError(f"the model's JSON lacks or misuses a field: {error!r}") from None
+        raise CorruptionError(
+            f"a member of the model's JSON is missing or wrong: {error!r}"
+        ) from None
 
 
 def _read_tensor(reader: Reader, dtype: Any, shape: Any) -> NDArray[Any]:
@@ -258,9 +278,13 @@ def _read_tensor(reader: Reader, dtype: Any, shape: Any) -> NDArray[Any]:
         )
     sizes = tuple(size_from_json(n) for n in shape)
     if len(sizes) > MAX_TENSOR_RANK:
-        raise CorruptionError(f"the model holds a tensor of rank {len(sizes)}")
-    if prod(n for n in sizes if n) > MAX_MODEL_BODY_BYTES:  # (0, huge, huge) has no bytes
-        raise CorruptionError(f"the model holds a tensor of shape {sizes}")
+        raise CorruptionError(
+            f"the model holds a tensor of rank {len(sizes)}, at most {MAX_TENSOR_RANK} is allowed"
+        )
+    if prod(n for n in sizes if n) > MAX_MODEL_BODY_BYTES:  # (0, huge, huge) takes no bytes
+        raise CorruptionError(
+            f"the model holds a tensor of shape {sizes}, larger than {MAX_MODEL_BODY_BYTES}"
+        )
     kind = np.dtype(dtype)
     raw = np.frombuffer(reader.block(prod(sizes) * kind.itemsize), kind.newbyteorder("<"))
     return raw.astype(kind, copy=False).reshape(sizes)
@@ -276,14 +300,14 @@ def _decompress(packed: bytes, compressor: int, n_body: int) -> bytes:
             body, complete, trailing = packed, True, b""
         elif compressor == MODEL_COMPRESSOR_ZLIB:
             inflate = zlib.decompressobj()
-            # One byte more than declared, so that a longer stream shows.
+            # One byte more than declared, to notice a longer stream.
             body = inflate.decompress(packed, n_body + 1)
             complete, trailing = inflate.eof, inflate.unused_data
         elif compressor == MODEL_COMPRESSOR_XZ:
             unxz = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_LIMIT_BYTES)
             body = unxz.decompress(packed, n_body + 1)
             if len(body) == n_body and not unxz.eof and not unxz.needs_input:
-                body += unxz.decompress(b"", 1)  # lets it read its own footer
+                body += unxz.decompress(b"", 1)  # makes it read its footer
             complete, trailing = unxz.eof, unxz.unused_data
         else:
             raise CompatibilityError(
@@ -294,7 +318,7 @@ def _decompress(packed: bytes, compressor: int, n_body: int) -> bytes:
         raise CorruptionError(f"the model is damaged: {error}") from None
     if len(body) > n_body or trailing:
         raise CorruptionError(
-            f"the model gives more than the {n_body} bytes it declares, or goes on after them"
+            f"the model has more than the {n_body} bytes that it declares, or bytes after them"
         )
     if len(body) < n_body or not complete:
         raise TruncatedError(f"the model ends after {len(body)} of {n_body} bytes")

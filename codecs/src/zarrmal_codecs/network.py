@@ -13,16 +13,16 @@ from .layer import Layer, row_magnitudes
 
 Int8Or = NDArray[np.int8] | NDArray[np.uint8]
 
-# Rows requantised at once: 64 cells of 2,500 int64 stay in a second-level cache.
+# Rows requantised at a time: 64 rows of 2,500 int64 stay in a second-level cache.
 BLOCK_ROWS = 64
 
 BLOCK_COLUMNS = 256  # always exact: 256 * 128 * 255 < 2**24
 
 SERIAL_PRODUCTS = 1 << 18
-"""So few multiplications a BLAS does itself: its threads, once woken, spin for a tenth of a second,
-which small layers would pay at every chunk and which takes a core from whoever decodes there."""
+"""A BLAS runs so few multiplications on the calling thread. For more it wakes its threads, which
+then spin for a tenth of a second and take the cores from other decoding threads."""
 LEAST_ROWS = 16
-"""A layer so large that fewer rows would fit is worth a BLAS's threads."""
+"""A layer so large that fewer rows would fit is worth the BLAS's threads."""
 
 TRIAL_ROWS = 32
 TRIAL_OUTPUTS = 24
@@ -39,7 +39,7 @@ class Piece:
 
 
 def exact_pieces(layer: Layer) -> tuple[Piece, ...]:
-    """Cut a layer's columns so that no partial sum of a piece leaves float32's exact integers.
+    """Split a layer's columns so that float32 holds every partial sum of a piece exactly.
 
     Every product and every partial sum, in whatever order a BLAS adds them and with fused
     multiply-add or without, is an integer of magnitude at most ``sum(|w|) * max(|a|)``; below
@@ -47,7 +47,7 @@ def exact_pieces(layer: Layer) -> tuple[Piece, ...]:
     """
     edges = [0]
     sums = np.zeros(layer.n_outputs, np.int64)
-    # One pass, whatever the weights: a hostile model may be large.
+    # One pass for any weights, because a hostile model may be large.
     for start in range(0, layer.n_inputs, BLOCK_COLUMNS):
         block = layer.weight[:, start : start + BLOCK_COLUMNS]
         more = row_magnitudes(block) * layer.input_magnitude
@@ -68,13 +68,13 @@ class Network:
     Parameters
     ----------
     layers
-        At least one; each takes what the one before gives.
+        At least one; the inputs of each are the outputs of the one before.
 
     Raises
     ------
     ModelError
         If neighbouring layers disagree on width or range, or if this machine's matrix product is
-        not exact where IEEE 754 says it must be (a BLAS told to compute in less than float32).
+        less exact than IEEE 754 requires (a BLAS with reduced precision).
     """
 
     def __init__(self, layers: tuple[Layer, ...]) -> None:
@@ -83,12 +83,12 @@ class Network:
         for a, b in zip(layers, layers[1:]):
             if a.n_outputs != b.n_inputs or a.output != b.input:
                 raise ModelError(
-                    f"a layer gives {a.n_outputs} {a.output}, the next one takes "
-                    f"{b.n_inputs} {b.input}"
+                    f"a layer has {a.n_outputs} {a.output} outputs, but the next one has "
+                    f"{b.n_inputs} {b.input} inputs"
                 )
         self._steps = tuple((layer, exact_pieces(layer)) for layer in layers)
         for layer, pieces in self._steps:
-            _try_engine(layer, pieces)
+            _check_exactness(layer, pieces)
 
     def __call__(self, values: Int8Or) -> Int8Or:
         """Run all layers.
@@ -108,28 +108,31 @@ class Network:
         return values
 
 
-def _try_engine(layer: Layer, pieces: tuple[Piece, ...]) -> None:
-    """Compare some accumulators with whole numbers; what is written by a wrong engine is lost."""
+def _check_exactness(layer: Layer, pieces: tuple[Piece, ...]) -> None:
+    """Compare some accumulators with integer arithmetic.
+
+    Chunks that an inexact matrix product has written cannot be decoded anywhere else.
+    """
     low, high = RANGES[layer.input]
     span = high - low + 1
     n_rows = min(TRIAL_ROWS, 2 + TRIAL_VALUES // layer.n_inputs)
-    places = np.arange(n_rows * layer.n_inputs).reshape(n_rows, layer.n_inputs)
-    values = low + places * 167 % span  # 167 is prime: all values of the range, in no order
+    positions = np.arange(n_rows * layer.n_inputs).reshape(n_rows, layer.n_inputs)
+    values = low + positions * 167 % span  # 167 is prime: all values of the range, mixed
     values[0], values[1] = low, high
-    outputs = np.linspace(0, layer.n_outputs - 1, TRIAL_OUTPUTS).astype(int)  # some twice
+    outputs = np.linspace(0, layer.n_outputs - 1, TRIAL_OUTPUTS).astype(int)
     floats = values.astype(np.float32)
-    found = sum(
+    computed = sum(
         (floats[:, p.start : p.stop] @ p.weight)[:, outputs].astype(np.int64) for p in pieces
     )
-    wanted = sum(
+    exact = sum(
         values[:, a : a + BLOCK_COLUMNS]
         @ layer.weight[outputs, a : a + BLOCK_COLUMNS].astype(np.int64).T
         for a in range(0, layer.n_inputs, BLOCK_COLUMNS)
     )
-    if not np.array_equal(found, wanted):
+    if not np.array_equal(computed, exact):
         raise ModelError(
-            "this machine's float32 matrix product is not exact: turn off reduced precision in "
-            "its BLAS (bfloat16, TF32); nothing can be coded safely here"
+            "this machine's float32 matrix product is not exact, so that nothing can be coded "
+            "safely: turn off reduced precision in its BLAS (bfloat16, TF32)"
         )
 
 
@@ -155,7 +158,7 @@ def _run(layer: Layer, pieces: tuple[Piece, ...], values: Int8Or) -> Int8Or:
 
 
 def _product(values: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``values @ weight``, a small layer a few rows at a time."""
+    """``values @ weight``; for a small layer a few rows at a time."""
     n_rows = SERIAL_PRODUCTS // weight.size
     if n_rows < LEAST_ROWS:
         return values @ weight
@@ -167,7 +170,7 @@ def _product(values: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArra
 
 
 def run_plain(layers: tuple[Layer, ...], values: Int8Or) -> Int8Or:
-    """The same integers in the plainest way, for tests (STYLE 7)."""
+    """Run layers with int64 arithmetic only: the reference that tests compare with."""
     for layer in layers:
         low, high = RANGES[layer.output]
         accumulator = values.astype(np.int64) @ layer.weight.astype(np.int64).T + layer.bias

@@ -1,4 +1,4 @@
-"""The codec of zarr format 2: a numcodecs codec, passed as ``compressor``."""
+"""The codec for Zarr format 2: a numcodecs codec, passed as ``compressor``."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .model import Model
 class NumcodecsZarrmal(Codec):  # type: ignore[misc]
     """Compressor that stores uint8 cells with the models of their classes (FORMAT 5.2).
 
-    Make one with ``NumcodecsZarrmal.of(model)``, or let ``array_arguments`` do it. Buffers of other
-    types than uint8 are stored as their bytes; object arrays are refused.
+    Make one with ``NumcodecsZarrmal.of(model)``, or let ``array_arguments`` do it. In an array of
+    another dtype the first write raises TypeError: format 2 does not tell a codec the dtype before.
     """
 
     codec_id = CODEC_NAME
@@ -29,7 +29,7 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
 
     @classmethod
     def of(cls, model: Model | None, *, rice: RiceChoice = "mean") -> Self:
-        """A codec with this model; None gives one that has only the fallback modes."""
+        """A codec with this model; with None it has no model, and stores or deflates pixels."""
         return cls(**Configuration.of(model, rice).to_json())
 
     @property
@@ -47,7 +47,7 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
         return hash(self._configuration)
 
     def get_config(self) -> dict[str, Any]:
-        """The JSON object that stands in .zarray (FORMAT 5.2)."""
+        """The JSON object of .zarray (FORMAT 5.2)."""
         return {"id": self.codec_id, **self._configuration.to_json()}
 
     @classmethod
@@ -61,20 +61,20 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
         Parameters
         ----------
         buf
-            uint8 array of any shape and order, or any other buffer but one of objects.
+            uint8 array of any shape and memory order, or a buffer of bytes: bytes, bytearray,
+            mmap, or a memoryview or array.array of format "B".
 
         Raises
         ------
         TypeError
-            For an array of objects.
+            If ``buf`` has items of another type.
         """
-        array = ensure_ndarray_like(buf)
-        if array.dtype.hasobject:
-            raise TypeError("object arrays are not supported: zarrmal stores uint8 pixels")
-        if array.dtype != np.uint8:
-            array = ensure_contiguous_ndarray_like(buf, flatten=True).view(np.uint8)
+        array = np.asarray(ensure_ndarray_like(buf))
         return encode_chunk(
-            np.asarray(array), self._configuration.coder(), rice=self._configuration.rice
+            array,
+            self._configuration.coder(),
+            rice=self._configuration.rice,
+            fortran_order=array.flags.f_contiguous and not array.flags.c_contiguous,
         )
 
     def decode(self, buf: Any, out: Any = None) -> Any:
@@ -83,24 +83,24 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
         Parameters
         ----------
         buf
-            What encode gave, in any buffer.
+            A chunk, in any buffer.
         out
-            A writeable buffer of as many bytes, filled as they lie in memory, and returned.
+            A writeable buffer of as many bytes, which is filled in memory order and returned.
 
         Raises
         ------
         ZarrmalError
             If the bytes are not exactly a chunk.
         TypeError, ValueError
-            If ``out`` holds objects, or has another size.
+            If ``out`` has items of objects, or another size.
         """
         data = ensure_contiguous_ndarray_like(buf, flatten=True).view(np.uint8)
         pixels = decode_chunk(np.asarray(data).data, self._configuration.coder())
-        if out is None:  # stored pixels lie in buf, which is the caller's
+        if out is None:  # stored pixels are a view of buf, which belongs to the caller
             return pixels.copy(order="K") if np.may_share_memory(pixels, data) else pixels
         target = ensure_ndarray_like(out)
         if target.dtype.hasobject:
-            raise TypeError("out is an array of objects: zarrmal decodes to uint8 pixels")
+            raise TypeError("out must not be an array of objects: zarrmal decodes to uint8 pixels")
         if target.nbytes != pixels.nbytes:
             raise ValueError(f"out has {target.nbytes} bytes, the chunk decodes to {pixels.nbytes}")
         return ndarray_copy(pixels, out)

@@ -1,4 +1,4 @@
-"""Cells of one class <-> one stream a cell, after the profile `paper` (FORMAT 4.5)."""
+"""The profile `paper`: cells of one class <-> one stream per cell (FORMAT 4.5)."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from .wire import packed_bytes
 
 BLOCK_CELLS = 1024
 BLOCK_VALUES = 1 << 21
-"""Decoded at once: few enough that working memory, some forty bytes a pixel, stays small."""
+"""Decoded at a time, so that working memory stays small: about forty bytes per pixel."""
 
 
 class PaperCells:
-    """Codes cells of one class. Thread-safe: nothing changes after construction.
+    """Coder of one class. Thread-safe: nothing changes after construction.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class PaperCells:
         self.can_encode = self._autoencoder.can_encode
 
     def fits(self, cell_shape: tuple[int, ...]) -> bool:
-        """Whether cells of this shape can be coded: only of the one trained."""
+        """Whether cells of this shape can be coded: only the model's own shape can."""
         return cell_shape == self.cell_shape
 
     def transform(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
@@ -75,14 +75,14 @@ class PaperCells:
         return latents, zigzag(residues)
 
     def bits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Bits each cell would take, with the best Rice parameter of its own; float64 (cell,)."""
+        """Bits of each cell with the best Rice parameter for it, float64 (cell,)."""
         latents, values = self.transform(pixels)
         bits = rice_bits(values).min(axis=1) + 8 * latents.shape[1]
-        found: NDArray[np.float64] = bits.astype(np.float64)
-        return found
+        result: NDArray[np.float64] = bits.astype(np.float64)
+        return result
 
     def encode(self, pixels: NDArray[np.uint8], rice: RiceChoice) -> tuple[int, list[bytes]]:
-        """Streams of cells, and the coding byte that says how to read them.
+        """Encode cells: the coding byte, and one stream per cell.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ class PaperCells:
         Raises
         ------
         TruncatedError, CorruptionError
-            If a stream does not hold exactly one cell.
+            If a stream is not exactly one cell.
         """
         n = max(1, min(BLOCK_CELLS, BLOCK_VALUES // self._autoencoder.widest))
         pixels = np.empty((len(streams), self.n_pixels), np.uint8)
@@ -147,15 +147,15 @@ class PaperCells:
         return predicted
 
     def least_bytes(self, coding: int, cell_shape: tuple[int, ...]) -> int:
-        """No stream is shorter than this: guards allocation against absurd declarations.
+        """Bytes of the shortest possible stream, checked before pixels are allocated.
 
         Raises
         ------
         CorruptionError
-            If there is no such coding.
+            If there is no such coding byte.
         """
         assert prod(cell_shape) == self.n_pixels
-        if coding == RICE_PER_CELL:  # at the least s = 0
+        if coding == RICE_PER_CELL:  # shortest with s = 0
             return 1 + self.n_latents + packed_bytes(self.n_pixels, 1)
         _expect_parameter(coding)
         n_unary = 0 if coding == MAX_RICE_PARAMETER else packed_bytes(self.n_pixels, 1)
@@ -164,4 +164,4 @@ class PaperCells:
 
 def _expect_parameter(parameter: int) -> None:
     if parameter > MAX_RICE_PARAMETER:
-        raise CorruptionError(f"a Rice parameter is at most {MAX_RICE_PARAMETER}: {parameter}")
+        raise CorruptionError(f"a Rice parameter is at most {MAX_RICE_PARAMETER}, not {parameter}")

@@ -1,6 +1,6 @@
-"""Pixels of many cells <-> rANS streams, in NumPy: the kernel's plain twin (FORMAT 4.6).
+"""Pixels of many cells <-> rANS streams, in NumPy: the reference of the kernel (FORMAT 4.6).
 
-Lanes are cells: all cells advance together, one pixel after the other.
+Each cell is a lane: all cells advance together, pixel by pixel.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from . import rans
 from .constants import ACTIVATION_MAX, ACTIVATION_ZERO, FREQUENCY_TOTAL, REACH
-from .context import PREDICTION_OFFSETS, Layer7, Numbers, Step, own_base, position, squash
+from .context import (
+    N_POSITION,
+    PREDICTION_OFFSETS,
+    Layer7,
+    Numbers,
+    Step,
+    own_base,
+    position,
+    squash,
+)
 from .mixture import Mixture
 from .tables import CAUSAL, FULL
 
@@ -22,14 +31,14 @@ First = list[NDArray[np.int32]]
 
 
 class Plan:
-    """The steps of a class, made ready; the kernel's Plan takes the same arguments.
+    """The steps of a class, prepared for coding. The kernel has a Plan, too.
 
     Parameters
     ----------
     steps
         See context.steps_of.
     has_prediction
-        Whether the networks look at the autoencoder's prediction.
+        Whether the autoencoder's prediction is an input of the networks.
     """
 
     def __init__(self, steps: tuple[Step, ...], has_prediction: bool) -> None:
@@ -39,7 +48,7 @@ class Plan:
 
 
 class _Network:
-    """Three layers in float32; every sum is an integer below 2**24 (FORMAT 3.3)."""
+    """Three layers in float32; the sums of products are integers below 2**24 (FORMAT 3.3)."""
 
     def __init__(self, step: Step) -> None:
         self._weights = [layer.weight.astype(np.float32) for layer in step.layers]
@@ -65,7 +74,19 @@ def _shift(sums: NDArray[np.int32], layer: Layer7) -> NDArray[np.int32]:
 
 
 class Lanes:
-    """The cells' pixels with a border of zeros, and what each pixel's network sees."""
+    """Pixels of the cells with a border of zeros, and the inputs of the networks.
+
+    Parameters
+    ----------
+    plan
+        The class's plan.
+    shape
+        (cell, plane, y, x).
+    predicted
+        Predicted cells, uint8 (cell, plane, y, x), or None.
+    first
+        For each step the first sums, int32 (cell, unit).
+    """
 
     def __init__(
         self, plan: Plan, shape: tuple[int, int, int, int], predicted: Pixels | None, first: First
@@ -86,21 +107,21 @@ class Lanes:
         return self.image[:, REACH : REACH + self.height, REACH : REACH + self.width]
 
     def _own(self, plane: int, y: int, x: int) -> Numbers:
-        at = self.image[plane]
+        image = self.image[plane]
         return own_base(
-            at[y + REACH, x + REACH - 1],
-            at[y + REACH - 1, x + REACH],
-            at[y + REACH - 1, x + REACH + 1],
-            at[y + REACH - 1, x + REACH - 1],
+            image[y + REACH, x + REACH - 1],
+            image[y + REACH - 1, x + REACH],
+            image[y + REACH - 1, x + REACH + 1],
+            image[y + REACH - 1, x + REACH - 1],
         )
 
     def distribution(self, s: int, y: int, x: int) -> Mixture:
-        """Of the pixel of step s at (y, x) of every lane."""
+        """Distribution of the pixel of step s at (y, x), for every lane."""
         inputs, base = self.inputs(s, y, x)
         return Mixture.of(self.plan.networks[s](inputs, self.first[s]), base.astype(np.int64))
 
     def inputs(self, s: int, y: int, x: int) -> tuple[Numbers, Numbers]:
-        """What the network of step s sees at (y, x), (input, lane), and the base, (lane,)."""
+        """Inputs of the network of step s at (y, x), (input, lane), and the base, (lane,)."""
         step = self.plan.steps[s]
         image = self.image
         base = self._own(step.plane, y, x)
@@ -118,16 +139,16 @@ class Lanes:
         parts.append(ACTIVATION_ZERO * blank[: step.n_flags])
         rows, columns = self.full[s]
         for (known, plane), own in zip(earlier, owns, strict=True):
-            there = known > 0
-            three = np.stack([0 * known, squash(known - base), squash(known - own)])
-            three = np.where(there, three, 0) + ACTIVATION_ZERO
-            three[0] = ACTIVATION_ZERO * ~there
+            nonzero = known > 0
+            same_pixel = np.stack([0 * known, squash(known - base), squash(known - own)])
+            same_pixel = np.where(nonzero, same_pixel, 0) + ACTIVATION_ZERO
+            same_pixel[0] = ACTIVATION_ZERO * ~nonzero
             around = image[plane, rows + y, columns + x]
-            seen = squash(around - known)
-            parts += [three, np.where(there & (around > 0), seen, 0) + ACTIVATION_ZERO]
+            differences = np.where(nonzero & (around > 0), squash(around - known), 0)
+            parts += [same_pixel, differences + ACTIVATION_ZERO]
         parts.append((base >> 1)[None])
         where = np.array(position(y, x, self.height, self.width))[:, None]
-        parts.append(np.broadcast_to(where, (3, image.shape[-1])))
+        parts.append(np.broadcast_to(where, (N_POSITION, image.shape[-1])))
         if self.plan.has_prediction:
             parts.append(self._prediction(step.plane, y, x, base))
         return np.concatenate(parts), base
@@ -140,7 +161,7 @@ class Lanes:
         columns = [min(x + dx, self.width - 1) for _, dx in PREDICTION_OFFSETS]
         return ACTIVATION_ZERO + squash(self.predicted[plane, rows, columns] - base)
 
-    def places(self) -> Iterator[tuple[int, int, int]]:
+    def coding_order(self) -> Iterator[tuple[int, int, int]]:
         """(step, y, x) in the order of coding."""
         for s in range(len(self.plan.steps)):
             for y in range(self.height):
@@ -148,24 +169,24 @@ class Lanes:
                     yield s, y, x
 
 
-def _offsets(places: tuple[tuple[int, int], ...]) -> tuple[Ints, Ints]:
-    both = np.array(places, np.int64).reshape(-1, 2) + REACH
-    return both[:, 0], both[:, 1]
+def _offsets(neighbours: tuple[tuple[int, int], ...]) -> tuple[Ints, Ints]:
+    offsets = np.array(neighbours, np.int64).reshape(-1, 2) + REACH
+    return offsets[:, 0], offsets[:, 1]
 
 
 def _intervals(
     plan: Plan, pixels: Pixels, predicted: Pixels | None, first: First
 ) -> Iterator[tuple[Ints, Ints]]:
-    """Start and frequency of every pixel of every lane, in the order of coding."""
+    """Start and frequency of every pixel, int64 (lane,) each, in coding order."""
     lanes = Lanes(plan, pixels.shape, predicted, first)
     inside = lanes.inside()
-    whole = np.ascontiguousarray(pixels.transpose(1, 2, 3, 0)).astype(np.int64)
-    for s, y, x in lanes.places():
+    values = np.ascontiguousarray(pixels.transpose(1, 2, 3, 0)).astype(np.int64)
+    for s, y, x in lanes.coding_order():
         plane = plan.steps[s].plane
-        value = whole[plane, y, x]
+        value = values[plane, y, x]
         mixture = lanes.distribution(s, y, x)
         start, stop = mixture.cumulative(value), mixture.cumulative(value + 1)
-        # Only now: the network must not see what it is about to code.
+        # Only now, because the network must not see the pixel that it codes.
         inside[plane, y, x] = value
         yield start, stop - start
 
@@ -173,16 +194,16 @@ def _intervals(
 def encode(
     plan: Plan, pixels: Pixels, predicted: Pixels | None, first: First, prefix: NDArray[np.uint16]
 ) -> list[bytes]:
-    """One stream a cell.
+    """One stream per cell.
 
     Parameters
     ----------
     pixels, predicted
         uint8 (cell, plane, y, x); predicted may be None.
     first
-        A step's first sums, int32 (cell, unit).
+        For each step the first sums, int32 (cell, unit).
     prefix
-        uint16 (cell, latent, 2): start and frequency of what precedes the pixels.
+        uint16 (cell, latent, 2): start and frequency of the symbols before the pixels.
     """
     n, n_symbols = len(pixels), prefix.shape[1] + int(np.prod(pixels.shape[1:]))
     starts = np.empty((n_symbols, n), np.int64)
@@ -195,7 +216,7 @@ def encode(
 
 
 def bits(plan: Plan, pixels: Pixels, predicted: Pixels | None, first: First) -> NDArray[np.float64]:
-    """Bits of the pixels of each cell, float64 (cell,), without writing a stream."""
+    """Bits that the pixels of each cell take, float64 (cell,)."""
     total = np.zeros(len(pixels))
     for _, frequency in _intervals(plan, pixels, predicted, first):
         total -= np.log2(frequency / FREQUENCY_TOTAL)
@@ -209,11 +230,11 @@ def decode(
     predicted: Pixels | None,
     first: First,
 ) -> tuple[Pixels, NDArray[np.uint8]]:
-    """Pixels uint8 (cell, plane, y, x), and each lane's status (see rans.Decoder.status)."""
+    """Pixels, uint8 (cell, plane, y, x), and the status of each lane, see rans.Decoder.status."""
     lanes = Lanes(plan, (len(decoder.states), *shape), predicted, first)
     inside = lanes.inside()
-    for s, y, x in lanes.places():
-        if decoder.short.all():  # nothing more to find: a hostile cell may be large
+    for s, y, x in lanes.coding_order():
+        if decoder.short.all():  # nothing is left to decode, and a hostile cell may be large
             break
         value, start, frequency = lanes.distribution(s, y, x).find(decoder.slots())
         decoder.advance(start, frequency)

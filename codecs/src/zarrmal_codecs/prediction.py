@@ -15,19 +15,19 @@ Pixels = NDArray[np.uint8]
 
 
 class Prediction:
-    """The small autoencoder of a class: pooled cell -> latents -> grid -> predicted cell.
+    """The small autoencoder of a class: pooled cell to latents to grid to predicted cell.
 
     Parameters
     ----------
     model
-        With the network "decoder" and the tensors "grid" and "latent_scale".
+        A class with the network "decoder" and the tensors "grid" and "latent_scale".
     cell_shape
-        (y, x) or (y, x, channel), as trained.
+        (y, x) or (y, x, channel), that of the model.
 
     Raises
     ------
     ModelError
-        If they do not fit each other.
+        If these do not fit each other.
     """
 
     def __init__(self, model: ClassModel, cell_shape: tuple[int, ...]) -> None:
@@ -43,7 +43,7 @@ class Prediction:
                 f"class {model.name!r}: tensor 'latent_scale' must be {self.n_latents} uint8"
             )
         if int(scale.max()) >= N_SLOPES:
-            raise ModelError(f"class {model.name!r}: latent_scale goes beyond {N_SLOPES - 1}")
+            raise ModelError(f"class {model.name!r}: latent_scale must be 0..{N_SLOPES - 1}")
         self._grid = (int(grid[0]), int(grid[1]))
         n_grid = self._grid[0] * self._grid[1] * self._planes
         self._decoder = Network(decoder)
@@ -54,18 +54,19 @@ class Prediction:
             self._encoder = Network(model.network("encoder"))
         self.slopes = SLOPE[scale].astype(np.int64)
         self.widest = max(layer.n_outputs for layer in decoder)
-        """Most values that a cell takes anywhere on the way to its grid."""
+        """Values of the decoder's widest layer."""
 
     @staticmethod
     def _expect(
-        model: ClassModel, name: str, takes: tuple[str, int], gives: tuple[str, int]
+        model: ClassModel, name: str, inputs: tuple[str, int], outputs: tuple[str, int]
     ) -> None:
         layers = model.network(name)
-        found = (layers[0].input, layers[0].n_inputs), (layers[-1].output, layers[-1].n_outputs)
-        if found != (takes, gives):
+        first, last = layers[0], layers[-1]
+        ends = (first.input, first.n_inputs), (last.output, last.n_outputs)
+        if ends != (inputs, outputs):
             raise ModelError(
-                f"class {model.name!r}: the {name} turns {found[0]} into {found[1]}; "
-                f"{takes} into {gives} are needed"
+                f"class {model.name!r}: the {name} maps {ends[0]} to {ends[1]}, but must map "
+                f"{inputs} to {outputs}"
             )
 
     def encode(self, pixels: Pixels) -> NDArray[np.int8]:
@@ -79,37 +80,37 @@ class Prediction:
         """Predicted cells, uint8 (cell, plane, y, x), of latents, int8 (cell, latent)."""
         grid = self._decoder(latents).reshape(len(latents), *self._grid, self._planes)
         boxes = np.ascontiguousarray(grid.transpose(0, 3, 1, 2), dtype=np.float32)
-        # Whole numbers, none above 255 * 2**16 + 2**15 < 2**24: exact in float32, in either order.
-        # Columns first, for then rows are taken whole; a cell of one long row the other way, or
-        # what lies between would be far larger than the cell.
+        # Integers up to 255 * 2**16 + 2**15 < 2**24: exact in float32, in either order. Columns
+        # first is faster, because rows are contiguous then; but for a cell of one long row the
+        # intermediate result would be far larger than the cell.
         (height, width), (rows, columns) = self._shape, self._grid
         if rows * width <= max(height * columns, height * width):
-            both = _stretch(_stretch(boxes, 3, width), 2, height)
+            stretched = _stretch(_stretch(boxes, 3, width), 2, height)
         else:
-            both = _stretch(_stretch(boxes, 2, height), 3, width)
-        both += 32768
-        both *= np.float32(2**-16)
-        return both.astype(np.uint8)
+            stretched = _stretch(_stretch(boxes, 2, height), 3, width)
+        stretched += 32768
+        stretched *= np.float32(2**-16)
+        return stretched.astype(np.uint8)
 
 
 def _stretch(grid: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
-    """Linear interpolation along an axis, times 256 (FORMAT 4.6.4)."""
+    """Linear interpolation along an axis, multiplied by 256 (FORMAT 4.6.4)."""
     n = grid.shape[axis]
-    at = np.clip((2 * np.arange(size) + 1) * n * 128 // size - 128, 0, (n - 1) * 256)
-    low, part = at >> 8, (at & 255).astype(np.float32)
+    along = np.clip((2 * np.arange(size) + 1) * n * 128 // size - 128, 0, (n - 1) * 256)
+    low, part = along >> 8, (along & 255).astype(np.float32)
     shape = [1] * grid.ndim
     shape[axis] = size
     part = part.reshape(shape)
-    found: NDArray[np.float32] = grid.take(low, axis)
-    found *= 256 - part
-    other = grid.take(np.minimum(low + 1, n - 1), axis)
-    other *= part
-    found += other
-    return found
+    result: NDArray[np.float32] = grid.take(low, axis)
+    result *= 256 - part
+    upper = grid.take(np.minimum(low + 1, n - 1), axis)
+    upper *= part
+    result += upper
+    return result
 
 
 def pool(pixels: Pixels, grid: tuple[int, int]) -> Pixels:
-    """Means over a grid of boxes, uint8 (cell, y * x * plane): what encoders take.
+    """Means over a grid of boxes, uint8 (cell, y * x * plane): the inputs of encoders.
 
     Box i of n spans [i * size // n, max(that + 1, (i + 1) * size // n)).
     """
@@ -130,5 +131,5 @@ def pool(pixels: Pixels, grid: tuple[int, int]) -> Pixels:
 
 
 def n_planes(cell_shape: tuple[int, ...]) -> int:
-    """Channels of a cell, 1 where it has no such axis."""
+    """Number of channels of a cell, 1 where it has no such axis."""
     return cell_shape[2] if len(cell_shape) == 3 else 1

@@ -1,4 +1,4 @@
-"""JSON of unknown origin: read in one way only, or refused (FORMAT 2.2)."""
+"""JSON of unknown origin, parsed strictly (FORMAT 2.2)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def parse_json(text: bytes) -> Any:
         )
     except ZarrmalError:
         raise
-    except (ValueError, RecursionError) as error:  # ValueError: also an integer of 4,301 digits
+    except (ValueError, RecursionError) as error:  # ValueError: an integer of 4,301 digits, too
         raise CorruptionError(f"the model's JSON is damaged: {error}") from None
 
 
@@ -33,8 +33,8 @@ def _no_constant(name: str) -> None:
 
 
 def shown(value: Any) -> str:
-    """A value as a message quotes it: short, and of a tree only what it is."""
-    if isinstance(value, int) and value.bit_length() > 256:  # Python writes no number that long
+    """A value as a message quotes it: shortened; of an object or array only its type."""
+    if isinstance(value, int) and value.bit_length() > 256:  # Python refuses to format it
         return "a number of many digits"
     plain = value is None or isinstance(value, str | int | float)
     return f"{value!r:.80}" if plain else f"a {type(value).__name__}"
@@ -50,5 +50,5 @@ def text_from_json(value: Any, name: str) -> str:
 def size_from_json(value: Any) -> int:
     """An integer that can be a size; CorruptionError for anything else, True included."""
     if type(value) is not int or not 0 <= value <= MAX_MODEL_BODY_BYTES:
-        raise CorruptionError(f"the model holds {shown(value)} where a size is wanted")
+        raise CorruptionError(f"the model holds {shown(value)} where a size is needed")
     return value

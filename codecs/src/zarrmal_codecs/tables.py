@@ -1,7 +1,7 @@
-"""The fixed tables of the profile `hybrid`, each by its formula (FORMAT 4.6.1, 4.6.2).
+"""The fixed tables of the profile `hybrid`, computed by formula (FORMAT 4.6.1, 4.6.2).
 
-No value lies within 1e-6 of a rounding tie, so that binary64 gives the same integers everywhere;
-a test holds their checksums.
+No value lies within 1e-6 of a rounding tie, so binary64 gives the same integers everywhere. A test
+compares their checksums.
 """
 
 from __future__ import annotations
@@ -36,51 +36,51 @@ def _rounded(values: NDArray[np.float64]) -> NDArray[np.int32]:
 def _squash() -> NDArray[np.int16]:
     size = np.abs(np.arange(-255, 256))
     bent = 2 * np.minimum(size, 8) + (np.minimum(size, 32) >> 1) + (size >> 3)
-    found: NDArray[np.int16] = (np.sign(np.arange(-255, 256)) * bent).astype(np.int16)
-    return found
+    squash: NDArray[np.int16] = (np.sign(np.arange(-255, 256)) * bent).astype(np.int16)
+    return squash
 
 
 def _knots() -> NDArray[np.int32]:
-    at = _sigmoid((np.arange(N_KNOTS) - N_KNOTS // 2) / 4)
-    return _rounded(KNOT_TOTAL * (at - at[0]) / (1 - 2 * at[0]))
+    values = _sigmoid((np.arange(N_KNOTS) - N_KNOTS // 2) / 4)
+    return _rounded(KNOT_TOTAL * (values - values[0]) / (1 - 2 * values[0]))
 
 
 def _neighbours(*, causal: bool) -> Offsets:
     rows = range(-REACH, 1 if causal else REACH + 1)
     columns = range(-REACH, REACH + 1)
-    found = [
+    offsets = [
         (y, x)
         for y in rows
         for x in columns
         if (y < 0 or (y == 0 and x < 0) if causal else (y, x) != (0, 0))
     ]
-    found.sort(key=lambda o: (o[0] ** 2 + o[1] ** 2, -o[0], abs(o[1]), o[1]))
-    return tuple(found[: MAX_CAUSAL if causal else MAX_FULL])
+    offsets.sort(key=lambda o: (o[0] ** 2 + o[1] ** 2, -o[0], abs(o[1]), o[1]))
+    return tuple(offsets[: MAX_CAUSAL if causal else MAX_FULL])
 
 
 SQUASH: Final = _squash()
 """int16 (511,): S(d) at index d + 255."""
 
 KNOT: Final = _knots()
-"""int32 (65,): a logistic's cumulative at -8, -7.75 … 8, from 0 to 32768."""
+"""int32 (65,): cumulative of a logistic distribution at -8, -7.75 … 8, from 0 to 32768."""
 
 KNOT_STEP: Final = np.append(np.diff(KNOT), 0).astype(np.int32)
 
 SLOPE: Final = _rounded(2.0 ** (17 - np.arange(N_SLOPES) / 12))
-"""int32 (128,): 2**14 over the scale, 2**(i / 12 - 3) grey levels."""
+"""int32 (128,): 2**14 / scale i, which is 2**(i / 12 - 3) grey levels."""
 
 BLANK: Final = np.clip(
     _rounded(FREQUENCY_TOTAL * _sigmoid(np.arange(-BLANK_LIMIT, BLANK_LIMIT + 1) / 16)),
     1,
     FREQUENCY_TOTAL - 256,
 )
-"""int32 (511,): frequency of value 0, at its logit in sixteenths + 255."""
+"""int32 (511,): frequency of the value 0, indexed by its logit in sixteenths + 255."""
 
 EXP: Final = _rounded(4096 * np.exp(-np.arange(2 * BLANK_LIMIT + 1) / 16))
 """int32 (511,): weight of a component whose logit is i sixteenths below the largest."""
 
 CAUSAL: Final = _neighbours(causal=True)
-"""(y, x) of the 40 nearest pixels coded before, nearest first."""
+"""(y, x) of the 40 nearest pixels of the plane coded earlier, nearest first."""
 
 FULL: Final = _neighbours(causal=False)
-"""(y, x) of the 24 nearest pixels, for planes coded before."""
+"""(y, x) of the 24 nearest pixels, for planes coded earlier; nearest first."""

@@ -21,7 +21,7 @@ class Reader:
     data
         The bytes to read.
     what
-        Name of the thing being read, for error messages.
+        Name of these bytes in error messages, as in "the model".
     """
 
     data: memoryview
@@ -33,8 +33,8 @@ class Reader:
         end = self.position + n_bytes
         if end > len(self.data):
             raise TruncatedError(
-                f"{self.what}: {n_bytes} bytes wanted at byte {self.position}, but it ends at byte "
-                f"{len(self.data)}; fetch the whole of it again"
+                f"{self.what} ends at byte {len(self.data)}, but {n_bytes} bytes are needed at "
+                f"byte {self.position}: fetch it again"
             )
         block = self.data[self.position : end]
         self.position = end
@@ -54,13 +54,15 @@ class Reader:
                 if value >> 32:
                     break
                 return value
-        raise CorruptionError(f"{self.what}: a varint at byte {self.position} exceeds 32 bits")
+        raise CorruptionError(
+            f"{self.what} holds a varint of more than 32 bits before byte {self.position}"
+        )
 
     def finish(self) -> None:
         """Raise CorruptionError unless every byte has been read."""
         if self.position != len(self.data):
             raise CorruptionError(
-                f"{self.what}: {len(self.data) - self.position} bytes follow its end"
+                f"{self.what} is followed by {len(self.data) - self.position} bytes too many"
             )
 
 
@@ -81,19 +83,19 @@ class Writer:
     def varint(self, value: int) -> None:
         """Append an unsigned LEB128 integer."""
         if not 0 <= value < 1 << 32:
-            raise ValueError(f"a varint holds 0 <= value < 2**32, not {value}")
+            raise ValueError(f"a varint must be 0 <= value < 2**32, not {value}")
         while value >= 0x80:
             self.uint(value & 0x7F | 0x80, 1)
             value >>= 7
         self.uint(value, 1)
 
     def getvalue(self) -> bytes:
-        """All that was appended."""
+        """All bytes appended so far."""
         return b"".join(self.parts)
 
 
 def packed_bytes(n_values: int, n_bits: int) -> int:
-    """Bytes that ``n_values`` values of ``n_bits`` bits take (FORMAT 1.2)."""
+    """Bytes taken by ``n_values`` values of ``n_bits`` bits (FORMAT 1.2)."""
     return (n_values * n_bits + 7) // 8
 
 
@@ -108,7 +110,7 @@ def unpack_bits(data: memoryview, n_values: int, n_bits: int) -> NDArray[np.int6
     """Inverse of pack_bits; CorruptionError if the last byte is not filled with zeros."""
     bits = np.unpackbits(np.frombuffer(data, np.uint8))
     if bits[n_values * n_bits :].any():
-        raise CorruptionError("packed values are not filled up with zero bits")
+        raise CorruptionError("the last byte of packed values is not padded with zero bits")
     planes = bits[: n_values * n_bits].reshape(n_values, n_bits)
     values = np.zeros(n_values, np.int64)
     for k in range(n_bits):

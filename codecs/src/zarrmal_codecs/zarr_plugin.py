@@ -1,4 +1,4 @@
-"""The codec of zarr format 3: an array -> bytes codec, passed as ``serializer``."""
+"""The codec for Zarr format 3: an array-to-bytes codec, passed as ``serializer``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from zarr.abc.codec import ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin
 from zarr.abc.store import RangeByteRequest
 
-from .chunk import decode_cells, decode_chunk, encode_chunk, expect_shape, first_read_bytes
+from .chunk import (
+    decode_cells,
+    decode_chunk,
+    encode_chunk,
+    expect_shape,
+    expect_uint8,
+    first_read_bytes,
+)
 from .configuration import Configuration
 from .constants import BLANK_CLASS, CHUNK_PRELUDE_BYTES, CODEC_NAME
 from .errors import CorruptionError, TruncatedError
@@ -21,9 +28,10 @@ from .header import Header, header_bytes, parse_header
 from .model import Model
 
 Reading = Generator[list[RangeByteRequest | None], Any, Callable[[], Any]]
-"""Asks for byte ranges of a chunk, None for all of it; is sent their buffers; returns a decoder."""
+"""Yields lists of byte ranges of a chunk, None for the whole; is sent their buffers; returns a
+function that decodes."""
 
-# Cells further apart than this are fetched by two requests, nearer ones by one.
+# Cells further apart are fetched with two requests, nearer ones with one.
 MAX_GAP_BYTES = 16_384
 
 
@@ -45,7 +53,7 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
 
     @classmethod
     def of(cls, model: Model | None, *, rice: RiceChoice = "mean") -> Self:
-        """A codec with this model; None gives one that has only the fallback modes."""
+        """A codec with this model; with None it has no model, and stores or deflates pixels."""
         return cls(Configuration.of(model, rice))
 
     def __repr__(self) -> str:
@@ -62,12 +70,11 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
 
     def validate(self, *, shape: tuple[int, ...], dtype: Any, chunk_grid: Any) -> None:
         """TypeError unless the array is uint8."""
-        found = dtype.to_native_dtype() if hasattr(dtype, "to_native_dtype") else np.dtype(dtype)
-        if found != np.uint8:
-            raise TypeError(f"zarrmal stores uint8 pixels, not {found}: convert the array first")
+        is_zarr = hasattr(dtype, "to_native_dtype")
+        expect_uint8(dtype.to_native_dtype() if is_zarr else np.dtype(dtype))
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: Any) -> int:
-        """Never known before encoding; zarr asks only fixed-size codecs."""
+        """Not known before encoding. Zarr calls this for fixed-size codecs only."""
         raise NotImplementedError
 
     def _decode_sync(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
@@ -94,34 +101,34 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
     ) -> Any:
         """Fetch and decode only the cells that a selection touches.
 
-        The cells are checked by their own CRC-16; the checksum over all pixels needs all of them.
+        Each cell is checked by its CRC-16; the CRC-32 over all pixels would need all cells.
         """
-        steps, got, decode = self._partial(selection, chunk_spec), None, None
+        reading, buffers, decode = self._partial(selection, chunk_spec), None, None
         while decode is None:
             try:
-                wanted = steps.send(got)
+                ranges = reading.send(buffers)
             except StopIteration as end:
                 decode = end.value
             else:
-                reads = (byte_getter.get(chunk_spec.prototype, part) for part in wanted)
-                got = await asyncio.gather(*reads)
+                reads = (byte_getter.get(chunk_spec.prototype, part) for part in ranges)
+                buffers = await asyncio.gather(*reads)
         return await asyncio.to_thread(decode)
 
     def _decode_partial_sync(self, byte_getter: Any, selection: Any, chunk_spec: Any) -> Any:
-        """The same for zarr's fused pipeline, which reads without an event loop."""
-        steps, got, decode = self._partial(selection, chunk_spec), None, None
+        """The same without an event loop, for zarr's fused pipeline."""
+        reading, buffers, decode = self._partial(selection, chunk_spec), None, None
         while decode is None:
             try:
-                wanted = steps.send(got)
+                ranges = reading.send(buffers)
             except StopIteration as end:
                 decode = end.value
             else:
                 get, prototype = byte_getter.get_sync, chunk_spec.prototype
-                got = [get(prototype=prototype, byte_range=part) for part in wanted]
+                buffers = [get(prototype=prototype, byte_range=part) for part in ranges]
         return decode()
 
     def _partial(self, selection: Any, chunk_spec: Any) -> Reading:
-        """What is read of a chunk for some of its cells, and how they are decoded."""
+        """Read the parts of a chunk that hold the selected cells; return their decoder."""
         shape = tuple(chunk_spec.shape)
         rows = _rows(selection, shape)
         whole = rows is None or 2 * len(rows) > shape[0]
@@ -129,7 +136,7 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
             n_first = first_read_bytes(shape[0])
             (first,) = yield [RangeByteRequest(0, n_first)]
             if first is None:
-                return _nothing
+                return _no_chunk
             head = _view(first)
             n_header = header_bytes(head)
             if n_header > len(head):
@@ -146,41 +153,41 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
             whole = header.index is None
         if not whole and rows is not None:
             missing = _missing(header, len(head) - n_header, rows)
-            got = yield [RangeByteRequest(n_header + a, n_header + b) for a, b in missing]
+            parts = yield [RangeByteRequest(n_header + a, n_header + b) for a, b in missing]
             assert header.index is not None
-            # A chunk that ends in blank cells is an array's last one, to which more may be appended
-            # between our reads. It only grows: with the same header again it has not.
+            # A chunk that ends with blank cells is the last one of its array. Another process may
+            # append cells to it between these reads; if its header is the same again, it did not.
             if missing and header.index.classes[-1] == BLANK_CLASS:
                 (again,) = yield [RangeByteRequest(0, n_header)]
                 whole = _view(again) != head[:n_header]
-        if whole:  # one object read at once is always one state of it
+        if whole:  # a single read of an object is consistent
             (everything,) = yield [None]
             if everything is None:
-                return _nothing
+                return _no_chunk
             return lambda: self._decode_sync(everything, chunk_spec)[selection]
         assert rows is not None
-        fetched = [(start, _view(part)) for (start, _), part in zip(missing, got, strict=True)]
+        fetched = [(start, _view(part)) for (start, _), part in zip(missing, parts, strict=True)]
         ranges = _Ranges([*fetched, (0, head[n_header:])])
 
         def decode() -> Any:
-            out = np.zeros(shape, np.uint8)  # pages of rows that are never touched cost nothing
+            out = np.zeros(shape, np.uint8)  # memory of rows that are not written is never mapped
             out[rows] = decode_cells(header, rows, ranges.read, self.configuration.coder())
             return chunk_spec.prototype.nd_buffer.from_ndarray_like(out[selection])
 
         return decode
 
 
-def _nothing() -> None:
-    """There is no such chunk."""
+def _no_chunk() -> None:
+    """The decoder of a chunk that does not exist."""
 
 
 def header_limit(shape: tuple[int, ...]) -> int:
-    """No valid header of a chunk of this shape is longer: a run a cell, 32 length bits a cell."""
+    """Bytes of the longest valid header for a shape: a class run and 32 bits of length per cell."""
     return CHUNK_PRELUDE_BYTES + 256 + 4 * len(shape) + 12 * (shape[0] if shape else 0)
 
 
 def _rows(selection: Any, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
-    """Cells that a selection touches, ascending; None where they cannot be told apart."""
+    """Indices of the cells that a selection touches, ascending; None for the whole chunk."""
     if not shape or 0 in shape:
         return None
     parts = selection if isinstance(selection, tuple) else (selection,)
@@ -192,18 +199,18 @@ def _rows(selection: Any, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
 
 def _view(buffer: Any) -> memoryview:
     if buffer is None:
-        raise TruncatedError("the chunk vanished while it was read")
+        raise TruncatedError("the chunk was deleted while it was read")
     return np.ascontiguousarray(buffer.as_numpy_array()).view(np.uint8).data
 
 
 class _Ranges:
-    """Payload ranges held in memory."""
+    """Ranges of the payload in memory."""
 
     def __init__(self, parts: Iterable[tuple[int, memoryview]]) -> None:
         self._parts = tuple(parts)
 
     def read(self, start: int, stop: int) -> memoryview:
-        """Payload bytes [start, stop); fewer where the store had fewer."""
+        """Payload bytes [start, stop), or fewer if the store returned fewer."""
         for offset, data in self._parts:
             if offset <= start < offset + len(data):
                 return data[start - offset : stop - offset]
@@ -211,7 +218,7 @@ class _Ranges:
 
 
 def _missing(header: Header, n_held: int, rows: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Payload ranges that hold the streams of some cells, few of them, beyond what is held."""
+    """Few payload ranges that cover the streams of some cells, without those already held."""
     assert header.index is not None
     stops = np.cumsum(header.index.lengths)[rows]
     starts = stops - header.index.lengths[rows]

@@ -1,4 +1,4 @@
-"""Binary mode: where the neighbours have two values at most (section on the binary mode)."""
+"""Binary mode: neighbours with at most two values (section on the binary mode)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from .predictor import Neighbours
 NOT_BINARY = -1
 NO_SECOND = -1
 FIRST, SECOND, ESCAPE = 0, 1, 2
-"""The pixel is as its left neighbour, as the other value, or neither: then it is coded as any."""
+"""The pixel equals its left neighbour, equals the second value, or leaves the binary mode."""
 
 
 @compiled
 def binary_context(around: Neighbours) -> tuple[int, int]:
-    """(context 0 ... 31, second value), from w and five others; the context is -1 in other places.
+    """Return (context 0 ... 31, second value), from w and five other neighbours.
 
-    One bit a neighbour, set where it has the second value. Where all are alike there is none: -1.
+    The context has one bit per neighbour, set where it has the second value; it is -1 where the
+    neighbours have three values or more. The second value is -1 where all neighbours are equal.
     """
     n, w, nw, ne, nn, ww, _ = around
     context, second = 0, NO_SECOND

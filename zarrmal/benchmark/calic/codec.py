@@ -1,36 +1,36 @@
-"""Images <-> bytes: a header, and the code of the pixels."""
+"""Images <-> bytes: a header, and the coded pixels."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .coder import N_FLUSHED
 from .contexts import N_MEANS
 from .histograms import Counts, binary_counts, error_counts
-from .loops import OK, decode_pixels, encode_pixels
+from .pixels import OK, decode_pixels, encode_pixels
+from .range_coder import N_FLUSHED
 
 Pixels = NDArray[np.uint8]
 
 SIDE_BYTES = 2
 HEADER_BYTES = 2 * SIDE_BYTES
 MAX_SIDE = (1 << 8 * SIDE_BYTES) - 1
-MAX_PIXELS_A_BYTE = 6000
-"""No histogram gives a symbol more than 1 - 17 / 2^14: a pixel costs 1/668 bit at least."""
+MAX_PIXELS_PER_BYTE = 6000
+"""No histogram gives a symbol more than 1 - 17 / 2^14: a pixel costs at least 1/668 bit."""
 
 
 def encode(image: Pixels) -> bytes:
-    """Height and width, two bytes each, the higher first, and the code.
+    """Encode an image: height and width, two bytes each, big-endian, then the coded pixels.
 
     Parameters
     ----------
     image
-        uint8 (y, x), 1 to 65,535 a side.
+        uint8 (y, x), 1 <= y, x <= 65,535.
 
     Raises
     ------
     ValueError
-        If it is anything else.
+        If dtype, rank or shape differ.
     """
     if image.dtype != np.uint8 or image.ndim != 2:
         raise ValueError(f"CALIC codes uint8 (y, x), not {image.dtype} {image.shape}")
@@ -39,32 +39,32 @@ def encode(image: Pixels) -> bytes:
     image = np.ascontiguousarray(image)
     out = np.zeros(image.size + image.size // 4 + 1024, np.uint8)
     n = encode_pixels(image, out, *_model())
-    if n > len(out):  # no image known needs it
+    if n > len(out):  # no known image needs it
         out = np.zeros(n, np.uint8)
         n = encode_pixels(image, out, *_model())
+    n_trimmed = n
     head = b"".join(side.to_bytes(SIDE_BYTES, "big") for side in image.shape)
-    kept = n
-    while kept > n - N_FLUSHED and not out[kept - 1]:
-        kept -= 1
-    return head + out[:kept].tobytes()
+    while n_trimmed > n - N_FLUSHED and not out[n_trimmed - 1]:
+        n_trimmed -= 1  # the decoder reads zeros after the end
+    return head + out[:n_trimmed].tobytes()
 
 
 def decode(data: bytes) -> Pixels:
-    """The image of what ``encode`` wrote.
+    """Decode an image.
 
     Raises
     ------
     ValueError
-        If nothing can have been encoded to these bytes. Damage is not always noticed: the code has
-        no checksum, and other pixels may come back.
+        If no image encodes to these bytes. There is no checksum: some damage gives other pixels
+        instead.
     """
     if len(data) < HEADER_BYTES:
-        raise ValueError(f"{len(data)} bytes are too few for CALIC's header")
+        raise ValueError(f"CALIC's header has {HEADER_BYTES} bytes, the data has {len(data)}")
     height, width = (
         int.from_bytes(data[i : i + SIDE_BYTES], "big") for i in range(0, HEADER_BYTES, SIDE_BYTES)
     )
     code = np.frombuffer(data, np.uint8, offset=HEADER_BYTES)
-    if not 0 < height * width <= MAX_PIXELS_A_BYTE * (len(code) + N_FLUSHED):
+    if not 0 < height * width <= MAX_PIXELS_PER_BYTE * (len(code) + N_FLUSHED):
         raise ValueError(f"{len(code)} bytes cannot be the code of {height} x {width} pixels")
     image = np.zeros((height, width), np.uint8)
     if decode_pixels(code, image, *_model()) != OK:
@@ -73,6 +73,6 @@ def decode(data: bytes) -> Pixels:
 
 
 def _model() -> tuple[Counts, Counts, NDArray[np.int64], NDArray[np.int64]]:
-    """Histograms of errors and of the binary mode; sums and counts of errors."""
+    """Initial state: histograms of errors and of the binary mode, sums and counts of errors."""
     zeros = np.zeros((2, N_MEANS), np.int64)
     return error_counts(), binary_counts(), zeros[0], zeros[1]

@@ -1,4 +1,4 @@
-"""Machine code from Python loops."""
+"""Compile Python loops to machine code."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def compiled(function: F) -> F:
-    """The same function as machine code, kept on disk between runs.
+    """Compile a function with numba, and cache the code on disk.
 
-    What is kept follows changes of a function's own file only: after a change elsewhere in this
-    folder, remove its `__pycache__`. Such code checks no bounds: each caller of an outermost
-    function checks lengths.
+    The cache notices changes of a function's own file only: after a change elsewhere in this
+    folder, remove its `__pycache__`. Compiled code checks no bounds: the callers in ``codec`` check
+    lengths.
     """
     return cast(F, numba.njit(cache=True)(function))

@@ -1,4 +1,4 @@
-"""What is known of an error before it is coded: energy, texture, and the mean of earlier errors."""
+"""Contexts of a prediction error: energy, texture, and the mean of earlier errors."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from .compiled import compiled
 from .predictor import FRACTION_LOG2, Neighbours
 
 ENERGY_LEVELS = (5, 15, 25, 42, 60, 85, 140)
-"""Upper ends of seven of the eight levels of energy (coding context selection and quantization)."""
+"""Upper bounds of the first seven energy levels (coding context selection and quantization)."""
 N_ENERGIES = 8
 N_MEANS = 4 * 256
-"""Energy halved, times eight bits of texture; only 576 of these can happen (error feedback)."""
+"""Half the energy levels, times eight bits of texture; 576 of these occur (error feedback)."""
 FULL = 128
-"""Errors after which a mean's sum and count are halved (error feedback)."""
+"""Number of errors at which a mean's sum and count are halved (error feedback)."""
 OUTLIER = 24 << FRACTION_LOG2
 BIAS_LEVELS = (4, 12, 48)
-"""Of a mean error, in eighths. Not in the paper."""
+"""Lower bounds of the levels of a mean error, in eighths. Not in the paper."""
 N_BIASES = 4
 
 
@@ -36,7 +36,7 @@ def energy_level(horizontal: int, vertical: int, last_error: int) -> int:
 
 @compiled
 def texture(around: Neighbours, prediction: int) -> int:
-    """Eight bits: which neighbours and extrapolations lie below the prediction.
+    """Eight bits, set for neighbours and extrapolations below the prediction.
 
     Section on context modelling of prediction errors.
     """
@@ -49,7 +49,7 @@ def texture(around: Neighbours, prediction: int) -> int:
 
 @compiled
 def mean_error(sums: NDArray[np.int64], counts: NDArray[np.int64], context: int) -> int:
-    """Of a compound context so far, in eighths, rounded (error feedback)."""
+    """Mean error of a compound context so far, in eighths, rounded (error feedback)."""
     n = counts[context]
     return (2 * sums[context] + n) // (2 * n) if n else 0
 
@@ -58,9 +58,9 @@ def mean_error(sums: NDArray[np.int64], counts: NDArray[np.int64], context: int)
 def learn_error(
     sums: NDArray[np.int64], counts: NDArray[np.int64], context: int, error: int
 ) -> None:
-    """Add an error of the bare prediction, in eighths; old ones fade (error feedback).
+    """Add an error of the uncorrected prediction, in eighths; old errors fade (error feedback).
 
-    An outlier is left out: one edge of the black ground would shift a hundred smooth pixels.
+    Outliers are left out: one edge of the black background would shift a hundred smooth pixels.
     """
     if abs(error) > OUTLIER:
         return
@@ -73,7 +73,7 @@ def learn_error(
 
 @compiled
 def bias_level(mean: int) -> int:
-    """Level 0 ... 3 of the size of a mean error: where it is large, errors scatter."""
+    """Level 0 ... 3 of the size of a mean error: errors scatter where it is large."""
     level = 0
     while level < N_BIASES - 1 and abs(mean) >= BIAS_LEVELS[level]:
         level += 1

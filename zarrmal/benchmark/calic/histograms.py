@@ -1,4 +1,4 @@
-"""Adaptive counts of symbols: the model that the arithmetic coder is driven by."""
+"""Adaptive counts of symbols: the range coder's model."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from .compiled import compiled
 from .contexts import N_BIASES, N_ENERGIES
 
 SYMBOLS = (18, 26, 34, 50, 66, 82, 114, 256)
-"""Of each energy level's histogram; the last one escapes to the next level, but at the top."""
+"""Symbols of each energy level's histogram. The last one escapes to the next level, except in the
+top level."""
 INCREMENT = 2
 LIMIT = 1 << 14
-"""Sum of counts beyond which they are halved. Such numbers the paper leaves open; these follow the
-authors' sizes of small images."""
+"""Counts are halved when their sum exceeds this. The paper leaves both numbers open; these follow
+the authors' sizes of small images."""
 BINARY_CONTEXTS = 32
 BINARY_SYMBOLS = 3
 BINARY_INCREMENT = 1
 BINARY_LIMIT = 1 << 10
 
 Counts = NDArray[np.int64]
-"""(histogram, symbol), and in its last column the sum."""
+"""int64 (histogram, symbol + 1); the last column is the sum."""
 
 
 def error_counts() -> Counts:
-    """One histogram for each level of bias and energy, all symbols once."""
+    """One histogram for each level of bias and energy, every count 1."""
     counts = np.zeros((N_BIASES * N_ENERGIES, 257), np.int64)
     for row in range(len(counts)):
         counts[row, : SYMBOLS[row % N_ENERGIES]] = 1
@@ -52,7 +53,7 @@ def below(counts: Counts, row: int, symbol: int) -> int:
 def learn_symbol(
     counts: Counts, row: int, symbol: int, n_symbols: int, increment: int, limit: int
 ) -> None:
-    """Count a symbol; halve all counts, none to zero, when their sum passes the limit."""
+    """Count a symbol; halve all counts, none to zero, when their sum exceeds the limit."""
     counts[row, symbol] += increment
     counts[row, -1] += increment
     if counts[row, -1] > limit:

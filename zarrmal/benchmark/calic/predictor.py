@@ -1,7 +1,7 @@
-"""The seven neighbours of a pixel, and the gradient-adjusted prediction from them (the paper's
-section on gradient-adjusted prediction).
+"""Gradient-adjusted prediction of a pixel from seven neighbours, and the code of its error.
 
-Predictions are in eighths of a grey level.
+Sections on gradient-adjusted prediction and on entropy coding of errors. Predictions are in eighths
+of a grey level until the error is folded.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 from .compiled import compiled
 
 FRACTION_LOG2 = 3
-BEFORE_THE_FIRST = 128
+INITIAL_PIXEL = 128
 SHARP, NORMAL, WEAK = 80, 32, 8
-"""Differences of the gradients that tell edges from each other; the paper's."""
+"""Thresholds of the gradients' difference for three kinds of edge, from the paper."""
 
 Neighbours = tuple[int, int, int, int, int, int, int]
 
 
 @compiled
 def neighbours(image: NDArray[np.uint8], y: int, x: int) -> Neighbours:
-    """(n, w, nw, ne, nn, ww, nne), all of them coded before (y, x).
+    """Return (n, w, nw, ne, nn, ww, nne), all coded before (y, x).
 
-    Outside the image stands its nearest known pixel; the paper does not say.
+    The nearest known pixel stands in for one outside the image; the paper leaves this open.
     """
     if y == 0:
-        w = int(image[0, x - 1]) if x > 0 else BEFORE_THE_FIRST
+        w = int(image[0, x - 1]) if x > 0 else INITIAL_PIXEL
         ww = int(image[0, x - 2]) if x > 1 else w
         return w, w, w, w, w, ww, w
     width = image.shape[1]
@@ -44,7 +44,7 @@ def neighbours(image: NDArray[np.uint8], y: int, x: int) -> Neighbours:
 
 @compiled
 def gradients(around: Neighbours) -> tuple[int, int]:
-    """Horizontal and vertical: sums of differences (gradient-adjusted prediction)."""
+    """Horizontal and vertical gradients, sums of differences (gradient-adjusted prediction)."""
     n, w, nw, ne, nn, ww, nne = around
     return (
         abs(w - ww) + abs(n - nw) + abs(n - ne),
@@ -54,7 +54,7 @@ def gradients(around: Neighbours) -> tuple[int, int]:
 
 @compiled
 def predicted(around: Neighbours, horizontal: int, vertical: int) -> int:
-    """In eighths: along a sharp edge its side, else a mean drawn towards it.
+    """Prediction in eighths: the neighbour along a sharp edge, else a mean weighted towards it.
 
     Section on gradient-adjusted prediction.
     """
@@ -74,3 +74,29 @@ def predicted(around: Neighbours, horizontal: int, vertical: int) -> int:
     if edge < -WEAK:
         return (3 * smooth + 8 * n) >> 2
     return smooth
+
+
+@compiled
+def fold_error(value: int, prediction: int, flip: bool) -> int:
+    """Number 0 ... 255 of an error, likely errors first (entropy coding of errors).
+
+    Errors are counted 0, +1, -1, +2, ... as far as both signs are possible, then along the longer
+    side. ``flip`` turns the signs, where the mean error of the context is negative (error
+    feedback).
+    """
+    error = prediction - value if flip else value - prediction
+    both = min(prediction, 255 - prediction)
+    if abs(error) > both:
+        return both + abs(error)
+    return 2 * error - 1 if error > 0 else -2 * error
+
+
+@compiled
+def unfold_error(number: int, prediction: int, flip: bool) -> int:
+    """Pixel of a number 0 ... 255: inverse of ``fold_error``."""
+    both = min(prediction, 255 - prediction)
+    if number > 2 * both:
+        size = number - both
+        return prediction + size if both == prediction else prediction - size
+    error = (number + 1) >> 1 if number & 1 else -(number >> 1)
+    return prediction - error if flip else prediction + error

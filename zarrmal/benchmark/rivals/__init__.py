@@ -1,12 +1,13 @@
-"""Other lossless coders, each behind one small adapter with the best settings found.
+"""Other lossless coders, each behind one small adapter with the best settings known.
 
 Settings and layouts were compared on sheets of 1,000 NIH cells, red alone and RGB, sorted by class;
-what lost is left out. imagecodecs is imported late: only the benchmark, the study and the demo need
-these coders. It is a core dependency already (compressed TIFF); only CALIC needs an extra, `bench`.
+those that lost are left out. imagecodecs is imported late: only the benchmark, the study and the
+demo need these coders. It is a core dependency already (compressed TIFF); only CALIC needs an
+extra, `bench`.
 """
 
-from .choice import all_rivals, named_rivals
-from .rival import SHEET_COLUMNS, Rival
-from .versions import library_versions
+from .catalogue import all_rivals, named_rivals
+from .measure import measure_rival, measure_rivals
+from .rival import Rival
 
-__all__ = ["SHEET_COLUMNS", "Rival", "all_rivals", "library_versions", "named_rivals"]
+__all__ = ["Rival", "all_rivals", "measure_rival", "measure_rivals", "named_rivals"]

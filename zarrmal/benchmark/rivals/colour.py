@@ -1,4 +1,4 @@
-"""Colour images for coders that know nothing of colour."""
+"""Colour images for coders of grey images."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from .rival import Decode, Encode, Pixels, Rival
+from ..measurement import Pixels
+from .rival import Decode, Encode, Rival
 
 
 def planes(rival: Rival) -> Rival:
-    """The planes of an image one below the other, as one grey image."""
+    """Lay the planes of an image one below the other, as one grey image."""
 
     def encode(image: Pixels) -> bytes:
         flat = image if image.ndim == 2 else np.concatenate(np.moveaxis(image, 2, 0))
@@ -23,12 +24,14 @@ def planes(rival: Rival) -> Rival:
         flat = rival.decode(data, (n_planes * height, width))
         return np.moveaxis(flat.reshape(n_planes, height, width), 0, 2)
 
-    return _changed(rival, "planes", encode, decode)
+    return _adapted(rival, "planes", encode, decode)
 
 
 def minus_green(rival: Rival) -> Rival:
-    """Green, red - green + 128, blue - green + 128, modulo 256: HP1, the simplest colour transform
-    of HP's JPEG-LS coder, which imagecodecs does not offer."""
+    """Code green, red - green + 128 and blue - green + 128, modulo 256.
+
+    HP1, the simplest colour transform of HP's JPEG-LS coder, which imagecodecs does not offer.
+    """
 
     def encode(image: Pixels) -> bytes:
         if image.ndim == 2:
@@ -38,16 +41,16 @@ def minus_green(rival: Rival) -> Rival:
         return rival.encode(np.ascontiguousarray(moved))
 
     def decode(data: bytes, shape: tuple[int, ...]) -> Pixels:
-        found = rival.decode(data, shape)
+        image = rival.decode(data, shape)
         if len(shape) == 2:
-            return found
-        moved = np.array(found)
+            return image
+        moved = np.array(image)
         moved[..., 1:] += moved[..., :1] - np.uint8(128)
         return moved[..., [1, 0, 2]]
 
-    return _changed(rival, "minus-green", encode, decode)
+    return _adapted(rival, "minus-green", encode, decode)
 
 
-def _changed(rival: Rival, note: str, encode: Encode, decode: Decode) -> Rival:
+def _adapted(rival: Rival, note: str, encode: Encode, decode: Decode) -> Rival:
     name = f"{rival.name}{',' if ':' in rival.name else ':'}{note}"
     return replace(rival, name=name, encode=encode, decode=decode)

@@ -1,4 +1,4 @@
-"""What a rival is, and what several adapters share."""
+"""A rival: a coder with one setting."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from ..measurement import Pixels
+
 Encode = Callable[[Pixels], bytes]
 Decode = Callable[[bytes, tuple[int, ...]], Pixels]
 
@@ -18,7 +18,7 @@ SHEET_COLUMNS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rival:
-    """One coder with one setting.
+    """A coder with one setting.
 
     Parameters
     ----------
@@ -27,12 +27,12 @@ class Rival:
     encode
         uint8 image (y, x) or (y, x, channel) -> bytes.
     decode
-        The inverse; it is told the image's shape.
+        Bytes and the image's shape -> the image.
     slow
-        Left out unless asked for.
+        Measured only on request.
     columns
-        Cells side by side on a sheet, as many as fit its largest side. Coders of bytes do best
-        with one cell after the other.
+        Cells side by side on a sheet, as far as its largest side allows. Coders of bytes do best
+        with one cell below the other.
     """
 
     name: str
@@ -42,11 +42,11 @@ class Rival:
     columns: int = SHEET_COLUMNS
 
 
-def image(decode: Callable[[bytes], Any]) -> Decode:
-    """For decoders that find the shape themselves."""
+def decode_image(decode: Callable[[bytes], Any]) -> Decode:
+    """Adapt a decoder whose bytes hold the shape."""
     return lambda data, shape: np.asarray(decode(data)).reshape(shape)
 
 
-def raw(decode: Callable[[bytes], Any]) -> Decode:
-    """For decoders that give bytes."""
+def decode_bytes(decode: Callable[[bytes], Any]) -> Decode:
+    """Adapt a decoder that returns raw bytes."""
     return lambda data, shape: np.frombuffer(decode(data), np.uint8).reshape(shape)

@@ -1,4 +1,4 @@
-"""From a source to what training reads: cells to train on, cells to judge by."""
+"""Cells of a source prepared for training: those to train on and those to validate on."""
 
 from __future__ import annotations
 
@@ -12,62 +12,66 @@ from zarrmal_codecs.prediction import n_planes
 from ...errors import InputError
 from ...progress import Progress
 from ...sources import Source
-from ...split import split_by_group
-from .features import Pixels, prepare
+from ..checkpoint import run_digest
+from ..selection import SINGLE_CLASS, evenly, labels_of, select_cells
+from .context_inputs import PreparedCells, prepare
 from .options import HybridOptions
 
 EVALUATION_CELLS = 400
-SINGLE_CLASS = "cell"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Data:
-    """Cells ready to train on, and some to judge by.
+class TrainingData:
+    """Cells to train on and to validate on.
 
     Parameters
     ----------
-    training, kept
-        To train on and to judge by; the same cells where none were kept out. Where classes are
-        learned all are of class 0 at first, and training changes that.
+    options
+        Of the training.
+    n_cells
+        How many cells the model is for.
+    training, validation
+        The same cells where none were held out. Where classes are learned all are of class 0 at
+        first, and training changes that.
+    has_validation
+        Whether the validation cells were held out of training.
     names
         Of the classes that came with the cells.
     order
         Plane of each step.
     rows
-        int64 (cell,): places of the training cells in the source.
+        int64 (cell,): indices of the training cells in the source.
     cells
-        uint8 (cell, *cell_shape) of ``training``, where classes are learned.
-    kept_cells
-        The same of ``kept``.
-    any_kept
-        Whether ``kept`` was kept out of ``training``.
+        uint8 (cell, *cell_shape) of ``training`` where classes are learned, else None.
+    validation_cells
+        uint8 (cell, *cell_shape) of ``validation``.
+    digest
+        Of options and cells, for checkpoints.
     """
 
-    training: Pixels
-    kept: Pixels
+    options: HybridOptions
+    n_cells: int
+    training: PreparedCells
+    validation: PreparedCells
+    has_validation: bool
     names: tuple[str, ...]
     order: tuple[int, ...]
     cell_shape: tuple[int, ...]
     rows: NDArray[np.int64]
     cells: NDArray[np.uint8] | None
-    kept_cells: NDArray[np.uint8]
-    any_kept: bool
-
-    @property
-    def device(self) -> torch.device:
-        """Where the pixels are."""
-        return self.training.own.device
+    validation_cells: NDArray[np.uint8]
+    digest: str
 
 
 def read_cells(
     source: Source, options: HybridOptions, device: torch.device, progress: Progress
-) -> Data:
+) -> TrainingData:
     """Split a source and read it.
 
     Raises
     ------
     InputError
-        If the cells have another shape than the profile codes, or are too few.
+        If the cells have a shape that the profile does not code, or are too few.
     """
     shape = source.cell_shape
     if len(shape) not in (2, 3) or n_planes(shape) > 4:
@@ -75,53 +79,47 @@ def read_cells(
             f"the hybrid profile codes cells (y, x) or (y, x, up to 4 channels), not {shape}: "
             f"use --channel or --profile paper"
         )
-    names: tuple[str, ...] = (SINGLE_CLASS,)
-    labels = np.zeros(source.n_cells, np.uint8)
-    if options.classes is None and source.labels is not None:
-        names, labels = source.class_names or names, source.labels
-    for k, name in enumerate(names):
-        n = int((labels == k).sum())
-        if n < 2:
-            raise InputError(
-                f"class {name!r} has {n} cells: at least 2 are needed to train, and some "
-                f"hundreds to be of use"
-            )
-    training, kept = split_by_group(source.n_cells, source.groups, options.validation, options.seed)
-    generator = np.random.default_rng(options.seed)
-    chosen = []
-    for k in range(len(names)):
-        mine = training[labels[training] == k]
-        if not len(mine):
-            mine = np.flatnonzero(labels == k)
-        if len(mine) > options.max_cells:
-            mine = generator.choice(mine, options.max_cells, replace=False)
-        chosen.append(mine)
-    training = np.sort(np.concatenate(chosen))
+    names, labels = labels_of(source)
+    if options.classes is not None:
+        names, labels = (SINGLE_CLASS,), np.zeros(source.n_cells, np.uint8)
+    selected = select_cells(
+        source,
+        names,
+        labels,
+        validation=options.validation,
+        max_cells=options.max_cells,
+        seed=options.seed,
+    )
+    training, held_out = (np.sort(np.concatenate(rows)) for rows in zip(*selected, strict=True))
     if isinstance(options.classes, int) and 2 * options.classes > len(training):
         raise InputError(
             f"{options.classes} groups of {len(training)} training cells: at least 2 cells a "
             f"group are needed, and some hundreds to be of use"
         )
-    judged = kept if len(kept) else training
-    judged = judged[np.linspace(0, len(judged) - 1, min(len(judged), EVALUATION_CELLS)).astype(int)]
+    validation = evenly(held_out if len(held_out) else training, EVALUATION_CELLS)
     progress("reading cells", 0, source.n_cells)
     planes = n_planes(shape)
     # Green first: it correlates best with both others.
     order = (1, 0, 2, *range(3, planes)) if planes >= 3 else tuple(range(planes))
-    kept_cells = source.read(judged)
-    cells = source.read(training)
-    return Data(
+    validation_cells, cells = source.read(validation), source.read(training)
+    return TrainingData(
+        options=options,
+        n_cells=options.n_archive_cells or source.n_cells,
         training=prepare(_planes(cells), labels[training], device),
-        kept=prepare(_planes(kept_cells), labels[judged], device),
-        names=tuple(names),
+        validation=prepare(_planes(validation_cells), labels[validation], device),
+        has_validation=len(held_out) > 0,
+        names=names,
         order=order,
         cell_shape=shape,
         rows=training,
         cells=None if options.classes is None else cells,
-        kept_cells=kept_cells,
-        any_kept=len(kept) > 0,
+        validation_cells=validation_cells,
+        digest=run_digest(
+            options, source.n_cells, names, cells, labels[training], validation_cells
+        ),
     )
 
 
 def _planes(cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(cell, plane, y, x) of (cell, y, x[, channel])."""
     return cells[:, None] if cells.ndim == 3 else cells.transpose(0, 3, 1, 2)

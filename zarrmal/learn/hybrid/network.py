@@ -1,4 +1,4 @@
-"""The float twin of what the codec runs in integers, with rounding that gradients pass through."""
+"""The networks in floating point, rounded on demand as the codec computes them in integers."""
 
 from __future__ import annotations
 
@@ -10,48 +10,28 @@ from torch import nn
 from zarrmal_codecs.constants import ACTIVATION_MAX, FREQUENCY_TOTAL, LOCATION_LIMIT
 from zarrmal_codecs.tables import KNOT
 
+from ..quantise import WEIGHT_MAX, simulated_int8, straight_round
+from .context_inputs import ContextInputs, PreparedCells
 from .options import Effort, SaeSize
 
 ACTIVATION_SCALE = 64
 LATENT_SCALE = 8  # a latent z enters the network as z / 8
-MIN_LOG2, MAX_LOG2 = 2, 20  # of the integer weights' scale
 SCALE_MIDDLE = 36  # index of the scale of one grey level
-WEIGHT_MAX = 127
-
-
-class _Round(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: object, values: torch.Tensor) -> torch.Tensor:
-        return values.round()
-
-    @staticmethod
-    def backward(ctx: object, gradient: torch.Tensor) -> torch.Tensor:
-        return gradient
-
-
-def rounded(values: torch.Tensor) -> torch.Tensor:
-    """The nearest integers; the gradient passes as if nothing had happened."""
-    out: torch.Tensor = _Round.apply(values)  # type: ignore[no-untyped-call]
-    return out
-
-
-def weight_log2(weight: torch.Tensor) -> torch.Tensor:
-    """For each row the largest k with every |w| * 2**k at most 127."""
-    largest = weight.detach().abs().amax(dim=1).clamp_min(1e-9)
-    return torch.floor(torch.log2(WEIGHT_MAX / largest)).clamp(MIN_LOG2, MAX_LOG2)
-
-
-def as_int8(weight: torch.Tensor) -> torch.Tensor:
-    """The weight as its integer twin will have it."""
-    scale = torch.exp2(weight_log2(weight))[:, None]
-    return rounded(weight * scale).clamp(-WEIGHT_MAX, WEIGHT_MAX) / scale
 
 
 class ContextNetwork(nn.Module):
-    """Three layers for one step; weights shared by the classes, biases of each class's own."""
+    """Three layers for one step: the classes share the weights, and have their own biases.
+
+    Parameters
+    ----------
+    n_in, n_latents
+        Inputs, and latents that join them.
+    log2_scale
+        Of the mixture's middle component before training: log2 of its width in grey levels.
+    """
 
     def __init__(
-        self, n_in: int, effort: Effort, n_classes: int, n_latents: int, seed_scale: float
+        self, n_in: int, effort: Effort, n_classes: int, n_latents: int, log2_scale: float
     ) -> None:
         super().__init__()
         first, second = effort.widths
@@ -59,8 +39,8 @@ class ContextNetwork(nn.Module):
         self.n_components = effort.n_components
         self.n_latents = n_latents
 
-        def weight(o: int, i: int, gain: float) -> nn.Parameter:
-            return nn.Parameter(torch.randn(o, i) * gain * sqrt(2 / i))
+        def weight(n_out: int, n_in: int, gain: float) -> nn.Parameter:
+            return nn.Parameter(torch.randn(n_out, n_in) * gain * sqrt(2 / n_in))
 
         self.weight1 = weight(first, n_in, 1.0)
         self.weight2 = weight(second, first, 1.0)
@@ -73,7 +53,7 @@ class ContextNetwork(nn.Module):
         middle = (effort.n_components - 1) / 2
         for m in range(effort.n_components):
             # In sixteenths: log2 of the scale is (16 out) / 12 from the scale of one grey level.
-            out[:, 2 + 3 * m] = (12 * seed_scale + 12 * (m - middle)) / 16
+            out[:, 2 + 3 * m] = (12 * log2_scale + 12 * (m - middle)) / 16
         self.bias3 = nn.Parameter(out)
 
     def first_layer(self) -> torch.Tensor:
@@ -99,39 +79,40 @@ class ContextNetwork(nn.Module):
         classes, latents
             (row,) and (row, latent), of the batch's cells.
         cell
-            (pixel,): which row.
+            (pixel,): index of its cell in the batch.
         integer
             Round as the codec does.
         """
         layers: list[torch.Tensor] = [self.first_layer(), self.weight2, self.weight3]
-        one, two, three = [as_int8(w) for w in layers] if integer else layers
-        start = self.bias1[classes]
+        weight1, weight2, weight3 = [simulated_int8(w) for w in layers] if integer else layers
+        n_in = self.weight1.shape[1]
+        cell_bias = self.bias1[classes]
         if latents is not None and self.latent is not None:
-            start = start + latents / LATENT_SCALE @ one[:, self.weight1.shape[1] :].T
-        hidden = inputs @ one[:, : self.weight1.shape[1]].T + start[cell]
-        hidden = _activation(hidden, integer)
-        of = classes[cell]
-        hidden = _activation(hidden @ two.T + self.bias2[of], integer)
-        out: torch.Tensor = hidden @ three.T + self.bias3[of]
+            cell_bias = cell_bias + latents / LATENT_SCALE @ weight1[:, n_in:].T
+        hidden = _activation(inputs @ weight1[:, :n_in].T + cell_bias[cell], integer)
+        pixel_class = classes[cell]
+        hidden = _activation(hidden @ weight2.T + self.bias2[pixel_class], integer)
+        out: torch.Tensor = hidden @ weight3.T + self.bias3[pixel_class]
         return out
 
 
 def _activation(values: torch.Tensor, integer: bool) -> torch.Tensor:
     values = nn.functional.hardtanh(values, 0.0, ACTIVATION_MAX / ACTIVATION_SCALE)
-    return rounded(values * ACTIVATION_SCALE) / ACTIVATION_SCALE if integer else values
+    return straight_round(values * ACTIVATION_SCALE) / ACTIVATION_SCALE if integer else values
 
 
 _KNOTS = torch.from_numpy(KNOT.astype(np.float32)) / KNOT[-1]
 
 
 def _cumulative(t: torch.Tensor, integer: bool) -> torch.Tensor:
+    """Cumulative logistic distribution; the codec interpolates between knots."""
     if not integer:
         return torch.sigmoid(t)
     knots = _KNOTS.to(t.device)
-    at = (4 * t + 32).clamp(0, 64 - 1e-4)
-    low = at.detach().floor().long()
+    position = (4 * t + 32).clamp(0, 64 - 1e-4)
+    low = position.detach().floor().long()
     left = knots[low]
-    out: torch.Tensor = left + (knots[low + 1] - left) * (at - low)
+    out: torch.Tensor = left + (knots[low + 1] - left) * (position - low)
     return out
 
 
@@ -161,14 +142,14 @@ def bits(
     below = torch.where((values <= 1)[:, None], torch.zeros_like(below), below)
     inside = (weight * (above - below)).sum(dim=1)
     blank = torch.sigmoid(outputs[:, 0])
-    share = torch.where(values == 0, blank, (1 - blank) * inside)
-    return -torch.log2(share * (1 - 256 / FREQUENCY_TOTAL) + 1 / FREQUENCY_TOTAL)
+    probability = torch.where(values == 0, blank, (1 - blank) * inside)
+    return -torch.log2(probability * (1 - 256 / FREQUENCY_TOTAL) + 1 / FREQUENCY_TOTAL)
 
 
 def _as_outputs(parts: torch.Tensor) -> torch.Tensor:
     """Locations to sixteenths of a grey level, scales to whole indices."""
-    location = rounded(parts[..., 0] * 128) / 128
-    scale = rounded(parts[..., 1] * 16) / 16
+    location = straight_round(parts[..., 0] * 128) / 128
+    scale = straight_round(parts[..., 1] * 16) / 16
     return torch.stack([location, scale, parts[..., 2]], dim=-1)
 
 
@@ -200,13 +181,13 @@ class SmallAutoencoder(nn.Module):
             self.up_gain * ((pooled - self.get_buffer("mean")) @ self.outer) + self.up_bias
         )
         latents = self.latent_gain * (hidden @ self.inner) + self.latent_bias
-        return rounded(latents).clamp(-WEIGHT_MAX, WEIGHT_MAX)
+        return straight_round(latents).clamp(-WEIGHT_MAX, WEIGHT_MAX)
 
     def latent_bits(self, latents: torch.Tensor) -> torch.Tensor:
         """Code length of each cell's latents, (row,)."""
         slope = torch.exp2(-self.log_scale)
-        share = torch.sigmoid((latents + 0.5) * slope) - torch.sigmoid((latents - 0.5) * slope)
-        return -torch.log2(share * (1 - 256 / FREQUENCY_TOTAL) + 1 / FREQUENCY_TOTAL).sum(dim=1)
+        inside = torch.sigmoid((latents + 0.5) * slope) - torch.sigmoid((latents - 0.5) * slope)
+        return -torch.log2(inside * (1 - 256 / FREQUENCY_TOTAL) + 1 / FREQUENCY_TOTAL).sum(dim=1)
 
     def decode_grid(self, latents: torch.Tensor) -> torch.Tensor:
         """The grid, (row, y * x * plane), 0..1."""
@@ -218,3 +199,100 @@ class SmallAutoencoder(nn.Module):
         grid = self.decode_grid(latents).clamp(0, 1) * 255
         grid = grid.view(-1, *self.grid, self.n_planes).permute(0, 3, 1, 2)
         return nn.functional.interpolate(grid, size=size, mode="bilinear", align_corners=False)
+
+
+class HybridNetwork(nn.Module):
+    """The context network of each step, and an autoencoder for each class.
+
+    Parameters
+    ----------
+    cells
+        To train on; they set the mean of each autoencoder.
+    order
+        Plane of each step.
+    """
+
+    def __init__(
+        self,
+        cells: PreparedCells,
+        n_classes: int,
+        effort: Effort,
+        size: SaeSize,
+        order: tuple[int, ...],
+    ) -> None:
+        super().__init__()
+        _, n_planes, height, width = cells.size
+        self.inputs = ContextInputs(effort, order, cells)
+        self.shape = (height, width)
+        self.n_classes, self.size = n_classes, size
+        has_prediction = size.n_latents > 0
+        self.steps = nn.ModuleList(
+            ContextNetwork(
+                len(self.inputs.offsets(s, has_prediction)),
+                effort,
+                n_classes,
+                size.n_latents,
+                1.0 - (s > 0),
+            )
+            for s in range(n_planes)
+        )
+        self.autoencoders = nn.ModuleList()
+        for k in range(n_classes if has_prediction else 0):
+            pooled = cells.pooled[cells.classes == k]
+            mean = pooled.mean(dim=0) if len(pooled) else cells.pooled.mean(dim=0)
+            self.autoencoders.append(SmallAutoencoder(mean, size, cells.grid, n_planes))
+
+    def set_cells(self, cells: PreparedCells) -> None:
+        """Compute on other cells of the same shape."""
+        self.inputs = ContextInputs(self.inputs.effort, self.inputs.order, cells)
+
+    def _predict(
+        self, pooled: torch.Tensor, classes: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Latents (row, latent), their bits (row,), and predicted cells (row, plane, y, x)."""
+        latents = pooled.new_zeros(len(pooled), self.size.n_latents)
+        length = pooled.new_zeros(len(pooled))
+        predicted = pooled.new_zeros(len(pooled), len(self.steps), *self.shape)
+        for k, autoencoder in enumerate(self.autoencoders):
+            members = (classes == k).nonzero()[:, 0]
+            if len(members):
+                assert isinstance(autoencoder, SmallAutoencoder)
+                code = autoencoder.encode(pooled[members])
+                latents = latents.index_copy(0, members, code)
+                length = length.index_copy(0, members, autoencoder.latent_bits(code))
+                predicted = predicted.index_copy(0, members, autoencoder.decode(code, self.shape))
+        return latents, length, predicted
+
+    def total_bits(
+        self,
+        rows: torch.Tensor,
+        classes: torch.Tensor,
+        cell: torch.Tensor,
+        pixel: torch.Tensor,
+        weight: torch.Tensor | float,
+        integer: bool,
+    ) -> torch.Tensor:
+        """Bits of the drawn pixels, weighted, and of the latents of all rows.
+
+        Parameters
+        ----------
+        rows, classes
+            Cells of the batch, and the class of each.
+        cell, pixel, weight
+            Of each drawn pixel: index into rows, index into the cell, and how much it counts.
+        integer
+            Round weights and activations as the codec does.
+        """
+        latents, predicted = None, None
+        total = torch.zeros((), device=rows.device)
+        if self.autoencoders:
+            pooled = self.inputs.cells.pooled[rows]
+            latents, length, predicted = self._predict(pooled, classes)
+            total = length.sum()
+        for s, network in enumerate(self.steps):
+            assert isinstance(network, ContextNetwork)
+            inputs, values, base = self.inputs(s, rows, cell, pixel, predicted)
+            outputs = network(inputs, classes, latents, cell, integer)
+            pixel_bits = bits(outputs, values, base, network.n_components, integer)
+            total = total + (pixel_bits * weight).sum()
+        return total

@@ -1,4 +1,4 @@
-"""What a caller may wish of hybrid training: the ladder of efforts, and the sizes on it."""
+"""Options of hybrid training: efforts, sizes of the autoencoder, numbers of groups."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ...errors import InputError
 
 EffortName = Literal["fast", "default", "max"]
 EFFORT_NAMES: tuple[EffortName, ...] = get_args(EffortName)
-ClassesWish = int | Literal["auto"] | None
+ClassesOption = int | Literal["auto"] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """A rung of the ladder: how large the context network is, and how long it is trained.
+    """How large the context network is, and how long it is trained.
 
     Parameters
     ----------
     n_causal, n_flags, n_full
-        Pixels looked at, of how many it is told whether they are blank, and neighbours in each
-        plane coded before (FORMAT 4.6.3).
+        Neighbours coded before that are inputs, how many of them also with a flag for blank, and
+        neighbours in each plane coded before (FORMAT 4.6.3).
     widths
         Hidden units of the two layers.
     n_components
@@ -42,35 +42,16 @@ class Effort:
     learning_rate: float
 
 
+# fmt: off
 EFFORTS: dict[EffortName, Effort] = {
-    "fast": Effort(
-        n_causal=12,
-        n_flags=7,
-        n_full=8,
-        widths=(16, 16),
-        n_components=2,
-        n_steps=6_000,
-        learning_rate=8e-3,
-    ),
-    "default": Effort(
-        n_causal=24,
-        n_flags=12,
-        n_full=12,
-        widths=(64, 48),
-        n_components=3,
-        n_steps=8_000,
-        learning_rate=6e-3,
-    ),
-    "max": Effort(
-        n_causal=40,
-        n_flags=16,
-        n_full=20,
-        widths=(128, 64),
-        n_components=4,
-        n_steps=8_000,
-        learning_rate=5e-3,
-    ),
+    "fast": Effort(n_causal=12, n_flags=7, n_full=8, widths=(16, 16), n_components=2,
+                   n_steps=6_000, learning_rate=8e-3),
+    "default": Effort(n_causal=24, n_flags=12, n_full=12, widths=(64, 48), n_components=3,
+                      n_steps=8_000, learning_rate=6e-3),
+    "max": Effort(n_causal=40, n_flags=16, n_full=20, widths=(128, 64), n_components=4,
+                  n_steps=8_000, learning_rate=5e-3),
 }
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,39 +70,39 @@ SAE_SIZES = (
     SaeSize(n_latents=6, n_hidden=16),
     SaeSize(n_latents=10, n_hidden=32),
 )
-"""From which training chooses by total description length."""
+"""Candidates of the choice by total description length."""
 
 GROUP_CANDIDATES = (1, 2, 3, 4)
-MORE_GROUPS = (6, 8)  # each only if the number before it was the best so far
+MORE_GROUPS = (6, 8)  # each is tried only if the number before it was the best so far
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HybridOptions:
-    """What the caller wishes of hybrid training.
+    """Options of training the profile `hybrid`.
 
     Parameters
     ----------
     effort
         "fast", "default" or "max".
     sae
-        Index into SAE_SIZES, or None: the size with the least total of model, latents and
+        Index into SAE_SIZES, or None: the size with the smallest total of model, latents and
         residue for ``n_archive_cells``, found by short trial runs.
     n_archive_cells
         How many cells the model will be used for; None: as many as there are.
     minutes
-        End after about so long, however many steps that is.
+        Time limit. The result then depends on the machine's speed.
     steps
-        Another number of steps than the effort's.
+        Number of steps; None: the effort's.
     seed
         The same seed, without ``minutes``, gives the same model bytes on the same machine.
     validation
-        Share of the slides kept out to report by.
+        Share of the slides held out for the report, 0 <= validation < 1.
     max_cells
-        At most so many cells a class; with learned classes in all.
+        At most so many training cells a class; in all, where classes are learned.
     classes
-        None: the labels. A number: labels are ignored, and so many groups are learned, each cell
-        in the one that codes it shortest, 1 <= classes <= 64. "auto": as many as make model,
-        residue and class together shortest, found by short trial runs.
+        None: the labels. A number, 1 <= classes <= 64: labels are ignored, and so many groups are
+        learned, each cell in the one that codes it shortest. "auto": the number with the smallest
+        total of model, residue and class, found by short trial runs.
     device
         "auto" takes a GPU when there is one.
     """
@@ -134,7 +115,7 @@ class HybridOptions:
     seed: int = 0
     validation: float = 0.05
     max_cells: int = 100_000
-    classes: ClassesWish = None
+    classes: ClassesOption = None
     device: str = "auto"
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Figures of a study: the paper's 7 to 10 on our coders, the cost of a model, cells bit by bit."""
+"""Figures of a study: the paper's 7 to 10, the cost of a model, and example cells bit by bit."""
 
 from __future__ import annotations
 

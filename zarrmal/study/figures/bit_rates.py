@@ -1,31 +1,31 @@
-"""Fig. 10: bit rates over the misclassification rate, beside coders that know no classes."""
+"""Fig. 10: bit rates over the misclassification rate, beside coders without classes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..measured import ModelResults
-from ..results import StudyResults
-from ..select import (
+from ..results.lookup import (
     WRITTEN,
     best_rivals,
     error_rate,
-    found_quantity,
-    found_set,
-    of_profile,
+    find_model,
+    find_quantity,
+    find_set,
     set_names,
 )
-from .look import (
+from ..results.model_results import ModelResults
+from ..results.study_results import StudyResults
+from .style import (
     POINT_MARKS,
     POINT_NAMES,
     QUIET,
     WIDTH,
     label_ends,
     mark_point,
-    model_look,
+    model_style,
     percent,
-    rival_look,
-    spread,
+    rival_style,
+    separate_labels,
 )
 
 if TYPE_CHECKING:
@@ -33,34 +33,34 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NEAR = 0.3
-"""Bits per pixel: a rival farther than this from a model would flatten its curve."""
+"""Bits per pixel: an enlarged panel leaves out a rival farther away, which flattens the curve."""
 
 
 def draw(results: StudyResults) -> Figure | None:
-    """A column a set of cells; all coders, then each profile's first model enlarged."""
+    """One column per set of cells: all coders, then an enlarged panel for each profile."""
     from matplotlib.figure import Figure
 
     names = set_names(results)
     if not names:
         return None
-    models = [of_profile(results, profile) for profile in ("hybrid", "paper")]
-    near = [one for one in models if one is not None]
-    figure = Figure(figsize=(WIDTH, 4.2 + 3.1 * len(near)), layout="constrained")
+    models = [find_model(results, profile) for profile in ("hybrid", "paper")]
+    enlarged = [model for model in models if model is not None]
+    figure = Figure(figsize=(WIDTH, 4.2 + 3.1 * len(enlarged)), layout="constrained")
     grid = figure.subplots(
-        1 + len(near),
+        1 + len(enlarged),
         len(names),
         squeeze=False,
         sharex=True,
-        height_ratios=(1.25, *(1.0 for _ in near)),
+        height_ratios=(1.25, *(1.0 for _ in enlarged)),
     )
     for column, name in enumerate(names):
         for k, axes in enumerate(grid[:, column]):
             _panel(axes, results, name)
-            axes.set_title(name if k == 0 else f"{name}: around {near[k - 1].name}")
+            axes.set_title(name if k == 0 else f"{name}: around {enlarged[k - 1].name}")
             axes.set_xlim(*percent((-0.03 * results.rates[-1], 1.03 * results.rates[-1])))
-            if k > 0 and _has(near[k - 1], name):
-                axes.set_ylim(*_window(results, near[k - 1], name))
-                _name_points(axes, results, near[k - 1], name)
+            if k > 0 and _has_rates(enlarged[k - 1], name):
+                axes.set_ylim(*_window(results, enlarged[k - 1], name))
+                _label_points(axes, results, enlarged[k - 1], name)
             elif k == 0:
                 axes.margins(y=0.06)
         grid[-1, column].set_xlabel("cells under the other class's model, %")
@@ -70,20 +70,20 @@ def draw(results: StudyResults) -> Figure | None:
     for row in grid:
         row[0].set_ylabel("bits/pixel, latents counted")
         for k, name in enumerate(names):
-            _name(row[k], results, name)
+            _label_curves(row[k], results, name)
     _legend(figure, results)
     return figure
 
 
 def _window(results: StudyResults, model: ModelResults, name: str) -> tuple[float, float]:
-    """Heights that hold a model's curves and points, and the rival nearest to them."""
+    """Range that holds a model's curves and points, and the nearest rival."""
     measured = model.on(name)
     quantity = measured.quantity(WRITTEN)
     shown = [*quantity.expectation.overall, *quantity.draw.overall]
-    shown += [one.bits_per_pixel for one in measured.points]
+    shown += [point.bits_per_pixel for point in measured.points]
     if model.profile == "paper":
         shown += measured.pooled
-    rivals = [one.bits_per_pixel for one in best_rivals(results, name)]
+    rivals = [rival.bits_per_pixel for rival in best_rivals(results, name)]
     nearest = min(rivals, key=lambda bits: abs(bits - shown[0]), default=shown[0])
     if abs(nearest - shown[0]) <= NEAR:
         shown.append(nearest)
@@ -91,21 +91,21 @@ def _window(results: StudyResults, model: ModelResults, name: str) -> tuple[floa
     return min(shown) - room, max(shown) + room
 
 
-def _name_points(axes: Axes, results: StudyResults, model: ModelResults, name: str) -> None:
-    """Names beside the points; of those beyond the axis, which stand at its edge, the rate too."""
+def _label_points(axes: Axes, results: StudyResults, model: ModelResults, name: str) -> None:
+    """Name the points. Points beyond the axis are drawn at its edge, with their rate."""
     edge, (low, high) = results.rates[-1], axes.get_ylim()
-    color, beyond = model_look(results, model).color, []
-    titles: dict[tuple[float, float], list[str]] = {}  # by place: points may coincide
+    color, beyond = model_style(results, model).color, []
+    titles: dict[tuple[float, float], list[str]] = {}  # points may coincide
     for point in model.on(name).points:
         rate, title = error_rate(results, point), POINT_NAMES.get(point.name, point.name)
         if rate > edge:
             beyond.append((point.bits_per_pixel, f"{title} → {100 * rate:.0f} %"))
         else:
             titles.setdefault((rate, point.bits_per_pixel), []).append(title)
-    for (rate, bits), there in titles.items():
+    for (rate, bits), names in titles.items():
         right = rate > 0.7 * edge
         axes.annotate(
-            " = ".join(there),
+            " = ".join(names),
             (100 * rate, bits),
             xytext=(0, -11) if right else (6, -9),
             textcoords="offset points",
@@ -115,10 +115,10 @@ def _name_points(axes: Axes, results: StudyResults, model: ModelResults, name: s
             va="top",
         )
     shares = [(height - low) / (high - low) for height, _ in beyond]
-    for place, (_, text) in zip(spread(shares, 0.08), beyond, strict=True):
+    for height, (_, text) in zip(separate_labels(shares, 0.08), beyond, strict=True):
         axes.text(
             0.93,
-            place,
+            height,
             text,
             transform=axes.transAxes,
             fontsize=8.5,
@@ -133,54 +133,56 @@ def _name_points(axes: Axes, results: StudyResults, model: ModelResults, name: s
 def _panel(axes: Axes, results: StudyResults, name: str) -> None:
     rates = percent(results.rates)
     for rival in best_rivals(results, name):
-        look = rival_look(rival.family)
-        axes.axhline(rival.bits_per_pixel, color=look.color, linestyle=look.dashes, linewidth=1.3)
+        style = rival_style(rival.family)
+        axes.axhline(rival.bits_per_pixel, color=style.color, linestyle=style.dashes, linewidth=1.3)
     for model in results.models:
-        measured = found_set(model, name)
-        quantity = None if measured is None else found_quantity(measured, WRITTEN)
+        measured = find_set(model, name)
+        quantity = None if measured is None else find_quantity(measured, WRITTEN)
         if measured is None or quantity is None:
             continue
-        look = model_look(results, model)
-        axes.plot(rates, quantity.expectation.overall, color=look.color)
+        style = model_style(results, model)
+        axes.plot(rates, quantity.expectation.overall, color=style.color)
         axes.plot(
             rates,
             quantity.draw.overall,
-            color=look.color,
-            marker=look.marker,
+            color=style.color,
+            marker=style.marker,
             linestyle="none",
             markersize=3.5,
         )
         if model.profile == "paper":
-            axes.plot(rates, measured.pooled, color=look.color, linewidth=1, linestyle=(0, (1, 1)))
+            axes.plot(rates, measured.pooled, color=style.color, linewidth=1, linestyle=(0, (1, 1)))
         for point in measured.points:
             rate, height = error_rate(results, point), point.bits_per_pixel
-            mark_point(axes, point.name, rate, height, results.rates[-1], look.color)
+            mark_point(axes, point.name, rate, height, results.rates[-1], style.color)
 
 
-def _name(axes: Axes, results: StudyResults, name: str) -> None:
+def _label_curves(axes: Axes, results: StudyResults, name: str) -> None:
     low, high = axes.get_ylim()
     ends = [
-        (one.bits_per_pixel, f"{one.family} {one.bits_per_pixel:.2f}", rival_look(one.family).color)
-        for one in best_rivals(results, name)
+        (r.bits_per_pixel, f"{r.family} {r.bits_per_pixel:.2f}", rival_style(r.family).color)
+        for r in best_rivals(results, name)
     ]
-    ends += [_end(results, model, name) for model in results.models if _has(model, name)]
-    label_ends(axes, [one for one in ends if low <= one[0] <= high])
+    ends += [
+        _curve_end(results, model, name) for model in results.models if _has_rates(model, name)
+    ]
+    label_ends(axes, [end for end in ends if low <= end[0] <= high])
 
 
-def _has(model: ModelResults, name: str) -> bool:
-    measured = found_set(model, name)
-    return measured is not None and found_quantity(measured, WRITTEN) is not None
+def _has_rates(model: ModelResults, name: str) -> bool:
+    measured = find_set(model, name)
+    return measured is not None and find_quantity(measured, WRITTEN) is not None
 
 
-def _end(results: StudyResults, model: ModelResults, name: str) -> tuple[float, str, str]:
+def _curve_end(results: StudyResults, model: ModelResults, name: str) -> tuple[float, str, str]:
     last = model.on(name).quantity(WRITTEN).expectation.overall[-1]
-    return last, f"{model.name} {last:.2f}", model_look(results, model).color
+    return last, f"{model.name} {last:.2f}", model_style(results, model).color
 
 
 def _legend(figure: Figure, results: StudyResults) -> None:
     from matplotlib.lines import Line2D
 
-    points = {one.name for model in results.models for s in model.sets for one in s.points}
+    points = {p.name for model in results.models for s in model.sets for p in s.points}
     handles = [
         Line2D([], [], color=QUIET, label="by the channel"),
         Line2D([], [], color=QUIET, marker="o", linestyle="none", label="cells drawn to err"),
@@ -189,7 +191,7 @@ def _legend(figure: Figure, results: StudyResults) -> None:
         handles.append(
             Line2D([], [], color=QUIET, lw=1, ls=(0, (1, 1)), label="one Rice parameter a class")
         )
-    for name in [one for one in POINT_NAMES if one in points]:
+    for name in [name for name in POINT_NAMES if name in points]:
         handles.append(
             Line2D(
                 [],

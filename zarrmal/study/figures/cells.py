@@ -1,4 +1,4 @@
-"""One cell of each class: its pixels, the autoencoder's prediction, the residue, and bits."""
+"""One cell of each class: pixels, the autoencoder's prediction, its residue, and bits."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..results import ExampleCell, StudyResults
-from .look import WIDTH
+from ..results.study_results import ExampleCell, StudyResults
+from .style import WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """Pictures that share a scale."""
+    """Images of one kind, which share a scale."""
 
     title: str
     unit: str
@@ -28,23 +28,23 @@ class Column:
 
 COLUMNS = (
     Column(title="pixels", unit="grey value", colours="gray", scale="grey",
-           get=lambda one: one.pixels),
+           get=lambda example: example.pixels),
     Column(title="prediction", unit="grey value", colours="gray", scale="grey",
-           get=lambda one: one.prediction),
+           get=lambda example: example.prediction),
     Column(title="residue", unit="grey values", colours="PuOr", scale="residue",
-           get=lambda one: one.residue),
+           get=lambda example: example.residue),
     Column(title="paper: bits", unit="bits", colours="cividis", scale="paper",
-           get=lambda one: one.paper_bits),
+           get=lambda example: example.paper_bits),
     Column(title="hybrid: bits", unit="bits", colours="cividis", scale="hybrid",
-           get=lambda one: one.hybrid_bits),
+           get=lambda example: example.hybrid_bits),
 )  # fmt: skip
 
 
 def draw(results: StudyResults) -> Figure | None:
-    """A row a class, a column each with its scale below."""
+    """One row per class; each column has its scale below."""
     from matplotlib.figure import Figure
 
-    columns = [c for c in COLUMNS if any(c.get(one) is not None for one in results.examples)]
+    columns = [c for c in COLUMNS if any(c.get(e) is not None for e in results.examples)]
     if not columns:
         return None
     rows = len(results.examples)
@@ -54,12 +54,12 @@ def draw(results: StudyResults) -> Figure | None:
     for k, column in enumerate(columns):
         low, high = _ends(results, column)
         image = None
-        for axes, one in zip(grid[:, k], results.examples, strict=True):
+        for axes, example in zip(grid[:, k], results.examples, strict=True):
             axes.set_xticks([])
             axes.set_yticks([])
             axes.grid(False)
             axes.spines[:].set_visible(False)
-            values = column.get(one)
+            values = column.get(example)
             if values is None:
                 continue
             image = axes.imshow(
@@ -72,31 +72,35 @@ def draw(results: StudyResults) -> Figure | None:
         if image is not None:
             figure.colorbar(
                 image, ax=list(grid[:, k]), orientation="horizontal", label=column.unit,
-                aspect=14, pad=0.03, extend=_beyond(results, column),
+                aspect=14, pad=0.03, extend=_exceeded(results, column),
             )  # fmt: skip
-    for axes, one in zip(grid[:, 0], results.examples, strict=True):
-        axes.set_ylabel(one.class_name)
+    for axes, example in zip(grid[:, 0], results.examples, strict=True):
+        axes.set_ylabel(example.class_name)
     return figure
 
 
+def _values(results: StudyResults, column: Column) -> Any:
+    images = [column.get(example) for example in results.examples]
+    return np.concatenate([np.ravel(image) for image in images if image is not None])
+
+
 def _ends(results: StudyResults, column: Column) -> tuple[float, float]:
-    """Of a column's scale: the same for all its cells."""
-    found = [column.get(one) for one in results.examples]
-    values = np.concatenate([np.ravel(one) for one in found if one is not None])
+    """Ends of a column's scale, the same for all its cells."""
+    values = _values(results, column)
     if column.scale == "grey":
         return 0, 255
     if column.scale == "residue":
-        # A few pixels at the ragged edge would bleach all others.
+        # A few pixels at the ragged edge would compress the scale of all others.
         far = max(1.0, float(np.percentile(np.abs(values), 99.5)))
         return -far, far
     return 0, max(1.0, float(np.percentile(values, 99.5)))
 
 
-def _beyond(results: StudyResults, column: Column) -> str:
-    """Which ends of the scale some pixels lie beyond."""
+def _exceeded(results: StudyResults, column: Column) -> str:
+    """Which ends of the scale some pixels exceed, as ``colorbar`` calls them."""
     low, high = _ends(results, column)
-    values = [np.ravel(v) for one in results.examples if (v := column.get(one)) is not None]
-    under, over = np.concatenate(values).min() < low, np.concatenate(values).max() > high
+    values = _values(results, column)
+    under, over = values.min() < low, values.max() > high
     return {(True, True): "both", (True, False): "min", (False, True): "max"}.get(
         (bool(under), bool(over)), "neither"
     )

@@ -1,13 +1,13 @@
-"""Fig. 9: lengths of the Rice codewords as written, beside the closed form that predicts them."""
+"""Fig. 9: lengths of the Rice codewords as written, and as the closed form predicts them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..measured import SetResults
-from ..results import StudyResults
-from ..select import found_quantity, found_set, of_profile, set_names
-from .look import QUIET, WIDTH, label_ends, model_look, percent
+from ..results.lookup import find_model, find_quantity, find_set, set_names
+from ..results.model_results import SetResults
+from ..results.study_results import StudyResults
+from .style import QUIET, WIDTH, label_ends, model_style, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,21 +18,21 @@ LINES = (
     ("predicted_acwl", "predicted", (0, (5, 1.5)), "black"),
     ("entropy", "entropy", (0, (1, 1.2)), QUIET),
 )
-"""Quantity, its name, dashes, colour (None: the model's)."""
+"""Quantity, label, dashes, colour (None: the model's)."""
 
 MARKS = (("o", True), ("D", False), ("|", True))
-"""Of the same three: marker, and whether it is filled."""
+"""Marker of each of these quantities, and whether it is filled."""
 
 
 def draw(results: StudyResults) -> Figure | None:
-    """Above the length over the rate, below that of each residue source; a column a set."""
+    """One column per set: lengths over the rate above, those of each residue source below."""
     from matplotlib.figure import Figure
 
-    model = of_profile(results, "paper")
-    if model is None or not any(found_quantity(one, "written_acwl") for one in model.sets):
+    model = find_model(results, "paper")
+    if model is None or not any(find_quantity(set_, "written_acwl") for set_ in model.sets):
         return None
-    names = [name for name in set_names(results) if found_set(model, name) is not None]
-    color, marker = model_look(results, model).color, model_look(results, model).marker
+    names = [name for name in set_names(results) if find_set(model, name) is not None]
+    color, marker = model_style(results, model).color, model_style(results, model).marker
     figure = Figure(figsize=(WIDTH, 6.2), layout="constrained")
     grid = figure.subplots(2, len(names), squeeze=False, sharey="row", height_ratios=(1.3, 1))
     for column, name in enumerate(names):
@@ -43,14 +43,14 @@ def draw(results: StudyResults) -> Figure | None:
             _sources(grid[1, column], results, measured, color)
     grid[0, 0].margins(y=0.1)
     for column, name in enumerate(names):
-        found = [(found_quantity(model.on(name), key), key) for key, *_ in LINES]
+        quantities = [(find_quantity(model.on(name), key), key) for key, *_ in LINES]
         shown = {key: (title, tone) for key, title, _, tone in LINES}
         label_ends(
             grid[0, column],
             [
-                (one.expectation.overall[-1], shown[key][0], shown[key][1] or color)
-                for one, key in found
-                if one is not None
+                (quantity.expectation.overall[-1], shown[key][0], shown[key][1] or color)
+                for quantity, key in quantities
+                if quantity is not None
             ],
             gap=0.075,
         )
@@ -66,7 +66,7 @@ def _curves(
 ) -> None:
     rates = percent(results.rates)
     for key, _, dashes, tone in LINES:
-        quantity = found_quantity(measured, key)
+        quantity = find_quantity(measured, key)
         if quantity is not None:
             line = quantity.expectation.overall
             axes.plot(rates, line, color=tone or color, linestyle=dashes)
@@ -79,10 +79,10 @@ def _curves(
 
 
 def _sources(axes: Axes, results: StudyResults, measured: SetResults, color: str) -> None:
-    """A line a residue source, the three lengths as marks on it."""
+    """One line per residue source, with a mark for each of its lengths."""
     names = results.class_names
-    for k, one in enumerate(measured.sources):
-        lengths = (one.written_acwl, one.predicted_acwl, one.entropy)
+    for k, source in enumerate(measured.sources):
+        lengths = (source.written_acwl, source.predicted_acwl, source.entropy)
         axes.plot([min(lengths), max(lengths)], [k, k], color="#bbbbbb", linewidth=3, zorder=1)
         for (_, title, _, tone), length, (mark, fill) in zip(LINES, lengths, MARKS, strict=True):
             axes.plot(
@@ -99,7 +99,7 @@ def _sources(axes: Axes, results: StudyResults, measured: SetResults, color: str
         axes.text(
             1.02,
             k,
-            f"s = {one.rice_parameter}",
+            f"s = {source.rice_parameter}",
             transform=axes.get_yaxis_transform(),
             fontsize=9,
             color=QUIET,
@@ -107,7 +107,7 @@ def _sources(axes: Axes, results: StudyResults, measured: SetResults, color: str
         )
     axes.set_yticks(
         range(len(measured.sources)),
-        [f"{names[one.true_class]}\nunder {names[one.model_class]}" for one in measured.sources],
+        [f"{names[s.true_class]}\nunder {names[s.model_class]}" for s in measured.sources],
         fontsize=9,
     )
     axes.set_ylim(len(measured.sources) - 0.5, -0.5)

@@ -1,7 +1,7 @@
-"""Which figures there are, and how they become files.
+"""Draw the figures of a study as files.
 
-matplotlib is loaded when the first figure is drawn, never on import, and never through pyplot:
-nothing is left behind in the process.
+matplotlib is imported when the first figure is drawn, and never through pyplot, which would leave
+state in the process.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
-from ..results import StudyResults
+from ..results.study_results import StudyResults
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +26,7 @@ FIGURES = {
     "amortisation": "amortisation",
     "cells": "cells",
 }
-"""Name of each figure and of its files -> the module here that draws it."""
+"""Name of each figure and of its files -> the module that draws it."""
 
 KINDS = ("svg", "png")
 DPI = 200
@@ -52,42 +52,43 @@ STYLE = {
 
 
 def draw_all(results: StudyResults, folder: Path) -> list[Path]:
-    """Draw every figure that the results have the numbers for, each as PNG and as SVG.
+    """Draw every figure that the results have numbers for, as PNG and as SVG.
 
     The same results give the same bytes of SVG.
 
     Parameters
     ----------
     folder
-        Of the study; the pictures go to its folder ``figures``.
+        Folder of the study. Figures are written to ``figures`` in it.
 
     Returns
     -------
-    The files written.
+    list
+        Paths of the files.
 
     Raises
     ------
     InputError
         If matplotlib is not installed.
     """
-    pictures = folder / "figures"
-    pictures.mkdir(parents=True, exist_ok=True)
+    figures_folder = folder / "figures"
+    figures_folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name in FIGURES:
-        for kind, picture in zip(KINDS, _drawn(results, name, KINDS), strict=True):
-            if picture is not None:
-                place = pictures / f"{name}.{kind}"
-                place.write_bytes(picture)
-                written.append(place)
+        for kind, image in zip(KINDS, _render(results, name, KINDS), strict=True):
+            if image is not None:
+                path = figures_folder / f"{name}.{kind}"
+                path.write_bytes(image)
+                written.append(path)
     return written
 
 
 def drawing(results: StudyResults, name: str, kind: str = "svg") -> bytes | None:
-    """One figure as a file's bytes, "png" or "svg"; None if the results lack its numbers."""
-    return _drawn(results, name, (kind,))[0]
+    """Render one figure as "png" or "svg"; None if the results lack its numbers."""
+    return _render(results, name, (kind,))[0]
 
 
-def _drawn(results: StudyResults, name: str, kinds: tuple[str, ...]) -> list[bytes | None]:
+def _render(results: StudyResults, name: str, kinds: tuple[str, ...]) -> list[bytes | None]:
     try:
         from matplotlib import rc_context
     except ModuleNotFoundError:
@@ -96,15 +97,15 @@ def _drawn(results: StudyResults, name: str, kinds: tuple[str, ...]) -> list[byt
         ) from None
     module = import_module(f".{FIGURES[name]}", __package__)
     draw: Callable[[StudyResults], Figure | None] = module.draw
-    found: list[bytes | None] = []
+    images: list[bytes | None] = []
     with rc_context(STYLE):  # type: ignore[arg-type]
         figure = draw(results)
         for kind in kinds:
             if figure is None:
-                found.append(None)
+                images.append(None)
                 continue
             out = BytesIO()
             metadata = {"Date": None} if kind == "svg" else None
             figure.savefig(out, format=kind, dpi=DPI, metadata=metadata)
-            found.append(out.getvalue())
-    return found
+            images.append(out.getvalue())
+    return images

@@ -1,4 +1,4 @@
-"""Fig. 8: what a pixel costs over both misclassification rates, as a surface and as a map."""
+"""Fig. 8: bits per pixel over both misclassification rates, as a surface and as a map."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..measured import ModelResults, SetResults
-from ..results import UNSEEN, StudyResults
-from ..select import entropy_of, error_rates, found_point, found_set, of_profile, set_names
-from .look import POINT_MARKS, WIDTH, percent
+from ..results.lookup import error_rates, find_entropy, find_model, find_point, find_set, set_names
+from ..results.model_results import ModelResults, SetResults
+from ..results.study_results import UNSEEN, StudyResults
+from .style import POINT_MARKS, WIDTH, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = "cividis"
-FLAT = 0.001
-"""Bits per pixel: the least span of a map's colours."""
+MIN_RANGE = 0.001
+"""Smallest range of a map's colours, in bits per pixel."""
 
 
 def draw(results: StudyResults) -> Figure | None:
-    """A row a profile: the surface of each set of cells, and the map of the unseen ones."""
+    """One row per profile: the surface of each set of cells, and the map of the unseen ones."""
     from matplotlib.figure import Figure
 
-    models = [of_profile(results, profile) for profile in ("paper", "hybrid")]
-    shown = [one for one in models if one is not None and any(entropy_of(one, s) for s in one.sets)]
+    models = [find_model(results, profile) for profile in ("paper", "hybrid")]
+    shown = [m for m in models if m is not None and any(find_entropy(m, s) for s in m.sets)]
     if not shown or len(results.rates) < 2:
         return None
-    height = 4.0  # inches of a row: constrained layout knows nothing of what 3-D axes write
+    height = 4.0  # inches of a row: constrained layout ignores the labels of 3-D axes
     figure = Figure(figsize=(WIDTH, height * len(shown)))
     for k, model in enumerate(shown):
         low, share = 1 - (k + 1) / len(shown), 1 / len(shown)
@@ -50,8 +50,8 @@ def _surfaces(axes: Any, results: StudyResults, model: ModelResults) -> None:
 
     x, y = np.meshgrid(percent(results.rates), percent(results.rates), indexing="ij")
     for cells in set_names(results):
-        measured = found_set(model, cells)
-        quantity = None if measured is None else entropy_of(model, measured)
+        measured = find_set(model, cells)
+        quantity = None if measured is None else find_entropy(model, measured)
         if quantity is None:
             continue
         z = np.array(quantity.expectation.surface)
@@ -70,9 +70,9 @@ def _surfaces(axes: Any, results: StudyResults, model: ModelResults) -> None:
             shade=False,
         )
         axes.text(x[-1, 0], y[-1, 0], z[-1, 0], f"  {cells}", fontsize=9)
-    one, other = _axes_names(results)
-    axes.set_xlabel(one, fontsize=9)
-    axes.set_ylabel(other, fontsize=9)
+    x_label, y_label = _axes_names(results)
+    axes.set_xlabel(x_label, fontsize=9)
+    axes.set_ylabel(y_label, fontsize=9)
     axes.set_zlabel("bits/pixel", fontsize=9, labelpad=9)
     axes.tick_params(labelsize=8.5)
     axes.tick_params(axis="z", pad=4)
@@ -85,9 +85,9 @@ def _surfaces(axes: Any, results: StudyResults, model: ModelResults) -> None:
 
 
 def _map(figure: Figure, axes: Any, scale: Any, results: StudyResults, model: ModelResults) -> None:
-    cells = UNSEEN if found_set(model, UNSEEN) is not None else model.sets[0].cells
+    cells = UNSEEN if find_set(model, UNSEEN) is not None else model.sets[0].cells
     measured = model.on(cells)
-    quantity = entropy_of(model, measured)
+    quantity = find_entropy(model, measured)
     if quantity is None:
         return
     from matplotlib.ticker import MaxNLocator
@@ -101,15 +101,15 @@ def _map(figure: Figure, axes: Any, scale: Any, results: StudyResults, model: Mo
     )
     axes.grid(False)
     low, high = float(z.min()), float(z.max())
-    if high - low < FLAT:  # nothing that colours should make look like a slope
-        low, high = (low + high - FLAT) / 2, (low + high + FLAT) / 2
+    if high - low < MIN_RANGE:  # colours must not suggest a slope
+        low, high = (low + high - MIN_RANGE) / 2, (low + high + MIN_RANGE) / 2
     image.set_clim(low, high)
     digits = _digits(high - low)
-    room = 0.06 * float(z.max() - z.min())  # at a corner a line would be a dot
+    room = 0.06 * float(z.max() - z.min())  # a contour at a corner would be a dot
     levels = [
-        one
-        for one in MaxNLocator(7).tick_values(low, high)
-        if z.min() + room < one < z.max() - room
+        level
+        for level in MaxNLocator(7).tick_values(low, high)
+        if z.min() + room < level < z.max() - room
     ]
     if levels:
         colors = ["white" if level < (low + high) / 2 else "black" for level in levels]
@@ -118,21 +118,21 @@ def _map(figure: Figure, axes: Any, scale: Any, results: StudyResults, model: Mo
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5))
     _mark(axes, measured, ends[1])
-    one, other = _axes_names(results)
-    axes.set_xlabel(one)
-    axes.set_ylabel(other)
+    x_label, y_label = _axes_names(results)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
     axes.set_title(f"{model.name}: {cells}")
     scale.set_title("bits/pixel", fontsize=9, loc="left")
     figure.colorbar(image, cax=scale, format=lambda v, _: f"{v:.{digits}f}")
 
 
 def _digits(span: float) -> int:
-    """Decimals that tell the levels of a scale apart."""
+    """Decimals that distinguish the levels of a scale."""
     return max(2, 1 - floor(log10(span)))
 
 
 def _mark(axes: Any, measured: SetResults, end: float) -> None:
-    point = found_point(measured, "classifier")
+    point = find_point(measured, "classifier")
     if point is None:
         return
     x, y = percent(error_rates(point))[:2]

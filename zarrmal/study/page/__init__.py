@@ -1,4 +1,4 @@
-"""The page of a study: one file that opens from disk, with every figure and number inside."""
+"""The page of a study: one HTML file with every figure and number."""
 
 from __future__ import annotations
 

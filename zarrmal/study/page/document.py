@@ -1,4 +1,4 @@
-"""The whole page, put together."""
+"""Assemble the page of a study."""
 
 from __future__ import annotations
 
@@ -8,32 +8,54 @@ from importlib.resources import files
 from pathlib import Path
 
 from ..figures import drawing
-from ..results import RESULTS_NAME, StudyResults
-from ..select import best_rivals, found_point, found_set, of_profile, set_names
-from .markup import figure, items, numbers, paragraphs, table, terms
-from .rate_words import amortisation_words, lead, measured_on, rates_words
+from ..results.lookup import (
+    best_rivals,
+    find_model,
+    find_point,
+    find_set,
+    main_set,
+    set_names,
+)
+from ..results.study_results import RESULTS_NAME, StudyResults
+from .captions import (
+    amortisation_caption,
+    cells_caption,
+    codeword_caption,
+    conditional_caption,
+    joint_caption,
+    lead,
+    rates_caption,
+)
+from .markup import figure, items, numbers, paragraphs, render_table, terms
 from .tables import (
     break_even_table,
     claims_table,
+    missing_families,
     points_table,
     rates_table,
-    rivals_missing,
 )
-from .words import cells_words, codeword_words, conditional_words, joint_words, listed, percent
+from .wording import listed, percent
 
 PAGE_NAME = "index.html"
 PAPER = "https://doi.org/10.3390/e21111062"
 TITLE = "What misclassification costs"
 FAMILIES = ("JPEG2000", "JPEG-LS", "CALIC", "WebP", "JPEG XL")
 
+SHARED_WEIGHTS = (
+    "Both classes of profile hybrid share every weight of the context network. Only the biases, "
+    "and the small autoencoder where the model has one, are each class's own. So the low cost of a "
+    "wrong class is partly built into the model; models with separate weights are not measured."
+)
+"""Limit of the study's main result."""
+
 FIGURES = (
-    ("bit-rates", "Bit rates beside other coders (the paper's figure 10)", rates_words),
-    ("conditional-entropy", "Conditional entropies (the paper's figure 7)", conditional_words),
-    ("joint-entropy", "Joint entropy over both rates (the paper's figure 8)", joint_words),
+    ("bit-rates", "Bit rates beside other coders (the paper's figure 10)", rates_caption),
+    ("conditional-entropy", "Conditional entropies (the paper's figure 7)", conditional_caption),
+    ("joint-entropy", "Joint entropy over both rates (the paper's figure 8)", joint_caption),
     ("codeword-length", "Codeword lengths, predicted and written (the paper's figure 9)",
-     codeword_words),
-    ("amortisation", "What the model costs, over the number of cells", amortisation_words),
-    ("cells", "One cell of each class, bit by bit", cells_words),
+     codeword_caption),
+    ("amortisation", "Cost of the model, over the number of cells", amortisation_caption),
+    ("cells", "One cell of each class, bit by bit", cells_caption),
 )  # fmt: skip
 
 OPTIONS = {
@@ -57,11 +79,12 @@ OPTIONS = {
 
 
 def write_page(results: StudyResults, folder: Path) -> Path:
-    """Write the page into a folder: one file that needs no other, and no network.
+    """Write the page into a folder, as one file that needs no other file and no network.
 
     Returns
     -------
-    Its place.
+    Path
+        Path of the page.
 
     Raises
     ------
@@ -69,30 +92,31 @@ def write_page(results: StudyResults, folder: Path) -> Path:
         If matplotlib is not installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    place = folder / PAGE_NAME
-    partial = place.with_name(PAGE_NAME + ".partial")
+    path = folder / PAGE_NAME
+    partial = path.with_name(PAGE_NAME + ".partial")
     partial.write_text(page(results), encoding="utf-8")
-    partial.replace(place)
-    return place
+    partial.replace(path)
+    return path
 
 
 def page(results: StudyResults) -> str:
-    """The page's text."""
+    """HTML of the page."""
     style = files(__package__).joinpath("style.css").read_text(encoding="utf-8")
     parts = [
         _banner(results),
         f"<h1>{TITLE}</h1>\n",
-        "".join(f'<p class="lead">{escape(one)}</p>\n' for one in lead(results)),
+        "".join(f'<p class="lead">{escape(sentence)}</p>\n' for sentence in lead(results)),
         _contents(),
         _key_numbers(results),
         '<h2 id="done">What was done</h2>\n',
         _done(results),
         '<h2 id="claims">The paper\'s claims</h2>\n',
-        table(claims_table(results)) if results.claims else paragraphs(["None was judged."]),
+        render_table(claims_table(results)) if results.claims
+        else paragraphs(["No claim was judged."]),
         '<h2 id="figures">Figures</h2>\n',
         *(_figure(results, k) for k in range(len(FIGURES))),
         '<h2 id="tables">Tables</h2>\n',
-        *(table(one(results)) for one in (rates_table, points_table, break_even_table)
+        *(render_table(build(results)) for build in (rates_table, points_table, break_even_table)
           if set_names(results)),
         '<h2 id="notes">Notes and limits</h2>\n',
         items(_notes(results)),
@@ -115,7 +139,7 @@ def _banner(results: StudyResults) -> str:
         return ""
     return (
         '<p class="banner" role="note">A quick run: few cells, short training, few other coders. '
-        "It shows that the study runs. Its numbers say nothing about the method.</p>\n"
+        "It shows that the study runs; its numbers say nothing about the method.</p>\n"
     )
 
 
@@ -128,88 +152,98 @@ def _contents() -> str:
 def _key_numbers(results: StudyResults) -> str:
     if not set_names(results):
         return ""
-    cells = measured_on(results)
+    cells = main_set(results)
     pairs = []
     for profile in ("hybrid", "paper"):
-        model = of_profile(results, profile)
-        one = None if model is None else found_set(model, cells)
-        point = None if one is None else found_point(one, "labels")
+        model = find_model(results, profile)
+        set_ = None if model is None else find_set(model, cells)
+        point = None if set_ is None else find_point(set_, "labels")
         if point is not None:
-            what = f"profile {profile}, {cells}, model not counted"
-            pairs.append((f"{point.bits_per_pixel:.2f}", "bits/pixel", what))
+            text = f"profile {profile}, {cells}, model not counted"
+            pairs.append((f"{point.bits_per_pixel:.2f}", "bits/pixel", text))
     for rival in best_rivals(results, cells)[:1]:
-        what = f"{rival.family} ({rival.name}), the smallest other coder"
-        pairs.append((f"{rival.bits_per_pixel:.2f}", "bits/pixel", what))
-    if results.classifier is not None:
-        found = results.classifier
-        what = f"of {found.n_cells:,} cells the classifier gets right, on unseen slides"
-        pairs.append((percent(found.accuracy), "", what))
+        text = f"{rival.family} ({rival.name}), the smallest other coder"
+        pairs.append((f"{rival.bits_per_pixel:.2f}", "bits/pixel", text))
+    classifier = results.classifier
+    if classifier is not None:
+        text = f"of {classifier.n_cells:,} cells on unseen slides classified correctly"
+        pairs.append((percent(classifier.accuracy), "", text))
     return numbers(pairs)
 
 
 def _done(results: StudyResults) -> str:
     sets = [
-        f"{one.name}: {listed([f'{n:,} {c}' for n, c in zip(one.n_cells, results.class_names)])} "
-        f"cells of {len(one.slides)} slides, pixels SHA-256 {one.sha256[:16]}…"
-        for one in results.cell_sets
+        f"{s.name}: {listed([f'{n:,} {name}' for n, name in zip(s.n_cells, results.class_names)])} "
+        f"cells of {len(s.slides)} slides, SHA-256 {s.sha256[:16]}…"
+        for s in results.cell_sets
     ]
     models = [
-        f"{one.name}: profile {one.profile}, {one.side.model_bytes:,} bytes, "
-        f"{'given; ' if one.given else ''}{one.training}, SHA-256 {one.sha256[:16]}…"
-        for one in results.models
+        f"{m.name}: profile {m.profile}, {m.side.model_bytes:,} bytes, "
+        f"{'given; ' if m.given else ''}{m.training}, SHA-256 {m.sha256[:16]}…"
+        for m in results.models
     ]
     shape = " × ".join(map(str, results.cell_shape))
-    many, slides = results.n_source_cells, results.n_slides
-    split = ", ".join(f"{n:,} {name} cells on {slides.get(name, 0)} slides"
-                      for name, n in many.items())  # fmt: skip
+    split = ", ".join(f"{n:,} {name} cells on {results.n_slides.get(name, 0)} slides"
+                      for name, n in results.n_source_cells.items())  # fmt: skip
     return (
         '<p>The experiment of Dong, Pan and Wu (<a href="'
-        f'{PAPER}">Entropy 2019, 21(11), 1062</a>) on real coders: every cell is written with the '
-        "model of its own class and with that of the other, and a share of the cells is given the "
-        "wrong one. The profile <em>paper</em> is their method, <em>hybrid</em> adds the pixels "
-        "around.</p>\n"
+        f'{PAPER}">Entropy 2019, 21(11), 1062</a>) on real coders: every cell is coded with the '
+        "model of its own class and with that of the other class, and a share of the cells gets "
+        "the wrong one. Profile <em>paper</em> is their method; profile <em>hybrid</em> adds a "
+        "context network, which sees the neighbouring pixels.</p>\n"
         + paragraphs([f"Cells: {results.source}, {shape}. Split by slide: {split}."])
         + items(sets + models)
-        + paragraphs(["The same again:"])
+        + paragraphs(["The command that repeats this study:"])
         + f"<pre><code>{escape(command(results))}</code></pre>\n"
-        + paragraphs([f"All numbers stand in {RESULTS_NAME} beside this page."])
+        + paragraphs([f"{RESULTS_NAME}, beside this page, holds all numbers."])
     )
 
 
 def command(results: StudyResults) -> str:
-    """The command line that makes the study again, of the settings it was run with."""
-    words = ["zarrmal", "study", "SOURCE", "-o", "FOLDER"]
+    """Command line that repeats the study with its settings."""
+    arguments = ["zarrmal", "study", "SOURCE", "-o", "FOLDER"]
     for name, option in OPTIONS.items():
         value = results.settings.get(name)
         if value is None or value is False:
             continue
         if name == "models":
-            for one in value:
-                words += [option, shlex.quote(str(one))]
+            for model in value:
+                arguments += [option, shlex.quote(str(model))]
         elif value is True:
-            words.append(option)
+            arguments.append(option)
         else:
             text = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-            words += [option, shlex.quote(text)]
-    return " ".join(words)
+            arguments += [option, shlex.quote(text)]
+    return " ".join(arguments)
 
 
 def _figure(results: StudyResults, k: int) -> str:
-    name, title, words = FIGURES[k]
+    name, title, build_caption = FIGURES[k]
     picture = drawing(results, name)
     if picture is None:
         return ""
-    said = words(results)
-    return figure(f"figure-{name}", title, picture, " ".join([f"{title}.", *said[:2]]), said)
+    caption = build_caption(results)
+    alt = " ".join([f"{title}.", *caption[:2]])
+    return figure(f"figure-{name}", title, picture, alt, caption)
 
 
 def _notes(results: StudyResults) -> list[str]:
     notes = [
-        "Lines are the channel's arithmetic: each of the four sources is measured on all its "
-        "cells, so they are straight in the rates. Marks are sets of cells drawn to go wrong.",
-        "Profile hybrid codes no residues: its code length stands where the paper has an entropy.",
+        "Lines show the channel's arithmetic: each of the four sources is measured on all its "
+        "cells, so the lines are straight in the rates. Marks show sets of cells drawn to be "
+        "misclassified.",
+        "The study measures the pixels that the source holds. Where crops were decoded from JPEG, "
+        "cut out with hard masks or resized, the rates are those of such crops, not of camera "
+        "pixels.",
     ]
-    missing = rivals_missing(results, FAMILIES) if set_names(results) else []
+    if results.settings.get("size") is not None:
+        notes.append("This study resized the cells (--size).")
+    if find_model(results, "hybrid") is not None:
+        notes += [
+            "Profile hybrid codes no residues: its code length takes the place of the entropy.",
+            SHARED_WEIGHTS,
+        ]
+    missing = missing_families(results, FAMILIES) if set_names(results) else []
     if missing:
         notes.append(f"Not measured here: {listed(missing)}.")
     if results.classifier is None:

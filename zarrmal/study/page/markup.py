@@ -1,4 +1,4 @@
-"""Pieces of HTML. Whatever goes in is text, and is escaped here."""
+"""Pieces of HTML. All input is text, and is escaped here."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Table:
     Parameters
     ----------
     name
-        Its id on the page.
+        Id on the page.
     text_columns
-        How many columns, from the left, are text; all others are numbers.
+        Number of text columns on the left; all others are numbers.
     stacked
         Whether a narrow screen shows each row as a block.
     """
@@ -31,43 +31,43 @@ class Table:
 
 
 def paragraphs(sentences: Sequence[str]) -> str:
-    """A paragraph each."""
-    return "".join(f"<p>{escape(one)}</p>\n" for one in sentences)
+    """One paragraph per sentence."""
+    return "".join(f"<p>{escape(sentence)}</p>\n" for sentence in sentences)
 
 
 def items(texts: Sequence[str]) -> str:
     """A list."""
-    return "<ul>\n" + "".join(f"<li>{escape(one)}</li>\n" for one in texts) + "</ul>\n"
+    return "<ul>\n" + "".join(f"<li>{escape(text)}</li>\n" for text in texts) + "</ul>\n"
 
 
-def table(one: Table) -> str:
-    """Headers carry their scope, numbers stand to the right."""
+def render_table(table: Table) -> str:
+    """A table whose headers have a scope; numbers are right-aligned."""
 
     def kind(k: int) -> str:
-        return "" if k < one.text_columns else ' class="number"'
+        return "" if k < table.text_columns else ' class="number"'
 
     head = "".join(
-        f'<th scope="col"{kind(k)}>{escape(name)}</th>' for k, name in enumerate(one.head)
+        f'<th scope="col"{kind(k)}>{escape(name)}</th>' for k, name in enumerate(table.head)
     )
-    stacked = ' class="stacked"' if one.stacked else ""
+    stacked = ' class="stacked"' if table.stacked else ""
     body = ""
-    for row in one.rows:
+    for row in table.rows:
         cells = "".join(
-            f'<td{kind(k)} data-name="{escape(one.head[k])}">{escape(text)}</td>'
+            f'<td{kind(k)} data-name="{escape(table.head[k])}">{escape(text)}</td>'
             for k, text in enumerate(row)
             if k > 0
         )
         body += f'<tr><th scope="row">{escape(row[0])}</th>{cells}</tr>\n'
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{escape(one.name)}">\n'
+        f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{escape(table.name)}">\n'
         f"<table{stacked}>\n"
-        f'<caption id="{escape(one.name)}"><span>{escape(one.caption)}</span></caption>\n'
+        f'<caption id="{escape(table.name)}"><span>{escape(table.caption)}</span></caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n</div>\n"
     )
 
 
 def figure(name: str, title: str, picture: bytes, alt: str, caption: Sequence[str]) -> str:
-    """An SVG inside the page, on a white card, with its words."""
+    """An SVG inside the page, on a white card, with its caption."""
     data = b64encode(picture).decode("ascii")
     return (
         f'<figure id="{escape(name)}">\n<div class="card" role="region" tabindex="0" '
@@ -79,18 +79,18 @@ def figure(name: str, title: str, picture: bytes, alt: str, caption: Sequence[st
 
 
 def numbers(pairs: Sequence[tuple[str, str, str]]) -> str:
-    """Key numbers: (number, unit, what it is)."""
+    """Key numbers: (number, unit, description)."""
     return (
         '<dl class="numbers">\n'
         + "".join(
-            f"<div><dt>{escape(what)}</dt><dd><b>{escape(number)}</b> {escape(unit)}</dd></div>\n"
-            for number, unit, what in pairs
+            f"<div><dt>{escape(name)}</dt><dd><b>{escape(number)}</b> {escape(unit)}</dd></div>\n"
+            for number, unit, name in pairs
         )
         + "</dl>\n"
     )
 
 
 def terms(pairs: Sequence[tuple[str, str]]) -> str:
-    """Names and what stands behind them."""
+    """Terms with their values."""
     inner = "".join(f"<dt>{escape(a)}</dt><dd>{escape(b)}</dd>\n" for a, b in pairs)
     return f'<dl class="terms">\n{inner}</dl>\n'

@@ -4,65 +4,52 @@ from __future__ import annotations
 
 from math import prod
 
-from ..measured import ModelResults, SetResults
-from ..results import StudyResults
-from ..select import best_rivals, error_rates, found_set, set_names
+from ..results.lookup import best_rivals, error_rates, find_point, find_set, main_set, set_names
+from ..results.model_results import ModelResults, SetResults
+from ..results.study_results import StudyResults
 from .markup import Table
-from .rate_words import POINT_TITLES, measured_on
-from .words import bits, percent
+from .wording import bits, percent, point_title
 
-ARRANGEMENTS = {"sheet": "all cells in one sheet", "cell": "a file a cell"}
-NONE = "–"
+ARRANGEMENTS = {"sheet": "all cells in one sheet", "cell": "one file per cell"}
+MISSING = "–"
 
 
 def rates_table(results: StudyResults) -> Table:
-    """All coders on the same cells, ours with what is stored beside the streams."""
-    cells = measured_on(results)
-    others = [name for name in set_names(results) if name != cells]
-    n_cells = sum(next(one.n_cells for one in results.cell_sets if one.name == cells))
-    largest = max((model.side.n_cells[-1] for model in results.models), default=0)
+    """Rates of all coders on the same cells, archives with all their parts."""
+    cells = main_set(results)
+    other_sets = [name for name in set_names(results) if name != cells]
+    n_cells = sum(next(set_.n_cells for set_ in results.cell_sets if set_.name == cells))
+    n_largest = max((model.side.n_cells[-1] for model in results.models), default=0)
     rows: list[tuple[float, tuple[str, ...]]] = []
     for model in results.models:
-        own = found_set(model, cells)
-        for point in own.points if own is not None else ():
-            if own is None:
-                continue
-            how = f"classes by {POINT_TITLES.get(point.name, point.name)}"
-            rows.append(
-                (
-                    point.bits_per_pixel,
-                    (
-                        model.name,
-                        how,
-                        bits(point.bits_per_pixel),
-                        bits(everything(results, model, point.bits_per_pixel, n_cells)),
-                        bits(everything(results, model, point.bits_per_pixel, largest)),
-                        *(_elsewhere(found_set(model, name), point.name) for name in others),
-                    ),
-                )
+        set_ = find_set(model, cells)
+        for point in () if set_ is None else set_.points:
+            rate = point.bits_per_pixel
+            row = (
+                model.name,
+                f"classes by {point_title(point.name)}",
+                bits(rate),
+                bits(archive_rate(results, model, rate, n_cells)),
+                bits(archive_rate(results, model, rate, n_largest)),
+                *(_point_rate(find_set(model, name), point.name) for name in other_sets),
             )
+            rows.append((rate, row))
     for rival in results.rivals:
         if rival.cells == cells:
-            same = {
-                one.cells: bits(one.bits_per_pixel)
-                for one in results.rivals
-                if (one.name, one.arrangement) == (rival.name, rival.arrangement)
+            rates = {
+                r.cells: bits(r.bits_per_pixel)
+                for r in results.rivals
+                if (r.name, r.arrangement) == (rival.name, rival.arrangement)
             }
-            own_bits = bits(rival.bits_per_pixel)
-            how = ARRANGEMENTS.get(rival.arrangement, rival.arrangement)
-            rows.append(
-                (
-                    rival.bits_per_pixel,
-                    (
-                        f"{rival.family} ({rival.name})",
-                        how,
-                        own_bits,
-                        own_bits,
-                        NONE,
-                        *(same.get(name, NONE) for name in others),
-                    ),
-                )
+            row = (
+                f"{rival.family} ({rival.name})",
+                ARRANGEMENTS.get(rival.arrangement, rival.arrangement),
+                rates[cells],
+                rates[cells],
+                MISSING,
+                *(rates.get(name, MISSING) for name in other_sets),
             )
+            rows.append((rival.bits_per_pixel, row))
     return Table(
         name="rates",
         caption=f"Bits per pixel of all coders on the same {n_cells:,} cells of {cells}, smallest "
@@ -72,56 +59,56 @@ def rates_table(results: StudyResults) -> Table:
             "arrangement",
             "streams",
             f"all, these {n_cells:,}",
-            f"all, of {largest:,}",
-            *(f"streams, {name}" for name in others),
+            f"all, of {n_largest:,}",
+            *(f"streams, {name}" for name in other_sets),
         ),
-        rows=[row for _, row in sorted(rows, key=lambda one: one[0])],
+        rows=[row for _, row in sorted(rows, key=lambda item: item[0])],
         text_columns=2,
     )
 
 
-def everything(results: StudyResults, model: ModelResults, streams: float, n: int) -> float:
-    """Bits per pixel of an archive of n cells."""
+def archive_rate(results: StudyResults, model: ModelResults, streams: float, n: int) -> float:
+    """Bits per pixel of an archive of n cells, all stored bytes counted."""
     side = model.side
-    once = side.base64_bytes + side.metadata_bytes
-    return streams + 8 * (side.index_bytes_per_cell + once / n) / prod(results.cell_shape)
+    fixed_bytes = side.base64_bytes + side.metadata_bytes
+    return streams + 8 * (side.index_bytes_per_cell + fixed_bytes / n) / prod(results.cell_shape)
 
 
-def _elsewhere(measured: SetResults | None, name: str) -> str:
-    if measured is None:
-        return NONE
-    found = [bits(point.bits_per_pixel) for point in measured.points if point.name == name]
-    return found[0] if found else NONE
+def _point_rate(set_: SetResults | None, name: str) -> str:
+    point = None if set_ is None else find_point(set_, name)
+    return MISSING if point is None else bits(point.bits_per_pixel)
 
 
 def points_table(results: StudyResults) -> Table:
-    """Every way to give cells their classes."""
+    """Every assignment of classes."""
     rows = []
     for model in results.models:
-        for one in model.sets:
-            labels = next((p.bits_per_pixel for p in one.points if p.name == "labels"), None)
-            for point in one.points:
-                off = NONE if labels is None else f"{point.bits_per_pixel - labels:+.4f}"
+        for set_ in model.sets:
+            labels = find_point(set_, "labels")
+            for point in set_.points:
+                more = MISSING
+                if labels is not None:
+                    more = f"{point.bits_per_pixel - labels.bits_per_pixel:+.4f}"
                 rows.append(
                     (
                         model.name,
-                        one.cells,
-                        POINT_TITLES.get(point.name, point.name),
+                        set_.cells,
+                        point_title(point.name),
                         *(percent(rate) for rate in error_rates(point)),
                         bits(point.channel_bits),
                         bits(point.bits_per_pixel),
-                        off,
+                        more,
                     )
                 )
     return Table(
         name="points",
-        caption="Operating points: which cells go to the other class's model, and what that costs, "
-        "in bits per pixel.",
+        caption="Operating points: shares of the cells coded with the other class's model, and "
+        "their cost in bits per pixel.",
         head=(
             "model",
             "cells",
             "classes by",
-            *(f"{name} elsewhere" for name in results.class_names),
+            *(f"{name} in the other class" for name in results.class_names),
             "by the channel",
             "as written",
             "more than labels",
@@ -132,22 +119,21 @@ def points_table(results: StudyResults) -> Table:
 
 
 def break_even_table(results: StudyResults) -> Table:
-    """From how many cells an archive is smaller than each rival."""
-    columns = [(model, one.assignment) for model in results.models for one in model.side.amortised]
-    found = {
-        (model.name, one.assignment, one.rival, one.arrangement): one.n_cells
+    """Number of cells from which an archive is smaller than each rival."""
+    columns = [(model, a.assignment) for model in results.models for a in model.side.amortised]
+    n_cells = {
+        (model.name, even.assignment, even.rival, even.arrangement): even.n_cells
         for model in results.models
-        for one in model.side.break_even
+        for even in model.side.break_even
     }
-    keys = dict.fromkeys((key[2], key[3]) for key in found)
-    rates = {(one.name, one.arrangement): one.bits_per_pixel for one in results.rivals
-             if one.cells == measured_on(results)}  # fmt: skip
+    rivals = dict.fromkeys((key[2], key[3]) for key in n_cells)
+    cells = main_set(results)
+    rates = {(r.name, r.arrangement): r.bits_per_pixel for r in results.rivals if r.cells == cells}
 
-    def cell(model: ModelResults, assignment: str, rival: str, arrangement: str) -> str:
-        key = (model.name, assignment, rival, arrangement)
-        if key not in found:
-            return NONE
-        n = found[key]
+    def text(key: tuple[str, str, str, str]) -> str:
+        if key not in n_cells:
+            return MISSING
+        n = n_cells[key]
         return "never" if n is None else f"{n:,}"
 
     return Table(
@@ -156,33 +142,33 @@ def break_even_table(results: StudyResults) -> Table:
         head=(
             "other coder",
             "arrangement",
-            *(f"{m.name}, {POINT_TITLES.get(a, a)}" for m, a in columns),
+            *(f"{model.name}, {point_title(assignment)}" for model, assignment in columns),
         ),
         rows=[
             (
                 rival,
                 ARRANGEMENTS.get(arrangement, arrangement),
-                *(cell(model, how, rival, arrangement) for model, how in columns),
+                *(text((model.name, how, rival, arrangement)) for model, how in columns),
             )
-            for rival, arrangement in sorted(keys, key=lambda key: rates.get(key, 0.0))
+            for rival, arrangement in sorted(rivals, key=lambda rival: rates.get(rival, 0.0))
         ],
         text_columns=2,
     )
 
 
 def claims_table(results: StudyResults) -> Table:
-    """The paper's claims, one by one."""
+    """The paper's claims with their verdicts."""
     return Table(
         name="claims-table",
-        caption="The paper's claims against these numbers.",
+        caption="The paper's claims against the numbers of this study.",
         head=("claim", "verdict", "evidence", "where"),
-        rows=[(one.paper, one.verdict, one.evidence, one.where) for one in results.claims],
+        rows=[(c.paper, c.verdict, c.evidence, c.where) for c in results.claims],
         text_columns=4,
         stacked=True,
     )
 
 
-def rivals_missing(results: StudyResults, families: tuple[str, ...]) -> list[str]:
-    """Families of the paper's figure that were not measured on the cells of the claims."""
-    there = {one.family for one in best_rivals(results, measured_on(results))}
-    return [family for family in families if family not in there]
+def missing_families(results: StudyResults, families: tuple[str, ...]) -> list[str]:
+    """Families of rivals that were not measured on the cells of the claims."""
+    measured = {rival.family for rival in best_rivals(results, main_set(results))}
+    return [family for family in families if family not in measured]

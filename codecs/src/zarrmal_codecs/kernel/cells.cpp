@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint32_t LOWEST_STATE = 1 << 16;
 
-// Of a cell's pixels, [plane][y][x], where the format has channels last.
+// CRC-16 of a cell's pixels. They lie here as [plane][y][x]; the format has channels last.
 std::uint16_t check(const std::uint8_t* pixels, const Cells& cells) {
     return crc16(pixels, cells.n_planes, cells.height * cells.width);
 }
@@ -20,7 +20,7 @@ template <class Use>
 void each_group(Workspace& space, const Cells& cells, Use use) {
     for (std::size_t from = 0; from < cells.n; from += space.lanes()) {
         const std::size_t count = std::min(space.lanes(), cells.n - from);
-        space.place(cells, from, count);
+        space.load_cells(cells, from, count);
         use(from, count);
     }
 }
@@ -35,8 +35,8 @@ Encoded encode(const Level& level, const Plan& plan, const Cells& cells,
     Encoded encoded;
     encoded.lengths.reserve(cells.n);
     each_group(space, cells, [&](std::size_t from, std::size_t count) {
-        space.place_pixels(pixels, from);
-        space.place_prefix(prefix, from);
+        space.load_pixels(pixels, from);
+        space.load_prefix(prefix, from);
         for (std::size_t k = 0; k < MAX_LANES; ++k) group.states[k] = LOWEST_STATE;
         for (std::size_t k = 0; k < count; ++k)
             group.states[k] = LOWEST_STATE + check(pixels + (from + k) * cell, cells);
@@ -55,9 +55,9 @@ void measure(const Level& level, const Plan& plan, const Cells& cells, const std
     Workspace space(level, plan, cells, Workspace::For::measuring, 0);
     Group& group = space.group();
     each_group(space, cells, [&](std::size_t from, std::size_t count) {
-        space.place_pixels(pixels, from);
+        space.load_pixels(pixels, from);
         level.bits(group);
-        for (std::size_t k = 0; k < count; ++k) bits[from + k] = group.bits[space.half_place(k)];
+        for (std::size_t k = 0; k < count; ++k) bits[from + k] = group.bits[space.half_index(k)];
     });
 }
 
@@ -75,16 +75,16 @@ void decode(const Level& level, const Plan& plan, const Cells& cells, const Stre
             group.dry[lane] = 0;
         }
         for (std::size_t k = 0; k < count; ++k) {
-            const std::size_t lane = space.half_place(k);
+            const std::size_t lane = space.half_index(k);
             group.position[lane] = static_cast<std::size_t>(streams.starts[from + k]);
             group.stop[lane] = static_cast<std::size_t>(streams.stops[from + k]);
             group.high[lane] = static_cast<std::uint16_t>(streams.states[from + k] >> 16);
             group.low[lane] = static_cast<std::uint16_t>(streams.states[from + k]);
         }
         level.decode(group);
-        space.take_pixels(pixels, from);
+        space.store_pixels(pixels, from);
         for (std::size_t k = 0; k < count; ++k) {
-            const std::size_t lane = space.half_place(k);
+            const std::size_t lane = space.half_index(k);
             const bool odd = (streams.stops[from + k] - streams.starts[from + k]) % 2 != 0;
             const bool ended = group.high[lane] == 1 &&
                                group.low[lane] == check(pixels + (from + k) * cell, cells) &&

@@ -11,11 +11,11 @@
 
 namespace zarrmal {
 
-// Many cells, as Python gives them.
+// Cells as Python passes them.
 struct Cells {
     std::size_t n, n_planes, height, width;
     const std::uint8_t* predicted;            // [cell][plane][y][x] or null
-    std::vector<const std::int32_t*> first;   // of each step [cell][output]
+    std::vector<const std::int32_t*> first;   // for each step [cell][output]
 };
 
 struct Prefix {

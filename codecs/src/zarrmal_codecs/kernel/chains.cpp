@@ -12,8 +12,8 @@ bool fits(const std::int8_t* weight, std::size_t stride, std::size_t length) {
         for (std::size_t pair = 0; pair < 4; pair += 2) {
             int positive = 0, negative = 0;
             for (std::size_t k = 0; k < 2 * length; ++k) {
-                const int one = weight[row * stride + k / 2 * 4 + pair + k % 2];
-                (one > 0 ? positive : negative) += MOST_INPUT * one;
+                const int value = weight[row * stride + k / 2 * 4 + pair + k % 2];
+                (value > 0 ? positive : negative) += MOST_INPUT * value;
             }
             if (positive > 32767 || negative < -32768) return false;
         }

@@ -6,7 +6,7 @@ namespace {
 
 constexpr std::uint32_t POLYNOMIAL = 0x1021, INITIAL = 0xFFFF;
 
-// Of a byte and k bytes of zero after it.
+// after[k][byte]: CRC-16 of a byte and k zero bytes after it.
 struct Table {
     std::uint16_t after[4][256];
 
@@ -30,8 +30,8 @@ std::uint16_t crc16(const std::uint8_t* values, std::size_t n_planes, std::size_
     std::size_t i = 0;
     if (n_planes == 1)
         for (; i + 4 <= n; i += 4)  // four bytes at once
-            crc = table.after[3][values[i] ^ crc >> 8] ^ table.after[2][values[i + 1] ^ (crc & 0xFF)] ^
-                  table.after[1][values[i + 2]] ^ table.after[0][values[i + 3]];
+            crc = table.after[3][values[i] ^ crc >> 8] ^
+                  table.after[2][values[i + 1] ^ (crc & 0xFF)] ^ table.after[1][values[i + 2]] ^ table.after[0][values[i + 3]];
     for (; i < n; ++i)
         for (std::size_t p = 0; p < n_planes; ++p)
             crc = (crc << 8 & 0xFFFF) ^ table.after[0][values[p * n + i] ^ crc >> 8];

@@ -1,4 +1,4 @@
-// A pixel's inputs, for all lanes at once, in bytes (FORMAT 4.6.3).
+// The network's inputs at a pixel, for all lanes at once, in bytes (FORMAT 4.6.3).
 #pragma once
 
 #include "lanes.h"
@@ -19,28 +19,28 @@ ZM_INLINE typename V::R squash(typename V::R a, typename V::R b) {
     return V::pick8(V::zero8(below), V::add8(zero, bent), V::sub8(zero, bent));
 }
 
-// What a plane's own neighbours lead one to expect.
+// own(p) of FORMAT 4.6.3: the value that the pixel's neighbours in its plane predict.
 template <class V>
-ZM_INLINE typename V::R own(const std::uint8_t* at, std::ptrdiff_t row) {
+ZM_INLINE typename V::R own(const std::uint8_t* pixel, std::ptrdiff_t row) {
     using R = typename V::R;
-    const R w = V::load(at - V::LANES), n = V::load(at - row);
-    const R ne = V::load(at - row + V::LANES), nw = V::load(at - row - V::LANES);
+    const R w = V::load(pixel - V::LANES), n = V::load(pixel - row);
+    const R ne = V::load(pixel - row + V::LANES), nw = V::load(pixel - row - V::LANES);
     const auto no_w = V::zero8(w), no_n = V::zero8(n), no_ne = V::zero8(ne), no_nw = V::zero8(nw);
     const R none = V::zero(), two = V::set16(2);
     R half[2];
     for (int h = 0; h < 2; ++h) {
         const auto wide = [&](R v) { return h ? V::unpackhi8(v, none) : V::unpacklo8(v, none); };
-        const R both = V::add16(wide(w), wide(n));
+        const R sum = V::add16(wide(w), wide(n));
         const R turn = V::add16(V::sub16(wide(ne), wide(nw)), two);
-        half[h] = V::template sra16<2>(V::add16(V::add16(both, both), turn));
+        half[h] = V::template sra16<2>(V::add16(V::add16(sum, sum), turn));
     }
     const R slope = V::max8(V::packus16(half[0], half[1]), V::set8(1));
-    const R both = V::pick8(V::either8(no_ne, no_nw), V::avg8(w, n), slope);
-    R one = V::pick8(no_nw, V::set8(128), nw);
-    one = V::pick8(no_ne, one, ne);
-    one = V::pick8(no_n, one, n);
-    one = V::pick8(no_w, one, w);
-    return V::pick8(V::either8(no_w, no_n), one, both);
+    const R with_both = V::pick8(V::either8(no_ne, no_nw), V::avg8(w, n), slope);
+    R nearest = V::pick8(no_nw, V::set8(128), nw);
+    nearest = V::pick8(no_ne, nearest, ne);
+    nearest = V::pick8(no_n, nearest, n);
+    nearest = V::pick8(no_w, nearest, w);
+    return V::pick8(V::either8(no_w, no_n), nearest, with_both);
 }
 
 // Writes the rows of group.inputs and returns the base.
@@ -48,11 +48,11 @@ template <class V>
 ZM_INLINE typename V::R features(const Group& group, const Step& step, std::size_t y,
                                  std::size_t x) {
     using R = typename V::R;
-    const auto place = [&](int plane) {
+    const auto address = [&](int plane) {
         return group.image + plane * group.plane + static_cast<std::ptrdiff_t>(y + REACH) * group.row +
                static_cast<std::ptrdiff_t>(x + REACH) * V::LANES;
     };
-    const std::uint8_t* at = place(step.plane);
+    const std::uint8_t* pixel = address(step.plane);
     const R zero = V::set8(64);
     std::uint8_t* to = group.inputs;
     const auto put = [&](R value) {
@@ -60,32 +60,32 @@ ZM_INLINE typename V::R features(const Group& group, const Step& step, std::size
         to += V::LANES;
     };
 
-    R base = own<V>(at, group.row);
+    R base = own<V>(pixel, group.row);
     R owns[MAX_PLANES];
-    for (int t = 0; t < step.n_earlier; ++t) owns[t] = own<V>(place(step.earlier[t]), group.row);
+    for (int t = 0; t < step.n_earlier; ++t) owns[t] = own<V>(address(step.earlier[t]), group.row);
     if (step.n_earlier) {
-        // One of the two differences is 0, so that saturation clips as FORMAT 4.6.3 does.
+        // One of the two differences is 0, so saturation clips as FORMAT 4.6.3 does.
         const R before = owns[step.n_earlier - 1];
-        const R known = V::load(place(step.earlier[step.n_earlier - 1]));
+        const R known = V::load(address(step.earlier[step.n_earlier - 1]));
         const R moved = V::subs8(V::adds8(base, V::subs8(known, before)), V::subs8(before, known));
         base = V::pick8(V::zero8(known), base, V::max8(moved, V::set8(1)));
     }
 
     for (int k = 0; k < step.n_causal; ++k) {
-        const R near = V::load(at + group.causal[k]);
+        const R near = V::load(pixel + group.causal[k]);
         put(V::pick8(V::zero8(near), zero, squash<V>(near, base)));
     }
     for (int k = 0; k < step.n_flags; ++k)
-        put(V::pick8(V::zero8(V::load(at + group.causal[k])), zero, V::zero()));
+        put(V::pick8(V::zero8(V::load(pixel + group.causal[k])), zero, V::zero()));
     for (int t = 0; t < step.n_earlier; ++t) {
-        const std::uint8_t* there = place(step.earlier[t]);
-        const R known = V::load(there);
+        const std::uint8_t* earlier = address(step.earlier[t]);
+        const R known = V::load(earlier);
         const auto blank = V::zero8(known);
         put(V::pick8(blank, zero, V::zero()));
         put(V::pick8(blank, zero, squash<V>(known, base)));
         put(V::pick8(blank, zero, squash<V>(known, owns[t])));
         for (int k = 0; k < step.n_full; ++k) {
-            const R near = V::load(there + group.full[k]);
+            const R near = V::load(earlier + group.full[k]);
             put(V::pick8(V::either8(blank, V::zero8(near)), zero, squash<V>(near, known)));
         }
     }
@@ -110,8 +110,8 @@ ZM_INLINE typename V::R features(const Group& group, const Step& step, std::size
     return base;
 }
 
-// Rows of bytes to groups of four inputs, lanes in word order. Rows beyond the inputs meet weights
-// of zero.
+// Interleaves rows of bytes to groups of four inputs, lanes in word order. Rows beyond the inputs
+// are multiplied with weights of zero.
 template <class V>
 ZM_INLINE void interleave(const std::uint8_t* rows, int groups, std::uint8_t* to) {
     for (int g = 0; g < groups; ++g) {

@@ -1,8 +1,8 @@
-// What the parts of the kernel share: plain data, no code.
+// The data structures that the parts of the kernel share, without code.
 //
 // The sources lanes_*.cpp are compiled once for each instruction set. An inline function or a
 // template with external linkage in one of them could be merged with its twin from another and run
-// on a machine without those instructions; so nothing here but plain structures.
+// on a machine without those instructions. So this header has plain structures only.
 #pragma once
 
 #include <cstddef>
@@ -53,30 +53,30 @@ struct Step {
     Layer layers[3];
 };
 
-// Cells coded together, one a lane. Lanes have three orders, all of them such that interleaving and
-// packing within 128 bits, which is what the instruction sets have, leads from one to the next:
+// Cells coded together, one per lane. Lanes have three orders. Unpacking and packing within 128 bits,
+// which every instruction set has, leads from one order to the next:
 //   byte   the order of pixels in memory;
-//   half   two vectors of 16-bit values: unpacking bytes gives it;
-//   word   four vectors of 32-bit values: unpacking halves gives it.
-// Cells are numbered in word order: with few cells only the first vectors need be computed.
+//   half   two vectors of 16-bit values, from unpacking bytes;
+//   word   four vectors of 32-bit values, from unpacking halves.
+// Cells are numbered in word order, so that few cells need only the first vectors.
 struct Group {
     const Step* steps;
     int n_steps;
     bool has_prediction;
     const Tables* tables;
     std::size_t height, width;
-    int n_vectors;  // of the four word vectors: 1, 2 or 4
+    int n_vectors;  // word vectors in use: 1, 2 or 4
 
-    // Pixels [plane][y + REACH][x + REACH][lane, byte order], zeros around.
+    // Pixels [plane][y + REACH][x + REACH][lane, byte order], with a border of zeros.
     std::uint8_t* image;
-    std::ptrdiff_t row, plane;  // bytes from one to the next
+    std::ptrdiff_t row, plane;  // bytes from one row or plane to the next
     // Predicted cells [plane][y][x][lane, byte order], or null.
     const std::uint8_t* predicted;
     const std::uint8_t* across;  // fx of each column
     const std::uint8_t* down;    // fy of each row
     std::ptrdiff_t causal[MAX_CAUSAL];  // bytes from a pixel to its neighbours
     std::ptrdiff_t full[MAX_FULL];
-    // Of each step the first sums with the rounding, [output][lane, word order].
+    // For each step the first sums, rounding included, [output][lane, word order].
     const std::int32_t* first[MAX_PLANES];
 
     // Scratch.
@@ -88,8 +88,8 @@ struct Group {
     std::uint16_t* starts;
     std::uint16_t* frequencies;
     std::size_t n_prefix, n_symbols;
-    std::uint32_t states[MAX_LANES];  // from which the encoder starts, [lane, word order]
-    std::uint8_t* streams;  // [lane, word order][capacity]: each stream ends at the end of its part
+    std::uint32_t states[MAX_LANES];  // with which the encoder starts, [lane, word order]
+    std::uint8_t* streams;  // [lane, word order][capacity]: each stream ends where its part ends
     std::size_t capacity;
     std::size_t length[MAX_LANES];  // [lane, word order]
 

@@ -1,6 +1,6 @@
-// What the templates of the lanes need of each other. They take their operations from a structure
-// Ops (ops_*.h): a vector R has LANES bytes; its 8-, 16- and 32-bit operations are those of SSE2,
-// unpacking and packing within 128 bits; masks M8, M16, M32 are what the instruction set has.
+// Included by all templates of the lanes. A template takes its operations from a structure V
+// (ops_*.h). A vector R has LANES bytes; its 8-, 16- and 32-bit operations are those of SSE2, with
+// unpacking and packing within 128 bits. Masks M8, M16 and M32 are the instruction set's own.
 #pragma once
 
 #include <cstring>
@@ -13,7 +13,7 @@
 #define ZM_INLINE static __forceinline
 #define ZM_UNROLL
 #elif defined(__SANITIZE_ADDRESS__)
-// All in one function, with a check at each operation, takes minutes to compile.
+// Everything in one function, with a check at each operation, takes minutes to compile.
 #define ZM_INLINE static inline
 #define ZM_UNROLL
 #else

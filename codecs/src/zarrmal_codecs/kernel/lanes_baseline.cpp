@@ -1,5 +1,5 @@
-// What every machine of an architecture runs. ZARRMAL_PLAIN takes the portable operations where
-// there would be better ones, to test them.
+// The level that every machine of an architecture runs. ZARRMAL_PLAIN selects the portable
+// operations even where SSE2 is there, to test them.
 #include "levels.h"
 #include "walk.h"
 

@@ -21,7 +21,7 @@ ZM_INLINE void pairs(const std::int8_t* weight, std::ptrdiff_t row, const std::u
     }
 }
 
-// The same by chains of 16-bit sums, which stay in registers; `sum` need not (chains.h).
+// The same with chains of 16-bit sums (chains.h). Chains stay in registers; `sum` may be spilled.
 template <class V, int N, int K>
 ZM_INLINE void chained(const Layer& layer, int output, const std::uint8_t* in,
                        typename V::R (&sum)[N][K]) {
@@ -45,7 +45,7 @@ ZM_INLINE void chained(const Layer& layer, int output, const std::uint8_t* in,
     }
 }
 
-// Sums of N outputs for K vectors of lanes: as many registers as the instruction set has.
+// Sums of N outputs for K vectors of lanes, as many as the registers hold.
 template <class V, int N, int K>
 ZM_INLINE void sums(const Layer& layer, int output, const std::int32_t* first,
                     const std::uint8_t* in, int vector, typename V::R (&sum)[N][K]) {
@@ -104,8 +104,9 @@ template <class V, int C>
 ZM_INLINE void hidden(const Layer& layer, const std::int32_t* first, const std::uint8_t* in,
                       std::uint8_t* out) {
     constexpr int K = C < V::TILE_VECTORS ? C : V::TILE_VECTORS;
-    constexpr int WISH = V::CHAINS ? 4 : V::TILE_SUMS / K / 4 * 4;  // four rows share their chains
-    constexpr int N = WISH > 4 ? WISH : 4;
+    // Four rows share their chains.
+    constexpr int PREFERRED = V::CHAINS ? 4 : V::TILE_SUMS / K / 4 * 4;
+    constexpr int N = PREFERRED > 4 ? PREFERRED : 4;
     int output = 0;
     for (; output + N <= layer.outputs; output += N)
         for (int vector = 0; vector < C; vector += K)
@@ -129,7 +130,7 @@ ZM_INLINE void output_block(const Layer& layer, int output, const std::uint8_t* 
     }
 }
 
-// The last layer: 16-bit values, saturated; every role clips further (FORMAT 4.6.3).
+// The last layer: saturated 16-bit values, which the mixture clips further (FORMAT 4.6.5).
 template <class V, int C>
 ZM_INLINE void output(const Layer& layer, const std::uint8_t* in, std::int16_t* out) {
     int k = 0;

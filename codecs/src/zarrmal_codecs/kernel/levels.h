@@ -1,4 +1,4 @@
-// The instruction sets of this build; levels.cpp tells which of them this machine has.
+// The instruction sets of this build; levels() has those of this machine.
 #pragma once
 
 #include "kernel.h"
@@ -12,7 +12,7 @@ Level level_neon();
 
 struct Levels {
     int count;
-    Level at[3];  // slowest first
+    Level level[3];  // slowest first
 };
 
 const Levels& levels();

@@ -1,4 +1,4 @@
-// Lookups by way of memory, for instruction sets without large permutations.
+// Lookups through memory, for instruction sets without large permutations.
 #pragma once
 
 #include "lanes.h"
@@ -21,34 +21,34 @@ struct Lookups {
     template <class R>
     ZM_INLINE void slopes(const Tables& t, R a, R b, R (&to)[4]) {
         alignas(64) std::int16_t index[V::LANES];
-        alignas(64) std::int32_t found[V::LANES];
+        alignas(64) std::int32_t slope[V::LANES];
         V::store(index, a);
         V::store(index + HALF, b);
-        // Of each 128 bits of a half, the first four values belong to its first word vector.
+        // The first four values in each 128 bits of a half belong to its first word vector.
         for (int lane = 0; lane < V::LANES; ++lane) {
             const int half = lane / HALF, k = lane % HALF;
-            found[half * HALF + k / 4 % 2 * (HALF / 2) + k / 8 * 4 + k % 4] = t.slope[index[lane]];
+            slope[half * HALF + k / 4 % 2 * (HALF / 2) + k / 8 * 4 + k % 4] = t.slope[index[lane]];
         }
-        for (int c = 0; c < 4; ++c) to[c] = V::load(found + c * (HALF / 2));
+        for (int c = 0; c < 4; ++c) to[c] = V::load(slope + c * (HALF / 2));
     }
     template <class R>
     ZM_INLINE void look_up(const std::uint16_t* table, R a, R b, R (&to)[2]) {
         alignas(64) std::int16_t index[V::LANES];
-        alignas(64) std::uint16_t found[V::LANES];
+        alignas(64) std::uint16_t value[V::LANES];
         V::store(index, a);
         V::store(index + HALF, b);
-        for (int lane = 0; lane < V::LANES; ++lane) found[lane] = table[index[lane]];
-        to[0] = V::load(found);
-        to[1] = V::load(found + HALF);
+        for (int lane = 0; lane < V::LANES; ++lane) value[lane] = table[index[lane]];
+        to[0] = V::load(value);
+        to[1] = V::load(value + HALF);
     }
     // F of one half; see Avx512::logistic.
     template <class R>
     ZM_INLINE R logistic(const Tables& t, R u) {
-        alignas(64) std::uint16_t at[HALF], knot[HALF], step[HALF];
-        V::store(at, u);
+        alignas(64) std::uint16_t index[HALF], knot[HALF], step[HALF];
+        V::store(index, u);
         for (int lane = 0; lane < HALF; ++lane) {
-            knot[lane] = t.knot[at[lane] >> 10];
-            step[lane] = t.step[at[lane] >> 10];
+            knot[lane] = t.knot[index[lane] >> 10];
+            step[lane] = t.step[index[lane] >> 10];
         }
         return V::add16(V::load(knot), V::mulhi16(V::load(step), V::template sll16<6>(u)));
     }

@@ -1,4 +1,4 @@
-// Aligned memory, its size checked; too much of it is std::bad_alloc.
+// Aligned memory. Sizes are checked; too large a size throws std::bad_alloc.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 namespace zarrmal {
 
 inline std::size_t product(std::size_t a, std::size_t b) {
-    // Half of the address space, so that differences of pointers and small sums fit too.
+    // Half of the address space: pointer differences and small sums fit as well.
     if (b && a > (static_cast<std::size_t>(-1) >> 1) / b) throw std::bad_alloc();
     return a * b;
 }
@@ -20,19 +20,19 @@ std::size_t product(std::size_t a, std::size_t b, More... more) {
 }
 
 struct AlignedDelete {
-    void operator()(void* at) const { ::operator delete(at, std::align_val_t{64}); }
+    void operator()(void* memory) const { ::operator delete(memory, std::align_val_t{64}); }
 };
 
 template <class T>
 using Array = std::unique_ptr<T[], AlignedDelete>;
 
-// Zeros.
+// Memory of n zeros.
 template <class T>
 Array<T> zeros(std::size_t n) {
     const std::size_t bytes = product(n, sizeof(T));
-    void* at = ::operator new(bytes, std::align_val_t{64});
-    std::memset(at, 0, bytes);
-    return Array<T>(static_cast<T*>(at));
+    void* memory = ::operator new(bytes, std::align_val_t{64});
+    std::memset(memory, 0, bytes);
+    return Array<T>(static_cast<T*>(memory));
 }
 
 }  // namespace zarrmal

@@ -22,7 +22,7 @@ ZM_INLINE typename V::R clip16(typename V::R value, int low, int high) {
     return V::max16(V::min16(value, V::set16(high)), V::set16(low));
 }
 
-// Unpacked from a half to two word vectors, with the sign.
+// Unpacks a half to two word vectors, sign-extended.
 template <class V>
 ZM_INLINE void widen(typename V::R value, typename V::R (&to)[2]) {
     to[0] = V::template sra32<16>(V::unpacklo16(value, value));
@@ -37,7 +37,7 @@ ZM_INLINE void mixtures(const Tables& tables, const std::int16_t* outputs, typen
     const auto role = [&](int k, int h, int low, int high) {
         return clip16<V>(V::load(outputs + k * V::LANES + h * (V::LANES / 2)), low, high);
     };
-    // Lookups take both halves; with few lanes the second one is the first again.
+    // Lookups take both halves; where H is 1, the second one repeats the first.
     constexpr int LAST = H - 1;
     R blank[2];
     V::blanks(tables, role(0, 0, -255, 255), role(0, LAST, -255, 255), blank);
@@ -98,19 +98,19 @@ ZM_INLINE void mixtures(const Tables& tables, const std::int16_t* outputs, typen
     }
 }
 
-// C(v) of 2 <= v <= 255 from d * SLOPE at v, of H mixtures at once: lookups take vectors in pairs. It
-// is below 2**16, as is X >> 9: F is at most 32767.
+// C(v), 2 <= v <= 255, of H mixtures at once, because lookups take vectors in pairs; `product` is
+// d * SLOPE at v. C(v) and X >> 9 are below 2**16, since a logistic is at most 32767.
 template <class V, int M, int H>
 ZM_INLINE void cumulative(const Mixture<V, M>* const (&mixture)[H], const typename V::Curve& curve,
-                          const typename V::R (&at)[H][M][2], const typename V::R (&value)[H],
+                          const typename V::R (&product)[H][M][2], const typename V::R (&value)[H],
                           typename V::R (&to)[H]) {
     using R = typename V::R;
-    // The saturation of packs32 is the clip of u, less 32768.
+    // packs32 saturates as FORMAT 4.6.5 clips u, shifted by 32768.
     R distance[M * H], each[M * H];
     for (int m = 0; m < M; ++m)
         for (int h = 0; h < H; ++h)
-            distance[m * H + h] = V::packs32(V::template sra32<6>(at[h][m][0]),
-                                             V::template sra32<6>(at[h][m][1]));
+            distance[m * H + h] = V::packs32(V::template sra32<6>(product[h][m][0]),
+                                             V::template sra32<6>(product[h][m][1]));
     V::template logistic<M * H>(curve, distance, each);
     for (int h = 0; h < H; ++h) {
         R mixed[2];
@@ -135,63 +135,64 @@ template <class V, int M>
 ZM_INLINE void interval(const Mixture<V, M>& mixture, const typename V::Curve& curve,
                         typename V::R value, typename V::R& start, typename V::R& frequency) {
     using R = typename V::R;
-    const R none = V::zero(), one = V::set16(1);
+    const R none = V::zero(), unit = V::set16(1);
     const R wide[2] = {V::unpacklo16(value, none), V::unpackhi16(value, none)};
-    R at[2][M][2], edge[2];
+    R product[2][M][2], edge[2];
     for (int m = 0; m < M; ++m)
         for (int k = 0; k < 2; ++k) {
-            at[0][m][k] = V::add32(mixture.start[m][k], V::mullo32(wide[k], mixture.slope[m][k]));
-            at[1][m][k] = V::add32(at[0][m][k], mixture.slope[m][k]);
+            product[0][m][k] =
+                V::add32(mixture.start[m][k], V::mullo32(wide[k], mixture.slope[m][k]));
+            product[1][m][k] = V::add32(product[0][m][k], mixture.slope[m][k]);
         }
     const Mixture<V, M>* const both[2] = {&mixture, &mixture};
-    cumulative<V, M, 2>(both, curve, at, {value, V::add16(value, one)}, edge);
+    cumulative<V, M, 2>(both, curve, product, {value, V::add16(value, unit)}, edge);
     const auto blank = V::zero16(value);
-    start = V::pick16(V::zero16(V::sub16(value, one)), mixture.blank, edge[0]);
+    start = V::pick16(V::zero16(V::sub16(value, unit)), mixture.blank, edge[0]);
     start = V::pick16(blank, none, start);
     R stop = V::pick16(V::zero16(V::sub16(value, V::set16(255))), none, edge[1]);
     stop = V::pick16(blank, mixture.blank, stop);
     frequency = V::sub16(stop, start);
 }
 
-// The value whose interval covers the slot: its bits from the highest, since C grows. All H halves
-// advance together: one alone would wait for its own results.
+// Finds the value whose interval covers the slot, bit by bit from the highest, since C grows. All H
+// halves advance together: a single one would wait for its own results.
 template <class V, int M, int H>
 ZM_INLINE void find(const Mixture<V, M> (&mixture)[H], const typename V::Curve& curve,
                     const typename V::R (&slot)[H], typename V::R (&value)[H],
                     typename V::R (&start)[H], typename V::R (&frequency)[H]) {
     using R = typename V::R;
     R stop[H], bits = V::set16(128);
-    R at[H][M][2], step[H][M][2];  // d * SLOPE at the value, and what the bit adds to it
+    R product[H][M][2], step[H][M][2];  // d * SLOPE at the value, and what the bit adds to it
     const Mixture<V, M>* each[H];
     for (int h = 0; h < H; ++h) {
         each[h] = &mixture[h];
         value[h] = start[h] = stop[h] = V::zero();
         for (int m = 0; m < M; ++m)
             for (int k = 0; k < 2; ++k) {
-                at[h][m][k] = mixture[h].start[m][k];
+                product[h][m][k] = mixture[h].start[m][k];
                 step[h][m][k] = V::template sll32<7>(mixture[h].slope[m][k]);
             }
     }
     for (int bit = 128; bit; bit >>= 1) {
-        R tried[H], there[H][M][2], found[H];
+        R tried[H], next[H][M][2], edge[H];
         for (int h = 0; h < H; ++h) {
             tried[h] = V::add16(value[h], bits);
             for (int m = 0; m < M; ++m)
                 for (int k = 0; k < 2; ++k)
-                    there[h][m][k] = V::add32(at[h][m][k], step[h][m][k]);
+                    next[h][m][k] = V::add32(product[h][m][k], step[h][m][k]);
         }
-        cumulative<V, M, H>(each, curve, there, tried, found);
+        cumulative<V, M, H>(each, curve, next, tried, edge);
         for (int h = 0; h < H; ++h) {
-            // C(1) has its own rule; only the last bit tries 1.
-            if (bit == 1) found[h] = V::pick16(V::zero16(value[h]), mixture[h].blank, found[h]);
-            const auto covers = V::upto16(found[h], slot[h]);
+            // C(1) has a rule of its own; only the last bit tries 1.
+            if (bit == 1) edge[h] = V::pick16(V::zero16(value[h]), mixture[h].blank, edge[h]);
+            const auto covers = V::upto16(edge[h], slot[h]);
             value[h] = V::pick16(covers, tried[h], value[h]);
-            start[h] = V::pick16(covers, found[h], start[h]);
-            stop[h] = V::pick16(covers, stop[h], found[h]);
+            start[h] = V::pick16(covers, edge[h], start[h]);
+            stop[h] = V::pick16(covers, stop[h], edge[h]);
             const auto low = V::low32(covers), high = V::high32(covers);
             for (int m = 0; m < M; ++m) {
-                at[h][m][0] = V::pick32(low, there[h][m][0], at[h][m][0]);
-                at[h][m][1] = V::pick32(high, there[h][m][1], at[h][m][1]);
+                product[h][m][0] = V::pick32(low, next[h][m][0], product[h][m][0]);
+                product[h][m][1] = V::pick32(high, next[h][m][1], product[h][m][1]);
                 for (int k = 0; k < 2; ++k) step[h][m][k] = V::template srl32<1>(step[h][m][k]);
             }
         }

@@ -1,4 +1,4 @@
-// The Python module zarrmal_codecs._kernel; its types and words are in _kernel.pyi.
+// The Python module zarrmal_codecs._kernel; its types and documentation are in _kernel.pyi.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -15,8 +15,10 @@
 
 #include "cells.h"
 #include "chains.h"
+#include "check.h"
 #include "levels.h"
 #include "plan.h"
+#include "tables.h"
 
 namespace nb = nanobind;
 using namespace zarrmal;
@@ -31,28 +33,28 @@ using First = std::vector<In<std::int32_t, 2>>;
 
 [[noreturn]] void refuse(const std::string& what) { throw nb::value_error(what.c_str()); }
 
-// Without conversion: whoever calls has the right dtype and order.
+// Without conversion: the caller must pass the right dtype and order.
 template <class T, int N>
 In<T, N> array(nb::handle from, const char* name) {
-    In<T, N> found;
-    if (!nb::try_cast<In<T, N>>(from, found, false))
+    In<T, N> result;
+    if (!nb::try_cast<In<T, N>>(from, result, false))
         throw nb::type_error((std::string(name) + " has another dtype, rank or order").c_str());
-    return found;
+    return result;
 }
 
 const Level& level_named(const std::string& name) {
     for (int k = 0; k < levels().count; ++k)
-        if (name == levels().at[k].name) return levels().at[k];
+        if (name == levels().level[k].name) return levels().level[k];
     refuse("level '" + name + "' is not one of levels()");
 }
 
 std::vector<std::string> level_names() {
     std::vector<std::string> names;
-    for (int k = 0; k < levels().count; ++k) names.emplace_back(levels().at[k].name);
+    for (int k = 0; k < levels().count; ++k) names.emplace_back(levels().level[k].name);
     return names;
 }
 
-// The arrays of a step, kept alive until they are packed.
+// The arrays of a step; keeps them alive until they are packed.
 struct StepArrays {
     In<std::uint8_t, 1> context;
     In<std::int8_t, 2> weight[3];
@@ -60,7 +62,7 @@ struct StepArrays {
     In<std::uint8_t, 1> shift[3];
 
     explicit StepArrays(const nb::tuple& from) {
-        if (from.size() != 10) refuse("a step has 10 arrays");
+        if (from.size() != 10) refuse("a step must have 10 arrays, not " + std::to_string(from.size()));
         context = array<std::uint8_t, 1>(from[0], "context");
         for (std::size_t k = 0; k < 3; ++k) {
             weight[k] = array<std::int8_t, 2>(from[1 + 3 * k], "weight");
@@ -79,16 +81,16 @@ struct StepArrays {
     }
 };
 
-void make_plan(Plan* at, const nb::list& from, long long n_planes, bool has_prediction) {
-    std::vector<StepArrays> kept;
+void make_plan(Plan* memory, const nb::list& from, long long n_planes, bool has_prediction) {
+    std::vector<StepArrays> arrays;
     std::vector<RawStep> steps;
     for (nb::handle each : from) {
         nb::tuple step;
-        if (!nb::try_cast<nb::tuple>(each, step)) throw nb::type_error("a step is a tuple");
-        kept.emplace_back(step);
-        steps.push_back(kept.back().raw());
+        if (!nb::try_cast<nb::tuple>(each, step)) throw nb::type_error("a step must be a tuple of arrays");
+        arrays.emplace_back(step);
+        steps.push_back(arrays.back().raw());
     }
-    new (at) Plan(steps, n_planes, has_prediction);
+    new (memory) Plan(steps, n_planes, has_prediction);
 }
 
 Cells make_cells(const Plan& plan, std::size_t n, std::size_t n_planes, std::size_t height,
@@ -96,7 +98,8 @@ Cells make_cells(const Plan& plan, std::size_t n, std::size_t n_planes, std::siz
                  const First& first) {
     if (n < 1 || height < 1 || width < 1) refuse("cells, rows and columns must be 1 or more");
     if (n_planes != static_cast<std::size_t>(plan.n_planes()))
-        refuse(std::to_string(n_planes) + " planes, the plan has " + std::to_string(plan.n_planes()));
+        refuse("the cells have " + std::to_string(n_planes) + " planes, the plan has " +
+               std::to_string(plan.n_planes()));
     if (predicted && (predicted->shape(0) != n || predicted->shape(1) != n_planes ||
                       predicted->shape(2) != height || predicted->shape(3) != width))
         refuse("predicted must have the shape of the pixels");
@@ -104,7 +107,8 @@ Cells make_cells(const Plan& plan, std::size_t n, std::size_t n_planes, std::siz
     Cells cells{n, n_planes, height, width, predicted ? predicted->data() : nullptr, {}};
     for (std::size_t s = 0; s < first.size(); ++s) {
         if (first[s].shape(0) != n || first[s].shape(1) != plan.first_outputs(static_cast<int>(s)))
-            refuse("first[" + std::to_string(s) + "] must have the shape (cell, output of layer 1)");
+            refuse("first[" + std::to_string(s) +
+                   "] must have the shape (cell, output of layer 1)");
         cells.first.push_back(first[s].data());
     }
     return cells;
@@ -160,13 +164,13 @@ std::vector<std::vector<int>> chain_ends_of(const In<std::int8_t, 2>& weight) {
     if (rows % 4 || !groups || groups > 64 || weight.shape(1) % 4)
         refuse("rows must be in fours, inputs in fours too and at most 256");
     const auto ends = chain_ends({weight.data(), weight.data() + weight.size()}, rows, groups);
-    std::vector<std::vector<int>> found(rows / 4);
-    for (std::size_t k = 0; k < found.size(); ++k)
-        for (const std::uint8_t* at = ends.data() + k * groups;; ++at) {
-            found[k].push_back(*at);
-            if (*at == groups) break;
+    std::vector<std::vector<int>> ends_by_row(rows / 4);
+    for (std::size_t k = 0; k < ends_by_row.size(); ++k)
+        for (const std::uint8_t* end = ends.data() + k * groups;; ++end) {
+            ends_by_row[k].push_back(*end);
+            if (*end == groups) break;
         }
-    return found;
+    return ends_by_row;
 }
 
 // Any object with a contiguous buffer.
@@ -198,7 +202,7 @@ std::tuple<Out<std::uint8_t, 4>, Out<std::uint8_t, 1>> decode_cells(
         make_cells(plan, starts.shape(0), n_planes, height, width, predicted, first);
     if (stops.shape(0) != cells.n || states.shape(0) != cells.n)
         refuse("starts, stops and states must have the same size");
-    // Copies: what is checked must be what is used, whatever other threads do to the arrays.
+    // Copies, so that the checked values are the ones used, whatever other threads do to the arrays.
     std::vector<std::int64_t> from(starts.data(), starts.data() + cells.n);
     std::vector<std::int64_t> to(stops.data(), stops.data() + cells.n);
     for (std::size_t k = 0; k < cells.n; ++k)
@@ -219,6 +223,13 @@ std::tuple<Out<std::uint8_t, 4>, Out<std::uint8_t, 1>> decode_cells(
 
 NB_MODULE(_kernel, m) {
     nb::set_leak_warnings(false);  // coders are cached until the process ends, plans with them
+    // Tables are made now, under Python's lock. At their first use, without it, another thread could
+    // fork and leave the child waiting for them for ever.
+    tables();
+    causal_offsets();
+    full_offsets();
+    levels();
+    crc16(nullptr, 1, 0);
     m.def("levels", &level_names);
     m.def("chain_ends", &chain_ends_of, nb::arg("weight").noconvert());
     nb::class_<Plan>(m, "Plan").def("__init__", &make_plan, nb::arg("steps"), nb::arg("n_planes"),

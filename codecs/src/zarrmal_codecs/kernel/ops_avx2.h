@@ -23,8 +23,8 @@ struct Avx2 : Lookups<Avx2> {
     static constexpr bool CHAINS = true;
     static constexpr bool WIDE_OUTPUT = false;
 
-    ZM_INLINE R load(const void* at) { return _mm256_loadu_si256(static_cast<const R*>(at)); }
-    ZM_INLINE void store(void* at, R v) { _mm256_storeu_si256(static_cast<R*>(at), v); }
+    ZM_INLINE R load(const void* from) { return _mm256_loadu_si256(static_cast<const R*>(from)); }
+    ZM_INLINE void store(void* to, R v) { _mm256_storeu_si256(static_cast<R*>(to), v); }
     ZM_INLINE R zero() { return _mm256_setzero_si256(); }
     ZM_INLINE R set8(int v) { return _mm256_set1_epi8(static_cast<char>(v)); }
     ZM_INLINE R set16(int v) { return _mm256_set1_epi16(static_cast<short>(v)); }
@@ -87,7 +87,7 @@ struct Avx2 : Lookups<Avx2> {
         return _mm256_srai_epi32(a, N);
     }
     ZM_INLINE R sra32(R a, int n) { return _mm256_sra_epi32(a, _mm_cvtsi32_si128(n)); }
-    // Masks of a half for the word vectors that unpacking gives.
+    // Masks of a half for its two word vectors.
     ZM_INLINE M32 low32(M16 m) { return unpacklo16(m, m); }
     ZM_INLINE M32 high32(M16 m) { return unpackhi16(m, m); }
     ZM_INLINE M32 above32(R a, R b) { return _mm256_cmpgt_epi32(a, b); }
@@ -104,13 +104,13 @@ struct Avx2 : Lookups<Avx2> {
     ZM_INLINE R packs32(R a, R b) { return _mm256_packs_epi32(a, b); }
     ZM_INLINE R packus32(R a, R b) { return _mm256_packus_epi32(a, b); }
 
-    ZM_INLINE Inputs inputs(const std::uint8_t* at) { return load(at); }
-    ZM_INLINE Weights weights(const std::int8_t* at) {
+    ZM_INLINE Inputs inputs(const std::uint8_t* from) { return load(from); }
+    ZM_INLINE Weights weights(const std::int8_t* from) {
         std::int32_t four;
-        std::memcpy(&four, at, 4);
+        std::memcpy(&four, from, 4);
         return set32(four);
     }
-    // Exact: one pair is -2 * 128 * 128 or more, and chains have their bounds.
+    // Exact: one pair is at least -2 * 128 * 128, and chains satisfy the bounds of chains.h.
 #if defined(_MSC_VER) && !defined(__clang__)
     struct Chain {
         R sum;
@@ -135,7 +135,7 @@ struct Avx2 : Lookups<Avx2> {
         return _mm256_cvttps_epi32(_mm256_div_ps(_mm256_cvtepi32_ps(a), _mm256_cvtepi32_ps(b)));
     }
     ZM_INLINE R quotient(R a, R b) {
-        // Unsigned to binary64: less 2**31, then the same more.
+        // Unsigned to binary64: subtract 2**31 before, add it after.
         const auto wide = [](__m128i v) {
             const __m128i moved = _mm_xor_si128(v, _mm_set1_epi32(INT32_MIN));
             return _mm256_add_pd(_mm256_cvtepi32_pd(moved), _mm256_set1_pd(2147483648.0));
@@ -149,7 +149,7 @@ struct Avx2 : Lookups<Avx2> {
         return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
     }
 
-    // Lookups by gathers: through memory each would wait until all lanes are stored.
+    // Lookups by gathers; through memory each would wait until all lanes are stored.
     ZM_INLINE R gather16(const std::uint16_t* table, R index) {
         return _mm256_and_si256(
             _mm256_i32gather_epi32(reinterpret_cast<const int*>(table), index, 2), set32(0xFFFF));
@@ -176,13 +176,13 @@ struct Avx2 : Lookups<Avx2> {
     ZM_INLINE Curve curve(const Tables& t) { return &t; }
     // A table of 32 by two shuffles: an index with its highest bit set gives 0.
     ZM_INLINE R look_up(const std::uint8_t (&table)[32], R low, R high) {
-        const auto part = [](const std::uint8_t* at) {
+        const auto part = [](const std::uint8_t* from) {
             return _mm256_broadcastsi128_si256(
-                _mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
+                _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
         };
         return or8(_mm256_shuffle_epi8(part(table), low), _mm256_shuffle_epi8(part(table + 16), high));
     }
-    // Two halves at once. The lower half of KNOT is enough: j is i or 63 - i, and above the middle
+    // Two halves at once. The lower half of KNOT suffices: j is i or 63 - i, and above the middle
     // KNOT[i] = 32768 - KNOT[j] - (KNOT[j + 1] - KNOT[j]).
     ZM_INLINE void logistic(const Tables& t, R a, R b, R& to_a, R& to_b) {
         const R index = packus16(_mm256_srli_epi16(a, 10), _mm256_srli_epi16(b, 10));

@@ -22,8 +22,8 @@ struct Avx512 {
     static constexpr bool CHAINS = false;
     static constexpr bool WIDE_OUTPUT = true;
 
-    ZM_INLINE R load(const void* at) { return _mm512_loadu_si512(at); }
-    ZM_INLINE void store(void* at, R v) { _mm512_storeu_si512(at, v); }
+    ZM_INLINE R load(const void* from) { return _mm512_loadu_si512(from); }
+    ZM_INLINE void store(void* to, R v) { _mm512_storeu_si512(to, v); }
     ZM_INLINE R zero() { return _mm512_setzero_si512(); }
     ZM_INLINE R set8(int v) { return _mm512_set1_epi8(static_cast<char>(v)); }
     ZM_INLINE R set16(int v) { return _mm512_set1_epi16(static_cast<short>(v)); }
@@ -86,7 +86,7 @@ struct Avx512 {
     ZM_INLINE M32 above32(R a, R b) { return _mm512_cmpgt_epi32_mask(a, b); }
     ZM_INLINE R pick32(M32 m, R a, R b) { return _mm512_mask_mov_epi32(b, m, a); }
     ZM_INLINE std::uint32_t bits32(M32 m) { return m; }
-    // Masks of a half for the word vectors that unpacking gives.
+    // Masks of a half for its two word vectors.
     ZM_INLINE M32 low32(M16 m) {
         const R wide = _mm512_movm_epi16(m);
         return _mm512_movepi32_mask(unpacklo16(wide, wide));
@@ -104,14 +104,14 @@ struct Avx512 {
     ZM_INLINE R packs32(R a, R b) { return _mm512_packs_epi32(a, b); }
     ZM_INLINE R packus32(R a, R b) { return _mm512_packus_epi32(a, b); }
 
-    ZM_INLINE Inputs inputs(const std::uint8_t* at) { return load(at); }
-    ZM_INLINE Weights weights(const std::int8_t* at) {
+    ZM_INLINE Inputs inputs(const std::uint8_t* from) { return load(from); }
+    ZM_INLINE Weights weights(const std::int8_t* from) {
         std::int32_t four;
-        std::memcpy(&four, at, 4);
+        std::memcpy(&four, from, 4);
         return set32(four);
     }
     ZM_INLINE R dot(R sum, Inputs a, Weights w) { return _mm512_dpbusd_epi32(sum, a, w); }
-    // Clips four outputs to 0..127 and puts those of a lane side by side.
+    // Clips four outputs to 0..127 and makes those of a lane adjacent.
     ZM_INLINE R activations(R a, R b, R c, R d) {
         const R all = min8(packus16(packs32(a, b), packs32(c, d)), set8(127));
         const __m128i turn = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
@@ -150,7 +150,7 @@ struct Avx512 {
         }
     }
 
-    // Bytes of a table of 192 at indices of at most 191.
+    // Looks up bytes in a table of 192; indices are at most 191.
     ZM_INLINE R look_up(const std::uint8_t (&table)[192], R index) {
         const R low = _mm512_permutex2var_epi8(load(table), index, load(table + 64));
         const M8 upper = _mm512_movepi8_mask(index);
@@ -165,7 +165,7 @@ struct Avx512 {
     ZM_INLINE void exponentials(const Tables& t, R a, R b, R (&to)[2]) {
         look_up(t.exponential_bytes, a, b, to);
     }
-    // Of -i the complement of that of i; 65536 less 0 or 1 clips to 65280 alike.
+    // BLANK[-i] is 65536 - BLANK[i] before clipping; 65536 - 0 and 65536 - 1 both clip to 65280.
     ZM_INLINE void blanks(const Tables& t, R a, R b, R (&to)[2]) {
         R tail[2];
         look_up(t.tail_bytes, _mm512_abs_epi16(a), _mm512_abs_epi16(b), tail);

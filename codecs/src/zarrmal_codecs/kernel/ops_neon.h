@@ -30,8 +30,8 @@ struct Neon : Lookups<Neon> {
     ZM_INLINE R of(uint32x4_t a) { return vreinterpretq_u8_u32(a); }
     ZM_INLINE R of(int32x4_t a) { return vreinterpretq_u8_s32(a); }
 
-    ZM_INLINE R load(const void* at) { return vld1q_u8(static_cast<const std::uint8_t*>(at)); }
-    ZM_INLINE void store(void* at, R v) { vst1q_u8(static_cast<std::uint8_t*>(at), v); }
+    ZM_INLINE R load(const void* from) { return vld1q_u8(static_cast<const std::uint8_t*>(from)); }
+    ZM_INLINE void store(void* to, R v) { vst1q_u8(static_cast<std::uint8_t*>(to), v); }
     ZM_INLINE R zero() { return vdupq_n_u8(0); }
     ZM_INLINE R set8(int v) { return vdupq_n_u8(static_cast<std::uint8_t>(v)); }
     ZM_INLINE R set16(int v) { return of(vdupq_n_u16(static_cast<std::uint16_t>(v))); }
@@ -101,7 +101,7 @@ struct Neon : Lookups<Neon> {
         return of(vshrq_n_s32(s32(a), N));
     }
     ZM_INLINE R sra32(R a, int n) { return of(vshlq_s32(s32(a), vdupq_n_s32(-n))); }
-    // Masks of a half for the word vectors that unpacking gives.
+    // Masks of a half for its two word vectors.
     ZM_INLINE M32 low32(M16 m) { return unpacklo16(m, m); }
     ZM_INLINE M32 high32(M16 m) { return unpackhi16(m, m); }
     ZM_INLINE M32 above32(R a, R b) { return of(vcgtq_s32(s32(a), s32(b))); }
@@ -120,17 +120,17 @@ struct Neon : Lookups<Neon> {
     ZM_INLINE R packus32(R a, R b) { return of(vqmovun_high_s32(vqmovun_s32(s32(a)), s32(b))); }
 
 #if defined(__ARM_FEATURE_DOTPROD)
-    // SDOT takes signed bytes, and one input reaches 128: inputs less 128, and the sum of the
-    // weights times 128 more.
+    // SDOT takes signed bytes, but an input may be 128: so 128 is subtracted from inputs, and 128
+    // times the sum of the weights is added to the result.
     using Inputs = int8x16_t;
     using Weights = int8x16_t;
     static constexpr bool SIGNED = true;
-    ZM_INLINE Inputs inputs(const std::uint8_t* at) {
-        return vreinterpretq_s8_u8(veorq_u8(load(at), set8(128)));
+    ZM_INLINE Inputs inputs(const std::uint8_t* from) {
+        return vreinterpretq_s8_u8(veorq_u8(load(from), set8(128)));
     }
-    ZM_INLINE Weights weights(const std::int8_t* at) {
+    ZM_INLINE Weights weights(const std::int8_t* from) {
         std::int32_t four;
-        std::memcpy(&four, at, 4);
+        std::memcpy(&four, from, 4);
         return vreinterpretq_s8_s32(vdupq_n_s32(four));
     }
     ZM_INLINE R dot(R sum, Inputs a, Weights w) { return of(vdotq_s32(s32(sum), a, w)); }
@@ -140,14 +140,14 @@ struct Neon : Lookups<Neon> {
     };
     using Weights = int16x8_t;
     static constexpr bool SIGNED = false;
-    ZM_INLINE Inputs inputs(const std::uint8_t* at) {
-        const R v = load(at);
+    ZM_INLINE Inputs inputs(const std::uint8_t* from) {
+        const R v = load(from);
         return {vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(v))),
                 vreinterpretq_s16_u16(vmovl_high_u8(v))};
     }
-    ZM_INLINE Weights weights(const std::int8_t* at) {
+    ZM_INLINE Weights weights(const std::int8_t* from) {
         std::int32_t four;
-        std::memcpy(&four, at, 4);
+        std::memcpy(&four, from, 4);
         return vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)));
     }
     ZM_INLINE R dot(R sum, Inputs a, Weights w) {

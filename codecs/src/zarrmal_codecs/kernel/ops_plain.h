@@ -31,18 +31,18 @@ struct Plain : Lookups<Plain> {
     template <class T>
     struct Of {
         static constexpr int N = 16 / sizeof(T);
-        T at[N];
+        T value[N];
     };
     template <class T>
     ZM_INLINE Of<T> as(R v) {
         Of<T> to;
-        std::memcpy(to.at, v.byte, 16);
+        std::memcpy(to.value, v.byte, 16);
         return to;
     }
     template <class T>
     ZM_INLINE R of(const Of<T>& v) {
         R to;
-        std::memcpy(to.byte, v.at, 16);
+        std::memcpy(to.byte, v.value, 16);
         return to;
     }
     // Elementwise; results are taken modulo the size of T.
@@ -50,7 +50,7 @@ struct Plain : Lookups<Plain> {
     ZM_INLINE R each(R a, R b, F f) {
         const auto x = as<T>(a), y = as<T>(b);
         Of<T> to;
-        for (int k = 0; k < Of<T>::N; ++k) to.at[k] = static_cast<T>(f(x.at[k], y.at[k]));
+        for (int k = 0; k < Of<T>::N; ++k) to.value[k] = static_cast<T>(f(x.value[k], y.value[k]));
         return of(to);
     }
     template <class T, class F>
@@ -60,16 +60,16 @@ struct Plain : Lookups<Plain> {
     template <class T>
     ZM_INLINE R set(T v) {
         Of<T> to;
-        for (T& x : to.at) x = v;
+        for (T& x : to.value) x = v;
         return of(to);
     }
 
-    ZM_INLINE R load(const void* at) {
+    ZM_INLINE R load(const void* from) {
         R to;
-        std::memcpy(to.byte, at, 16);
+        std::memcpy(to.byte, from, 16);
         return to;
     }
-    ZM_INLINE void store(void* at, R v) { std::memcpy(at, v.byte, 16); }
+    ZM_INLINE void store(void* to, R v) { std::memcpy(to, v.byte, 16); }
     ZM_INLINE R zero() { return set<u8>(0); }
     ZM_INLINE R set8(int v) { return set(static_cast<u8>(v)); }
     ZM_INLINE R set16(int v) { return set(static_cast<u16>(v)); }
@@ -110,8 +110,8 @@ struct Plain : Lookups<Plain> {
         const auto x = as<s16>(a), y = as<s16>(b);
         Of<u32> to;
         for (int k = 0; k < 4; ++k)
-            to.at[k] = static_cast<u32>(x.at[2 * k] * y.at[2 * k]) +
-                       static_cast<u32>(x.at[2 * k + 1] * y.at[2 * k + 1]);
+            to.value[k] = static_cast<u32>(x.value[2 * k] * y.value[2 * k]) +
+                       static_cast<u32>(x.value[2 * k + 1] * y.value[2 * k + 1]);
         return of(to);
     }
     template <int N>
@@ -151,7 +151,7 @@ struct Plain : Lookups<Plain> {
     ZM_INLINE R sra32(R a, int n) {
         return each<s32>(a, [=](s32 x) { return x >> n; });
     }
-    // Masks of a half for the word vectors that unpacking gives.
+    // Masks of a half for its two word vectors.
     ZM_INLINE M32 low32(M16 m) { return unpacklo16(m, m); }
     ZM_INLINE M32 high32(M16 m) { return unpackhi16(m, m); }
     ZM_INLINE M32 above32(R a, R b) { return each<s32>(a, b, [](s32 x, s32 y) { return x > y ? -1 : 0; }); }
@@ -166,7 +166,7 @@ struct Plain : Lookups<Plain> {
     ZM_INLINE R unpack(R a, R b, int from) {
         const auto x = as<T>(a), y = as<T>(b);
         Of<T> to;
-        for (int k = 0; k < Of<T>::N; ++k) to.at[k] = (k % 2 ? y : x).at[from + k / 2];
+        for (int k = 0; k < Of<T>::N; ++k) to.value[k] = (k % 2 ? y : x).value[from + k / 2];
         return of(to);
     }
     ZM_INLINE R unpacklo8(R a, R b) { return unpack<u8>(a, b, 0); }
@@ -178,8 +178,8 @@ struct Plain : Lookups<Plain> {
         const auto x = as<From>(a), y = as<From>(b);
         Of<To> to;
         for (int k = 0; k < Of<To>::N; ++k) {
-            const s32 v = k < Of<From>::N ? x.at[k] : y.at[k - Of<From>::N];
-            to.at[k] = static_cast<To>(v < low ? low : v > high ? high : v);
+            const s32 v = k < Of<From>::N ? x.value[k] : y.value[k - Of<From>::N];
+            to.value[k] = static_cast<To>(v < low ? low : v > high ? high : v);
         }
         return of(to);
     }
@@ -187,10 +187,10 @@ struct Plain : Lookups<Plain> {
     ZM_INLINE R packs32(R a, R b) { return pack<s32, s16>(a, b, -32768, 32767); }
     ZM_INLINE R packus32(R a, R b) { return pack<s32, u16>(a, b, 0, 65535); }
 
-    ZM_INLINE Inputs inputs(const u8* at) { return load(at); }
-    ZM_INLINE Weights weights(const std::int8_t* at) {
+    ZM_INLINE Inputs inputs(const u8* from) { return load(from); }
+    ZM_INLINE Weights weights(const std::int8_t* from) {
         Weights four;
-        std::memcpy(&four, at, 4);
+        std::memcpy(&four, from, 4);
         return four;
     }
     ZM_INLINE R dot(R sum, Inputs a, Weights w) {
@@ -200,7 +200,7 @@ struct Plain : Lookups<Plain> {
         for (int k = 0; k < 4; ++k) {
             s32 more = 0;
             for (int i = 0; i < 4; ++i) more += a.byte[4 * k + i] * weight[i];
-            to.at[k] += static_cast<u32>(more);
+            to.value[k] += static_cast<u32>(more);
         }
         return of(to);
     }
@@ -211,7 +211,7 @@ struct Plain : Lookups<Plain> {
             const auto from = as<s32>(four[i]);
             for (int k = 0; k < 4; ++k)
                 to.byte[4 * k + i] =
-                    static_cast<u8>(from.at[k] < 0 ? 0 : from.at[k] > 127 ? 127 : from.at[k]);
+                    static_cast<u8>(from.value[k] < 0 ? 0 : from.value[k] > 127 ? 127 : from.value[k]);
         }
         return to;
     }

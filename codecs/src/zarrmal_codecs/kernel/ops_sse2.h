@@ -14,7 +14,7 @@ struct Sse2 : Lookups<Sse2> {
     using M8 = R;
     using M16 = R;
     using M32 = R;
-    // Of each four bytes the even and the odd ones, as 16-bit values.
+    // The even and the odd ones of every four bytes, as 16-bit values.
     struct Inputs {
         R even, odd;
     };
@@ -26,8 +26,8 @@ struct Sse2 : Lookups<Sse2> {
     static constexpr bool CHAINS = false;
     static constexpr bool WIDE_OUTPUT = false;
 
-    ZM_INLINE R load(const void* at) { return _mm_loadu_si128(static_cast<const R*>(at)); }
-    ZM_INLINE void store(void* at, R v) { _mm_storeu_si128(static_cast<R*>(at), v); }
+    ZM_INLINE R load(const void* from) { return _mm_loadu_si128(static_cast<const R*>(from)); }
+    ZM_INLINE void store(void* to, R v) { _mm_storeu_si128(static_cast<R*>(to), v); }
     ZM_INLINE R zero() { return _mm_setzero_si128(); }
     ZM_INLINE R set8(int v) { return _mm_set1_epi8(static_cast<char>(v)); }
     ZM_INLINE R set16(int v) { return _mm_set1_epi16(static_cast<short>(v)); }
@@ -66,7 +66,7 @@ struct Sse2 : Lookups<Sse2> {
         return _mm_srai_epi16(a, N);
     }
     ZM_INLINE M16 zero16(R a) { return _mm_cmpeq_epi16(a, zero()); }
-    // a <= b where a less b, saturated, is nothing.
+    // a <= b where the saturated difference a - b is 0.
     ZM_INLINE M16 upto16(R a, R b) { return zero16(_mm_subs_epu16(a, b)); }
     ZM_INLINE M16 below16(R a, R b) { return flip(upto16(b, a)); }
     ZM_INLINE R pick16(M16 m, R a, R b) { return pick8(m, a, b); }
@@ -97,7 +97,7 @@ struct Sse2 : Lookups<Sse2> {
         return _mm_srai_epi32(a, N);
     }
     ZM_INLINE R sra32(R a, int n) { return _mm_sra_epi32(a, _mm_cvtsi32_si128(n)); }
-    // Masks of a half for the word vectors that unpacking gives.
+    // Masks of a half for its two word vectors.
     ZM_INLINE M32 low32(M16 m) { return unpacklo16(m, m); }
     ZM_INLINE M32 high32(M16 m) { return unpackhi16(m, m); }
     ZM_INLINE M32 above32(R a, R b) { return _mm_cmpgt_epi32(a, b); }
@@ -112,19 +112,19 @@ struct Sse2 : Lookups<Sse2> {
     ZM_INLINE R unpackhi16(R a, R b) { return _mm_unpackhi_epi16(a, b); }
     ZM_INLINE R packus16(R a, R b) { return _mm_packus_epi16(a, b); }
     ZM_INLINE R packs32(R a, R b) { return _mm_packs_epi32(a, b); }
-    // Of values up to 65535: less 32768, packed with the sign, and more again.
+    // Values up to 65535: subtract 32768, pack as signed, and add it again.
     ZM_INLINE R packus32(R a, R b) {
         const R middle = set32(32768);
         return _mm_xor_si128(packs32(sub32(a, middle), sub32(b, middle)), set16(-32768));
     }
 
-    ZM_INLINE Inputs inputs(const std::uint8_t* at) {
-        const R v = load(at);
+    ZM_INLINE Inputs inputs(const std::uint8_t* from) {
+        const R v = load(from);
         return {_mm_and_si128(v, set16(255)), _mm_srli_epi16(v, 8)};
     }
-    ZM_INLINE Weights weights(const std::int8_t* at) {
+    ZM_INLINE Weights weights(const std::int8_t* from) {
         std::int32_t four;
-        std::memcpy(&four, at, 4);
+        std::memcpy(&four, from, 4);
         const R v = set32(four);
         return {_mm_srai_epi16(_mm_slli_epi16(v, 8), 8), _mm_srai_epi16(v, 8)};
     }

@@ -23,7 +23,7 @@ int n_inputs(const Step& step, bool has_prediction) {
 Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_prediction)
     : has_prediction_(has_prediction) {
     if (n_planes < 1 || n_planes > MAX_PLANES || steps.size() != static_cast<std::size_t>(n_planes))
-        throw std::invalid_argument("a plan has as many steps as planes, 1 to 4; found " +
+        throw std::invalid_argument("a plan has as many steps as planes, 1 to 4, not " +
                                     std::to_string(steps.size()) + " steps and " +
                                     std::to_string(n_planes) + " planes");
     storage_.reserve(3 * steps.size());
@@ -82,7 +82,7 @@ Layer Plan::pack(const RawLayer& raw, int s, int k) {
         require(shift >= 1 && shift <= MAX_CONTEXT_SHIFT, s,
                 "a shift of " + std::to_string(shift) + ", 1 to 24 are allowed");
         made.shift[o] = shift;
-        // Unsigned: a model that nobody has checked may wrap.
+        // Unsigned, because sums of an unchecked model may wrap.
         made.start[o] = static_cast<std::int32_t>(static_cast<std::uint32_t>(raw.bias[o]) +
                                                   (1u << (shift - 1)));
         for (std::size_t i = 0; i < raw.inputs; ++i) {
@@ -93,13 +93,13 @@ Layer Plan::pack(const RawLayer& raw, int s, int k) {
     }
     made.chains = chain_ends(made.weight, rows, groups);
     storage_.push_back(std::move(made));
-    const Storage& kept = storage_.back();
+    const Storage& stored = storage_.back();
     Layer layer{};
-    layer.weight = kept.weight.data();
-    layer.start = kept.start.data();
-    layer.shift = kept.shift.data();
-    layer.offset = kept.offset.data();
-    layer.chains = kept.chains.data();
+    layer.weight = stored.weight.data();
+    layer.start = stored.start.data();
+    layer.shift = stored.shift.data();
+    layer.offset = stored.offset.data();
+    layer.chains = stored.chains.data();
     layer.outputs = static_cast<int>(k < 2 ? rows : raw.outputs);
     layer.groups = static_cast<int>(groups);
     return layer;

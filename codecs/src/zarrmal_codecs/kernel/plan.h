@@ -1,4 +1,4 @@
-// The networks of a class as the lanes want them; checked, then constant (FORMAT 4.6.3, 4.6.4).
+// The networks of a class in the layout of the lanes; checked, then constant (FORMAT 4.6.3, 4.6.4).
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace zarrmal {
 
-// As they come from Python; sizes are of the arrays, whatever they claim to fit.
+// Arrays as Python passes them; the sizes are those of the arrays.
 struct RawLayer {
     const std::int8_t* weight;
     std::size_t outputs, inputs;
@@ -26,8 +26,8 @@ struct RawStep {
 
 class Plan {
 public:
-    // Throws std::invalid_argument, with what was found and what is allowed, if the lanes could not
-    // run this safely. Whether sums overflow is not asked: they wrap.
+    // Throws std::invalid_argument, with the value and the bound, if the lanes could not run this
+    // safely. Overflow of sums is not checked: they wrap.
     Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_prediction);
     Plan(const Plan&) = delete;
     Plan& operator=(const Plan&) = delete;
@@ -35,7 +35,7 @@ public:
     int n_planes() const { return static_cast<int>(steps_.size()); }
     bool has_prediction() const { return has_prediction_; }
     const Step* steps() const { return steps_.data(); }
-    // Of the first layer, before padding.
+    // Outputs of the first layer, before padding.
     std::size_t first_outputs(int s) const { return first_outputs_[static_cast<std::size_t>(s)]; }
 
 private:
@@ -50,7 +50,7 @@ private:
     bool has_prediction_;
     std::vector<Step> steps_;
     std::vector<std::size_t> first_outputs_;
-    std::vector<Storage> storage_;  // its vectors keep their places when it grows
+    std::vector<Storage> storage_;  // its vectors' data do not move when it grows
 };
 
 }  // namespace zarrmal

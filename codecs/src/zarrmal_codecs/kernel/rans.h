@@ -1,4 +1,4 @@
-// Entropy coding with rANS, a state a lane (FORMAT 4.6.6).
+// Entropy coding with rANS, one state per lane (FORMAT 4.6.6).
 #pragma once
 
 #include "lanes.h"
@@ -8,15 +8,16 @@ namespace {
 
 ZM_INLINE int lowest_bit(std::uint32_t bits) {
 #if defined(_MSC_VER)
-    unsigned long at;
-    _BitScanForward(&at, bits);
-    return static_cast<int>(at);
+    unsigned long position;
+    _BitScanForward(&position, bits);
+    return static_cast<int>(position);
 #else
     return __builtin_ctz(bits);
 #endif
 }
 
-// The symbols of a group, last first; each stream grows downwards from the end of its part.
+// Codes the symbols of a group, the last one first; each stream grows downwards from the end of its
+// part.
 template <class V, int C>
 ZM_INLINE void write_streams(Group& group) {
     using R = typename V::R;
@@ -44,9 +45,9 @@ ZM_INLINE void write_streams(Group& group) {
                 V::store(states, state[c]);
                 for (; full; full &= full - 1) {
                     const int lane = lowest_bit(full);
-                    std::uint8_t*& at = to[c * WORDS + lane];
-                    *--at = static_cast<std::uint8_t>(states[lane] >> 8);
-                    *--at = static_cast<std::uint8_t>(states[lane]);
+                    std::uint8_t*& head = to[c * WORDS + lane];
+                    *--head = static_cast<std::uint8_t>(states[lane] >> 8);
+                    *--head = static_cast<std::uint8_t>(states[lane]);
                 }
                 state[c] = V::pick32(fits, state[c], high);
             }
@@ -68,7 +69,7 @@ ZM_INLINE void write_streams(Group& group) {
     }
 }
 
-// The states of H halves as two 16-bit vectors each, and the words that come next.
+// The states of H halves as two 16-bit vectors each, and the next word of each lane.
 template <class V, int H>
 struct Reader {
     using R = typename V::R;
@@ -76,9 +77,9 @@ struct Reader {
     alignas(64) std::uint16_t next[H * V::LANES / 2];
 
     ZM_INLINE std::uint16_t word(const Group& group, int lane) {
-        const std::size_t at = group.position[lane];
-        if (group.stop[lane] - at < 2) return 0;
-        return static_cast<std::uint16_t>(group.data[at] | group.data[at + 1] << 8);
+        const std::size_t position = group.position[lane];
+        if (group.stop[lane] - position < 2) return 0;
+        return static_cast<std::uint16_t>(group.data[position] | group.data[position + 1] << 8);
     }
 
     ZM_INLINE void open(Reader& reader, const Group& group) {
@@ -96,7 +97,7 @@ struct Reader {
         }
     }
 
-    // Takes the symbols; a lane that has run dry goes on with zeros.
+    // Consumes the symbols; a lane without further words continues with zeros.
     ZM_INLINE void advance(Reader& reader, Group& group, const R (&start)[H],
                            const R (&frequency)[H]) {
         for (int h = 0; h < H; ++h) {

@@ -53,16 +53,16 @@ Tables make_tables() {
 }
 
 std::vector<Offset> make_offsets(bool causal) {
-    std::vector<Offset> found;
+    std::vector<Offset> offsets;
     for (int y = -REACH; y <= (causal ? 0 : REACH); ++y)
         for (int x = -REACH; x <= REACH; ++x)
-            if (causal ? y < 0 || x < 0 : y != 0 || x != 0) found.push_back({y, x});
-    std::sort(found.begin(), found.end(), [](const Offset& a, const Offset& b) {
+            if (causal ? y < 0 || x < 0 : y != 0 || x != 0) offsets.push_back({y, x});
+    std::sort(offsets.begin(), offsets.end(), [](const Offset& a, const Offset& b) {
         const int keys_a[4] = {a.y * a.y + a.x * a.x, -a.y, std::abs(a.x), a.x};
         const int keys_b[4] = {b.y * b.y + b.x * b.x, -b.y, std::abs(b.x), b.x};
         return std::lexicographical_compare(keys_a, keys_a + 4, keys_b, keys_b + 4);
     });
-    return found;
+    return offsets;
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The fixed tables of FORMAT 4.6.1 and 4.6.2, in the layouts that the lanes look up.
+// The fixed tables of FORMAT 4.6.1 and 4.6.2, in the layouts that the lanes' lookups need.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 namespace zarrmal {
 
 struct Tables {
-    // KNOT and its steps at index i ^ 32: the lanes compute u ^ 0x8000, a saturated difference.
+    // KNOT and its steps at index i ^ 32, because the lanes compute u ^ 0x8000, a saturated difference.
     alignas(64) std::uint16_t knot[64];
     alignas(64) std::uint16_t step[64];
     // The same as bytes, low then high.

@@ -1,5 +1,5 @@
-// All pixels of a group of cells, in the order of coding (FORMAT 4.6.3): what a lanes_*.cpp makes a
-// Level of.
+// Visits all pixels of a group of cells in the order of coding (FORMAT 4.6.3). Each lanes_*.cpp
+// makes its Level from this.
 #pragma once
 
 #include <math.h>  // not <cmath>, whose overloads have external linkage
@@ -13,7 +13,7 @@
 namespace zarrmal {
 namespace {
 
-// Calls use(step, pixel, mixtures, pixels' place) at each pixel.
+// Calls use(mixture of each half, address of the pixel) at each pixel.
 template <class V, int C, int M, class Use>
 ZM_INLINE void walk_step(const Group& group, int s, Use&& use) {
     constexpr int H = C < 2 ? 1 : C / 2;
@@ -22,7 +22,8 @@ ZM_INLINE void walk_step(const Group& group, int s, Use&& use) {
         for (std::size_t x = 0; x < group.width; ++x) {
             const auto base = features<V>(group, step, y, x);
             interleave<V>(group.inputs, step.layers[0].groups, group.activations[0]);
-            hidden<V, C>(step.layers[0], group.first[s], group.activations[0], group.activations[1]);
+            hidden<V, C>(step.layers[0], group.first[s], group.activations[0],
+                         group.activations[1]);
             hidden<V, C>(step.layers[1], nullptr, group.activations[1], group.activations[0]);
             output<V, C>(step.layers[2], group.activations[0], group.outputs);
             Mixture<V, M> mixture[H];
@@ -52,8 +53,8 @@ ZM_INLINE void walk_intervals(const Group& group, Use&& use) {
     using R = typename V::R;
     constexpr int H = C < 2 ? 1 : C / 2;
     const auto curve = V::curve(*group.tables);
-    walk<V, C>(group, [&](const auto& mixture, const std::uint8_t* at) {
-        const R value = V::load(at), none = V::zero();
+    walk<V, C>(group, [&](const auto& mixture, const std::uint8_t* pixel) {
+        const R value = V::load(pixel), none = V::zero();
         R start[H], frequency[H];
         for (int h = 0; h < H; ++h) {
             const R wide = h ? V::unpackhi8(value, none) : V::unpacklo8(value, none);
@@ -66,11 +67,11 @@ ZM_INLINE void walk_intervals(const Group& group, Use&& use) {
 template <class V, int C>
 void encode_lanes(Group& group) {
     constexpr int H = C < 2 ? 1 : C / 2;
-    std::size_t at = group.n_prefix * H * (V::LANES / 2);
+    std::size_t position = group.n_prefix * H * (V::LANES / 2);
     walk_intervals<V, C>(group, [&](const auto& start, const auto& frequency) {
-        for (int h = 0; h < H; ++h, at += V::LANES / 2) {
-            V::store(group.starts + at, start[h]);
-            V::store(group.frequencies + at, frequency[h]);
+        for (int h = 0; h < H; ++h, position += V::LANES / 2) {
+            V::store(group.starts + position, start[h]);
+            V::store(group.frequencies + position, frequency[h]);
         }
     });
     write_streams<V, C>(group);
@@ -80,7 +81,7 @@ template <class V, int C>
 void bits_lanes(Group& group) {
     constexpr int H = C < 2 ? 1 : C / 2;
     constexpr int LANES = H * V::LANES / 2;
-    // Sums of logarithms by way of products: 32 frequencies stay below 2**512.
+    // One logarithm for a product of 32 frequencies, which stays below 2**512.
     alignas(64) double product[LANES];
     for (double& p : product) p = 1;
     int n = 0;
@@ -108,11 +109,11 @@ void decode_lanes(Group& group) {
     const auto curve = V::curve(*group.tables);
     Reader<V, H> reader;
     Reader<V, H>::open(reader, group);
-    walk<V, C>(group, [&](const auto& mixture, std::uint8_t* at) {
+    walk<V, C>(group, [&](const auto& mixture, std::uint8_t* pixel) {
         R value[H], start[H], frequency[H];
         find(mixture, curve, reader.low, value, start, frequency);
         Reader<V, H>::advance(reader, group, start, frequency);
-        V::store(at, V::packus16(value[0], value[H - 1]));
+        V::store(pixel, V::packus16(value[0], value[H - 1]));
     });
     Reader<V, H>::close(reader, group);
 }

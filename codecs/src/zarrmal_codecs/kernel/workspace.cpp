@@ -11,9 +11,10 @@ namespace {
 // (2 i + 1) * 64 div n (FORMAT 4.6.3)
 Array<std::uint8_t> positions(std::size_t n) {
     product(n, 256);  // so that the next line cannot overflow
-    auto made = zeros<std::uint8_t>(n);
-    for (std::size_t i = 0; i < n; ++i) made[i] = static_cast<std::uint8_t>((2 * i + 1) * 64 / n);
-    return made;
+    auto values = zeros<std::uint8_t>(n);
+    for (std::size_t i = 0; i < n; ++i)
+        values[i] = static_cast<std::uint8_t>((2 * i + 1) * 64 / n);
+    return values;
 }
 
 }  // namespace
@@ -27,7 +28,7 @@ Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, F
     image_ = zeros<std::uint8_t>(whole);
     across_ = positions(cells.width);
     down_ = positions(cells.height);
-    // Inputs are padded to groups of four; the wider of the layers decides about activations.
+    // Inputs are padded to groups of four; activations have room for the widest layer.
     inputs_ = zeros<std::uint8_t>((MAX_CONTEXT_INPUTS + 1) * lanes_);
     for (auto& part : activations_) part = zeros<std::uint8_t>(MAX_CONTEXT_WIDTH * 4 * lanes_);
     outputs_ = zeros<std::int16_t>(MAX_OUTPUTS * lanes_);
@@ -81,17 +82,17 @@ Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, F
     }
 }
 
-std::size_t Workspace::byte_place(std::size_t k) const {
+std::size_t Workspace::byte_index(std::size_t k) const {
     const std::size_t quarter = lanes_ / 4, vector = k / quarter, element = k % quarter;
     return element / 4 * 16 + vector * 4 + element % 4;
 }
 
-std::size_t Workspace::half_place(std::size_t k) const {
-    const std::size_t byte = byte_place(k);
+std::size_t Workspace::half_index(std::size_t k) const {
+    const std::size_t byte = byte_index(k);
     return byte % 16 / 8 * (lanes_ / 2) + byte / 16 * 8 + byte % 8;
 }
 
-void Workspace::place(const Cells& cells, std::size_t from, std::size_t count) {
+void Workspace::load_cells(const Cells& cells, std::size_t from, std::size_t count) {
     count_ = count;
     const std::size_t quarter = lanes_ / 4;
     group_.n_vectors = count <= quarter ? 1 : count <= 2 * quarter ? 2 : 4;
@@ -112,57 +113,58 @@ void Workspace::place(const Cells& cells, std::size_t from, std::size_t count) {
     if (predicted_) {
         const std::size_t row = group_.width, cell = n_planes_ * group_.height * row;
         for (std::size_t r = 0; r < n_planes_ * group_.height; ++r)
-            spread(cells.predicted + from * cell + r * row, cell, predicted_.get() + r * row * lanes_,
-                   row);
+            interleave_row(cells.predicted + from * cell + r * row, cell,
+                           predicted_.get() + r * row * lanes_, row);
     }
 }
 
-// One row of all cells, a row at a time so that it stays in the cache.
-void Workspace::spread(const std::uint8_t* rows, std::size_t cell_bytes, std::uint8_t* to,
+// Interleaves one row of all cells; one row at a time stays in the cache.
+void Workspace::interleave_row(const std::uint8_t* rows, std::size_t cell_bytes, std::uint8_t* to,
                        std::size_t width) const {
     for (std::size_t k = 0; k < count_; ++k) {
         const std::uint8_t* row = rows + k * cell_bytes;
-        std::uint8_t* at = to + byte_place(k);
-        for (std::size_t x = 0; x < width; ++x) at[x * lanes_] = row[x];
+        std::uint8_t* lane = to + byte_index(k);
+        for (std::size_t x = 0; x < width; ++x) lane[x * lanes_] = row[x];
     }
 }
 
-void Workspace::place_pixels(const std::uint8_t* pixels, std::size_t from) {
+void Workspace::load_pixels(const std::uint8_t* pixels, std::size_t from) {
     const std::size_t row = group_.width, cell = n_planes_ * group_.height * row;
     for (std::size_t p = 0; p < n_planes_; ++p)
         for (std::size_t y = 0; y < group_.height; ++y)
-            spread(pixels + from * cell + (p * group_.height + y) * row, cell,
-                   group_.image + static_cast<std::ptrdiff_t>(p) * group_.plane +
-                       static_cast<std::ptrdiff_t>(y + REACH) * group_.row + REACH * lanes_,
-                   row);
+            interleave_row(pixels + from * cell + (p * group_.height + y) * row, cell,
+                           group_.image + static_cast<std::ptrdiff_t>(p) * group_.plane +
+                               static_cast<std::ptrdiff_t>(y + REACH) * group_.row +
+                               REACH * lanes_,
+                           row);
 }
 
-void Workspace::take_pixels(std::uint8_t* pixels, std::size_t from) const {
+void Workspace::store_pixels(std::uint8_t* pixels, std::size_t from) const {
     const std::size_t row = group_.width, cell = n_planes_ * group_.height * row;
     for (std::size_t p = 0; p < n_planes_; ++p)
         for (std::size_t y = 0; y < group_.height; ++y)
             for (std::size_t k = 0; k < count_; ++k) {
                 std::uint8_t* to = pixels + (from + k) * cell + (p * group_.height + y) * row;
-                const std::uint8_t* at = group_.image +
+                const std::uint8_t* lane = group_.image +
                                          static_cast<std::ptrdiff_t>(p) * group_.plane +
                                          static_cast<std::ptrdiff_t>(y + REACH) * group_.row +
-                                         REACH * lanes_ + byte_place(k);
-                for (std::size_t x = 0; x < row; ++x) to[x] = at[x * lanes_];
+                                         REACH * lanes_ + byte_index(k);
+                for (std::size_t x = 0; x < row; ++x) to[x] = lane[x * lanes_];
             }
 }
 
-void Workspace::place_prefix(const Prefix& prefix, std::size_t from) {
+void Workspace::load_prefix(const Prefix& prefix, std::size_t from) {
     const std::size_t stored = half_lanes();
     for (std::size_t s = 0; s < prefix.n_symbols; ++s) {
-        // Lanes without a cell divide by this too.
+        // Lanes without a cell divide by the frequency, too.
         for (std::size_t k = 0; k < stored; ++k) {
             starts_[s * stored + k] = 0;
             frequencies_[s * stored + k] = 1;
         }
         for (std::size_t k = 0; k < count_; ++k) {
             const std::uint16_t* pair = prefix.pairs + ((from + k) * prefix.n_symbols + s) * 2;
-            starts_[s * stored + half_place(k)] = pair[0];
-            frequencies_[s * stored + half_place(k)] = pair[1];
+            starts_[s * stored + half_index(k)] = pair[0];
+            frequencies_[s * stored + half_index(k)] = pair[1];
         }
     }
 }

@@ -1,4 +1,4 @@
-// The memory of a group of lanes, used for one group of cells after the other.
+// The memory of a group of lanes, used for one group of cells after another.
 #pragma once
 
 #include "cells.h"
@@ -15,20 +15,20 @@ public:
     Group& group() { return group_; }
     std::size_t lanes() const { return lanes_; }
 
-    // Makes ready for cells from, from + 1, ... from + count - 1; count <= lanes().
-    void place(const Cells& cells, std::size_t from, std::size_t count);
-    void place_pixels(const std::uint8_t* pixels, std::size_t from);
-    void place_prefix(const Prefix& prefix, std::size_t from);
-    void take_pixels(std::uint8_t* pixels, std::size_t from) const;
+    // Prepares for cells from, from + 1, ... from + count - 1; count <= lanes().
+    void load_cells(const Cells& cells, std::size_t from, std::size_t count);
+    void load_pixels(const std::uint8_t* pixels, std::size_t from);
+    void load_prefix(const Prefix& prefix, std::size_t from);
+    void store_pixels(std::uint8_t* pixels, std::size_t from) const;
 
-    // Where cell number k of the group lies in half order.
-    std::size_t half_place(std::size_t k) const;
-    // Lanes that are stored of each symbol.
+    // Index of cell k of the group in half order.
+    std::size_t half_index(std::size_t k) const;
+    // Lanes stored for each symbol.
     std::size_t half_lanes() const { return group_.n_vectors < 4 ? lanes_ / 2 : lanes_; }
 
 private:
-    std::size_t byte_place(std::size_t k) const;
-    void spread(const std::uint8_t* rows, std::size_t cell_bytes, std::uint8_t* row,
+    std::size_t byte_index(std::size_t k) const;
+    void interleave_row(const std::uint8_t* rows, std::size_t cell_bytes, std::uint8_t* row,
                 std::size_t lane_row) const;
 
     std::size_t lanes_, count_ = 0, n_planes_;

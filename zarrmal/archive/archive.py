@@ -1,0 +1,353 @@
+"""The archive and its verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import xarray as xr
+from numpy import bool_, uint8
+from numpy.typing import NDArray
+from zarrmal_codecs import Model, ZarrmalError
+
+from ..classify import Assigner
+from ..errors import InputError, MissingError, UnreachableError
+from ..progress import Progress, silent
+from ..sources import Source
+from .extract.cells import extract_cells
+from .extract.report import ExtractReport
+from .info import ArchiveInfo, archive_info
+from .opened import OpenArchive
+from .read.cells import Positions, read_cells, recover_cells
+from .read.dataset import Chunks, open_dataset
+from .read.stable import stable_state
+from .storage.errors import store_errors
+from .storage.store import Where, locate
+from .verify.report import VerifyReport
+from .verify.verify import verify_archive
+from .write.append import append_cells, undo_append
+from .write.new import write_new
+from .write.options import AppendOptions, WriteOptions
+
+
+class Archive(OpenArchive):
+    """An archive of cells, at a path, a URL, or in a store of zarr.
+
+    ``Archive.open`` and ``Archive.write`` make one. Reading verbs show the archive as it was when
+    it was opened, or, after ``append`` and ``undo``, as these left it.
+
+    Examples
+    --------
+    >>> from zarrmal import Archive
+    >>> archive = Archive.open("cells.zarr")  # doctest: +SKIP
+    >>> archive.read([3, 1, 4]).shape  # doctest: +SKIP
+    (3, 50, 50)
+    """
+
+    @classmethod
+    def open(
+        cls,
+        where: Where,
+        *,
+        incomplete: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Open an archive.
+
+        Parameters
+        ----------
+        where
+            A local path, any fsspec URL, or a store of zarr (MemoryStore, ZipStore, ObjectStore, an
+            Icechunk session's store), or a zarr StorePath.
+        incomplete
+            Open an archive whose first write was interrupted, too.
+        storage_options
+            For fsspec, with a URL.
+
+        Raises
+        ------
+        MissingError
+            If nothing is there.
+        InputError
+            If it is not an archive, or an incomplete one.
+        AccessError, UnreachableError
+            If the store denies access, or its server fails.
+        ZarrmalError
+            If its metadata are damaged.
+        """
+        location = locate(where, storage_options)
+        with store_errors():
+            try:
+                return cls.at(location, incomplete=incomplete)
+            except (MissingError, UnreachableError):
+                raise
+            except (InputError, ZarrmalError, OSError):
+                # Damaged consolidated metadata do not matter if each array's own are sound.
+                return cls.at(location, incomplete=incomplete, consolidated=False)
+
+    @classmethod
+    def write(
+        cls,
+        source: Source,
+        where: Where,
+        *,
+        model: Model,
+        assigner: Assigner,
+        options: WriteOptions | None = None,
+        progress: Progress = silent,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Write all cells of a source as a new archive.
+
+        At a path or a URL a run that is killed or interrupted leaves what was there before, or, in
+        an object store, an archive without cells that is marked as incomplete;
+        ``options.resume`` completes it. In a store of zarr its owner is in charge of transactions:
+        nothing is locked, nothing is staged, and a run that fails leaves what it has stored.
+
+        Parameters
+        ----------
+        source
+            Cells of the model's shape.
+        where
+            See ``open``. Unless ``options.overwrite``, nothing may be there.
+        model
+            Stored with the array. A resumed run continues with its own.
+        assigner
+            Gives each cell its class.
+
+        Raises
+        ------
+        ExistsError
+            If something is there already.
+        LockedError
+            If another process writes there.
+        InputError
+            Before anything is written, if the model does not fit the cells.
+        """
+        location = locate(where, storage_options)
+        with store_errors():
+            write_new(
+                source,
+                location,
+                model=model,
+                assigner=assigner,
+                options=options or WriteOptions(),
+                progress=progress,
+            )
+            return cls.at(location)
+
+    def dataset(self, *, source_order: bool = False, chunks: Chunks = None) -> xr.Dataset:
+        """The archive as an xarray.Dataset; pixels are decoded when they are used.
+
+        Parameters
+        ----------
+        source_order
+            Order the cells as in the source instead of class by class. Reading a run of cells then
+            touches several chunks.
+        chunks
+            As for ``xarray.open_zarr``: ``{}`` gives dask arrays in the stored chunks; None no
+            dask, so that ``dataset.cells[rows]`` decodes those cells alone, or whole chunks where
+            that is cheaper.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``cells`` uint8 (cell, y, x[, channel]) and the arrays of FORMAT 6.
+        """
+        with store_errors():
+            return open_dataset(self, source_order=source_order, chunks=chunks)
+
+    def read(self, positions: Positions) -> NDArray[uint8]:
+        """Read some cells: only these are decoded, or whole chunks where that is cheaper.
+
+        Parameters
+        ----------
+        positions
+            Integers (cell,), 0 <= position < n_cells, in any order, repeats allowed.
+
+        Returns
+        -------
+        ndarray
+            uint8 (cell, y, x[, channel]), in the order asked for.
+
+        Raises
+        ------
+        InputError
+            If there is no such cell, or the positions are not integers.
+        ZarrmalError
+            If a chunk is damaged: see ``recover``.
+        """
+        with store_errors():
+            return read_cells(self, positions)
+
+    def recover(self, positions: Positions | None = None) -> tuple[NDArray[uint8], NDArray[bool_]]:
+        """Read cells of an archive that may be damaged: those that are left, and which they are.
+
+        Whole chunks are compared with their SHA-256. Of a damaged chunk each cell is decoded alone;
+        its own CRC-16 is then its only check, which wrong pixels pass with a chance of 2**-16
+        (FORMAT 4.4). During an append, and after one that was interrupted, the cells that were
+        there before are read.
+
+        Parameters
+        ----------
+        positions
+            As for ``read``; None for all.
+
+        Returns
+        -------
+        pixels
+            uint8 (cell, y, x[, channel]); zeros where a cell is lost.
+        good
+            bool (cell,).
+
+        Raises
+        ------
+        InputError
+            If there is no such cell, or another process changes the archive.
+        ZarrmalError
+            If its metadata are damaged.
+        """
+        with store_errors():
+            return recover_cells(stable_state(self.location), positions)
+
+    def info(self) -> ArchiveInfo:
+        """What the archive holds, and the size of each part.
+
+        Raises
+        ------
+        ZarrmalError
+            If its metadata are damaged.
+        """
+        with store_errors():
+            return archive_info(self)
+
+    def verify(self, source: Source | None = None, *, progress: Progress = silent) -> VerifyReport:
+        """Check every stored byte, decode every cell, and compare with the source if it is given.
+
+        Damage is reported by chunk, with the cells that are lost when the chunk's cells are read
+        one by one.
+
+        Raises
+        ------
+        InputError
+            If the source cannot be the one of the archive.
+        ZarrmalError
+            If the metadata are too damaged to continue.
+        """
+        with store_errors():
+            documents = OpenArchive.at(self.location, incomplete=True, consolidated=False)
+            return verify_archive(documents, source, progress)
+
+    def extract(
+        self,
+        folder: Path,
+        *,
+        class_name: str | None = None,
+        overwrite: bool = False,
+        skip_damaged: bool = False,
+        progress: Progress = silent,
+    ) -> ExtractReport:
+        """Write cells as PNG files.
+
+        Files keep their original names below ``folder``, with the suffix .png; cells without a name
+        are numbered as in the source, in one sub-folder per label where there are labels. Cells
+        whose name is too long for the file system are named by their position in the archive, and
+        listed. During an append, and after one that was interrupted, the cells that were there
+        before are written.
+
+        Parameters
+        ----------
+        folder
+            Created if needed. No file in it is replaced unless ``overwrite``. A file that an
+            earlier extraction wrote of a cell that is lost now stays, and the list says so.
+        class_name
+            Only cells of this predicted class; if there is none of that name, of the only one that
+            differs in case.
+        skip_damaged
+            Save all that can be recovered of a damaged archive, and list the rest in the report and
+            in ``folder``/damaged-cells.txt. Of a damaged chunk each cell is decoded alone, checked
+            by its own CRC-16 only. Cells whose name is lost are named by their position.
+
+        Raises
+        ------
+        ExistsError
+            If a file exists already.
+        InputError
+            If the class is unknown, ``folder`` lies in the archive, or another process changes the
+            archive.
+        ZarrmalError
+            If the archive is damaged, and not ``skip_damaged``, or nothing can be recovered.
+        """
+        with store_errors():
+            return extract_cells(
+                stable_state(self.location, partly=skip_damaged),
+                folder,
+                class_name=class_name,
+                overwrite=overwrite,
+                skip_damaged=skip_damaged,
+                progress=progress,
+            )
+
+    def append(
+        self,
+        source: Source,
+        *,
+        assigner: Assigner,
+        options: AppendOptions | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        """Add all cells of a source, as a segment sorted by class.
+
+        Readers see the old archive until the append commits. Cells of the last chunk, where that is
+        not full, are encoded again with the new ones, to the same pixels. In a store of zarr its
+        owner is in charge of transactions, as for ``write``.
+
+        Parameters
+        ----------
+        source
+            Cells of the archive's shape, with the same columns: labels, names, groups.
+        assigner
+            Gives each cell its class, of the archive's model.
+
+        Raises
+        ------
+        LockedError
+            If another process writes the archive.
+        InputError
+            Before anything is written, if the cells do not fit.
+        ZarrmalError
+            If the archive's last chunk is damaged.
+        """
+        with store_errors():
+            append_cells(
+                source,
+                self.location,
+                assigner=assigner,
+                options=options or AppendOptions(),
+                progress=progress,
+            )
+            self._reload()
+
+    def undo(self) -> int:
+        """Take back an interrupted append; returns the number of its cells.
+
+        The last chunk of each array is written again without the new cells; objects behind the end
+        are removed.
+
+        Raises
+        ------
+        LockedError
+            If the append is still running.
+        InputError
+            If none was interrupted, or it had committed.
+        """
+        with store_errors():
+            n_cells = undo_append(self.location)
+            self._reload()
+        return n_cells
+
+    def _reload(self) -> None:
+        now = type(self).at(self.location)
+        self.__dict__.clear()
+        self.__dict__.update(now.__dict__)

@@ -1,0 +1,1 @@
+"""Extract: cells as image files."""

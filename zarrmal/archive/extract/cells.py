@@ -1,0 +1,191 @@
+"""Extracting cells as image files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from zarrmal_codecs import CorruptionError, ZarrmalError
+
+from ...classify.assignment import class_index
+from ...errors import ExistsError, InputError
+from ...progress import Progress
+from .. import format as layout
+from ..opened import OpenArchive
+from ..read.chunks import CellsChunk, expect_stored, read_chunks
+from ..read.columns import read_column
+from ..read.consolidated import with_sound_cells
+from ..read.findings import cells_finding
+from ..read.stable import expect_unchanged
+from .folder import fitting, refuse_inside, save
+from .names import file_names
+from .report import (
+    LISTING,
+    LOST,
+    NO_DIGEST,
+    RECOVERED,
+    RENAMED,
+    UNNAMED,
+    DamagedCell,
+    ExtractReport,
+    write_listing,
+)
+
+
+def extract_cells(
+    archive: OpenArchive,
+    folder: Path,
+    *,
+    class_name: str | None,
+    overwrite: bool,
+    skip_damaged: bool,
+    progress: Progress,
+) -> ExtractReport:
+    """See Archive.extract; ``archive`` is a stable state."""
+    try:
+        extraction = _Extraction(archive, folder, class_name, overwrite, skip_damaged)
+        report = extraction.run(progress)
+    except ZarrmalError:
+        expect_unchanged(archive)
+        raise
+    if report.problems:
+        expect_unchanged(archive)
+    return report
+
+
+class _Extraction:
+    """One run: what is extracted, where to, and what was wrong so far."""
+
+    def __init__(
+        self,
+        archive: OpenArchive,
+        folder: Path,
+        class_name: str | None,
+        overwrite: bool,
+        skip_damaged: bool,
+    ) -> None:
+        self._archive = archive = with_sound_cells(archive, prefer_copy=skip_damaged)
+        self._folder, self._overwrite, self._skip_damaged = folder, overwrite, skip_damaged
+        if len(archive.cell_shape) == 3 and archive.cell_shape[2] == 2:
+            raise InputError("PNG cannot hold cells of 2 channels: read the archive with zarr")
+        expect_stored(archive)
+        self._rows = np.arange(archive.n_cells)
+        if class_name is not None:
+            self._rows = _rows_of_class(archive, class_name)
+        names = file_names(archive)
+        self._problems = [*archive.problems, *names.problems]
+        self._n_saved = 0
+        if self._problems and not skip_damaged:
+            raise self._refusal()
+        refuse_inside(archive.location, folder, names.files)
+        self._names, self._too_long = fitting(names, folder)
+        self._refuse_existing()
+
+    def run(self, progress: Progress) -> ExtractReport:
+        """Write the files."""
+        rows, folder, chunk_cells = self._rows, self._folder, self._archive.grid.chunk_cells
+        damaged: list[DamagedCell] = []
+        n_done = 0
+        starts = np.unique(rows // chunk_cells * chunk_cells).tolist()
+        try:
+            for chunk in read_chunks(self._archive, starts):
+                low, high = np.searchsorted(rows, [chunk.start, chunk.stop]).tolist()
+                if chunk.recovered.kind is not None:
+                    finding = cells_finding(chunk, self._names.source_index, self._names.files)
+                    self._problems.append(finding.line)
+                    if not self._skip_damaged:
+                        raise self._refusal()
+                damaged += self._damaged_cells(chunk, rows[low:high])
+                self._save(chunk, rows[low:high])
+                n_done += high - low
+                progress("extracting", n_done, len(rows))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"{self._n_saved:,} images were written, in place of files of the same names"
+                if self._overwrite
+                else f"{self._n_saved:,} images were written"
+            ) from None
+        finally:  # list what was saved so far, even if the rest is interrupted
+            listing = write_listing(folder, damaged) if damaged else None
+        if self._skip_damaged and self._overwrite and listing is None:
+            (folder / LISTING).unlink(missing_ok=True)  # of an earlier extraction
+        return ExtractReport(
+            n_cells=self._n_saved,
+            damaged=tuple(damaged),
+            problems=tuple(self._problems),
+            listing=listing,
+        )
+
+    def _save(self, chunk: CellsChunk, rows: NDArray[np.intp]) -> None:
+        for row in rows.tolist():
+            if chunk.recovered.good[row - chunk.start]:
+                pixels = chunk.recovered.pixels[row - chunk.start]
+                save(self._folder / self._names.files[row], pixels)
+                self._n_saved += 1
+
+    def _refuse_existing(self) -> None:
+        if self._overwrite:
+            return
+        paths = [self._folder / self._names.files[row] for row in self._rows.tolist()]
+        if self._skip_damaged or self._too_long:
+            paths.append(self._folder / LISTING)
+        existing = [path for path in paths if path.exists()]
+        if existing:
+            raise ExistsError(f"{len(existing)} files exist already, the first is {existing[0]}: "
+                              f"choose an empty folder, or --overwrite")  # fmt: skip
+
+    def _refusal(self) -> CorruptionError:
+        so_far = f"{self._n_saved:,} images were written before. " if self._n_saved else ""
+        options = "--skip-damaged"
+        if self._n_saved or self._overwrite:
+            options += " --overwrite"
+        return CorruptionError(
+            f"{self._problems[0]}. {so_far}`zarrmal verify` shows all "
+            f"damage; {options} extracts the rest"
+        )
+
+    def _damaged_cells(self, chunk: CellsChunk, rows: NDArray[np.intp]) -> list[DamagedCell]:
+        """Those of the rows, which all lie in the chunk, that must be listed."""
+        names, recovered = self._names, chunk.recovered
+        listed = []
+        for row in rows.tolist():
+            i = row - chunk.start
+            if not recovered.good[i]:
+                state, reason = LOST, recovered.reasons[i]
+                if (self._folder / names.files[row]).exists():
+                    reason += "; the file of that name is of an earlier extraction"
+            elif not recovered.certain:
+                state, reason = RECOVERED, f"the chunk {recovered.fault}"
+            elif recovered.kind == "no digest":
+                state, reason = NO_DIGEST, f"the chunk {recovered.fault}"
+            elif not names.named[row]:
+                state, reason = UNNAMED, "the array that holds its name is damaged"
+            elif row in self._too_long:
+                state, reason = RENAMED, f"its name is {self._too_long[row]}"
+            else:
+                continue
+            listed.append(
+                DamagedCell(
+                    position=row,
+                    source_index=int(names.source_index[row]),
+                    file=names.files[row],
+                    state=state,
+                    chunk=chunk.key,
+                    reason=reason,
+                )
+            )
+        return listed
+
+
+def _rows_of_class(archive: OpenArchive, class_name: str) -> NDArray[np.intp]:
+    index = class_index(class_name, archive.facts.classes)
+    if index is None:
+        raise InputError(f"the archive has no class {class_name!r}: choose among "
+                         f"{', '.join(archive.facts.classes)}")  # fmt: skip
+    column = read_column(archive, layout.PREDICTED_CLASS, archive.n_cells)
+    if column is None or not column.known.all():
+        why = column.lines[0] if column else f"`{layout.PREDICTED_CLASS}` is missing"
+        raise CorruptionError(f"{why}, so the class of some cells is not known: extract without "
+                              f"--class")  # fmt: skip
+    return np.flatnonzero(column.values == index)

@@ -1,0 +1,169 @@
+"""The file name of each cell."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+from zarrmal_codecs import CorruptionError
+
+from .. import format as layout
+from ..format import ArchiveFacts
+from ..opened import OpenArchive
+from ..read.columns import StoredColumn, read_column
+
+DRIVE = re.compile("[A-Za-z]:")
+"""On Windows; there a colon anywhere else names a stream of a file."""
+
+HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+"""A surrogate, which no file system and no list of names takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FileNames:
+    """A relative path for each cell, in the archive's order, all different.
+
+    Parameters
+    ----------
+    files
+        Below the folder.
+    named
+        bool (cell,): false where the name is lost, or does not stay below the folder. There the
+        file is named by the cell's position.
+    source_index
+        int64 (cell,); -1 where it is lost.
+    problems
+        What is damaged in the arrays that names come from, and names that do not stay below the
+        folder; a line each.
+    """
+
+    files: list[str]
+    named: NDArray[np.bool_]
+    source_index: NDArray[np.int64]
+    problems: tuple[str, ...]
+
+
+def file_names(archive: OpenArchive) -> FileNames:
+    """Original names with the suffix .png; else indices in the source, in one folder per label.
+
+    Cells whose name is lost, or would leave the folder, are named by their position in the archive:
+    ``position-000123.png``.
+
+    Raises
+    ------
+    CorruptionError
+        If the archive has no order of its cells.
+    """
+    n_cells = archive.n_cells
+    order = read_column(archive, layout.SOURCE_INDEX, n_cells)
+    if order is None:
+        raise CorruptionError(f"the archive has no array `{layout.SOURCE_INDEX}`")
+    inside = order.known & (order.values >= 0) & (order.values < n_cells)
+    stored = read_column(archive, layout.SOURCE_NAME, n_cells)
+    label = None if stored else read_column(archive, layout.LABEL, n_cells)
+    unsafe: list[str] = []
+    names = (
+        _stored_names(stored, unsafe)
+        if stored
+        else _numbered(order.values, inside, label, archive.facts, unsafe)
+    )
+    prefix = "position-"
+    while any(name is not None and name.startswith(prefix) for name in names):
+        prefix = f"{layout.CELLS}-{prefix}"
+    width = len(str(max(n_cells - 1, 0)))
+    files = [
+        f"{prefix}{position:0{width}d}.png" if name is None else name
+        for position, name in enumerate(names)
+    ]
+    source_index = np.where(inside, order.values, -1)
+    files = _distinct(files, source_index)
+    problems = [line for c in (order, stored, label) if c is not None for line in c.lines]
+    if unsafe:
+        problems.append(
+            f"the archive gives {len(unsafe):,} of {n_cells:,} cells a name such as {unsafe[0]!r}, "
+            f"which is not a file below the folder: --skip-damaged names such cells by position"
+        )
+    return FileNames(
+        files=files,
+        named=np.array([name is not None for name in names], np.bool_),
+        source_index=source_index,
+        problems=tuple(problems),
+    )
+
+
+def _distinct(files: list[str], source_index: NDArray[np.int64]) -> list[str]:
+    """Files of one name, from appended sources, get the cell's index in the sources as a suffix.
+
+    Where that is lost, its position in the archive; again where another cell has that name. So does
+    a file with the name of a folder that holds others.
+    """
+    counts = Counter(files)
+    folders = {str(folder) for file in files for folder in PurePosixPath(file).parents}
+    taken = set(files)
+    distinct = []
+    for position, (file, index) in enumerate(zip(files, source_index.tolist(), strict=True)):
+        name = file
+        suffix = f"-{index}" if index >= 0 else f"-position-{position}"
+        while name in folders or (counts[file] > 1 and name in taken):
+            name = f"{name.removesuffix('.png')}{suffix}.png"
+        taken.add(name)
+        distinct.append(name)
+    return distinct
+
+
+def _stored_names(stored: StoredColumn, unsafe: list[str]) -> list[str | None]:
+    """Names as files; unsafe ones are added to ``unsafe``."""
+    pairs = zip(map(str, stored.values.tolist()), stored.known.tolist(), strict=True)
+    names = [_safe(name, unsafe) if known else None for name, known in pairs]
+    files = [None if n is None else str(PurePosixPath(n).with_suffix(".png")) for n in names]
+    takers = Counter(w for w, _ in {(w, n) for w, n in zip(files, names) if w is not None})
+    shared = {w for w, n in takers.items() if n > 1}
+    # a.jpg and a.bmp both want a.png: they become a.jpg.png and a.bmp.png.
+    return [f"{n}.png" if w in shared else w for n, w in zip(names, files, strict=True)]
+
+
+def _numbered(
+    numbers: NDArray[np.int64],
+    known: NDArray[np.bool_],
+    label: StoredColumn | None,
+    facts: ArchiveFacts,
+    unsafe: list[str],
+) -> list[str | None]:
+    """Indices as files, in folders named by label; unsafe labels are added to ``unsafe``."""
+    folders: list[str | None] = [""] * len(numbers)
+    if label is not None:
+        labels = facts.label_names
+        inside = label.known & (label.values >= 0) & (label.values < len(labels))
+        pairs = zip(label.values.tolist(), inside.tolist(), strict=True)
+        folders = [_safe(labels[k], unsafe) if ok else None for k, ok in pairs]
+        folders = [None if folder is None else f"{folder}/" for folder in folders]
+    width = len(str(max(len(numbers) - 1, 0)))
+    return [
+        f"{folder}cell-{number:0{width}d}.png" if ok and folder is not None else None
+        for folder, number, ok in zip(folders, numbers.tolist(), known.tolist(), strict=True)
+    ]
+
+
+def _safe(name: str, unsafe: list[str]) -> str | None:
+    """The name, if it stays below the folder; archives may come from untrusted sources.
+
+    Else None, and it is added to ``unsafe``.
+    """
+    path = PurePosixPath(name.replace("\\", "/"))
+    if (
+        "\0" in name
+        or HALF_CHARACTER.search(name)
+        or path.is_absolute()
+        or not path.name
+        or ".." in path.parts
+        or DRIVE.match(name)
+        or (os.name == "nt" and ":" in name)
+    ):
+        unsafe.append(name)
+        return None
+    return str(path)

@@ -1,0 +1,222 @@
+"""What an archive looks like on disk (FORMAT 6): its arrays, its attribute, its grid of chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarrmal_codecs import CompatibilityError, CorruptionError
+
+from ..sources.limits import MAX_LABELS as MAX_LABELS
+
+ARCHIVE_FORMAT = 1
+ATTRIBUTE = "zarrmal"
+CELLS = "cells"
+PREDICTED_CLASS = "predicted_class"
+CLASS_PROBABILITY = "class_probability"
+LABEL = "label"
+SOURCE_INDEX = "source_index"
+SOURCE_NAME = "source_name"
+SOURCE_GROUP = "source_group"
+
+LONG_NAMES = {
+    CELLS: "cell image, grey levels",
+    PREDICTED_CLASS: "class whose model coded the cell",
+    CLASS_PROBABILITY: "probability of the predicted class",
+    LABEL: "class known beforehand",
+    SOURCE_INDEX: "place of the cell in the source, from 0",
+    SOURCE_NAME: "original name of the image",
+    SOURCE_GROUP: "slide, or other group, that the cell comes from",
+}
+ARRAY_NAMES = frozenset(LONG_NAMES)
+INDEX_CHUNK_CELLS = 65_536
+MAX_CONSOLIDATED_MODEL_BYTES = 1_000_000
+"""Consolidated metadata repeat the model; beyond this size that costs more than it saves.
+
+A copy that exists is kept up to date whatever its size, or its readers would see the old state.
+"""
+
+
+def dimensions(rank: int) -> tuple[str, ...]:
+    """Dimension names of a per-cell array of this rank."""
+    return ("cell", "y", "x", "channel")[:rank]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """How an array's cells lie in chunks, and chunks in stored objects; a chunk holds whole cells.
+
+    Parameters
+    ----------
+    chunk_cells
+        Cells of a chunk.
+    object_cells
+        Cells of a stored object: of a shard, or, where there are none, of a chunk.
+    sharded
+        Objects are shards, even of a single chunk.
+    """
+
+    chunk_cells: int
+    object_cells: int
+    sharded: bool
+
+    @classmethod
+    def of(cls, array: zarr.Array[Any]) -> Self:
+        """The grid of an array whose first dimension are cells."""
+        shards = array.shards
+        return cls(
+            chunk_cells=array.chunks[0],
+            object_cells=array.chunks[0] if shards is None else shards[0],
+            sharded=shards is not None,
+        )
+
+    @property
+    def chunks_per_object(self) -> int:
+        """Chunks in a stored object."""
+        return self.object_cells // self.chunk_cells
+
+    def n_objects(self, n_cells: int) -> int:
+        """Stored objects that ``n_cells`` take."""
+        return -(-n_cells // self.object_cells)
+
+    def key(self, array: zarr.Array[Any], k: int) -> str:
+        """Key of stored object ``k`` below the array."""
+        return str(array.metadata.encode_chunk_key((k, *[0] * (array.ndim - 1))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveFacts:
+    """The group's attribute ``zarrmal`` (FORMAT 6).
+
+    Parameters
+    ----------
+    complete
+        Everything else is stored; written last.
+    n_cells
+        Number of cells.
+    classes
+        Names, in the order of the class indices.
+    segments
+        One for the first write and one for each append: the cell at which each class starts in
+        it, and the cell at which it ends. Within a segment cells are sorted by class.
+    profile, sha256
+        Of the model.
+    digests
+        Array name -> chunk key -> sha256 of the stored bytes.
+    metadata_digests
+        Key -> sha256 of every array's metadata documents, the model included.
+    software
+        Name and version of the writer.
+    label_names
+        Names that the array ``label`` refers to; empty without labels.
+    """
+
+    complete: bool
+    n_cells: int
+    classes: tuple[str, ...]
+    segments: tuple[tuple[int, ...], ...]
+    profile: str
+    sha256: str
+    software: str
+    digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    metadata_digests: Mapping[str, str] = field(default_factory=dict, repr=False)
+    label_names: tuple[str, ...] = ()
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Cells of each class."""
+        counts = [sum(e[k + 1] - e[k] for e in self.segments) for k in range(len(self.classes))]
+        return dict(zip(self.classes, counts, strict=True))
+
+    def cells_of(self, k: int) -> NDArray[np.int64]:
+        """int64: the archive's cells of class ``k``, ascending."""
+        runs = [np.arange(edges[k], edges[k + 1]) for edges in self.segments]
+        return np.concatenate([np.empty(0, np.int64), *runs])
+
+    def to_json(self) -> dict[str, Any]:
+        """The attribute's value."""
+        return {
+            "format": ARCHIVE_FORMAT,
+            "complete": self.complete,
+            "n_cells": self.n_cells,
+            "classes": list(self.classes),
+            "segments": [list(edges) for edges in self.segments],
+            "profile": self.profile,
+            "sha256": self.sha256,
+            "label_names": list(self.label_names),
+            "digests": {name: dict(chunks) for name, chunks in self.digests.items()},
+            "metadata_digests": dict(self.metadata_digests),
+            "software": self.software,
+        }
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> Self:
+        """Inverse of to_json.
+
+        Raises
+        ------
+        CompatibilityError
+            If the archive's format is newer.
+        CorruptionError
+            If a member is missing or of another type.
+        """
+        version = tree.get("format")
+        if isinstance(version, int) and version > ARCHIVE_FORMAT:
+            raise CompatibilityError(
+                f"the archive has format {version}, this software reads up to {ARCHIVE_FORMAT}: "
+                f"upgrade zarrmal"
+            )
+        if version != ARCHIVE_FORMAT:
+            raise CorruptionError(f"the archive's format is {version!r}, not a number from 1 up")
+        try:
+            facts = cls(
+                complete=tree["complete"] is True,
+                n_cells=int(tree["n_cells"]),
+                classes=tuple(map(str, tree["classes"])),
+                segments=tuple(tuple(map(int, edges)) for edges in tree["segments"]),
+                profile=str(tree["profile"]),
+                sha256=str(tree["sha256"]),
+                label_names=tuple(map(str, tree["label_names"])),
+                digests={
+                    str(name): {str(key): str(digest) for key, digest in chunks.items()}
+                    for name, chunks in tree["digests"].items()
+                },
+                metadata_digests={
+                    str(key): str(digest) for key, digest in tree["metadata_digests"].items()
+                },
+                software=str(tree["software"]),
+            )
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise CorruptionError(
+                f"the archive's attribute `{ATTRIBUTE}` is damaged: {error!r}"
+            ) from None
+        facts.check_segments()
+        return facts
+
+    def check_segments(self) -> None:
+        """CorruptionError unless the segments follow one another from 0 to n_cells."""
+        edges = [edge for segment in self.segments for edge in segment]
+        ends = [0, *(segment[-1] for segment in self.segments if segment)]
+        fits = all(len(segment) == len(self.classes) + 1 for segment in self.segments)
+        joined = fits and all(s[0] == end for s, end in zip(self.segments, ends, strict=False))
+        if not joined or edges != sorted(edges) or ends[-1] != self.n_cells:
+            raise CorruptionError(
+                f"the archive's segments {list(map(list, self.segments))} do not divide its "
+                f"{self.n_cells} cells into {len(self.classes)} classes"
+            )
+
+
+def flag_attributes(names: tuple[str, ...]) -> dict[str, Any]:
+    """CF attributes of class indices; meanings are separated by blanks, so hold none themselves.
+
+    A name of nothing but blanks becomes "_". So different names may have one meaning here; the
+    archive's own attribute holds them as they are.
+    """
+    return {
+        "flag_values": list(range(len(names))),
+        "flag_meanings": " ".join("_".join(name.split()) or "_" for name in names),
+    }

@@ -1,0 +1,1 @@
+"""The lock: one writer at a time, and an archive that is whole or absent."""

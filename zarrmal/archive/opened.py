@@ -1,0 +1,230 @@
+"""An opened archive: its location, group and facts, its arrays, the model of its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from math import prod
+from typing import Any, Self
+
+import zarr
+from zarr.codecs import ShardingCodec
+from zarrmal_codecs import CorruptionError, Model, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
+from zarrmal_codecs.coder import Coder
+from zarrmal_codecs.configuration import Configuration
+
+from ..errors import InputError, MissingError
+from .format import ATTRIBUTE, CELLS, LONG_NAMES, ArchiveFacts, Grid
+from .lock.journal import Journal
+from .lock.staging import staging_location
+from .storage.location import UNREADABLE_METADATA, Location, Mode
+
+
+class OpenArchive:
+    """One state of an archive.
+
+    Parameters
+    ----------
+    location, group
+        The archive. The group goes by its consolidated metadata, or by each array's own documents.
+    facts
+        The group's attribute.
+    journal
+        Of the append that goes on, or was interrupted; None where there is none or none was looked
+        for.
+    cells
+        The array of cells; None looks it up in the group.
+    n_cells
+        None takes the facts' number.
+    problems
+        What is wrong with the documents, a line each.
+    """
+
+    def __init__(
+        self,
+        location: Location,
+        group: zarr.Group,
+        facts: ArchiveFacts,
+        *,
+        journal: Journal | None = None,
+        cells: zarr.Array[Any] | None = None,
+        n_cells: int | None = None,
+        problems: tuple[str, ...] = (),
+    ) -> None:
+        self.location, self.group, self.facts = location, group, facts
+        self.journal, self.problems = journal, problems
+        self.n_cells = facts.n_cells if n_cells is None else n_cells
+        if cells is not None:
+            self.cells = cells
+
+    @classmethod
+    def at(
+        cls,
+        location: Location,
+        *,
+        mode: Mode = "r",
+        incomplete: bool = False,
+        consolidated: bool | None = None,
+    ) -> Self:
+        """Open what is stored at a location.
+
+        Parameters
+        ----------
+        incomplete
+            Open an archive whose first write was interrupted, too.
+        consolidated
+            See Location.open_group.
+
+        Raises
+        ------
+        MissingError
+            If there is nothing.
+        InputError
+            If it is not an archive, or incomplete.
+        ZarrmalError
+            If its metadata are damaged.
+        """
+        try:
+            group = location.open_group(mode, consolidated=consolidated)
+        except MissingError:
+            stage = staging_location(location)
+            if stage is None or not stage.holds_zarr():
+                raise
+            raise MissingError(
+                f"{location.url} is being written, or its writing was interrupted: `zarrmal "
+                f"archive --resume` completes it"
+            ) from None
+        return cls(location, group, read_facts(group, location.url, incomplete=incomplete))
+
+    @cached_property
+    def cells(self) -> zarr.Array[Any]:
+        """The array of cell images; CorruptionError if it is not there."""
+        return cells_array(self.group)
+
+    @property
+    def cell_shape(self) -> tuple[int, ...]:
+        """(y, x) or (y, x, channel)."""
+        return self.cells.shape[1:]
+
+    @property
+    def grid(self) -> Grid:
+        """Chunks of the cells."""
+        return Grid.of(self.cells)
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """Of the codec of the cells."""
+        return codec_configuration(self.cells)
+
+    @cached_property
+    def model(self) -> Model:
+        """The model in the codec's configuration, parsed and checked anew."""
+        return Model.from_base64(self.configuration.model, self.configuration.sha256)
+
+    @cached_property
+    def coder(self) -> Coder:
+        """Encodes and decodes with the model."""
+        return Coder(self.model)
+
+    @property
+    def array_names(self) -> set[str]:
+        """Names of the arrays that are there."""
+        return {name for name in LONG_NAMES if self.array(name) is not None}
+
+    def array(self, name: str) -> zarr.Array[Any] | None:
+        """One of the archive's arrays, None if there is none; CorruptionError if it is damaged."""
+        return find_array(self.group, name)
+
+    def digest(self, array: str, key: str) -> str | None:
+        """SHA-256 that a stored object must have; None if the archive states none."""
+        return self.facts.digests.get(array, {}).get(key)
+
+
+def read_facts(group: zarr.Group, where: str, *, incomplete: bool = False) -> ArchiveFacts:
+    """The archive's facts; InputError if the group is no archive, or (by default) incomplete."""
+    tree = group.attrs.get(ATTRIBUTE)
+    if not isinstance(tree, Mapping):
+        raise InputError(f"{where} is a Zarr group, but not an archive that zarrmal wrote: open it "
+                         f"with zarr or xarray")  # fmt: skip
+    facts = ArchiveFacts.from_json(tree)
+    if not facts.complete and not incomplete:
+        raise InputError(
+            f"{where} is an incomplete archive: its first write was interrupted. Resume it with "
+            f"`zarrmal archive --resume`, or start anew with --overwrite"
+        )
+    return facts
+
+
+def find_array(group: zarr.Group, name: str) -> zarr.Array[Any] | None:
+    """An array of the group, None if there is none.
+
+    One that only the consolidated metadata lack is read by its own document.
+
+    Raises
+    ------
+    CorruptionError
+        If its metadata are damaged.
+    """
+    try:
+        array = group.get(name)
+        if array is None and _consolidated_metadata_lack(group, name):
+            array = reopened(group, consolidated=False).get(name)
+    except ZarrmalError:
+        raise
+    except UNREADABLE_METADATA as error:
+        raise CorruptionError(f"the metadata of `{name}` are damaged: {error}") from error
+    except OSError as error:
+        why = error.strerror or error
+        raise CorruptionError(f"the metadata of `{name}` cannot be read: {why}") from error
+    return array if isinstance(array, zarr.Array) else None
+
+
+def _consolidated_metadata_lack(group: zarr.Group, name: str) -> bool:
+    """The group goes by consolidated metadata, yet its facts have digests of such an array."""
+    if group.metadata.consolidated_metadata is None:
+        return False
+    tree = group.attrs.get(ATTRIBUTE)
+    digests = tree.get("digests") if isinstance(tree, Mapping) else None
+    return isinstance(digests, Mapping) and name in digests
+
+
+def reopened(group: zarr.Group, *, consolidated: bool) -> zarr.Group:
+    """The same group by its consolidated metadata, or by each array's own documents."""
+    return zarr.open_group(
+        group.store,
+        path=group.path,
+        mode="r",
+        zarr_format=group.metadata.zarr_format,
+        use_consolidated=consolidated,
+    )
+
+
+def cells_array(group: zarr.Group) -> zarr.Array[Any]:
+    """The array ``cells``; CorruptionError if it is not there."""
+    array = find_array(group, CELLS)
+    if array is None or array.ndim not in (3, 4) or array.dtype != "uint8":
+        raise CorruptionError(f"the archive has no array `{CELLS}` of cell images")
+    return array
+
+
+def codec_configuration(array: zarr.Array[Any]) -> Configuration:
+    """The configuration of the zarrmal codec of an array; CorruptionError if it has none."""
+    codecs: list[Any] = list(array.compressors)
+    if array.metadata.zarr_format == 3:
+        codecs = [array.serializer]
+        if isinstance(codecs[0], ShardingCodec):
+            codecs = list(codecs[0].codecs)
+    for codec in codecs:
+        if isinstance(codec, ZarrmalCodec | NumcodecsZarrmal):
+            return codec.configuration
+    raise CorruptionError(f"the array `{CELLS}` is not written with the zarrmal codec")
+
+
+def shape_text(cell_shape: tuple[int, ...]) -> str:
+    """``50 x 50 x 3``, for messages."""
+    return " x ".join(map(str, cell_shape))
+
+
+def n_pixels(cell_shape: tuple[int, ...]) -> int:
+    """Of one cell; a colour pixel counts once."""
+    return prod(cell_shape[:2])

@@ -1,0 +1,1 @@
+"""Read: chunks, cells and columns, sound or damaged."""

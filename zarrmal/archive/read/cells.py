@@ -1,0 +1,79 @@
+"""Cells by their position: of a sound archive as fast as can be, of a damaged one what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from zarrmal_codecs import ZarrmalError
+
+from ...errors import InputError
+from ..opened import OpenArchive
+from .chunks import expect_stored, read_chunks
+from .consolidated import with_sound_cells
+from .stable import expect_unchanged
+
+Positions = Sequence[int] | NDArray[np.integer[Any]]
+
+
+def read_cells(archive: OpenArchive, positions: Positions) -> NDArray[np.uint8]:
+    """See Archive.read."""
+    rows = checked_positions(positions, archive.n_cells)
+    unique, inverse = np.unique(rows, return_inverse=True)
+    pixels = np.asarray(archive.cells.oindex[unique])
+    return pixels if np.array_equal(unique, rows) else pixels[inverse]
+
+
+def recover_cells(
+    archive: OpenArchive, positions: Positions | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """See Archive.recover; ``archive`` is a stable state."""
+    try:
+        pixels, good, is_damaged = _recover_cells(archive, positions)
+    except ZarrmalError:
+        expect_unchanged(archive)
+        raise
+    if is_damaged:
+        expect_unchanged(archive)
+    return pixels, good
+
+
+def _recover_cells(
+    archive: OpenArchive, positions: Positions | None
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_], bool]:
+    """Pixels, which of them are good, and whether a chunk that was read is damaged."""
+    archive = with_sound_cells(archive, prefer_copy=True)
+    expect_stored(archive)
+    n_cells, chunk_cells = archive.n_cells, archive.grid.chunk_cells
+    rows = np.arange(n_cells) if positions is None else checked_positions(positions, n_cells)
+    try:
+        pixels = np.zeros((len(rows), *archive.cell_shape), np.uint8)
+    except MemoryError:
+        raise InputError(f"{len(rows):,} cells of {archive.cell_shape} do not fit into memory: "
+                         f"read some of them at a time") from None  # fmt: skip
+    good = np.zeros(len(rows), np.bool_)
+    first = rows // chunk_cells * chunk_cells
+    is_damaged = False
+    for chunk in read_chunks(archive, np.unique(first).tolist()):
+        wanted = np.flatnonzero(first == chunk.start)
+        in_chunk = rows[wanted] - chunk.start
+        recovered = chunk.recovered.good[in_chunk]
+        good[wanted] = recovered
+        pixels[wanted[recovered]] = chunk.recovered.pixels[in_chunk[recovered]]
+        is_damaged |= chunk.recovered.kind is not None
+    return pixels, good, is_damaged
+
+
+def checked_positions(positions: Positions, n_cells: int) -> NDArray[np.int64]:
+    """int64 (cell,); InputError unless they are integers from 0 to ``n_cells`` - 1."""
+    rows = np.asarray(positions)
+    if rows.dtype == np.bool_:
+        raise InputError("cells are given by number, not by a mask: use np.flatnonzero(mask)")
+    if rows.size and rows.dtype.kind not in "iu":
+        raise InputError(f"cells are given by integers, not by {rows.dtype}")
+    if rows.ndim != 1 or (len(rows) and not 0 <= rows.min() <= rows.max() < n_cells):
+        raise InputError(f"the archive's cells are numbered 0 to {n_cells - 1}: give a list of "
+                         f"such numbers")  # fmt: skip
+    return rows.astype(np.int64)

@@ -1,0 +1,1 @@
+"""Storage: where an archive is, and its objects byte for byte."""

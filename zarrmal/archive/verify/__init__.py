@@ -1,0 +1,1 @@
+"""Verify: every stored byte checked."""

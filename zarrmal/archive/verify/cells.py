@@ -1,0 +1,59 @@
+"""verify: the chunks of the cells, each decoded once and compared with the source's pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...sources import Source
+from .. import format as layout
+from ..opened import OpenArchive
+from ..read.chunks import CellsChunk, chunk_starts, read_chunks
+from ..read.findings import Finding, cells_finding
+from .columns import Columns
+
+
+def check_cells(
+    archive: OpenArchive, columns: Columns, source: Source | None
+) -> Iterator[tuple[CellsChunk, list[Finding]]]:
+    """What is wrong with each chunk, in order."""
+    order, name = columns.get(layout.SOURCE_INDEX), columns.get(layout.SOURCE_NAME)
+    indices = np.zeros(0, np.int64) if order is None else np.where(order.known, order.values, -1)
+    names = [] if name is None else np.where(name.known, name.values, "").tolist()
+    for chunk in read_chunks(archive, chunk_starts(archive.cells, archive.n_cells)):
+        findings = []
+        recovered = chunk.recovered
+        if recovered.kind is not None:
+            findings.append(cells_finding(chunk, indices, names))
+        if recovered.good.all() and recovered.pixels[chunk.stop - chunk.start :].any():
+            fault, none = "is padded with something else than zeros", np.arange(0)
+            findings.append(
+                cells_finding(chunk, indices, names, kind="padded", fault=fault, lost=none)
+            )
+        differ = np.arange(0) if source is None else _differing(chunk, columns, source)
+        if len(differ):
+            fault = (
+                f"differs from the source in {len(differ)} of its cells, the first is number "
+                f"{indices[differ[0]]} there"
+            )
+            findings.append(
+                cells_finding(chunk, indices, names, kind="differs", fault=fault, lost=differ)
+            )
+        yield chunk, findings
+
+
+def _differing(chunk: CellsChunk, columns: Columns, source: Source) -> NDArray[np.intp]:
+    """Positions of the cells that were decoded and are not the source's."""
+    order = columns.get(layout.SOURCE_INDEX)
+    if order is None:
+        return np.arange(0)
+    n = chunk.stop - chunk.start
+    decoded = chunk.recovered.good[:n] | (chunk.recovered.kind == "changed")
+    rows = np.flatnonzero(decoded & order.known[chunk.start : chunk.stop])
+    if not len(rows):
+        return rows
+    expected = source.read(order.values[chunk.start + rows])
+    differ = (chunk.recovered.pixels[rows] != expected).reshape(len(rows), -1).any(axis=1)
+    return chunk.start + np.extract(differ, rows)

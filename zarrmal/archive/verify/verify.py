@@ -1,0 +1,73 @@
+"""Verifying an archive: read every stored byte and check everything that can be checked."""
+
+from __future__ import annotations
+
+from ...errors import InputError
+from ...progress import Progress
+from ...sources import Source
+from .. import format as layout
+from ..lock.journal import journal_problem, read_journal
+from ..opened import OpenArchive
+from ..read.chunks import expect_stored
+from ..read.consolidated import with_sound_cells
+from .cells import check_cells
+from .columns import check_columns, compare_columns, read_columns
+from .metadata import check_metadata
+from .report import VerifyReport
+
+
+def verify_archive(archive: OpenArchive, source: Source | None, progress: Progress) -> VerifyReport:
+    """See Archive.verify; ``archive`` goes by each array's own documents."""
+    facts = archive.facts
+    problems: list[str] = []
+    if not facts.complete:
+        problems.append("the archive is marked as incomplete: its writing was interrupted")
+    journal = read_journal(archive.location)
+    if journal is not None:
+        problems.append(journal_problem(journal))
+    archive = with_sound_cells(archive)
+    problems += archive.problems
+    expect_stored(archive)
+    if source is not None:
+        _expect_same_size(source, archive)
+    model = archive.model
+    if (model.class_names, model.profile) != (facts.classes, facts.profile):
+        problems.append("the model has other classes, or another profile, than the archive says")
+    if model.digest != facts.sha256:
+        problems.append(f"the model has sha256 {model.digest}, the archive promises {facts.sha256}")
+    check_metadata(archive, problems)
+    columns = read_columns(archive)
+    findings = [finding for column in columns.values() for finding in column.findings]
+    problems += [line for column in columns.values() for line in column.lines]
+    n_chunks = sum(column.n_chunks for column in columns.values())
+    check_columns(columns, facts, problems)
+    for chunk, chunk_findings in check_cells(archive, columns, source):
+        findings += chunk_findings
+        problems += [finding.line for finding in chunk_findings]
+        n_chunks += 1
+        progress("verifying cells", chunk.stop, archive.n_cells)
+    order = columns.get(layout.SOURCE_INDEX)
+    if source is not None:
+        compare_columns(columns, source, facts, problems)
+    return VerifyReport(
+        problems=tuple(problems),
+        n_cells=facts.n_cells,
+        n_chunks=n_chunks,
+        compared=source is not None and order is not None and bool(order.known.all()),
+        findings=tuple(findings),
+    )
+
+
+def _expect_same_size(source: Source, archive: OpenArchive) -> None:
+    """InputError if the source cannot be the archive's."""
+    n_cells, cell_shape = archive.facts.n_cells, archive.cell_shape
+    if source.cell_shape != cell_shape:
+        raise InputError(
+            f"the source has {source.n_cells} cells of {source.cell_shape}, the archive {n_cells} "
+            f"of {cell_shape}: give the same --size and --channel as when it was written"
+        )
+    if source.n_cells != n_cells:
+        raise InputError(
+            f"the source has {source.n_cells} cells, the archive {n_cells}: give --source once for "
+            f"each source that was appended, in order, and --skip-unreadable if it was used"
+        )

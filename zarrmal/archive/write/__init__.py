@@ -1,0 +1,1 @@
+"""Write: new archives, appends, and the commit that makes them visible."""

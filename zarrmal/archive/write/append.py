@@ -1,0 +1,192 @@
+"""Adding cells to an archive with its own model; taking back an interrupted append."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+
+import numpy as np
+import zarr
+from zarrmal_codecs import CorruptionError
+
+from ...classify import Assigner
+from ...errors import InputError, LockedError
+from ...progress import Progress
+from ...sources import Source
+from .. import format as layout
+from ..format import Grid
+from ..lock.journal import Journal, busy_message, read_journal, source_digest
+from ..lock.staging import refuse_unwritable
+from ..lock.writer_lock import while_held, writer_lock
+from ..opened import OpenArchive, shape_text
+from ..storage.location import Location
+from ..storage.objects import get_bytes, join_key, stored_digests
+from .columns import matching_columns, new_columns, stored_order
+from .commit import commit, resized
+from .encode import ObjectWriter, Task
+from .options import AppendOptions
+from .order import order_cells
+from .runners import ThreadRunner
+from .segment import Segment, remove_leftovers, stored_classes, write_segment
+
+
+def append_cells(
+    source: Source,
+    location: Location,
+    *,
+    assigner: Assigner,
+    options: AppendOptions,
+    progress: Progress,
+) -> None:
+    """Add all cells of a source behind those of an archive. See Archive.append."""
+    previous = refuse_append(location, resume=options.resume)
+    archive = _open_for_writing(location)
+    digest = source_digest(source)
+    if previous is not None and archive.facts.n_cells == previous.n_stored + previous.n_new:
+        with writer_lock(location, previous, previous):
+            pass  # it has committed, only its journal is left
+        if previous.source != digest:
+            raise InputError(f"{location.url}: the earlier run ({previous.description}) is "
+                             f"complete now; the cells that were given are others, and are NOT in "
+                             f"the archive: append them without --resume")  # fmt: skip
+        return
+    if archive.cell_shape != source.cell_shape:
+        raise InputError(
+            f"the archive's cells are {shape_text(archive.cell_shape)}, these are "
+            f"{shape_text(source.cell_shape)}: use --size or --channel"
+        )
+    if previous is not None and previous.source != digest:
+        raise InputError(f"the cells are not those of the interrupted run "
+                         f"({previous.description}): give the same source, or take the append back "
+                         f"with `zarrmal undo`")  # fmt: skip
+    journal = previous or Journal(
+        operation="append", n_stored=archive.facts.n_cells, n_new=source.n_cells, source=digest
+    )
+    with writer_lock(location, journal, previous) as lock:
+        progress = while_held(lock, progress)
+        archive = _reopened_unchanged(archive)
+        order = None
+        if previous is None:  # else an interrupted append has changed the end
+            _refuse_damaged_end(archive)
+        elif previous.phase == "planned":
+            order = stored_order(archive, source.n_cells)
+        if order is None:
+            order = order_cells(source, assigner, len(archive.model.classes), progress)
+        columns = new_columns(
+            source,
+            order,
+            n_stored=archive.facts.n_cells,
+            label_names=archive.facts.label_names,
+        )
+        columns = matching_columns(columns, archive)
+        write_segment(
+            archive,
+            Segment(source=source, order=order, columns=columns),
+            lock=lock,
+            runner=options.runner or ThreadRunner(options.workers),
+            reuse=previous is not None,
+            progress=progress,
+        )
+
+
+def undo_append(location: Location) -> int:
+    """Take back an interrupted append; returns the number of its cells. See Archive.undo."""
+    previous = refuse_append(location, resume=True, action="undo")
+    assert previous is not None
+    archive = _open_for_writing(location)
+    # The stored order is invalid from here on.
+    with writer_lock(location, replace(previous, phase="begun"), previous) as lock:
+        archive = _reopened_unchanged(archive)
+        facts = archive.facts
+        if facts.n_cells == previous.n_stored:
+            names = [name for name in layout.LONG_NAMES if archive.array(name) is not None]
+            digests = {name: _restore_end(archive, name) for name in names}
+            lock.expect_held()
+            labels = facts.label_names  # the label array's document may have new ones
+            attributes = {layout.LABEL: layout.flag_attributes(labels)} if labels else {}
+            commit(archive, replace(facts, digests=digests), attributes)
+            remove_leftovers(archive, names, facts.n_cells)
+    if facts.n_cells != previous.n_stored:
+        raise InputError(f"{location.url}: {previous.description} was complete when it was "
+                         f"interrupted, so the cells stay")  # fmt: skip
+    return previous.n_new
+
+
+def refuse_append(location: Location, *, resume: bool, action: str = "resume") -> Journal | None:
+    """InputError if nothing may be appended now; the journal of an interrupted append, if any.
+
+    With ``resume``, InputError too if nothing was interrupted.
+    """
+    refuse_unwritable(location)
+    if location.owner_commits and not location.replaces_objects:
+        raise InputError(f"{location.url} cannot replace the objects that it holds, so nothing can "
+                         f"be appended: write a new archive")  # fmt: skip
+    journal = read_journal(location)
+    if journal is None:
+        if resume:
+            OpenArchive.at(location)
+            raise InputError(f"no append to {location.url} was interrupted: nothing to {action}")
+        return None
+    if journal.is_alive:
+        raise LockedError(busy_message(location, journal))
+    if journal.operation == "archive":
+        raise InputError(f"{location.url} was interrupted in {journal.description}: complete that "
+                         f"first with `zarrmal archive --resume`")  # fmt: skip
+    if not resume:
+        raise InputError(f"{location.url} was interrupted in {journal.description}: continue with "
+                         f"--resume and the same cells, or take it back with `zarrmal "
+                         f"undo`")  # fmt: skip
+    return journal
+
+
+def _open_for_writing(location: Location) -> OpenArchive:
+    """By each array's own documents: an interrupted commit may not have reached the copy."""
+    return OpenArchive.at(location, mode="r+", consolidated=False)
+
+
+def _reopened_unchanged(archive: OpenArchive) -> OpenArchive:
+    """The archive under the lock; InputError if somebody has written before."""
+    now = _open_for_writing(archive.location)
+    if now.facts != archive.facts:
+        raise InputError(f"another process has changed {archive.location.url}: try again")
+    return now
+
+
+def _refuse_damaged_end(archive: OpenArchive) -> None:
+    """CorruptionError if an object that has to be replaced does not match its digest.
+
+    Else its damage would get a digest of its own, and count as sound.
+    """
+    for name in sorted(archive.array_names):
+        array = archive.group[name]
+        assert isinstance(array, zarr.Array)
+        grid = Grid.of(array)
+        k, rest = divmod(archive.facts.n_cells, grid.object_cells)
+        if not rest:
+            continue
+        key = grid.key(array, k)
+        data = get_bytes(array.store, join_key(array.path, key))
+        if data is None or sha256(data).hexdigest() != archive.digest(name, key):
+            fault = "is missing" if data is None else "was changed: its sha256 does not match"
+            raise CorruptionError(f"chunk {key} of `{name}` {fault}, and appending would replace "
+                                  f"it: see `zarrmal verify`")  # fmt: skip
+
+
+def _restore_end(archive: OpenArchive, name: str) -> dict[str, str]:
+    """Write an array's last object again without cells behind the end; all its digests."""
+    facts = archive.facts
+    array = resized(archive.group[name], facts.n_cells)  # type: ignore[arg-type]
+    grid = Grid.of(array)
+    k, n_here = divmod(facts.n_cells, grid.object_cells)
+    if not n_here:
+        return dict(facts.digests[name])
+    if name == layout.CELLS:
+        classes = stored_classes(archive)
+        task = Task(number=k, n_stored=n_here, rows=np.empty(0, np.int64), classes=classes)
+        result = ObjectWriter(archive, reuse=False)(task, None)
+        return {**facts.digests[name], grid.key(array, k): result.sha256}
+    values = np.asarray(array[k * grid.object_cells :])
+    full = resized(array, (k + 1) * grid.object_cells)
+    blank = np.full(grid.object_cells - n_here, "" if values.dtype.kind in "OT" else 0)
+    full[k * grid.object_cells :] = np.concatenate([values, blank.astype(values.dtype)])
+    return {**facts.digests[name], **stored_digests(array, k)}

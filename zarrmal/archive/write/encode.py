@@ -1,0 +1,199 @@
+"""Encode one stored object of the cells, a chunk or a shard, or reuse it from an interrupted run.
+
+A task is small and can be sent to another machine. Its bytes depend only on the cells, their
+classes, the model and the cells that the object holds already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from zarrmal_codecs import CorruptionError, ZarrmalError
+from zarrmal_codecs.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.coder import Coder, coder_for
+from zarrmal_codecs.constants import BLANK_CLASS, DIGEST_PREFIX_BYTES
+from zarrmal_codecs.golomb_rice import RiceChoice
+from zarrmal_codecs.header import header_bytes, parse_header
+
+from ...sources import Source
+from ..opened import OpenArchive
+from ..shard import join_shard, split_shard
+from ..storage.objects import get_bytes, join_key, put_bytes
+
+Pixels = NDArray[np.uint8]
+Chunk = bytes | memoryview
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Task:
+    """One object to be written.
+
+    Parameters
+    ----------
+    number
+        Index of the object in the array.
+    n_stored
+        Cells at its start that are stored already; their pixels stay.
+    rows
+        int64 (cell,): indices in the source of its other cells.
+    classes
+        uint8 (cell,): classes of all its cells.
+    """
+
+    number: int
+    n_stored: int
+    rows: NDArray[np.int64]
+    classes: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult:
+    """The outcome of a task.
+
+    Parameters
+    ----------
+    number
+        Index of the object in the array.
+    sha256
+        Of the object's bytes, hexadecimal.
+    n_cells
+        New cells in it.
+    reused
+        An earlier run had stored it.
+    """
+
+    number: int
+    sha256: str
+    n_cells: int
+    reused: bool
+
+
+class ObjectWriter:
+    """Encodes and stores the objects of an archive's cells.
+
+    Parameters
+    ----------
+    archive
+        Open for writing. Tasks may lie behind its last cell.
+    reuse
+        Reuse objects of an interrupted run where they hold the very cells.
+    cancelled
+        Once it is set, nothing more is stored.
+    """
+
+    def __init__(
+        self, archive: OpenArchive, *, reuse: bool, cancelled: threading.Event | None = None
+    ) -> None:
+        self._array, self._grid = archive.cells, archive.grid
+        self._reuse, self._cancelled = reuse, cancelled
+        self._rice: RiceChoice = archive.configuration.rice
+        self._coder: Coder = coder_for(archive.model)
+
+    def __call__(self, task: Task, source: Source | None) -> TaskResult:
+        """Run one task; a source is needed where it has new cells.
+
+        Raises
+        ------
+        ZarrmalError
+            If stored cells of the object are damaged.
+        CancelledError
+            If the run was cancelled before the object was stored.
+        """
+        key = join_key(self._array.path, self._grid.key(self._array, task.number))
+        store = self._array.store
+        old = get_bytes(store, key) if task.n_stored or self._reuse else None
+        if task.n_stored and old is None:
+            raise CorruptionError(f"chunk {key} is missing: see `zarrmal verify`")
+        chunks = list(self._chunks(task, source, old))
+        data = join_shard(chunks) if self._grid.sharded else bytes(chunks[0] or b"")
+        reused = data == old
+        if not reused:
+            if self._cancelled is not None and self._cancelled.is_set():
+                raise CancelledError
+            put_bytes(store, key, data)
+        digest = hashlib.sha256(data).hexdigest()
+        return TaskResult(number=task.number, sha256=digest, n_cells=len(task.rows), reused=reused)
+
+    def _chunks(
+        self, task: Task, source: Source | None, old: bytes | None
+    ) -> Iterator[Chunk | None]:
+        n, n_here = self._grid.chunk_cells, len(task.classes)
+        stored = self._old_chunks(old, required=task.n_stored > 0)
+        for j in range(self._grid.chunks_per_object):
+            first, last = j * n, min((j + 1) * n, n_here)
+            if first >= n_here:
+                yield None
+                continue
+            chunk = stored[j]
+            n_stored = min(max(task.n_stored - first, 0), n)
+            if n_stored == n and chunk is not None:
+                self._decoded(chunk)  # damage must not get a digest of its own
+                yield chunk
+                continue
+            pixels = np.zeros((n, *self._array.shape[1:]), np.uint8)  # Zarr pads the last chunk
+            if n_stored:
+                if chunk is None:
+                    raise CorruptionError(
+                        f"object {task.number} lacks a chunk: see `zarrmal verify`"
+                    )
+                pixels[:n_stored] = self._decoded(chunk)[:n_stored]
+            if last - first > n_stored:
+                assert source is not None
+                new = slice(first + n_stored - task.n_stored, last - task.n_stored)
+                pixels[n_stored : last - first] = source.read(task.rows[new])
+            classes = np.zeros(n, np.uint8)
+            classes[: last - first] = task.classes[first:last]
+            if (
+                self._reuse
+                and chunk is not None
+                and is_chunk_of(chunk, pixels, classes, self._coder)
+            ):
+                yield chunk
+            else:
+                yield encode_chunk(pixels, self._coder, classes=classes, rice=self._rice)
+
+    def _decoded(self, chunk: Chunk) -> Pixels:
+        shape = (self._grid.chunk_cells, *self._array.shape[1:])
+        return decode_chunk(chunk, self._coder, shape=shape)
+
+    def _old_chunks(self, old: bytes | None, *, required: bool) -> list[Chunk | None]:
+        n = self._grid.chunks_per_object
+        if old is None:
+            return [None] * n
+        if not self._grid.sharded:
+            return [old]
+        try:
+            return list(split_shard(old, n))
+        except ZarrmalError:
+            if required:
+                raise
+            return [None] * n
+
+
+def is_chunk_of(chunk: Chunk, pixels: Pixels, classes: NDArray[np.uint8], coder: Coder) -> bool:
+    """A stored chunk is complete and holds these very pixels in these classes, by its header.
+
+    The CRC-32 of the pixels is compared, which takes no decoding; that the payload was stored as it
+    was encoded is left to the store, and to verify.
+    """
+    try:
+        view = memoryview(chunk).cast("B")
+        header = parse_header(view)
+        whole = len(view) == header_bytes(view) + header.payload_bytes
+    except ZarrmalError:
+        return False
+    if not whole or header.shape != pixels.shape or header.pixel_crc32 != zlib.crc32(pixels.data):
+        return False
+    index = header.index
+    if index is None:  # stored or deflated pixels have no class
+        return True
+    blank = index.classes == BLANK_CLASS
+    same = bool(np.array_equal(index.classes[~blank], classes[~blank]))
+    return same and index.digest_prefix == bytes.fromhex(coder.model.digest)[:DIGEST_PREFIX_BYTES]

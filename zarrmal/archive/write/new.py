@@ -1,0 +1,252 @@
+"""Writing a new archive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zarrmal_codecs import Model, ZarrmalError, array_arguments
+from zarrmal_codecs.coder import coder_for
+
+from ...classify import Assigner
+from ...errors import ExistsError, InputError, LockedError
+from ...progress import Progress
+from ...sources import Source
+from ...version import SOFTWARE
+from .. import format as layout
+from ..format import ArchiveFacts
+from ..lock.journal import Journal, busy_message, read_journal, source_digest
+from ..lock.staging import clear_stage, publish, refuse_occupied, refuse_unwritable, stage_of
+from ..lock.writer_lock import WriterLock, while_held, writer_lock
+from ..opened import OpenArchive, shape_text
+from ..storage.location import Location
+from .columns import (
+    NewColumns,
+    create_array,
+    create_column,
+    matching_columns,
+    new_columns,
+    stored_order,
+)
+from .options import WriteOptions
+from .order import order_cells
+from .runners import ThreadRunner
+from .segment import Segment, write_segment
+
+
+def write_new(
+    source: Source,
+    location: Location,
+    *,
+    model: Model,
+    assigner: Assigner,
+    options: WriteOptions,
+    progress: Progress,
+) -> None:
+    """Write all cells of a source as an archive. See Archive.write."""
+    previous = refuse_location(location, options)
+    if not coder_for(model).fits(source.cell_shape):
+        raise InputError(
+            f"the cells are {shape_text(source.cell_shape)}, the model is for "
+            f"{shape_text(model.cell_shape)}: use --size or --channel, or train a model on them"
+        )
+    digest = source_digest(source)
+    resumed = previous if previous is not None and is_resumable(previous, options) else None
+    is_whole = resumed is not None and resumed.phase == "whole"
+    has_other_cells = resumed is not None and resumed.source != digest
+    if resumed is not None and has_other_cells and not is_whole:
+        raise InputError(f"the cells are not those of the interrupted run ({resumed.description}): "
+                         f"give the same source, or start anew with --overwrite")  # fmt: skip
+    journal = resumed or Journal(
+        operation="archive",
+        n_stored=0,
+        n_new=source.n_cells,
+        source=digest,
+        overwrite=options.overwrite,
+        beside=not location.owner_commits and (location.is_local or location.occupied()),
+    )
+    stage = stage_of(location, beside=journal.beside)
+    with writer_lock(location, journal, previous) as lock:
+        if resumed is None:
+            # Nobody else can write now; what has appeared since the check above is not replaced
+            # unless the new archive is staged beside it.
+            overwrite = options.overwrite and (journal.beside or location.owner_commits)
+            refuse_occupied(location, overwrite=overwrite)
+        if is_whole:
+            n_cells = _whole_archive(stage, location, journal).n_cells
+        else:
+            writer = _StageWriter(stage, source, model, assigner, options, lock, progress)
+            n_cells = writer.write().n_cells
+            lock.enter("whole")
+        publish(stage, location, overwrite=options.overwrite or journal.overwrite)
+    if has_other_cells:
+        raise InputError(f"{location.url} is complete now, with the {n_cells} cells of the "
+                         f"interrupted run; the cells that were given are others, and are NOT in "
+                         f"it: append them, or write them elsewhere")  # fmt: skip
+
+
+class _StageWriter:
+    """Writes the whole archive in its stage; reuses what an interrupted run has stored there."""
+
+    def __init__(
+        self,
+        stage: Location,
+        source: Source,
+        model: Model,
+        assigner: Assigner,
+        options: WriteOptions,
+        lock: WriterLock,
+        progress: Progress,
+    ) -> None:
+        self._stage, self._source, self._model = stage, source, model
+        self._assigner, self._options, self._lock = assigner, options, lock
+        self._progress = while_held(lock, progress)
+
+    def write(self) -> ArchiveFacts:
+        """The facts of the complete archive."""
+        is_planned = self._lock.journal.phase != "begun"
+        archive, order = None, None
+        if is_planned:
+            archive = OpenArchive.at(self._stage, mode="r+", incomplete=True, consolidated=False)
+            if archive.facts.complete:
+                return archive.facts
+            order = stored_order(archive, self._source.n_cells)
+        if order is None:
+            n_classes = len(self._model.classes)
+            order = order_cells(self._source, self._assigner, n_classes, self._progress)
+        columns = new_columns(self._source, order)
+        if archive is None:
+            archive = self._create(columns)
+        else:
+            columns = matching_columns(columns, archive)
+        return write_segment(
+            archive,
+            Segment(source=self._source, order=order, columns=columns),
+            lock=self._lock,
+            runner=self._options.runner or ThreadRunner(self._options.workers),
+            reuse=is_planned,
+            progress=self._progress,
+        )
+
+    def _create(self, columns: NewColumns) -> OpenArchive:
+        """An archive without cells, marked as incomplete."""
+        stage, options, model = self._stage, self._options, self._model
+        self._lock.begin_changes()
+        clear_stage(stage, beside=self._lock.journal.beside)
+        if not stage.owner_commits:
+            refuse_occupied(stage, overwrite=False)
+        if stage.is_local:
+            stage.path.parent.mkdir(parents=True, exist_ok=True)
+        facts = ArchiveFacts(
+            complete=False,
+            n_cells=0,
+            classes=model.class_names,
+            segments=(),
+            profile=model.profile,
+            sha256=model.digest,
+            software=SOFTWARE,
+        )
+        attribute = {layout.ATTRIBUTE: facts.to_json()}
+        group = stage.open_group("a", options.zarr_format, attributes=attribute)
+        attributes = columns.attributes | {
+            layout.PREDICTED_CLASS: layout.flag_attributes(model.class_names),
+            layout.CLASS_PROBABILITY: {"units": "1"},
+        }
+        shards: dict[str, Any] = {}
+        if options.shard_cells is not None:
+            shape = (options.shard_cells, *self._source.cell_shape)
+            # At the end, which is zarr's default, some file systems cannot read it.
+            shards["shards"] = {"shape": shape, "index_location": "start"}
+        create_array(
+            group,
+            layout.CELLS,
+            shape=(0, *self._source.cell_shape),
+            chunks=(options.chunk_cells, *self._source.cell_shape),
+            dtype="uint8",
+            **shards,
+            **array_arguments(model, zarr_format=options.zarr_format, rice=options.rice),
+        )
+        for name, values in columns.values.items():
+            create_column(group, name, values, attributes.get(name, {}))
+        return OpenArchive(stage, group, facts)
+
+
+def _whole_archive(stage: Location, location: Location, journal: Journal) -> ArchiveFacts:
+    """Facts of the archive that is complete in its stage, or has been moved already."""
+    for where in (stage, location):
+        try:
+            facts = OpenArchive.at(where).facts
+        except (InputError, ZarrmalError):
+            continue
+        if facts.n_cells == journal.n_new:
+            return facts
+    raise InputError(f"what was written to {location.url} is gone: start anew with --overwrite")
+
+
+def refuse_location(
+    location: Location, options: WriteOptions, source: object = None
+) -> Journal | None:
+    """InputError if nothing may be written there; the journal of an interrupted run, if any.
+
+    Parameters
+    ----------
+    source
+        See refuse_occupied.
+    """
+    refuse_unwritable(location)
+    if options.resume and location.owner_commits:
+        raise InputError(f"{location.url} is written in one go: there is nothing to resume")
+    journal = read_journal(location)
+    if journal is not None and journal.is_alive:
+        raise LockedError(busy_message(location, journal))
+    if journal is not None and journal.operation == "append":
+        if location.occupied():
+            raise InputError(f"{location.url} was interrupted in {journal.description}: complete "
+                             f"or undo that with `zarrmal append --resume` or `zarrmal undo` "
+                             f"first")  # fmt: skip
+        return journal  # of an archive that was removed
+    if journal is not None and not (options.resume or options.overwrite):
+        raise InputError(f"{location.url} was interrupted in {journal.description}: continue with "
+                         f"--resume, or start anew with --overwrite")  # fmt: skip
+    if journal is None and options.resume and not options.overwrite and _complete(location):
+        raise ExistsError(f"{location.url} is complete: there is nothing to resume")
+    if journal is None or not is_resumable(journal, options):
+        refuse_occupied(location, overwrite=options.overwrite, source=source)
+    elif journal.beside and journal.phase != "whole":
+        refuse_occupied(location, overwrite=options.overwrite or journal.overwrite)
+    elif not journal.beside and _is_another(location, journal):
+        raise ExistsError(
+            f"{location.url} is another archive, and was written after {journal.description} was "
+            f"interrupted: choose another name, or start anew with --overwrite"
+        )
+    return journal
+
+
+def _complete(location: Location) -> ArchiveFacts | None:
+    """The facts of a complete archive; None if there is none."""
+    if not location.occupied():
+        return None
+    try:
+        return OpenArchive.at(location).facts
+    except (InputError, ZarrmalError):
+        return None
+
+
+def _is_another(location: Location, journal: Journal) -> bool:
+    """A complete archive is there that the interrupted run has not written."""
+    facts = _complete(location)
+    return facts is not None and (journal.phase == "begun" or facts.n_cells != journal.n_new)
+
+
+def is_resumable(journal: Journal, options: WriteOptions) -> bool:
+    """The interrupted run is to be completed."""
+    return options.resume and journal.operation == "archive"
+
+
+def interrupted_model(location: Location, options: WriteOptions) -> Model | None:
+    """The model of the interrupted run that ``options`` resume; None if there is none."""
+    journal = read_journal(location) if options.resume else None
+    if journal is None or journal.phase == "begun" or journal.operation != "archive":
+        return None
+    stage = stage_of(location, beside=journal.beside)
+    where = stage if stage.holds_zarr() else location
+    return OpenArchive.at(where, incomplete=True).model

@@ -1,0 +1,82 @@
+"""What the caller asks of a write or an append."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Literal
+
+from zarrmal_codecs.golomb_rice import RiceChoice
+
+from ...errors import InputError
+from .runners import Runner
+
+
+def default_workers() -> int:
+    """One per core, at most 4."""
+    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOptions:
+    """How a new archive is laid out and written.
+
+    Parameters
+    ----------
+    chunk_cells
+        Cells in a chunk, at least 1.
+    shard_cells
+        Cells in a shard, a multiple of ``chunk_cells``; None stores each chunk as an object of its
+        own. Format 3 only.
+    zarr_format
+        3 or 2.
+    rice
+        How Rice parameters are chosen.
+    overwrite
+        Replace an existing archive.
+    resume
+        Continue an interrupted run, if there was one.
+    workers
+        Chunks encoded at once; memory grows with it, by about 100 bytes a pixel of a chunk.
+    runner
+        Runs the encoding of chunks; None takes ``workers`` threads.
+    """
+
+    chunk_cells: int = 1024
+    shard_cells: int | None = None
+    zarr_format: Literal[2, 3] = 3
+    rice: RiceChoice = "mean"
+    overwrite: bool = False
+    resume: bool = False
+    workers: int = field(default_factory=default_workers)
+    runner: Runner | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.chunk_cells < 1:
+            raise InputError(f"a chunk holds at least 1 cell, not {self.chunk_cells}")
+        if self.zarr_format not in (2, 3):
+            raise InputError(f"the Zarr format is 2 or 3, not {self.zarr_format}")
+        if self.workers < 1:
+            raise InputError(f"at least 1 worker is needed, not {self.workers}")
+        if self.shard_cells is None:
+            return
+        if self.zarr_format == 2:
+            raise InputError("Zarr format 2 has no shards: leave --shard-cells out, or take 3")
+        if self.shard_cells % self.chunk_cells or self.shard_cells <= self.chunk_cells:
+            raise InputError(f"a shard holds 2 or more whole chunks: its cells are a multiple of "
+                             f"{self.chunk_cells}, not {self.shard_cells}")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppendOptions:
+    """How cells are appended; chunks, format and model are the archive's.
+
+    Parameters
+    ----------
+    resume, workers, runner
+        See WriteOptions.
+    """
+
+    resume: bool = False
+    workers: int = field(default_factory=default_workers)
+    runner: Runner | None = field(default=None, repr=False)

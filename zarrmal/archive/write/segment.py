@@ -1,0 +1,152 @@
+"""A segment: the cells that one write or append adds to an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from ...progress import Progress
+from ...sources import Source
+from ...version import SOFTWARE
+from .. import format as layout
+from ..format import ArchiveFacts
+from ..lock.writer_lock import WriterLock
+from ..opened import OpenArchive
+from ..storage.local import PARTIAL
+from ..storage.objects import join_key
+from .columns import NewColumns, write_columns
+from .commit import commit, resized, store_longer
+from .encode import Task
+from .order import CellOrder
+from .runners import Runner, ThreadRunner
+
+DOCUMENTS = ("zarr.json", ".zarray", ".zattrs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Segment:
+    """Cells to be added.
+
+    Parameters
+    ----------
+    source
+        Of the pixels.
+    order
+        Of the cells in the archive.
+    columns
+        One for each array of the archive but ``cells``.
+    """
+
+    source: Source
+    order: CellOrder
+    columns: NewColumns
+
+
+def write_segment(
+    archive: OpenArchive,
+    segment: Segment,
+    *,
+    lock: WriterLock,
+    runner: Runner,
+    reuse: bool,
+    progress: Progress,
+) -> ArchiveFacts:
+    """Store the cells behind those of the archive, and commit.
+
+    Until the commit readers see the archive as it was. An interrupted run leaves objects behind its
+    end, which another run with ``reuse`` finds.
+
+    Parameters
+    ----------
+    archive
+        Open for writing, by each array's own documents.
+    reuse
+        An earlier run was interrupted: reuse the objects that it has stored.
+    """
+    facts, order, columns = archive.facts, segment.order, segment.columns
+    n_cells = facts.n_cells + order.n_cells
+    names = [layout.CELLS, *columns.values]
+    lock.begin_changes()
+    if archive.location.owner_commits and archive.location.replaces_objects:
+        store_longer(archive, names, n_cells)  # Icechunk takes no chunk beyond an array's end
+    column_digests = write_columns(archive, columns)
+    lock.enter("planned")
+    digest_of: dict[int, str] = {}
+    n_done = 0
+    for result in runner(archive, segment.source, segment_tasks(archive, order), reuse=reuse):
+        digest_of[result.number] = result.sha256
+        n_done += result.n_cells
+        lock.expect_not_lost()
+        progress("writing cells", n_done, order.n_cells)
+    lock.expect_held()
+    grid = archive.grid
+    digests = {name: column_digests.get(name, {}) for name in names}
+    digests[layout.CELLS] = dict(facts.digests.get(layout.CELLS, {})) | {
+        grid.key(archive.cells, number): digest_of[number] for number in sorted(digest_of)
+    }
+    if reuse or not isinstance(runner, ThreadRunner):  # a worker that dies leaves a partial file
+        remove_leftovers(archive, names, n_cells)
+    edges = tuple(facts.n_cells + edge for edge in order.class_offsets)
+    return commit(
+        archive,
+        replace(
+            facts,
+            complete=True,
+            n_cells=n_cells,
+            segments=(*facts.segments, edges),
+            label_names=columns.label_names,
+            digests=digests,
+            software=SOFTWARE,
+        ),
+        columns.attributes,
+    )
+
+
+def stored_classes(archive: OpenArchive) -> NDArray[np.uint8]:
+    """uint8: classes of the stored cells of the last object of ``cells``, where it is not full."""
+    n_cells = archive.facts.n_cells
+    first = n_cells - n_cells % archive.grid.object_cells
+    array = archive.group[layout.PREDICTED_CLASS]
+    assert isinstance(array, zarr.Array)
+    return np.asarray(resized(array, n_cells)[first:])
+
+
+def segment_tasks(archive: OpenArchive, order: CellOrder) -> Iterator[Task]:
+    """One task for each object that holds new cells; the first may hold stored cells too."""
+    n_stored, grid = archive.facts.n_cells, archive.grid
+    n_cells = n_stored + order.n_cells
+    before = stored_classes(archive)
+    for k in range(n_stored // grid.object_cells, grid.n_objects(n_cells)):
+        first, last = k * grid.object_cells, min((k + 1) * grid.object_cells, n_cells)
+        new = slice(max(first - n_stored, 0), last - n_stored)
+        n_here = max(n_stored - first, 0)
+        classes = order.predicted_class[new]
+        yield Task(
+            number=k,
+            n_stored=n_here,
+            rows=order.source_index[new],
+            classes=np.concatenate([before, classes]) if n_here else classes,
+        )
+
+
+def remove_leftovers(archive: OpenArchive, names: list[str], n_cells: int) -> None:
+    """Remove what interrupted runs left below the archive's arrays, and no reader sees."""
+    stored = archive.location.sizes()
+    needed = set()
+    for name in names:
+        array = archive.group[name]
+        assert isinstance(array, zarr.Array)
+        grid = layout.Grid.of(array)
+        keys = [grid.key(array, k) for k in range(grid.n_objects(n_cells))]
+        needed |= {join_key(name, key) for key in (*keys, *DOCUMENTS)}
+    folders = tuple(f"{name}/" for name in names)
+    archive.location.delete(
+        key
+        for key in stored
+        if (key.startswith(folders) and key not in needed)
+        or ("/" not in key and key.endswith(PARTIAL))
+    )

@@ -1,0 +1,247 @@
+"""Archives of a model on local disk: their sizes, speeds and reading times."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+from zarrmal_codecs import Model
+from zarrmal_codecs.header import parse_header
+
+from ..archive import Archive, ArchiveInfo
+from ..classify import Assigner, LabelAssigner, ShortestAssigner
+from ..errors import InputError
+from ..progress import Progress, silent
+from ..sources import Source
+from .measurement import TRAINING, UNSEEN, LossyError, Measurement, sample_rows
+from .reading import Reading, measure_reading
+from .speed import Speed, codec_speed
+
+Assignment = Literal["labels", "shortest"]
+
+SPEED_CELLS = 1024
+SIZES = (
+    "n_cells", "raw_bytes", "payload_bytes", "latent_bytes", "model_bytes", "other_metadata_bytes",
+    "index_bytes", "cells_bytes",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelResult:
+    """Measurements of one model.
+
+    Parameters
+    ----------
+    name
+        As in the table: profile and effort.
+    sizes
+        "unseen slides" and "training cells" -> bytes of the archive; see ArchiveInfo.
+    """
+
+    name: str
+    model: Model
+    measurements: tuple[Measurement, ...]
+    sizes: dict[str, dict[str, int]]
+    speed: Speed
+    reading: Reading
+
+    @property
+    def model_bytes(self) -> int:
+        """Bytes of the model in base64, as stored."""
+        return len(self.model.to_base64())
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields but the measurements, which the table holds."""
+        return {
+            "name": self.name,
+            "profile": self.model.profile,
+            "about": dict(self.model.about),
+            "sha256": self.model.digest,
+            "model_bytes": self.model_bytes,
+            "sizes": self.sizes,
+            "speed": self.speed.to_json(),
+            "reading": self.reading.to_json(),
+        }
+
+
+def model_names(models: Sequence[Model]) -> tuple[str, ...]:
+    """``zarrmal:hybrid,effort=fast``, with the start of the digest where two names are equal."""
+    names = []
+    for model in models:
+        effort = model.about.get("effort")
+        names.append(f"zarrmal:{model.profile}" + (f",effort={effort}" if effort else ""))
+    return tuple(
+        name if names.count(name) == 1 else f"{name},sha256={model.digest[:8]}"
+        for name, model in zip(names, models, strict=True)
+    )
+
+
+def measure_model(
+    name: str, model: Model, training: Source, unseen: Source, progress: Progress = silent
+) -> ModelResult:
+    """Archive both sets of cells and verify them; time the unseen ones.
+
+    Parameters
+    ----------
+    name
+        For the table.
+    training
+        The cells that the model was trained on. Classes by label, or by the shorter code where
+        there are no labels.
+    unseen
+        Cells of other slides, archived once for each way to assign classes.
+
+    Raises
+    ------
+    LossyError
+        If any pixel comes back changed.
+    """
+    assigners = _assigners(model, unseen)
+    speed = codec_speed(model, *_sorted_chunk(unseen, assigners[0][1]))
+    rows: list[Measurement] = []
+    sizes = {}
+    with tempfile.TemporaryDirectory(prefix="zarrmal-benchmark-") as folder:
+        for assignment, assigner in assigners:
+            path = Path(folder) / f"unseen-{assignment}.zarr"
+            info, stream_bytes = _write_verified(unseen, path, model, assigner, progress)
+            rows += _rows(name, info, UNSEEN, assignment, speed, stream_bytes, unseen)
+            if UNSEEN not in sizes:
+                reading = measure_reading(path)
+                sizes[UNSEEN] = _sizes(info)
+        assignment, assigner = _assigners(model, training)[0]
+        path = Path(folder) / "training.zarr"
+        info, stream_bytes = _write_verified(training, path, model, assigner, progress)
+        rows += _rows(name, info, TRAINING, assignment, None, stream_bytes, training)
+        sizes[TRAINING] = _sizes(info)
+    return ModelResult(
+        name=name,
+        model=model,
+        measurements=tuple(rows),
+        sizes=sizes,
+        speed=speed,
+        reading=reading,
+    )
+
+
+def _assigners(model: Model, cells: Source) -> list[tuple[Assignment, Assigner]]:
+    """All ways to assign classes, labels first."""
+    assigners: list[tuple[Assignment, Assigner]] = []
+    with suppress(InputError):
+        assigners.append(("labels", LabelAssigner(cells, model.class_names)))
+    if not assigners or len(model.classes) > 1:
+        assigners.append(("shortest", ShortestAssigner(model)))
+    return assigners
+
+
+def _write_verified(
+    cells: Source, path: Path, model: Model, assigner: Assigner, progress: Progress
+) -> tuple[ArchiveInfo, dict[str, int]]:
+    """Sizes of the archive, and the bytes of each class's streams."""
+    archive = Archive.write(cells, path, model=model, assigner=assigner, progress=progress)
+    problems = archive.verify(cells).problems
+    if problems:
+        raise LossyError(f"the archive is not the source: {problems[0]}")
+    return archive.info(), _class_bytes(archive, cells)
+
+
+def _class_bytes(archive: Archive, cells: Source) -> dict[str, int]:
+    """Bytes of the streams of each true class's cells, latents included; none without labels.
+
+    Model, headers and metadata belong to no cell and are not counted. A chunk in a fallback mode
+    is divided evenly among its cells.
+    """
+    if cells.labels is None:
+        return {}
+    group: Any = archive.group
+    labels = cells.labels[np.asarray(group["source_index"][:])]
+    lengths = _stream_bytes(group["cells"])
+    return {
+        name: round(float(lengths[labels == k].sum()))
+        for k, name in enumerate(cells.class_names)
+        if (labels == k).any()
+    }
+
+
+def _stream_bytes(array: zarr.Array[Any]) -> NDArray[np.float64]:
+    """float64 (cell,), in the archive's order."""
+    n_cells, chunk_cells = array.shape[0], array.chunks[0]
+    lengths = np.zeros(n_cells)
+    for k in range(-(-n_cells // chunk_cells)):
+        coordinates = (k, *[0] * (array.ndim - 1))
+        key = f"{array.path}/{array.metadata.encode_chunk_key(coordinates)}"
+        data = sync(array.store.get(key, default_buffer_prototype()))
+        if data is None:
+            continue  # a black chunk is not stored
+        header = parse_header(memoryview(data.to_bytes()))
+        rows = lengths[k * chunk_cells : (k + 1) * chunk_cells]
+        # The last chunk is as long as the others; its cells beyond the array are blank.
+        rows[:] = header.payload_bytes / chunk_cells if header.index is None else (
+            header.index.lengths[: len(rows)]
+        )  # fmt: skip
+    return lengths
+
+
+def _rows(
+    name: str,
+    info: ArchiveInfo,
+    cells_name: str,
+    assignment: Assignment,
+    speed: Speed | None,
+    stream_bytes: dict[str, int],
+    cells: Source,
+) -> list[Measurement]:
+    """One row with the model and one without; rates of the classes are the same in both."""
+    encode = decode = None
+    if speed is not None:
+        shortest = assignment == "shortest"
+        encode = speed.encode_shortest_mb_s if shortest else speed.encode_mb_s
+        decode = speed.decode_mb_s
+    cell_pixels = prod(info.cell_shape[:2])
+    labels = None if cells.labels is None else np.asarray(cells.class_names)[cells.labels]
+    by_class = {
+        label: 8 * n / (cell_pixels * int(np.count_nonzero(labels == label)))
+        for label, n in stream_bytes.items()
+    }
+    n_stream_bytes, n_pixels = sum(stream_bytes.values()), cell_pixels * info.n_cells
+    return [
+        Measurement(
+            coder=name + ("" if model_counted else ", without model"),
+            arrangement="chunk",
+            cells=cells_name,
+            n_cells=info.n_cells,
+            bits_per_pixel=rate,
+            encode_mb_s=encode,
+            decode_mb_s=decode,
+            assignment=assignment,
+            model_counted=model_counted,
+            class_bits_per_pixel=by_class,
+            shared_bits_per_pixel=8 * (stored - n_stream_bytes) / n_pixels if by_class else 0.0,
+        )
+        for model_counted, rate, stored in [
+            (True, info.bits_per_pixel, info.cells_bytes),
+            (False, info.bits_per_pixel_without_model, info.cells_bytes - info.model_bytes),
+        ]
+    ]
+
+
+def _sizes(info: ArchiveInfo) -> dict[str, int]:
+    return {name: getattr(info, name) for name in SIZES}
+
+
+def _sorted_chunk(cells: Source, assigner: Assigner) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A chunk of cells from all of the source, sorted by class, and their classes."""
+    rows = sample_rows(cells.n_cells, SPEED_CELLS)
+    pixels = cells.read(rows)
+    classes = assigner(pixels, rows).predicted_class
+    order = np.argsort(classes, kind="stable")
+    return pixels[order], classes[order].astype(np.uint8)

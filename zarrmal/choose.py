@@ -1,0 +1,159 @@
+"""From what the caller asks for to a model and an assigner: shipped, loaded, resumed or trained."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from zarrmal_codecs import Model, ZarrmalError
+from zarrmal_codecs.coder import coder_for
+
+from .classify import (
+    Assigner,
+    CellClassifier,
+    ClassifierAssigner,
+    EvaluatedClassifierAssigner,
+    LabelAssigner,
+    ShortestAssigner,
+)
+from .classify.assigners import class_indices
+from .classify.assignment import class_index
+from .errors import InputError, MissingError
+from .models import shipped_model
+from .models.classifiers import shipped_classifier
+from .progress import Progress, silent
+from .sources import Source
+
+if TYPE_CHECKING:
+    from .learn import HybridOptions, TrainOptions
+
+Assignment = Literal["auto", "labels", "classifier", "shortest"]
+ASSIGNMENTS: tuple[Assignment, ...] = ("auto", "labels", "classifier", "shortest")
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Read a model file; MissingError if there is none, ZarrmalError if it is damaged."""
+    try:
+        return Model.load(Path(path))
+    except (FileNotFoundError, IsADirectoryError):
+        raise MissingError(
+            f"no model file at {os.fspath(path)}: make one with `zarrmal train SOURCE -o MODEL`"
+        ) from None
+    except ZarrmalError as error:
+        raise type(error)(f"{os.fspath(path)}: {error}") from None
+
+
+def shipped_for(cell_shape: tuple[int, ...]) -> Model | None:
+    """The shipped model, if it can code cells of this shape."""
+    if len(cell_shape) not in (2, 3):
+        return None
+    model = shipped_model(cell_shape[2] if len(cell_shape) == 3 else 1)
+    return model if model is not None and coder_for(model).fits(cell_shape) else None
+
+
+def train_model(
+    cells: Source,
+    options: HybridOptions | TrainOptions | None,
+    checkpoint: Path | None,
+    progress: Progress,
+) -> Model:
+    """A model trained on these cells; InputError where torch is not installed."""
+    learn = import_learn()
+    model: Model = learn.train_any(cells, options, checkpoint=checkpoint, progress=progress).model
+    return model
+
+
+def load_classifier(
+    classifier: CellClassifier | str | os.PathLike[str] | None,
+) -> CellClassifier | None:
+    """A classifier, read if it is a file; InputError if there is none or it is damaged."""
+    if classifier is None or isinstance(classifier, CellClassifier):
+        return classifier
+    return CellClassifier.load(classifier)
+
+
+def shipped_classifier_for(cells: Source, model: Model) -> CellClassifier:
+    """The shipped classifier; InputError if none knows the model's classes and takes the cells."""
+    shape = cells.cell_shape
+    classifier = shipped_classifier(shape[2] if len(shape) == 3 else 1)
+    if classifier is not None and class_indices(classifier, model.class_names) is not None:
+        return classifier
+    raise InputError(
+        f"no shipped classifier is for cells of {' x '.join(map(str, shape))} and the model's "
+        f"classes {', '.join(map(repr, model.class_names))}: give one with --classifier FILE (from "
+        f"`zarrmal train-classifier`), labelled cells with --labelled SOURCE, or --cross-fit to "
+        f"learn from the cells' own labels"
+    )
+
+
+def choose_assigner(
+    assign: Assignment | Assigner,
+    cells: Source,
+    model: Model,
+    *,
+    classifier: CellClassifier | None = None,
+    labelled: Source | None = None,
+    cross_fit: bool = False,
+    progress: Progress = silent,
+) -> Assigner:
+    """The assigner that was asked for; see zarrmal.write for the parameters."""
+    refuse_conflicts(assign, classifier is not None, labelled is not None, cross_fit)
+    if callable(assign):
+        return assign
+    if assign == "auto":
+        has_labels = cells.labels is not None and all(
+            class_index(name, model.class_names) is not None for name in cells.class_names
+        )
+        assign = "labels" if has_labels or len(model.classes) == 1 else "shortest"
+    if assign == "labels":
+        return LabelAssigner(cells, model.class_names)
+    if assign == "shortest":
+        return ShortestAssigner(model)
+    if assign != "classifier":
+        raise InputError(f"assign must be one of {', '.join(ASSIGNMENTS)}, not {assign!r}")
+    if labelled is None and not cross_fit:
+        classifier = classifier or shipped_classifier_for(cells, model)
+        _refuse_channels(classifier, cells)
+        if cells.labels is None:
+            return ClassifierAssigner(classifier, model.class_names)
+        return EvaluatedClassifierAssigner(classifier, model.class_names, cells)
+    import_learn()
+    from .learn.classifier import CrossFittedClassifier, TrainedClassifier
+
+    if labelled is not None:
+        return TrainedClassifier(labelled, model.class_names, progress=progress)
+    return CrossFittedClassifier(cells, model.class_names, progress=progress)
+
+
+def refuse_conflicts(assign: Assignment | Assigner, *given: bool) -> None:
+    """InputError where a classifier is given without being asked for, or in two ways."""
+    if any(given) and assign != "classifier":
+        raise InputError("a classifier, labelled cells and cross-fitting are for --assign "
+                         "classifier (assign=\"classifier\")")  # fmt: skip
+    if sum(given) > 1:
+        raise InputError("a classifier file, labelled cells and cross-fitting are three ways of "
+                         "classifying: choose one")  # fmt: skip
+
+
+def _refuse_channels(classifier: CellClassifier, cells: Source) -> None:
+    if not classifier.fits(cells.cell_shape):
+        raise InputError(
+            f"the classifier is for cells of {classifier.n_channels} channels, these are "
+            f"{' x '.join(map(str, cells.cell_shape))}: pick a plane with --channel, or train "
+            f"another with `zarrmal train-classifier`"
+        )
+
+
+def import_learn() -> Any:
+    """The module zarrmal.learn; InputError where torch is not installed."""
+    try:
+        from . import learn
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise InputError(
+            "training needs PyTorch, which is not installed: pip install 'zarrmal[train]', or "
+            "give a trained model with --model"
+        ) from None
+    return learn

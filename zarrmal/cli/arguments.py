@@ -1,0 +1,54 @@
+"""From options to the arguments of the library."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ..archive import Runner
+from ..errors import InputError
+from . import options as o
+from .console import key_values
+
+
+def refuse_output(path: Path) -> None:
+    """InputError if the file cannot be written: before a long training, not after it."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise InputError(f"{path} cannot be written: its folder must exist, and it be a file")
+
+
+def source_arguments(
+    channel: o.ChannelName,
+    size: int | None,
+    group_pattern: str | None,
+    skip_unreadable: bool,
+    source_option: list[str] | None,
+) -> dict[str, Any]:
+    """Keyword arguments of zarrmal.write, append, verify and train about the source."""
+    return {
+        "channel": channel.value,
+        "size": size,
+        "group_pattern": group_pattern,
+        "skip_unreadable": skip_unreadable,
+        "source_options": key_values(source_option, "--source-option"),
+    }
+
+
+def widths(hidden: str) -> tuple[int, ...]:
+    """Widths of the hidden layers from ``1500,500,30``."""
+    try:
+        return tuple(int(n) for n in hidden.split(","))
+    except ValueError:
+        raise InputError(f"--hidden wants widths like 1500,500,30, not {hidden!r}") from None
+
+
+def cluster_runner(address: str | None) -> Runner | None:
+    """The runner of a dask cluster, if its address is given."""
+    if address is None:
+        return None
+    if find_spec("distributed") is None:
+        raise InputError("--dask needs dask.distributed: pip install 'zarrmal[dask]'")
+    from ..archive.write.cluster import ClusterRunner
+
+    return ClusterRunner.connect(address)

@@ -1,0 +1,73 @@
+"""Follows a write or an append on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zarrmal_codecs import Model
+
+from ..api import reading
+from ..classify import CellClassifier, ClassifierReport
+from ..listener import Listener, Origin
+from ..progress import Progress
+from ..sources import Source, open_source
+from .console import say
+
+
+class ConsoleListener(Listener):
+    """Prints what is found and chosen; remembers what the result needs."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(progress)
+        self.unreadable: tuple[str, ...] = ()
+        self.report: ClassifierReport | None = None
+
+    def opened(self, source: Source) -> None:
+        """See Listener."""
+        say_source(source)
+        self.unreadable = source.unreadable
+
+    def training(self, source: Source) -> None:
+        """See Listener."""
+        say("no --model: training one on these cells (`zarrmal train` saves one for reuse)")
+
+    def coding_with(self, model: Model, origin: Origin, source: Source) -> None:
+        """See Listener."""
+        if origin != "shipped":
+            return
+        say(f"no --model: using the shipped one, {model!r}")
+        if source.cell_shape != model.cell_shape:
+            say("these cells have another size than those it was trained on: its context network "
+                "works without the autoencoder")  # fmt: skip
+        say("a model of your own cells is smaller on them: `zarrmal train SOURCE -o MODEL`")
+
+    def classifying_with(self, classifier: CellClassifier) -> None:
+        """See Listener."""
+        say(f"using the shipped classifier, trained on {classifier.trained_on} of the NIH malaria "
+            f"images; on those very cells it does better than on unseen ones (--cross-fit learns "
+            f"from your own labels)")  # fmt: skip
+
+    def judged(self, report: ClassifierReport) -> None:
+        """See Listener."""
+        self.report = report
+
+
+def open_cells(source: str, arguments: Mapping[str, Any], progress: Progress) -> Source:
+    """Open a source, with the arguments of ``source_arguments``, and print what was found."""
+    options = dict(arguments)
+    storage_options = options.pop("source_options", None)
+    cells = open_source(
+        source, storage_options=storage_options, progress=reading(progress), **options
+    )
+    say_source(cells)
+    return cells
+
+
+def say_source(source: Source) -> None:
+    """What was found, and what was left out."""
+    say(source.description)
+    if source.unreadable:
+        say(f"left out {len(source.unreadable)} unreadable files:")
+        for name in source.unreadable:
+            say(f"  {name}")

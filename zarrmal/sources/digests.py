@@ -1,0 +1,94 @@
+"""An archive as a source: stored objects are compared with the archive's digests when read."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+
+from ..errors import InputError
+
+ARCHIVE_ATTRIBUTE = "zarrmal"  # FORMAT 6
+
+
+class ArchiveDigests:
+    """SHA-256 of stored objects from an archive's attribute (FORMAT 6); none of other groups.
+
+    Without this check a missing chunk would be read as black cells, and archived as such.
+
+    Parameters
+    ----------
+    group
+        An archive, or any other group.
+    location
+        Its address, for messages.
+    """
+
+    def __init__(self, group: zarr.Group, location: str) -> None:
+        facts = group.attrs.get(ARCHIVE_ATTRIBUTE)
+        digests = facts.get("digests") if isinstance(facts, Mapping) else None
+        self._digests = digests if isinstance(digests, Mapping) else {}
+        self._location = location
+        self._checked: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    def require_arrays(self, group: zarr.Group) -> None:
+        """Raise InputError if the group lacks an array that has digests."""
+        missing = [name for name in self._digests if not isinstance(group.get(name), zarr.Array)]
+        if missing:
+            raise InputError(
+                f"{self._location}: `{missing[0]}` is missing: see `zarrmal verify "
+                f"{self._location}`"
+            )
+
+    def covers(self, array: zarr.Array[Any]) -> bool:
+        """Whether there are digests of the array."""
+        return isinstance(self._digests.get(array.basename), Mapping)
+
+    def check(self, array: zarr.Array[Any], rows: NDArray[np.int64] | None = None) -> None:
+        """Compare the stored objects of some cells with their digests, each object once.
+
+        Parameters
+        ----------
+        array
+            Array of the group.
+        rows
+            int64 (cell,); None checks all objects.
+
+        Raises
+        ------
+        InputError
+            If an object is missing, or differs.
+        """
+        expected_digests = self._digests.get(array.basename)
+        if not isinstance(expected_digests, Mapping):
+            return
+        object_cells = (array.shards or array.chunks)[0]
+        rows = np.arange(0, array.shape[0], object_cells) if rows is None else rows
+        for number in np.unique(rows // object_cells).tolist():
+            key = str(array.metadata.encode_chunk_key((number, *[0] * (array.ndim - 1))))
+            name = (array.basename, key)
+            with self._lock:
+                if name in self._checked:
+                    continue
+            if key in expected_digests and self._digest(array, key) != expected_digests[key]:
+                raise InputError(
+                    f"{self._location}: chunk {key} of `{array.basename}` is missing, was changed, "
+                    f"or is being written: see `zarrmal verify {self._location}`; `zarrmal extract "
+                    f"--skip-damaged` saves all other cells"
+                )
+            with self._lock:
+                self._checked.add(name)
+
+    @staticmethod
+    def _digest(array: zarr.Array[Any], key: str) -> str | None:
+        path = f"{array.path}/{key}" if array.path else key
+        data = sync(array.store.get(path, default_buffer_prototype()))
+        return None if data is None else hashlib.sha256(data.to_bytes()).hexdigest()

@@ -1,0 +1,56 @@
+"""Limits of what an archive holds, known before anything is trained or written."""
+
+from __future__ import annotations
+
+from math import prod
+
+from zarrmal_codecs.constants import (
+    MAX_HYBRID_CELL_PIXELS,
+    MAX_HYBRID_CELL_SIDE,
+    MAX_LAYER_WIDTH,
+    PROFILE_HYBRID,
+    PROFILE_PAPER,
+)
+
+from ..errors import InputError
+
+MAX_LABELS = 255
+"""Different labels of an archive, whose array `label` is uint8."""
+
+MAX_CELL_VALUES = {PROFILE_HYBRID: MAX_HYBRID_CELL_PIXELS, PROFILE_PAPER: MAX_LAYER_WIDTH}
+"""Values of a cell, height * width * channels, by the profile of the codec."""
+
+
+def check_cell_shape(
+    cell_shape: tuple[int, ...], location: str, profile: str | None = None
+) -> None:
+    """Raise InputError if the codec cannot code cells of this shape, whatever the model.
+
+    Parameters
+    ----------
+    cell_shape
+        (y, x) or (y, x, channel).
+    location
+        Begins the message.
+    profile
+        "hybrid" or "paper"; None allows what either of them can code.
+
+    Raises
+    ------
+    InputError
+        If a cell has too many values, or, for "hybrid", too many rows or columns.
+    """
+    text = " x ".join(map(str, cell_shape))
+    codec = "the codec" if profile is None else f"profile {profile}"
+    advice = "crop the cells, or resample them with --size N"
+    limit = max(MAX_CELL_VALUES.values()) if profile is None else MAX_CELL_VALUES[profile]
+    if prod(cell_shape) > limit:
+        raise InputError(
+            f"{location}: cells of {text} have {prod(cell_shape):,} values each, {codec} takes at "
+            f"most {limit:,}: {advice}"
+        )
+    if profile == PROFILE_HYBRID and max(cell_shape[:2]) > MAX_HYBRID_CELL_SIDE:
+        raise InputError(
+            f"{location}: cells of {text} have {max(cell_shape[:2]):,} rows or columns, {codec} "
+            f"takes at most {MAX_HYBRID_CELL_SIDE:,}: {advice}"
+        )

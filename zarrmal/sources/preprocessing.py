@@ -1,0 +1,257 @@
+"""Preprocessing of pixels: picking a channel, resampling to one size; and the record of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import InputError
+
+Channel = Literal["auto", "red", "green", "blue", "all"]
+"""Channels of a cell that a source gives: one of RGB, or ("auto", "all") those that are there."""
+
+RGB_CHANNELS = {"red": 0, "green": 1, "blue": 2}
+RESAMPLING = "bilinear"
+MAX_CHANNELS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreprocessingOptions:
+    """The channel and the size that the caller asks for.
+
+    Parameters
+    ----------
+    channel
+        See Channel.
+    size
+        Height and width in pixels, at least 1; None keeps the size.
+
+    Raises
+    ------
+    InputError
+        If there is no such channel or size.
+    """
+
+    channel: Channel = "auto"
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.channel not in get_args(Channel):
+            raise InputError(
+                f"the channel must be one of {', '.join(get_args(Channel))}, not {self.channel!r}"
+            )
+        if self.size is not None and (type(self.size) is not int or self.size < 1):
+            raise InputError(f"the size is a number of pixels, at least 1, not {self.size!r}")
+
+    def cell_shape(self, shape: tuple[int, ...], location: str) -> tuple[int, ...]:
+        """Shape of a preprocessed cell.
+
+        Parameters
+        ----------
+        shape
+            Of the original cell, (y, x) or (y, x, channel).
+        location
+            Begins messages.
+
+        Raises
+        ------
+        InputError
+            If a channel is asked for and the cell is not RGB.
+        """
+        height, width = shape[:2] if self.size is None else (self.size, self.size)
+        if self.channel not in RGB_CHANNELS:
+            return (height, width, *shape[2:])
+        if shape[2:] != (3,):
+            found = f"{shape[2]} channels" if shape[2:] else "grey cells"
+            raise InputError(
+                f"{location}: holds {found}, so there is no {self.channel} to pick: "
+                "only RGB has; use channel auto"
+            )
+        return (height, width)
+
+    def apply(self, cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Resample the cells, then pick the channel.
+
+        Parameters
+        ----------
+        cells
+            uint8 (cell, y, x) or (cell, y, x, channel), 1 <= channel <= 4.
+
+        Returns
+        -------
+        NDArray
+            C-contiguous; `cells` itself where nothing is to do and it is contiguous.
+        """
+        if self.size is not None:
+            resampled = np.empty((len(cells), self.size, self.size, *cells.shape[3:]), np.uint8)
+            for index, cell in enumerate(cells):
+                resampled[index] = resample(cell, self.size)
+            cells = resampled
+        if self.channel in RGB_CHANNELS:
+            cells = cells[..., RGB_CHANNELS[self.channel]]
+        return np.ascontiguousarray(cells)
+
+    def record(self, native_sizes: Collection[tuple[int, int]]) -> Preprocessing:
+        """The record of applying these options to images of some sizes, (height, width)."""
+        # Resampling to the same size changes nothing.
+        is_resampled = self.size is not None and set(native_sizes) != {(self.size, self.size)}
+        heights, widths = zip(*native_sizes, strict=True)
+        return Preprocessing(
+            channel=self.channel if self.channel in RGB_CHANNELS else None,
+            size=self.size if is_resampled else None,
+            resampling=RESAMPLING if is_resampled else None,
+            native_heights=(min(heights), max(heights)),
+            native_widths=(min(widths), max(widths)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preprocessing:
+    """What was done to the pixels between the original images and the cells of a source.
+
+    Parameters
+    ----------
+    channel
+        "red", "green" or "blue" if only that channel of RGB was taken; else None.
+    size
+        Height and width in pixels that cells were resampled to; None if none was resampled. After
+        two resamplings, the last.
+    resampling
+        "bilinear"; None if no cell was resampled.
+    native_heights, native_widths
+        Smallest and largest height and width of the original images; None if not known.
+
+    Raises
+    ------
+    InputError
+        If a value is none of these.
+    """
+
+    channel: str | None = None
+    size: int | None = None
+    resampling: str | None = None
+    native_heights: tuple[int, int] | None = None
+    native_widths: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        ranges = [r for r in (self.native_heights, self.native_widths) if r is not None]
+        if (
+            self.channel not in (None, *RGB_CHANNELS)
+            or not (self.size is None or (type(self.size) is int and self.size >= 1))
+            or self.resampling != (None if self.size is None else RESAMPLING)
+            or not all(len(r) == 2 and all(type(n) is int for n in r) for r in ranges)
+            or not all(1 <= low <= high for low, high in ranges)
+        ):
+            raise InputError(f"this is no record of preprocessing: {self}")
+
+    @property
+    def changes_pixels(self) -> bool:
+        """Whether the original pixels cannot be had from the cells."""
+        return self.channel is not None or self.size is not None
+
+    @property
+    def summary(self) -> str:
+        """What was done, in a few words; "" if the cells hold the original pixels."""
+        parts = []
+        if self.size is not None:
+            parts.append(f"resampled ({self.resampling}) to {self.size} x {self.size} pixels")
+            if self.native_heights is not None and self.native_widths is not None:
+                height, width = map(_range_text, (self.native_heights, self.native_widths))
+                parts[0] += f" from heights of {height} and widths of {width}"
+        if self.channel is not None:
+            parts.append(f"only the {self.channel} channel taken")
+        return ", ".join(parts)
+
+    def then(self, later: Preprocessing) -> Preprocessing:
+        """The record of this preprocessing followed by another one."""
+        return Preprocessing(
+            channel=later.channel or self.channel,
+            size=later.size or self.size,
+            resampling=later.resampling or self.resampling,
+            native_heights=self.native_heights or later.native_heights,
+            native_widths=self.native_widths or later.native_widths,
+        )
+
+    @classmethod
+    def merged(cls, records: Iterable[Preprocessing]) -> Preprocessing:
+        """The record of cells of several sources together.
+
+        A source with nothing done to it goes with any other one: its images have the size, and
+        are grey.
+
+        Raises
+        ------
+        InputError
+            If different channels were taken, or the sizes differ.
+        """
+        records = list(records)
+        channels = sorted({r.channel for r in records if r.channel is not None})
+        sizes = sorted({r.size for r in records if r.size is not None})
+        if len(channels) > 1 or len(sizes) > 1:
+            raise InputError(
+                "cells of one archive are preprocessed alike, but these are "
+                + " and ".join(dict.fromkeys(f"{r.summary or 'unchanged'}" for r in records))
+                + ": use one --channel and one --size"
+            )
+        return cls(
+            channel=channels[0] if channels else None,
+            size=sizes[0] if sizes else None,
+            resampling=RESAMPLING if sizes else None,
+            native_heights=_merged_range([r.native_heights for r in records]),
+            native_widths=_merged_range([r.native_widths for r in records]),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able, for the attribute of an archive."""
+        return {
+            "channel": self.channel,
+            "size": self.size,
+            "resampling": self.resampling,
+            "native_heights": None if self.native_heights is None else list(self.native_heights),
+            "native_widths": None if self.native_widths is None else list(self.native_widths),
+        }
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> Preprocessing:
+        """Inverse of to_json; InputError if a value is none that to_json gives."""
+        try:
+            heights, widths = tree["native_heights"], tree["native_widths"]
+            return cls(
+                channel=tree["channel"],
+                size=tree["size"],
+                resampling=tree["resampling"],
+                native_heights=None if heights is None else tuple(heights),
+                native_widths=None if widths is None else tuple(widths),
+            )
+        except (LookupError, TypeError) as error:
+            raise InputError(f"this is no record of preprocessing: {tree!r}") from error
+
+
+def _range_text(sizes: tuple[int, int]) -> str:
+    smallest, largest = sizes
+    return f"{smallest}" if smallest == largest else f"{smallest} to {largest}"
+
+
+def _merged_range(ranges: list[tuple[int, int] | None]) -> tuple[int, int] | None:
+    """Smallest and largest of all; None if one is not known."""
+    known = [r for r in ranges if r is not None]
+    if len(known) < len(ranges):
+        return None
+    return min(low for low, _ in known), max(high for _, high in known)
+
+
+def resample(cell: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """One cell, uint8 (y, x) or (y, x, channel), bilinearly at size x size.
+
+    The aspect ratio is not kept.
+    """
+    if cell.ndim == 3 and cell.shape[2] != 3:
+        # Pillow would treat the last of two or four channels as alpha, and weight by it.
+        return np.stack([resample(plane, size) for plane in np.moveaxis(cell, 2, 0)], axis=2)
+    image = Image.fromarray(np.ascontiguousarray(cell))
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))

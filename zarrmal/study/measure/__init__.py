@@ -1,0 +1,1 @@
+"""Measurements of a study: costs of cells, mixtures, side information, rivals, a classifier."""
