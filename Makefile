@@ -1,5 +1,5 @@
 # make demo   the main job on a small synthetic data set
-# make test   the whole test suite
+# make test   the test suite; EXHAUSTIVE=1: with a crash at every moment, on every kind of store
 # make check  style, types, demo, tests, wheels: what CI runs
 # make wheels  both distributions in dist/
 # make test-wheel  what the wheels hold; the codec's, in an environment of its own, on all vectors
@@ -88,9 +88,11 @@ $(DEMO)/.installed: $(DIST)/.built
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/zarrmal demo
 
+EXHAUSTIVE ?=
 test: $(VENV)/.installed $(READER)/.installed
 	ZARRMAL_READER_PYTHON=$(CURDIR)/$(READER)/bin/python OMP_NUM_THREADS=1 \
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	ZARRMAL_EXHAUSTIVE=$(EXHAUSTIVE) \
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 check: style demo test test-wheel
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,18 +79,29 @@ def hybrid() -> Model:
     return frozen_hybrid()
 
 
-@pytest.fixture(params=[3, 2], ids=["zarr3", "zarr2"])
-def archive(request: pytest.FixtureRequest, tmp_path: Path, cells: Source, model: Model) -> Path:
-    """An archive of the cells in chunks of 50."""
-    place = tmp_path / "cells.zarr"
+@pytest.fixture(scope="session", params=[3, 2], ids=["zarr3", "zarr2"])
+def written(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    cells: Source,
+    model: Model,
+) -> Path:
+    """An archive of the cells in chunks of 50, which no test may change."""
+    path = tmp_path_factory.mktemp("written") / "cells.zarr"
     StoredArchive.write(
         cells,
-        str(place),
+        str(path),
         model=model,
         assigner=LabelAssigner(cells, model.class_names),
         options=WriteOptions(chunk_cells=50, zarr_format=request.param),
     )
-    return place
+    return path
+
+
+@pytest.fixture
+def archive(written: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(written, tmp_path / "cells.zarr"))
 
 
 @pytest.fixture(scope="session", params=[("paper", 2), ("hybrid", 3)], ids=str)
@@ -110,6 +122,19 @@ def whole(
 def damaged(whole: Archive, tmp_path: Path) -> Archive:
     """A copy to be damaged."""
     return whole.copy(tmp_path / "a.zarr")
+
+
+@pytest.fixture(scope="session")
+def dask_client() -> Iterator[Any]:
+    """Of a dask cluster on this machine: two processes of one thread each."""
+    distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,  # as on the command line
+    ):
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from zarr.storage import FsspecStore
 
+from zarrmal.archive import Location
 from zarrmal.archive.lock.process import remove_writer
 from zarrmal.archive.lock.writer_lock import WriterLock
 from zarrmal.archive.storage.local import DurableStore
@@ -27,6 +28,15 @@ def crossed(*axes):
     if EXHAUSTIVE:
         return list(itertools.product(*axes))
     return [tuple(axis[k % len(axis)] for axis in axes) for k in range(max(map(len, axes)))]
+
+
+def filled(place, objects):
+    """Store the objects there, if there are any; gives the place."""
+    fs, root = Location(place).filesystem()
+    for name, data in (objects or {}).items():
+        fs.makedirs(f"{root}{name}".rpartition("/")[0], exist_ok=True)
+        fs.pipe_file(f"{root}{name}", data)
+    return place
 
 
 class Killed(BaseException):
@@ -55,13 +65,13 @@ def killed_at_store(moment, monkeypatch):
         patch.setattr(store, "set", set)
 
     def leave(self, *, remove):
-        self._left.set()
+        self._released.set()
         remove_writer(self.journal.writer)
 
     with monkeypatch.context() as patch:
         dying(DurableStore)
         dying(FsspecStore)
-        patch.setattr(WriterLock, "leave", leave)
+        patch.setattr(WriterLock, "abandon", leave)
         try:
             yield keys
         except BaseException as error:

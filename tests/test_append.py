@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from every_moment import filled
+from test_killed import bytes_of
 from zarrmal_codecs import ZarrmalError
 
 import zarrmal
@@ -31,12 +33,19 @@ def place(request, tmp_path):
     Location(url).remove()
 
 
-@pytest.fixture(params=LAYOUTS)
-def archive(request, place, cells, model):
-    """The first 100 cells, in chunks of 32."""
+@pytest.fixture(scope="module", params=LAYOUTS)
+def objects(request, tmp_path_factory, cells, model):
+    """The first 100 cells, in chunks of 32: the archive's objects."""
+    written = tmp_path_factory.mktemp("append") / "cells.zarr"
     options = WriteOptions(chunk_cells=32, **request.param)
-    zarrmal.write(Subset(cells, np.arange(100)), place, model=model, options=options)
-    return place
+    zarrmal.write(Subset(cells, np.arange(100)), written, model=model, options=options)
+    return bytes_of(written)
+
+
+@pytest.fixture
+def archive(objects, place):
+    """A copy of them."""
+    return filled(place, objects)
 
 
 def part(cells, first, last):
@@ -56,13 +65,13 @@ class Stopping(Source):
     """Cells of which the chunk after so many cannot be read."""
 
     def __init__(self, source, error, after):
-        self._source, self._error, self._left = source, error, after
+        self._source, self._error, self._released = source, error, after
         for name in ("n_cells", "cell_shape", "class_names", "labels", "names", "groups"):
             setattr(self, name, getattr(source, name))
 
     def read(self, indices):
-        self._left -= 1
-        if self._left < 0:
+        self._released -= 1
+        if self._released < 0:
             raise self._error
         return self._source.read(indices)
 

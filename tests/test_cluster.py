@@ -19,19 +19,13 @@ from zarrmal.cli import app
 from zarrmal.errors import InputError
 from zarrmal.sources import Subset
 
-distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
-from zarrmal.archive.write.cluster import ClusterRunner  # noqa: E402
+pytest.importorskip("distributed", reason="dask.distributed is not installed")
+from zarrmal.archive.write.cluster import ClusterRunner
 
 
-@pytest.fixture(scope="module")
-def client():
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,  # as on the command line
-    ):
-        yield client
+@pytest.fixture
+def client(dask_client):
+    return dask_client
 
 
 def write(source, place, model, runner=None, **wishes):
@@ -55,7 +49,7 @@ class Slow(Subset):
     """Takes a while, so that a worker can be killed at work."""
 
     def read(self, indices):
-        time.sleep(0.2)
+        time.sleep(0.1)
         return super().read(indices)
 
 
@@ -94,13 +88,13 @@ def test_no_worker_stores_anything_after_a_run_has_failed(client, cells, model, 
         def read(self, indices):
             if 0 in indices and len(indices) == 16:
                 raise OSError("disk")
-            time.sleep(1.0 if len(indices) == 16 else 0.0)
+            time.sleep(0.5 if len(indices) == 16 else 0.0)
             return super().read(indices)
 
     with pytest.raises(OSError, match="disk"):
         write(Failing(cells, range(240)), tmp_path / "a", model, ClusterRunner(client))
     left = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    time.sleep(2.5)
+    time.sleep(1.5)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == left
 
 
@@ -131,10 +125,10 @@ def test_workers_open_an_address_themselves(client, cells, model, tmp_path):
 
 
 def test_what_many_cells_take_by_threads_and_by_processes(tmp_path):
-    sizes = [(600, 1, False), (600, 2, True)]
+    sizes = [(300, 1, False), (300, 1, True)]
     threads, processes = measure_scale(sizes, shipped_for((50, 50)), folder=tmp_path)
     assert (threads.processes, processes.processes) == (False, True)
-    assert threads.raw_bytes == 600 * 50 * 50
+    assert threads.raw_bytes == 300 * 50 * 50
     assert processes.stored_bytes == threads.stored_bytes < threads.raw_bytes / 2
     assert list(tmp_path.iterdir()) == []
 

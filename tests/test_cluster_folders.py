@@ -17,34 +17,23 @@ from zarrmal.archive import AppendOptions, Location, WriteOptions
 from zarrmal.errors import InputError
 from zarrmal.sources import ConcatSource, Subset, open_source
 
-distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
-from zarrmal.archive.write.cluster import ClusterRunner  # noqa: E402
+pytest.importorskip("distributed", reason="dask.distributed is not installed")
+from zarrmal.archive.write.cluster import ClusterRunner
 
 N_CELLS = 96
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
-    ):
-        yield client
-
-
 @pytest.fixture
-def client(cluster, tmp_path, monkeypatch):
+def client(dask_client, tmp_path, monkeypatch):
     """This process is in the folder lab, its workers are in home."""
     for name in ("lab", "home"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / "lab")
-    before = cluster.run(os.getcwd)
-    cluster.run(os.chdir, str(tmp_path / "home"))
-    yield cluster
+    before = dask_client.run(os.getcwd)
+    dask_client.run(os.chdir, str(tmp_path / "home"))
+    yield dask_client
     for worker, folder in before.items():
-        cluster.run(os.chdir, folder, workers=[worker])
+        dask_client.run(os.chdir, folder, workers=[worker])
 
 
 def write(source, place, model, runner=None):

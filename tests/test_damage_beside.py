@@ -97,7 +97,7 @@ def test_every_metadata_document(damaged, tmp_path):
     """Whatever byte of them is damaged: told, and no image is ever a wrong one."""
     rng = np.random.default_rng(4)
     expected = {name: k for k, name in enumerate(damaged.names)}
-    target = Location(str(damaged.place))
+    target, n_images = Location(str(damaged.place)), 0
     for n, path in enumerate(documents(damaged)):
         data = path.read_bytes()
         at = int(rng.integers(0, len(data)))
@@ -112,7 +112,9 @@ def test_every_metadata_document(damaged, tmp_path):
                 position = int(image.stem.removeprefix("position-"))
             with Image.open(image) as picture:
                 np.testing.assert_array_equal(picture, damaged.pixels[position])
+            n_images += 1
         path.write_bytes(data)
+    assert n_images > 3 * N
 
 
 def problems_or_error(target, out):

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 import zarr
-from every_moment import killed_at_store, moments
+from every_moment import filled, killed_at_store, moments
 from test_killed import bytes_of
 
 import zarrmal
@@ -47,15 +47,6 @@ class MemoryPlaces:
     def __call__(self, objects=None):
         """A URL where nothing is yet, or a copy of an archive's objects."""
         return filled(f"memory://{uuid.uuid4().hex}/a", objects)
-
-
-def filled(place, objects):
-    """Store the objects there, if there are any; gives the place."""
-    fs, root = Location(place).filesystem()
-    for name, data in (objects or {}).items():
-        fs.makedirs(f"{root}{name}".rpartition("/")[0], exist_ok=True)
-        fs.pipe_file(f"{root}{name}", data)
-    return place
 
 
 @pytest.fixture(params=["local", "memory"])

@@ -80,18 +80,21 @@ def test_what_is_finished_is_on_the_disk(cells, model, disk, tmp_path, wishes):
     assert zarrmal.verify(Location(str(place)), part(cells, 0, 100)).problems == ()
 
 
-@pytest.mark.parametrize("moment", [3, 8, 12, 17, 21])
+@pytest.mark.parametrize("stores", [(3, 2), (8, 5), (12, 9), (17, 12), (21, 14)])
 @pytest.mark.parametrize("wishes", WISHES, ids=["zarr3", "zarr2", "shards"])
-def test_in_the_middle(cells, model, disk, tmp_path, monkeypatch, wishes, moment):
+def test_in_the_middle(cells, model, disk, tmp_path, monkeypatch, wishes, stores):
+    """After so many stores of the first write, and of the append."""
     write(part(cells, 0, 100), tmp_path / "whole", model, **wishes)
     place = tmp_path / "a"
-    with killed_at_store(moment, monkeypatch):
+    with killed_at_store(stores[0], monkeypatch) as keys:
         write(part(cells, 0, 100), place, model, **wishes)
+    assert len(keys) > stores[0]
     disk.fail(tmp_path)
     write(part(cells, 0, 100), place, model, resume=True, **wishes)
     assert bytes_of(place) == bytes_of(tmp_path / "whole")
-    with killed_at_store(moment, monkeypatch):
+    with killed_at_store(stores[1], monkeypatch) as keys:
         append(part(cells, 100, 160), place)
+    assert len(keys) > stores[1]
     disk.fail(tmp_path)
     order = zarr.open_group(place, mode="r")["source_index"][:]
     assert len(order) in (100, 160)

@@ -198,7 +198,7 @@ def _processes(n_workers: int, folder: str) -> Iterator[Runner]:
         LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address=":0",  # any port; None is 8787, where another cluster may be
             local_directory=folder,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
