@@ -65,13 +65,13 @@ def killed_at_store(moment, monkeypatch):
         patch.setattr(store, "set", set)
 
     def leave(self, *, remove):
-        self._left.set()
+        self._released.set()
         remove_writer(self.journal.writer)
 
     with monkeypatch.context() as patch:
         dying(DurableStore)
         dying(FsspecStore)
-        patch.setattr(WriterLock, "leave", leave)
+        patch.setattr(WriterLock, "abandon", leave)
         try:
             yield keys
         except BaseException as error:

@@ -65,13 +65,13 @@ class Stopping(Source):
     """Cells of which the chunk after so many cannot be read."""
 
     def __init__(self, source, error, after):
-        self._source, self._error, self._left = source, error, after
+        self._source, self._error, self._released = source, error, after
         for name in ("n_cells", "cell_shape", "class_names", "labels", "names", "groups"):
             setattr(self, name, getattr(source, name))
 
     def read(self, indices):
-        self._left -= 1
-        if self._left < 0:
+        self._released -= 1
+        if self._released < 0:
             raise self._error
         return self._source.read(indices)
 

@@ -158,7 +158,7 @@ def test_consolidated_metadata_are_the_metadata(archive):
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_a_large_model_is_not_repeated(cells, model, zarr_format, tmp_path, monkeypatch):
-    module = importlib.import_module("zarrmal.archive.write.commit")
+    module = importlib.import_module("zarrmal.archive.format")
     monkeypatch.setattr(module, "MAX_CONSOLIDATED_MODEL_BYTES", len(model.to_base64()) - 1)
     info = write(cells, tmp_path / "a", model, zarr_format=zarr_format)
     assert info.other_metadata_bytes < 20_000

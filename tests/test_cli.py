@@ -143,7 +143,7 @@ def test_info_accounts_for_every_byte(folder, model_file, zarr_format, tmp_path)
 def test_without_a_model_the_one_that_ships_is_used(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)  # importing it fails
     done = run("archive", folder, tmp_path / "a.zarr")
-    assert "using the one that ships" in done.stderr
+    assert "using the shipped one" in done.stderr
     assert "zarrmal train" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
     run("verify", tmp_path / "a.zarr", "--source", folder)

@@ -12,7 +12,7 @@ from damaged import remove_copies
 
 import zarrmal
 from zarrmal.archive import AppendOptions, Location
-from zarrmal.archive.write import commit
+from zarrmal.archive import format as layout
 
 
 def remove_copy(archive, name):
@@ -98,7 +98,7 @@ def test_an_array_of_the_users_own_stays(quality, undone):
 
 
 def test_a_copy_that_outgrows_its_limit_is_kept_up_to_date(damaged, monkeypatch):
-    monkeypatch.setattr(commit, "MAX_CONSOLIDATED_MODEL_BYTES", 0)
+    monkeypatch.setattr(layout, "MAX_CONSOLIDATED_MODEL_BYTES", 0)
     zarrmal.append(damaged.source, damaged.place)
     for consolidated in (None, True, False):
         group = zarr.open_group(damaged.place, mode="r", use_consolidated=consolidated)
@@ -108,7 +108,7 @@ def test_a_copy_that_outgrows_its_limit_is_kept_up_to_date(damaged, monkeypatch)
 
 
 def test_no_copy_comes_beyond_the_limit(damaged, monkeypatch):
-    monkeypatch.setattr(commit, "MAX_CONSOLIDATED_MODEL_BYTES", 0)
+    monkeypatch.setattr(layout, "MAX_CONSOLIDATED_MODEL_BYTES", 0)
     remove_copies(damaged)
     zarrmal.append(damaged.source, damaged.place)
     group = zarr.open_group(damaged.place, mode="r")

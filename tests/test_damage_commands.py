@@ -90,7 +90,7 @@ def test_thousands_of_problems_are_cut_short(cells, tmp_path):
     shutil.rmtree(tmp_path / "a.zarr" / "cells" / "c")
     told = run("verify", tmp_path / "a.zarr")
     assert told.exit_code == 1
-    assert f"… and {MAX_PROBLEMS} more: --json tells all" in told.stdout
+    assert f"… and {MAX_PROBLEMS} more: --json lists all" in told.stdout
     assert len(told.stdout.splitlines()) == MAX_PROBLEMS + 2
     assert len(json.loads(run("verify", tmp_path / "a.zarr", "--json").stdout)["findings"]) == 80
 

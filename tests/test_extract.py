@@ -259,7 +259,7 @@ def test_the_command(archive, tmp_path):
         "n_lost": 0, "n_recovered": 0, "problems": [], "damaged": [],
     }  # fmt: skip
     again = CliRunner().invoke(app, words)
-    assert (again.exit_code, again.stdout) == (1, "")
+    assert (again.exit_code, again.stdout) == (2, "")
     assert again.stderr.startswith("error: 120 files exist already")
     assert CliRunner().invoke(app, [*words, "--overwrite"]).exit_code == 0
 

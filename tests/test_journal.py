@@ -11,7 +11,7 @@ import zarrmal
 from zarrmal.archive import AppendOptions, Location, WriteOptions
 from zarrmal.archive.lock.journal import DEAD, Journal, read_journal
 from zarrmal.archive.lock.writer_lock import WriterLock
-from zarrmal.archive.write.new import runners
+from zarrmal.archive.write import runners
 from zarrmal.errors import InputError
 from zarrmal.sources import Source, Subset
 
@@ -115,14 +115,14 @@ def test_killed_at_each_step_of_taking_over(cells, model, place, interrupted, mo
             return one
 
         with monkeypatch.context() as patch:
-            for step in ("_put", "_rm"):
+            for step in ("_put", "_delete"):
                 patch.setattr(WriterLock, step, dying(getattr(WriterLock, step)))
             patch.setattr("zarrmal.archive.write.append.write_segment", fails(Killed()))
             patch.setattr("zarrmal.archive.write.append._restore_end", fails(Killed()))
             with pytest.raises(Killed):
                 go_on(how, cells, place)
         found = read_journal(Location(place))
-        assert (found.n_stored, found.n_new, found.alive) == (60, 40, False)
+        assert (found.n_stored, found.n_new, found.is_alive) == (60, 40, False)
     go_on(how, cells, place)
     check_end(how, cells, place, interrupted)
 
@@ -134,7 +134,7 @@ def taken_over_meanwhile(monkeypatch, target, found):
     def creating(self):
         if not others:
             others.append(self)
-            others[0] = WriterLock(target, JOURNAL, found=found)
+            others[0] = WriterLock(target, JOURNAL, previous=found)
         create(self)
 
     monkeypatch.setattr(WriterLock, "_create", creating)
@@ -143,47 +143,47 @@ def taken_over_meanwhile(monkeypatch, target, found):
 
 def test_of_two_that_take_over_one_is_refused(place, monkeypatch):
     target = Location(place)
-    WriterLock(target, JOURNAL, previous=None).leave(remove=False)
+    WriterLock(target, JOURNAL, previous=None).abandon(remove=False)
     found = read_journal(target)
     others = taken_over_meanwhile(monkeypatch, target, found)
     with pytest.raises(InputError, match="another process"):
-        WriterLock(target, JOURNAL, found=found)
-    others[0].check()
+        WriterLock(target, JOURNAL, previous=found)
+    others[0].expect_held()
     assert [name for name in beside(place) if name.endswith(DEAD)] == []
-    others[0].done()
+    others[0].release()
     assert read_journal(target) is None
     assert not Location(place).is_local or beside(place) == []
 
 
-@pytest.mark.parametrize("ending", ["done", "left"])
+@pytest.mark.parametrize("ending", ["release", "left"])
 def test_a_copy_that_another_has_put_back_does_not_stay(place, ending):
     """By one that took over, too, and died before its journal was created."""
     target = Location(place)
-    WriterLock(target, JOURNAL, previous=None).leave(remove=False)
+    WriterLock(target, JOURNAL, previous=None).abandon(remove=False)
     found = read_journal(target)
-    writing = WriterLock(target, JOURNAL, found=found)
-    writing._put(writing._place + DEAD, found)
+    writing = WriterLock(target, JOURNAL, previous=found)
+    writing._put(writing._path + DEAD, found)
     if ending == "left":
-        writing.leave(remove=False)
-        writing = WriterLock(target, JOURNAL, found=read_journal(target))
-    writing.done()
+        writing.abandon(remove=False)
+        writing = WriterLock(target, JOURNAL, previous=read_journal(target))
+    writing.release()
     assert read_journal(target) is None
 
 
 def test_a_copy_is_of_a_dead_writer_whatever_the_clock_says(place, monkeypatch):
     target = Location(place)
     first = WriterLock(target, JOURNAL, previous=None)
-    first._left.set()
+    first._released.set()
     monkeypatch.setattr("zarrmal.archive.lock.writer_lock.WATCH_SECONDS", 0.2)
     found = replace(first.journal, machine="elsewhere")
-    first._put(first._place, found)
-    assert found.alive
+    first._put(first._path, found)
+    assert found.is_alive
     with monkeypatch.context() as patch:
         patch.setattr(WriterLock, "_create", fails(OSError(errno.ENOSPC, "No space left")))
         with pytest.raises(OSError, match="No space"):
-            WriterLock(target, JOURNAL, found=found)
-    assert not read_journal(target).alive
-    WriterLock(target, JOURNAL, found=read_journal(target)).done()
+            WriterLock(target, JOURNAL, previous=found)
+    assert not read_journal(target).is_alive
+    WriterLock(target, JOURNAL, previous=read_journal(target)).release()
     assert read_journal(target) is None
 
 

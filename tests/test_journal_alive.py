@@ -31,13 +31,13 @@ def test_of_this_process_a_writer_is_alive_while_it_is_at_work(tmp_path):
     writing = WriterLock(target, JOURNAL, previous=None)
     found = read_journal(target)
     assert found.pid == os.getpid()
-    assert replace(found, beat=1.0).alive
-    assert not replace(found, writer="another").alive
-    writing.done()
-    assert not found.alive
+    assert replace(found, beat=1.0).is_alive
+    assert not replace(found, writer="another").is_alive
+    writing.release()
+    assert not found.is_alive
 
 
-@pytest.mark.parametrize("ending", ["leave", "remove", "done"])
+@pytest.mark.parametrize("ending", ["abandon", "remove", "release"])
 def test_a_writer_whose_network_fails_at_the_end_is_dead(tmp_path, monkeypatch, ending):
     target = Location(str(tmp_path / "a"))
 
@@ -48,15 +48,15 @@ def test_a_writer_whose_network_fails_at_the_end_is_dead(tmp_path, monkeypatch, 
     with monkeypatch.context() as patch:
         patch.setattr(WriterLock, "_store", fail)
         patch.setattr(WriterLock, "_remove", fail)
-        if ending == "done":
+        if ending == "release":
             with pytest.raises(OSError, match="unreachable"):
-                writing.done()
+                writing.release()
         else:
-            writing.leave(remove=ending == "remove")
+            writing.abandon(remove=ending == "remove")
     found = read_journal(target)
     assert found.beat > 0
-    assert not found.alive
-    WriterLock(target, JOURNAL, found=found).done()
+    assert not found.is_alive
+    WriterLock(target, JOURNAL, previous=found).release()
 
 
 def test_a_mistake_whose_traces_cannot_be_removed(cells, model, tmp_path, monkeypatch):
@@ -71,11 +71,11 @@ def test_a_mistake_whose_traces_cannot_be_removed(cells, model, tmp_path, monkey
 
     with monkeypatch.context() as patch:
         patch.setattr("zarrmal.archive.write.segment.commit", mistake)
-        patch.setattr(WriterLock, "mine", fail)
-        patch.setattr(WriterLock, "check", lambda self: None)
+        patch.setattr(WriterLock, "is_held", fail)
+        patch.setattr(WriterLock, "expect_held", lambda self: None)
         with pytest.raises(OSError, match="unreachable"):
             write(part(cells, 0, 40), place, model)
-    assert not read_journal(Location(str(place))).alive
+    assert not read_journal(Location(str(place))).is_alive
     write(part(cells, 0, 40), place, model, resume=True)
     assert not zarrmal.verify(Location(str(place)), part(cells, 0, 40)).problems
 

@@ -15,9 +15,9 @@ from zarrmal_codecs import CorruptionError
 
 import zarrmal
 from zarrmal.archive import AppendOptions, Location, WriteOptions
-from zarrmal.archive.extract.cells import cells as extract_module
+from zarrmal.archive.extract import cells as extract_module
 from zarrmal.archive.extract.report import LOST
-from zarrmal.archive.read.dataset import dataset as read_module
+from zarrmal.archive.read import cells as read_module
 from zarrmal.archive.storage.local import DurableStore
 from zarrmal.errors import InputError
 from zarrmal.sources import Subset
@@ -137,7 +137,7 @@ def test_without_a_copy_of_the_metadata(archive, cells, tmp_path, monkeypatch):
 @pytest.mark.parametrize("module", [extract_module, read_module])
 @pytest.mark.parametrize("ends", [False, True])
 def test_an_append_that_begins_meanwhile(archive, cells, tmp_path, monkeypatch, module, ends):
-    inner = module.find_cells
+    inner = module.with_sound_cells
 
     def find_cells(*arguments, **more):
         if ends:

@@ -22,7 +22,7 @@ from zarrmal.archive.lock.process import start_time, this_machine
 from zarrmal.archive.lock.writer_lock import WriterLock
 from zarrmal.archive.write.commit import resized
 from zarrmal.errors import InputError
-from zarrmal.sources import Subset
+from zarrmal.sources import Subset, image_file
 
 JOURNAL = Journal(operation="append", n_stored=100, n_new=10, source="0" * 64)
 
@@ -72,26 +72,26 @@ def other_pid():
 
 
 def test_a_process_that_runs_is_alive_however_silent(other_pid):
-    assert of(other_pid).alive
+    assert of(other_pid).is_alive
 
 
 def test_a_process_that_has_ended_is_dead(dead_pid):
-    assert not replace(of(dead_pid), beat=time.time()).alive
+    assert not replace(of(dead_pid), beat=time.time()).is_alive
 
 
 @pytest.mark.skipif(not start_time(os.getpid()), reason="this system does not tell when it started")
 def test_another_process_of_the_same_number_is_not_it(other_pid):
-    assert not replace(of(other_pid), started="1").alive
+    assert not replace(of(other_pid), started="1").is_alive
 
 
 def test_of_another_machine_its_silence_tells(dead_pid):
     """A container's processes have numbers of their own, though the host's name be the same."""
     elsewhere = replace(of(dead_pid), machine="elsewhere")
-    assert not elsewhere.alive
-    assert replace(elsewhere, beat=time.time()).alive
+    assert not elsewhere.is_alive
+    assert replace(elsewhere, beat=time.time()).is_alive
     late = time.time() - 2 * writings.BEAT_SECONDS  # the one before last is the last to be seen
-    assert replace(elsewhere, beat=late).alive
-    assert not replace(elsewhere, beat=0.0).alive
+    assert replace(elsewhere, beat=late).is_alive
+    assert not replace(elsewhere, beat=0.0).is_alive
 
 
 def test_a_writer_elsewhere_whose_clock_is_wrong_is_seen_to_be_alive(tmp_path, monkeypatch):
@@ -104,10 +104,10 @@ def test_a_writer_elsewhere_whose_clock_is_wrong_is_seen_to_be_alive(tmp_path, m
         first = WriterLock(target, JOURNAL, previous=None)
         found = read_journal(target)
         time.sleep(0.5)
-    assert not found.alive
+    assert not found.is_alive
     with pytest.raises(InputError, match="another process"):
-        WriterLock(target, JOURNAL, found=found)
-    first.done()
+        WriterLock(target, JOURNAL, previous=found)
+    first.release()
 
 
 def test_a_writer_elsewhere_that_is_silent_is_taken_over(tmp_path, monkeypatch):
@@ -116,10 +116,10 @@ def test_a_writer_elsewhere_that_is_silent_is_taken_over(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(writings, "this_machine", lambda: "elsewhere")
         first = WriterLock(target, JOURNAL, previous=None)
-    second = WriterLock(target, JOURNAL, found=read_journal(target))
+    second = WriterLock(target, JOURNAL, previous=read_journal(target))
     with pytest.raises(InputError, match="taken over"):
-        first.check()
-    second.done()
+        first.expect_held()
+    second.release()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -130,7 +130,7 @@ def test_a_writer_beats_whatever_it_does(tmp_path, monkeypatch):
     first = read_journal(target).beat
     time.sleep(0.5)
     assert read_journal(target).beat > first
-    writing.done()
+    writing.release()
     time.sleep(0.2)
     assert read_journal(target) is None
 
@@ -142,8 +142,8 @@ def test_a_writer_that_was_replaced_learns_it(tmp_path, monkeypatch):
     writing._remove()
     time.sleep(0.5)
     with pytest.raises(InputError, match="taken over"):
-        writing.go_on()
-    writing.leave(remove=True)
+        writing.expect_not_lost()
+    writing.abandon(remove=True)
 
 
 def test_a_link_has_the_journal_of_what_it_leads_to(archive, cells):
@@ -152,7 +152,7 @@ def test_a_link_has_the_journal_of_what_it_leads_to(archive, cells):
     writing = WriterLock(Location(str(archive)), JOURNAL, previous=None)
     with pytest.raises(InputError, match="another process"):
         append(part(cells, 0, 10), link)
-    writing.done()
+    writing.release()
 
 
 def test_a_home_folder_is_a_persons(cells, model, tmp_path, monkeypatch):
@@ -194,7 +194,7 @@ def test_an_archive_that_was_appended_to_meanwhile(cells, model, tmp_path, monke
     place = str(tmp_path / "a")
     write(part(cells, 0, 100), place, model)
     meanwhile(monkeypatch, lambda: append(part(cells, 100, 110), place))
-    with pytest.raises(InputError, match="meanwhile"):
+    with pytest.raises(InputError, match="another process has changed"):
         append(part(cells, 110, 120), place)
     assert not zarrmal.verify(Location(place), part(cells, 0, 110)).problems
     append(part(cells, 110, 120), place)
@@ -307,20 +307,20 @@ def test_a_disk_that_fails_while_a_folder_is_read_is_no_mistake(
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(cell).save(path)
     source, n_read = zarrmal.open_source(folder), 0
-    read_bytes = type(folder).read_bytes
+    read_file = image_file.read_regular_file
 
     def failing(path):
         nonlocal n_read
         n_read += 1
         if n_read == 60:
             raise OSError(5, "Input/output error", str(path))
-        return read_bytes(path)
+        return read_file(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(folder), "read_bytes", failing)
+        patch.setattr(image_file, "read_regular_file", failing)
         with pytest.raises(OSError, match="Input/output"):
             write(source, tmp_path / "a", model)
-    assert n_read == 60
+    assert n_read >= 60
     write(source, tmp_path / "a", model, resume=True)
     assert not zarrmal.verify(Location(str(tmp_path / "a")), source).problems
 
@@ -334,7 +334,7 @@ def test_without_hard_links(cells, model, tmp_path, monkeypatch):
     writing = WriterLock(Location(str(tmp_path / "a")), JOURNAL, previous=None)
     with pytest.raises(InputError, match="another process"):
         append(part(cells, 40, 50), tmp_path / "a")
-    writing.done()
+    writing.release()
     append(part(cells, 40, 50), tmp_path / "a")
     assert not zarrmal.verify(Location(str(tmp_path / "a")), part(cells, 0, 50)).problems
 

@@ -69,11 +69,11 @@ def test_of_two_writers_one_is_refused(store, place, drawn):
         WriterLock(target, journal, previous=None)
     with pytest.raises(InputError, match="another process"):
         append(part(drawn, 25, 40), place, store, resume=True)
-    first.leave(remove=False)  # as one that has failed
-    second = WriterLock(target, journal, found=read_journal(target))
+    first.abandon(remove=False)  # as one that has failed
+    second = WriterLock(target, journal, previous=read_journal(target))
     with pytest.raises(InputError, match="taken over"):
-        first.check()
-    second.done()
+        first.expect_held()
+    second.release()
     append(part(drawn, 25, 40), place, store)
     assert zarrmal.verify(target, drawn).problems == ()
 

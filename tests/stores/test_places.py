@@ -9,7 +9,7 @@ from object_store import write
 import zarrmal
 from zarrmal.archive import Location
 from zarrmal.archive.lock.journal import read_journal
-from zarrmal.archive.write.new import new as writer
+from zarrmal.archive.write import new as writer
 from zarrmal.errors import InputError
 from zarrmal.sources import Subset
 

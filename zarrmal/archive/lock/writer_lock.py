@@ -145,7 +145,7 @@ class WriterLock:
         if self._previous is not None:
             self._retire(self._previous)
         try:
-            self._put(self._path, self.journal, new=True)
+            self._create()
         except FileExistsError:
             with suppress(Exception):  # where there is a journal, the copy is ignored
                 self._forget_copy()
@@ -178,6 +178,10 @@ class WriterLock:
         copy = load_journal(self._fs, self._path + DEAD)
         if copy is not None and copy.writer == self._previous.writer:
             self._delete(self._path + DEAD)
+
+    def _create(self) -> None:
+        """FileExistsError if there is a journal."""
+        self._put(self._path, self.journal, new=True)
 
     def _store(self) -> None:
         self.expect_held()

@@ -106,7 +106,8 @@ def group_documents(
     trees = {key: json.loads(data) for key, data in documents.items()}
     copies = _stored_copies(group)
     consolidates = (
-        copies is not None or sum(map(len, documents.values())) <= layout.MAX_CONSOLIDATED_MODEL_BYTES
+        copies is not None
+        or sum(map(len, documents.values())) <= layout.MAX_CONSOLIDATED_MODEL_BYTES
     )
     beside = {k: v for k, v in (copies or {}).items() if k.partition("/")[0] not in OWN_NODES}
     if group.metadata.zarr_format == 3:
