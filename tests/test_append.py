@@ -128,6 +128,24 @@ def test_an_interrupted_append_goes_on_without_doing_chunks_again(archive, cells
     assert read_journal(Location(archive)) is None
 
 
+@pytest.mark.parametrize("differs", ["pixels", "labels", "names", "groups"])
+def test_an_interrupted_append_goes_on_with_its_own_cells_only(archive, cells, differs):
+    stopping = Stopping(part(cells, 100, 240), KeyboardInterrupt(), 4)
+    with pytest.raises(KeyboardInterrupt):
+        zarrmal.append(stopping, archive, options=AppendOptions(workers=1))
+    more = part(cells, 100, 240)
+    given = {
+        "pixels": more.read(np.arange(140)),
+        "labels": np.array(cells.class_names)[more.labels],
+        "names": more.names,
+        "groups": more.groups,
+    }
+    given[differs] = given[differs][::-1]
+    others = open_source(given.pop("pixels"), **given)
+    with pytest.raises(InputError, match="not those of the interrupted run"):
+        zarrmal.append(others, archive, options=AppendOptions(resume=True))
+
+
 def test_undo_restores_every_byte(archive, cells):
     before = stored(archive)
     stopping = Stopping(part(cells, 100, 240), OSError("no"), 4)

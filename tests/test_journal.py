@@ -2,17 +2,20 @@
 
 import errno
 import threading
+import time
 import uuid
 from dataclasses import replace
 
 import pytest
+from zarr.storage import FsspecStore
 
 import zarrmal
 from zarrmal.archive import AppendOptions, Location, WriteOptions
-from zarrmal.archive.lock.journal import DEAD, Journal, read_journal
+from zarrmal.archive.lock.journal import DEAD, Journal, journal_path, read_journal
 from zarrmal.archive.lock.writer_lock import WriterLock
+from zarrmal.archive.storage.local import DurableStore
 from zarrmal.archive.write import runners
-from zarrmal.errors import InputError
+from zarrmal.errors import InputError, LockedError
 from zarrmal.sources import Source, Subset
 
 JOURNAL = Journal(operation="append", n_stored=60, n_new=40, source="0" * 64)
@@ -185,6 +188,82 @@ def test_a_copy_is_of_a_dead_writer_whatever_the_clock_says(place, monkeypatch):
     assert not read_journal(target).is_alive
     WriterLock(target, JOURNAL, previous=read_journal(target)).release()
     assert read_journal(target) is None
+
+
+def take_over(place):
+    """Another writer's journal in place of the one that is there, whatever it says."""
+    lock = object.__new__(WriterLock)
+    lock._fs, lock._path = journal_path(Location(place))
+    lock._put(lock._path, replace(JOURNAL, writer="another", machine="elsewhere", beat=time.time()))
+
+
+def test_a_run_that_was_taken_over_does_not_commit(cells, place, interrupted):
+    """Though no heartbeat has told it: it looks before it commits."""
+    zarrmal.undo(Location(place))
+    source = part(cells, 60, 100)
+    read, n_reads = source.read, 0
+
+    def reading(rows):
+        nonlocal n_reads
+        n_reads += len(rows) < 40
+        if n_reads == 3:  # of the chunks that 40 cells behind 60 lie in
+            take_over(place)
+        return read(rows)
+
+    source.read = reading
+    with pytest.raises(LockedError, match="taken over"):
+        append(source, place)
+    assert n_reads >= 3
+    assert zarrmal.open(place).sizes["cell"] == 60
+    assert read_journal(Location(place)).writer == "another"
+
+
+def test_an_undo_that_was_taken_over_does_not_commit(place, interrupted, monkeypatch):
+    stored = []
+
+    def meanwhile(store, key, value, inner):
+        if not stored:
+            take_over(place)
+        stored.append(key)
+        return inner(store, key, value)
+
+    for store in (DurableStore, FsspecStore):
+        inner = store.set
+        monkeypatch.setattr(
+            store, "set", lambda self, key, value, inner=inner: meanwhile(self, key, value, inner)
+        )
+    with pytest.raises(LockedError, match="taken over"):
+        zarrmal.undo(Location(place))
+    assert stored
+    assert not [key for key in stored if key.endswith((".zattrs", ".zarray", "zarr.json"))]
+
+
+def test_a_run_that_has_failed_is_dead_on_other_machines_too(place, interrupted):
+    """They cannot look at its process, and need not wait."""
+    journal = read_journal(Location(place))
+    assert not replace(journal, machine="elsewhere").is_alive
+
+
+def test_a_store_that_keeps_the_last_of_two_new_journals(place, cells, interrupted, monkeypatch):
+    """As some do that promise to create under a condition."""
+    zarrmal.undo(Location(place))
+    create = WriterLock._create
+
+    def created(self):
+        create(self)
+        take_over(place)
+
+    monkeypatch.setattr(WriterLock, "_create", created)
+    with pytest.raises(LockedError, match="taken over"):
+        append(part(cells, 60, 100), place)
+    assert bytes_of_archive(place) == bytes_of_archive(place, interrupted)
+
+
+def bytes_of_archive(place, objects=None):
+    """Without what lies beside it."""
+    root = Location(place).filesystem()[1]
+    found = bytes_of(place) if objects is None else objects
+    return {path: data for path, data in found.items() if path.startswith(root)}
 
 
 class Slow(Source):

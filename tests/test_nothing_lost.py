@@ -172,6 +172,21 @@ def test_of_two_writers_one_is_refused(cells, model, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_appears_while_cells_are_written_stays(cells, model, tmp_path, overwrite):
+    source = Failing(cells, None)
+
+    def read(rows):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        (tmp_path / "a" / "thesis.txt").write_text("years of work")
+        return source._source.read(rows)
+
+    source.read = read
+    with pytest.raises(InputError, match="not a Zarr archive" if overwrite else "exists already"):
+        write(source, tmp_path / "a", model, overwrite=overwrite)
+    assert (tmp_path / "a" / "thesis.txt").read_text() == "years of work"
+
+
 def test_an_empty_folder_and_missing_parents_will_do(cells, model, tmp_path):
     (tmp_path / "empty").mkdir()
     for place in (tmp_path / "empty", tmp_path / "x" / "y" / "a"):

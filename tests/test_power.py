@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 from contextlib import contextmanager
 
@@ -78,6 +79,22 @@ def test_what_is_finished_is_on_the_disk(cells, model, disk, tmp_path, wishes):
     folders = [tmp_path, *(path for path in tmp_path.rglob("*") if path.is_dir())]
     assert [path for path in folders if not disk.keeps(path)] == []
     assert zarrmal.verify(Location(str(place)), part(cells, 0, 100)).problems == ()
+
+
+def test_the_old_archive_goes_only_when_the_new_name_is_on_the_disk(
+    cells, model, disk, tmp_path, monkeypatch
+):
+    remove, is_safe = shutil.rmtree, []
+
+    def removing(path, *rest, **more):
+        if "-old-" in str(path):
+            is_safe.append(disk.keeps(tmp_path))
+        remove(path, *rest, **more)
+
+    write(part(cells, 0, 40), tmp_path / "a", model)
+    monkeypatch.setattr(shutil, "rmtree", removing)
+    write(part(cells, 0, 60), tmp_path / "a", model, overwrite=True)
+    assert is_safe == [True]
 
 
 @pytest.mark.parametrize("stores", [(3, 2), (8, 5), (12, 9), (17, 12), (21, 14)])
