@@ -3,7 +3,8 @@
 # make check  style, types, demo, tests, wheels: what CI runs
 # make wheels  both distributions in dist/
 # make test-wheel  what the wheels hold; the codec's, in an environment of its own, on all vectors
-# make test-matrix  the codec's tests on MATRIX_PYTHON, with the versions of MATRIX_CONSTRAINTS
+# make test-matrix  the tests that need neither torch, numba nor a server, on MATRIX_PYTHON, with the
+#             versions of MATRIX_CONSTRAINTS
 # make azurite  Azure's storage server for the tests, into .node; needs npm
 # make sanitize  the kernel's tests under address and undefined-behaviour sanitizers (gcc)
 # make fuzz   hostile bytes for SECONDS from SEED, guided by coverage where atheris is (Linux)
@@ -20,6 +21,8 @@ DIST := dist
 MATRIX_PYTHON ?= python3.13
 MATRIX_CONSTRAINTS ?= constraints-3.13.txt
 MATRIX := .venv-matrix
+# Servers, measuring, and what shows nothing of another Python.
+MATRIX_IGNORED := tests/stores tests/test_benchmark.py tests/test_rivals.py tests/test_examples.py
 BIN := $(VENV)/bin
 SOURCES := $(shell find codecs/src zarrmal codecs/CMakeLists.txt -type f -not -name '*.pyc')
 PIP := -m pip install --quiet --disable-pip-version-check
@@ -105,9 +108,11 @@ test-wheel: $(READER)/.installed
 
 test-matrix: $(KERNEL)/.compiled
 	$(MATRIX_PYTHON) -m venv $(MATRIX)
-	$(call pinned,$(MATRIX_CONSTRAINTS)) $(MATRIX)/bin/python $(PIP) $(COMPILED) ./codecs \
-	pytest hypothesis xarray dask zarrs
-	$(MATRIX)/bin/python -m pytest codecs/tests
+	$(call pinned,$(MATRIX_CONSTRAINTS)) $(MATRIX)/bin/python $(PIP) $(COMPILED) ./codecs
+	$(call pinned,$(MATRIX_CONSTRAINTS)) $(MATRIX)/bin/python $(PIP) . \
+	pytest pytest-xdist hypothesis zarrs
+	OMP_NUM_THREADS=1 $(MATRIX)/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal \
+	codecs/tests tests $(MATRIX_IGNORED:%=--ignore=%)
 
 # The kernel under the address and undefined-behaviour sanitizers: equality on all instruction sets
 # that this machine has, hostile vectors on the first and the last of them.

@@ -29,8 +29,9 @@ NEEDS_TORCH = (
     "test_learn_classifier.py",
     "test_learn_hybrid.py",
     "test_learned_classes.py",
+    "test_study.py",
 )
-"""Modules that train networks, or compare with one of torch's."""
+"""Modules that train networks, or compare with one of torch's; of others see `training`."""
 
 
 def import_torch() -> Any:
@@ -54,10 +55,14 @@ def pytest_pycollect_makemodule(
     return TorchModule.from_parent(parent, path=module_path)
 
 
-@pytest.fixture(scope="session")
-def torch() -> Any:
-    """For single tests: `@pytest.mark.usefixtures("torch")`."""
-    return import_torch()
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "training: needs torch")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("training"):
+        import_torch()
 
 
 @pytest.fixture(scope="session")

@@ -128,6 +128,20 @@ def test_an_interrupted_append_goes_on_without_doing_chunks_again(archive, cells
     assert read_journal(Location(archive)) is None
 
 
+def test_half_an_object_of_an_interrupted_run_is_written_again(archive, cells):
+    before = stored(archive)
+    stopping = Stopping(part(cells, 100, 240), KeyboardInterrupt(), 4)
+    with pytest.raises(KeyboardInterrupt):
+        zarrmal.append(stopping, archive, options=AppendOptions(workers=1))
+    fs, _ = Location(archive).filesystem()
+    new = [path for path in stored(archive) if "/cells/" in path and path not in before]
+    assert new
+    for path in new:
+        fs.pipe_file(path, fs.cat_file(path)[:-3])
+    zarrmal.append(part(cells, 100, 240), archive, options=AppendOptions(resume=True))
+    assert problems(archive, cells) == ()
+
+
 @pytest.mark.parametrize("differs", ["pixels", "labels", "names", "groups"])
 def test_an_interrupted_append_goes_on_with_its_own_cells_only(archive, cells, differs):
     stopping = Stopping(part(cells, 100, 240), KeyboardInterrupt(), 4)

@@ -220,6 +220,7 @@ def command(*words):
     return CliRunner().invoke(app, ["benchmark", *map(str, words)])
 
 
+@pytest.mark.training
 def test_saved_models_are_reused(file, tmp_path, quick):
     words = (file, "--no-rivals", "--save-models", tmp_path / "models", "--json",
              "--profile", "paper", "--profile", "hybrid", "--effort", "fast",

@@ -95,6 +95,7 @@ def test_help_and_version_of_the_program():
     assert re.fullmatch(r"zarrmal \d+\.\d+\.\d+\n", run("--version").stdout)
 
 
+@pytest.mark.training
 def test_the_whole_way_by_the_program(folder, tmp_path, monkeypatch):
     def program(*words):
         command = [PROGRAM, *map(str, words)]
@@ -149,6 +150,7 @@ def test_without_a_model_the_one_that_ships_is_used(folder, tmp_path, monkeypatc
     run("verify", tmp_path / "a.zarr", "--source", folder)
 
 
+@pytest.mark.training
 def test_with_an_effort_one_is_trained(folder, tmp_path):
     run("archive", folder, tmp_path / "a.zarr", "--effort", "fast", "--minutes", "0.05")
     info = parsed("info", tmp_path / "a.zarr")
@@ -157,6 +159,7 @@ def test_with_an_effort_one_is_trained(folder, tmp_path):
     run("verify", tmp_path / "a.zarr", "--source", folder)
 
 
+@pytest.mark.training
 def test_without_a_model_the_papers_is_trained(folder, tmp_path):
     done = run("archive", folder, tmp_path / "a.zarr", *TINY)
     assert "training one on these cells" in done.stderr
@@ -165,6 +168,7 @@ def test_without_a_model_the_papers_is_trained(folder, tmp_path):
     run("verify", tmp_path / "a.zarr", "--source", folder)
 
 
+@pytest.mark.training
 def test_the_same_seed_gives_the_same_archive(folder, tmp_path):
     for name in ("a", "b"):
         run("archive", folder, tmp_path / name, *TINY, "--seed", 5)
@@ -187,6 +191,7 @@ def test_cells_without_labels(flat, model_file, assign, tmp_path):
     run("verify", tmp_path / "a", "--source", flat)
 
 
+@pytest.mark.training
 def test_a_classifier_tells_how_good_it_is(folder, flat, model_file, tmp_path):
     words = ("--model", model_file, "--assign", "classifier")
     report = parsed("archive", folder, tmp_path / "a", *words)["classifier"]
@@ -200,6 +205,7 @@ def test_a_classifier_tells_how_good_it_is(folder, flat, model_file, tmp_path):
     run("verify", tmp_path / "b", "--source", flat)
 
 
+@pytest.mark.training
 def test_size_and_channel(tmp_path):
     drawn = synthetic_cells(24, size=20, seed=1)
     np.savez(tmp_path / "rgb.npz", cells=drawn.cells, label=drawn.label, slide=drawn.slide)
@@ -240,6 +246,7 @@ def test_unreadable_files_may_be_left_out(folder, model_file, tmp_path):
     assert info["unreadable"] == ["uninfected/broken.png"]
 
 
+@pytest.mark.training
 def test_benchmark(folder, tmp_path):
     words = ("benchmark", folder, *TINY, "--pretrain-epochs", 0, "--group-pattern", "^[^_]+")
     words += ("--unseen", 0.5, "--save-models", tmp_path / "models", "--rival", "png")

@@ -177,14 +177,36 @@ def test_what_appears_while_cells_are_written_stays(cells, model, tmp_path, over
     source = Failing(cells, None)
 
     def read(rows):
-        (tmp_path / "a").mkdir(exist_ok=True)
-        (tmp_path / "a" / "thesis.txt").write_text("years of work")
+        if len(rows) == 50:  # a chunk; before, cells are sampled
+            (tmp_path / "a").mkdir(exist_ok=True)
+            (tmp_path / "a" / "thesis.txt").write_text("years of work")
         return source._source.read(rows)
 
     source.read = read
     with pytest.raises(InputError, match="not a Zarr archive" if overwrite else "exists already"):
         write(source, tmp_path / "a", model, overwrite=overwrite)
     assert (tmp_path / "a" / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize(
+    ("zarr_format", "last"), [(3, ["zarr.json"]), (2, [".zattrs", ".zgroup", ".zmetadata"])]
+)
+def test_where_nothing_can_be_renamed_an_archive_appears_when_it_is_whole(
+    cells, model, monkeypatch, zarr_format, last
+):
+    url, copied = f"memory://{uuid.uuid4().hex}/a", []
+    fs, root = Location(url).filesystem()
+    write(cells, url, model)
+    copy = type(fs).cp_file
+
+    def copying(self, source, target, **more):
+        copied.append(target.removeprefix(f"{root}/"))
+        copy(self, source, target, **more)
+
+    monkeypatch.setattr(type(fs), "cp_file", copying)
+    write(cells, url, model, overwrite=True, zarr_format=zarr_format)
+    assert len(copied) == len(Location(url).sizes()) > len(last)
+    assert sorted(copied[-len(last) :]) == last
 
 
 def test_an_empty_folder_and_missing_parents_will_do(cells, model, tmp_path):

@@ -62,7 +62,7 @@ def test_segmented_cells_through_the_command_line(folder, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def colour(shared, torch):
+def colour(shared):
     """300 RGB cells of many slides, and a small model."""
     from zarrmal.learn import TrainOptions, train_model
 
@@ -74,6 +74,7 @@ def colour(shared, torch):
     return source, train_model(source, options).model
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_colour_cells(colour, zarr_format, tmp_path):
     source, model = colour
