@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..sources import Source
-from ..sources.annotations import refuse_surrogates
+from ..sources.strings import refuse_surrogates
 from . import layout
 from .commit import extended
 from .layout import ArchiveFacts

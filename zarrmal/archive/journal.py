@@ -20,6 +20,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..sources import Source
+from ..sources.strings import fixed_width_bytes
 from .process import at_work, runs, started, this_machine
 from .target import Target
 
@@ -189,8 +190,11 @@ def source_digest(source: Source) -> str:
     digest = hashlib.sha256(repr((source.n_cells, source.cell_shape)).encode())
     digest.update(source.read(rows).tobytes())
     digest.update("\0".join(source.class_names).encode())
-    for known in (source.labels, source.groups, source.names):
-        digest.update(b"-" if known is None else np.ascontiguousarray(known).tobytes())
+    labels = source.labels
+    digest.update(b"-" if labels is None else np.ascontiguousarray(labels).tobytes())
+    for strings in (source.groups, source.names):
+        for data in [b"-"] if strings is None else fixed_width_bytes(strings):
+            digest.update(data)
     return digest.hexdigest()
 
 
