@@ -22,7 +22,6 @@ from zarrmal.sources import Source
 SHARED = Path(__file__).parents[1].parent / "shared"
 # Small networks gain nothing from a second thread, and lose much when another process has it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Tests need no steady speeds, nor do the processes that they start.
 
 NEEDS_TORCH = (
     "test_classifier.py",

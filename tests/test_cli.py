@@ -242,7 +242,7 @@ def test_unreadable_files_may_be_left_out(folder, model_file, tmp_path):
 
 def test_benchmark(folder, tmp_path):
     words = ("benchmark", folder, *TINY, "--pretrain-epochs", 0, "--group-pattern", "^[^_]+")
-    words += ("--unseen", 0.5, "--save-models", tmp_path / "models")
+    words += ("--unseen", 0.5, "--save-models", tmp_path / "models", "--rival", "png")
     result = parsed(*words)
     assert {m["arrangement"] for m in result["measurements"]} == {"chunk", "cell", "sheet"}
     assert result["n_slides"] == {"training cells": 4, "unseen slides": 4}
@@ -251,11 +251,11 @@ def test_benchmark(folder, tmp_path):
 
 def test_demo(tmp_path, monkeypatch):
     module = importlib.import_module("zarrmal.cli.demo")
-    monkeypatch.setattr(module, "DEMO_CELLS", 60)
+    monkeypatch.setattr(module, "DEMO_CELLS", 30)
     result = parsed("demo", tmp_path / "demo")
-    assert result["archive"]["n_cells"] == 60
+    assert result["archive"]["n_cells"] == 30
     assert {row["coder"] for row in result["rivals"]} == set(module.SHOWN)
-    assert parsed("info", tmp_path / "demo" / "cells.zarr")["n_cells"] == 60
+    assert parsed("info", tmp_path / "demo" / "cells.zarr")["n_cells"] == 30
     again = CliRunner().invoke(app, ["demo", str(tmp_path / "demo")])
     assert again.exit_code == 2  # what is there may be dear to somebody
     assert "exists already" in again.stderr

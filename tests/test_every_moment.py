@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 import zarr
-from every_moment import filled, killed_at_store, moments
+from every_moment import crossed, filled, killed_at_store, moments
 from test_killed import bytes_of
 
 import zarrmal
@@ -18,12 +18,22 @@ from zarrmal.archive.lock.journal import read_journal
 from zarrmal.errors import InputError
 from zarrmal.sources import Subset
 
-WISHES = [{}, {"zarr_format": 2}, {"chunk_cells": 8, "shard_cells": 24}]
+LAYOUTS = {
+    "zarr3": {},
+    "zarr2": {"zarr_format": 2},
+    "shards": {"chunk_cells": 8, "shard_cells": 24},
+}
 
 
-@pytest.fixture(params=WISHES, ids=["zarr3", "zarr2", "shards"])
+@pytest.fixture
 def wishes(request):
-    return request.param
+    return LAYOUTS[request.param]
+
+
+def layouts_on(*places):
+    """Each layout on each kind of place, or in turn."""
+    pairs = crossed([*LAYOUTS], [*places])
+    return pytest.mark.parametrize(("wishes", "new_place"), pairs, indirect=True)
 
 
 class LocalPlaces:
@@ -49,7 +59,7 @@ class MemoryPlaces:
         return filled(f"memory://{uuid.uuid4().hex}/a", objects)
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture
 def new_place(request, tmp_path):
     return LocalPlaces(tmp_path) if request.param == "local" else MemoryPlaces()
 
@@ -92,6 +102,7 @@ def check_alone(place):
     assert [path.rpartition("/")[2] for path in beside] == ["a"]
 
 
+@layouts_on("memory", "local")
 def test_a_new_archive(cells, model, wishes, new_place, monkeypatch):
     source, whole = part(cells, 0, 60), new_place()
     n = n_stores(monkeypatch, lambda: write(source, whole, model, **wishes))
@@ -111,6 +122,7 @@ def test_a_new_archive(cells, model, wishes, new_place, monkeypatch):
         check_alone(place)
 
 
+@layouts_on("local", "memory")
 def test_overwriting(cells, model, wishes, new_place, monkeypatch):
     """The old archive stays until the new one is whole; never are both gone."""
     new, old, whole = part(cells, 0, 60), part(cells, 0, 30), new_place()
@@ -131,6 +143,7 @@ def test_overwriting(cells, model, wishes, new_place, monkeypatch):
         check_alone(place)
 
 
+@layouts_on("memory", "local")
 def test_appending(cells, model, wishes, new_place, monkeypatch):
     old, new, whole = part(cells, 0, 60), part(cells, 60, 100), new_place()
     write(old, whole, model, **wishes)
@@ -162,6 +175,7 @@ def test_appending(cells, model, wishes, new_place, monkeypatch):
     assert n_undone > 1
 
 
+@layouts_on("local", "memory")
 def test_undoing(cells, model, wishes, new_place, monkeypatch):
     """An undo that is itself ended: undone again, or appended again, whatever is stored."""
     old, new, whole = part(cells, 0, 60), part(cells, 60, 100), new_place()
@@ -186,6 +200,7 @@ def test_undoing(cells, model, wishes, new_place, monkeypatch):
             check_whole(place, cells, 100)
 
 
+@pytest.mark.parametrize("new_place", ["local", "memory"], indirect=True)
 @pytest.mark.parametrize("again", ["append", "undo"])
 def test_a_second_failure_keeps_what_the_first_has_left(
     cells, model, new_place, monkeypatch, again

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 import zarrmal
 from zarrmal.archive import Location, WriteOptions
 from zarrmal.cli import app
-from zarrmal.learn import TrainOptions, train_model
 from zarrmal.sources import open_source
 
 N_CELLS = 60
@@ -63,8 +62,10 @@ def test_segmented_cells_through_the_command_line(folder, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def colour(shared):
+def colour(shared, torch):
     """300 RGB cells of many slides, and a small model."""
+    from zarrmal.learn import TrainOptions, train_model
+
     with np.load(shared / "nih50-rgb.npz") as held:
         rows = np.linspace(0, len(held["cells"]) - 1, 300).astype(int)
         columns = {"labels": held["label"][rows], "groups": held["slide"][rows]}
