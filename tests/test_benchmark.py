@@ -212,7 +212,7 @@ def file(cells, tmp_path_factory):
     path = tmp_path_factory.mktemp("benchmark") / "cells.npz"
     rows = np.arange(0, 240, 5)
     labels = np.array(cells.class_names)[cells.labels]
-    np.savez(path, cells=cells.read(rows), label=labels[rows], slide=cells.groups[rows])
+    np.savez(path, cells=cells.read(rows), label=labels[rows], slide=cells.groups[rows].tolist())
     return path
 
 

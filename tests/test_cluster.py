@@ -108,7 +108,7 @@ def test_workers_open_an_address_themselves(client, cells, model, tmp_path):
     rows = np.arange(240)
     path = tmp_path / "cells.npz"
     labels = np.array(cells.class_names)[cells.labels]
-    np.savez(path, cells=cells.read(rows), label=labels, slide=cells.groups)
+    np.savez(path, cells=cells.read(rows), label=labels, slide=cells.groups.tolist())
     assert len(pickle.dumps(zarrmal.open_source(str(path)))) < 2000
     model.save(tmp_path / "m.zmal")
     for place, more in (("a", []), ("b", ["--dask", client.scheduler.address])):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -11,75 +12,25 @@ ROOT = Path(__file__).parents[1]
 CODECS = ROOT / "codecs" / "src" / "zarrmal_codecs"
 ZARRMAL = ROOT / "zarrmal"
 
-# Each module of the codec, and what it may import of its own package.
-CODEC_ROOMS: dict[str, set[str]] = {
-    "constants": set(),
-    "errors": set(),
-    "wire": {"errors"},
-    "layer": {"constants", "errors"},
-    "strict_json": {"constants", "errors"},
-    "class_model": {"constants", "errors", "layer", "strict_json"},
-    "model": {"class_model", "constants", "errors", "strict_json", "wire"},
-    "network": {"constants", "errors", "layer"},
-    "autoencoder": {"class_model", "errors", "network"},
-    "golomb_rice": {"constants", "errors", "wire"},
-    "paper": {"autoencoder", "constants", "errors", "golomb_rice", "model", "wire"},
-    "tables": {"constants"},
-    "rans": {"constants"},
-    "mixture": {"constants", "tables"},
-    "context": {"class_model", "constants", "errors", "tables"},
-    "pixel_coder": {"constants", "context", "mixture", "rans", "tables"},
-    "engine": {"constants", "context", "pixel_coder", "rans"},
-    "prediction": {"class_model", "constants", "errors", "network", "tables"},
-    "hybrid": {
-        "constants",
-        "context",
-        "engine",
-        "errors",
-        "golomb_rice",
-        "mixture",
-        "model",
-        "prediction",
-        "rans",
-    },
-    "cells": {"constants", "errors", "golomb_rice", "hybrid", "model", "paper"},
-    "coder": {"cells", "model"},
-    "header": {"constants", "errors", "wire"},
-    "fallback": {"constants", "errors", "header"},
-    "chunk": {"coder", "constants", "errors", "fallback", "golomb_rice", "header"},
-    "configuration": {"coder", "constants", "errors", "golomb_rice", "model", "strict_json"},
-    "zarr_plugin": {
-        "chunk",
-        "configuration",
-        "constants",
-        "errors",
-        "golomb_rice",
-        "header",
-        "model",
-    },
-    "numcodecs_plugin": {"chunk", "configuration", "constants", "golomb_rice", "model"},
-    "arguments": {"golomb_rice", "model", "numcodecs_plugin", "zarr_plugin"},
-    "__init__": {"arguments", "errors", "model", "numcodecs_plugin", "zarr_plugin"},
-}
+HOUSE = (ROOT / "docs" / "house.md").read_text()
+ROW = re.compile(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", re.MULTILINE)
 
-# Each room of the archiver, and what it may import of its own package.
-COMMON = {"errors", "progress", "split", "version"}
-ROOMS: dict[str, set[str]] = {
-    "errors": set(),
-    "progress": set(),
-    "split": set(),
-    "version": set(),
-    "sources": COMMON,
-    "classify": COMMON | {"sources"},
-    "models": {"classify"},
-    "learn": COMMON | {"classify", "sources"},
-    "archive": COMMON | {"classify", "sources"},
-    "benchmark": COMMON | {"archive", "classify", "sources"},
-    "study": COMMON | {"archive", "benchmark", "classify", "learn", "models", "sources"},
-    "api": COMMON | {"archive", "classify", "learn", "models", "sources"},
-    "cli": COMMON | {"api", "archive", "benchmark", "classify", "learn", "sources", "study"},
-    "__init__": {"api", "archive", "errors", "sources"},
+
+def table(heading: str) -> dict[str, set[str]]:
+    """Name of each room -> what it may import, as docs/house.md says."""
+    (section,) = (part for part in HOUSE.split("\n## ") if part.startswith(f"{heading}\n"))
+    rows = {name: set(re.findall(r"`(\w+)`", allowed)) for name, allowed in ROW.findall(section)}
+    assert len(rows) > 9
+    return rows
+
+
+ARCHIVE = ZARRMAL / "archive"
+TABLES = {
+    CODECS: table("codecs"),
+    ZARRMAL: table("zarrmal"),
+    ARCHIVE: table("zarrmal/archive"),
 }
+ROOMS = [(folder, room) for folder, rows in TABLES.items() for room in rows]
 
 OUTSIDE = {
     "torch": {"learn"},
@@ -106,37 +57,49 @@ def imports(path: Path, package_root: Path) -> set[str]:
     return found
 
 
-def neighbours(path: Path, package_root: Path, rooms: dict[str, set[str]]) -> set[str]:
-    own = [name.split(".") for name in imports(path, package_root)]
+def rooms_in(folder: Path) -> set[str]:
+    """Modules and sub-packages of a package, without its door."""
     return {
-        parts[1]
-        for parts in own
-        if parts[0] == package_root.name and parts[1:2] and parts[1] in rooms
+        path.stem
+        for path in folder.iterdir()
+        if (path.suffix == ".py" and path.stem != "__init__") or (path / "__init__.py").is_file()
     }
 
 
-def test_every_module_has_its_room() -> None:
-    assert {p.stem for p in CODECS.glob("*.py")} == set(CODEC_ROOMS)
-    rooms = {
-        p.stem if p.is_file() else p.name
-        for p in ZARRMAL.iterdir()
-        if p.suffix == ".py" or (p / "__init__.py").is_file()
+def imported_rooms(folder: Path, room: str) -> set[str]:
+    """Rooms of the same package that a room imports."""
+    top = CODECS if folder == CODECS else ZARRMAL
+    package = [top.name, *folder.relative_to(top).parts]
+    files = (folder / room).rglob("*.py") if (folder / room).is_dir() else [folder / f"{room}.py"]
+    names = [name.split(".") for file in files for name in imports(file, top)]
+    inner = {
+        parts[len(package)]
+        for parts in names
+        if parts[: len(package)] == package and len(parts) > len(package)
     }
-    assert rooms == set(ROOMS)
+    return (inner & rooms_in(folder)) - {room}
 
 
-@pytest.mark.parametrize("name", sorted(CODEC_ROOMS))
-def test_codec_modules_import_only_downwards(name: str) -> None:
-    used = neighbours(CODECS / f"{name}.py", CODECS, CODEC_ROOMS) - {name}
-    assert used <= CODEC_ROOMS[name]
+@pytest.mark.parametrize("folder", TABLES, ids=lambda folder: folder.name)
+def test_every_room_has_its_row(folder: Path) -> None:
+    assert rooms_in(folder) == set(TABLES[folder])
 
 
-@pytest.mark.parametrize("room", sorted(ROOMS))
-def test_rooms_import_only_downwards(room: str) -> None:
-    place = ZARRMAL / room
-    for path in place.rglob("*.py") if place.is_dir() else [ZARRMAL / f"{room}.py"]:
-        used = neighbours(path, ZARRMAL, ROOMS) - {room}
-        assert used <= ROOMS[room], path
+@pytest.mark.parametrize(("folder", "room"), ROOMS, ids=lambda part: getattr(part, "name", part))
+def test_rooms_import_what_their_row_allows(folder: Path, room: str) -> None:
+    assert imported_rooms(folder, room) <= TABLES[folder][room]
+
+
+def test_rooms_have_no_cycle() -> None:
+    for rows in TABLES.values():
+        above: set[str] = set()
+        remaining = dict(rows)
+        while remaining:
+            lowest = {room for room, allowed in remaining.items() if allowed <= above}
+            assert lowest, f"{sorted(remaining)} import each other"
+            above |= lowest
+            for room in lowest:
+                del remaining[room]
 
 
 @pytest.mark.parametrize("library", sorted(OUTSIDE))
@@ -157,10 +120,3 @@ def test_the_codec_needs_three_libraries() -> None:
         for name in imports(path, CODECS):
             top = name.split(".")[0]
             assert top in allowed or top in sys.stdlib_module_names, (path, name)
-
-
-def test_room_table_of_the_docs_is_the_one_held_here() -> None:
-    text = (ROOT / "docs" / "house.md").read_text()
-    for name in [*CODEC_ROOMS, *ROOMS]:
-        if name != "__init__":
-            assert f"`{name}`" in text, name

@@ -147,8 +147,8 @@ def drawn_file(drawn: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
         path,
         cells=drawn.read(np.arange(drawn.n_cells)),
         label=np.array(drawn.class_names)[drawn.labels],
-        path=drawn.names,
-        slide=drawn.groups,
+        path=drawn.names.tolist(),
+        slide=drawn.groups.tolist(),
     )
     return path
 

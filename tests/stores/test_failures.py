@@ -152,7 +152,7 @@ def test_refused_by_s3(s3, drawn_file):
         options = as_arguments(s3.options)
         for words in (("info",), ("archive", drawn_file), ("verify",)):
             told = fails([s3_server.SECRET], *words, f"{s3.root}/a.zarr", *options)
-            assert "the object store cannot be used" in told
+            assert "the object store denies access" in told
         raises(
             [s3_server.SECRET],
             lambda: zarrmal.open(f"{s3.root}/a.zarr", storage_options=s3.options),

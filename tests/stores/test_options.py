@@ -73,5 +73,5 @@ def test_quirks_in_a_chain():
 
 def test_a_target_shows_no_password():
     target = Location("https://me:hush@host/a?sig=hush", {"secret": "hush"})
-    assert "hush" not in repr(target) + target.shown
-    assert target.shown == "https://***@host/a?***"
+    assert "hush" not in repr(target) + target.printable
+    assert target.printable == "https://***@host/a?***"

@@ -127,7 +127,7 @@ def test_what_has_come_since_is_not_replaced(store, place, drawn, model, stopped
     fs.copy(other.filesystem()[1], root, recursive=True)
     before = below(store, place)
     assert zarrmal.open(place, storage_options=dict(store.options)).sizes["cell"] == 25
-    with pytest.raises(InputError, match="another archive, and came there"):
+    with pytest.raises(InputError, match="another archive, and was written"):
         write(drawn, place, store, resume=True)
     assert below(store, place) == before
     other.remove()

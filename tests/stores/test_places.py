@@ -59,8 +59,10 @@ def test_what_has_come_meanwhile_is_not_removed(store, place, drawn, monkeypatch
         raise OSError("the network is gone")
 
     with monkeypatch.context() as patch:
-        name = "_create" if stage == "begun" else "write_segment"
-        patch.setattr(writer, name, fails)
+        if stage == "begun":
+            patch.setattr(writer._StageWriter, "_create", fails)
+        else:
+            patch.setattr(writer, "write_segment", fails)
         with pytest.raises(OSError, match="network"):
             write(drawn, place, store)
     put(target, "thesis.doc")

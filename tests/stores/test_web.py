@@ -68,6 +68,6 @@ def test_info_counts_bytes_where_folders_are_listed(folder):
 
 def test_writing_is_refused(url, drawn_file):
     done = CliRunner().invoke(app, ["archive", str(drawn_file), f"{url}-new"])
-    assert done.exit_code == 2
+    assert done.exit_code == 3
     assert isinstance(done.exception, SystemExit)
     assert done.stderr.splitlines()[-1].startswith("error: ")

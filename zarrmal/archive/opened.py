@@ -193,7 +193,7 @@ def reopened(group: zarr.Group, *, consolidated: bool) -> zarr.Group:
     return zarr.open_group(
         group.store,
         path=group.path,
-        mode="r",
+        mode="r" if group.store.read_only else "r+",
         zarr_format=group.metadata.zarr_format,
         use_consolidated=consolidated,
     )

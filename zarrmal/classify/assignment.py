@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..sources.annotations import refuse_mask
+from ..sources.strings import refuse_mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -86,7 +86,7 @@ def _trained_with(options: Any, training: Source) -> dict[str, Any]:
     digest = hashlib.sha256(training.read(sample).tobytes())
     for known in (training.labels, training.groups):
         if known is not None:
-            digest.update("\0".join(np.asarray(known).astype(str).tolist()).encode())
+            digest.update("\0".join(map(str, known.tolist())).encode())
     # Labels are the classes of all that were kept before classes could be learned.
     without = {"device"} | ({"classes"} if getattr(options, "classes", None) is None else set())
     return {

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .limits import MAX_LABELS
+from .strings import STRINGS, Strings, checked_strings, iterate_strings, unique_strings
 
 MAX_EXAMPLES = 5  # listed in a message
 MAX_NAME_LENGTH = 40  # of a label in a message
@@ -59,9 +60,9 @@ class Annotations:
 
     class_names: tuple[str, ...] = ()
     labels: NDArray[np.uint8] | None = None
-    groups: NDArray[np.str_] | None = None
-    names: NDArray[np.str_] | None = None
-    splits: NDArray[np.str_] | None = None
+    groups: Strings | None = None
+    names: Strings | None = None
+    splits: Strings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,7 @@ class AnnotationOptions:
             name does not match the pattern.
         """
 
-        def column(kind: str) -> NDArray[np.str_] | None:
+        def column(kind: str) -> Strings | None:
             values = getattr(self.given, kind)
             values = getattr(stored, kind) if values is None else values
             if values is None:
@@ -142,7 +143,7 @@ class AnnotationOptions:
             groups = groups_from_names(names, self.group_pattern, location)
         if label_names is None:
             return Annotations(groups=groups, names=names, splits=splits)
-        class_names, labels = np.unique(label_names, return_inverse=True)
+        class_names, labels = unique_strings(label_names)
         if len(class_names) > MAX_LABELS:
             raise InputError(
                 f"{location}: {len(class_names):,} different labels found ({class_names[0]}, "
@@ -150,7 +151,7 @@ class AnnotationOptions:
                 "leave out the labels"
             )
         return Annotations(
-            class_names=tuple(class_names.tolist()),
+            class_names=tuple(class_names),
             labels=labels.astype(np.uint8),
             groups=groups,
             names=names,
@@ -158,73 +159,8 @@ class AnnotationOptions:
         )
 
 
-def checked_strings(column: Column, n_cells: int, what: str) -> NDArray[np.str_]:
-    """A column as '<U' (cell,); integers become their decimal digits.
-
-    Parameters
-    ----------
-    column
-        Any column of strings, UTF-8 bytes or integers.
-    n_cells
-        Expected length.
-    what
-        Begins messages; a plural.
-
-    Raises
-    ------
-    InputError
-        If there is not one string or integer per cell, values are masked, or a string cannot be
-        stored as UTF-8.
-    """
-    refuse_mask(column, what)
-    array = np.asarray(column)
-    if array.shape != (n_cells,):
-        raise InputError(
-            f"{what} have shape {array.shape}, there are {n_cells:,} cells: one value per cell"
-        )
-    if array.dtype.kind == "S":
-        try:
-            array = np.char.decode(array, "utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{what} are bytes, but not UTF-8: {error}") from error
-    if array.dtype.kind in "OT":
-        others = [value for value in array.tolist() if not isinstance(value, str)]
-        if others:
-            raise InputError(f"{what} hold {others[0]!r}: strings or integers are allowed")
-        array = np.array(array.tolist(), np.str_)
-    if array.dtype.kind not in "Uiu":
-        raise InputError(f"{what} are {array.dtype}: strings or integers are allowed")
-    strings: NDArray[np.str_] = array.astype(np.str_)
-    refuse_surrogates(strings.tolist(), what)
-    return strings
-
-
-def refuse_mask(array: object, what: str) -> None:
-    """Raise InputError if values of a NumPy array are masked: np.asarray would drop the mask."""
-    if isinstance(array, np.ma.MaskedArray) and (n_masked := np.count_nonzero(array.mask)):
-        raise InputError(
-            f"{what}: {n_masked:,} of {array.size:,} values are masked, and a mask is not stored: "
-            "fill them with .filled(value), or give .data to ignore the mask"
-        )
-
-
-def refuse_surrogates(strings: Sequence[str], what: str) -> None:
-    """Raise InputError if a string holds a lone surrogate, which UTF-8 cannot encode.
-
-    Python gives such names to files whose names are not UTF-8.
-    """
-    try:
-        "".join(strings).encode()
-    except UnicodeEncodeError as error:
-        surrogate = error.object[error.start]
-        example = next(string for string in strings if surrogate in string)
-        raise InputError(
-            f"{what} hold {example!a}, which cannot be stored as UTF-8: change it"
-        ) from error
-
-
-def groups_from_names(names: NDArray[np.str_], pattern: str, location: str) -> NDArray[np.str_]:
-    """Group of each cell, '<U' (cell,), from a regular expression searched in its name.
+def groups_from_names(names: Strings, pattern: str, location: str) -> Strings:
+    """Group of each cell, from a regular expression searched in its name.
 
     Raises
     ------
@@ -232,8 +168,8 @@ def groups_from_names(names: NDArray[np.str_], pattern: str, location: str) -> N
         If a name does not match, or its group is empty.
     """
     expression = re.compile(pattern)
-    groups = []
-    for name in names.tolist():
+    groups = np.empty(len(names), STRINGS)
+    for cell, name in enumerate(iterate_strings(names)):
         match = expression.search(name)
         group = match[1 if expression.groups else 0] if match else None
         if not group:
@@ -241,8 +177,8 @@ def groups_from_names(names: NDArray[np.str_], pattern: str, location: str) -> N
                 f"{location}: the group pattern {pattern!r} finds no group in {name!r}: "
                 "it must in every name"
             )
-        groups.append(group)
-    return np.array(groups, np.str_)
+        groups[cell] = group
+    return groups
 
 
 def unused_notes(kind: str, names: Iterable[str]) -> list[str]:
@@ -280,9 +216,9 @@ def describe(
         parts[1] = f"{n_classes} class{'es' if n_classes != 1 else ''}"
         parts[1] += _with_counts(annotations.class_names, counts)
     if annotations.splits is not None:
-        splits, counts = np.unique(annotations.splits, return_counts=True)
+        splits, indices = unique_strings(annotations.splits)
         parts.append(f"{len(splits)} split{'s' if len(splits) != 1 else ''}")
-        parts[-1] += _with_counts(splits.tolist(), counts)
+        parts[-1] += _with_counts(splits, np.bincount(indices, minlength=len(splits)))
     return ", ".join(parts) + (f" ({'; '.join(notes)})" if notes else "")
 
 

@@ -83,7 +83,7 @@ def open_array_file(path: Path) -> ArrayFile:
                     "save with np.savez(path, cells=..., label=..., slide=..., path=...)"
                 )
             annotations, used = RawAnnotations.from_lookup(
-                lambda key: read_member(archive, key) if key in members else None
+                lambda key: read_column(archive, key) if key in members else None
             )
             return ArrayFile(
                 array=map_member(archive, "cells"),
@@ -114,6 +114,15 @@ def read_member(archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
     """One array of an .npz file, in memory."""
     with archive.open(f"{key}.npy") as member:
         return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
+
+
+def read_column(archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
+    """A column of an .npz file: mapped from a temporary copy if it is large, else in memory."""
+    entry = archive.getinfo(f"{key}.npy")
+    if entry.file_size <= SMALL_BYTES:
+        return read_member(archive, key)
+    with archive.open(entry) as member:
+        return map_stream(member, f"{key} of {archive.filename}")
 
 
 def map_member(archive: zipfile.ZipFile, key: str) -> NDArray[Any]:

@@ -24,6 +24,7 @@ from .image_file import (
 from .limits import check_cell_shape
 from .preprocessing import PreprocessingOptions
 from .source import Source, checked_indices
+from .strings import STRINGS, Strings, checked_strings
 
 SPLIT_NAMES = frozenset({"train", "training", "test", "testing", "val", "valid", "validation"})
 
@@ -82,17 +83,21 @@ class FolderSource(Source):
                 f"{folder}: {n_flat:,} images lie beside the class folders and so have no class: "
                 "move each into a class folder, or all into one flat folder"
             )
+        n_images = len(names)
         readable, shapes, unreadable = decode_all(folder, names, progress)
+        del names  # Python strings take more memory than all else here
         if unreadable and (not skip_unreadable or not readable):
-            raise InputError(unreadable_message(folder, unreadable, len(names)))
+            raise InputError(unreadable_message(folder, unreadable, n_images))
         self.cell_shape = common_shape(folder, shapes, preprocessing)
         check_cell_shape(self.cell_shape, f"{folder}")
         self.preprocessing = preprocessing.record({(shape[0], shape[1]) for shape in shapes})
         self.n_cells = len(readable)
         self.unreadable = tuple(unreadable)
-        classes = None if n_flat else [name.split("/")[class_level] for name in readable]
-        splits = [name.split("/")[0] for name in readable] if has_splits else None
-        stored = RawAnnotations(labels=classes, names=readable, splits=splits)
+        classes = None if n_flat else path_parts(readable, class_level)
+        splits = path_parts(readable, 0) if has_splits else None
+        self._paths = checked_strings(readable, self.n_cells, f"{folder}: the names")
+        del readable
+        stored = RawAnnotations(labels=classes, names=self._paths, splits=splits)
         annotations = annotation.annotate(stored, self.n_cells, f"{folder}")
         self.class_names, self.labels = annotations.class_names, annotations.labels
         self.groups, self.names = annotations.groups, annotations.names
@@ -101,14 +106,13 @@ class FolderSource(Source):
         self.description = describe(
             self.location, self.n_cells, "image", annotations, skipped_notes(skipped)
         )
-        self._paths = readable
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """See Source.read."""
         rows = checked_indices(indices, self.n_cells).tolist()
         cells = np.empty((len(rows), *self.cell_shape), np.uint8)
         for row, index in enumerate(rows):
-            path = self._folder / self._paths[index]
+            path = os.path.join(self._folder, self._paths[index])
             try:
                 cell = self._options.apply(read_image(path)[np.newaxis])[0]
             except (UnreadableError, InputError) as error:
@@ -131,6 +135,14 @@ def _is_storage_failure(cause: BaseException | None, folder: Path) -> TypeGuard[
     if not isinstance(cause, OSError) or not cause.errno:
         return False
     return cause.errno != errno.ENOENT or not folder.is_dir()
+
+
+def path_parts(paths: list[str], level: int) -> Strings:
+    """The part at a level of each path."""
+    parts = np.empty(len(paths), STRINGS)
+    for index, path in enumerate(paths):
+        parts[index] = path.split("/", level + 1)[level]
+    return parts
 
 
 def image_names(folder: Path) -> tuple[list[str], Counter[str]]:
@@ -157,7 +169,8 @@ def image_names(folder: Path) -> tuple[list[str], Counter[str]]:
     names: list[str] = []
     skipped: Counter[str] = Counter()
     visited: dict[str, str] = {}
-    for parent, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
+    top = os.fspath(folder)
+    for parent, folders, files in os.walk(top, followlinks=True, onerror=refuse):
         real = os.path.realpath(parent)
         if real in visited:
             raise InputError(
@@ -166,9 +179,11 @@ def image_names(folder: Path) -> tuple[list[str], Counter[str]]:
             )
         visited[real] = parent
         special = {name: kind for name in files if (kind := _special_kind(parent, name))}
-        images = [name for name in files + folders if is_image_name(name) and name not in special]
+        images = {name for name in files + folders if is_image_name(name) and name not in special}
         folders[:] = [name for name in folders if not (name.startswith(".") or name in images)]
-        names += [Path(parent, name).relative_to(folder).as_posix() for name in images]
+        # Not with pathlib, which interns every part of every path.
+        below = "" if parent == top else os.path.relpath(parent, top).replace(os.sep, "/") + "/"
+        names += [below + name for name in images]
         skipped.update(
             special.get(name) or suffix_for_count(name)
             for name in files
@@ -216,7 +231,7 @@ def decode_all(
     for n_done, name in enumerate(names, start=1):
         try:
             name.encode()
-            shapes[read_image(folder / name).shape] += 1
+            shapes[read_image(os.path.join(folder, name)).shape] += 1
             readable.append(name)
         except UnicodeEncodeError:
             # The name can neither be printed nor stored.

@@ -58,7 +58,7 @@ def suffix_for_count(name: str) -> str:
     return suffix if PLAIN_SUFFIX.fullmatch(suffix) else "others"
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_image(path: str) -> NDArray[np.uint8]:
     """Pixels of one image as they are stored; an orientation tag is ignored.
 
     1-bit images become grey (0, 255), palettes become RGB, and an alpha channel that is opaque
@@ -83,7 +83,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         data = read_regular_file(path)
         if not data:
             raise UnreadableError("the file is empty")
-        if path.suffix.lower() in TIFF_SUFFIXES:
+        if path.lower().endswith(TIFF_SUFFIXES):
             return read_tiff(data)
         return read_with_pillow(data)
     except UnreadableError:
@@ -97,7 +97,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         raise UnreadableError(f"damaged or unknown: {reason}") from error
 
 
-def read_regular_file(path: Path) -> bytes:
+def read_regular_file(path: str) -> bytes:
     """All bytes of a file; UnreadableError for a FIFO, socket or device, which could block."""
 
     def open_without_blocking(name: str, flags: int) -> int:

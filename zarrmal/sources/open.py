@@ -21,7 +21,6 @@ from .annotations import (
     Column,
     RawAnnotations,
     describe,
-    refuse_mask,
     unused_notes,
 )
 from .array_file import ARRAY_SUFFIXES, open_array_file, open_remote_array_file
@@ -30,6 +29,7 @@ from .dimensions import axis_order
 from .folder import FolderSource
 from .preprocessing import RGB_CHANNELS, Channel, PreprocessingOptions
 from .source import Source
+from .strings import refuse_mask
 from .zarr_array import ZARR_MARKERS, dimension_names, open_zarr, xarray_fetch, zarr_fetch
 
 

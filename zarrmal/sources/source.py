@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .limits import MAX_LABELS
 from .preprocessing import Preprocessing
+from .strings import Strings
 
 
 class Source(abc.ABC):
     """Cells of one shape, read by index.
+
+    Strings are NumPy's StringDType, which takes little memory where strings are long; ``.tolist()``
+    gives Python strings. A source of your own may have arrays '<U' as well.
 
     Attributes
     ----------
@@ -27,12 +31,12 @@ class Source(abc.ABC):
     labels
         uint8 (cell,): index into ``class_names``; or None.
     groups
-        '<U' (cell,): slide, or other group, of each cell; or None.
+        Strings (cell,): slide, or other group, of each cell; or None.
     names
-        '<U' (cell,): original name; for a file its path below the folder, with '/' between the
+        Strings (cell,): original name; for a file its path below the folder, with '/' between the
         parts; or None.
     splits
-        '<U' (cell,): the split that each cell belongs to, such as "train" or "test"; or None.
+        Strings (cell,): the split that each cell belongs to, such as "train" or "test"; or None.
     preprocessing
         What was done to the pixels of the original images.
     unreadable
@@ -47,9 +51,9 @@ class Source(abc.ABC):
     cell_shape: tuple[int, ...]
     class_names: tuple[str, ...] = ()
     labels: NDArray[np.uint8] | None = None
-    groups: NDArray[np.str_] | None = None
-    names: NDArray[np.str_] | None = None
-    splits: NDArray[np.str_] | None = None
+    groups: Strings | None = None
+    names: Strings | None = None
+    splits: Strings | None = None
     preprocessing: Preprocessing = Preprocessing()
     unreadable: tuple[str, ...] = ()
     location: str = ""
@@ -149,14 +153,13 @@ class ConcatSource(Source):
         self.description = "; ".join(source.description for source in sources)
         self.unreadable = tuple(name for source in sources for name in source.unreadable)
         if all(source.labels is not None for source in sources):
-            names = [np.array(s.class_names)[s.labels] for s in sources]
-            self.class_names = tuple(sorted({str(name) for part in names for name in part}))
+            self.class_names = tuple(sorted(set().union(*map(_used_names, sources))))
             if len(self.class_names) > MAX_LABELS:
                 raise InputError(
                     f"{self.location}: {len(self.class_names):,} different labels together, an "
                     f"archive holds at most {MAX_LABELS}: merge some"
                 )
-            self.labels = np.searchsorted(self.class_names, np.concatenate(names)).astype(np.uint8)
+            self.labels = np.concatenate([_renumbered(s, self.class_names) for s in sources])
         self.groups = _concatenated([source.groups for source in sources])
         self.names = _concatenated([source.names for source in sources])
         self.splits = _concatenated([source.splits for source in sources])
@@ -174,7 +177,21 @@ class ConcatSource(Source):
         return cells
 
 
-def _concatenated(columns: list[NDArray[np.str_] | None]) -> NDArray[np.str_] | None:
+def _used_names(source: Source) -> set[str]:
+    """Names of the labels that cells have; a subset may lack some."""
+    assert source.labels is not None
+    return {source.class_names[label] for label in np.unique(source.labels).tolist()}
+
+
+def _renumbered(source: Source, class_names: tuple[str, ...]) -> NDArray[np.uint8]:
+    """Labels as indices into other class names, which hold all that are used."""
+    assert source.labels is not None
+    index = {name: k for k, name in enumerate(class_names)}
+    table = np.array([index.get(name, 0) for name in source.class_names], np.uint8)
+    return table[source.labels]
+
+
+def _concatenated(columns: list[Strings | None]) -> Strings | None:
     """The columns one after the other; None if one is missing."""
     known = [column for column in columns if column is not None]
     return np.concatenate(known) if len(known) == len(columns) else None

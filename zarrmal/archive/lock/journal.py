@@ -20,6 +20,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...sources import Source
+from ...sources.strings import fixed_width_bytes
 from ..storage.location import BUCKET_JOURNAL, Location
 from .process import is_writing, runs, start_time, this_machine
 
@@ -200,8 +201,11 @@ def source_digest(source: Source) -> str:
     digest = hashlib.sha256(repr((source.n_cells, source.cell_shape)).encode())
     digest.update(source.read(rows).tobytes())
     digest.update("\0".join(source.class_names).encode())
-    for column in (source.labels, source.groups, source.names):
-        digest.update(b"-" if column is None else np.ascontiguousarray(column).tobytes())
+    labels = source.labels
+    digest.update(b"-" if labels is None else np.ascontiguousarray(labels).tobytes())
+    for strings in (source.groups, source.names):
+        for data in [b"-"] if strings is None else fixed_width_bytes(strings):
+            digest.update(data)
     return digest.hexdigest()
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+import zarr
 from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.core.sync import sync
@@ -39,6 +40,11 @@ class WriteOnceStore(WrapperStore[Store]):
             self._documents[key] = value
         else:
             await self._store.set(key, value)
+
+    async def set_if_not_exists(self, key: str, value: Buffer) -> None:
+        """See zarr."""
+        if not await self.exists(key):
+            await self.set(key, value)
 
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
@@ -132,12 +138,18 @@ class StoreLocation(Location):
         for key in keys:
             sync(self._store.delete(self._key(key)))
 
+    def open_group(self, mode: Mode = "r", *arguments: Any, **more: Any) -> zarr.Group:
+        """See Location."""
+        if mode == "r" and isinstance(self._store, WriteOnceStore):
+            mode = "r+"  # zarr makes no read-only store of a zip that is open for writing
+        return super(StoreLocation, self).open_group(mode, *arguments, **more)
+
     def _zarr_arguments(self, mode: Mode) -> dict[str, Any]:
         return {"store": self._store, "path": self.prefix}
 
     def xarray_arguments(self) -> dict[str, Any]:
         """See Location."""
-        return {"store": self._store, "group": self.prefix or None}
+        return {"store": StorePath(self._store, self.prefix) if self.prefix else self._store}
 
     def filesystem(self) -> NoReturn:
         """A store has none that we know of."""
@@ -179,7 +191,8 @@ def locate(where: Where, storage_options: Mapping[str, Any] | None = None) -> Lo
         raise InputError("storage options are for URLs; a store has been opened with its own")
     if type(store) is LocalStore:
         return Location(str(store.root / prefix))
-    name = f"a {type(store).__name__}"
+    sync(StorePath.open(store, path=prefix))  # a ZipStore opens its file at the first use
+    name = f"the {type(store).__name__}"
     if not store.supports_deletes and not store.read_only:
         store = WriteOnceStore(store)
     return StoreLocation(name, store=store, prefix=prefix.strip("/"))

@@ -115,6 +115,10 @@ class _StageWriter:
             order = order_cells(self._source, self._assigner, n_classes, self._progress)
         columns = new_columns(self._source, order)
         if archive is None:
+            self._lock.begin_changes()
+            clear_stage(self._stage, beside=self._lock.journal.beside)
+            if not self._stage.owner_commits:
+                refuse_occupied(self._stage, overwrite=False)
             archive = self._create(columns)
         else:
             columns = matching_columns(columns, archive)
@@ -130,10 +134,6 @@ class _StageWriter:
     def _create(self, columns: NewColumns) -> OpenArchive:
         """An archive without cells, marked as incomplete."""
         stage, options, model = self._stage, self._options, self._model
-        self._lock.begin_changes()
-        clear_stage(stage, beside=self._lock.journal.beside)
-        if not stage.owner_commits:
-            refuse_occupied(stage, overwrite=False)
         if stage.is_local:
             stage.path.parent.mkdir(parents=True, exist_ok=True)
         facts = ArchiveFacts(
