@@ -304,7 +304,7 @@ def test_a_folder_for_models_is_refused_before_training(file, tmp_path, name):
     (tmp_path / "file").write_text("")
     done = command(file, "--save-models", tmp_path / name)
     assert done.exit_code == 2
-    assert "its folder must exist" in done.stderr
+    assert "its parent folder must exist" in done.stderr
 
 
 def test_only_the_named_coders_are_measured():
