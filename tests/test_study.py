@@ -44,7 +44,7 @@ def files(tmp_path_factory, cells, model, hybrid):
     folder = tmp_path_factory.mktemp("study")
     labels = np.array(cells.class_names)[cells.labels]
     np.savez(folder / "cells.npz", cells=cells.read(np.arange(cells.n_cells)), label=labels,
-             slide=cells.groups)  # fmt: skip
+             slide=cells.groups.tolist())  # fmt: skip
     model.save(folder / "tiny-paper.zmal")
     hybrid.save(folder / "tiny-hybrid.zmal")
     shipped_classifier(1).save(folder / "tiny.zcls")

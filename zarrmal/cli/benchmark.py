@@ -20,7 +20,7 @@ from ..benchmark.plot import draw, refuse_unplottable
 from . import options as o
 from .app import app
 from .arguments import source_arguments, widths
-from .benchmark_models import kept_or_trained, made, refuse_folder
+from .benchmark_models import created, refuse_folder, reused_or_trained
 from .benchmark_tables import show
 from .console import print_json, progress_bars, say, say_error
 from .errors import EXIT_DAMAGE, reports_errors
@@ -106,7 +106,7 @@ def benchmark(
         refuse_unplottable(plot)
     refuse_folder(save_models)
     given = [choose.load_model(path) for path in model or []]
-    wishes: dict[str, Any] = {}
+    training_options: dict[str, Any] = {}
     if profile or effort or not given:
         learn = choose.import_learn()
         common = {"max_cells": max_cells, "seed": seed, "device": device}
@@ -114,9 +114,9 @@ def benchmark(
         if effort and o.ProfileName.hybrid not in profiles:
             profiles.insert(0, o.ProfileName.hybrid)
         if o.ProfileName.hybrid in profiles:
-            for one in dict.fromkeys(effort or [o.EffortName.default]):
-                wishes[f"hybrid-{one.value}"] = learn.HybridOptions(
-                    effort=one.value,
+            for name in dict.fromkeys(effort or [o.EffortName.default]):
+                training_options[f"hybrid-{name.value}"] = learn.HybridOptions(
+                    effort=name.value,
                     minutes=minutes,
                     steps=steps,
                     n_archive_cells=archive_cells,
@@ -124,7 +124,7 @@ def benchmark(
                     **common,
                 )
         if o.ProfileName.paper in profiles:
-            wishes["paper"] = learn.TrainOptions(
+            training_options["paper"] = learn.TrainOptions(
                 hidden=widths(hidden),
                 epochs=epochs,
                 pretrain_epochs=pretrain_epochs,
@@ -135,19 +135,19 @@ def benchmark(
     with progress_bars() as progress:
         arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
         cells = open_cells(source, arguments, progress)
-        training, kept = split_source(cells, unseen, seed)
+        training, unseen_cells = split_source(cells, unseen, seed)
         refuse_unfit(given, cells.cell_shape)
         n_channels = cells.cell_shape[2] if len(cells.cell_shape) == 3 else 1
         others = named_rivals(all_rivals(n_channels), rival, slow=slow) if rivals else []
-        folder = made(save_models)
+        folder = created(save_models)
         trained = [
-            kept_or_trained(name, options, training, folder, progress)
-            for name, options in wishes.items()
+            reused_or_trained(name, options, training, folder, progress)
+            for name, options in training_options.items()
         ]
         try:
             result = run_benchmark(
                 training,
-                kept,
+                unseen_cells,
                 [*given, *trained],
                 others,
                 progress,

@@ -1,4 +1,4 @@
-"""Models trained for a benchmark, kept in a folder and found there again."""
+"""Models trained for a benchmark, saved in a folder and reused."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def refuse_folder(folder: Path | None) -> None:
         not folder.parent.is_dir() or (folder.exists() and not folder.is_dir())
     ):
         raise InputError(
-            f"{folder} cannot keep what is made: its folder must exist, and it be a folder"
+            f"{folder} cannot be created: its parent folder must exist, and it must be a folder"
         )
 
 
-def made(folder: Path | None) -> Path | None:
-    """The folder, made where it is not there; once a source is open, so mistakes leave nothing."""
+def created(folder: Path | None) -> Path | None:
+    """The folder, created if needed, once the source is open: mistakes leave nothing behind."""
     if folder is not None:
         folder.mkdir(exist_ok=True)
     return folder
 
 
-def kept_or_trained(
+def reused_or_trained(
     name: str, options: Any, training: Source, folder: Path | None, progress: Progress
 ) -> Model:
     """The model of an earlier run with these very options and cells, or a new one.
@@ -47,7 +47,7 @@ def kept_or_trained(
     options
         HybridOptions or TrainOptions.
     folder
-        Where models are kept, beside what they were trained with; None keeps nothing.
+        Where models are saved, beside what they were trained with; None saves nothing.
 
     Raises
     ------
@@ -62,21 +62,21 @@ def kept_or_trained(
     if folder is None:
         model: Model = learn.train_any(training, options, progress=named).model
         return model
-    place, record = folder / f"{name}.zmal", folder / f"{name}.json"
-    wanted = _trained_with(options, training)
-    if place.exists():
-        if not record.exists() or _differs(record, wanted):
+    path, record = folder / f"{name}.zmal", folder / f"{name}.json"
+    expected = _trained_with(options, training)
+    if path.exists():
+        if not record.exists() or _differs(record, expected):
             raise InputError(
-                f"{place} was trained with other options or cells than these: choose another "
+                f"{path} was trained with other options or cells than these: choose another "
                 f"--save-models, or give it as --model"
             )
-        say(f"took {place} of an earlier run")
-        return choose.load_model(place)
-    checkpoint = place.with_name(place.name + ".checkpoint")
+        say(f"using {path} of an earlier run")
+        return choose.load_model(path)
+    checkpoint = path.with_name(path.name + ".checkpoint")
     model = learn.train_any(training, options, checkpoint=checkpoint, progress=named).model
-    record.write_text(json.dumps(wanted, indent=2) + "\n")
-    model.save(place)
-    say(f"model kept in {place}")
+    record.write_text(json.dumps(expected, indent=2) + "\n")
+    model.save(path)
+    say(f"model saved as {path}")
     return model
 
 
@@ -84,10 +84,10 @@ def _trained_with(options: Any, training: Source) -> dict[str, Any]:
     """Options, and enough of the cells to tell another split from this one."""
     sample = np.unique(np.linspace(0, training.n_cells - 1, 64).astype(np.int64))
     digest = hashlib.sha256(training.read(sample).tobytes())
-    for known in (training.labels, training.groups):
-        if known is not None:
-            digest.update("\0".join(map(str, known.tolist())).encode())
-    # Labels are the classes of all that were kept before classes could be learned.
+    for column in (training.labels, training.groups):
+        if column is not None:
+            digest.update("\0".join(map(str, column.tolist())).encode())
+    # The classes of models saved before classes could be learned are the labels.
     without = {"device"} | ({"classes"} if getattr(options, "classes", None) is None else set())
     return {
         "profile": type(options).__name__,
@@ -99,8 +99,8 @@ def _trained_with(options: Any, training: Source) -> dict[str, Any]:
     }
 
 
-def _differs(record: Path, wanted: dict[str, Any]) -> bool:
+def _differs(record: Path, expected: dict[str, Any]) -> bool:
     try:
-        return bool(json.loads(record.read_text()) != json.loads(json.dumps(wanted)))
+        return bool(json.loads(record.read_text()) != json.loads(json.dumps(expected)))
     except ValueError:
         return True

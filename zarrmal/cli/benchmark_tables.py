@@ -1,4 +1,4 @@
-"""What a benchmark found, for a terminal."""
+"""The result of a benchmark, for a terminal."""
 
 from __future__ import annotations
 

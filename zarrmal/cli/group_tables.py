@@ -67,19 +67,19 @@ def _looks_table(groups: Groups) -> Table:
     return table
 
 
-def _cross_table(groups: Groups, found: CrossTable) -> Table:
-    table = Table(title=f"groups by {found.variable}")
-    table.add_column(found.variable)
+def _cross_table(groups: Groups, counts: CrossTable) -> Table:
+    table = Table(title=f"groups by {counts.variable}")
+    table.add_column(counts.variable)
     for name in groups.names:
         table.add_column(name, justify="right")
-    for value, row in zip(found.values, found.counts, strict=True):
+    for value, row in zip(counts.values, counts.counts, strict=True):
         table.add_row(value, *(f"{n:,}" for n in row))
     return table
 
 
-def _summary(found: CrossTable) -> str:
+def _summary(counts: CrossTable) -> str:
     return (
-        f"{found.variable}: {len(found.values):,} values tell {found.explained:.1%} of the group, "
-        f"Cramér's V {found.cramers_v:.2f}; {found.concentration:.1%} of the cells are in the "
-        f"largest group of their {found.variable}"
+        f"{counts.variable}: {len(counts.values):,} values explain {counts.explained:.1%} of the "
+        f"group, Cramér's V {counts.cramers_v:.2f}; {counts.concentration:.1%} of the cells are "
+        f"in the largest group of their {counts.variable}"
     )

@@ -59,10 +59,10 @@ def scale(
     for point in measure_scale(wanted, ready, shard_cells=shard_cells, folder=folder):
         say(f"{point.n_cells:,} cells, {_workers(point)}: {point.seconds:.1f} s")
         points.append(point)
-    found = speedups(points)
+    ratios = speedups(points)
     if as_json:
         print_json(
-            {"runs": [p.to_json() for p in points], "speedups": [f.to_json() for f in found]}
+            {"runs": [p.to_json() for p in points], "speedups": [r.to_json() for r in ratios]}
         )
         return
     table = Table("cells", "workers", "s", "MB/s", "s of drawing", "peak MB", "bits/pixel")
@@ -77,7 +77,7 @@ def scale(
             f"{8 * p.stored_bytes / p.raw_bytes:.3f}",
         )
     out.print(table)
-    for f in found:
+    for f in ratios:
         each = ", ".join(f"{times:.2f}" for times in f.times)
         out.print(f"{_workers(f)}: {f.median:.2f} times as fast as one thread ({each})")
 

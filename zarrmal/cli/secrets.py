@@ -1,4 +1,4 @@
-"""Secrets that were given to this process, and texts without them."""
+"""Secrets given to this process, and texts without them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _given: set[str] = set()
 
 
 def is_secret(name: str) -> bool:
-    """An option of this name holds one."""
+    """An option of this name holds a secret."""
     return name not in OPEN_NAMES and any(word in name.lower() for word in SECRET_WORDS)
 
 
@@ -53,7 +53,7 @@ def remember_secrets(options: Mapping[str, Any]) -> None:
 
 
 def without_secrets(text: str) -> str:
-    """The text with every secret of this process blotted out."""
+    """The text with every secret of this process masked."""
     text = without_passwords(text)
     known = set(_given)
     for variable in SECRET_VARIABLES:
@@ -76,12 +76,12 @@ def _leaves(tree: Any, name: str = "") -> Iterator[str]:
 
 def _parts(text: str) -> Iterator[str]:
     """The text; of a connection string, also its key and its signature."""
-    found = [text]
+    parts = [text]
     for part in text.split(";"):
         name, equals, value = part.partition("=")
         if equals and name in ("AccountKey", "SharedAccessSignature"):
-            found.append(value)
-    for one in found:
-        if len(one) >= LEAST_LETTERS:
-            yield one
-            yield one.encode("unicode_escape").decode()  # as repr shows it
+            parts.append(value)
+    for secret in parts:
+        if len(secret) >= LEAST_LETTERS:
+            yield secret
+            yield secret.encode("unicode_escape").decode()  # as repr shows it

@@ -17,7 +17,7 @@ from ..sources import open_source
 from . import options as o
 from .app import app
 from .arguments import source_arguments, widths
-from .benchmark_models import made, refuse_folder
+from .benchmark_models import created, refuse_folder
 from .console import print_json, progress_bars, say, say_error
 from .errors import EXIT_DAMAGE, reports_errors
 from .listener import open_cells
@@ -107,16 +107,16 @@ def study(
     needs_torch = {m.profile for _, m in given} < {"paper", "hybrid"} or all_cells
     if needs_torch or (with_classifier and known is None):
         choose.import_learn()
-    # Late: these rooms are large, and a mistake is told before they are needed.
+    # Late: these rooms are large, and a mistake is reported before they are needed.
     from ..study.cache import Cache
     from ..study.cells import split_cells
     from ..study.experiment import run_study
     from ..study.measure.classifier import refuse_unfit as refuse_classifier
     from ..study.measure.rivals import study_rivals
     from ..study.model import StudyModel
-    from .study_models import Wishes, study_classifier, study_models
+    from .study_models import StudyOptions, study_classifier, study_models
 
-    wishes = Wishes(
+    study_options = StudyOptions(
         hidden=widths(hidden),
         epochs=epochs,
         all_cells=all_cells,
@@ -140,16 +140,16 @@ def study(
             fits.refuse_unfit(cells.class_names, cells.cell_shape)
         if known is not None:
             refuse_classifier(known, cells)
-        folder = made(output)
+        folder = created(output)
         assert folder is not None
         cache, models_folder = Cache(folder / "kept"), folder / "models"
         models_folder.mkdir(exist_ok=True)
         classified = None
         if with_classifier:
             classified = study_classifier(
-                known, split, cells, wishes, cache, models_folder, progress
+                known, split, cells, study_options, cache, models_folder, progress
             )
-        settings: dict[str, Any] = asdict(wishes) | {
+        settings: dict[str, Any] = asdict(study_options) | {
             "cells_per_class": n_cells,
             "unseen": unseen,
             "prior": prior,
@@ -162,7 +162,7 @@ def study(
         try:
             results = run_study(
                 split,
-                study_models(given, split, wishes, models_folder, progress),
+                study_models(given, split, study_options, models_folder, progress),
                 study_rivals(quick) if rivals else (),
                 classified,
                 cache=cache,

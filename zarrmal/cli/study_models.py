@@ -1,4 +1,4 @@
-"""The models and the classifier of a study: given, found in its folder, or trained."""
+"""The models and the classifier of a study: given, of an earlier run, or trained."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..study.cells import Split
 from ..study.experiment import Classified
 from ..study.measure.classifier import classifier_rates, predicted_classes
 from ..study.model import StudyModel
-from .benchmark_models import kept_or_trained
+from .benchmark_models import reused_or_trained
 from .console import say
 
 QUICK_EPOCHS = 10
@@ -30,8 +30,8 @@ QUICK_CLASSIFIER_MINUTES = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What the caller wishes of the training.
+class StudyOptions:
+    """What the caller study_options of the training.
 
     Parameters
     ----------
@@ -56,48 +56,49 @@ class Wishes:
 def study_models(
     given: Sequence[tuple[Path, Model]],
     split: Split,
-    wishes: Wishes,
+    study_options: StudyOptions,
     folder: Path,
     progress: Progress,
 ) -> list[StudyModel]:
     """The given ones, and one of each profile of which none is given."""
     names = [name_of(path, [path for path, _ in given]) for path, _ in given]
-    found = [
+    models = [
         StudyModel(name=name, model=model, given=True, training=f"given as {path.name}")
         for name, (path, model) in zip(names, given, strict=True)
     ]
     profiles = {model.profile for _, model in given}
-    if profiles >= {"paper", "hybrid"} and not wishes.all_cells:
-        return _paper_first(found)
+    if profiles >= {"paper", "hybrid"} and not study_options.all_cells:
+        return _paper_first(models)
     learn = choose.import_learn()
-    epochs = wishes.epochs or (QUICK_EPOCHS if wishes.quick else None)
-    common: dict[str, Any] = {"seed": wishes.seed}
+    epochs = study_options.epochs or (QUICK_EPOCHS if study_options.quick else None)
+    common: dict[str, Any] = {"seed": study_options.seed}
     trained = []
     if "paper" not in profiles:
         options = learn.TrainOptions(
-            hidden=wishes.hidden,
+            hidden=study_options.hidden,
             epochs=epochs,
             max_cells=split.paper.n_cells,
             validation=0.0,  # as in the paper: every chosen cell is trained on
             **common,
         )
         trained.append(("paper", options, split.paper))
-    if wishes.all_cells:
-        options = learn.TrainOptions(hidden=wishes.hidden, epochs=epochs, **common)
+    if study_options.all_cells:
+        options = learn.TrainOptions(hidden=study_options.hidden, epochs=epochs, **common)
         trained.append(("paper, all cells", options, split.training))
     if "hybrid" not in profiles:
         options = learn.HybridOptions(
-            effort=wishes.effort,
-            minutes=QUICK_MINUTES if wishes.quick else wishes.minutes,
-            steps=wishes.steps,
+            effort=study_options.effort,
+            minutes=QUICK_MINUTES if study_options.quick else study_options.minutes,
+            steps=study_options.steps,
             validation=0.0,  # the unseen slides judge
             **common,
         )
         trained.append(("hybrid", options, split.training))
     for name, options, cells in trained:
-        model = kept_or_trained(_file_name(name, options, cells), options, cells, folder, progress)
-        found.append(StudyModel(name=name, model=model, given=False, training=_told(cells)))
-    return _paper_first(found)
+        file_name = _file_name(name, options, cells)
+        model = reused_or_trained(file_name, options, cells, folder, progress)
+        models.append(StudyModel(name=name, model=model, given=False, training=_description(cells)))
+    return _paper_first(models)
 
 
 def _paper_first(models: list[StudyModel]) -> list[StudyModel]:
@@ -112,8 +113,8 @@ def name_of(path: Path, all_paths: Sequence[Path]) -> str:
 
 def _file_name(name: str, options: Any, cells: Source) -> str:
     """Another one for other options or cells, so that a second study finds its own model."""
-    told = {k: v for k, v in asdict(options).items() if k != "device"}
-    return f"{name.replace(', ', '-').replace(' ', '-')}-{cache_key(told, _sample(cells))}"
+    settings = {k: v for k, v in asdict(options).items() if k != "device"}
+    return f"{name.replace(', ', '-').replace(' ', '-')}-{cache_key(settings, _sample(cells))}"
 
 
 def _sample(cells: Source) -> str:
@@ -123,7 +124,7 @@ def _sample(cells: Source) -> str:
     return cache_key(cells.n_cells, cells.read(rows).tobytes(), cells.labels.tobytes())
 
 
-def _told(cells: Source) -> str:
+def _description(cells: Source) -> str:
     assert cells.labels is not None
     assert cells.groups is not None
     counts = np.bincount(cells.labels, minlength=len(cells.class_names)).tolist()
@@ -132,7 +133,7 @@ def _told(cells: Source) -> str:
 
 
 def study_classifier(
-    given: CellClassifier | None, split: Split, source: Source, wishes: Wishes,
+    given: CellClassifier | None, split: Split, source: Source, study_options: StudyOptions,
     cache: Cache, folder: Path, progress: Progress,
 ) -> Classified:  # fmt: skip
     """Train or take a classifier, and ask it about every unseen cell."""
@@ -140,38 +141,38 @@ def study_classifier(
     classifier = given
     if classifier is None:
         name = "trained on the training slides"
-        classifier = _trained_classifier(split, wishes, folder, progress)
+        classifier = _trained_classifier(split, study_options, folder, progress)
     key = cache_key("predicted 1", classifier.digest, _sample(split.unseen))
-    found = cache.arrays(
+    predictions = cache.arrays(
         "predicted",
         key,
         lambda: {"classes": predicted_classes(classifier, split.unseen, progress)},
     )
     predicted = np.zeros(source.n_cells, np.uint8)
-    predicted[split.unseen_rows] = found["classes"]
+    predicted[split.unseen_rows] = predictions["classes"]
     return Classified(
-        rates=classifier_rates(name, split.unseen, found["classes"]), predicted=predicted
+        rates=classifier_rates(name, split.unseen, predictions["classes"]), predicted=predicted
     )
 
 
 def _trained_classifier(
-    split: Split, wishes: Wishes, folder: Path, progress: Progress
+    split: Split, study_options: StudyOptions, folder: Path, progress: Progress
 ) -> CellClassifier:
     choose.import_learn()
     from ..learn.classifier import ClassifierOptions, train_classifier
 
     options = ClassifierOptions(
-        seed=wishes.seed,
+        seed=study_options.seed,
         unseen=0.0,  # the unseen slides are not in these cells
-        minutes=QUICK_CLASSIFIER_MINUTES if wishes.quick else CLASSIFIER_MINUTES,
+        minutes=QUICK_CLASSIFIER_MINUTES if study_options.quick else CLASSIFIER_MINUTES,
     )
     key = cache_key(asdict(options), _sample(split.training))
-    place = folder / f"classifier-{key}.zcls"
-    if place.exists():
-        say(f"took {place} of an earlier run")
-        return CellClassifier.load(place)
-    checkpoint = place.with_name(place.name + ".checkpoint")
+    path = folder / f"classifier-{key}.zcls"
+    if path.exists():
+        say(f"using {path} of an earlier run")
+        return CellClassifier.load(path)
+    checkpoint = path.with_name(path.name + ".checkpoint")
     result = train_classifier(split.training, options, checkpoint=checkpoint, progress=progress)
-    result.classifier.save(place)
-    say(f"classifier kept in {place}")
+    result.classifier.save(path)
+    say(f"classifier saved as {path}")
     return result.classifier

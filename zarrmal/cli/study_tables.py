@@ -77,9 +77,9 @@ def _rivals(results: StudyResults) -> Table:
     for cells, arrangement in columns:
         how = "one sheet" if arrangement == "sheet" else "a file each"
         table.add_column(f"{cells}, {how}", justify="right")
-    found = {(r.name, r.cells, r.arrangement): r.bits_per_pixel for r in results.rivals}
+    by_rival = {(r.name, r.cells, r.arrangement): r.bits_per_pixel for r in results.rivals}
     for name in dict.fromkeys(r.name for r in results.rivals):
-        rates = [found.get((name, *column)) for column in columns]
+        rates = [by_rival.get((name, *column)) for column in columns]
         table.add_row(name, *("–" if rate is None else f"{rate:.3f}" for rate in rates))
     return table
 

@@ -67,9 +67,9 @@ class PreprocessingOptions:
         if self.channel not in RGB_CHANNELS:
             return (height, width, *shape[2:])
         if shape[2:] != (3,):
-            found = f"{shape[2]} channels" if shape[2:] else "grey cells"
+            present = f"{shape[2]} channels" if shape[2:] else "grey cells"
             raise InputError(
-                f"{location}: holds {found}, so there is no {self.channel} to pick: "
+                f"{location}: holds {present}, so there is no {self.channel} to pick: "
                 "only RGB has; use channel auto"
             )
         return (height, width)
