@@ -1,6 +1,7 @@
 """More cells for an archive: what readers see before, meanwhile and after."""
 
 import uuid
+import warnings
 
 import numpy as np
 import pytest
@@ -126,6 +127,20 @@ def test_an_interrupted_append_goes_on_without_doing_chunks_again(archive, cells
     zarrmal.append(part(cells, 100, 240), archive, options=AppendOptions(resume=True))
     assert problems(archive, cells) == ()
     assert read_journal(Location(archive)) is None
+
+
+def test_an_array_of_the_users_own_outlasts_what_is_cleared_away(archive, cells):
+    """Its name begins like that of one of ours."""
+    group = zarr.open_group(archive, mode="r+", use_consolidated=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", zarr.errors.ZarrUserWarning)  # consolidated metadata
+        group.create_array("label_by_hand", shape=(9,), chunks=(3,), dtype="u1")[:] = 5
+    stopping = Stopping(part(cells, 100, 240), KeyboardInterrupt(), 4)
+    with pytest.raises(KeyboardInterrupt):
+        zarrmal.append(stopping, archive, options=AppendOptions(workers=1))
+    zarrmal.append(part(cells, 100, 240), archive, options=AppendOptions(resume=True))
+    group = zarr.open_group(archive, mode="r", use_consolidated=False)
+    assert group["label_by_hand"][:].tolist() == [5] * 9
 
 
 def test_half_an_object_of_an_interrupted_run_is_written_again(archive, cells):

@@ -121,6 +121,20 @@ def test_open_is_lazy_and_knows_the_order_of_the_source(archive, cells):
     assert again["source_name"].values.tolist() == cells.names.tolist()
 
 
+@pytest.mark.skipif(
+    "read_missing_chunks" not in zarr.config.get("array"),
+    reason="this version of zarr reads missing chunks as fill values, always",
+)
+def test_a_missing_chunk_is_no_black_one(archive):
+    """Though plain zarr takes it for the fill value."""
+    is_v3 = (archive / "zarr.json").exists()
+    (archive / "cells" / ("c/1/0/0" if is_v3 else "1.0.0")).unlink()
+    cells = zarrmal.open(archive)["cells"]
+    assert cells[:50].values.any()
+    with pytest.raises(zarr.errors.ChunkNotFoundError):
+        cells[50:100].load()
+
+
 def test_attributes(archive, cells, model):
     group = zarr.open_group(archive, mode="r")
     facts = group.attrs["zarrmal"]
@@ -205,7 +219,9 @@ def test_class_names_with_blanks(tmp_path):
     assert dataset.attrs["zarrmal"]["classes"] == ["late ring stage", "not infected"]
 
 
-def test_classes_from_a_function(cells, model, tmp_path):
+def test_classes_from_a_function(cells, model, tmp_path, monkeypatch):
+    """Block by block."""
+    monkeypatch.setattr("zarrmal.archive.write.order.BLOCK_CELLS", 100)
     pixels = everything(cells)
 
     def assign(block, rows):

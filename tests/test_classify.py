@@ -15,6 +15,7 @@ from zarrmal.classify import (
     ShortestAssigner,
     checked_assignment,
 )
+from zarrmal.classify.calibration import calibration_error
 from zarrmal.sources import Source, open_source
 
 ROWS = np.arange(6)
@@ -87,3 +88,26 @@ def test_callables_from_outside_are_checked_assignment() -> None:
             3,
             2,
         )
+
+
+def test_a_label_that_two_classes_are_called_by_is_refused() -> None:
+    source = open_source(np.ones((6, 4, 4), np.uint8), labels=["red"] * 6)
+    with pytest.raises(InputError, match="'red'"):
+        LabelAssigner(source, ("Red", "RED"))
+    found = LabelAssigner(source, ("white", "RED"))(np.empty(0, np.uint8), ROWS)
+    assert found.predicted_class.tolist() == [1] * 6
+
+
+def test_a_confusion_matrix_has_true_classes_in_its_rows() -> None:
+    true, predicted = np.array([0, 0, 0, 1], np.uint8), np.array([1, 1, 0, 1], np.uint8)
+    report = ClassifierReport.of(("a", "b"), true, predicted, "slides")
+    assert report.confusion.tolist() == [[1, 2], [0, 1]]
+    assert report.accuracy == 0.5
+    assert report.to_json()["misclassification"] == {"P(C1|S0)": 2 / 3, "P(C0|S1)": 0.0}
+
+
+def test_bins_of_confidence_hold_their_upper_edge() -> None:
+    """As in Guo et al. 2017: 0.5 is in the first of two bins, 0.9 in the second."""
+    probabilities = np.array([[0.5, 0.5], [0.9, 0.1]], np.float32)
+    error = calibration_error(probabilities, np.array([0, 1], np.uint8), n_bins=2)
+    assert error == pytest.approx((0.5 + 0.9) / 2)

@@ -243,6 +243,23 @@ def test_a_lost_chunk_gives_no_black_images(archive, name, tmp_path):
     assert all(image.any() for image in images.values())
 
 
+def test_a_full_disk_leaves_no_half_image(archive, tmp_path, monkeypatch):
+    saved = []
+
+    def save(image, path, **options):
+        saved.append(path)
+        path.write_bytes(b"half")
+        if len(saved) == 5:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", save)
+    with pytest.raises(OSError, match="No space"):
+        zarrmal.extract(Location(str(archive)), tmp_path / "out")
+    left = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert len(left) == 4
+    assert {path.suffix for path in left} == {".png"}
+
+
 def test_two_channels_have_no_png(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 2), np.uint8)
     model = untrained((8, 8, 2))

@@ -1,8 +1,10 @@
 """Shards: their bytes are Zarr's, and damage in one costs what it touches."""
 
 import shutil
+import struct
 from functools import partial
 
+import google_crc32c
 import numpy as np
 import pytest
 import zarr
@@ -51,6 +53,16 @@ def test_zarr_reads_its_own_shards(archive, cells):
     np.testing.assert_array_equal(array[37], cells.read(order[37:38])[0])
     assert len(list((archive / "cells/c").iterdir())) == 4
     assert zarrmal.info(Location(str(archive))).n_cells == 100
+
+
+@pytest.mark.parametrize("offset", [0, shard_index_bytes(2) - 1])
+def test_an_index_that_names_itself_is_refused(offset):
+    data = bytearray(join_shard([b"first", b"second"]))
+    struct.pack_into("<Q", data, 16, offset)
+    check = google_crc32c.value(bytes(data[:32]))
+    data[32:36] = check.to_bytes(4, "little")
+    with pytest.raises(TruncatedError, match="index names bytes"):
+        split_shard(bytes(data), 2)
 
 
 def test_latent_vectors_are_counted(cells, model, tmp_path):

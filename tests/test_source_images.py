@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
 from pictures import noise, read_all, refusal, save
 from PIL import Image
 
@@ -125,7 +126,16 @@ def write_flipped(path):
     path.write_bytes(data)
 
 
+def write_without_strip(path):
+    """Its table of strips says that one has no bytes, as a file does that was never finished."""
+    tifffile.imwrite(path, noise(8, 8), rowsperstrip=4)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        tag = file.pages[0].tags["StripByteCounts"]
+        tag.overwrite((tag.value[0], 0))
+
+
 UNREADABLE = {
+    "strip.tif": (write_without_strip, "cut short"),
     "empty.png": (lambda path: path.write_bytes(b""), "empty"),
     "empty.tif": (lambda path: path.write_bytes(b""), "empty"),
     "text.png": (lambda path: path.write_text("text"), "no PNG, JPEG or BMP"),

@@ -1,13 +1,17 @@
 """verify: silent on what is sound, and every fault is named."""
 
+import hashlib
 import json
 import shutil
 
 import numpy as np
 import pytest
+import zarr
 from frozen_models import untrained
 from typer.testing import CliRunner
 from zarrmal_codecs import CorruptionError, ZarrmalError
+from zarrmal_codecs.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.coder import Coder
 
 import zarrmal
 from zarrmal.archive import Archive, Location, WriteOptions
@@ -126,6 +130,34 @@ def test_a_missing_chunk(archive, name):
     (problem,) = problems(archive)
     last = 49 if name == "cells" else 239
     assert problem.startswith(f"`{name}`: chunk {key} (cells 0 to {last}) is missing")
+
+
+def promise(archive, number, name, data):
+    """Store other bytes for a chunk, and their digest, as a writer with a mistake would."""
+    path = chunk(archive, number, name)
+    path.write_bytes(data)
+    key = path.relative_to(archive / name).as_posix()
+    digest = hashlib.sha256(data).hexdigest()
+    edit_facts(archive, lambda facts: facts["digests"][name].update({key: digest}))
+
+
+def test_padding_that_is_not_blank(archive, model):
+    """Cells that are appended later would lie on it."""
+    coder = Coder(model)
+    pixels = decode_chunk(chunk(archive, 4).read_bytes(), coder).copy()
+    assert not pixels[40:].any()
+    pixels[45] = 7
+    promise(archive, 4, "cells", encode_chunk(pixels, coder))
+    words = "(cells 200 to 239) is padded with something else than zeros"
+    assert any(words in problem for problem in problems(archive))
+
+
+def test_an_order_that_names_a_cell_twice(archive):
+    group = zarr.open_group(archive, mode="r+", use_consolidated=False)
+    order = group["source_index"]
+    order[3] = order[4]
+    promise(archive, 0, "source_index", chunk(archive, 0, "source_index").read_bytes())
+    assert "`source_index` does not name every cell of the source once" in problems(archive)
 
 
 def test_a_missing_array(archive):

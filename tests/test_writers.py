@@ -263,7 +263,13 @@ def test_an_archive_that_was_removed_after_an_interrupted_append(
 
 
 @pytest.mark.parametrize("operation", ["archive", "append"])
-def test_a_plan_that_is_none_is_made_anew(cells, model, tmp_path, monkeypatch, operation):
+@pytest.mark.parametrize(
+    ("array", "values"),
+    [("source_index", 7), ("predicted_class", [1, 0] * 5), ("predicted_class", 9)],
+)
+def test_a_plan_that_is_none_is_made_anew(
+    cells, model, tmp_path, monkeypatch, operation, array, values
+):
     """Its order was lost after the journal said that it is stored."""
     place = str(tmp_path / "a")
     stage = tmp_path / ("a" if operation == "append" else ".a.zarrmal-part")
@@ -281,7 +287,7 @@ def test_a_plan_that_is_none_is_made_anew(cells, model, tmp_path, monkeypatch, o
         with stopped(monkeypatch, "zarrmal.archive.write.segment.commit"):
             work()
     group = zarr.open_group(stage, mode="r+")
-    resized(group["source_index"], 110)[100:] = 7
+    resized(group[array], 110)[100:] = values
     work(resume=True)
     assert not zarrmal.verify(Location(place), part(cells, 0, 110)).problems
 
