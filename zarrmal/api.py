@@ -153,6 +153,7 @@ def write(
     if isinstance(model, str | os.PathLike):
         model = load_model(model)
     cells = _opened(source, listener, source_options, source_arguments)
+    options.chunk_length(cells.cell_shape)  # or an InputError, before anything is trained
     if labelled is not None:
         labelled = open_source(labelled, **source_arguments)
     origin: Origin = "given"
