@@ -18,6 +18,7 @@ from .array_source import Fetch, sorted_fetch
 from .digests import ARCHIVE_ATTRIBUTE, ArchiveDigests
 from .dimensions import axis_order
 from .preprocessing import Preprocessing
+from .serial import is_serial, serial_store
 
 VARIABLE = "cells"
 LABEL = "label"
@@ -74,7 +75,11 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
     """
     try:
         options = dict(storage_options) if "://" in address and storage_options else None
-        node = zarr.open(address, mode="r", storage_options=options)
+        if is_serial(address):
+            store = serial_store(address, storage_options, read_only=True)
+            node = zarr.open(store, mode="r")
+        else:
+            node = zarr.open(address, mode="r", storage_options=options)
         if isinstance(node, zarr.Array):
             return ZarrCells(array=node, axes=axis_order(dimension_names(node), node.ndim, address))
         cells = node.get(VARIABLE)
