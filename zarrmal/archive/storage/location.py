@@ -15,6 +15,7 @@ from zarr.errors import ContainsArrayError, GroupNotFoundError
 from zarrmal_codecs import CorruptionError, ZarrmalError
 
 from ...errors import InputError, MissingError, without_passwords
+from ...sources.packed import has_packed_suffix, packed_url
 from ...sources.serial import SerialFileSystem, is_serial, serial_store
 from ..format import ARRAY_NAMES
 from .fsspec_options import fsspec_options
@@ -204,9 +205,15 @@ class Location:
         except (GroupNotFoundError, FileNotFoundError):
             if arguments["mode"] == "a":
                 raise
-            raise MissingError(
-                f"no Zarr group at {self.url}: check the path or URL, and that the bucket exists"
-            ) from None
+            if self.is_local and (packed := packed_url(self.path)) is not None:
+                raise InputError(
+                    f"{self.url} is a packed file: the archive in it is read as {packed}"
+                ) from None
+            hint = ""
+            if "::" not in self.url and has_packed_suffix(self.url):
+                hint = f"; what is packed in a zip file is read as zip::{self.url}"
+            raise MissingError(f"no Zarr group at {self.url}: check the path or URL, and that the "
+                               f"bucket exists{hint}") from None  # fmt: skip
         except ContainsArrayError:
             raise InputError(
                 f"{self.url} is a Zarr array, not an archive: give the group that holds it"

@@ -16,7 +16,14 @@ from ...version import SOFTWARE
 from .. import format as layout
 from ..format import ArchiveFacts
 from ..lock.journal import Journal, busy_message, read_journal, source_digest
-from ..lock.staging import clear_stage, publish, refuse_occupied, refuse_unwritable, stage_of
+from ..lock.staging import (
+    clear_stage,
+    publish,
+    refuse_occupied,
+    refuse_packed_name,
+    refuse_unwritable,
+    stage_of,
+)
 from ..lock.writer_lock import WriterLock, while_held, writer_lock
 from ..opened import OpenArchive, shape_text
 from ..storage.location import Location
@@ -196,6 +203,7 @@ def refuse_location(
         See refuse_occupied.
     """
     refuse_unwritable(location)
+    refuse_packed_name(location)
     if options.resume and location.owner_commits:
         raise InputError(f"{location.url} is written in one go: there is nothing to resume")
     journal = read_journal(location)
