@@ -123,6 +123,9 @@ def open_source(
         )
 
     address = os.fspath(source)
+    if not isinstance(storage_options, Mapping | None):
+        raise InputError(f"storage options are a mapping of names to values, not a "
+                         f"{type(storage_options).__name__}")  # fmt: skip
     opened = _open_address(
         address, preprocessing, annotation, skip_unreadable, storage_options or {}, progress
     )

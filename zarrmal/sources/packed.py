@@ -37,5 +37,7 @@ def packed_url(path: Path) -> str | None:
         return None
     # Members may be called "./zarr.json", and are found by that name alone.
     members = [name.rpartition("/") for name in names]
-    folder = min((parent for parent, _, name in members if name in GROUP_NAMES), key=len, default="")
+    folder = min(
+        (parent for parent, _, name in members if name in GROUP_NAMES), key=len, default=""
+    )
     return f"{protocol}://{folder}::{path}" if folder else f"{protocol}::{path}"

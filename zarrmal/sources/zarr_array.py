@@ -12,7 +12,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.storage import LocalStore
 
-from ..errors import InputError, input_error
+from ..errors import InputError, input_error, is_store_error
 from .annotations import Column, RawAnnotations
 from .array_source import Fetch, sorted_fetch
 from .digests import ARCHIVE_ATTRIBUTE, ArchiveDigests
@@ -115,7 +115,9 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
         raise
     except ImportError as error:
         raise InputError(f"{address}: needs a package that is not installed: {error}") from error
-    except OPENING_ERRORS as error:
+    except Exception as error:
+        if not (isinstance(error, OPENING_ERRORS) or is_store_error(error)):
+            raise
         raise input_error(
             f"{address}: no Zarr array or group can be opened there: {error}: check the address "
             "and the storage options",
