@@ -1,4 +1,4 @@
-"""Zip and tar files: no folder is called so, and messages name the URL that reads what is in them."""
+"""Zip and tar files: no folder is called so, and messages name the URL that reads them."""
 
 from __future__ import annotations
 
