@@ -80,10 +80,11 @@ def train(
         ``.model``, to be saved or given to ``write``, and a report.
     """
     learn = import_learn()
-    cells = open_source(source, storage_options=source_options, **source_arguments)
-    result: HybridResult | TrainResult = learn.train_any(
-        cells, options, checkpoint=checkpoint, progress=progress
-    )
+    with store_errors():
+        cells = open_source(source, storage_options=source_options, **source_arguments)
+        result: HybridResult | TrainResult = learn.train_any(
+            cells, options, checkpoint=checkpoint, progress=progress
+        )
     return result
 
 
@@ -153,8 +154,9 @@ def write(
     if isinstance(model, str | os.PathLike):
         model = load_model(model)
     cells = _opened(source, listener, source_options, source_arguments)
+    options.chunk_length(cells.cell_shape)  # or an InputError, before anything is trained
     if labelled is not None:
-        labelled = open_source(labelled, **source_arguments)
+        labelled = open_source(labelled, storage_options=source_options, **source_arguments)
     origin: Origin = "given"
     if resumed is not None:
         model, origin = resumed, "resumed"

@@ -75,6 +75,27 @@ CONNECTION_ERRORS = frozenset(
 """Names of the classes from which libraries derive their connection errors. Names, because the
 libraries are optional; botocore's are not derived from OSError."""
 
+STORE_LIBRARIES = frozenset(
+    {
+        "adlfs",
+        "aiobotocore",
+        "aiohttp",
+        "azure",
+        "botocore",
+        "gcsfs",
+        "google",
+        "icechunk",
+        "msal",
+        "obstore",
+        "requests",
+        "s3fs",
+    }
+)
+"""Their errors are about a server or an account, not about our code."""
+
+USAGE_ERRORS = (TypeError, ValueError, AttributeError, LookupError, NotImplementedError)
+"""What libraries raise for arguments that they do not take, storage options among them."""
+
 CONNECTION_ERRNOS = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT})
 
 
@@ -98,7 +119,36 @@ def input_error(message: str, cause: BaseException) -> InputError:
         kind = ExistsError
     elif isinstance(cause, PermissionError):
         kind = AccessError
+    elif is_store_error(cause) and not is_usage_error(cause):
+        kind = UnreachableError
     return kind(message)
+
+
+def is_store_error(error: BaseException) -> bool:
+    """Raised by a store's library, or by it in a class of Python's own.
+
+    Errors of fsspec itself count where they are about its arguments: its file systems raise the
+    operating system's errors, too.
+    """
+    libraries = {type(error).__module__.split(".")[0], _raising_library(error)}
+    if is_usage_error(error):
+        libraries &= {*STORE_LIBRARIES, "fsspec"}
+        return bool(libraries)
+    return bool(libraries & STORE_LIBRARIES)
+
+
+def is_usage_error(error: BaseException) -> bool:
+    """A library does not take its arguments; in a class of Python's own."""
+    return type(error).__module__ == "builtins" and isinstance(error, USAGE_ERRORS)
+
+
+def _raising_library(error: BaseException) -> str:
+    """The package whose code has raised it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__"))
+    return name.split(".")[0]
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

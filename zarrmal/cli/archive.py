@@ -49,7 +49,12 @@ def archive(
             help="classifier: learn from the cells' own labels, each from other slides.",
         ),
     ] = False,
-    chunk_cells: Annotated[int, typer.Option(min=1, help="Cells in a chunk.")] = 1024,
+    chunk_cells: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Cells in a chunk; by default 1,024, fewer where cells are large."
+        ),
+    ] = None,
     shard_cells: Annotated[
         int | None,
         typer.Option(min=2, help="Cells in a shard: fewer, larger objects, for millions of cells."),

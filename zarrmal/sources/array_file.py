@@ -20,7 +20,7 @@ import fsspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import AccessError, InputError, input_error
+from ..errors import AccessError, InputError, input_error, is_store_error
 from .annotations import RawAnnotations
 
 ARRAY_SUFFIXES = (".npy", ".npz")
@@ -194,7 +194,9 @@ def downloaded(url: str, storage_options: Mapping[str, Any]) -> Iterator[Path]:
         raise
     except ImportError as error:
         raise InputError(f"{url}: needs a package that is not installed: {error}") from error
-    except (OSError, ValueError) as error:
+    except Exception as error:
+        if not (isinstance(error, OSError | ValueError) or is_store_error(error)):
+            raise
         raise input_error(f"{url}: cannot be fetched: {error}", error) from error
     try:
         yield path

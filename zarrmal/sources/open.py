@@ -27,6 +27,7 @@ from .array_file import ARRAY_SUFFIXES, open_array_file, open_remote_array_file
 from .array_source import ArraySource
 from .dimensions import axis_order
 from .folder import FolderSource
+from .packed import packed_url
 from .preprocessing import RGB_CHANNELS, Channel, PreprocessingOptions
 from .source import Source
 from .strings import refuse_mask
@@ -122,6 +123,9 @@ def open_source(
         )
 
     address = os.fspath(source)
+    if not isinstance(storage_options, Mapping | None):
+        raise InputError(f"storage options are a mapping of names to values, not a "
+                         f"{type(storage_options).__name__}")  # fmt: skip
     opened = _open_address(
         address, preprocessing, annotation, skip_unreadable, storage_options or {}, progress
     )
@@ -186,6 +190,9 @@ def _open_address(
             skip_unreadable=skip_unreadable,
             progress=progress,
         )
+    if (packed := packed_url(path)) is not None:
+        raise InputError(f"{address} is a packed file: a Zarr in it is read as {packed}; unpack a "
+                         f"folder of images first")  # fmt: skip
     if path.exists():
         raise InputError(
             f"{address}: a file ending in {path.suffix or 'nothing'} is no source: give a folder "
@@ -196,7 +203,7 @@ def _open_address(
 
 def absolute_address(address: str) -> str:
     """The address with absolute local paths, so that it holds in any working directory."""
-    if "://" not in address:
+    if "://" not in address and "::" not in address:
         return str(Path(address).absolute())
     *outer, innermost = address.split("::")
     if innermost.startswith(("file://", "local://")) or "://" not in innermost:

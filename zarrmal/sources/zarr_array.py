@@ -12,12 +12,13 @@ import zarr
 from numpy.typing import NDArray
 from zarr.storage import LocalStore
 
-from ..errors import InputError, input_error
+from ..errors import InputError, input_error, is_store_error
 from .annotations import Column, RawAnnotations
 from .array_source import Fetch, sorted_fetch
 from .digests import ARCHIVE_ATTRIBUTE, ArchiveDigests
 from .dimensions import axis_order
 from .preprocessing import Preprocessing
+from .serial import is_serial, serial_store
 
 VARIABLE = "cells"
 LABEL = "label"
@@ -74,7 +75,11 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
     """
     try:
         options = dict(storage_options) if "://" in address and storage_options else None
-        node = zarr.open(address, mode="r", storage_options=options)
+        if is_serial(address):
+            store = serial_store(address, storage_options, read_only=True)
+            node = zarr.open(store, mode="r")
+        else:
+            node = zarr.open(address, mode="r", storage_options=options)
         if isinstance(node, zarr.Array):
             return ZarrCells(array=node, axes=axis_order(dimension_names(node), node.ndim, address))
         cells = node.get(VARIABLE)
@@ -110,7 +115,9 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
         raise
     except ImportError as error:
         raise InputError(f"{address}: needs a package that is not installed: {error}") from error
-    except OPENING_ERRORS as error:
+    except Exception as error:
+        if not (isinstance(error, OPENING_ERRORS) or is_store_error(error)):
+            raise
         raise input_error(
             f"{address}: no Zarr array or group can be opened there: {error}: check the address "
             "and the storage options",

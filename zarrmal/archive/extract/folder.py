@@ -14,7 +14,7 @@ from PIL import Image
 
 from ...errors import InputError
 from ..storage.location import Location
-from .names import FileNames
+from .names import FileNames, position_prefix
 
 USUAL_NAME_BYTES = 255
 USUAL_PATH_BYTES = 4096
@@ -48,9 +48,7 @@ def fitting(names: FileNames, folder: Path) -> tuple[FileNames, dict[int, str]]:
     }
     if not too_long:
         return names, {}
-    prefix, taken = "position-", set(names.files)
-    while any(file.startswith(prefix) for file in taken):
-        prefix = f"cells-{prefix}"
+    prefix = position_prefix(names.files)
     width = len(str(len(names.files) - 1))
     files = [
         f"{prefix}{position:0{width}d}.png" if position in too_long else file

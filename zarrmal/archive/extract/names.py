@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -26,7 +28,7 @@ HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FileNames:
-    """A relative path for each cell, in the archive's order, all different.
+    """A relative path for each cell, in the archive's order, all different on any disk.
 
     Parameters
     ----------
@@ -72,9 +74,7 @@ def file_names(archive: OpenArchive) -> FileNames:
         if stored
         else _numbered(order.values, inside, label, archive.facts, unsafe)
     )
-    prefix = "position-"
-    while any(name is not None and name.startswith(prefix) for name in names):
-        prefix = f"{layout.CELLS}-{prefix}"
+    prefix = position_prefix(name for name in names if name is not None)
     width = len(str(max(n_cells - 1, 0)))
     files = [
         f"{prefix}{position:0{width}d}.png" if name is None else name
@@ -96,22 +96,47 @@ def file_names(archive: OpenArchive) -> FileNames:
     )
 
 
+def folded(path: str) -> str:
+    """The same text for all relative paths that some file system takes for one file.
+
+    macOS and Windows ignore case, macOS takes composed and decomposed letters for one another
+    (canonical caseless matching, Unicode section 3.13), Windows drops blanks and points at the end
+    of a name. ``upper`` is for NTFS, which compares capitals: a dotless i is an I there.
+    """
+    if "./" in path or " /" in path or path.endswith((".", " ")):
+        path = "/".join(part.rstrip(". ") or part for part in path.split("/"))
+    if path.isascii():
+        return path.lower()
+    decomposed = unicodedata.normalize("NFD", path)
+    return unicodedata.normalize("NFD", decomposed.casefold().upper().casefold())
+
+
+def position_prefix(files: Iterable[str]) -> str:
+    """What names made of a position begin with, and none of the files does."""
+    prefix, taken = "position-", [folded(file) for file in files]
+    while any(name.startswith(prefix) for name in taken):
+        prefix = f"{layout.CELLS}-{prefix}"
+    return prefix
+
+
 def _distinct(files: list[str], source_index: NDArray[np.int64]) -> list[str]:
     """Files of one name, from appended sources, get the cell's index in the sources as a suffix.
 
     Where that is lost, its position in the archive; again where another cell has that name. So does
-    a file with the name of a folder that holds others.
+    a file with the name of a folder that holds others. Names are compared as ``folded``.
     """
-    counts = Counter(files)
-    folders = {str(folder) for file in files for folder in PurePosixPath(file).parents}
-    taken = set(files)
+    counts = Counter(map(folded, files))
+    folders = {str(folder) for file in counts for folder in PurePosixPath(file).parents}
+    taken = set(counts)
     distinct = []
     for position, (file, index) in enumerate(zip(files, source_index.tolist(), strict=True)):
-        name = file
+        name, key = file, folded(file)
+        is_shared = counts[key] > 1
         suffix = f"-{index}" if index >= 0 else f"-position-{position}"
-        while name in folders or (counts[file] > 1 and name in taken):
+        while key in folders or (is_shared and key in taken):
             name = f"{name.removesuffix('.png')}{suffix}.png"
-        taken.add(name)
+            key = folded(name)
+        taken.add(key)
         distinct.append(name)
     return distinct
 
@@ -121,10 +146,12 @@ def _stored_names(stored: StoredColumn, unsafe: list[str]) -> list[str | None]:
     pairs = zip(map(str, stored.values.tolist()), stored.known.tolist(), strict=True)
     names = [_safe(name, unsafe) if known else None for name, known in pairs]
     files = [None if n is None else str(PurePosixPath(n).with_suffix(".png")) for n in names]
-    takers = Counter(w for w, _ in {(w, n) for w, n in zip(files, names) if w is not None})
-    shared = {w for w, n in takers.items() if n > 1}
+    keys = [None if file is None else folded(file) for file in files]
+    takers = Counter(k for k, _ in {(k, folded(n)) for k, n in zip(keys, names) if k and n})
+    shared = {key for key, n in takers.items() if n > 1}
     # a.jpg and a.bmp both want a.png: they become a.jpg.png and a.bmp.png.
-    return [f"{n}.png" if w in shared else w for n, w in zip(names, files, strict=True)]
+    both = zip(names, files, keys, strict=True)
+    return [f"{name}.png" if key in shared else file for name, file, key in both]
 
 
 def _numbered(

@@ -22,6 +22,7 @@ from ...errors import InputError
 from ...sources import Source
 from ...sources.strings import fixed_width_bytes
 from ..storage.location import BUCKET_JOURNAL, Location
+from ..storage.timeout import first_answer
 from .process import is_writing, runs, start_time, this_machine
 
 Operation = Literal["archive", "append"]
@@ -135,9 +136,13 @@ def read_journal(location: Location) -> Journal | None:
     """The journal of the writer at work, or of one that died; None if there is none."""
     if location.owner_commits:
         return None
-    fs, path = journal_path(location)
-    journal = load_journal(fs, path)
-    return load_journal(fs, path + DEAD) if journal is None else journal
+
+    def load() -> Journal | None:
+        fs, path = journal_path(location)
+        journal = load_journal(fs, path)
+        return load_journal(fs, path + DEAD) if journal is None else journal
+
+    return load() if location.is_local else first_answer(load, location.url)
 
 
 def load_journal(fs: Any, path: str) -> Journal | None:

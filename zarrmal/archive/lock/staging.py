@@ -8,6 +8,7 @@ import shutil
 import uuid
 
 from ...errors import ExistsError, InputError
+from ...sources.packed import has_packed_suffix
 from ..storage.local import sync_folder
 from ..storage.location import GROUP_FILES, Location
 
@@ -46,6 +47,16 @@ def refuse_unwritable(location: Location) -> None:
         raise InputError(
             f"{location.url} holds {' '.join(magic)}, which file systems of fsspec take for a "
             f"pattern of names: choose a name without"
+        )
+
+
+def refuse_packed_name(location: Location) -> None:
+    """InputError if a new local archive, which is a folder, would be called a zip or tar file."""
+    if location.is_local and has_packed_suffix(location.url):
+        raise InputError(
+            f"{location.url} would be a folder, not a zip or tar file: archive to a folder such as "
+            f"cells.zarr, then pack that (`cd cells.zarr && zip -0 -r ../cells.zip .`) and read it "
+            f"as zip::cells.zip"
         )
 
 

@@ -7,35 +7,30 @@ from contextlib import contextmanager
 
 from zarrmal_codecs import ZarrmalError
 
-from ...errors import InputError, UnreachableError, input_error
-
-STORE_LIBRARIES = {
-    "adlfs",
-    "aiobotocore",
-    "aiohttp",
-    "azure",
-    "botocore",
-    "gcsfs",
-    "google",
-    "msal",
-    "requests",
-    "s3fs",
-}
-"""Their errors are about a server or an account, not about our code."""
+from ...errors import InputError, UnreachableError, input_error, is_store_error, is_usage_error
 
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Raise errors of a store's library as MissingError, AccessError or UnreachableError.
+    """Raise errors of a store's library as InputError, or one of its kinds.
 
     Other errors, such as those of the local file system, stay as they are.
+
+    Raises
+    ------
+    MissingError, AccessError
+        If the store says so.
+    InputError
+        If the library does not take what it was given, such as unknown storage options.
+    UnreachableError
+        For all else that a store's library raises.
     """
     try:
         yield
     except (InputError, ZarrmalError):
         raise
     except Exception as error:
-        if not _is_of_a_store(error):
+        if not is_store_error(error):
             raise
         text = _first_lines(error)
         if isinstance(error, FileNotFoundError):
@@ -44,18 +39,11 @@ def store_errors() -> Iterator[None]:
             ) from error
         if isinstance(error, PermissionError):
             raise input_error(f"the object store denies access: {text}", error) from error
+        if is_usage_error(error):
+            raise input_error(
+                f"the object store cannot be used: {text}: check the storage options", error
+            ) from error
         raise UnreachableError(f"the object store cannot be used: {text}") from error
-
-
-def _is_of_a_store(error: Exception) -> bool:
-    """Raised by a store's library, or by it in a class of Python's own."""
-    modules = [type(error).__module__]
-    trace = error.__traceback__
-    while trace is not None:
-        last, trace = trace, trace.tb_next
-        if trace is None:
-            modules.append(str(last.tb_frame.f_globals.get("__name__")))
-    return any(module.split(".")[0] in STORE_LIBRARIES for module in modules)
 
 
 def _first_lines(error: Exception) -> str:

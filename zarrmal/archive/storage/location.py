@@ -15,6 +15,8 @@ from zarr.errors import ContainsArrayError, GroupNotFoundError
 from zarrmal_codecs import CorruptionError, ZarrmalError
 
 from ...errors import InputError, MissingError, without_passwords
+from ...sources.packed import has_packed_suffix, packed_url
+from ...sources.serial import SerialFileSystem, is_serial, serial_store
 from ..format import ARRAY_NAMES
 from .fsspec_options import fsspec_options
 from .local import DurableStore
@@ -203,9 +205,15 @@ class Location:
         except (GroupNotFoundError, FileNotFoundError):
             if arguments["mode"] == "a":
                 raise
-            raise MissingError(
-                f"no Zarr group at {self.url}: check the path or URL, and that the bucket exists"
-            ) from None
+            if self.is_local and (packed := packed_url(self.path)) is not None:
+                raise InputError(
+                    f"{self.url} is a packed file: the archive in it is read as {packed}"
+                ) from None
+            hint = ""
+            if "::" not in self.url and has_packed_suffix(self.url):
+                hint = f"; what is packed in a zip file is read as zip::{self.url}"
+            raise MissingError(f"no Zarr group at {self.url}: check the path or URL, and that the "
+                               f"bucket exists{hint}") from None  # fmt: skip
         except ContainsArrayError:
             raise InputError(
                 f"{self.url} is a Zarr array, not an archive: give the group that holds it"
@@ -219,12 +227,17 @@ class Location:
 
     def _zarr_arguments(self, mode: Mode) -> dict[str, Any]:
         """Of zarr.open_group: which store."""
+        if is_serial(self.url):
+            options = fsspec_options(self.url, self.storage_options, for_zarr=False)
+            return {"store": serial_store(self.url, options, read_only=mode == "r")}
         if not self.is_local:
             return {"store": self.url, "storage_options": self.options or None}
         return {"store": str(self.path) if mode == "r" else DurableStore(self.path)}
 
     def xarray_arguments(self) -> dict[str, Any]:
         """Of xarray.open_zarr: which store."""
+        if is_serial(self.url):
+            return self._zarr_arguments("r")
         return {"store": self.url, "storage_options": self.options or None}
 
     def filesystem(self) -> tuple[Any, str]:
@@ -239,7 +252,7 @@ class Location:
         except DAMAGED_CONTAINER as error:
             raise CorruptionError(f"{self.url} is damaged: {error}") from error
         fs.invalidate_cache()
-        return fs, root
+        return SerialFileSystem(fs) if is_serial(self.url) else fs, root
 
     def _damaged_or_unknown(self, error: Exception) -> InputError | CorruptionError:
         """CorruptionError if something is stored there; else the URL itself is wrong."""

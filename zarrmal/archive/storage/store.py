@@ -178,7 +178,10 @@ def locate(where: Where, storage_options: Mapping[str, Any] | None = None) -> Lo
     InputError
         If it is none of these, or options come without a URL.
     """
-    options = storage_options or {}
+    options = {} if storage_options is None else storage_options
+    if not isinstance(options, Mapping):
+        raise InputError(f"storage options are a mapping of names to values, not a "
+                         f"{type(options).__name__}")  # fmt: skip
     if isinstance(where, Location):
         return where
     if isinstance(where, str | os.PathLike):

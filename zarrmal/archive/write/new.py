@@ -11,11 +11,19 @@ from ...classify import Assigner
 from ...errors import ExistsError, InputError, LockedError
 from ...progress import Progress
 from ...sources import Source
+from ...sources.limits import check_cell_shape
 from ...version import SOFTWARE
 from .. import format as layout
 from ..format import ArchiveFacts
 from ..lock.journal import Journal, busy_message, read_journal, source_digest
-from ..lock.staging import clear_stage, publish, refuse_occupied, refuse_unwritable, stage_of
+from ..lock.staging import (
+    clear_stage,
+    publish,
+    refuse_occupied,
+    refuse_packed_name,
+    refuse_unwritable,
+    stage_of,
+)
 from ..lock.writer_lock import WriterLock, while_held, writer_lock
 from ..opened import OpenArchive, shape_text
 from ..storage.location import Location
@@ -44,6 +52,8 @@ def write_new(
 ) -> None:
     """Write all cells of a source as an archive. See Archive.write."""
     previous = refuse_location(location, options)
+    check_cell_shape(source.cell_shape, source.location or source.description, model.profile)
+    options.chunk_length(source.cell_shape)  # or an InputError
     if not coder_for(model).fits(source.cell_shape):
         raise InputError(
             f"the cells are {shape_text(source.cell_shape)}, the model is for "
@@ -160,7 +170,7 @@ class _StageWriter:
             group,
             layout.CELLS,
             shape=(0, *self._source.cell_shape),
-            chunks=(options.chunk_cells, *self._source.cell_shape),
+            chunks=(options.chunk_length(self._source.cell_shape), *self._source.cell_shape),
             dtype="uint8",
             **shards,
             **array_arguments(model, zarr_format=options.zarr_format, rice=options.rice),
@@ -193,6 +203,7 @@ def refuse_location(
         See refuse_occupied.
     """
     refuse_unwritable(location)
+    refuse_packed_name(location)
     if options.resume and location.owner_commits:
         raise InputError(f"{location.url} is written in one go: there is nothing to resume")
     journal = read_journal(location)

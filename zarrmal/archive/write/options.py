@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from math import prod
 from typing import Literal
 
+from zarrmal_codecs.constants import MAX_CHUNK_PIXELS
 from zarrmal_codecs.golomb_rice import RiceChoice
 
 from ...errors import InputError
 from .runners import Runner
+
+MAX_AUTO_CHUNK_CELLS = 1024
+MAX_AUTO_CHUNK_BYTES = 64 * 2**20
+"""Decoded: a reader holds a few chunks at a time, a writer about a hundred times as much."""
 
 
 def default_workers() -> int:
@@ -24,7 +30,8 @@ class WriteOptions:
     Parameters
     ----------
     chunk_cells
-        Cells in a chunk, at least 1.
+        Cells in a chunk, at least 1. None takes 1,024, halved until a decoded chunk has at most
+        64 MiB.
     shard_cells
         Cells in a shard, a multiple of ``chunk_cells``; None stores each chunk as an object of its
         own. Format 3 only.
@@ -42,7 +49,7 @@ class WriteOptions:
         Runs the encoding of chunks; None takes ``workers`` threads.
     """
 
-    chunk_cells: int = 1024
+    chunk_cells: int | None = None
     shard_cells: int | None = None
     zarr_format: Literal[2, 3] = 3
     rice: RiceChoice = "mean"
@@ -52,7 +59,7 @@ class WriteOptions:
     runner: Runner | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.chunk_cells < 1:
+        if self.chunk_cells is not None and self.chunk_cells < 1:
             raise InputError(f"a chunk holds at least 1 cell, not {self.chunk_cells}")
         if self.zarr_format not in (2, 3):
             raise InputError(f"the Zarr format is 2 or 3, not {self.zarr_format}")
@@ -62,9 +69,39 @@ class WriteOptions:
             return
         if self.zarr_format == 2:
             raise InputError("Zarr format 2 has no shards: leave --shard-cells out, or take 3")
-        if self.shard_cells % self.chunk_cells or self.shard_cells <= self.chunk_cells:
-            raise InputError(f"a shard holds 2 or more whole chunks: its cells are a multiple of "
-                             f"{self.chunk_cells}, not {self.shard_cells}")  # fmt: skip
+        if self.chunk_cells is not None:
+            refuse_shard(self.shard_cells, self.chunk_cells)
+
+    def chunk_length(self, cell_shape: tuple[int, ...]) -> int:
+        """Cells in a chunk, decided for cells of this shape (y, x[, channel]).
+
+        Raises
+        ------
+        InputError
+            If such a chunk has more values than the codec takes, or does not divide the shard.
+        """
+        n_values = prod(cell_shape)
+        n_cells = self.chunk_cells
+        if n_cells is None:
+            n_cells = MAX_AUTO_CHUNK_CELLS
+            while n_cells > 1 and n_cells * n_values > MAX_AUTO_CHUNK_BYTES:
+                n_cells //= 2
+        if n_cells * n_values > MAX_CHUNK_PIXELS:
+            text = " x ".join(map(str, cell_shape))
+            raise InputError(f"a chunk of {n_cells:,} cells of {text} has {n_cells * n_values:,} "
+                             f"values, at most {MAX_CHUNK_PIXELS:,} are possible: take "
+                             f"--chunk-cells {MAX_CHUNK_PIXELS // n_values} or fewer, or leave it "
+                             f"out")  # fmt: skip
+        if self.shard_cells is not None:
+            refuse_shard(self.shard_cells, n_cells)
+        return n_cells
+
+
+def refuse_shard(shard_cells: int, chunk_cells: int) -> None:
+    """InputError unless a shard holds 2 or more whole chunks."""
+    if shard_cells % chunk_cells or shard_cells <= chunk_cells:
+        raise InputError(f"a shard holds 2 or more whole chunks: its cells are a multiple of "
+                         f"{chunk_cells}, not {shard_cells}")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
