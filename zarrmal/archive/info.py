@@ -16,7 +16,9 @@ from zarrmal_codecs.constants import PROFILE_PAPER
 from zarrmal_codecs.header import parse_header
 from zarrmal_codecs.zarr_plugin import header_limit
 
+from .foreign import n_foreign_cells
 from .format import CELLS
+from .lock.journal import read_journal
 from .opened import OpenArchive, n_pixels
 from .read.chunks import expect_capacity
 from .shard import read_shard_index, shard_index_bytes
@@ -45,6 +47,8 @@ class ArchiveInfo:
         Chunks of the other arrays.
     cells_bytes
         Everything stored for the array ``cells``: its chunks and its own metadata files.
+    n_foreign_cells
+        Cells behind the archive's own that another program has stored; not in ``n_cells``.
     """
 
     url: str
@@ -65,6 +69,7 @@ class ArchiveInfo:
     other_metadata_bytes: int
     index_bytes: int
     cells_bytes: int
+    n_foreign_cells: int = 0
 
     @property
     def bits_per_pixel(self) -> float:
@@ -115,6 +120,7 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
         other_metadata_bytes=sum(metadata.values()) - model_bytes,
         index_bytes=sum(n for k, n in chunks.items() if not k.startswith(folder)),
         cells_bytes=chunk_bytes + sum(n for k, n in metadata.items() if k.startswith(folder)),
+        n_foreign_cells=0 if read_journal(archive.location) else n_foreign_cells(archive),
     )
 
 

@@ -6,6 +6,7 @@ from ...errors import InputError
 from ...progress import Progress
 from ...sources import Source
 from .. import format as layout
+from ..foreign import longer_problem
 from ..lock.journal import journal_problem, read_journal
 from ..opened import OpenArchive
 from ..read.chunks import expect_stored
@@ -25,6 +26,8 @@ def verify_archive(archive: OpenArchive, source: Source | None, progress: Progre
     journal = read_journal(archive.location)
     if journal is not None:
         problems.append(journal_problem(journal))
+    elif (problem := longer_problem(archive)) is not None:
+        problems.append(problem)
     archive = with_sound_cells(archive)
     problems += archive.problems
     expect_stored(archive)

@@ -14,6 +14,7 @@ from ...errors import InputError, LockedError
 from ...progress import Progress
 from ...sources import Source
 from .. import format as layout
+from ..foreign import refuse_foreign_variables, refuse_longer
 from ..format import Grid
 from ..lock.journal import Journal, busy_message, read_journal, source_digest
 from ..lock.staging import refuse_unwritable
@@ -41,6 +42,7 @@ def append_cells(
     """Add all cells of a source behind those of an archive. See Archive.append."""
     previous = refuse_append(location, resume=options.resume)
     archive = _open_for_writing(location)
+    _refuse_what_others_added(archive, previous)
     digest = source_digest(source)
     if previous is not None and archive.facts.n_cells == previous.n_stored + previous.n_new:
         with writer_lock(location, previous, previous):
@@ -65,6 +67,7 @@ def append_cells(
     with writer_lock(location, journal, previous) as lock:
         progress = while_held(lock, progress)
         archive = _reopened_unchanged(archive)
+        _refuse_what_others_added(archive, previous)
         order = None
         if previous is None:  # else an interrupted append has changed the end
             _refuse_damaged_end(archive)
@@ -150,6 +153,13 @@ def _reopened_unchanged(archive: OpenArchive) -> OpenArchive:
     if now.facts != archive.facts:
         raise InputError(f"another process has changed {archive.location.url}: try again")
     return now
+
+
+def _refuse_what_others_added(archive: OpenArchive, previous: Journal | None) -> None:
+    """InputError if cells or variables of another program stand in the way of an append."""
+    if previous is None:  # else an interrupted append has changed the documents
+        refuse_longer(archive)
+    refuse_foreign_variables(archive)
 
 
 def _refuse_damaged_end(archive: OpenArchive) -> None:
