@@ -17,15 +17,16 @@ from zarrmal_codecs.header import parse_header
 from zarrmal_codecs.zarr_plugin import header_limit
 
 from .foreign import n_foreign_cells
-from .format import CELLS
+from .format import BACKUP, CELLS
 from .lock.journal import read_journal
 from .opened import OpenArchive, n_pixels
 from .read.chunks import expect_capacity
+from .read.copied import copied_state
 from .shard import read_shard_index, shard_index_bytes
 from .storage.location import METADATA_FILES
 from .storage.objects import get_bytes, join_key
 
-METADATA_NAMES = (*METADATA_FILES, ".zattrs", ".zmetadata")
+METADATA_NAMES = (*METADATA_FILES, ".zattrs", ".zmetadata", BACKUP.rpartition("/")[2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,8 @@ class ArchiveInfo:
 
 def archive_info(archive: OpenArchive) -> ArchiveInfo:
     """Read what an archive states, and the sizes of what is stored. See Archive.info."""
+    if (copy := copied_state(archive)) is not None:
+        archive = copy
     facts, array = archive.facts, archive.cells
     sizes = archive.location.sizes()
     expect_capacity(max(array.shape[0], facts.n_cells), sum(sizes.values()))

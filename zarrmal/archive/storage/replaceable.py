@@ -13,7 +13,9 @@ from .location import BUCKET_JOURNAL, GROUP_FILES, Location
 
 PARTIAL_FILE = r"(\.[0-9a-f]{32}\.partial)?"
 """What a killed run leaves of a local file, see put_file."""
-ARRAY_KEY = re.compile(rf"(zarr\.json|\.zarray|\.zattrs|(c[./])?\d+([./]\d+)*){PARTIAL_FILE}$")
+ARRAY_KEY = re.compile(
+    rf"(zarr\.json|zarrmal\.json|\.zarray|\.zattrs|(c[./])?\d+([./]\d+)*){PARTIAL_FILE}$"
+)
 MAX_NAMES = 3
 
 

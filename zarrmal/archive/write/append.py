@@ -20,6 +20,7 @@ from ..lock.journal import Journal, busy_message, read_journal, source_digest
 from ..lock.staging import refuse_unwritable
 from ..lock.writer_lock import while_held, writer_lock
 from ..opened import OpenArchive, shape_text
+from ..read.copied import attribute_problem
 from ..storage.location import Location
 from ..storage.objects import get_bytes, join_key, stored_digests
 from .columns import matching_columns, new_columns, stored_order
@@ -135,6 +136,9 @@ def refuse_append(location: Location, *, resume: bool, action: str = "resume") -
     if journal.operation == "archive":
         raise InputError(f"{location.url} was interrupted in {journal.description}: complete that "
                          f"first with `zarrmal archive --resume`")  # fmt: skip
+    if journal.operation == "adopt":
+        raise InputError(f"{location.url} was interrupted in {journal.description}: run `zarrmal "
+                         f"adopt` again")  # fmt: skip
     if not resume:
         raise InputError(f"{location.url} was interrupted in {journal.description}: continue with "
                          f"--resume and the same cells, or take it back with `zarrmal "
@@ -158,6 +162,9 @@ def _reopened_unchanged(archive: OpenArchive) -> OpenArchive:
 def _refuse_what_others_added(archive: OpenArchive, previous: Journal | None) -> None:
     """InputError if cells or variables of another program stand in the way of an append."""
     if previous is None:  # else an interrupted append has changed the documents
+        problem = attribute_problem(archive)
+        if problem is not None:
+            raise InputError(f"{archive.location.url}: {problem}")
         refuse_longer(archive)
     refuse_foreign_variables(archive)
 
