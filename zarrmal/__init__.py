@@ -1,6 +1,6 @@
 """Archive millions of single-cell images in Zarr: class-wise learned, lossless, plain to read."""
 
-from .api import append, extract, info, open, recover_cells, train, undo, verify, write
+from .api import adopt, append, extract, info, open, recover_cells, train, undo, verify, write
 from .archive import AppendOptions, Archive, ArchiveInfo, WriteOptions
 from .errors import (
     AccessError,
@@ -23,6 +23,7 @@ __all__ = [
     "MissingError",
     "UnreachableError",
     "WriteOptions",
+    "adopt",
     "append",
     "extract",
     "info",

@@ -344,6 +344,13 @@ def extract(
     )
 
 
+def adopt(
+    url: Where, *, progress: Progress = silent, storage_options: StorageOptions = None
+) -> ArchiveInfo:
+    """Make an archive of arrays that another program has copied or changed; see Archive.adopt."""
+    return Archive.adopt(url, progress=progress, storage_options=storage_options).info()
+
+
 def undo(url: Where, *, storage_options: StorageOptions = None) -> int:
     """Take back an interrupted append; returns the number of its cells. See Archive.undo."""
     return Archive.open(url, storage_options=storage_options).undo()

@@ -26,6 +26,7 @@ from .storage.errors import store_errors
 from .storage.store import Where, locate
 from .verify.report import VerifyReport
 from .verify.verify import verify_archive
+from .write.adopt import adopt_arrays
 from .write.append import append_cells, undo_append
 from .write.new import write_new
 from .write.options import AppendOptions, WriteOptions
@@ -135,6 +136,41 @@ class Archive(OpenArchive):
                 options=options or WriteOptions(),
                 progress=progress,
             )
+            return cls.at(location)
+
+    @classmethod
+    def adopt(
+        cls,
+        where: Where,
+        *,
+        progress: Progress = silent,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Make an archive of arrays that another program has copied or changed.
+
+        Every chunk is decoded and checked by its own CRC-32; then the group gets an attribute with
+        digests of what is stored. Pixels are not touched. `source_index` is numbered anew where
+        cells are missing or were added.
+
+        Parameters
+        ----------
+        where
+            As for ``open``: a copy that xarray has stored, an archive whose attribute was removed
+            or replaced, or one to which cells were added by other means.
+
+        Raises
+        ------
+        InputError
+            If there is nothing to adopt, a column is missing, or the cells are not sorted by
+            predicted class.
+        LockedError
+            If another process writes there.
+        ZarrmalError
+            If a chunk is damaged, or ``cells`` is not coded with a model.
+        """
+        location = locate(where, storage_options)
+        with store_errors():
+            adopt_arrays(location, progress)
             return cls.at(location)
 
     def dataset(self, *, source_order: bool = False, chunks: Chunks = None) -> xr.Dataset:

@@ -23,6 +23,13 @@ SOURCE_INDEX = "source_index"
 SOURCE_NAME = "source_name"
 SOURCE_GROUP = "source_group"
 
+BACKUP = f"{CELLS}/zarrmal.json"
+"""Key of an object that repeats the group's attribute.
+
+Programs that copy arrays one by one do not copy it, and none changes it: it tells a copy, which
+inherits the attribute, from the archive, and restores an attribute that was removed or replaced.
+"""
+
 LONG_NAMES = {
     CELLS: "cell image, grey levels",
     PREDICTED_CLASS: "class whose model coded the cell",
@@ -111,6 +118,8 @@ class ArchiveFacts:
         Key -> sha256 of every array's metadata documents, the model included.
     software
         Name and version of the writer.
+    backup
+        The object BACKUP is stored; false while incomplete, and in stores without such objects.
     label_names
         Names that the array ``label`` refers to; empty without labels.
     """
@@ -125,6 +134,7 @@ class ArchiveFacts:
     digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     metadata_digests: Mapping[str, str] = field(default_factory=dict, repr=False)
     label_names: tuple[str, ...] = ()
+    backup: bool = False
 
     @property
     def class_counts(self) -> dict[str, int]:
@@ -151,6 +161,7 @@ class ArchiveFacts:
             "digests": {name: dict(chunks) for name, chunks in self.digests.items()},
             "metadata_digests": dict(self.metadata_digests),
             "software": self.software,
+            "backup": self.backup,
         }
 
     @classmethod
@@ -189,6 +200,7 @@ class ArchiveFacts:
                     str(key): str(digest) for key, digest in tree["metadata_digests"].items()
                 },
                 software=str(tree["software"]),
+                backup=tree.get("backup") is True,
             )
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise CorruptionError(

@@ -16,14 +16,17 @@ from zarrmal_codecs.constants import PROFILE_PAPER
 from zarrmal_codecs.header import parse_header
 from zarrmal_codecs.zarr_plugin import header_limit
 
-from .format import CELLS
+from .foreign import n_foreign_cells
+from .format import BACKUP, CELLS
+from .lock.journal import read_journal
 from .opened import OpenArchive, n_pixels
 from .read.chunks import expect_capacity
+from .read.copied import copied_state
 from .shard import read_shard_index, shard_index_bytes
 from .storage.location import METADATA_FILES
 from .storage.objects import get_bytes, join_key
 
-METADATA_NAMES = (*METADATA_FILES, ".zattrs", ".zmetadata")
+METADATA_NAMES = (*METADATA_FILES, ".zattrs", ".zmetadata", BACKUP.rpartition("/")[2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,8 @@ class ArchiveInfo:
         Chunks of the other arrays.
     cells_bytes
         Everything stored for the array ``cells``: its chunks and its own metadata files.
+    n_foreign_cells
+        Cells behind the archive's own that another program has stored; not in ``n_cells``.
     """
 
     url: str
@@ -65,6 +70,7 @@ class ArchiveInfo:
     other_metadata_bytes: int
     index_bytes: int
     cells_bytes: int
+    n_foreign_cells: int = 0
 
     @property
     def bits_per_pixel(self) -> float:
@@ -87,6 +93,8 @@ class ArchiveInfo:
 
 def archive_info(archive: OpenArchive) -> ArchiveInfo:
     """Read what an archive states, and the sizes of what is stored. See Archive.info."""
+    if (copy := copied_state(archive)) is not None:
+        archive = copy
     facts, array = archive.facts, archive.cells
     sizes = archive.location.sizes()
     expect_capacity(max(array.shape[0], facts.n_cells), sum(sizes.values()))
@@ -115,6 +123,7 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
         other_metadata_bytes=sum(metadata.values()) - model_bytes,
         index_bytes=sum(n for k, n in chunks.items() if not k.startswith(folder)),
         cells_bytes=chunk_bytes + sum(n for k, n in metadata.items() if k.startswith(folder)),
+        n_foreign_cells=0 if read_journal(archive.location) else n_foreign_cells(archive),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cached_property
 from math import prod
@@ -14,10 +15,11 @@ from zarrmal_codecs.coder import Coder
 from zarrmal_codecs.configuration import Configuration
 
 from ..errors import InputError, MissingError
-from .format import ATTRIBUTE, CELLS, LONG_NAMES, ArchiveFacts, Grid
+from .format import ATTRIBUTE, BACKUP, CELLS, LONG_NAMES, ArchiveFacts, Grid
 from .lock.journal import Journal
 from .lock.staging import staging_location
 from .storage.location import UNREADABLE_METADATA, Location, Mode
+from .storage.objects import get_bytes, join_key
 
 
 class OpenArchive:
@@ -38,6 +40,9 @@ class OpenArchive:
         None takes the facts' number.
     problems
         What is wrong with the documents, a line each.
+    is_rewritten
+        Another program has stored the arrays: their digests are not known, and each chunk of
+        ``cells`` is checked by its own CRC-32 alone. See read/copied.py.
     """
 
     def __init__(
@@ -50,9 +55,11 @@ class OpenArchive:
         cells: zarr.Array[Any] | None = None,
         n_cells: int | None = None,
         problems: tuple[str, ...] = (),
+        is_rewritten: bool = False,
     ) -> None:
         self.location, self.group, self.facts = location, group, facts
         self.journal, self.problems = journal, problems
+        self.is_rewritten = is_rewritten
         self.n_cells = facts.n_cells if n_cells is None else n_cells
         if cells is not None:
             self.cells = cells
@@ -141,8 +148,13 @@ class OpenArchive:
 
 
 def read_facts(group: zarr.Group, where: str, *, incomplete: bool = False) -> ArchiveFacts:
-    """The archive's facts; InputError if the group is no archive, or (by default) incomplete."""
+    """The archive's facts; InputError if the group is no archive, or (by default) incomplete.
+
+    Where another program has removed the group's attribute, its backup is read.
+    """
     tree = group.attrs.get(ATTRIBUTE)
+    if tree is None:
+        tree = stored_backup(group)
     if not isinstance(tree, Mapping):
         raise InputError(f"{where} is a Zarr group, but not an archive that zarrmal wrote: open it "
                          f"with zarr or xarray")  # fmt: skip
@@ -153,6 +165,15 @@ def read_facts(group: zarr.Group, where: str, *, incomplete: bool = False) -> Ar
             f"`zarrmal archive --resume`, or start anew with --overwrite"
         )
     return facts
+
+
+def stored_backup(group: zarr.Group) -> Mapping[str, Any] | None:
+    """The object that repeats the archive's attribute; None if there is none, or a damaged one."""
+    try:
+        tree = json.loads(get_bytes(group.store, join_key(group.path, BACKUP)) or b"null")
+    except Exception:  # damaged, not readable, or a store that takes no such key, as Icechunk
+        return None
+    return tree if isinstance(tree, Mapping) else None
 
 
 def find_array(group: zarr.Group, name: str) -> zarr.Array[Any] | None:

@@ -1,4 +1,4 @@
-"""``zarrmal append`` and ``undo``: more cells for an archive."""
+"""``zarrmal append``, ``undo`` and ``adopt``: what changes an archive."""
 
 from __future__ import annotations
 
@@ -91,3 +91,25 @@ def undo(
     say(f"{url}: the append of {n_cells:,} cells is taken back")
     if as_json:
         print_json({"n_cells": n_cells})
+
+
+@app.command()
+@reports_errors
+def adopt(
+    url: o.UrlArgument,
+    storage_option: o.StorageOption = None,
+    as_json: o.Json = False,
+) -> None:
+    """Make an archive of arrays that another program has copied or changed.
+
+    For a copy made with xarray, and for an archive whose attribute another program has removed or
+    replaced. Every chunk is decoded and checked; pixels are not touched.
+
+    Example: `zarrmal adopt copy.zarr`
+    """
+    with progress_bars() as progress:
+        info = api.adopt(url, progress=progress, storage_options=key_values(storage_option))
+    if as_json:
+        print_json(info.to_json())
+    else:
+        out.print(info_table(info))

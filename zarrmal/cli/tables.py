@@ -78,6 +78,8 @@ def info_table(found: ArchiveInfo) -> Table:
     table.add_row("cells", f"{found.n_cells:,} of {shape}")
     for name, n in found.classes.items():
         table.add_row(f"  {plain(name)}", f"{n:,}")
+    if found.n_foreign_cells:
+        table.add_row("  behind them, of another program", f"{found.n_foreign_cells:,}")
     table.add_row("zarr format, chunk", f"{found.zarr_format}, {found.chunk_cells} cells")
     table.add_row("profile", plain(f"{found.profile}, sha256 {found.sha256[:12]}"))
     table.add_row("complete", "yes" if found.complete else "NO: `zarrmal archive --resume`")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,8 @@ from zarr.core.sync import sync
 from ..errors import InputError
 
 ARCHIVE_ATTRIBUTE = "zarrmal"  # FORMAT 6
+BACKUP = "cells/zarrmal.json"
+"""Repeats the attribute. A copy by another program inherits the attribute, not this object."""
 
 
 class ArchiveDigests:
@@ -34,7 +37,9 @@ class ArchiveDigests:
     def __init__(self, group: zarr.Group, location: str) -> None:
         facts = group.attrs.get(ARCHIVE_ATTRIBUTE)
         digests = facts.get("digests") if isinstance(facts, Mapping) else None
-        self._digests = digests if isinstance(digests, Mapping) else {}
+        self.is_copied = isinstance(facts, Mapping) and _is_copied(group, facts, location)
+        """Another program has stored the arrays: the digests are not of these."""
+        self._digests = digests if isinstance(digests, Mapping) and not self.is_copied else {}
         self._location = location
         self._checked: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
@@ -87,8 +92,36 @@ class ArchiveDigests:
             with self._lock:
                 self._checked.add(name)
 
+    def require_chunks(self, array: zarr.Array[Any], rows: NDArray[np.int64]) -> None:
+        """Raise InputError if a copy lacks a chunk of some cells, which would be read as black."""
+        for number in np.unique(rows // (array.shards or array.chunks)[0]).tolist():
+            key = str(array.metadata.encode_chunk_key((number, *[0] * (array.ndim - 1))))
+            if not sync(array.store.exists(f"{array.path}/{key}".lstrip("/"))):
+                raise InputError(f"{self._location}: chunk {key} of `{array.basename}` is missing, "
+                                 f"or holds black cells only: see `zarrmal verify "
+                                 f"{self._location}`")  # fmt: skip
+
     @staticmethod
     def _digest(array: zarr.Array[Any], key: str) -> str | None:
         path = f"{array.path}/{key}" if array.path else key
         data = sync(array.store.get(path, default_buffer_prototype()))
         return None if data is None else hashlib.sha256(data.to_bytes()).hexdigest()
+
+
+def _is_copied(group: zarr.Group, facts: Mapping[str, Any], location: str) -> bool:
+    """The attribute says that its backup is stored, but it is not, or is another's."""
+    if facts.get("backup") is not True:
+        return False
+    key = f"{group.path}/{BACKUP}".lstrip("/")
+    try:
+        data = sync(group.store.get(key, default_buffer_prototype()))
+        backup = None if data is None else json.loads(data.to_bytes())
+    except (OSError, ValueError):  # the digests decide
+        return False
+    if isinstance(backup, Mapping) and backup.get("label_names") != facts.get("label_names"):
+        raise InputError(
+            f"{location}: it holds cells of two archives, whose labels are "
+            f"{backup.get('label_names')} and {facts.get('label_names')}: give the archives "
+            f"themselves"
+        )
+    return backup is None or backup != dict(facts)

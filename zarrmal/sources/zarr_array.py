@@ -245,6 +245,8 @@ def zarr_fetch(
     def take(selection: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
         if digests is not None and digests.covers(array):
             digests.check(array, np.arange(array.shape[0])[selection])
+        elif digests is not None and digests.is_copied and axes[0] == 0:
+            digests.require_chunks(array, np.arange(array.shape[0])[selection])
         before = (slice(None),) * axes[0]
         return np.transpose(np.asarray(array.oindex[(*before, selection)]), axes)
 

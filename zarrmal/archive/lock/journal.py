@@ -25,7 +25,7 @@ from ..storage.location import BUCKET_JOURNAL, Location
 from ..storage.timeout import first_answer
 from .process import is_writing, runs, start_time, this_machine
 
-Operation = Literal["archive", "append"]
+Operation = Literal["archive", "append", "adopt"]
 Phase = Literal["begun", "planned", "whole"]
 
 SILENT_SECONDS = 120.0
@@ -42,7 +42,8 @@ class Journal:
     Parameters
     ----------
     operation
-        "archive": write a new archive; "append": add cells to one.
+        "archive": write a new archive; "append": add cells to one; "adopt": make copied arrays an
+        archive again, which takes effect with its last object.
     n_stored
         Cells of the archive before.
     n_new
@@ -129,7 +130,7 @@ class Journal:
         """What the writer does, for messages."""
         if self.operation == "append":
             return f"appending {self.n_new:,} cells to {self.n_stored:,}"
-        return f"writing {self.n_new:,} cells"
+        return f"writing {self.n_new:,} cells" if self.operation == "archive" else "adopting arrays"
 
 
 def read_journal(location: Location) -> Journal | None:
@@ -194,6 +195,8 @@ def journal_problem(journal: Journal) -> str:
             f"last chunk of each array may differ from its digest. Complete the append with "
             f"`zarrmal append --resume`, or take it back with `zarrmal undo`"
         )
+    if journal.operation == "adopt":
+        return f"{journal.description} was interrupted: run `zarrmal adopt` again"
     subject = "the new archive, which replaces this one," if journal.overwrite else "it"
     return (
         f"{journal.description} was interrupted: complete {subject} with `zarrmal archive --resume`"

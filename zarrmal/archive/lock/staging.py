@@ -11,6 +11,7 @@ from ...errors import ExistsError, InputError
 from ...sources.packed import has_packed_suffix
 from ..storage.local import sync_folder
 from ..storage.location import GROUP_FILES, Location
+from ..storage.replaceable import expect_no_foreign_objects, expect_replaceable
 
 
 def staging_location(location: Location) -> Location | None:
@@ -69,9 +70,7 @@ def refuse_occupied(location: Location, *, overwrite: bool, source: object = Non
         return
     if not overwrite:
         raise ExistsError(f"{location.url} exists already: choose another name, or --overwrite it")
-    if not location.holds_zarr():
-        raise ExistsError(f"{location.url} is not a Zarr archive, so --overwrite will not delete "
-                          f"it: remove it yourself, or choose another name")  # fmt: skip
+    expect_replaceable(location)
     if location.is_local:
         return
     if location.owner_commits:
@@ -92,8 +91,15 @@ def refuse_source_inside(source: object, location: Location) -> None:
 
 
 def clear_stage(stage: Location, *, beside: bool) -> None:
-    """Empty a staging location; in the archive's own location only objects of an archive go."""
+    """Empty a staging location; in the archive's own location only objects of an archive go.
+
+    Raises
+    ------
+    ExistsError
+        If somebody has put something else into the stage.
+    """
     if beside:
+        expect_no_foreign_objects(stage)
         stage.remove()
     else:
         stage.remove_archive()
@@ -125,6 +131,8 @@ def _rename(stage: Location, location: Location, *, overwrite: bool) -> None:
     if path.exists():
         path.rename(old)
     try:
+        if old.is_dir():  # what came between the check and the renaming is not deleted either
+            expect_no_foreign_objects(Location(str(old)))
         stage.path.rename(path)
     except BaseException:
         if old.exists():
@@ -146,6 +154,7 @@ def _copy(stage: Location, location: Location) -> None:
     if not stage.holds_zarr():  # an earlier run has copied it
         stage.remove()
         return
+    expect_no_foreign_objects(location)
     location.remove()
     fs, root = location.filesystem()
     _, stage_root = stage.filesystem()

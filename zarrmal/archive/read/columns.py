@@ -60,12 +60,15 @@ def read_column(archive: OpenArchive, name: str, n_cells: int) -> StoredColumn |
     if array is None:
         missing = problem == f"`{name}` is missing" and name not in archive.facts.digests
         return None if missing else _lost(name, n_cells, str(problem))
-    if array.shape != (n_cells,):
+    is_longer = array.ndim == 1 and array.shape[0] > n_cells  # by an append, or another program
+    if array.shape != (n_cells,) and not is_longer:
         return _lost(name, n_cells, f"`{name}` has shape {array.shape}, not ({n_cells},)")
+    if is_longer:
+        problem = f"`{name}` holds {array.shape[0]:,} values, the archive says {n_cells:,}"
     values = _empty(array.dtype, n_cells)
     known = np.zeros(n_cells, np.bool_)
     findings = []
-    for start in chunk_starts(array):
+    for start in chunk_starts(array, n_cells):
         stop = min(start + array.chunks[0], n_cells)
         kind, fault = _fault(archive, array, start)
         if kind in (None, "no digest"):
@@ -91,7 +94,7 @@ def read_column(archive: OpenArchive, name: str, n_cells: int) -> StoredColumn |
         name=name,
         values=values,
         known=known,
-        n_chunks=len(chunk_starts(array)),
+        n_chunks=len(chunk_starts(array, n_cells)),
         problems=() if problem is None else (problem,),
         findings=tuple(findings),
     )
@@ -103,6 +106,8 @@ def _fault(archive: OpenArchive, array: zarr.Array[Any], start: int) -> tuple[Ki
     except OSError as error:
         return "unreadable", f"cannot be read: {error.strerror or error}"
     expected = expected_digest(archive, array, start)
+    if archive.is_rewritten and (data is not None or array.fill_value is not None):
+        return None, ""  # other writers of Zarr leave chunks of fill values out
     if data is None:
         return "missing", "is missing"  # zarr would give the fill value
     if expected is None:

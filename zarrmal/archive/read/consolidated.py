@@ -68,6 +68,8 @@ def with_sound_cells(archive: OpenArchive, *, prefer_copy: bool = False) -> Open
         If they are damaged, and no sound copy holds the archive's model; or if far more cells are
         declared than there are digests for.
     """
+    if archive.is_rewritten:
+        return archive  # its facts were taken from the array
     group, facts = archive.group, archive.facts
     array, problem = _find_cells(group, facts, prefer_copy)
     problems = [] if problem is None else [problem]

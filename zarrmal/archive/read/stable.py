@@ -27,6 +27,7 @@ from .chunks import (
     read_chunks,
     stored_object,
 )
+from .copied import copied_state
 
 
 def stable_state(location: Location, *, partly: bool = False) -> OpenArchive:
@@ -50,7 +51,7 @@ def stable_state(location: Location, *, partly: bool = False) -> OpenArchive:
     journal = _append_journal(location)
     archive = OpenArchive.at(location, consolidated=False)  # each document itself
     if journal is None:
-        return archive
+        return copied_state(archive) or archive
     group = archive.group
     try:
         group = reopened(group, consolidated=True)

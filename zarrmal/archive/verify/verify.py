@@ -6,10 +6,12 @@ from ...errors import InputError
 from ...progress import Progress
 from ...sources import Source
 from .. import format as layout
+from ..foreign import longer_problem
 from ..lock.journal import journal_problem, read_journal
 from ..opened import OpenArchive
 from ..read.chunks import expect_stored
 from ..read.consolidated import with_sound_cells
+from ..read.copied import attribute_problem, copied_state
 from .cells import check_cells
 from .columns import check_columns, compare_columns, read_columns
 from .metadata import check_metadata
@@ -18,13 +20,18 @@ from .report import VerifyReport
 
 def verify_archive(archive: OpenArchive, source: Source | None, progress: Progress) -> VerifyReport:
     """See Archive.verify; ``archive`` goes by each array's own documents."""
-    facts = archive.facts
     problems: list[str] = []
-    if not facts.complete:
+    if not archive.facts.complete:
         problems.append("the archive is marked as incomplete: its writing was interrupted")
     journal = read_journal(archive.location)
     if journal is not None:
         problems.append(journal_problem(journal))
+    elif (problem := attribute_problem(archive)) is not None:
+        problems.append(problem)
+        archive = copied_state(archive) or archive
+    if journal is None and (problem := longer_problem(archive)) is not None:
+        problems.append(problem)
+    facts = archive.facts
     archive = with_sound_cells(archive)
     problems += archive.problems
     expect_stored(archive)
@@ -35,12 +42,13 @@ def verify_archive(archive: OpenArchive, source: Source | None, progress: Progre
         problems.append("the model has other classes, or another profile, than the archive says")
     if model.digest != facts.sha256:
         problems.append(f"the model has sha256 {model.digest}, the archive promises {facts.sha256}")
-    check_metadata(archive, problems)
+    if not archive.is_rewritten:
+        check_metadata(archive, problems)
     columns = read_columns(archive)
     findings = [finding for column in columns.values() for finding in column.findings]
     problems += [line for column in columns.values() for line in column.lines]
     n_chunks = sum(column.n_chunks for column in columns.values())
-    check_columns(columns, facts, problems)
+    check_columns(columns, facts, [] if archive.is_rewritten else problems)
     for chunk, chunk_findings in check_cells(archive, columns, source):
         findings += chunk_findings
         problems += [finding.line for finding in chunk_findings]

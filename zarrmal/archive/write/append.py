@@ -14,11 +14,13 @@ from ...errors import InputError, LockedError
 from ...progress import Progress
 from ...sources import Source
 from .. import format as layout
+from ..foreign import refuse_foreign_variables, refuse_longer
 from ..format import Grid
 from ..lock.journal import Journal, busy_message, read_journal, source_digest
 from ..lock.staging import refuse_unwritable
 from ..lock.writer_lock import while_held, writer_lock
 from ..opened import OpenArchive, shape_text
+from ..read.copied import attribute_problem
 from ..storage.location import Location
 from ..storage.objects import get_bytes, join_key, stored_digests
 from .columns import matching_columns, new_columns, stored_order
@@ -41,6 +43,7 @@ def append_cells(
     """Add all cells of a source behind those of an archive. See Archive.append."""
     previous = refuse_append(location, resume=options.resume)
     archive = _open_for_writing(location)
+    _refuse_what_others_added(archive, previous)
     digest = source_digest(source)
     if previous is not None and archive.facts.n_cells == previous.n_stored + previous.n_new:
         with writer_lock(location, previous, previous):
@@ -65,6 +68,7 @@ def append_cells(
     with writer_lock(location, journal, previous) as lock:
         progress = while_held(lock, progress)
         archive = _reopened_unchanged(archive)
+        _refuse_what_others_added(archive, previous)
         order = None
         if previous is None:  # else an interrupted append has changed the end
             _refuse_damaged_end(archive)
@@ -132,6 +136,9 @@ def refuse_append(location: Location, *, resume: bool, action: str = "resume") -
     if journal.operation == "archive":
         raise InputError(f"{location.url} was interrupted in {journal.description}: complete that "
                          f"first with `zarrmal archive --resume`")  # fmt: skip
+    if journal.operation == "adopt":
+        raise InputError(f"{location.url} was interrupted in {journal.description}: run `zarrmal "
+                         f"adopt` again")  # fmt: skip
     if not resume:
         raise InputError(f"{location.url} was interrupted in {journal.description}: continue with "
                          f"--resume and the same cells, or take it back with `zarrmal "
@@ -150,6 +157,16 @@ def _reopened_unchanged(archive: OpenArchive) -> OpenArchive:
     if now.facts != archive.facts:
         raise InputError(f"another process has changed {archive.location.url}: try again")
     return now
+
+
+def _refuse_what_others_added(archive: OpenArchive, previous: Journal | None) -> None:
+    """InputError if cells or variables of another program stand in the way of an append."""
+    if previous is None:  # else an interrupted append has changed the documents
+        problem = attribute_problem(archive)
+        if problem is not None:
+            raise InputError(f"{archive.location.url}: {problem}")
+        refuse_longer(archive)
+    refuse_foreign_variables(archive)
 
 
 def _refuse_damaged_end(archive: OpenArchive) -> None:

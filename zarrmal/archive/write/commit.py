@@ -86,10 +86,23 @@ def commit(
     facts = replace(facts, metadata_digests=digests)
     for key, data in documents.items():
         put_bytes(group.store, join_key(group.path, key), data)
+    facts = _with_backup(archive, facts)
     for key, data in group_documents(group, facts, documents).items():
         put_bytes(group.store, join_key(group.path, key), data)
     if isinstance(group.store, WriteOnceStore):
         group.store.flush()
+    return facts
+
+
+def _with_backup(archive: OpenArchive, facts: ArchiveFacts) -> ArchiveFacts:
+    """Store the object BACKUP; the facts say whether the store takes it."""
+    group, facts = archive.group, replace(facts, backup=True)
+    try:
+        put_bytes(group.store, join_key(group.path, layout.BACKUP), _json(facts.to_json()))
+    except Exception:
+        if not archive.location.owner_commits:
+            raise
+        return replace(facts, backup=False)  # Icechunk takes no other objects than zarr's
     return facts
 
 

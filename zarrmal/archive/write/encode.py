@@ -178,10 +178,10 @@ class ObjectWriter:
 
 
 def is_chunk_of(chunk: Chunk, pixels: Pixels, classes: NDArray[np.uint8], coder: Coder) -> bool:
-    """A stored chunk is complete and holds these very pixels in these classes, by its header.
+    """A stored chunk holds these very pixels in these classes, and decodes to them.
 
-    The CRC-32 of the pixels is compared, which takes no decoding; that the payload was stored as it
-    was encoded is left to the store, and to verify.
+    The header tells at once which chunks are others. Its CRC-32 is of the pixels that were encoded,
+    so that a damaged payload shows only when it is decoded: it must not get a digest of its own.
     """
     try:
         view = memoryview(chunk).cast("B")
@@ -192,8 +192,13 @@ def is_chunk_of(chunk: Chunk, pixels: Pixels, classes: NDArray[np.uint8], coder:
     if not whole or header.shape != pixels.shape or header.pixel_crc32 != zlib.crc32(pixels.data):
         return False
     index = header.index
-    if index is None:  # stored or deflated pixels have no class
-        return True
-    blank = index.classes == BLANK_CLASS
-    same = bool(np.array_equal(index.classes[~blank], classes[~blank]))
-    return same and index.digest_prefix == bytes.fromhex(coder.model.digest)[:DIGEST_PREFIX_BYTES]
+    if index is not None:  # stored or deflated pixels have no class
+        blank = index.classes == BLANK_CLASS
+        if not np.array_equal(index.classes[~blank], classes[~blank]):
+            return False
+        if index.digest_prefix != bytes.fromhex(coder.model.digest)[:DIGEST_PREFIX_BYTES]:
+            return False
+    try:
+        return np.array_equal(decode_chunk(view, coder, shape=pixels.shape), pixels)
+    except ZarrmalError:
+        return False

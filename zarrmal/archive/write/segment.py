@@ -136,7 +136,7 @@ def segment_tasks(archive: OpenArchive, order: CellOrder) -> Iterator[Task]:
 def remove_leftovers(archive: OpenArchive, names: list[str], n_cells: int) -> None:
     """Remove what interrupted runs left below the archive's arrays, and no reader sees."""
     stored = archive.location.sizes()
-    needed = set()
+    needed = {layout.BACKUP}
     for name in names:
         array = archive.group[name]
         assert isinstance(array, zarr.Array)

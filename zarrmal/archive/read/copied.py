@@ -1,0 +1,131 @@
+"""Archives that another program has copied, rewritten, or whose attribute it has changed.
+
+``xarray.Dataset.to_zarr`` copies the group's attribute with all others, whatever cells it stores:
+the digests are then of other bytes. Its chunks are not damaged: each has a CRC-32 of its pixels.
+The archive's object BACKUP, which no such program copies, tells the archive from the copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from zarrmal_codecs import ZarrmalError
+
+from ..format import ATTRIBUTE, BACKUP, PREDICTED_CLASS, ArchiveFacts
+from ..opened import OpenArchive, stored_backup
+from .chunks import expect_stored, expect_whole_cells
+from .columns import read_column
+
+ADOPT = "`zarrmal adopt` makes it an archive again"
+REMOVED = (
+    f"another program has removed the group's attribute `{ATTRIBUTE}`; its backup {BACKUP} is used "
+    f"instead: `zarrmal adopt` restores the attribute"
+)
+COPIED = (
+    f"another program has copied or rewritten the archive ({BACKUP} is missing): its digests are "
+    f"not of these chunks, each chunk was checked by its own CRC-32 instead; {ADOPT}"
+)
+REPLACED = (
+    f"the group's attribute `{ATTRIBUTE}` is not the one that was written with these arrays "
+    f"({BACKUP} differs), as after xarray's append_dim: each chunk was checked by its own CRC-32 "
+    f"instead; {ADOPT}"
+)
+
+
+def attribute_problem(archive: OpenArchive) -> str | None:
+    """What another program has done to the archive's attribute, in a line; None if nothing.
+
+    While an append goes on, and after one was interrupted, the backup differs too: look for its
+    journal first.
+    """
+    attribute = archive.group.attrs.get(ATTRIBUTE)
+    if not isinstance(attribute, Mapping):
+        return REMOVED
+    if not archive.facts.complete or not archive.facts.backup:
+        return None  # no backup was ever stored
+    backup = stored_backup(archive.group)
+    if backup is None:
+        return COPIED
+    return None if dict(backup) == dict(attribute) else REPLACED
+
+
+def copied_state(archive: OpenArchive) -> OpenArchive | None:
+    """The arrays as they are, with facts that fit them; None if zarrmal has written them.
+
+    Parameters
+    ----------
+    archive
+        Not during an append.
+
+    Raises
+    ------
+    ZarrmalError
+        If ``cells`` is not coded with a model, or its chunks do not hold whole cells.
+    """
+    if attribute_problem(archive) in (None, REMOVED):
+        return None
+    return state_of_arrays(archive)
+
+
+def state_of_arrays(archive: OpenArchive) -> OpenArchive:
+    """The archive with facts taken from its arrays; no digests, and one segment of all cells."""
+    known, array = _written_facts(archive), archive.cells
+    expect_whole_cells(array)
+    model, n_cells = archive.model, array.shape[0]
+    facts = replace(
+        known,
+        complete=True,
+        n_cells=n_cells,
+        classes=model.class_names,
+        profile=model.profile,
+        sha256=model.digest,
+        segments=((*[0] * len(model.classes), n_cells),),
+        digests={},
+        metadata_digests={},
+    )
+
+    mixed = mixed_names(archive.group.attrs.get(ATTRIBUTE), stored_backup(archive.group))
+
+    def state(facts: ArchiveFacts) -> OpenArchive:
+        return OpenArchive(
+            archive.location,
+            archive.group,
+            facts,
+            cells=array,
+            n_cells=n_cells,
+            problems=() if mixed is None else (mixed,),
+            is_rewritten=True,
+        )
+
+    expect_stored(state(facts))
+    column = read_column(state(facts), PREDICTED_CLASS, n_cells)
+    if column is None or not column.known.all():
+        return state(facts)
+    classes: Any = np.clip(column.values, 0, len(model.classes) - 1)
+    edges = np.searchsorted(np.sort(classes), np.arange(len(model.classes)))
+    return state(replace(facts, segments=((*edges.tolist(), n_cells),)))
+
+
+def mixed_names(attribute: object, backup: object) -> str | None:
+    """Why numbers of classes or labels cannot be told apart, where two archives are in one."""
+    if not isinstance(attribute, Mapping) or not isinstance(backup, Mapping):
+        return None
+    for member, what in (("classes", "classes"), ("label_names", "labels")):
+        if attribute.get(member) != backup.get(member):
+            return (
+                f"it holds cells of two archives, whose {what} are {backup.get(member)} and "
+                f"{attribute.get(member)}: which number means which is not known"
+            )
+    return None
+
+
+def _written_facts(archive: OpenArchive) -> ArchiveFacts:
+    """The facts of the backup, if it can be read; else those of the attribute."""
+    backup = stored_backup(archive.group)
+    try:
+        return archive.facts if backup is None else ArchiveFacts.from_json(backup)
+    except ZarrmalError:
+        return archive.facts
