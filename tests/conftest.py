@@ -29,13 +29,14 @@ NEEDS_TORCH = (
     "test_learn_classifier.py",
     "test_learn_hybrid.py",
     "test_learned_classes.py",
+    "test_torch_datasets.py",
 )
-"""Modules that train networks, or compare with one of torch's."""
+"""Modules that train networks, compare with one of torch's, or load batches."""
 
 
 def import_torch() -> Any:
     """Skip what needs torch where it is not installed."""
-    return pytest.importorskip("torch", reason="torch is not installed: the extra `train`")
+    return pytest.importorskip("torch", reason="torch is not installed: the extra `torch`")
 
 
 class TorchModule(pytest.Module):

@@ -74,6 +74,7 @@ ROOMS: dict[str, set[str]] = {
     "models": {"classify"},
     "learn": COMMON | {"classify", "sources"},
     "archive": COMMON | {"classify", "sources"},
+    "torch": COMMON | {"archive"},
     "benchmark": COMMON | {"archive", "classify", "sources"},
     "study": COMMON | {"archive", "benchmark", "classify", "learn", "models", "sources"},
     "api": COMMON | {"archive", "classify", "learn", "models", "sources"},
@@ -82,7 +83,7 @@ ROOMS: dict[str, set[str]] = {
 }
 
 OUTSIDE = {
-    "torch": {"learn"},
+    "torch": {"learn", "torch"},
     "typer": {"cli"},
     "rich": {"cli"},
     "PIL": {"sources", "archive"},
