@@ -30,13 +30,14 @@ NEEDS_TORCH = (
     "test_learn_hybrid.py",
     "test_learned_classes.py",
     "test_study.py",
+    "test_torch_datasets.py",
 )
 """Modules that train networks, or compare with one of torch's; of others see `training`."""
 
 
 def import_torch() -> Any:
     """Skip what needs torch where it is not installed."""
-    return pytest.importorskip("torch", reason="torch is not installed: the extra `train`")
+    return pytest.importorskip("torch", reason="torch is not installed: the extra `torch`")
 
 
 class TorchModule(pytest.Module):

@@ -33,7 +33,7 @@ TABLES = {
 ROOMS = [(folder, room) for folder, rows in TABLES.items() for room in rows]
 
 OUTSIDE = {
-    "torch": {"learn"},
+    "torch": {"learn", "torch"},
     "typer": {"cli"},
     "rich": {"cli"},
     "PIL": {"sources", "archive"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from .info import ArchiveInfo, archive_info
 from .opened import OpenArchive
 from .read.cells import Positions, read_cells, recover_cells
 from .read.dataset import Chunks, open_dataset
+from .read.selected import CellReader
 from .read.stable import stable_state
 from .storage.errors import store_errors
 from .storage.store import Where, locate
@@ -194,13 +196,22 @@ class Archive(OpenArchive):
         with store_errors():
             return open_dataset(self, source_order=source_order, chunks=chunks)
 
-    def read(self, positions: Positions) -> NDArray[uint8]:
-        """Read some cells: only these are decoded, or whole chunks where that is cheaper.
+    @cached_property
+    def _cell_reader(self) -> CellReader:
+        return CellReader(self.cells, self.n_cells, self.configuration.coder())
+
+    def read(self, positions: Positions, *, workers: int | None = None) -> NDArray[uint8]:
+        """Read some cells: only these are fetched and decoded, those of one class together.
+
+        Each cell is checked by its CRC-16; where all cells of a chunk are read, their CRC-32 is
+        compared too. The headers of chunks that were read stay in memory.
 
         Parameters
         ----------
         positions
             Integers (cell,), 0 <= position < n_cells, in any order, repeats allowed.
+        workers
+            Threads that decode; by default one per core, at most 4.
 
         Returns
         -------
@@ -215,7 +226,7 @@ class Archive(OpenArchive):
             If a chunk is damaged: see ``recover``.
         """
         with store_errors():
-            return read_cells(self, positions)
+            return read_cells(self, self._cell_reader, positions, workers)
 
     def recover(self, positions: Positions | None = None) -> tuple[NDArray[uint8], NDArray[bool_]]:
         """Read cells of an archive that may be damaged: those that are left, and which they are.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from binascii import crc_hqx
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -201,13 +202,62 @@ def decode_cells(
     ------
     ZarrmalError
     """
+    coder = _matching_coder(header, coder)
+    pixels = np.zeros((len(rows), *header.shape[1:]), np.uint8)
+    for run in cell_streams(header, rows, fetch, coder):
+        for start in range(0, len(run.members), BLOCK_CELLS):
+            block = slice(start, start + BLOCK_CELLS)
+            pixels[run.members[block]] = run.decode(coder, header.shape[1:], block)
+    return pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StreamRun:
+    """Streams of one class of a chunk that have passed the checks that need no decoding.
+
+    Parameters
+    ----------
+    index
+        Of the class.
+    coding
+        The class's coding byte. Streams of several chunks can be decoded at once where class and
+        coding byte are the same.
+    members
+        int64 (stream,): which of the rows asked for each stream belongs to.
+    fetch
+        Returns the stream of one of those rows, checked by its CRC-16 where the header has one.
+    """
+
+    index: int
+    coding: int
+    members: NDArray[np.int64]
+    fetch: Callable[[int], memoryview]
+
+    def streams(self, block: slice = slice(None)) -> list[memoryview]:
+        """Some of the streams; CorruptionError or TruncatedError if one is damaged."""
+        return [self.fetch(i) for i in self.members[block].tolist()]
+
+    def decode(self, coder: Coder, cell_shape: tuple[int, ...], block: slice) -> Pixels:
+        """Pixels of some of the streams, uint8 (stream, \\*cell_shape)."""
+        return coder.cells(self.index).decode(self.streams(block), self.coding, cell_shape)
+
+
+def cell_streams(
+    header: Header,
+    rows: NDArray[np.int64],
+    fetch: Callable[[int, int], memoryview],
+    coder: Coder | None,
+) -> list[StreamRun]:
+    """The streams of some cells of a chunk, by class; blank cells have none, and are zeros.
+
+    Parameters and errors are those of decode_cells.
+    """
     index = header.index
     assert index is not None
-    coder = _matching_coder(header, index, coder)
+    coder = _matching_coder(header, coder)
     classes, lengths = index.classes[rows], index.lengths[rows]
     stops = np.cumsum(index.lengths)[rows]
-    cell_shape = header.shape[1:]
-    _check_least_bytes(index, classes, lengths, coder, cell_shape)
+    _check_least_bytes(index, classes, lengths, coder, header.shape[1:])
 
     def stream(i: int) -> memoryview:
         row, stop, length = int(rows[i]), int(stops[i]), int(lengths[i])
@@ -223,17 +273,20 @@ def decode_cells(
     blank = rows[classes == BLANK_CLASS]
     if index.checks is not None and (index.checks[blank] != CHECK_INITIAL).any():
         raise CorruptionError("a blank cell of the chunk is damaged: its CRC-16 does not match")
-    pixels = np.zeros((len(rows), *cell_shape), np.uint8)
-    for k in _used(classes):
-        members = np.flatnonzero(classes == k)
-        for start in range(0, len(members), BLOCK_CELLS):
-            block = members[start : start + BLOCK_CELLS]
-            body = [stream(i) for i in block.tolist()]
-            pixels[block] = coder.cells(k).decode(body, index.codings[k], cell_shape)
-    return pixels
+    return [
+        StreamRun(
+            index=k,
+            coding=index.codings[k],
+            members=np.flatnonzero(classes == k),
+            fetch=stream,
+        )
+        for k in _used(classes)
+    ]
 
 
-def _matching_coder(header: Header, index: CellIndex, coder: Coder | None) -> Coder:
+def _matching_coder(header: Header, coder: Coder | None) -> Coder:
+    index = header.index
+    assert index is not None
     if coder is None:
         raise ModelError(
             f"the chunk needs the model {index.digest_prefix.hex()}…, but the codec has none"

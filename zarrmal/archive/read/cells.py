@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 from zarrmal_codecs import ZarrmalError
 
@@ -13,16 +14,24 @@ from ...errors import InputError
 from ..opened import OpenArchive
 from .chunks import expect_stored, read_chunks
 from .consolidated import with_sound_cells
+from .dataset import MISSING_IS_AN_ERROR
+from .selected import CellReader, NotSelectableError
 from .stable import expect_unchanged
 
 Positions = Sequence[int] | NDArray[np.integer[Any]]
 
 
-def read_cells(archive: OpenArchive, positions: Positions) -> NDArray[np.uint8]:
-    """See Archive.read."""
+def read_cells(
+    archive: OpenArchive, reader: CellReader, positions: Positions, workers: int | None = None
+) -> NDArray[np.uint8]:
+    """See Archive.read; ``reader`` is the archive's."""
     rows = checked_positions(positions, archive.n_cells)
     unique, inverse = np.unique(rows, return_inverse=True)
-    pixels = np.asarray(archive.cells.oindex[unique])
+    try:
+        pixels = reader.read(unique, workers)
+    except NotSelectableError:
+        with zarr.config.set(MISSING_IS_AN_ERROR):
+            pixels = np.asarray(archive.cells.oindex[unique])
     return pixels if np.array_equal(unique, rows) else pixels[inverse]
 
 
