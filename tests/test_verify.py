@@ -288,7 +288,11 @@ def test_the_command(archive, cells, tmp_path):
     assert "240 cells and 10 chunks are sound, equal to the source" in good.stdout
     assert json.loads(run(archive, "--json").stdout) == {
         "ok": True, "problems": [], "n_cells": 240, "n_chunks": 10, "compared": False,
-        "n_lost": 0, "findings": [],
+        "n_lost": 0, "findings": [], "comparison": "not compared with a source",
+        "pixels_notice": "", "preprocessing": {
+            "channel": None, "size": None, "resampling": None,
+            "native_heights": [24, 24], "native_widths": [24, 24],
+        },
     }  # fmt: skip
     flip_middle(chunk(archive, 3))
     bad = run(archive)

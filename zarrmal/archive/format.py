@@ -11,7 +11,9 @@ import zarr
 from numpy.typing import NDArray
 from zarrmal_codecs import CompatibilityError, CorruptionError
 
+from ..errors import InputError
 from ..sources.limits import MAX_LABELS as MAX_LABELS
+from ..sources.preprocessing import Preprocessing
 
 ARCHIVE_FORMAT = 1
 ATTRIBUTE = "zarrmal"
@@ -39,6 +41,15 @@ MAX_CONSOLIDATED_MODEL_BYTES = 1_000_000
 
 A copy that exists is kept up to date whatever its size, or its readers would see the old state.
 """
+DAMAGED_FACTS = (
+    InputError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+)
+"""What parsing damaged facts raises."""
 
 
 def dimensions(rank: int) -> tuple[str, ...]:
@@ -113,6 +124,9 @@ class ArchiveFacts:
         Name and version of the writer.
     label_names
         Names that the array ``label`` refers to; empty without labels.
+    preprocessing
+        What was done to the original pixels; None in archives of earlier drafts, which do not
+        record it.
     """
 
     complete: bool
@@ -125,6 +139,7 @@ class ArchiveFacts:
     digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     metadata_digests: Mapping[str, str] = field(default_factory=dict, repr=False)
     label_names: tuple[str, ...] = ()
+    preprocessing: Preprocessing | None = None
 
     @property
     def class_counts(self) -> dict[str, int]:
@@ -148,6 +163,7 @@ class ArchiveFacts:
             "profile": self.profile,
             "sha256": self.sha256,
             "label_names": list(self.label_names),
+            "preprocessing": None if self.preprocessing is None else self.preprocessing.to_json(),
             "digests": {name: dict(chunks) for name, chunks in self.digests.items()},
             "metadata_digests": dict(self.metadata_digests),
             "software": self.software,
@@ -188,9 +204,10 @@ class ArchiveFacts:
                 metadata_digests={
                     str(key): str(digest) for key, digest in tree["metadata_digests"].items()
                 },
+                preprocessing=_preprocessing(tree.get("preprocessing")),
                 software=str(tree["software"]),
             )
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        except DAMAGED_FACTS as error:
             raise CorruptionError(
                 f"the archive's attribute `{ATTRIBUTE}` is damaged: {error!r}"
             ) from None
@@ -208,6 +225,10 @@ class ArchiveFacts:
                 f"the archive's segments {list(map(list, self.segments))} do not divide its "
                 f"{self.n_cells} cells into {len(self.classes)} classes"
             )
+
+
+def _preprocessing(tree: Any) -> Preprocessing | None:
+    return None if tree is None else Preprocessing.from_json(tree)
 
 
 def flag_attributes(names: tuple[str, ...]) -> dict[str, Any]:

@@ -16,8 +16,10 @@ from zarrmal_codecs.constants import PROFILE_PAPER
 from zarrmal_codecs.header import parse_header
 from zarrmal_codecs.zarr_plugin import header_limit
 
+from ..sources.preprocessing import Preprocessing
 from .format import CELLS
 from .opened import OpenArchive, n_pixels
+from .preprocessing import pixels_notice
 from .read.chunks import expect_capacity
 from .shard import read_shard_index, shard_index_bytes
 from .storage.location import METADATA_FILES
@@ -32,6 +34,8 @@ class ArchiveInfo:
 
     Parameters
     ----------
+    preprocessing
+        What was done to the original pixels; None where the archive does not record it.
     payload_bytes
         Chunks of ``cells``: streams, headers, checks; in profile paper without the latents.
     latent_bytes
@@ -58,6 +62,7 @@ class ArchiveInfo:
     sha256: str
     software: str
     model: str
+    preprocessing: Preprocessing | None
     raw_bytes: int
     payload_bytes: int
     latent_bytes: int
@@ -65,6 +70,11 @@ class ArchiveInfo:
     other_metadata_bytes: int
     index_bytes: int
     cells_bytes: int
+
+    @property
+    def pixels_notice(self) -> str:
+        """Says that the original pixels are not in the archive; "" where they are."""
+        return pixels_notice(self.preprocessing)
 
     @property
     def bits_per_pixel(self) -> float:
@@ -80,6 +90,8 @@ class ArchiveInfo:
     def to_json(self) -> dict[str, Any]:
         """As a machine reads it."""
         return asdict(self) | {
+            "pixels_notice": self.pixels_notice,
+            "preprocessing": None if self.preprocessing is None else self.preprocessing.to_json(),
             "bits_per_pixel": self.bits_per_pixel,
             "bits_per_pixel_without_model": self.bits_per_pixel_without_model,
         }
@@ -108,6 +120,7 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
         sha256=facts.sha256,
         software=facts.software,
         model=repr(archive.model),
+        preprocessing=facts.preprocessing,
         raw_bytes=prod(array.shape),
         payload_bytes=chunk_bytes - latent_bytes,
         latent_bytes=latent_bytes,

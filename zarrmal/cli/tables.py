@@ -8,6 +8,7 @@ from rich.table import Table
 
 from ..archive import ArchiveInfo
 from ..classify import ClassifierReport
+from .console import out
 from .printable import plain
 
 if TYPE_CHECKING:
@@ -96,6 +97,18 @@ def info_table(found: ArchiveInfo) -> Table:
     table.add_row("bits/pixel, all counted", f"{found.bits_per_pixel:.3f}")
     table.add_row("bits/pixel without the model", f"{found.bits_per_pixel_without_model:.3f}")
     return table
+
+
+def print_info(info: ArchiveInfo) -> None:
+    """The table of an archive on stdout, and a line where the original pixels are not in it."""
+    out.print(info_table(info))
+    print_notice(info.pixels_notice)
+
+
+def print_notice(notice: str) -> None:
+    """A line of its own, unless it is empty."""
+    if notice:
+        out.print(notice, style="yellow", markup=False, soft_wrap=True)
 
 
 def classifier_table(report: ClassifierReport) -> Table:

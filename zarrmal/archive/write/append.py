@@ -19,6 +19,7 @@ from ..lock.journal import Journal, busy_message, read_journal, source_digest
 from ..lock.staging import refuse_unwritable
 from ..lock.writer_lock import while_held, writer_lock
 from ..opened import OpenArchive, shape_text
+from ..preprocessing import merged_record
 from ..storage.location import Location
 from ..storage.objects import get_bytes, join_key, stored_digests
 from .columns import matching_columns, new_columns, stored_order
@@ -55,6 +56,7 @@ def append_cells(
             f"the archive's cells are {shape_text(archive.cell_shape)}, these are "
             f"{shape_text(source.cell_shape)}: use --size or --channel"
         )
+    merged_record(archive.facts.preprocessing, source, location.url)
     if previous is not None and previous.source != digest:
         raise InputError(f"the cells are not those of the interrupted run "
                          f"({previous.description}): give the same source, or take the append back "

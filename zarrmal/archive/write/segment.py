@@ -16,6 +16,7 @@ from .. import format as layout
 from ..format import ArchiveFacts
 from ..lock.writer_lock import WriterLock
 from ..opened import OpenArchive
+from ..preprocessing import merged_record
 from ..storage.local import PARTIAL
 from ..storage.objects import join_key
 from .columns import NewColumns, write_columns
@@ -100,6 +101,7 @@ def write_segment(
             segments=(*facts.segments, edges),
             label_names=columns.label_names,
             digests=digests,
+            preprocessing=merged_record(facts.preprocessing, segment.source, archive.location.url),
             software=SOFTWARE,
         ),
         columns.attributes,
