@@ -24,6 +24,7 @@ LABEL = "label"
 SOURCE_INDEX = "source_index"
 SOURCE_NAME = "source_name"
 SOURCE_GROUP = "source_group"
+SPLIT = "split"
 
 LONG_NAMES = {
     CELLS: "cell image, grey levels",
@@ -33,6 +34,7 @@ LONG_NAMES = {
     SOURCE_INDEX: "place of the cell in the source, from 0",
     SOURCE_NAME: "original name of the image",
     SOURCE_GROUP: "slide, or other group, that the cell comes from",
+    SPLIT: "split of the data set that the cell belongs to, such as train or test",
 }
 ARRAY_NAMES = frozenset(LONG_NAMES)
 INDEX_CHUNK_CELLS = 65_536

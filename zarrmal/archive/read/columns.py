@@ -10,16 +10,16 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from ..format import CLASS_PROBABILITY, SOURCE_GROUP, SOURCE_NAME
+from ..format import CLASS_PROBABILITY, SOURCE_GROUP, SOURCE_NAME, SPLIT
 from ..opened import OpenArchive
 from .chunks import chunk_key, chunk_starts, expected_digest, stored_object
 from .consolidated import find_or_copy
 from .findings import Finding
 from .recover import Kind
 
-TEXTS = (SOURCE_NAME, SOURCE_GROUP)
+TEXTS = (SOURCE_NAME, SOURCE_GROUP, SPLIT)
 INTEGERS = "iu"
-KINDS = {SOURCE_NAME: "OSTU", SOURCE_GROUP: "OSTU", CLASS_PROBABILITY: "f"}
+KINDS = {**dict.fromkeys(TEXTS, "OSTU"), CLASS_PROBABILITY: "f"}
 """NumPy kinds of the arrays that do not hold integers."""
 
 

@@ -63,6 +63,7 @@ def compare_columns(
     pairs: list[tuple[str, NDArray[Any] | None]] = [
         (layout.SOURCE_NAME, source.names),
         (layout.SOURCE_GROUP, source.groups),
+        (layout.SPLIT, source.splits),
     ]
     label = columns.get(layout.LABEL)
     most = int(label.values[label.known].max(initial=-1)) if label is not None else -1

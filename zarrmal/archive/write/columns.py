@@ -64,6 +64,7 @@ def new_columns(
     for what, texts in (
         ("labels", source.class_names),
         ("groups", () if source.groups is None else source.groups.tolist()),
+        ("splits", () if source.splits is None else source.splits.tolist()),
         ("names", () if source.names is None else source.names.tolist()),
     ):
         refuse_surrogates(texts, f"{source.description}: the {what}")
@@ -84,6 +85,8 @@ def new_columns(
         values[layout.SOURCE_NAME] = source.names[rows]
     if source.groups is not None:
         values[layout.SOURCE_GROUP] = source.groups[rows]
+    if source.splits is not None:
+        values[layout.SPLIT] = source.splits[rows]
     return NewColumns(values=values, label_names=label_names)
 
 
