@@ -256,7 +256,11 @@ def test_the_command(archive, tmp_path):
     done = CliRunner().invoke(app, [*words, "--json"])
     assert json.loads(done.stdout) == {
         "n_cells": 120, "folder": str(tmp_path / "out"),
-        "n_lost": 0, "n_recovered": 0, "problems": [], "damaged": [],
+        "n_lost": 0, "n_recovered": 0, "problems": [], "damaged": [], "pixels_notice": "",
+        "preprocessing": {
+            "channel": None, "size": None, "resampling": None,
+            "native_heights": [24, 24], "native_widths": [24, 24],
+        },
     }  # fmt: skip
     again = CliRunner().invoke(app, words)
     assert (again.exit_code, again.stdout) == (2, "")
