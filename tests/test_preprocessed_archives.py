@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import zarr
 from click.testing import Result
+from facts import change_facts
 from PIL import Image
 from typer.testing import CliRunner
 from zarrmal_codecs import ZarrmalError
@@ -158,6 +159,4 @@ def test_a_damaged_record_is_named(red_archive):
 
 def edit_facts(archive, change):
     group = zarr.open_group(archive, mode="r+")
-    facts = dict(group.attrs["zarrmal"])
-    change(facts)
-    group.attrs["zarrmal"] = facts
+    change_facts(group.attrs, change)

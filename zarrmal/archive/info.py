@@ -17,7 +17,7 @@ from zarrmal_codecs.header import parse_header
 from zarrmal_codecs.zarr_plugin import header_limit
 
 from ..sources.preprocessing import Preprocessing
-from .format import ARRAY_NAMES, CELLS
+from .format import ARRAY_NAMES, CELLS, OWN_NAMES
 from .opened import OpenArchive, n_pixels
 from .preprocessing import pixels_notice
 from .read.chunks import expect_capacity
@@ -47,7 +47,7 @@ class ArchiveInfo:
     cells_metadata_bytes
         The other metadata of ``cells``.
     other_metadata_bytes
-        All other metadata of the archive: digests, documents of the group and of the columns, a
+        All other metadata of the archive: the digests, documents of the group and of the columns, a
         consolidated copy, the model in it included.
     columns_bytes
         Chunks of the other arrays: labels, names, order, …
@@ -123,7 +123,12 @@ class ArchiveInfo:
 def archive_info(archive: OpenArchive) -> ArchiveInfo:
     """Read what an archive states, and the sizes of what is stored. See Archive.info."""
     facts, array = archive.facts, archive.cells
-    sizes = archive.location.sizes()
+    # What somebody else has stored beside is not the archive's.
+    sizes = {
+        k: n
+        for k, n in archive.location.sizes().items()
+        if "/" not in k or k.partition("/")[0] in OWN_NAMES
+    }
     expect_capacity(max(array.shape[0], facts.n_cells), sum(sizes.values()))
     metadata = {k: n for k, n in sizes.items() if k.rsplit("/", 1)[-1] in METADATA_NAMES}
     columns = {k: n for k, n in sizes.items() if k.partition("/")[0] in COLUMN_NAMES}

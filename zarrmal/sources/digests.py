@@ -14,12 +14,11 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from ..errors import InputError
-
-ARCHIVE_ATTRIBUTE = "zarrmal"  # FORMAT 6
+from .archive_facts import archive_facts, load_digests
 
 
 class ArchiveDigests:
-    """SHA-256 of stored objects from an archive's attribute (FORMAT 6); none of other groups.
+    """SHA-256 of the stored objects of an archive (FORMAT 6); none of other groups.
 
     Without this check a missing chunk would be read as black cells, and archived as such.
 
@@ -29,11 +28,21 @@ class ArchiveDigests:
         An archive, or any other group.
     location
         Its address, for messages.
+
+    Raises
+    ------
+    InputError
+        If the archive's digests cannot be read.
     """
 
     def __init__(self, group: zarr.Group, location: str) -> None:
-        facts = group.attrs.get(ARCHIVE_ATTRIBUTE)
-        digests = facts.get("digests") if isinstance(facts, Mapping) else None
+        digests = (archive_facts(group) or {}).get("digests")
+        if isinstance(digests, str) and digests:
+            tree, problem = load_digests(group, digests)
+            if tree is None:
+                raise InputError(f"{location}: the archive's digests are lost: {problem}: see "
+                                 f"`zarrmal verify {location}`")  # fmt: skip
+            digests = tree.get("objects")
         self._digests = digests if isinstance(digests, Mapping) else {}
         self._location = location
         self._checked: set[tuple[str, str]] = set()

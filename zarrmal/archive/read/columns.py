@@ -58,7 +58,7 @@ def read_column(archive: OpenArchive, name: str, n_cells: int) -> StoredColumn |
     """What is sound of an array of the archive; None if the archive never had it."""
     array, problem = find_or_copy(archive.group, name, KINDS.get(name, INTEGERS))
     if array is None:
-        missing = problem == f"`{name}` is missing" and name not in archive.facts.digests
+        missing = problem == f"`{name}` is missing" and name not in archive.facts.arrays
         return None if missing else _lost(name, n_cells, str(problem))
     if array.shape != (n_cells,):
         return _lost(name, n_cells, f"`{name}` has shape {array.shape}, not ({n_cells},)")

@@ -15,7 +15,7 @@ from zarr.errors import ContainsArrayError, GroupNotFoundError
 from zarrmal_codecs import CorruptionError, ZarrmalError
 
 from ...errors import InputError, MissingError, without_passwords
-from ..format import ARRAY_NAMES
+from ..format import OWN_NAMES
 from .fsspec_options import fsspec_options
 from .local import DurableStore
 from .objects import DAMAGED_CONTAINER
@@ -145,7 +145,7 @@ class Location:
         fs, root = self.filesystem()
         stored = self.sizes()
         self.delete(name for name in GROUP_FILES if name in stored)
-        keys = [key for key in stored if key.partition("/")[0] in ARRAY_NAMES]
+        keys = [key for key in stored if key.partition("/")[0] in OWN_NAMES]
         if keys:
             fs.rm([f"{root.rstrip('/')}/{key}" for key in keys])
 

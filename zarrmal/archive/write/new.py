@@ -149,7 +149,7 @@ class _StageWriter:
             preprocessing=self._source.preprocessing,
             software=SOFTWARE,
         )
-        attribute = {layout.ATTRIBUTE: facts.to_json()}
+        attribute = {layout.ATTRIBUTE: facts.to_attribute()}
         group = stage.open_group("a", options.zarr_format, attributes=attribute)
         attributes = columns.attributes | {
             layout.PREDICTED_CLASS: layout.flag_attributes(model.class_names),
