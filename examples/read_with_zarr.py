@@ -5,6 +5,7 @@ python examples/read_with_zarr.py cells.zarr
 
 from __future__ import annotations
 
+import json
 import sys
 
 import zarr
@@ -14,7 +15,7 @@ cells = archive["cells"]
 print(cells.shape, cells.dtype)
 
 cell = cells[17]  # fetches and decodes only this cell
-names = archive.attrs["zarrmal"]["classes"]
+names = json.loads(archive.attrs["zarrmal"])["classes"]
 print("cell 17 is", names[int(archive["predicted_class"][17])], "with mean grey level", cell.mean())
 
 everything = cells[:]

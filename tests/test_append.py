@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 import zarr
 from every_moment import filled
+from facts import facts_of
 from test_killed import bytes_of
 from zarrmal_codecs import ZarrmalError
 
@@ -93,12 +94,11 @@ def test_appending_twice_is_as_writing_all(archive, cells, model):
         assert group["source_name"][:].tolist() == cells.names[order].tolist()
         labels = np.array(cells.class_names)[cells.labels[order]]
         assert (
-            np.array(group.attrs["zarrmal"]["label_names"])[group["label"][:]].tolist()
-            == labels.tolist()
+            np.array(facts_of(group)["label_names"])[group["label"][:]].tolist() == labels.tolist()
         )
     counts = np.bincount(cells.labels, minlength=2)
     assert info.classes == dict(zip(model.class_names, counts.tolist(), strict=True))
-    assert len(zarr.open_group(archive, mode="r").attrs["zarrmal"]["segments"]) == 3
+    assert len(facts_of(zarr.open_group(archive, mode="r"))["segments"]) == 3
 
 
 @pytest.mark.parametrize("after", [2, 3, 4])
@@ -262,7 +262,7 @@ def test_new_labels_join_the_old_ones(archive, cells):
     )
     zarrmal.append(source, archive, assign="shortest")
     group = zarr.open_group(archive, mode="r")
-    known = group.attrs["zarrmal"]["label_names"]
+    known = facts_of(group)["label_names"]
     assert known == [*cells.class_names, "unsure"]
     assert group["label"].attrs["flag_meanings"].split()[-1] == "unsure"
     found = np.array(known)[group["label"][:][np.argsort(group["source_index"][:])]]

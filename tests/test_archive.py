@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from facts import facts_of, stored_digests
 from frozen_models import untrained
 
 import zarrmal
@@ -137,7 +138,7 @@ def test_a_missing_chunk_is_no_black_one(archive):
 
 def test_attributes(archive, cells, model):
     group = zarr.open_group(archive, mode="r")
-    facts = group.attrs["zarrmal"]
+    facts = facts_of(group)
     assert facts["complete"] is True
     assert facts["classes"] == list(CLASSES)
     assert facts["sha256"] == model.digest
@@ -145,11 +146,12 @@ def test_attributes(archive, cells, model):
     n_first = int((cells.labels == 0).sum())
     assert facts["segments"] == [[0, n_first, 240]]
     assert predicted.tolist() == [0] * n_first + [1] * (240 - n_first)
-    assert set(facts["digests"]) == set(group.array_keys())
+    stored = stored_digests(archive)["objects"]
+    assert set(facts["arrays"]) == set(stored) == set(group.array_keys())
     for name, array in group.arrays():
         keys = [array.metadata.encode_chunk_key(c) for c in np.ndindex(array.cdata_shape)]
         digests = {k: hashlib.sha256((archive / name / k).read_bytes()).hexdigest() for k in keys}
-        assert facts["digests"][name] == digests
+        assert stored[name] == digests
 
 
 def test_cells_of_a_class_keep_their_order(archive, cells):
@@ -216,7 +218,7 @@ def test_class_names_with_blanks(tmp_path):
     meanings = "late_ring_stage not_infected"
     assert dataset["label"].attrs["flag_meanings"] == meanings
     assert dataset["predicted_class"].attrs["flag_meanings"] == meanings
-    assert dataset.attrs["zarrmal"]["classes"] == ["late ring stage", "not infected"]
+    assert facts_of(dataset)["classes"] == ["late ring stage", "not infected"]
 
 
 def test_classes_from_a_function(cells, model, tmp_path, monkeypatch):

@@ -122,8 +122,8 @@ def test_a_whole_benchmark(cells, model, hybrid, labelled, tmp_path, quick):
     )
     unseen = rows["zarrmal:paper", "chunk", "unseen slides", assignment]
     without_model = rows["zarrmal:paper, without model", "chunk", "unseen slides", assignment]
-    assert unseen.bits_per_pixel == info.bits_per_pixel
-    assert without_model.bits_per_pixel == info.bits_per_pixel_without_model
+    assert unseen.bits_per_pixel == info.cells_bits_per_pixel
+    assert without_model.bits_per_pixel == info.cells_bits_per_pixel_without_model
     assert (unseen.model_counted, without_model.model_counted) == (True, False)
     assert unseen.n_cells == unseen_cells.n_cells
     assert unseen.encode_mb_s == (3.0 if labelled else 2.0)

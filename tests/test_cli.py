@@ -121,15 +121,20 @@ def test_info_accounts_for_every_byte(folder, model_file, zarr_format, tmp_path)
     wishes = ("--zarr-format", zarr_format, "--chunk-cells", 20)
     run("archive", folder, place, "--model", model_file, *wishes)
     info = parsed("info", place)
-    parts = ("payload", "latent", "model", "other_metadata", "index")
+    parts = ("payload", "latent", "model", "cells_metadata", "other_metadata", "columns")
     sizes = {path: path.stat().st_size for path in place.rglob("*") if path.is_file()}
     assert sum(info[f"{part}_bytes"] for part in parts) == sum(sizes.values())
     assert all(info[f"{part}_bytes"] > 0 for part in parts)
     stored = sum(n for path, n in sizes.items() if "cells" in path.relative_to(place).parts)
     assert info["cells_bytes"] == stored
-    assert info["bits_per_pixel"] == 8 * stored / (48 * 24 * 24)
+    assert info["stored_bytes"] == sum(sizes.values())
     without = stored - info["model_bytes"]
-    assert info["bits_per_pixel_without_model"] == 8 * without / (48 * 24 * 24)
+    for rate, n_bytes in (
+        ("bits_per_pixel", sum(sizes.values())),
+        ("cells_bits_per_pixel", stored),
+        ("cells_bits_per_pixel_without_model", without),
+    ):
+        assert info[rate] == 8 * n_bytes / (48 * 24 * 24)
     black = sum(not np.asarray(Image.open(path)).any() for path in folder.rglob("*.png"))
     assert info["latent_bytes"] == (48 - black) * 6  # the latent vector of the model is 6 wide
     assert info["raw_bytes"] == 48 * 24 * 24
@@ -137,8 +142,10 @@ def test_info_accounts_for_every_byte(folder, model_file, zarr_format, tmp_path)
     assert info["classes"] == {"parasitized": 24, "uninfected": 24}
     assert info["complete"] is True
     table = run("info", place).stdout
-    assert f"{info['payload_bytes']:,} bytes" in table
-    assert f"{info['bits_per_pixel']:.3f}" in table
+    for part in (*parts, "stored"):
+        assert f"{info[f'{part}_bytes']:,} bytes" in table
+    assert f"everything stored │ {info['bits_per_pixel']:.3f}" in " ".join(table.split())
+    assert f"{info['cells_bits_per_pixel']:.3f}" in table
 
 
 def test_without_a_model_the_one_that_ships_is_used(folder, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from facts import change_facts
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -101,7 +102,8 @@ def test_names_are_shown_not_obeyed(archive):
     """A class named by a stranger: markup of rich, and a terminal's clear-screen."""
     path = archive / "zarr.json"
     tree = json.loads(path.read_text())
-    tree["attributes"]["zarrmal"]["classes"] = ["[red]\x1b[2J", "uninfected"]
+    names = ["[red]\x1b[2J", "uninfected"]
+    change_facts(tree["attributes"], lambda facts: facts.update(classes=names))
     path.write_text(json.dumps(tree))
     for words in (("info", archive), ("verify", archive)):
         done = CliRunner().invoke(app, [str(word) for word in words])

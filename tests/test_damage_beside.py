@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 from damaged import N, documents, flip, positions, remove_copies, some_cells, write
+from facts import change_facts
 from PIL import Image
 from zarrmal_codecs import CorruptionError, ZarrmalError
 
@@ -76,7 +77,8 @@ def test_a_wrong_number_of_cells(damaged, tmp_path, where, n_cells):
     path = damaged.place / name if where == "archive" else damaged.place / "cells" / name
     tree = json.loads(path.read_text())
     if where == "archive":
-        (tree["attributes"] if damaged.v3 else tree)["zarrmal"]["n_cells"] = n_cells
+        attributes = tree["attributes"] if damaged.v3 else tree
+        change_facts(attributes, lambda facts: facts.update(n_cells=n_cells))
     else:
         tree["shape"][0] = n_cells
     path.write_text(json.dumps(tree))

@@ -9,6 +9,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from damaged import run
+from facts import change_facts
 from zarrmal_codecs import CorruptionError
 
 import zarrmal
@@ -34,7 +35,7 @@ def declare(place, cells, facts=lambda tree: None, beside=lambda tree: None):
         for document in (mine, copy):
             (cells if name == "cells" else beside)(document)
         one.write_text(json.dumps(mine))
-    facts(tree["attributes"]["zarrmal"])
+    change_facts(tree["attributes"], facts)
     path.write_text(json.dumps(tree))
 
 

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from facts import change_facts
 from frozen_models import untrained
 from PIL import Image
 from typer.testing import CliRunner
@@ -216,10 +217,14 @@ def test_a_label_of_half_a_character(archive, tmp_path):
     (key,) = [key for key in ("zarr.json", ".zattrs") if (archive / key).exists()]
     shutil.rmtree(archive / "source_name")
     tree = json.loads((archive / key).read_text())
-    facts = tree.get("attributes", tree)["zarrmal"]
     tree.pop("consolidated_metadata", None)
-    facts["label_names"] = ["\udc80", "uninfected"]
-    del facts["digests"]["source_name"]
+    change_facts(
+        tree.get("attributes", tree),
+        lambda facts: facts.update(
+            label_names=["\udc80", "uninfected"],
+            arrays=[name for name in facts["arrays"] if name != "source_name"],
+        ),
+    )
     (archive / key).write_text(json.dumps(tree))
     (archive / ".zmetadata").unlink(missing_ok=True)
     found = zarrmal.extract(Location(str(archive)), tmp_path / "out", skip_damaged=True)
@@ -273,7 +278,11 @@ def test_the_command(archive, tmp_path):
     done = CliRunner().invoke(app, [*words, "--json"])
     assert json.loads(done.stdout) == {
         "n_cells": 120, "folder": str(tmp_path / "out"),
-        "n_lost": 0, "n_recovered": 0, "problems": [], "damaged": [],
+        "n_lost": 0, "n_recovered": 0, "problems": [], "damaged": [], "pixels_notice": "",
+        "preprocessing": {
+            "channel": None, "size": None, "resampling": None,
+            "native_heights": [24, 24], "native_widths": [24, 24],
+        },
     }  # fmt: skip
     again = CliRunner().invoke(app, words)
     assert (again.exit_code, again.stdout) == (2, "")

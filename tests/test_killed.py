@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from facts import facts_of
 from killed import append, killed_at, part, write, write_but_the_end
 
 import zarrmal
@@ -120,7 +121,7 @@ def test_readers_meanwhile_see_old_or_new(cells, model, tmp_path):
             order = group["source_index"][:]
             same = np.array_equal(group["cells"][:], cells.read(order))
             labels = np.array_equal(group["label"][:], cells.labels[order])
-            seen.append((len(order), group.attrs["zarrmal"]["n_cells"], same, labels))
+            seen.append((len(order), facts_of(group)["n_cells"], same, labels))
 
     reader = threading.Thread(target=look)
     reader.start()

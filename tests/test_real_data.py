@@ -46,7 +46,7 @@ def test_segmented_cells_through_the_command_line(folder, tmp_path):
     info = json.loads(run("archive", folder, place, *shaped, "--json").stdout)
     assert info["n_cells"] == 2 * N_CELLS
     assert info["classes"] == {"parasitized": N_CELLS, "uninfected": N_CELLS}
-    assert info["bits_per_pixel_without_model"] < 2.5
+    assert info["cells_bits_per_pixel_without_model"] < 2.5
     found = run("verify", place, "--source", folder, *shaped)
     assert "equal to the source" in found.stdout
     run("extract", place, tmp_path / "out")

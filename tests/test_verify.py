@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import zarr
+from facts import change_facts
 from frozen_models import untrained
 from typer.testing import CliRunner
 from zarrmal_codecs import CorruptionError, ZarrmalError
@@ -59,9 +60,9 @@ def edit_json(path, edit):
 
 def edit_facts(archive, edit):
     if is_v3(archive):
-        edit_json(archive / "zarr.json", lambda tree: edit(tree["attributes"]["zarrmal"]))
+        edit_json(archive / "zarr.json", lambda tree: change_facts(tree["attributes"], edit))
     else:
-        edit_json(archive / ".zattrs", lambda tree: edit(tree["zarrmal"]))
+        edit_json(archive / ".zattrs", lambda tree: change_facts(tree, edit))
 
 
 def flip_middle(path):
@@ -80,11 +81,20 @@ def test_a_sound_archive(archive, cells):
 
 # A byte in the middle of each stored object
 
+
+def stored_name(place, pattern):
+    """The only file of such a name."""
+    (path,) = place.glob(pattern)
+    return path.relative_to(place).as_posix()
+
+
 INDEX = ("label", "predicted_class", "source_group", "source_index", "source_name")
 V3_FILES = ["zarr.json", "cells/zarr.json", "cells/c/0/0/0"]
 V3_FILES += [f"{name}/{file}" for name in INDEX for file in ("zarr.json", "c/0")]
 V2_FILES = [".zgroup", ".zattrs", ".zmetadata", "cells/.zarray", "cells/.zattrs", "cells/0.0.0"]
 V2_FILES += [f"{name}/{file}" for name in INDEX for file in (".zarray", ".zattrs", "0")]
+V3_FILES += [f"zarrmal_digests/{name}" for name in ("zarr.json", "*/zarr.json", "*/c/0")]
+V2_FILES += [f"zarrmal_digests/{name}" for name in (".zgroup", "*/.zarray", "*/.zattrs", "*/0")]
 FLIPS = [(3, name) for name in V3_FILES] + [(2, name) for name in V2_FILES]
 
 
@@ -101,13 +111,14 @@ def test_the_list_of_stored_objects_is_complete(small):
     folder, _ = small
     for place, names in [(folder / "v3", V3_FILES), (folder / "v2", V2_FILES)]:
         found = {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
-        assert found == set(names)
+        assert found == {stored_name(place, name) for name in names}
 
 
 @pytest.mark.parametrize(("zarr_format", "name"), FLIPS)
 def test_a_flipped_byte(small, tmp_path, zarr_format, name):
     folder, source = small
     place = shutil.copytree(folder / f"v{zarr_format}", tmp_path / "a")
+    name = stored_name(place, name)
     rng = np.random.default_rng(1)
     data = (place / name).read_bytes()
     for at in [len(data) // 2, *rng.integers(0, len(data), 3)]:
@@ -221,7 +232,9 @@ def test_incomplete(archive):
         ({"sha256": "0" * 64}, "sha256"),
         ({"profile": "other"}, "profile"),
         ({"label_names": ["a", "b"]}, "flags"),
-        ({"digests": {}}, "no digest"),
+        ({"digests": ""}, "no digest"),
+        ({"digests": {}, "metadata_digests": {}}, "no digest"),
+        ({"digests": "0" * 64}, "the archive's digests are lost: zarrmal_digests/0000000000000000"),
         ({"format": 2}, "upgrade zarrmal"),
         ({"n_cells": "many"}, "damaged"),
         ({"digests": []}, "damaged"),
@@ -320,7 +333,11 @@ def test_the_command(archive, cells, tmp_path):
     assert "240 cells and 10 chunks are sound, equal to the source" in good.stdout
     assert json.loads(run(archive, "--json").stdout) == {
         "ok": True, "problems": [], "n_cells": 240, "n_chunks": 10, "compared": False,
-        "n_lost": 0, "findings": [],
+        "n_lost": 0, "findings": [], "comparison": "not compared with a source",
+        "pixels_notice": "", "preprocessing": {
+            "channel": None, "size": None, "resampling": None,
+            "native_heights": [24, 24], "native_widths": [24, 24],
+        },
     }  # fmt: skip
     flip_middle(chunk(archive, 3))
     bad = run(archive)

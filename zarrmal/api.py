@@ -20,14 +20,16 @@ from .archive import (
     VerifyReport,
     WriteOptions,
 )
+from .archive.format import ArchiveFacts
 from .archive.lock.staging import refuse_source_inside
+from .archive.preprocessing import requested
 from .archive.read.cells import Positions
 from .archive.read.dataset import Chunks
 from .archive.storage.errors import store_errors
 from .archive.storage.location import Location
 from .archive.storage.store import Where, locate
 from .archive.write.append import refuse_append
-from .archive.write.new import interrupted_model, refuse_location
+from .archive.write.new import interrupted_archive, refuse_location
 from .choose import (
     Assignment,
     choose_assigner,
@@ -150,10 +152,12 @@ def write(
     location = locate(url, storage_options)
     with store_errors():
         refuse_location(location, options, source)
-        resumed = None if model is not None else interrupted_model(location, options)
+        interrupted = interrupted_archive(location, options)
+        resumed = None if model is not None or interrupted is None else interrupted.model
     if isinstance(model, str | os.PathLike):
         model = load_model(model)
-    cells = _opened(source, listener, source_options, source_arguments)
+    facts = None if interrupted is None else interrupted.facts
+    cells = _opened_like(facts, location.url, source, listener, source_options, source_arguments)
     options.chunk_length(cells.cell_shape)  # or an InputError, before anything is trained
     if labelled is not None:
         labelled = open_source(labelled, storage_options=source_options, **source_arguments)
@@ -214,7 +218,8 @@ def append(
     Parameters
     ----------
     source
-        As for ``write``; these cells need the same columns as the archive's.
+        As for ``write``; these cells need the same columns as the archive's. ``channel`` and
+        ``size`` are the archive's.
     url
         The archive: a path, a URL, or a store of zarr.
     assign, classifier
@@ -236,7 +241,9 @@ def append(
     classifier = load_classifier(classifier)
     archive = Archive.open(location)
     model = archive.model
-    cells = _opened(source, listener, source_options, source_arguments)
+    cells = _opened_like(
+        archive.facts, location.url, source, listener, source_options, source_arguments
+    )
     assigner = choose_assigner(
         assign, cells, model, classifier=classifier, progress=listener.progress
     )
@@ -311,15 +318,25 @@ def verify(
     Parameters
     ----------
     source
-        As for ``write``, with the same arguments. Of an archive that was appended to, a list of all
-        its sources in order.
+        As for ``write``, with the same arguments; ``channel`` and ``size`` are the archive's. Of an
+        archive that was appended to, a list of all its sources in order.
     """
     archive = Archive.open(url, incomplete=True, storage_options=storage_options)
     cells: Source | None = None
     if source is not None:
         parts = source if isinstance(source, list | tuple) else [source]
         listener = Listener(progress)
-        opened = [_opened(part, listener, source_options, source_arguments) for part in parts]
+        opened = [
+            _opened_like(
+                archive.facts,
+                archive.location.url,
+                part,
+                listener,
+                source_options,
+                source_arguments,
+            )
+            for part in parts
+        ]
         cells = opened[0] if len(opened) == 1 else ConcatSource(opened)
     return archive.verify(cells, progress=progress)
 
@@ -356,11 +373,37 @@ def undo(url: Where, *, storage_options: StorageOptions = None) -> int:
     return Archive.open(url, storage_options=storage_options).undo()
 
 
-def _opened(
-    source: Any, listener: Listener, options: StorageOptions, arguments: Mapping[str, Any]
+def _opened_like(
+    facts: ArchiveFacts | None,
+    url: str,
+    source: Any,
+    listener: Listener,
+    options: StorageOptions,
+    arguments: Mapping[str, Any],
 ) -> Source:
-    progress = reading(listener.progress)
-    cells = open_source(source, storage_options=options, progress=progress, **arguments)
+    """Open a source; channel and size are those of an archive, where there is one.
+
+    Raises
+    ------
+    InputError
+        If ``arguments`` ask for other ones.
+    """
+    arguments = dict(arguments)
+    recorded = None if facts is None else facts.preprocessing
+    channel, size = requested(
+        recorded, url, channel=arguments.pop("channel", "auto"), size=arguments.pop("size", None)
+    )
+    cells = open_source(
+        source,
+        # Of grey cells no channel can be picked.
+        channel="auto" if recorded is not None else channel,
+        size=size,
+        storage_options=options,
+        progress=reading(listener.progress),
+        **arguments,
+    )
+    if recorded is not None and cells.cell_shape[2:] == (3,):
+        cells = open_source(cells, channel=channel)
     listener.opened(cells)
     return cells
 

@@ -18,8 +18,9 @@ FACTS = {
     "profile": "hybrid",
     "sha256": "0" * 64,
     "label_names": ["a"],
-    "digests": {"cells": {"c/0/0/0": "0" * 64}},
-    "metadata_digests": {"cells/zarr.json": "0" * 64},
+    "arrays": ["cells"],
+    "digests": "0" * 64,
+    "preprocessing": None,
     "software": "zarrmal 0.1.0",
 }
 """The attribute of an archive (FORMAT 6)."""

@@ -26,7 +26,7 @@ class Case:
         What it is there for.
     cells
         uint8 (cell, y, x[, channel]), drawn.
-    labels, groups, names
+    labels, groups, names, splits
         Whether the cells have them.
     probable
         Whether the classes come with probabilities.
@@ -43,6 +43,7 @@ class Case:
     labels: bool = True
     groups: bool = True
     names: bool = True
+    splits: bool = False
     probable: bool = False
     chunk_cells: int = 8
     shard_cells: int | None = None
@@ -57,6 +58,8 @@ class Case:
             given["groups"] = np.array([f"slide {k % 4}" for k in range(n_cells)])
         if self.names:
             given["names"] = np.array([f"{labels[k]}/größe {k:03d}.png" for k in range(n_cells)])
+        if self.splits:
+            given["splits"] = np.array(["train" if k % 3 else "test" for k in range(n_cells)])
         return given
 
 
@@ -136,9 +139,9 @@ def cases() -> dict[str, Case]:
         "paper-2": Case(shows="profile paper, format 2, everything beside the cells",
                         cells=grey, model=paper(), zarr_format=2, probable=True),
         "hybrid-3": Case(shows="profile hybrid, format 3, by label",
-                         cells=other, model=hybrid(), zarr_format=3),
+                         cells=other, model=hybrid(), zarr_format=3, splits=True),
         "hybrid-2": Case(shows="profile hybrid, format 2, by label",
-                         cells=other, model=hybrid(), zarr_format=2),
+                         cells=other, model=hybrid(), zarr_format=2, splits=True),
         "paper-appended-2": Case(shows="two segments, the last chunk of the first coded again",
                                  cells=grey, model=paper(), zarr_format=2, appended=9),
         "hybrid-appended-3": Case(shows="two segments, the last chunk of the first coded again",

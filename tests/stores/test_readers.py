@@ -49,7 +49,7 @@ def test_zarrmal_open(kept, drawn):
     dataset = zarrmal.open(kept.url, source_order=True, storage_options=kept.store.options)
     assert dataset.cells.chunks is not None  # lazy
     np.testing.assert_array_equal(dataset.cells.values, pixels(drawn))
-    assert dataset.attrs["zarrmal"]["complete"]
+    assert json.loads(dataset.attrs["zarrmal"])["complete"]
     dataset.close()
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -11,10 +13,13 @@ import zarr
 from numpy.typing import NDArray
 from zarrmal_codecs import CompatibilityError, CorruptionError
 
+from ..errors import InputError
+from ..sources.archive_facts import ARCHIVE_ATTRIBUTE, DIGESTS_GROUP
 from ..sources.limits import MAX_LABELS as MAX_LABELS
+from ..sources.preprocessing import Preprocessing
 
 ARCHIVE_FORMAT = 1
-ATTRIBUTE = "zarrmal"
+ATTRIBUTE = ARCHIVE_ATTRIBUTE
 CELLS = "cells"
 PREDICTED_CLASS = "predicted_class"
 CLASS_PROBABILITY = "class_probability"
@@ -22,6 +27,7 @@ LABEL = "label"
 SOURCE_INDEX = "source_index"
 SOURCE_NAME = "source_name"
 SOURCE_GROUP = "source_group"
+SPLIT = "split"
 
 BACKUP = f"{CELLS}/zarrmal.json"
 """Key of an object that repeats the group's attribute.
@@ -38,14 +44,26 @@ LONG_NAMES = {
     SOURCE_INDEX: "place of the cell in the source, from 0",
     SOURCE_NAME: "original name of the image",
     SOURCE_GROUP: "slide, or other group, that the cell comes from",
+    SPLIT: "split of the data set that the cell belongs to, such as train or test",
 }
 ARRAY_NAMES = frozenset(LONG_NAMES)
+OWN_NAMES = ARRAY_NAMES | {DIGESTS_GROUP}
+"""What an archive holds below its group."""
 INDEX_CHUNK_CELLS = 65_536
 MAX_CONSOLIDATED_MODEL_BYTES = 1_000_000
 """Consolidated metadata repeat the model; beyond this size that costs more than it saves.
 
 A copy that exists is kept up to date whatever its size, or its readers would see the old state.
 """
+DAMAGED_FACTS = (
+    InputError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+)
+"""What parsing damaged facts raises."""
 
 
 def dimensions(rank: int) -> tuple[str, ...]:
@@ -112,16 +130,20 @@ class ArchiveFacts:
         it, and the cell at which it ends. Within a segment cells are sorted by class.
     profile, sha256
         Of the model.
+    arrays
+        Names of the archive's arrays.
     digests
-        Array name -> chunk key -> sha256 of the stored bytes.
-    metadata_digests
-        Key -> sha256 of every array's metadata documents, the model included.
+        SHA-256 of the stored digests, see digests.py; "" in an archive without cells, and in those
+        of earlier drafts, whose attribute holds the digests themselves.
     software
         Name and version of the writer.
     backup
         The object BACKUP is stored; false while incomplete, and in stores without such objects.
     label_names
         Names that the array ``label`` refers to; empty without labels.
+    preprocessing
+        What was done to the original pixels; None in archives of earlier drafts, which do not
+        record it.
     """
 
     complete: bool
@@ -131,10 +153,11 @@ class ArchiveFacts:
     profile: str
     sha256: str
     software: str
-    digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
-    metadata_digests: Mapping[str, str] = field(default_factory=dict, repr=False)
+    arrays: tuple[str, ...] = ()
+    digests: str = ""
     label_names: tuple[str, ...] = ()
     backup: bool = False
+    preprocessing: Preprocessing | None = None
 
     @property
     def class_counts(self) -> dict[str, int]:
@@ -148,7 +171,7 @@ class ArchiveFacts:
         return np.concatenate([np.empty(0, np.int64), *runs])
 
     def to_json(self) -> dict[str, Any]:
-        """The attribute's value."""
+        """The tree of the attribute."""
         return {
             "format": ARCHIVE_FORMAT,
             "complete": self.complete,
@@ -158,15 +181,20 @@ class ArchiveFacts:
             "profile": self.profile,
             "sha256": self.sha256,
             "label_names": list(self.label_names),
-            "digests": {name: dict(chunks) for name, chunks in self.digests.items()},
-            "metadata_digests": dict(self.metadata_digests),
+            "preprocessing": None if self.preprocessing is None else self.preprocessing.to_json(),
+            "arrays": list(self.arrays),
+            "digests": self.digests,
             "software": self.software,
             "backup": self.backup,
         }
 
+    def to_attribute(self) -> str:
+        """The attribute's value: JSON text, because netCDF holds no nested attributes."""
+        return json.dumps(self.to_json())
+
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> Self:
-        """Inverse of to_json.
+        """Inverse of to_json; takes trees of earlier drafts too.
 
         Raises
         ------
@@ -192,17 +220,13 @@ class ArchiveFacts:
                 profile=str(tree["profile"]),
                 sha256=str(tree["sha256"]),
                 label_names=tuple(map(str, tree["label_names"])),
-                digests={
-                    str(name): {str(key): str(digest) for key, digest in chunks.items()}
-                    for name, chunks in tree["digests"].items()
-                },
-                metadata_digests={
-                    str(key): str(digest) for key, digest in tree["metadata_digests"].items()
-                },
+                arrays=tuple(map(str, tree["arrays" if "arrays" in tree else "digests"])),
+                digests=_digests_sha256(tree["digests"]),
+                preprocessing=_preprocessing(tree.get("preprocessing")),
                 software=str(tree["software"]),
                 backup=tree.get("backup") is True,
             )
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        except DAMAGED_FACTS as error:
             raise CorruptionError(
                 f"the archive's attribute `{ATTRIBUTE}` is damaged: {error!r}"
             ) from None
@@ -220,6 +244,18 @@ class ArchiveFacts:
                 f"the archive's segments {list(map(list, self.segments))} do not divide its "
                 f"{self.n_cells} cells into {len(self.classes)} classes"
             )
+
+
+def _digests_sha256(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ""  # an earlier draft's
+    if not isinstance(value, str) or not re.fullmatch("([0-9a-f]{64})?", value):
+        raise ValueError(f"digests are named by a SHA-256, not by {value!r}")
+    return value
+
+
+def _preprocessing(tree: Any) -> Preprocessing | None:
+    return None if tree is None else Preprocessing.from_json(tree)
 
 
 def flag_attributes(names: tuple[str, ...]) -> dict[str, Any]:

@@ -16,16 +16,19 @@ from zarrmal_codecs.constants import PROFILE_PAPER
 from zarrmal_codecs.header import parse_header
 from zarrmal_codecs.zarr_plugin import header_limit
 
+from ..sources.preprocessing import Preprocessing
 from .foreign import n_foreign_cells
-from .format import BACKUP, CELLS
+from .format import ARRAY_NAMES, BACKUP, CELLS, OWN_NAMES
 from .lock.journal import read_journal
 from .opened import OpenArchive, n_pixels
+from .preprocessing import pixels_notice
 from .read.chunks import expect_capacity
 from .read.copied import copied_state
 from .shard import read_shard_index, shard_index_bytes
 from .storage.location import METADATA_FILES
 from .storage.objects import get_bytes, join_key
 
+COLUMN_NAMES = ARRAY_NAMES - {CELLS}
 METADATA_NAMES = (*METADATA_FILES, ".zattrs", ".zmetadata", BACKUP.rpartition("/")[2])
 
 
@@ -35,6 +38,8 @@ class ArchiveInfo:
 
     Parameters
     ----------
+    preprocessing
+        What was done to the original pixels; None where the archive does not record it.
     payload_bytes
         Chunks of ``cells``: streams, headers, checks; in profile paper without the latents.
     latent_bytes
@@ -42,12 +47,13 @@ class ArchiveInfo:
         hybrid, which codes both together.
     model_bytes
         The model, in base64 as it stands in the metadata of ``cells``.
+    cells_metadata_bytes
+        The other metadata of ``cells``.
     other_metadata_bytes
-        All other metadata of the archive, a consolidated copy of the model included.
-    index_bytes
-        Chunks of the other arrays.
-    cells_bytes
-        Everything stored for the array ``cells``: its chunks and its own metadata files.
+        All other metadata of the archive: the digests, documents of the group and of the columns, a
+        consolidated copy, the model in it included.
+    columns_bytes
+        Chunks of the other arrays: labels, names, order, …
     n_foreign_cells
         Cells behind the archive's own that another program has stored; not in ``n_cells``.
     """
@@ -63,31 +69,60 @@ class ArchiveInfo:
     sha256: str
     software: str
     model: str
+    preprocessing: Preprocessing | None
     raw_bytes: int
     payload_bytes: int
     latent_bytes: int
     model_bytes: int
+    cells_metadata_bytes: int
     other_metadata_bytes: int
-    index_bytes: int
-    cells_bytes: int
+    columns_bytes: int
     n_foreign_cells: int = 0
 
     @property
-    def bits_per_pixel(self) -> float:
-        """8 x cells_bytes / (cells x y x x): a colour pixel counts once."""
-        return 8 * self.cells_bytes / max(self.n_cells * n_pixels(self.cell_shape), 1)
+    def stored_bytes(self) -> int:
+        """Everything that is stored below the archive."""
+        return self.cells_bytes + self.other_metadata_bytes + self.columns_bytes
 
     @property
-    def bits_per_pixel_without_model(self) -> float:
-        """The same without the model."""
-        stored = self.cells_bytes - self.model_bytes
-        return 8 * stored / max(self.n_cells * n_pixels(self.cell_shape), 1)
+    def cells_bytes(self) -> int:
+        """Everything stored for the array ``cells``: chunks, metadata, the model."""
+        chunks = self.payload_bytes + self.latent_bytes
+        return chunks + self.model_bytes + self.cells_metadata_bytes
+
+    @property
+    def pixels_notice(self) -> str:
+        """Says that the original pixels are not in the archive; "" where they are."""
+        return pixels_notice(self.preprocessing)
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """Of everything stored: 8 x stored_bytes / (cells x y x x). A colour pixel counts once."""
+        return self._bits_per_pixel(self.stored_bytes)
+
+    @property
+    def cells_bits_per_pixel(self) -> float:
+        """Of the array ``cells`` alone, the model included."""
+        return self._bits_per_pixel(self.cells_bytes)
+
+    @property
+    def cells_bits_per_pixel_without_model(self) -> float:
+        """Of the array ``cells`` alone, without the model."""
+        return self._bits_per_pixel(self.cells_bytes - self.model_bytes)
+
+    def _bits_per_pixel(self, n_bytes: int) -> float:
+        return 8 * n_bytes / max(self.n_cells * n_pixels(self.cell_shape), 1)
 
     def to_json(self) -> dict[str, Any]:
         """As a machine reads it."""
         return asdict(self) | {
+            "pixels_notice": self.pixels_notice,
+            "preprocessing": None if self.preprocessing is None else self.preprocessing.to_json(),
+            "cells_bytes": self.cells_bytes,
+            "stored_bytes": self.stored_bytes,
             "bits_per_pixel": self.bits_per_pixel,
-            "bits_per_pixel_without_model": self.bits_per_pixel_without_model,
+            "cells_bits_per_pixel": self.cells_bits_per_pixel,
+            "cells_bits_per_pixel_without_model": self.cells_bits_per_pixel_without_model,
         }
 
 
@@ -96,12 +131,19 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
     if (copy := copied_state(archive)) is not None:
         archive = copy
     facts, array = archive.facts, archive.cells
-    sizes = archive.location.sizes()
+    # What somebody else has stored beside is not the archive's.
+    sizes = {
+        k: n
+        for k, n in archive.location.sizes().items()
+        if "/" not in k or k.partition("/")[0] in OWN_NAMES
+    }
     expect_capacity(max(array.shape[0], facts.n_cells), sum(sizes.values()))
     metadata = {k: n for k, n in sizes.items() if k.rsplit("/", 1)[-1] in METADATA_NAMES}
-    chunks = {k: n for k, n in sizes.items() if k not in metadata}
+    columns = {k: n for k, n in sizes.items() if k.partition("/")[0] in COLUMN_NAMES}
     folder = f"{CELLS}/"
-    chunk_bytes = sum(n for k, n in chunks.items() if k.startswith(folder))
+    cells_metadata = sum(n for k, n in metadata.items() if k.startswith(folder))
+    chunk_bytes = sum(n for k, n in sizes.items() if k.startswith(folder)) - cells_metadata
+    columns_bytes = sum(n for k, n in columns.items() if k not in metadata)
     latent_bytes = _latent_bytes(archive)
     model_bytes = len(archive.configuration.model)
     return ArchiveInfo(
@@ -116,13 +158,14 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
         sha256=facts.sha256,
         software=facts.software,
         model=repr(archive.model),
+        preprocessing=facts.preprocessing,
         raw_bytes=prod(array.shape),
         payload_bytes=chunk_bytes - latent_bytes,
         latent_bytes=latent_bytes,
         model_bytes=model_bytes,
-        other_metadata_bytes=sum(metadata.values()) - model_bytes,
-        index_bytes=sum(n for k, n in chunks.items() if not k.startswith(folder)),
-        cells_bytes=chunk_bytes + sum(n for k, n in metadata.items() if k.startswith(folder)),
+        cells_metadata_bytes=cells_metadata - model_bytes,
+        other_metadata_bytes=sum(sizes.values()) - chunk_bytes - cells_metadata - columns_bytes,
+        columns_bytes=columns_bytes,
         n_foreign_cells=0 if read_journal(archive.location) else n_foreign_cells(archive),
     )
 

@@ -15,7 +15,9 @@ from zarrmal_codecs.coder import Coder
 from zarrmal_codecs.configuration import Configuration
 
 from ..errors import InputError, MissingError
-from .format import ATTRIBUTE, BACKUP, CELLS, LONG_NAMES, ArchiveFacts, Grid
+from ..sources.archive_facts import archive_facts, parse_archive_attribute
+from .digests import Digests, read_digests
+from .format import ATTRIBUTE, BACKUP, CELLS, DAMAGED_FACTS, LONG_NAMES, ArchiveFacts, Grid
 from .lock.journal import Journal
 from .lock.staging import staging_location
 from .storage.location import UNREADABLE_METADATA, Location, Mode
@@ -31,6 +33,8 @@ class OpenArchive:
         The archive. The group goes by its consolidated metadata, or by each array's own documents.
     facts
         The group's attribute.
+    digests
+        Of what is stored; None reads them when they are needed.
     journal
         Of the append that goes on, or was interrupted; None where there is none or none was looked
         for.
@@ -51,6 +55,7 @@ class OpenArchive:
         group: zarr.Group,
         facts: ArchiveFacts,
         *,
+        digests: Digests | None = None,
         journal: Journal | None = None,
         cells: zarr.Array[Any] | None = None,
         n_cells: int | None = None,
@@ -63,6 +68,8 @@ class OpenArchive:
         self.n_cells = facts.n_cells if n_cells is None else n_cells
         if cells is not None:
             self.cells = cells
+        if digests is not None:
+            self.digests = digests
 
     @classmethod
     def at(
@@ -108,6 +115,19 @@ class OpenArchive:
         """The array of cell images; CorruptionError if it is not there."""
         return cells_array(self.group)
 
+    @cached_property
+    def digests(self) -> Digests:
+        """SHA-256 of the stored objects; empty, with a problem, where they cannot be read."""
+        tree = archive_facts(self.group) or {}
+        if isinstance(tree.get("digests"), Mapping):  # an earlier draft's
+            try:
+                return Digests.from_json(tree["digests"], tree["metadata_digests"])
+            except DAMAGED_FACTS as error:
+                raise CorruptionError(
+                    f"the archive's attribute `{ATTRIBUTE}` is damaged: {error!r}"
+                ) from None
+        return read_digests(self.group, self.facts.digests)
+
     @property
     def cell_shape(self) -> tuple[int, ...]:
         """(y, x) or (y, x, channel)."""
@@ -144,7 +164,7 @@ class OpenArchive:
 
     def digest(self, array: str, key: str) -> str | None:
         """SHA-256 that a stored object must have; None if the archive states none."""
-        return self.facts.digests.get(array, {}).get(key)
+        return self.digests.of(array).get(key)
 
 
 def read_facts(group: zarr.Group, where: str, *, incomplete: bool = False) -> ArchiveFacts:
@@ -152,10 +172,15 @@ def read_facts(group: zarr.Group, where: str, *, incomplete: bool = False) -> Ar
 
     Where another program has removed the group's attribute, its backup is read.
     """
-    tree = group.attrs.get(ATTRIBUTE)
+    try:
+        tree = parse_archive_attribute(group.attrs.get(ATTRIBUTE))
+    except ValueError as error:
+        raise CorruptionError(
+            f"the archive's attribute `{ATTRIBUTE}` is damaged: {error}"
+        ) from None
     if tree is None:
         tree = stored_backup(group)
-    if not isinstance(tree, Mapping):
+    if tree is None:
         raise InputError(f"{where} is a Zarr group, but not an archive that zarrmal wrote: open it "
                          f"with zarr or xarray")  # fmt: skip
     facts = ArchiveFacts.from_json(tree)
@@ -201,12 +226,12 @@ def find_array(group: zarr.Group, name: str) -> zarr.Array[Any] | None:
 
 
 def _consolidated_metadata_lack(group: zarr.Group, name: str) -> bool:
-    """The group goes by consolidated metadata, yet its facts have digests of such an array."""
+    """The group goes by consolidated metadata, yet its facts name such an array."""
     if group.metadata.consolidated_metadata is None:
         return False
-    tree = group.attrs.get(ATTRIBUTE)
-    digests = tree.get("digests") if isinstance(tree, Mapping) else None
-    return isinstance(digests, Mapping) and name in digests
+    tree = archive_facts(group) or {}
+    names = tree.get("arrays", tree.get("digests"))
+    return isinstance(names, list | Mapping) and name in names
 
 
 def reopened(group: zarr.Group, *, consolidated: bool) -> zarr.Group:

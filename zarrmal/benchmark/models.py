@@ -31,8 +31,8 @@ Assignment = Literal["labels", "shortest"]
 
 SPEED_CELLS = 1024
 SIZES = (
-    "n_cells", "raw_bytes", "payload_bytes", "latent_bytes", "model_bytes", "other_metadata_bytes",
-    "index_bytes", "cells_bytes",
+    "n_cells", "raw_bytes", "payload_bytes", "latent_bytes", "model_bytes",
+    "cells_metadata_bytes", "other_metadata_bytes", "columns_bytes", "cells_bytes", "stored_bytes",
 )  # fmt: skip
 
 
@@ -228,8 +228,12 @@ def _rows(
             shared_bits_per_pixel=8 * (stored - n_stream_bytes) / n_pixels if by_class else 0.0,
         )
         for model_counted, rate, stored in [
-            (True, info.bits_per_pixel, info.cells_bytes),
-            (False, info.bits_per_pixel_without_model, info.cells_bytes - info.model_bytes),
+            (True, info.cells_bits_per_pixel, info.cells_bytes),
+            (
+                False,
+                info.cells_bits_per_pixel_without_model,
+                info.cells_bytes - info.model_bytes,
+            ),
         ]
     ]
 

@@ -13,10 +13,10 @@ from ..archive.write.options import default_workers
 from . import options as o
 from .app import app
 from .arguments import cluster_runner, source_arguments
-from .console import key_values, out, print_json, progress_bars, say
+from .console import key_values, print_json, progress_bars, say
 from .errors import reports_errors
 from .listener import ConsoleListener
-from .tables import info_table
+from .tables import print_info
 
 
 @app.command()
@@ -48,6 +48,8 @@ def append(
 ) -> None:
     """Add cells to an archive, coded with the model that it holds.
 
+    The cells are resampled, and a channel picked, as those of the archive were.
+
     Readers see the old archive until the append commits. Continue an interrupted run with --resume
     and the same SOURCE, or take it back with `zarrmal undo URL`.
 
@@ -73,7 +75,7 @@ def append(
     if as_json:
         print_json(info.to_json() | {"unreadable": list(listener.unreadable)})
     else:
-        out.print(info_table(info))
+        print_info(info)
 
 
 @app.command()
@@ -112,4 +114,4 @@ def adopt(
     if as_json:
         print_json(info.to_json())
     else:
-        out.print(info_table(info))
+        print_info(info)

@@ -14,10 +14,10 @@ from ..choose import import_learn
 from . import options as o
 from .app import app
 from .arguments import cluster_runner, source_arguments, widths
-from .console import err, key_values, out, print_json, progress_bars
+from .console import err, key_values, print_json, progress_bars
 from .errors import reports_errors
 from .listener import ConsoleListener
-from .tables import classifier_table, info_table
+from .tables import classifier_table, print_info
 
 
 @app.command()
@@ -139,4 +139,4 @@ def archive(
         return
     if report:
         err.print(classifier_table(report))
-    out.print(info_table(info))
+    print_info(info)

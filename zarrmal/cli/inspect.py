@@ -13,7 +13,7 @@ from .app import app
 from .arguments import source_arguments
 from .console import key_values, out, print_json, progress_bars
 from .errors import EXIT_DAMAGE, reports_errors
-from .tables import info_table
+from .tables import print_info, print_notice
 
 MAX_PROBLEMS = 40
 
@@ -31,7 +31,7 @@ def info(
     if as_json:
         print_json(contents.to_json())
     else:
-        out.print(info_table(contents))
+        print_info(contents)
 
 
 @app.command()
@@ -57,7 +57,7 @@ def verify(
     """Check every stored byte and decode every cell. Exit code 1 if anything is wrong.
 
     Each damaged chunk is listed, with the cells that are lost when the others are read one by one.
-    Give --size and --channel as when the archive was written.
+    The source is resampled, and a channel picked, as when the archive was written.
 
     Example: `zarrmal verify cells.zarr --source cells/`
     """
@@ -80,9 +80,9 @@ def verify(
         elif report.findings:
             out.print("no cell is lost", markup=False)
     else:
-        compared = "equal to the source" if report.compared else "not compared with a source"
         out.print(f"{url}: {report.n_cells:,} cells and {report.n_chunks:,} chunks are sound, "
-                  f"{compared}", markup=False)  # fmt: skip
+                  f"{report.comparison}", markup=False)  # fmt: skip
+        print_notice(report.pixels_notice)
     if report.problems:
         raise typer.Exit(EXIT_DAMAGE)
 
@@ -137,6 +137,7 @@ def extract(
         if report.listing is not None:
             out.print(f"listed in {report.listing}", markup=False)
         out.print(f"{report.n_cells:,} images in {folder}", markup=False)
+        print_notice(report.pixels_notice)
     if report.problems:
         raise typer.Exit(EXIT_DAMAGE)
 

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from ..archive import ArchiveInfo
 from ..classify import ClassifierReport
+from .console import out
 from .printable import plain
 
 if TYPE_CHECKING:
@@ -90,14 +91,32 @@ def info_table(found: ArchiveInfo) -> Table:
         ("payload" if apart else "payload, latents included", found.payload_bytes),
         *([("latent vectors", found.latent_bytes)] if apart else []),
         ("model", found.model_bytes),
-        ("other metadata", found.other_metadata_bytes),
-        ("index arrays", found.index_bytes),
+        ("metadata of the cells", found.cells_metadata_bytes),
+        ("other metadata, digests", found.other_metadata_bytes),
+        ("columns: labels, names, order …", found.columns_bytes),
+        ("everything stored", found.stored_bytes),
     ]:
         table.add_row(label, f"{n:,} bytes")
     table.add_section()
-    table.add_row("bits/pixel, all counted", f"{found.bits_per_pixel:.3f}")
-    table.add_row("bits/pixel without the model", f"{found.bits_per_pixel_without_model:.3f}")
+    for label, rate in [
+        ("bits/pixel, everything stored", found.bits_per_pixel),
+        ("bits/pixel of the array `cells`", found.cells_bits_per_pixel),
+        ("  of it, without the model", found.cells_bits_per_pixel_without_model),
+    ]:
+        table.add_row(label, f"{rate:.3f}")
     return table
+
+
+def print_info(info: ArchiveInfo) -> None:
+    """The table of an archive on stdout, and a line where the original pixels are not in it."""
+    out.print(info_table(info))
+    print_notice(info.pixels_notice)
+
+
+def print_notice(notice: str) -> None:
+    """A line of its own, unless it is empty."""
+    if notice:
+        out.print(notice, style="yellow", markup=False, soft_wrap=True)
 
 
 def classifier_table(report: ClassifierReport) -> Table:

@@ -15,14 +15,14 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from ..errors import InputError
+from .archive_facts import archive_facts, load_digests
 
-ARCHIVE_ATTRIBUTE = "zarrmal"  # FORMAT 6
 BACKUP = "cells/zarrmal.json"
 """Repeats the attribute. A copy by another program inherits the attribute, not this object."""
 
 
 class ArchiveDigests:
-    """SHA-256 of stored objects from an archive's attribute (FORMAT 6); none of other groups.
+    """SHA-256 of the stored objects of an archive (FORMAT 6); none of other groups.
 
     Without this check a missing chunk would be read as black cells, and archived as such.
 
@@ -32,14 +32,25 @@ class ArchiveDigests:
         An archive, or any other group.
     location
         Its address, for messages.
+
+    Raises
+    ------
+    InputError
+        If the archive's digests cannot be read.
     """
 
     def __init__(self, group: zarr.Group, location: str) -> None:
-        facts = group.attrs.get(ARCHIVE_ATTRIBUTE)
-        digests = facts.get("digests") if isinstance(facts, Mapping) else None
-        self.is_copied = isinstance(facts, Mapping) and _is_copied(group, facts, location)
+        facts = archive_facts(group) or {}
+        self.is_copied = _is_copied(group, facts, location)
         """Another program has stored the arrays: the digests are not of these."""
-        self._digests = digests if isinstance(digests, Mapping) and not self.is_copied else {}
+        digests = {} if self.is_copied else facts.get("digests")
+        if isinstance(digests, str) and digests:
+            tree, problem = load_digests(group, digests)
+            if tree is None:
+                raise InputError(f"{location}: the archive's digests are lost: {problem}: see "
+                                 f"`zarrmal verify {location}`")  # fmt: skip
+            digests = tree.get("objects")
+        self._digests = digests if isinstance(digests, Mapping) else {}
         self._location = location
         self._checked: set[tuple[str, str]] = set()
         self._lock = threading.Lock()

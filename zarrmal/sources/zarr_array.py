@@ -14,8 +14,9 @@ from zarr.storage import LocalStore
 
 from ..errors import InputError, input_error, is_store_error
 from .annotations import Column, RawAnnotations
+from .archive_facts import archive_facts
 from .array_source import Fetch, sorted_fetch
-from .digests import ARCHIVE_ATTRIBUTE, ArchiveDigests
+from .digests import ArchiveDigests
 from .dimensions import axis_order
 from .preprocessing import Preprocessing
 from .serial import is_serial, serial_store
@@ -145,15 +146,13 @@ def archive_label_names(group: zarr.Group) -> list[str] | None:
 
     The array's `flag_meanings` are no substitute: blanks in names are underscores there.
     """
-    facts = group.attrs.get(ARCHIVE_ATTRIBUTE)
-    names = facts.get("label_names") if isinstance(facts, Mapping) else None
+    names = (archive_facts(group) or {}).get("label_names")
     return [str(name) for name in names] if isinstance(names, list) and names else None
 
 
 def archive_preprocessing(group: zarr.Group) -> Preprocessing | None:
     """What an archive records of the preprocessing of its cells; None if nothing."""
-    facts = group.attrs.get(ARCHIVE_ATTRIBUTE)
-    record = facts.get("preprocessing") if isinstance(facts, Mapping) else None
+    record = (archive_facts(group) or {}).get("preprocessing")
     return Preprocessing.from_json(record) if isinstance(record, Mapping) else None
 
 

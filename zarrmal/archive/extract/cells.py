@@ -115,6 +115,7 @@ class _Extraction:
             damaged=tuple(damaged),
             problems=tuple(self._problems),
             listing=listing,
+            preprocessing=self._archive.facts.preprocessing,
         )
 
     def _save(self, chunk: CellsChunk, rows: NDArray[np.intp]) -> None:

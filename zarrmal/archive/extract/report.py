@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ...sources.preprocessing import Preprocessing
+from ..preprocessing import pixels_notice
+
 LISTING = "damaged-cells.txt"
 LOST = "lost"
 RECOVERED = "recovered, checked by its own CRC-16 only"
@@ -70,12 +73,20 @@ class ExtractReport:
         What is damaged in the archive, a line each.
     listing
         The file that lists the damaged cells; None if there are none.
+    preprocessing
+        What was done to the original pixels; None where the archive does not record it.
     """
 
     n_cells: int
     damaged: tuple[DamagedCell, ...] = ()
     problems: tuple[str, ...] = ()
     listing: Path | None = None
+    preprocessing: Preprocessing | None = None
+
+    @property
+    def pixels_notice(self) -> str:
+        """Says that the images are not the original ones; "" where they are."""
+        return pixels_notice(self.preprocessing)
 
     @property
     def n_lost(self) -> int:
@@ -100,6 +111,8 @@ class ExtractReport:
             "n_recovered": self.n_recovered,
             "problems": list(self.problems),
             "damaged": [cell.to_json() for cell in self.damaged],
+            "pixels_notice": self.pixels_notice,
+            "preprocessing": None if self.preprocessing is None else self.preprocessing.to_json(),
         }
 
 

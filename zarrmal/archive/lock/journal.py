@@ -204,14 +204,14 @@ def journal_problem(journal: Journal) -> str:
 
 
 def source_digest(source: Source) -> str:
-    """SHA-256 of the cells' number, shape, labels, groups, names, and a sample of pixels."""
+    """SHA-256 of number, shape, labels, groups, names, splits, and a sample of pixels."""
     rows = np.unique(np.linspace(0, source.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
     digest = hashlib.sha256(repr((source.n_cells, source.cell_shape)).encode())
     digest.update(source.read(rows).tobytes())
     digest.update("\0".join(source.class_names).encode())
     labels = source.labels
     digest.update(b"-" if labels is None else np.ascontiguousarray(labels).tobytes())
-    for strings in (source.groups, source.names):
+    for strings in (source.groups, source.names, source.splits):
         for data in [b"-"] if strings is None else fixed_width_bytes(strings):
             digest.update(data)
     return digest.hexdigest()

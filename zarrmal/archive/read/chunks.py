@@ -87,7 +87,7 @@ def expect_stored(archive: OpenArchive) -> None:
         expect_capacity(archive.n_cells, sum(archive.location.sizes().values()))
         return
     array = archive.cells
-    keys = [join_key(array.path, key) for key in archive.facts.digests.get(array.basename, {})]
+    keys = [join_key(array.path, key) for key in archive.digests.of(array.basename)]
     with ThreadPoolExecutor(16) as pool:
         expect_capacity(archive.n_cells, sum(pool.map(partial(_stored_size, array.store), keys)))
 
@@ -145,7 +145,7 @@ class _ChunkReader:
     def __init__(self, archive: OpenArchive, *, n_cached: int) -> None:
         self._archive, self._array = archive, archive.cells
         self._coder, self._grid = archive.coder, archive.grid
-        digests = archive.facts.digests.get(self._array.basename, {})
+        digests = archive.digests.of(self._array.basename)
         self._keys = {digest: key for key, digest in digests.items()}
         self._n_cached, self._lock = n_cached, threading.Lock()
         self._objects: dict[str, Future[tuple[bytes | None, str]]] = {}

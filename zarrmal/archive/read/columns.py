@@ -10,16 +10,16 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from ..format import CLASS_PROBABILITY, SOURCE_GROUP, SOURCE_NAME
+from ..format import CLASS_PROBABILITY, SOURCE_GROUP, SOURCE_NAME, SPLIT
 from ..opened import OpenArchive
 from .chunks import chunk_key, chunk_starts, expected_digest, stored_object
 from .consolidated import find_or_copy
 from .findings import Finding
 from .recover import Kind
 
-TEXTS = (SOURCE_NAME, SOURCE_GROUP)
+TEXTS = (SOURCE_NAME, SOURCE_GROUP, SPLIT)
 INTEGERS = "iu"
-KINDS = {SOURCE_NAME: "OSTU", SOURCE_GROUP: "OSTU", CLASS_PROBABILITY: "f"}
+KINDS = {**dict.fromkeys(TEXTS, "OSTU"), CLASS_PROBABILITY: "f"}
 """NumPy kinds of the arrays that do not hold integers."""
 
 
@@ -58,7 +58,7 @@ def read_column(archive: OpenArchive, name: str, n_cells: int) -> StoredColumn |
     """What is sound of an array of the archive; None if the archive never had it."""
     array, problem = find_or_copy(archive.group, name, KINDS.get(name, INTEGERS))
     if array is None:
-        missing = problem == f"`{name}` is missing" and name not in archive.facts.digests
+        missing = problem == f"`{name}` is missing" and name not in archive.facts.arrays
         return None if missing else _lost(name, n_cells, str(problem))
     is_longer = array.ndim == 1 and array.shape[0] > n_cells  # by an append, or another program
     if array.shape != (n_cells,) and not is_longer:

@@ -8,6 +8,7 @@ import numpy as np
 import zarr
 from zarrmal_codecs import CorruptionError, Model, ZarrmalError
 
+from ..digests import Digests
 from ..format import CELLS, ArchiveFacts, Grid
 from ..opened import OpenArchive, cells_array, codec_configuration, find_array, reopened
 from ..storage.objects import metadata_digests
@@ -71,18 +72,19 @@ def with_sound_cells(archive: OpenArchive, *, prefer_copy: bool = False) -> Open
     if archive.is_rewritten:
         return archive  # its facts were taken from the array
     group, facts = archive.group, archive.facts
-    array, problem = _find_cells(group, facts, prefer_copy)
-    problems = [] if problem is None else [problem]
+    array, problem = _find_cells(archive, prefer_copy)
+    problems = [text for text in (archive.digests.problem, problem) if text]
     n_cells = array.shape[0]
     if n_cells != facts.n_cells:
         problems.append(f"`{CELLS}` holds {n_cells} cells, the archive promises {facts.n_cells}")
-        if _is_changed(group, facts):
+        if _is_changed(archive):
             n_cells = facts.n_cells
-    _expect_digests(n_cells, array, facts)
+    _expect_digests(n_cells, array, archive.digests)
     return OpenArchive(
         archive.location,
         group,
         facts,
+        digests=archive.digests,
         journal=archive.journal,
         cells=array,
         n_cells=n_cells,
@@ -90,9 +92,8 @@ def with_sound_cells(archive: OpenArchive, *, prefer_copy: bool = False) -> Open
     )
 
 
-def _find_cells(
-    group: zarr.Group, facts: ArchiveFacts, prefer_copy: bool
-) -> tuple[zarr.Array[Any], str | None]:
+def _find_cells(archive: OpenArchive, prefer_copy: bool) -> tuple[zarr.Array[Any], str | None]:
+    group, facts = archive.group, archive.facts
     try:
         array, _ = _cells(group)
     except ZarrmalError as error:
@@ -100,29 +101,30 @@ def _find_cells(
         if copy is None:
             raise
         return copy, _with_copy(f"the metadata of `{CELLS}` cannot be used: {error}")
-    if prefer_copy and _is_changed(group, facts):
+    if prefer_copy and _is_changed(archive):
         copy = _copied_cells(group, facts)
         if copy is not None and copy.metadata.to_dict() != array.metadata.to_dict():
             return copy, _with_copy(f"the metadata of `{CELLS}` were changed")
     return array, None
 
 
-def _expect_digests(n_cells: int, array: zarr.Array[Any], facts: ArchiveFacts) -> None:
+def _expect_digests(n_cells: int, array: zarr.Array[Any], digests: Digests) -> None:
     """CorruptionError if far more cells are declared than there are digests for.
 
     Arrays beside the cells are read whole, so that a hostile document could ask for any memory.
     """
-    backed = Grid.of(array).object_cells * len(facts.digests.get(CELLS, {}))
+    backed = Grid.of(array).object_cells * len(digests.of(CELLS))
     if n_cells > backed + MAX_UNBACKED_CELLS:
         raise CorruptionError(
             f"the archive declares {n_cells:,} cells, its digests are of {backed:,} at most"
         )
 
 
-def _is_changed(group: zarr.Group, facts: ArchiveFacts) -> bool:
+def _is_changed(archive: OpenArchive) -> bool:
     """The metadata documents of ``cells`` do not match their digests."""
-    actual = metadata_digests(group, [CELLS])
-    return any(facts.metadata_digests.get(key) != digest for key, digest in actual.items())
+    actual = metadata_digests(archive.group, [CELLS])
+    expected = archive.digests.documents
+    return any(expected.get(key) != digest for key, digest in actual.items())
 
 
 def _copied_cells(group: zarr.Group, facts: ArchiveFacts) -> zarr.Array[Any] | None:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from zarrmal_codecs import ZarrmalError
 
+from ...sources.archive_facts import archive_facts
+from ..digests import Digests
 from ..format import ATTRIBUTE, BACKUP, PREDICTED_CLASS, ArchiveFacts
 from ..opened import OpenArchive, stored_backup
 from .chunks import expect_stored, expect_whole_cells
@@ -41,8 +43,8 @@ def attribute_problem(archive: OpenArchive) -> str | None:
     While an append goes on, and after one was interrupted, the backup differs too: look for its
     journal first.
     """
-    attribute = archive.group.attrs.get(ATTRIBUTE)
-    if not isinstance(attribute, Mapping):
+    attribute = archive_facts(archive.group)
+    if attribute is None:
         return REMOVED
     if not archive.facts.complete or not archive.facts.backup:
         return None  # no backup was ever stored
@@ -83,17 +85,17 @@ def state_of_arrays(archive: OpenArchive) -> OpenArchive:
         profile=model.profile,
         sha256=model.digest,
         segments=((*[0] * len(model.classes), n_cells),),
-        digests={},
-        metadata_digests={},
+        digests="",
     )
 
-    mixed = mixed_names(archive.group.attrs.get(ATTRIBUTE), stored_backup(archive.group))
+    mixed = mixed_names(archive_facts(archive.group), stored_backup(archive.group))
 
     def state(facts: ArchiveFacts) -> OpenArchive:
         return OpenArchive(
             archive.location,
             archive.group,
             facts,
+            digests=Digests(),
             cells=array,
             n_cells=n_cells,
             problems=() if mixed is None else (mixed,),

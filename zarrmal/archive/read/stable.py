@@ -8,13 +8,13 @@ already be longer. Readers go by the consolidated metadata, which show the old c
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import Any
 
 import zarr
 from zarrmal_codecs import ZarrmalError
 
 from ...errors import InputError
+from ..digests import Digests
 from ..format import CELLS, ArchiveFacts, Grid
 from ..lock.journal import Journal, journal_problem, read_journal
 from ..opened import OpenArchive, find_array, read_facts, reopened
@@ -33,7 +33,7 @@ from .copied import copied_state
 def stable_state(location: Location, *, partly: bool = False) -> OpenArchive:
     """The archive as it is; during an append, as it was before.
 
-    Its facts have new digests for those last objects that hold new cells too, and are sound.
+    It has new digests for those last objects that hold new cells too, and are sound.
 
     Parameters
     ----------
@@ -60,13 +60,15 @@ def stable_state(location: Location, *, partly: bool = False) -> OpenArchive:
             raise InputError(_refusal(journal)) from None
     facts = read_facts(group, location.url)
     state = OpenArchive(location, group, facts, journal=journal)
-    return OpenArchive(location, group, _with_replaced_ends(state), journal=journal)
+    digests = _with_replaced_ends(state)
+    return OpenArchive(location, group, facts, digests=digests, journal=journal)
 
 
 def expect_unchanged(archive: OpenArchive) -> None:
     """InputError if the archive has changed since it was opened: what looks like damage is not."""
     now = stable_state(archive.location, partly=True)
-    if now.facts == archive.facts and (now.journal is None) == (archive.journal is None):
+    same = now.facts == archive.facts and now.digests == archive.digests
+    if same and (now.journal is None) == (archive.journal is None):
         return
     if now.journal is not None:
         raise InputError(_refusal(now.journal))
@@ -89,46 +91,42 @@ def _refusal(journal: Journal) -> str:
 
 def _is_longer(group: zarr.Group, facts: ArchiveFacts) -> bool:
     """An append has changed the documents of the arrays."""
-    arrays = (find_array(group, name) for name in facts.digests)
+    arrays = (find_array(group, name) for name in facts.arrays)
     return any(a is not None and a.shape[:1] != (facts.n_cells,) for a in arrays)
 
 
-def _with_replaced_ends(archive: OpenArchive) -> ArchiveFacts:
-    """The facts with the digests of the last objects as they are stored, where those are sound."""
-    facts = archive.facts
+def _with_replaced_ends(archive: OpenArchive) -> Digests:
+    """The digests, of the last objects as they are stored, where those are sound."""
+    digests = archive.digests
     if archive.array(CELLS) is not None:
         expect_stored(archive)
-    for name in facts.digests:
+    for name in archive.facts.arrays:
         try:
             array = archive.array(name)
-            changed = None if array is None else _replaced_end(archive, array, facts)
+            changed = None if array is None else _replaced_end(archive, array, digests)
         except (ZarrmalError, OSError):
             continue  # damage is reported where the array is read
-        facts = changed or facts
-    return facts
+        digests = changed or digests
+    return digests
 
 
-def _replaced_end(
-    archive: OpenArchive, array: zarr.Array[Any], facts: ArchiveFacts
-) -> ArchiveFacts | None:
-    """The facts with another digest, if the array's last object is sound and holds more cells."""
-    n_here = facts.n_cells % Grid.of(array).object_cells
-    if not n_here or array.shape[0] != facts.n_cells:
+def _replaced_end(archive: OpenArchive, array: zarr.Array[Any], digests: Digests) -> Digests | None:
+    """The digests with another one, if the array's last object is sound and holds more cells."""
+    n_cells = archive.facts.n_cells
+    n_here = n_cells % Grid.of(array).object_cells
+    if not n_here or array.shape[0] != n_cells:
         return None
-    start = facts.n_cells - n_here
+    start = n_cells - n_here
     data = stored_object(array, start)
     digest = hashlib.sha256(data or b"").hexdigest()
     if data is None or digest == expected_digest(archive, array, start):
         return None
     name = array.basename
-    digests = {**facts.digests[name], chunk_key(array, start): digest}
-    changed = replace(facts, digests={**facts.digests, name: digests})
+    changed = digests.with_objects(name, {**digests.of(name), chunk_key(array, start): digest})
     return changed if _is_sound(archive, array, changed, start) else None
 
 
-def _is_sound(
-    archive: OpenArchive, array: zarr.Array[Any], facts: ArchiveFacts, start: int
-) -> bool:
+def _is_sound(archive: OpenArchive, array: zarr.Array[Any], digests: Digests, start: int) -> bool:
     """All old cells from ``start`` on can be decoded, by the checks of their own chunks."""
     if array.basename != CELLS:
         try:
@@ -137,6 +135,8 @@ def _is_sound(
             return False
         return True
     expect_whole_cells(array)
-    state = OpenArchive(archive.location, archive.group, facts, cells=array)
-    chunks = read_chunks(state, range(start, facts.n_cells, array.chunks[0]))
+    state = OpenArchive(
+        archive.location, archive.group, archive.facts, digests=digests, cells=array
+    )
+    chunks = read_chunks(state, range(start, archive.n_cells, array.chunks[0]))
     return all(chunk.recovered.kind is None for chunk in chunks)

@@ -17,7 +17,7 @@ from zarrmal_codecs import CorruptionError, ZarrmalError
 from ...errors import InputError, MissingError, without_passwords
 from ...sources.packed import has_packed_suffix, packed_url
 from ...sources.serial import SerialFileSystem, is_serial, serial_store
-from ..format import ARRAY_NAMES
+from ..format import OWN_NAMES
 from .fsspec_options import fsspec_options
 from .local import DurableStore
 from .objects import DAMAGED_CONTAINER
@@ -147,7 +147,7 @@ class Location:
         fs, root = self.filesystem()
         stored = self.sizes()
         self.delete(name for name in GROUP_FILES if name in stored)
-        keys = [key for key in stored if key.partition("/")[0] in ARRAY_NAMES]
+        keys = [key for key in stored if key.partition("/")[0] in OWN_NAMES]
         if keys:
             fs.rm([f"{root.rstrip('/')}/{key}" for key in keys])
 

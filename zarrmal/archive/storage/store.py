@@ -18,7 +18,7 @@ from zarr.core.sync import sync
 from zarr.storage import LocalStore, StorePath, WrapperStore
 
 from ...errors import InputError
-from ..format import ARRAY_NAMES
+from ..format import OWN_NAMES
 from .location import GROUP_FILES, METADATA_FILES, Location, Mode
 
 DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
@@ -130,7 +130,7 @@ class StoreLocation(Location):
     def remove_archive(self) -> None:
         """See Location."""
         stored = self.sizes()
-        keys = [key for key in stored if key.partition("/")[0] in ARRAY_NAMES]
+        keys = [key for key in stored if key.partition("/")[0] in OWN_NAMES]
         self.delete(keys + [name for name in GROUP_FILES if name in stored])
 
     def delete(self, keys: Iterable[str]) -> None:

@@ -18,7 +18,7 @@ Columns = dict[str, StoredColumn]
 
 def read_columns(archive: OpenArchive) -> Columns:
     """All arrays but ``cells``, by name."""
-    names = sorted({*archive.facts.digests, *layout.ARRAY_NAMES} - {layout.CELLS})
+    names = sorted({*archive.facts.arrays, *layout.ARRAY_NAMES} - {layout.CELLS})
     columns = [read_column(archive, name, archive.n_cells) for name in names]
     return {column.name: column for column in columns if column is not None}
 
@@ -63,6 +63,7 @@ def compare_columns(
     pairs: list[tuple[str, NDArray[Any] | None]] = [
         (layout.SOURCE_NAME, source.names),
         (layout.SOURCE_GROUP, source.groups),
+        (layout.SPLIT, source.splits),
     ]
     label = columns.get(layout.LABEL)
     most = int(label.values[label.known].max(initial=-1)) if label is not None else -1

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import zarr
 from zarrmal_codecs import ZarrmalError
 
+from ...sources.archive_facts import DIGESTS_GROUP
 from .. import format as layout
+from ..digests import changed_documents
 from ..format import ArchiveFacts
 from ..opened import OpenArchive
 from ..storage.location import UNREADABLE_METADATA
@@ -17,7 +20,7 @@ from ..storage.objects import UNREADABLE, get_bytes, join_key, metadata_digests
 
 def check_metadata(archive: OpenArchive, problems: list[str]) -> None:
     """Check dimension names, flags, the consolidated copy, and the digest of each document."""
-    group, facts = archive.group, archive.facts
+    group, facts, digests = archive.group, archive.facts, archive.digests.documents
     flags = {layout.PREDICTED_CLASS: facts.classes, layout.LABEL: facts.label_names}
     for name in layout.LONG_NAMES:
         try:
@@ -36,16 +39,30 @@ def check_metadata(archive: OpenArchive, problems: list[str]) -> None:
             names = getattr(array.metadata, "dimension_names", None)
         if list(names or ()) != list(layout.dimensions(array.ndim)):
             problems.append(f"`{name}`: its dimensions are named {names}")
-    _check_copies(group, facts, problems)
-    actual = metadata_digests(group, facts.digests)
-    for key in sorted(actual.keys() | facts.metadata_digests.keys()):
+    if facts.digests and not archive.digests.problem:
+        problems += [
+            f"{key} was changed after the archive was written"
+            for key in _changed_digest_documents(archive)
+        ]
+    _check_copies(group, facts, digests, problems)
+    actual = metadata_digests(group, facts.arrays)
+    for key in sorted(actual.keys() | digests.keys()):
         if actual.get(key) == UNREADABLE:
             problems.append(f"{key} cannot be read")
-        elif actual.get(key) != facts.metadata_digests.get(key):
+        elif actual.get(key) != digests.get(key) and not archive.digests.problem:
             problems.append(f"{key} was changed after the archive was written")
 
 
-def _check_copies(group: zarr.Group, facts: ArchiveFacts, problems: list[str]) -> None:
+def _changed_digest_documents(archive: OpenArchive) -> list[str]:
+    try:
+        return changed_documents(archive.group, archive.digests, archive.facts.digests)
+    except OSError as error:
+        return [f"{DIGESTS_GROUP} cannot be read: {error.strerror or error}; it"]
+
+
+def _check_copies(
+    group: zarr.Group, facts: ArchiveFacts, digests: Mapping[str, str], problems: list[str]
+) -> None:
     """The consolidated copy of each document, where the writer stores one."""
     try:
         copies = consolidated(group)
@@ -55,11 +72,13 @@ def _check_copies(group: zarr.Group, facts: ArchiveFacts, problems: list[str]) -
     except OSError as error:
         problems.append(f"the consolidated metadata cannot be read: {error.strerror or error}")
         return
-    documents = {key: _document(group, key) for key in {*copies, *facts.metadata_digests}}
+    # zarr.consolidate_metadata copies these in another form.
+    copies = {k: v for k, v in copies.items() if k.partition("/")[0] != DIGESTS_GROUP}
+    documents = {key: _document(group, key) for key in {*copies, *digests}}
     for key, copy in copies.items():
         if documents[key][1] != copy:
             problems.append(f"the consolidated metadata differ from {key}: readers may take either")
-    n_bytes = sum(documents[key][0] for key in facts.metadata_digests)
+    n_bytes = sum(documents[key][0] for key in digests)
     if not facts.complete or n_bytes > layout.MAX_CONSOLIDATED_MODEL_BYTES:
         return
     if not copies:
@@ -68,7 +87,7 @@ def _check_copies(group: zarr.Group, facts: ArchiveFacts, problems: list[str]) -
     groups = (".zgroup", ".zattrs") if group.metadata.zarr_format == 2 else ()
     problems += [
         f"the consolidated metadata lack {key}: readers that go by them miss it"
-        for key in sorted({*groups, *facts.metadata_digests} - copies.keys())
+        for key in sorted({*groups, *digests} - copies.keys())
     ]
 
 

@@ -9,6 +9,7 @@ from .. import format as layout
 from ..foreign import longer_problem
 from ..lock.journal import journal_problem, read_journal
 from ..opened import OpenArchive
+from ..preprocessing import merged_record
 from ..read.chunks import expect_stored
 from ..read.consolidated import with_sound_cells
 from ..read.copied import attribute_problem, copied_state
@@ -36,7 +37,7 @@ def verify_archive(archive: OpenArchive, source: Source | None, progress: Progre
     problems += archive.problems
     expect_stored(archive)
     if source is not None:
-        _expect_same_size(source, archive)
+        _expect_alike(source, archive)
     model = archive.model
     if (model.class_names, model.profile) != (facts.classes, facts.profile):
         problems.append("the model has other classes, or another profile, than the archive says")
@@ -63,10 +64,11 @@ def verify_archive(archive: OpenArchive, source: Source | None, progress: Progre
         n_chunks=n_chunks,
         compared=source is not None and order is not None and bool(order.known.all()),
         findings=tuple(findings),
+        preprocessing=facts.preprocessing,
     )
 
 
-def _expect_same_size(source: Source, archive: OpenArchive) -> None:
+def _expect_alike(source: Source, archive: OpenArchive) -> None:
     """InputError if the source cannot be the archive's."""
     n_cells, cell_shape = archive.facts.n_cells, archive.cell_shape
     if source.cell_shape != cell_shape:
@@ -74,6 +76,7 @@ def _expect_same_size(source: Source, archive: OpenArchive) -> None:
             f"the source has {source.n_cells} cells of {source.cell_shape}, the archive {n_cells} "
             f"of {cell_shape}: give the same --size and --channel as when it was written"
         )
+    merged_record(archive.facts.preprocessing, source, archive.location.url)
     if source.n_cells != n_cells:
         raise InputError(
             f"the source has {source.n_cells} cells, the archive {n_cells}: give --source once for "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +13,12 @@ from zarrmal_codecs import CorruptionError
 
 from ...errors import InputError, LockedError
 from ...progress import Progress
+from ...sources.archive_facts import archive_facts
 from ...version import SOFTWARE
 from .. import format as layout
+from ..digests import read_digests
 from ..foreign import dimension_names, longer_arrays
-from ..format import ATTRIBUTE, ArchiveFacts, Grid
+from ..format import ArchiveFacts, Grid
 from ..lock.journal import Journal, busy_message, read_journal
 from ..lock.staging import refuse_unwritable
 from ..lock.writer_lock import writer_lock
@@ -65,7 +66,6 @@ def adopt_arrays(location: Location, progress: Progress) -> None:
         facts = replace(
             state.facts,
             segments=segments,
-            digests={name: _digests(_array(state, name)) for name in names},
             software=SOFTWARE,
             label_names=state.facts.label_names if layout.LABEL in values else (),
         )
@@ -74,14 +74,15 @@ def adopt_arrays(location: Location, progress: Progress) -> None:
             name: layout.flag_attributes(names) for name, names in flags.items() if name in values
         }
         lock.expect_held()
-        commit(archive, facts, attributes)
+        objects = {name: _digests(_array(state, name)) for name in names}
+        commit(archive, facts, objects, attributes)
 
 
 def _open(location: Location) -> OpenArchive:
     """What another program has left; InputError if there is nothing to adopt."""
     group = location.open_group("r+", consolidated=False)
-    tree, backup = group.attrs.get(ATTRIBUTE), stored_backup(group)
-    if not isinstance(tree, Mapping) and backup is None:
+    tree, backup = archive_facts(group), stored_backup(group)
+    if tree is None and backup is None:
         return OpenArchive(location, group, _facts_of_model(group))
     archive = OpenArchive(location, group, read_facts(group, location.url))
     if attribute_problem(archive) is None and not longer_arrays(archive):
@@ -201,7 +202,7 @@ def _expect_known_digests(archive: OpenArchive, state: OpenArchive) -> None:
     if backup is None:
         return
     facts = ArchiveFacts.from_json(backup)
-    for name, digests in facts.digests.items():
+    for name, digests in read_digests(archive.group, facts.digests).objects.items():
         array = _array(state, name)
         full = facts.n_cells // Grid.of(array).object_cells
         actual = _digests(array)

@@ -20,6 +20,7 @@ from ..lock.journal import Journal, busy_message, read_journal, source_digest
 from ..lock.staging import refuse_unwritable
 from ..lock.writer_lock import while_held, writer_lock
 from ..opened import OpenArchive, shape_text
+from ..preprocessing import merged_record
 from ..read.copied import attribute_problem
 from ..storage.location import Location
 from ..storage.objects import get_bytes, join_key, stored_digests
@@ -58,6 +59,7 @@ def append_cells(
             f"the archive's cells are {shape_text(archive.cell_shape)}, these are "
             f"{shape_text(source.cell_shape)}: use --size or --channel"
         )
+    merged_record(archive.facts.preprocessing, source, location.url)
     if previous is not None and previous.source != digest:
         raise InputError(f"the cells are not those of the interrupted run "
                          f"({previous.description}): give the same source, or take the append back "
@@ -108,7 +110,7 @@ def undo_append(location: Location) -> int:
             lock.expect_held()
             labels = facts.label_names  # the label array's document may have new ones
             attributes = {layout.LABEL: layout.flag_attributes(labels)} if labels else {}
-            commit(archive, replace(facts, digests=digests), attributes)
+            commit(archive, facts, digests, attributes)
             remove_leftovers(archive, names, facts.n_cells)
     if facts.n_cells != previous.n_stored:
         raise InputError(f"{location.url}: {previous.description} was complete when it was "
@@ -174,6 +176,9 @@ def _refuse_damaged_end(archive: OpenArchive) -> None:
 
     Else its damage would get a digest of its own, and count as sound.
     """
+    if archive.digests.problem:
+        raise CorruptionError(f"{archive.digests.problem}; without them nothing can be appended: "
+                              f"see `zarrmal verify`")  # fmt: skip
     for name in sorted(archive.array_names):
         array = archive.group[name]
         assert isinstance(array, zarr.Array)
@@ -196,14 +201,14 @@ def _restore_end(archive: OpenArchive, name: str) -> dict[str, str]:
     grid = Grid.of(array)
     k, n_here = divmod(facts.n_cells, grid.object_cells)
     if not n_here:
-        return dict(facts.digests[name])
+        return dict(archive.digests.of(name))
     if name == layout.CELLS:
         classes = stored_classes(archive)
         task = Task(number=k, n_stored=n_here, rows=np.empty(0, np.int64), classes=classes)
         result = ObjectWriter(archive, reuse=False)(task, None)
-        return {**facts.digests[name], grid.key(array, k): result.sha256}
+        return {**archive.digests.of(name), grid.key(array, k): result.sha256}
     values = np.asarray(array[k * grid.object_cells :])
     full = resized(array, (k + 1) * grid.object_cells)
-    blank = np.full(grid.object_cells - n_here, "" if values.dtype.kind in "OT" else 0)
+    blank = np.full(grid.object_cells - n_here, "" if values.dtype.kind in "OTU" else 0)
     full[k * grid.object_cells :] = np.concatenate([values, blank.astype(values.dtype)])
-    return {**facts.digests[name], **stored_digests(array, k)}
+    return {**archive.digests.of(name), **stored_digests(array, k)}

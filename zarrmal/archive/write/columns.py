@@ -21,6 +21,7 @@ from .commit import resized
 from .order import CellOrder
 
 Values = NDArray[Any]
+MIN_TEXT_WIDTH = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,7 @@ def new_columns(
     for what, texts in (
         ("labels", source.class_names),
         ("groups", () if source.groups is None else source.groups.tolist()),
+        ("splits", () if source.splits is None else source.splits.tolist()),
         ("names", () if source.names is None else source.names.tolist()),
     ):
         refuse_surrogates(texts, f"{source.description}: the {what}")
@@ -84,6 +86,8 @@ def new_columns(
         values[layout.SOURCE_NAME] = source.names[rows]
     if source.groups is not None:
         values[layout.SOURCE_GROUP] = source.groups[rows]
+    if source.splits is not None:
+        values[layout.SPLIT] = source.splits[rows]
     return NewColumns(values=values, label_names=label_names)
 
 
@@ -102,8 +106,24 @@ def matching_columns(columns: NewColumns, archive: OpenArchive) -> NewColumns:
         what = ", ".join(f"{layout.LONG_NAMES[name]} (`{name}`)" for name in missing)
         raise InputError(f"{archive.location.url} holds for each cell its {what}; these cells come "
                          f"without: append cells that have it")  # fmt: skip
+    for name, new in values.items():
+        width = _fixed_width(archive, name)
+        if width is not None and (longest := longest_text(new)) > width:
+            raise InputError(
+                f"{archive.location.url} holds {layout.LONG_NAMES[name]} (`{name}`) of {width} "
+                f"characters at most, as Zarr format 2 has it, these have {longest}: shorten them, "
+                f"or write an archive of format 3"
+            )
     label_names = columns.label_names if layout.LABEL in names else ()
     return NewColumns(values=values, label_names=label_names)
+
+
+def _fixed_width(archive: OpenArchive, name: str) -> int | None:
+    """Characters that a string of an array may have; None where there is no such limit."""
+    array = archive.array(name)
+    if array is None or array.dtype.kind != "U":
+        return None
+    return int(array.dtype.itemsize) // 4
 
 
 def create_column(
@@ -111,19 +131,32 @@ def create_column(
 ) -> None:
     """Create an empty array for such values."""
     is_text = values.dtype.kind in "UT"
+    dtype: Any = str if is_text else values.dtype
     extra: dict[str, Any] = {}
     if group.metadata.zarr_format == 2:
         # Or xarray would take zeros for missing values.
-        extra["fill_value"] = "" if is_text else None
+        extra["fill_value"] = None
+        if is_text:  # of strings of any length xarray cannot save a copy
+            dtype = f"<U{text_width(values)}"
     create_array(
         group,
         name,
         shape=(0,),
         chunks=(layout.INDEX_CHUNK_CELLS,),
-        dtype=str if is_text else values.dtype,
+        dtype=dtype,
         attributes=dict(attributes),
         **extra,
     )
+
+
+def text_width(values: Values) -> int:
+    """Characters of a string array of format 2: twice the longest, as later ones may be longer."""
+    return max(MIN_TEXT_WIDTH, 2 * longest_text(values))
+
+
+def longest_text(values: Values) -> int:
+    """Characters of the longest string."""
+    return int(np.strings.str_len(values).max(initial=0))
 
 
 def create_array(group: zarr.Group, name: str, **arguments: Any) -> zarr.Array[Any]:
@@ -150,9 +183,11 @@ def write_columns(archive: OpenArchive, columns: NewColumns) -> dict[str, dict[s
         array = archive.group[name]
         assert isinstance(array, zarr.Array)
         longer = resized(array, first + len(values))
-        longer[first:] = values.astype(object) if values.dtype.kind in "UT" else values
+        if values.dtype.kind in "UT":
+            values = values.astype(array.dtype if array.dtype.kind == "U" else object)
+        longer[first:] = values
         new = stored_digests(longer, first // array.chunks[0])
-        digests[name] = {**archive.facts.digests.get(name, {}), **new}
+        digests[name] = {**archive.digests.of(name), **new}
     return digests
 
 

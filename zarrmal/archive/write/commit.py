@@ -1,5 +1,7 @@
 """The commit: from one state of an archive to the next with a single object.
 
+The digests of the new state are stored before under a name of their own, see digests.py.
+
 Until the commit, objects that a reader sees only change behind the archive's last cell, so the old
 state holds until the array documents change. A reader of consolidated metadata (plain ``zarr.open``
 and ``xr.open_zarr``) sees the new state with one object that holds all arrays' documents: the
@@ -21,12 +23,13 @@ from zarr.core.array_spec import ArrayConfig
 from zarr.core.buffer import default_buffer_prototype
 
 from .. import format as layout
+from ..digests import Digests, remove_other_digests, store_digests
 from ..format import ArchiveFacts
 from ..opened import OpenArchive
 from ..storage.objects import get_bytes, join_key, put_bytes
 from ..storage.store import WriteOnceStore
 
-OWN_NODES = {*layout.ARRAY_NAMES, ".zgroup", ".zattrs"}
+OWN_NODES = {*layout.OWN_NAMES, ".zgroup", ".zattrs"}
 """Nodes and documents whose copies are made anew; copies of other nodes stay."""
 
 
@@ -58,14 +61,19 @@ def store_longer(archive: OpenArchive, names: Iterable[str], n_cells: int) -> No
 
 
 def commit(
-    archive: OpenArchive, facts: ArchiveFacts, attributes: Mapping[str, Mapping[str, Any]]
+    archive: OpenArchive,
+    facts: ArchiveFacts,
+    objects: Mapping[str, Mapping[str, str]],
+    attributes: Mapping[str, Mapping[str, Any]],
 ) -> ArchiveFacts:
     """Store the documents of a new state; last the object that makes it visible.
 
     Parameters
     ----------
     facts
-        Of the new state, with digests for every array; those of the documents are filled in.
+        Of the new state; those on arrays and digests are filled in.
+    objects
+        Array name -> chunk key -> SHA-256, for every array of the new state.
     attributes
         Array name -> attributes that change.
 
@@ -77,13 +85,17 @@ def commit(
     group = archive.group
     documents = {
         join_key(name, document): data
-        for name in facts.digests
+        for name in objects
         for document, data in array_documents(
             resized(_array(group, name), facts.n_cells), attributes.get(name, {})
         ).items()
     }
-    digests = {key: hashlib.sha256(data).hexdigest() for key, data in documents.items()}
-    facts = replace(facts, metadata_digests=digests)
+    digests = Digests(
+        objects=objects,
+        documents={key: hashlib.sha256(data).hexdigest() for key, data in documents.items()},
+    )
+    previous = archive.facts.digests
+    facts = replace(facts, arrays=tuple(objects), digests=store_digests(group, digests))
     for key, data in documents.items():
         put_bytes(group.store, join_key(group.path, key), data)
     facts = _with_backup(archive, facts)
@@ -91,6 +103,8 @@ def commit(
         put_bytes(group.store, join_key(group.path, key), data)
     if isinstance(group.store, WriteOnceStore):
         group.store.flush()
+    else:
+        remove_other_digests(group, previous, facts.digests)
     return facts
 
 
@@ -115,7 +129,7 @@ def group_documents(
     and groups, which somebody has added beside ours, stay.
     """
     others = {k: v for k, v in group.attrs.asdict().items() if k != layout.ATTRIBUTE}
-    attributes = {**others, layout.ATTRIBUTE: facts.to_json()}
+    attributes = {**others, layout.ATTRIBUTE: facts.to_attribute()}
     trees = {key: json.loads(data) for key, data in documents.items()}
     copies = _stored_copies(group)
     consolidates = (

@@ -26,6 +26,7 @@ from ..lock.staging import (
 )
 from ..lock.writer_lock import WriterLock, while_held, writer_lock
 from ..opened import OpenArchive, shape_text
+from ..preprocessing import merged_record
 from ..storage.location import Location
 from .columns import (
     NewColumns,
@@ -65,7 +66,8 @@ def write_new(
     has_other_cells = resumed is not None and resumed.source != digest
     if resumed is not None and has_other_cells and not is_whole:
         raise InputError(f"the cells are not those of the interrupted run ({resumed.description}): "
-                         f"give the same source, or start anew with --overwrite")  # fmt: skip
+                         f"give the same source, with the same --size and --channel, or start anew "
+                         f"with --overwrite")  # fmt: skip
     journal = resumed or Journal(
         operation="archive",
         n_stored=0,
@@ -119,6 +121,7 @@ class _StageWriter:
             archive = OpenArchive.at(self._stage, mode="r+", incomplete=True, consolidated=False)
             if archive.facts.complete:
                 return archive.facts
+            merged_record(archive.facts.preprocessing, self._source, self._stage.url)
             order = stored_order(archive, self._source.n_cells)
         if order is None:
             n_classes = len(self._model.classes)
@@ -153,9 +156,10 @@ class _StageWriter:
             segments=(),
             profile=model.profile,
             sha256=model.digest,
+            preprocessing=self._source.preprocessing,
             software=SOFTWARE,
         )
-        attribute = {layout.ATTRIBUTE: facts.to_json()}
+        attribute = {layout.ATTRIBUTE: facts.to_attribute()}
         group = stage.open_group("a", options.zarr_format, attributes=attribute)
         attributes = columns.attributes | {
             layout.PREDICTED_CLASS: layout.flag_attributes(model.class_names),
@@ -253,11 +257,11 @@ def is_resumable(journal: Journal, options: WriteOptions) -> bool:
     return options.resume and journal.operation == "archive"
 
 
-def interrupted_model(location: Location, options: WriteOptions) -> Model | None:
-    """The model of the interrupted run that ``options`` resume; None if there is none."""
+def interrupted_archive(location: Location, options: WriteOptions) -> OpenArchive | None:
+    """What the interrupted run has stored that ``options`` resume; None if there is none."""
     journal = read_journal(location) if options.resume else None
     if journal is None or journal.phase == "begun" or journal.operation != "archive":
         return None
     stage = stage_of(location, beside=journal.beside)
     where = stage if stage.holds_zarr() else location
-    return OpenArchive.at(where, incomplete=True).model
+    return OpenArchive.at(where, incomplete=True)

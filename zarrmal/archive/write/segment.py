@@ -16,6 +16,7 @@ from .. import format as layout
 from ..format import ArchiveFacts
 from ..lock.writer_lock import WriterLock
 from ..opened import OpenArchive
+from ..preprocessing import merged_record
 from ..storage.local import PARTIAL
 from ..storage.objects import join_key
 from .columns import NewColumns, write_columns
@@ -85,7 +86,7 @@ def write_segment(
     lock.expect_held()
     grid = archive.grid
     digests = {name: column_digests.get(name, {}) for name in names}
-    digests[layout.CELLS] = dict(facts.digests.get(layout.CELLS, {})) | {
+    digests[layout.CELLS] = dict(archive.digests.of(layout.CELLS)) | {
         grid.key(archive.cells, number): digest_of[number] for number in sorted(digest_of)
     }
     if reuse or not isinstance(runner, ThreadRunner):  # a worker that dies leaves a partial file
@@ -99,9 +100,10 @@ def write_segment(
             n_cells=n_cells,
             segments=(*facts.segments, edges),
             label_names=columns.label_names,
-            digests=digests,
+            preprocessing=merged_record(facts.preprocessing, segment.source, archive.location.url),
             software=SOFTWARE,
         ),
+        digests,
         columns.attributes,
     )
 
