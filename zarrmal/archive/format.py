@@ -9,9 +9,11 @@ from typing import Any, Self
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.codecs import ShardingCodec
 from zarrmal_codecs import CompatibilityError, CorruptionError
 
 from ..sources.limits import MAX_LABELS as MAX_LABELS
+from .shard import IndexLocation
 
 ARCHIVE_FORMAT = 1
 ATTRIBUTE = "zarrmal"
@@ -58,11 +60,14 @@ class Grid:
         Cells of a stored object: of a shard, or, where there are none, of a chunk.
     sharded
         Objects are shards, even of a single chunk.
+    index_location
+        Of the index in a shard.
     """
 
     chunk_cells: int
     object_cells: int
     sharded: bool
+    index_location: IndexLocation = "start"
 
     @classmethod
     def of(cls, array: zarr.Array[Any]) -> Self:
@@ -72,6 +77,7 @@ class Grid:
             chunk_cells=array.chunks[0],
             object_cells=array.chunks[0] if shards is None else shards[0],
             sharded=shards is not None,
+            index_location=_index_location(array),
         )
 
     @property
@@ -86,6 +92,13 @@ class Grid:
     def key(self, array: zarr.Array[Any], k: int) -> str:
         """Key of stored object ``k`` below the array."""
         return str(array.metadata.encode_chunk_key((k, *[0] * (array.ndim - 1))))
+
+
+def _index_location(array: zarr.Array[Any]) -> IndexLocation:
+    codecs = getattr(array.metadata, "codecs", ())
+    sharding = next((codec for codec in codecs if isinstance(codec, ShardingCodec)), None)
+    is_at_end = sharding is not None and sharding.index_location.value == "end"
+    return "end" if is_at_end else "start"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

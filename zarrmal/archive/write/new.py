@@ -164,8 +164,8 @@ class _StageWriter:
         shards: dict[str, Any] = {}
         if options.shard_cells is not None:
             shape = (options.shard_cells, *self._source.cell_shape)
-            # At the end, which is zarr's default, some file systems cannot read it.
-            shards["shards"] = {"shape": shape, "index_location": "start"}
+            index = options.index_location(stage.url)
+            shards["shards"] = {"shape": shape, "index_location": index}
         create_array(
             group,
             layout.CELLS,
