@@ -17,6 +17,8 @@ from .shard import IndexLocation
 
 ARCHIVE_FORMAT = 1
 ATTRIBUTE = "zarrmal"
+NEEDS_ATTRIBUTE, NEEDS = "needs", "to read `cells`: pip install zarrmal-codecs"
+"""On the group, which opens without the codec; zarr itself says only "Unknown codec: 'zarrmal'"."""
 CELLS = "cells"
 PREDICTED_CLASS = "predicted_class"
 CLASS_PROBABILITY = "class_probability"

@@ -155,7 +155,7 @@ class _StageWriter:
             sha256=model.digest,
             software=SOFTWARE,
         )
-        attribute = {layout.ATTRIBUTE: facts.to_json()}
+        attribute = {layout.NEEDS_ATTRIBUTE: layout.NEEDS, layout.ATTRIBUTE: facts.to_json()}
         group = stage.open_group("a", options.zarr_format, attributes=attribute)
         attributes = columns.attributes | {
             layout.PREDICTED_CLASS: layout.flag_attributes(model.class_names),
