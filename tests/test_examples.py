@@ -50,6 +50,20 @@ def test_codec_on_your_own_array(archive: Path) -> None:
     assert "bit for bit" in out
 
 
+@pytest.mark.parametrize(
+    ("example", "package", "target"),
+    [
+        ("examples/write_to_a_zip.py", "zarr", "cells.zip"),
+        ("examples/write_to_icechunk.py", "icechunk", "repository"),
+        ("examples/write_with_obstore.py", "obstore", "objects"),
+    ],
+)
+def test_other_stores(archive: Path, example: str, package: str, target: str) -> None:
+    pytest.importorskip(package, reason=f"{package} is not installed: the extra `stores`")
+    out = run(ROOT / example, "cells", target, cwd=archive.parent)
+    assert "sound\n(80, 50, 50" in out
+
+
 def test_every_example_is_tried() -> None:
     text = Path(__file__).read_text()
     for path in (ROOT / "examples").glob("*.py"):

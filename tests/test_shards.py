@@ -8,6 +8,7 @@ import google_crc32c
 import numpy as np
 import pytest
 import zarr
+from damaged import run
 from zarrmal_codecs import CorruptionError, TruncatedError, ZarrmalError
 
 import zarrmal
@@ -21,11 +22,11 @@ from zarrmal.archive.shard import (
 from zarrmal.sources import Subset
 
 
-@pytest.fixture(scope="module")
-def whole(cells, model, tmp_path_factory):
+@pytest.fixture(scope="module", params=["start", "end"])
+def whole(request, cells, model, tmp_path_factory):
     """100 cells in chunks of 8, shards of 32."""
     place = tmp_path_factory.mktemp("shards") / "a"
-    options = WriteOptions(chunk_cells=8, shard_cells=32)
+    options = WriteOptions(chunk_cells=8, shard_cells=32, shard_index=request.param)
     zarrmal.write(Subset(cells, range(100)), place, model=model, assign="labels", options=options)
     return place
 
@@ -37,6 +38,11 @@ def archive(whole, tmp_path):
 
 def shard(archive, k=1):
     return archive / f"cells/c/{k}/0/0"
+
+
+def index_location(archive):
+    codec = zarr.open_group(archive, mode="r")["cells"].metadata.codecs[0]
+    return codec.index_location.value
 
 
 def damage(path, at):
@@ -65,6 +71,41 @@ def test_an_index_that_names_itself_is_refused(offset):
         split_shard(bytes(data), 2)
 
 
+def test_auto_takes_what_the_target_reads():
+    for url, location in (("a.zarr", "end"), ("s3://b/a", "end"), ("gs://b/a", "end"),
+                          ("az://b/a", "start"), ("abfs://b/a", "start")):  # fmt: skip
+        assert WriteOptions().index_location(url) == location
+        assert WriteOptions(shard_index="start").index_location(url) == "start"
+        assert WriteOptions(shard_index="end").index_location(url) == "end"
+    with pytest.raises(zarrmal.InputError, match="start or end"):
+        WriteOptions(shard_index="middle")
+
+
+def test_the_command_line_chooses(cells, tmp_path):
+    np.save(tmp_path / "cells.npy", cells.read(np.arange(20)))
+    for choice, location in (("auto", "end"), ("start", "start"), ("end", "end")):
+        done = run("archive", tmp_path / "cells.npy", tmp_path / choice, "--chunk-cells", 4,
+                   "--shard-cells", 8, "--shard-index", choice)  # fmt: skip
+        assert done.exit_code == 0, done.stderr
+        assert index_location(tmp_path / choice) == location
+    assert run("archive", "x", "y", "--shard-index", "middle").exit_code == 2
+
+
+@pytest.mark.parametrize("location", ["start", "end"])
+def test_through_a_cache(cells, model, tmp_path, location):
+    """fsspec's cache takes no request for the last bytes of a file."""
+    options = WriteOptions(chunk_cells=8, shard_cells=32, shard_index=location)
+    zarrmal.write(Subset(cells, range(40)), f"memory://cache-{location}", model=model,
+                  assign="labels", options=options)  # fmt: skip
+    url = f"simplecache::memory://cache-{location}"
+    assert zarrmal.verify(url, Subset(cells, range(40))).problems == ()
+    assert zarrmal.info(url).n_cells == 40
+    pixels, good = zarrmal.recover_cells(url)
+    assert good.all()
+    if location == "start":
+        np.testing.assert_array_equal(zarrmal.open(url).cells.values, pixels)
+
+
 def test_latent_vectors_are_counted(cells, model, tmp_path):
     """As many as without shards; the last shard is not full."""
     found, source = [], Subset(cells, range(100))
@@ -74,8 +115,24 @@ def test_latent_vectors_are_counted(cells, model, tmp_path):
         zarrmal.write(source, place, model=model, assign="labels", options=options)
         found.append(zarrmal.info(Location(str(place))).latent_bytes)
     assert found[0] == found[1] > 0
-    damage(shard(tmp_path / "32"), 3)
+    damage(shard(tmp_path / "32"), shard(tmp_path / "32").stat().st_size - 3)
     assert 0 < zarrmal.info(Location(str(tmp_path / "32"))).latent_bytes < found[1]
+
+
+@pytest.mark.parametrize("location", ["start", "end"])
+def test_the_inverse_of_both(location):
+    chunks = [b"one", None, b"", b"three"]
+    data = join_shard(chunks, location)
+    assert [None if c is None else bytes(c) for c in split_shard(data, 4, location)] == chunks
+    for n in range(len(data)):
+        with pytest.raises((TruncatedError, CorruptionError)):
+            split_shard(data[:n], 4, location)
+    first = 0 if location == "start" else len(data) - shard_index_bytes(4)
+    for at in range(first, first + shard_index_bytes(4)):
+        damaged = bytearray(data)
+        damaged[at] ^= 1
+        with pytest.raises(CorruptionError):
+            split_shard(damaged, 4, location)
 
 
 def test_the_inverse():
@@ -94,8 +151,14 @@ def test_the_inverse():
             split_shard(damaged, 4)
 
 
+def last_payload_byte(archive, k):
+    """Behind it there may be the index."""
+    n_index = shard_index_bytes(4) if index_location(archive) == "end" else 0
+    return shard(archive, k).stat().st_size - n_index
+
+
 def test_a_byte_takes_its_cell_alone(archive, cells, tmp_path):
-    damage(shard(archive), shard(archive).stat().st_size - 3)  # of the last cell, 63
+    damage(shard(archive), last_payload_byte(archive, 1) - 3)  # of the last cell, 63
     report = zarrmal.verify(Location(str(archive)))
     assert report.n_lost == 1
     assert {cell for finding in report.findings for run in finding.lost for cell in run} == {63}
@@ -110,7 +173,8 @@ def test_a_byte_takes_its_cell_alone(archive, cells, tmp_path):
 
 
 def test_a_damaged_index_takes_the_shard(archive):
-    damage(shard(archive), 3)
+    at_end = index_location(archive) == "end"
+    damage(shard(archive), shard(archive).stat().st_size - 3 if at_end else 3)
     assert zarrmal.verify(Location(str(archive))).n_lost == 32
     assert np.flatnonzero(~zarrmal.recover_cells(archive)[1]).tolist() == list(range(32, 64))
 
@@ -132,7 +196,7 @@ def test_what_is_appended_leaves_full_shards_alone(archive, cells):
 def test_damage_in_a_shard_gets_no_digest_of_its_own(cells, model, tmp_path, monkeypatch, again):
     """A full chunk of the last shard is damaged between an interrupted append and what follows."""
     place, new = tmp_path / "a", Subset(cells, range(80, 96))
-    options = WriteOptions(chunk_cells=8, shard_cells=32)
+    options = WriteOptions(chunk_cells=8, shard_cells=32, shard_index="start")
     zarrmal.write(Subset(cells, range(80)), place, model=model, assign="labels", options=options)
 
     def stop(*_, **__):

@@ -62,6 +62,7 @@ def write_case(case: Case, folder: Path) -> dict[str, Any]:
     options = WriteOptions(
         chunk_cells=case.chunk_cells,
         shard_cells=case.shard_cells,
+        shard_index="start",
         zarr_format=case.zarr_format,
         workers=1,
     )

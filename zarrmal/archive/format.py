@@ -11,15 +11,19 @@ from typing import Any, Self
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.codecs import ShardingCodec
 from zarrmal_codecs import CompatibilityError, CorruptionError
 
 from ..errors import InputError
 from ..sources.archive_facts import ARCHIVE_ATTRIBUTE, DIGESTS_GROUP
 from ..sources.limits import MAX_LABELS as MAX_LABELS
 from ..sources.preprocessing import Preprocessing
+from .shard import IndexLocation
 
 ARCHIVE_FORMAT = 1
 ATTRIBUTE = ARCHIVE_ATTRIBUTE
+NEEDS_ATTRIBUTE, NEEDS = "needs", "to read `cells`: pip install zarrmal-codecs"
+"""On the group, which opens without the codec; zarr itself says only "Unknown codec: 'zarrmal'"."""
 CELLS = "cells"
 PREDICTED_CLASS = "predicted_class"
 CLASS_PROBABILITY = "class_probability"
@@ -83,11 +87,14 @@ class Grid:
         Cells of a stored object: of a shard, or, where there are none, of a chunk.
     sharded
         Objects are shards, even of a single chunk.
+    index_location
+        Of the index in a shard.
     """
 
     chunk_cells: int
     object_cells: int
     sharded: bool
+    index_location: IndexLocation = "start"
 
     @classmethod
     def of(cls, array: zarr.Array[Any]) -> Self:
@@ -97,6 +104,7 @@ class Grid:
             chunk_cells=array.chunks[0],
             object_cells=array.chunks[0] if shards is None else shards[0],
             sharded=shards is not None,
+            index_location=_index_location(array),
         )
 
     @property
@@ -111,6 +119,13 @@ class Grid:
     def key(self, array: zarr.Array[Any], k: int) -> str:
         """Key of stored object ``k`` below the array."""
         return str(array.metadata.encode_chunk_key((k, *[0] * (array.ndim - 1))))
+
+
+def _index_location(array: zarr.Array[Any]) -> IndexLocation:
+    codecs = getattr(array.metadata, "codecs", ())
+    sharding = next((codec for codec in codecs if isinstance(codec, ShardingCodec)), None)
+    is_at_end = sharding is not None and sharding.index_location.value == "end"
+    return "end" if is_at_end else "start"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

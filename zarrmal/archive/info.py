@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from zarr.abc.store import RangeByteRequest
+from zarr.core.sync import sync
 from zarrmal_codecs import ZarrmalError
 from zarrmal_codecs.constants import PROFILE_PAPER
 from zarrmal_codecs.header import parse_header
@@ -195,7 +196,10 @@ def _classes(archive: OpenArchive, k: int) -> Iterator[NDArray[np.uint8]]:
     parts: list[tuple[int, int] | None] = [(0, limit)]
     if grid.sharded:
         n_index = shard_index_bytes(grid.chunks_per_object)
-        index = get_bytes(store, key, RangeByteRequest(0, n_index))
+        first = 0
+        if grid.index_location == "end":  # not all stores take a request for the last bytes
+            first = max(sync(store.getsize(key)) - n_index, 0)
+        index = get_bytes(store, key, RangeByteRequest(first, first + n_index))
         parts = [] if index is None else read_shard_index(index, grid.chunks_per_object)
     for offset, length in filter(None, parts):
         head = get_bytes(store, key, RangeByteRequest(offset, offset + min(length, limit)))

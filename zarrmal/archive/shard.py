@@ -1,15 +1,24 @@
-"""A shard: the chunks of one stored object (Zarr's codec `sharding_indexed`, index at the start).
+"""A shard: the chunks of one stored object (Zarr's codec `sharding_indexed`).
 
-Zarr's own writer would choose the classes of cells anew, so we assemble shards ourselves.
+Zarr's own writer would choose the classes of cells anew, so we assemble shards ourselves. The index
+lies at the start or at the end of a shard:
+
+* At the end, Zarr's default, every implementation reads it; zarrita.js 0.7 reads no other. But it
+  takes a request for the last bytes of an object, which fsspec's file systems of Azure, and its
+  caches (``simplecache::``, ``filecache::``, ``blockcache::``), refuse.
+* At the start zarr-python reads it through all of them.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import Literal
 
 import google_crc32c
 from zarrmal_codecs import CorruptionError, TruncatedError
+
+IndexLocation = Literal["start", "end"]
 
 MISSING = 2**64 - 1
 """Offset and length of a chunk that is not there."""
@@ -17,13 +26,15 @@ ENTRY = struct.Struct("<QQ")
 CHECK_BYTES = 4
 
 
-def join_shard(chunks: Sequence[bytes | memoryview | None]) -> bytes:
+def join_shard(
+    chunks: Sequence[bytes | memoryview | None], index_location: IndexLocation = "start"
+) -> bytes:
     """A shard of these chunks; None for those that lie behind the array's end.
 
     The index is an offset and a length (u64, little-endian) for each chunk and the CRC-32C of
     them; chunks follow without gaps.
     """
-    offset = shard_index_bytes(len(chunks))
+    offset = shard_index_bytes(len(chunks)) if index_location == "start" else 0
     entries = bytearray()
     for chunk in chunks:
         if chunk is None:
@@ -32,10 +43,13 @@ def join_shard(chunks: Sequence[bytes | memoryview | None]) -> bytes:
             entries += ENTRY.pack(offset, len(chunk))
             offset += len(chunk)
     check = google_crc32c.value(bytes(entries)).to_bytes(CHECK_BYTES, "little")
-    return b"".join([bytes(entries), check, *(chunk for chunk in chunks if chunk is not None)])
+    index, present = bytes(entries) + check, [chunk for chunk in chunks if chunk is not None]
+    return b"".join([index, *present] if index_location == "start" else [*present, index])
 
 
-def split_shard(data: bytes | memoryview, n_chunks: int) -> list[memoryview | None]:
+def split_shard(
+    data: bytes | memoryview, n_chunks: int, index_location: IndexLocation = "start"
+) -> list[memoryview | None]:
     """Inverse of join_shard, for shards of any writer.
 
     Raises
@@ -44,13 +58,16 @@ def split_shard(data: bytes | memoryview, n_chunks: int) -> list[memoryview | No
         If the index is damaged or names bytes that are not there.
     """
     view = memoryview(data)
+    n_index = shard_index_bytes(n_chunks)
+    first, last = (n_index, len(view)) if index_location == "start" else (0, len(view) - n_index)
+    index = view if index_location == "start" else view[max(last, 0) :]
     chunks: list[memoryview | None] = []
-    for entry in read_shard_index(view, n_chunks):
+    for entry in read_shard_index(index, n_chunks):
         if entry is None:
             chunks.append(None)
             continue
         offset, length = entry
-        if offset < shard_index_bytes(n_chunks) or offset + length > len(view):
+        if offset < first or offset + length > last:
             raise TruncatedError(
                 f"the shard's index names bytes {offset} to {offset + length} of {len(view)}"
             )
@@ -59,7 +76,7 @@ def split_shard(data: bytes | memoryview, n_chunks: int) -> list[memoryview | No
 
 
 def read_shard_index(data: bytes | memoryview, n_chunks: int) -> list[tuple[int, int] | None]:
-    """Offset and length of each chunk, of a shard or its first bytes; None for one not there.
+    """Offset and length of each chunk, by the index and what follows it; None for one not there.
 
     Raises
     ------

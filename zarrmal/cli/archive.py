@@ -59,6 +59,12 @@ def archive(
         int | None,
         typer.Option(min=2, help="Cells in a shard: fewer, larger objects, for millions of cells."),
     ] = None,
+    shard_index: Annotated[
+        o.ShardIndexName,
+        typer.Option(
+            help="Where a shard's index lies: auto takes the start in Azure, else the end."
+        ),
+    ] = o.ShardIndexName.auto,
     zarr_format: Annotated[int, typer.Option(min=2, max=3, help="3 or 2.")] = 3,
     rice: Annotated[
         o.RiceName, typer.Option(help="Rice parameter: the paper's formula, or the exact best.")
@@ -98,6 +104,7 @@ def archive(
     options = WriteOptions(
         chunk_cells=chunk_cells,
         shard_cells=shard_cells,
+        shard_index=shard_index.value,
         zarr_format=3 if zarr_format == 3 else 2,
         rice=rice.value,
         overwrite=overwrite,

@@ -50,6 +50,14 @@ class LossName(StrEnum):
     square = "square"
 
 
+class ShardIndexName(StrEnum):
+    """Where the index of a shard lies."""
+
+    auto = "auto"
+    start = "start"
+    end = "end"
+
+
 class RiceName(StrEnum):
     """How Rice parameters are chosen."""
 

@@ -14,6 +14,17 @@ _writers: set[str] = set()
 _writers_lock = threading.Lock()
 
 
+def _forget_writers() -> None:
+    """Give a forked child a lock of its own, and no writers: those are its parent's threads."""
+    global _writers_lock
+    _writers_lock = threading.Lock()
+    _writers.clear()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget_writers)
+
+
 def this_machine() -> str:
     """16 hexadecimal digits that name this machine, its boot and, on Linux, the PID namespace.
 

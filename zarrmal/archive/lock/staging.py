@@ -13,6 +13,8 @@ from ..storage.local import sync_folder
 from ..storage.location import GROUP_FILES, Location
 from ..storage.replaceable import expect_no_foreign_objects, expect_replaceable
 
+IS_WINDOWS = os.name == "nt"
+
 
 def staging_location(location: Location) -> Location | None:
     """Hidden, beside the archive; None where nothing can be written beside it."""
@@ -36,7 +38,17 @@ def stage_of(location: Location, *, beside: bool) -> Location:
 
 
 def refuse_unwritable(location: Location) -> None:
-    """InputError if the name alone says that an archive there could not be written or removed."""
+    """InputError if the name alone says that an archive there could not be written or removed.
+
+    Nor can one on Windows, unless its store's owner is in charge of transactions.
+    """
+    if IS_WINDOWS and not location.owner_commits:
+        raise InputError(
+            f"{location.url} cannot be written on Windows, where an archive can be read only: the "
+            f"lock and the commit rely on paths with slashes, on folders that are synced and "
+            f"renamed while others read them, and on looking up a writer's process. Write it in "
+            f"WSL, on Linux or on macOS"
+        )
     if "::" in location.url:  # a cache would go on showing the old objects
         raise InputError(f"{location.url} cannot be written to: write to a folder or a bucket, and "
                          f"copy the archive from there")  # fmt: skip

@@ -184,9 +184,8 @@ class _ChunkReader:
         shape, grid = self._array.chunks, self._grid
         unpadded = (n_cells, *shape[1:])
         try:
-            chunk = split_shard(data, grid.chunks_per_object)[
-                start % grid.object_cells // grid.chunk_cells
-            ]
+            chunks = split_shard(data, grid.chunks_per_object, grid.index_location)
+            chunk = chunks[start % grid.object_cells // grid.chunk_cells]
         except ZarrmalError as error:
             return nothing(unpadded, "undecodable", f"lies in a damaged shard: {error}")
         if chunk is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import socket
 import threading
 import time
@@ -129,6 +130,16 @@ class ClusterRunner:
 WRITER_ATTRIBUTE = "_zarrmal_writer"
 OPENING = threading.Lock()
 """One thread of a worker opens the archive, the others wait for it."""
+
+
+def _renew_lock() -> None:
+    """Give a forked child a lock of its own: the parent's may be held by another thread."""
+    global OPENING
+    OPENING = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def archive_digest(archive: OpenArchive) -> str:

@@ -112,7 +112,10 @@ class ObjectWriter:
         if task.n_stored and old is None:
             raise CorruptionError(f"chunk {key} is missing: see `zarrmal verify`")
         chunks = list(self._chunks(task, source, old))
-        data = join_shard(chunks) if self._grid.sharded else bytes(chunks[0] or b"")
+        if self._grid.sharded:
+            data = join_shard(chunks, self._grid.index_location)
+        else:
+            data = bytes(chunks[0] or b"")
         reused = data == old
         if not reused:
             if self._cancelled is not None and self._cancelled.is_set():
@@ -170,7 +173,7 @@ class ObjectWriter:
         if not self._grid.sharded:
             return [old]
         try:
-            return list(split_shard(old, n))
+            return list(split_shard(old, n, self._grid.index_location))
         except ZarrmalError:
             if required:
                 raise

@@ -159,7 +159,7 @@ class _StageWriter:
             preprocessing=self._source.preprocessing,
             software=SOFTWARE,
         )
-        attribute = {layout.ATTRIBUTE: facts.to_attribute()}
+        attribute = {layout.NEEDS_ATTRIBUTE: layout.NEEDS, layout.ATTRIBUTE: facts.to_attribute()}
         group = stage.open_group("a", options.zarr_format, attributes=attribute)
         attributes = columns.attributes | {
             layout.PREDICTED_CLASS: layout.flag_attributes(model.class_names),
@@ -168,8 +168,8 @@ class _StageWriter:
         shards: dict[str, Any] = {}
         if options.shard_cells is not None:
             shape = (options.shard_cells, *self._source.cell_shape)
-            # At the end, which is zarr's default, some file systems cannot read it.
-            shards["shards"] = {"shape": shape, "index_location": "start"}
+            index = options.index_location(stage.url)
+            shards["shards"] = {"shape": shape, "index_location": index}
         create_array(
             group,
             layout.CELLS,

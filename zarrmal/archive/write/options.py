@@ -11,7 +11,10 @@ from zarrmal_codecs.constants import MAX_CHUNK_PIXELS
 from zarrmal_codecs.golomb_rice import RiceChoice
 
 from ...errors import InputError
+from ..shard import IndexLocation
 from .runners import Runner
+
+AZURE_PROTOCOLS = ("az", "abfs", "abfss", "adl")
 
 MAX_AUTO_CHUNK_CELLS = 1024
 MAX_AUTO_CHUNK_BYTES = 64 * 2**20
@@ -35,6 +38,10 @@ class WriteOptions:
     shard_cells
         Cells in a shard, a multiple of ``chunk_cells``; None stores each chunk as an object of its
         own. Format 3 only.
+    shard_index
+        Where the index of a shard lies, see shard.py. "auto" takes the start in Azure, whose
+        fsspec file system reads no other, and else the end, which every implementation of Zarr
+        reads. Take "start" for an archive that is read through a cache of fsspec's.
     zarr_format
         3 or 2.
     rice
@@ -51,6 +58,7 @@ class WriteOptions:
 
     chunk_cells: int | None = None
     shard_cells: int | None = None
+    shard_index: Literal["auto", "start", "end"] = "auto"
     zarr_format: Literal[2, 3] = 3
     rice: RiceChoice = "mean"
     overwrite: bool = False
@@ -65,6 +73,9 @@ class WriteOptions:
             raise InputError(f"the Zarr format is 2 or 3, not {self.zarr_format}")
         if self.workers < 1:
             raise InputError(f"at least 1 worker is needed, not {self.workers}")
+        if self.shard_index not in ("auto", "start", "end"):
+            raise InputError(f"the index of a shard lies at its start or end (or auto), not "
+                             f"{self.shard_index!r}")  # fmt: skip
         if self.shard_cells is None:
             return
         if self.zarr_format == 2:
@@ -95,6 +106,13 @@ class WriteOptions:
         if self.shard_cells is not None:
             refuse_shard(self.shard_cells, n_cells)
         return n_cells
+
+    def index_location(self, url: str) -> IndexLocation:
+        """Where the index of a shard lies, decided for an archive at this path or URL."""
+        if self.shard_index != "auto":
+            return self.shard_index
+        protocol, separator, _ = url.partition("://")
+        return "start" if separator and protocol in AZURE_PROTOCOLS else "end"
 
 
 def refuse_shard(shard_cells: int, chunk_cells: int) -> None:
