@@ -36,6 +36,7 @@ def declare(place, cells, facts=lambda tree: None, beside=lambda tree: None):
         one.write_text(json.dumps(mine))
     facts(tree["attributes"]["zarrmal"])
     path.write_text(json.dumps(tree))
+    (place / "cells/zarrmal.json").write_text(json.dumps(tree["attributes"]["zarrmal"]))
 
 
 def chunks_of(n):

@@ -221,6 +221,7 @@ def test_a_label_of_half_a_character(archive, tmp_path):
     facts["label_names"] = ["\udc80", "uninfected"]
     del facts["digests"]["source_name"]
     (archive / key).write_text(json.dumps(tree))
+    (archive / "cells/zarrmal.json").write_text(json.dumps(facts))
     (archive / ".zmetadata").unlink(missing_ok=True)
     found = zarrmal.extract(Location(str(archive)), tmp_path / "out", skip_damaged=True)
     assert found.n_cells == 240

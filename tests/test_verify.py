@@ -58,6 +58,7 @@ def edit_facts(archive, edit):
         edit_json(archive / "zarr.json", lambda tree: edit(tree["attributes"]["zarrmal"]))
     else:
         edit_json(archive / ".zattrs", lambda tree: edit(tree["zarrmal"]))
+    edit_json(archive / "cells/zarrmal.json", edit)
 
 
 def flip_middle(path):
