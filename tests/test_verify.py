@@ -78,9 +78,10 @@ def test_a_sound_archive(archive, cells):
 # A byte in the middle of each stored object
 
 INDEX = ("label", "predicted_class", "source_group", "source_index", "source_name")
-V3_FILES = ["zarr.json", "cells/zarr.json", "cells/c/0/0/0"]
+V3_FILES = ["zarr.json", "cells/zarr.json", "cells/zarrmal.json", "cells/c/0/0/0"]
 V3_FILES += [f"{name}/{file}" for name in INDEX for file in ("zarr.json", "c/0")]
 V2_FILES = [".zgroup", ".zattrs", ".zmetadata", "cells/.zarray", "cells/.zattrs", "cells/0.0.0"]
+V2_FILES += ["cells/zarrmal.json"]
 V2_FILES += [f"{name}/{file}" for name in INDEX for file in (".zarray", ".zattrs", "0")]
 FLIPS = [(3, name) for name in V3_FILES] + [(2, name) for name in V2_FILES]
 
