@@ -236,3 +236,39 @@ def test_format_2_without_its_attribute(cells: Source, hybrid: Model, tmp_path: 
     assert "removed the group's attribute" in zarrmal.verify(held).problems[0]
     zarrmal.adopt(held)
     assert zarrmal.verify(held, part(cells, 0, 100)).problems == ()
+
+
+def test_a_damaged_attribute(held: Path, cells: Source) -> None:
+    """The backup has its digests, so that damage to chunks shows too."""
+    group = zarr.open_group(held, mode="r+")
+    facts = dict(group.attrs["zarrmal"])
+    group.attrs["zarrmal"] = facts | {"metadata_digests": {"cells/zarr.json": "0"}}
+    assert "was changed or damaged" in zarrmal.verify(held).problems[0]
+    chunks = [held / f"cells/c/{k}/0/0" for k in (1, 3)]
+    data = [chunk.read_bytes() for chunk in chunks]
+    chunks[0].write_bytes(data[1])
+    assert zarrmal.verify(held).n_lost == 16
+    with pytest.raises(CorruptionError, match="c/1/0/0 of `cells` was changed"):
+        zarrmal.adopt(held)
+    chunks[0].write_bytes(data[0])
+    zarrmal.adopt(held)
+    assert dict(group.attrs["zarrmal"]) != facts
+    assert dict(zarr.open_group(held, mode="r").attrs["zarrmal"]) == facts
+    assert zarrmal.verify(held, part(cells, 0, 100)).problems == ()
+
+
+@pytest.mark.parametrize("text", ["{}", "no json", None])
+def test_a_damaged_backup(held: Path, cells: Source, text: str | None) -> None:
+    path = held / BACKUP
+    before = path.read_bytes()
+    if text is None:
+        path.unlink()
+    else:
+        path.write_text(text)
+    report = zarrmal.verify(held, part(cells, 0, 100))
+    assert len(report.problems) == 1
+    assert BACKUP in report.problems[0]
+    assert zarrmal.open_source(held).n_cells == 100
+    zarrmal.adopt(held)
+    assert path.read_bytes() == before
+    assert zarrmal.verify(held, part(cells, 0, 100)).problems == ()

@@ -226,6 +226,7 @@ def test_a_label_of_half_a_character(archive, tmp_path):
         ),
     )
     (archive / key).write_text(json.dumps(tree))
+    (archive / "cells/zarrmal.json").write_text(json.dumps(facts))
     (archive / ".zmetadata").unlink(missing_ok=True)
     found = zarrmal.extract(Location(str(archive)), tmp_path / "out", skip_damaged=True)
     assert found.n_cells == 240

@@ -63,6 +63,7 @@ def edit_facts(archive, edit):
         edit_json(archive / "zarr.json", lambda tree: change_facts(tree["attributes"], edit))
     else:
         edit_json(archive / ".zattrs", lambda tree: change_facts(tree, edit))
+    edit_json(archive / "cells/zarrmal.json", edit)
 
 
 def flip_middle(path):
@@ -89,9 +90,10 @@ def stored_name(place, pattern):
 
 
 INDEX = ("label", "predicted_class", "source_group", "source_index", "source_name")
-V3_FILES = ["zarr.json", "cells/zarr.json", "cells/c/0/0/0"]
+V3_FILES = ["zarr.json", "cells/zarr.json", "cells/zarrmal.json", "cells/c/0/0/0"]
 V3_FILES += [f"{name}/{file}" for name in INDEX for file in ("zarr.json", "c/0")]
 V2_FILES = [".zgroup", ".zattrs", ".zmetadata", "cells/.zarray", "cells/.zattrs", "cells/0.0.0"]
+V2_FILES += ["cells/zarrmal.json"]
 V2_FILES += [f"{name}/{file}" for name in INDEX for file in (".zarray", ".zattrs", "0")]
 V3_FILES += [f"zarrmal_digests/{name}" for name in ("zarr.json", "*/zarr.json", "*/c/0")]
 V2_FILES += [f"zarrmal_digests/{name}" for name in (".zgroup", "*/.zarray", "*/.zattrs", "*/0")]
