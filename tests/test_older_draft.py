@@ -1,4 +1,4 @@
-"""Archives of the older draft, with digests in the attribute, and an archive without its digests."""
+"""Archives of the older draft, with digests in the attribute; archives that lost their digests."""
 
 from __future__ import annotations
 
