@@ -75,10 +75,11 @@ ROOMS: dict[str, set[str]] = {
     "learn": COMMON | {"classify", "sources"},
     "archive": COMMON | {"classify", "sources"},
     "torch": COMMON | {"archive"},
-    "benchmark": COMMON | {"archive", "classify", "sources"},
+    "benchmark": COMMON | {"archive", "classify", "sources", "torch"},
     "study": COMMON | {"archive", "benchmark", "classify", "learn", "models", "sources"},
     "api": COMMON | {"archive", "classify", "learn", "models", "sources"},
-    "cli": COMMON | {"api", "archive", "benchmark", "classify", "learn", "sources", "study"},
+    "cli": COMMON
+    | {"api", "archive", "benchmark", "classify", "learn", "sources", "study", "torch"},
     "__init__": {"api", "archive", "errors", "sources"},
 }
 
@@ -86,7 +87,7 @@ OUTSIDE = {
     "torch": {"learn", "torch"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "PIL": {"sources", "archive"},
+    "PIL": {"sources", "archive", "benchmark"},
     "matplotlib": {"benchmark", "study"},
 }
 
