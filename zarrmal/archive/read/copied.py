@@ -16,7 +16,7 @@ from zarrmal_codecs import ZarrmalError
 
 from ...sources.archive_facts import archive_facts
 from ..digests import Digests, read_digests
-from ..format import ATTRIBUTE, BACKUP, PREDICTED_CLASS, ArchiveFacts
+from ..format import ATTRIBUTE, BACKUP, LONG_NAMES, PREDICTED_CLASS, ArchiveFacts
 from ..opened import OpenArchive, stored_backup
 from ..storage.objects import metadata_digests
 from .chunks import expect_stored, expect_whole_cells
@@ -105,6 +105,7 @@ def state_of_arrays(archive: OpenArchive) -> OpenArchive:
         sha256=model.digest,
         segments=((*[0] * len(model.classes), n_cells),),
         digests="",
+        arrays=tuple(name for name in LONG_NAMES if name in archive.array_names),
     )
 
     mixed = mixed_names(archive_facts(archive.group), stored_backup(archive.group))
