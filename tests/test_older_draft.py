@@ -22,7 +22,8 @@ def as_older_draft(archive):
     shutil.rmtree(archive / "zarrmal_digests")
     is_v3 = (archive / "zarr.json").is_file()
     facts = facts_of(zarr.open_group(archive, mode="r"))
-    del facts["arrays"], facts["preprocessing"]
+    del facts["arrays"], facts["preprocessing"], facts["backup"]
+    (archive / "cells/zarrmal.json").unlink()
     facts |= {"digests": digests["objects"], "metadata_digests": digests["documents"]}
     for name in ("zarr.json",) if is_v3 else (".zattrs", ".zmetadata"):
         tree = json.loads((archive / name).read_text())
