@@ -210,8 +210,8 @@ class WriterLock:
             sync_folder(Path(path).parent)
 
 
-class OwnerLock(WriterLock):
-    """No lock: the owner of the store is in charge of transactions. See StoreLocation."""
+class NoLock(WriterLock):
+    """In a store of zarr that the caller opened: the caller is in charge of transactions."""
 
     def __init__(self, journal: Journal) -> None:
         self.changed, self.journal = False, journal
@@ -249,7 +249,7 @@ def writer_lock(
     an earlier run has left.
     """
     if location.owner_commits:
-        yield OwnerLock(journal)
+        yield NoLock(journal)
         return
     lock = WriterLock(location, journal, previous=previous)
     try:
