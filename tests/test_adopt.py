@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import xarray as xr
 import zarr
 from damaged import run
+from facts import facts_of
 from test_killed import bytes_of
 from zarrmal_codecs import CorruptionError, Model
 
@@ -189,7 +191,7 @@ def test_cells_that_xarray_appends(
     more = write(part(cells, 100, 150), tmp_path / "more", hybrid)
     append_dim(held, more)
     group = zarr.open_group(held, mode="r")
-    assert group.attrs["zarrmal"]["n_cells"] == 50
+    assert facts_of(group)["n_cells"] == 50
     order = group["source_index"][:] + np.repeat([0, 100], [100, 50])
     report = zarrmal.verify(held)
     assert len(report.problems) == 1
@@ -235,4 +237,40 @@ def test_format_2_without_its_attribute(cells: Source, hybrid: Model, tmp_path: 
     del zarr.open_group(held, mode="r+").attrs["zarrmal"]
     assert "removed the group's attribute" in zarrmal.verify(held).problems[0]
     zarrmal.adopt(held)
+    assert zarrmal.verify(held, part(cells, 0, 100)).problems == ()
+
+
+def test_a_damaged_attribute(held: Path, cells: Source) -> None:
+    """The backup has its digests, so that damage to chunks shows too."""
+    group = zarr.open_group(held, mode="r+")
+    facts = facts_of(group)
+    group.attrs["zarrmal"] = json.dumps(facts | {"digests": "0" * 64})
+    assert "was changed or damaged" in zarrmal.verify(held).problems[0]
+    chunks = [held / f"cells/c/{k}/0/0" for k in (1, 3)]
+    data = [chunk.read_bytes() for chunk in chunks]
+    chunks[0].write_bytes(data[1])
+    assert zarrmal.verify(held).n_lost == 16
+    with pytest.raises(CorruptionError, match="c/1/0/0 of `cells` was changed"):
+        zarrmal.adopt(held)
+    chunks[0].write_bytes(data[0])
+    zarrmal.adopt(held)
+    assert facts_of(group) != facts
+    assert facts_of(zarr.open_group(held, mode="r")) == facts
+    assert zarrmal.verify(held, part(cells, 0, 100)).problems == ()
+
+
+@pytest.mark.parametrize("text", ["{}", "no json", None])
+def test_a_damaged_backup(held: Path, cells: Source, text: str | None) -> None:
+    path = held / BACKUP
+    before = path.read_bytes()
+    if text is None:
+        path.unlink()
+    else:
+        path.write_text(text)
+    report = zarrmal.verify(held, part(cells, 0, 100))
+    assert len(report.problems) == 1
+    assert BACKUP in report.problems[0]
+    assert zarrmal.open_source(held).n_cells == 100
+    zarrmal.adopt(held)
+    assert path.read_bytes() == before
     assert zarrmal.verify(held, part(cells, 0, 100)).problems == ()

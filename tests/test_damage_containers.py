@@ -70,7 +70,7 @@ def test_the_commands_tell_it_in_lines(whole, tmp_path):
     assert run("info", url).exit_code == 0
 
 
-@pytest.mark.parametrize("kept", [0.02, 0.5])
+@pytest.mark.parametrize("kept", [0.02, 0.6])
 @pytest.mark.parametrize("compression", ["", "gz"])
 def test_a_tar_that_is_cut_off(whole, tmp_path, kept, compression):
     place = tmp_path / f"a.tar{compression and '.gz'}"

@@ -37,6 +37,7 @@ def declare(place, cells, facts=lambda tree: None, beside=lambda tree: None):
         one.write_text(json.dumps(mine))
     change_facts(tree["attributes"], facts)
     path.write_text(json.dumps(tree))
+    (place / "cells/zarrmal.json").write_text(json.dumps(tree["attributes"]["zarrmal"]))
 
 
 def chunks_of(n):

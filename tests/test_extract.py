@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from facts import change_facts
+from facts import change_facts, facts_of
 from frozen_models import untrained
 from PIL import Image
 from typer.testing import CliRunner
@@ -226,6 +226,8 @@ def test_a_label_of_half_a_character(archive, tmp_path):
         ),
     )
     (archive / key).write_text(json.dumps(tree))
+    facts = facts_of(tree.get("attributes", tree))
+    (archive / "cells/zarrmal.json").write_text(json.dumps(facts))
     (archive / ".zmetadata").unlink(missing_ok=True)
     found = zarrmal.extract(Location(str(archive)), tmp_path / "out", skip_damaged=True)
     assert found.n_cells == 240

@@ -36,7 +36,7 @@ OUTSIDE = {
     "torch": {"learn", "torch"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "PIL": {"sources", "archive"},
+    "PIL": {"sources", "archive", "benchmark"},
     "matplotlib": {"benchmark", "study"},
 }
 

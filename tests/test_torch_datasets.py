@@ -184,7 +184,7 @@ def test_a_batch_decodes_its_cells_alone(path, whole, monkeypatch):
     data = CellDataset(path)
     data[0]
     decoded = []
-    reader = data._handle.archive._cell_reader
+    reader = data.handle.archive._cell_reader
     read = type(reader).read
     monkeypatch.setattr(
         type(reader), "read", lambda self, rows, w: decoded.append(len(rows)) or read(self, rows, w)
@@ -198,7 +198,7 @@ def test_a_batch_decodes_its_cells_alone(path, whole, monkeypatch):
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_nothing_opened_here_is_used_in_a_worker(path, start, tmp_path):
     data = CellDataset(path)
-    here = data._handle.archive
+    here = data.handle.archive
     archives = list(loader(Opened(data), 1, start))
     assert all(pid != os.getpid() for batch in archives for pid in batch[0].tolist())
     assert all(other != id(here) for batch in archives for other in batch[1].tolist())
@@ -215,7 +215,7 @@ class Opened(torch.utils.data.Dataset):
 
     def __getitem__(self, position: int) -> tuple[int, int]:
         self._data[position]
-        return self._data._handle._process, id(self._data._handle._archive)
+        return self._data.handle._process, id(self._data.handle._archive)
 
 
 @pytest.mark.parametrize("start", ["fork", "spawn"])

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import zarr
-from facts import change_facts
+from facts import change_facts, facts_of
 from frozen_models import untrained
 from typer.testing import CliRunner
 from zarrmal_codecs import CorruptionError, ZarrmalError
@@ -16,6 +16,7 @@ from zarrmal_codecs.coder import Coder
 
 import zarrmal
 from zarrmal.archive import Archive, Location, WriteOptions
+from zarrmal.archive.digests import read_digests, store_digests
 from zarrmal.classify import LabelAssigner
 from zarrmal.cli import app
 from zarrmal.errors import InputError
@@ -63,6 +64,7 @@ def edit_facts(archive, edit):
         edit_json(archive / "zarr.json", lambda tree: change_facts(tree["attributes"], edit))
     else:
         edit_json(archive / ".zattrs", lambda tree: change_facts(tree, edit))
+    edit_json(archive / "cells/zarrmal.json", edit)
 
 
 def flip_middle(path):
@@ -89,9 +91,10 @@ def stored_name(place, pattern):
 
 
 INDEX = ("label", "predicted_class", "source_group", "source_index", "source_name")
-V3_FILES = ["zarr.json", "cells/zarr.json", "cells/c/0/0/0"]
+V3_FILES = ["zarr.json", "cells/zarr.json", "cells/zarrmal.json", "cells/c/0/0/0"]
 V3_FILES += [f"{name}/{file}" for name in INDEX for file in ("zarr.json", "c/0")]
 V2_FILES = [".zgroup", ".zattrs", ".zmetadata", "cells/.zarray", "cells/.zattrs", "cells/0.0.0"]
+V2_FILES += ["cells/zarrmal.json"]
 V2_FILES += [f"{name}/{file}" for name in INDEX for file in (".zarray", ".zattrs", "0")]
 V3_FILES += [f"zarrmal_digests/{name}" for name in ("zarr.json", "*/zarr.json", "*/c/0")]
 V2_FILES += [f"zarrmal_digests/{name}" for name in (".zgroup", "*/.zarray", "*/.zattrs", "*/0")]
@@ -149,7 +152,10 @@ def promise(archive, number, name, data):
     path.write_bytes(data)
     key = path.relative_to(archive / name).as_posix()
     digest = hashlib.sha256(data).hexdigest()
-    edit_facts(archive, lambda facts: facts["digests"][name].update({key: digest}))
+    group = zarr.open_group(archive, mode="r+", use_consolidated=False)
+    digests = read_digests(group, facts_of(group)["digests"])
+    sha256 = store_digests(group, digests.with_objects(name, {**digests.of(name), key: digest}))
+    edit_facts(archive, lambda facts: facts.update(digests=sha256))
 
 
 def test_padding_that_is_not_blank(archive, model):

@@ -30,7 +30,7 @@ def longer_arrays(archive: OpenArchive) -> dict[str, int]:
         By each array's own documents; consolidated metadata may not know of what was added.
     """
     lengths = {}
-    for name in sorted(archive.facts.digests):
+    for name in sorted(archive.facts.arrays):
         try:
             array = archive.array(name)
         except ZarrmalError:

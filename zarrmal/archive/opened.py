@@ -172,14 +172,15 @@ def read_facts(group: zarr.Group, where: str, *, incomplete: bool = False) -> Ar
 
     Where another program has removed the group's attribute, its backup is read.
     """
+    damage = None
     try:
         tree = parse_archive_attribute(group.attrs.get(ATTRIBUTE))
     except ValueError as error:
-        raise CorruptionError(
-            f"the archive's attribute `{ATTRIBUTE}` is damaged: {error}"
-        ) from None
+        tree, damage = None, f"the archive's attribute `{ATTRIBUTE}` is damaged: {error}"
     if tree is None:
         tree = stored_backup(group)
+    if tree is None and damage is not None:
+        raise CorruptionError(damage)
     if tree is None:
         raise InputError(f"{where} is a Zarr group, but not an archive that zarrmal wrote: open it "
                          f"with zarr or xarray")  # fmt: skip

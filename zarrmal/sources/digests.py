@@ -41,9 +41,14 @@ class ArchiveDigests:
 
     def __init__(self, group: zarr.Group, location: str) -> None:
         facts = archive_facts(group) or {}
-        self.is_copied = _is_copied(group, facts, location)
+        digests = facts.get("digests")
+        self.is_copied = False
         """Another program has stored the arrays: the digests are not of these."""
-        digests = {} if self.is_copied else facts.get("digests")
+        if facts.get("backup") is True:
+            backup = _stored_backup(group)
+            if backup != dict(facts):
+                digests = _restored_digests(group, backup, facts, location)
+                self.is_copied = digests is None
         if isinstance(digests, str) and digests:
             tree, problem = load_digests(group, digests)
             if tree is None:
@@ -119,20 +124,32 @@ class ArchiveDigests:
         return None if data is None else hashlib.sha256(data.to_bytes()).hexdigest()
 
 
-def _is_copied(group: zarr.Group, facts: Mapping[str, Any], location: str) -> bool:
-    """The attribute says that its backup is stored, but it is not, or is another's."""
-    if facts.get("backup") is not True:
-        return False
+def _stored_backup(group: zarr.Group) -> Mapping[str, Any] | None:
+    """The backup of the attribute; None if there is none."""
     key = f"{group.path}/{BACKUP}".lstrip("/")
     try:
         data = sync(group.store.get(key, default_buffer_prototype()))
-        backup = None if data is None else json.loads(data.to_bytes())
-    except (OSError, ValueError):  # the digests decide
-        return False
-    if isinstance(backup, Mapping) and backup.get("label_names") != facts.get("label_names"):
+        tree = None if data is None else json.loads(data.to_bytes())
+    except ValueError:  # damaged
+        tree = {}
+    return tree if isinstance(tree, Mapping) else None
+
+
+def _restored_digests(
+    group: zarr.Group, backup: Mapping[str, Any] | None, facts: Mapping[str, Any], location: str
+) -> str | Mapping[str, Any] | None:
+    """The digests of whichever is of these arrays, by its number of cells; None for copies."""
+    if backup is None:
+        return None
+    names = backup.get("label_names", facts.get("label_names"))
+    if names != facts.get("label_names"):
         raise InputError(
-            f"{location}: it holds cells of two archives, whose labels are "
-            f"{backup.get('label_names')} and {facts.get('label_names')}: give the archives "
-            f"themselves"
+            f"{location}: it holds cells of two archives, whose labels are {names} and "
+            f"{facts.get('label_names')}: give the archives themselves"
         )
-    return backup is None or backup != dict(facts)
+    cells = group.get("cells")
+    for tree in (facts, backup):
+        digests = tree.get("digests")
+        if isinstance(cells, zarr.Array) and tree.get("n_cells") == cells.shape[0]:
+            return digests if isinstance(digests, str | Mapping) else {}
+    return None

@@ -52,10 +52,10 @@ class CellDataset(Dataset[Sample]):
         transform: Callable[[torch.Tensor], Any] | None = None,
         storage_options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._handle = ArchiveHandle(where, storage_options)
+        self.handle = ArchiveHandle(where, storage_options)
         self._transform = transform
-        self._labels, self.label_names = self._handle.labels()
-        self._handle.close()
+        self._labels, self.label_names = self.handle.labels()
+        self.handle.close()
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -77,7 +77,7 @@ class CellDataset(Dataset[Sample]):
         if outside:
             raise IndexError(f"cell {outside[0]}: the archive's cells are 0 to {n_cells - 1}")
         rows = [row + n_cells if row < 0 else row for row in rows]
-        pixels = self._handle.read(np.array(rows, np.int64))
+        pixels = self.handle.read(np.array(rows, np.int64))
         transform = self._transform
         labels = self._labels[rows].tolist()
         return [
@@ -103,8 +103,8 @@ class CellDataset(Dataset[Sample]):
             If all cells are of one group.
         """
         try:
-            groups = self._handle.groups()
+            groups = self.handle.groups()
         finally:
-            self._handle.close()
+            self.handle.close()
         training, validation = split_groups(len(self), groups, validation_share, seed)
         return Subset(self, training.tolist()), Subset(self, validation.tolist())

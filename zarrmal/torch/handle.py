@@ -87,13 +87,17 @@ class ArchiveHandle:
         names: list[str] = np.asarray(array[: self.archive.n_cells]).tolist()
         return np.array(names, np.str_)
 
-    def read(self, positions: NDArray[np.int64]) -> torch.Tensor:
-        """Pixels, uint8 (cell, channel, y, x).
+    def pixels(self, positions: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Pixels, uint8 (cell, y, x[, channel]).
 
         A worker of a DataLoader decodes with one thread: there are other workers.
         """
         workers = 1 if get_worker_info() is not None else None
-        pixels = self.archive.read(positions, workers=workers)
+        return self.archive.read(positions, workers=workers)
+
+    def read(self, positions: NDArray[np.int64]) -> torch.Tensor:
+        """Pixels, uint8 (cell, channel, y, x)."""
+        pixels = self.pixels(positions)
         pixels = pixels[:, None] if pixels.ndim == 3 else np.moveaxis(pixels, 3, 1)
         return torch.from_numpy(np.ascontiguousarray(pixels))
 

@@ -94,24 +94,24 @@ class ShuffledCells(IterableDataset[Sample]):
             raise InputError("rank and world_size are given together, or both left out")
         if rank is not None and world_size is not None and not 0 <= rank < world_size:
             raise InputError(f"the rank is 0 to world_size - 1, not {rank} of {world_size}")
-        self._handle = ArchiveHandle(where, storage_options)
+        self.handle = ArchiveHandle(where, storage_options)
         self._transform, self._seed = transform, seed
         self._given = None if rank is None or world_size is None else (rank, world_size)
         self._rank = self._current_rank(default=(0, 1))
         # In shared memory: workers that persist see the epoch that the parent sets.
         self._epoch = torch.zeros((), dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
-        self._labels, self.label_names = self._handle.labels()
-        archive = self._handle.archive
-        self._chunk_cells = archive.grid.chunk_cells
+        self._labels, self.label_names = self.handle.labels()
+        archive = self.handle.archive
+        self.chunk_cells = archive.grid.chunk_cells
         fitting = BUFFER_BYTES // prod(archive.cell_shape)
         self._buffer_cells = buffer_cells or max(1, min(BUFFER_CELLS, fitting))
         self._positions: Positions = np.arange(len(self._labels))
         if part != "all":
-            groups = self._handle.groups()
+            groups = self.handle.groups()
             parts = split_groups(len(self._labels), groups, validation_share, split_seed)
             self._positions = parts[part == "validation"]
-        self._handle.close()
+        self.handle.close()
 
     @property
     def positions(self) -> Positions:
@@ -157,8 +157,8 @@ class ShuffledCells(IterableDataset[Sample]):
 
     def _shuffled_by_chunk(self, generator: np.random.Generator) -> Positions:
         """The epoch's positions: chunks in random order, within a chunk ascending."""
-        chunk = self._positions // self._chunk_cells
-        n_chunks = len(self._labels) // self._chunk_cells + 1
+        chunk = self._positions // self.chunk_cells
+        n_chunks = len(self._labels) // self.chunk_cells + 1
         rank = generator.permutation(n_chunks)
         order: Positions = self._positions[np.argsort(rank[chunk], kind="stable")]
         return order
@@ -167,7 +167,7 @@ class ShuffledCells(IterableDataset[Sample]):
         buffer = torch.empty(0)
         held: Positions = np.empty(0, np.int64)
         for rows in self._reads(order):
-            pixels = self._handle.read(rows)
+            pixels = self.handle.read(rows)
             buffer = torch.cat([buffer, pixels]) if len(held) else pixels
             held = np.concatenate([held, rows])
             n_surplus = len(held) - self._buffer_cells
@@ -181,7 +181,7 @@ class ShuffledCells(IterableDataset[Sample]):
 
     def _reads(self, order: Positions) -> Iterator[Positions]:
         """The positions in runs of whole chunks."""
-        changes = np.flatnonzero(np.diff(order // self._chunk_cells)) + 1
+        changes = np.flatnonzero(np.diff(order // self.chunk_cells)) + 1
         start = 0
         for stop in (*changes.tolist(), len(order)):
             if stop - start >= READ_CELLS or stop == len(order):

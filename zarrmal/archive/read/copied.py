@@ -15,9 +15,10 @@ import numpy as np
 from zarrmal_codecs import ZarrmalError
 
 from ...sources.archive_facts import archive_facts
-from ..digests import Digests
-from ..format import ATTRIBUTE, BACKUP, PREDICTED_CLASS, ArchiveFacts
+from ..digests import Digests, read_digests
+from ..format import ATTRIBUTE, BACKUP, LONG_NAMES, PREDICTED_CLASS, ArchiveFacts
 from ..opened import OpenArchive, stored_backup
+from ..storage.objects import metadata_digests
 from .chunks import expect_stored, expect_whole_cells
 from .columns import read_column
 
@@ -25,6 +26,14 @@ ADOPT = "`zarrmal adopt` makes it an archive again"
 REMOVED = (
     f"another program has removed the group's attribute `{ATTRIBUTE}`; its backup {BACKUP} is used "
     f"instead: `zarrmal adopt` restores the attribute"
+)
+CHANGED = (
+    f"the group's attribute `{ATTRIBUTE}` was changed or damaged: it does not fit the arrays; its "
+    f"backup {BACKUP} is used instead: `zarrmal adopt` restores the attribute"
+)
+BACKUP_DIFFERS = (
+    f"{BACKUP}, the backup of the group's attribute `{ATTRIBUTE}`, differs from it, though the "
+    f"attribute fits the arrays: `zarrmal adopt` stores it anew"
 )
 COPIED = (
     f"another program has copied or rewritten the archive ({BACKUP} is missing): its digests are "
@@ -51,11 +60,18 @@ def attribute_problem(archive: OpenArchive) -> str | None:
     backup = stored_backup(archive.group)
     if backup is None:
         return COPIED
-    return None if dict(backup) == dict(attribute) else REPLACED
+    if dict(backup) == dict(attribute):
+        return None
+    if _fits(archive, archive.facts):
+        return BACKUP_DIFFERS
+    return REPLACED if _fitting_backup(archive) is None else CHANGED
 
 
 def copied_state(archive: OpenArchive) -> OpenArchive | None:
-    """The arrays as they are, with facts that fit them; None if zarrmal has written them.
+    """The archive with facts that fit its arrays; None if the attribute's do.
+
+    Where only the attribute was changed, its backup has the digests of all that is stored. Else the
+    arrays themselves say what they hold.
 
     Parameters
     ----------
@@ -67,14 +83,17 @@ def copied_state(archive: OpenArchive) -> OpenArchive | None:
     ZarrmalError
         If ``cells`` is not coded with a model, or its chunks do not hold whole cells.
     """
-    if attribute_problem(archive) in (None, REMOVED):
+    problem = attribute_problem(archive)
+    if problem in (None, REMOVED, BACKUP_DIFFERS):
         return None
+    if problem == CHANGED and (facts := _fitting_backup(archive)) is not None:
+        return OpenArchive(archive.location, archive.group, facts)
     return state_of_arrays(archive)
 
 
 def state_of_arrays(archive: OpenArchive) -> OpenArchive:
     """The archive with facts taken from its arrays; no digests, and one segment of all cells."""
-    known, array = _written_facts(archive), archive.cells
+    known, array = written_facts(archive), archive.cells
     expect_whole_cells(array)
     model, n_cells = archive.model, array.shape[0]
     facts = replace(
@@ -86,6 +105,7 @@ def state_of_arrays(archive: OpenArchive) -> OpenArchive:
         sha256=model.digest,
         segments=((*[0] * len(model.classes), n_cells),),
         digests="",
+        arrays=tuple(name for name in LONG_NAMES if name in archive.array_names),
     )
 
     mixed = mixed_names(archive_facts(archive.group), stored_backup(archive.group))
@@ -116,7 +136,7 @@ def mixed_names(attribute: object, backup: object) -> str | None:
     if not isinstance(attribute, Mapping) or not isinstance(backup, Mapping):
         return None
     for member, what in (("classes", "classes"), ("label_names", "labels")):
-        if attribute.get(member) != backup.get(member):
+        if member in backup and attribute.get(member) != backup[member]:
             return (
                 f"it holds cells of two archives, whose {what} are {backup.get(member)} and "
                 f"{attribute.get(member)}: which number means which is not known"
@@ -124,10 +144,38 @@ def mixed_names(attribute: object, backup: object) -> str | None:
     return None
 
 
-def _written_facts(archive: OpenArchive) -> ArchiveFacts:
-    """The facts of the backup, if it can be read; else those of the attribute."""
+def written_facts(archive: OpenArchive) -> ArchiveFacts:
+    """Those of the attribute and its backup that fit the arrays; else the backup's, if it parses.
+
+    Programs replace the attribute, but not the backup.
+    """
+    if _fits(archive, archive.facts):
+        return archive.facts
+    return _backup_facts(archive) or archive.facts
+
+
+def _fitting_backup(archive: OpenArchive) -> ArchiveFacts | None:
+    facts = _backup_facts(archive)
+    return facts if facts is not None and _fits(archive, facts) else None
+
+
+def _backup_facts(archive: OpenArchive) -> ArchiveFacts | None:
     backup = stored_backup(archive.group)
     try:
-        return archive.facts if backup is None else ArchiveFacts.from_json(backup)
+        return None if backup is None else ArchiveFacts.from_json(backup)
     except ZarrmalError:
-        return archive.facts
+        return None
+
+
+def _fits(archive: OpenArchive, facts: ArchiveFacts) -> bool:
+    """The facts are of these arrays, by the digests of their metadata documents."""
+    documents = digests_of(archive, facts).documents
+    if not documents:
+        return False
+    names = {key.rpartition("/")[0] for key in documents}
+    return metadata_digests(archive.group, names) == dict(documents)
+
+
+def digests_of(archive: OpenArchive, facts: ArchiveFacts) -> Digests:
+    """The digests that some facts name: those of the attribute, or of its backup."""
+    return archive.digests if facts is archive.facts else read_digests(archive.group, facts.digests)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from zarrmal_codecs import ZarrmalError
-
-from ...errors import ExistsError, InputError, MissingError
+from ...errors import ExistsError, MissingError
+from ...sources.archive_facts import DIGESTS_GROUP, parse_archive_attribute
 from ..format import ARRAY_NAMES, ATTRIBUTE, ArchiveFacts
 from .location import BUCKET_JOURNAL, GROUP_FILES, Location
 
@@ -15,6 +14,9 @@ PARTIAL_FILE = r"(\.[0-9a-f]{32}\.partial)?"
 """What a killed run leaves of a local file, see put_file."""
 ARRAY_KEY = re.compile(
     rf"(zarr\.json|zarrmal\.json|\.zarray|\.zattrs|(c[./])?\d+([./]\d+)*){PARTIAL_FILE}$"
+)
+DIGESTS_KEY = re.compile(
+    rf"(zarr\.json|\.zgroup|\.zattrs|[0-9a-f]{{16}}/(zarr\.json|\.zarray|\.zattrs|c/0|0)){PARTIAL_FILE}$"
 )
 MAX_NAMES = 3
 
@@ -30,18 +32,18 @@ def expect_replaceable(location: Location) -> None:
     stored = location.sizes()
     try:
         attributes = dict(location.open_group(consolidated=False).attrs)
-        tree = attributes.get(ATTRIBUTE)
-        facts = ArchiveFacts.from_json(tree) if isinstance(tree, Mapping) else None
+        tree = parse_archive_attribute(attributes.get(ATTRIBUTE))
+        facts = None if tree is None else ArchiveFacts.from_json(tree)
     except MissingError:
         raise _refusal(location, "is not a Zarr group") from None
-    except (InputError, ZarrmalError) as error:
+    except ValueError as error:  # InputError and ZarrmalError among them
         raise _refusal(location, f"may not be an archive of zarrmal ({error})") from error
     is_empty = not attributes and set(stored) <= set(GROUP_FILES)
     if facts is None and not is_empty:
         raise _refusal(location, "is a Zarr group, but not an archive that zarrmal wrote")
     names = ARRAY_NAMES
     if facts is not None and facts.complete:
-        names = frozenset(facts.digests)
+        names = frozenset(facts.arrays)
     expect_no_foreign_objects(location, stored, names)
 
 
@@ -76,6 +78,8 @@ def foreign_node(key: str) -> str:
 
 def _is_ours(key: str, names: frozenset[str]) -> bool:
     node, slash, rest = key.partition("/")
+    if node == DIGESTS_GROUP and slash:
+        return DIGESTS_KEY.match(rest) is not None
     if slash:
         return node in names and ARRAY_KEY.match(rest) is not None
     is_partial = re.sub(f"{PARTIAL_FILE}$", "", key) in GROUP_FILES

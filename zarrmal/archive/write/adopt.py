@@ -16,7 +16,6 @@ from ...progress import Progress
 from ...sources.archive_facts import archive_facts
 from ...version import SOFTWARE
 from .. import format as layout
-from ..digests import read_digests
 from ..foreign import dimension_names, longer_arrays
 from ..format import ArchiveFacts, Grid
 from ..lock.journal import Journal, busy_message, read_journal
@@ -25,7 +24,7 @@ from ..lock.writer_lock import writer_lock
 from ..opened import OpenArchive, cells_array, codec_configuration, read_facts, stored_backup
 from ..read.chunks import chunk_starts, read_chunks
 from ..read.columns import INTEGERS, KINDS, read_column
-from ..read.copied import attribute_problem, mixed_names, state_of_arrays
+from ..read.copied import attribute_problem, digests_of, mixed_names, state_of_arrays, written_facts
 from ..read.findings import cells_finding
 from ..storage.location import Location
 from ..storage.objects import get_bytes, join_key
@@ -198,11 +197,10 @@ def _expect_known_digests(archive: OpenArchive, state: OpenArchive) -> None:
     A copy has no backup, and other bytes; but cells that were added behind the archive's leave the
     objects before them as they were.
     """
-    backup = stored_backup(archive.group)
-    if backup is None:
+    if stored_backup(archive.group) is None:
         return
-    facts = ArchiveFacts.from_json(backup)
-    for name, digests in read_digests(archive.group, facts.digests).objects.items():
+    facts = written_facts(archive)
+    for name, digests in digests_of(archive, facts).objects.items():
         array = _array(state, name)
         full = facts.n_cells // Grid.of(array).object_cells
         actual = _digests(array)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numcodecs
 import numpy as np
 import zarr
 from numpy.typing import NDArray
@@ -138,6 +139,8 @@ def create_column(
         extra["fill_value"] = None
         if is_text:  # of strings of any length xarray cannot save a copy
             dtype = f"<U{text_width(values)}"
+            # Most of a chunk is zeros, of which zarr's default, LZ4, makes 34 kB at least.
+            extra["compressors"] = numcodecs.Zstd(level=9)
     create_array(
         group,
         name,
