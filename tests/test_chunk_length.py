@@ -63,7 +63,7 @@ def test_a_chunk_that_no_codec_takes_is_refused_before_anything_is_written(
     assert not (tmp_path / "b").exists()
 
 
-@pytest.mark.usefixtures("torch")
+@pytest.mark.training
 @pytest.mark.parametrize("profile", ["hybrid", "paper"])
 def test_cells_that_no_model_codes_are_refused_before_training(
     profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
