@@ -31,6 +31,7 @@ NEEDS_TORCH = (
     "test_learned_classes.py",
     "test_study.py",
     "test_torch_datasets.py",
+    "test_benchmark_loading.py",
 )
 """Modules that train networks, or compare with one of torch's; of others see `training`."""
 

@@ -15,7 +15,7 @@ from zarrmal.cli import app
 
 
 @pytest.fixture(autouse=True)
-def brief(monkeypatch, torch):
+def brief(monkeypatch):
     monkeypatch.setattr(loading, "N_ROUNDS", 1)
     monkeypatch.setattr(loading, "WORKERS", (0,))
     monkeypatch.setattr(loading, "ZARR_CHUNKS", (16, 64))

@@ -279,7 +279,7 @@ def test_an_archive_by_the_shipped_classifier_needs_no_torch(tmp_path: Path) -> 
         [sys.executable, "-c", program, *words], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert "using the classifier that ships, trained on" in done.stderr
+    assert "using the shipped classifier, trained on" in done.stderr
     info = json.loads(done.stdout)
     assert sum(info["classes"].values()) == 6
     assert "classifier" not in info  # without labels there is nothing to report

@@ -184,7 +184,7 @@ def test_the_same_seed_gives_the_same_archive(folder, tmp_path):
          for path in (tmp_path / name).rglob("*") if path.is_file() and path.suffix != ".json"}
         for name in ("a", "b")
     ]  # fmt: skip
-    assert len(trees[0]) == 5
+    assert len(trees[0]) == 6
     assert trees[0] == trees[1]
     infos = [parsed("info", tmp_path / name) for name in ("a", "b")]
     assert infos[0]["sha256"] == infos[1]["sha256"]

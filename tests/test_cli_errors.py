@@ -145,7 +145,10 @@ def test_archive(place, words, told):
         pytest.param(
             ("benchmark", "labelled.npz"), "no slides are known", marks=pytest.mark.training
         ),
-        (("benchmark", "labelled.npz", "--save-models", "no/such/m.zmal"), "its folder must exist"),
+        (
+            ("benchmark", "labelled.npz", "--save-models", "no/such/m.zmal"),
+            "parent folder must exist",
+        ),
     ],
 )
 def test_other_commands(place, words, told):

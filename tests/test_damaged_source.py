@@ -22,7 +22,7 @@ def held(request, cells, model, tmp_path):
 
 def objects(place, array):
     """Stored chunks of an array, in order."""
-    documents = {"zarr.json", ".zarray", ".zattrs"}
+    documents = {"zarr.json", ".zarray", ".zattrs", "zarrmal.json"}
     found = [p for p in (place / array).rglob("*") if p.is_file() and p.name not in documents]
     return sorted(found)
 

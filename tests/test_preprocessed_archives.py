@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zarr
 from click.testing import Result
-from facts import change_facts
+from facts import change_facts, facts_of
 from PIL import Image
 from typer.testing import CliRunner
 from zarrmal_codecs import ZarrmalError
@@ -160,3 +160,5 @@ def test_a_damaged_record_is_named(red_archive):
 def edit_facts(archive, change):
     group = zarr.open_group(archive, mode="r+")
     change_facts(group.attrs, change)
+    backup = archive / "cells/zarrmal.json"
+    backup.write_text(json.dumps(facts_of(group)))

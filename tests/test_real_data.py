@@ -48,7 +48,8 @@ def test_segmented_cells_through_the_command_line(folder, tmp_path):
     assert info["classes"] == {"parasitized": N_CELLS, "uninfected": N_CELLS}
     assert info["cells_bits_per_pixel_without_model"] < 2.5
     found = run("verify", place, "--source", folder, *shaped)
-    assert "equal to the source" in found.stdout
+    assert "are sound, equal to the" in found.stdout
+    assert "(bilinear) to 50 x 50 pixels" in found.stdout
     run("extract", place, tmp_path / "out")
     extracted = sorted(path for path in (tmp_path / "out").rglob("*") if path.is_file())
     originals = sorted(folder.rglob("*.png"))
