@@ -58,7 +58,7 @@ def test_info(kept):
     assert (found["n_cells"], found["zarr_format"]) == (40, kept.zarr_format)
     prefix = kept.store.inside(kept.url)
     stored = {key: kept.store.objects.get(key) for key in kept.store.objects.keys(prefix)}
-    parts = ("payload", "latent", "model", "other_metadata", "index")
+    parts = ("payload", "latent", "model", "cells_metadata", "other_metadata", "columns")
     assert sum(found[f"{part}_bytes"] for part in parts) == sum(map(len, stored.values()))
 
 
