@@ -39,6 +39,7 @@ class CountingStore(WrapperStore[Any]):
 LAYOUTS = {
     "chunks": WriteOptions(chunk_cells=16),
     "shards": WriteOptions(chunk_cells=16, shard_cells=64),
+    "index at the start": WriteOptions(chunk_cells=16, shard_cells=64, shard_index="start"),
     "format 2": WriteOptions(chunk_cells=16, zarr_format=2),
 }
 
@@ -78,7 +79,7 @@ def test_any_cells_in_any_order(tmp_path, cells, coded, layout, local):
     assert archive.read([]).shape == (0, 24, 24)
 
 
-@pytest.mark.parametrize(("layout", "n_requests"), [("chunks", 2), ("shards", 2), ("format 2", 2)])
+@pytest.mark.parametrize(("layout", "n_requests"), [("chunks", 2), ("shards", 3), ("format 2", 2)])
 def test_a_single_cell_takes_few_requests(cells, hybrid, layout, n_requests):
     memory = MemoryStore()
     stored(cells, hybrid, memory, LAYOUTS[layout])
@@ -103,7 +104,7 @@ def test_many_cells_take_a_request_for_each_run_of_neighbours(cells, hybrid):
     store = CountingStore(memory)
     archive = Archive.open(store)
     archive.read([0, 1, 2, 70, 71, 130])
-    assert len(store.requests) == 3 + 3  # of three shards the index, and the header with its cells
+    assert len(store.requests) == 3 + 3 + 3  # three shards
 
 
 def test_a_missing_chunk_is_no_black_cell(archive):

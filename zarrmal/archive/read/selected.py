@@ -22,7 +22,6 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BytesCodec, Crc32cCodec, ShardingCodec
-from zarr.codecs.sharding import ShardingCodecIndexLocation
 from zarrmal_codecs import CorruptionError, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
 from zarrmal_codecs.chunk import cell_streams, expect_shape, first_read_bytes
 from zarrmal_codecs.coder import Coder
@@ -287,7 +286,8 @@ class CellReader:
         with self._lock:
             indexes = {k: self._indexes[k] for k in objects if k in self._indexes}
         missing = [k for k in objects if k not in indexes]
-        ranges = [ByteRange(self._key(k * n_chunks), 0, n_bytes) for k in missing]
+        first, last = (0, n_bytes) if self._grid.index_location == "start" else (-n_bytes, 0)
+        ranges = [ByteRange(self._key(k * n_chunks), first, last) for k in missing]
         read = {k: bytes(d) for k, d in zip(missing, self._fetch(ranges), strict=True)}
         indexes |= read
         with self._lock:
@@ -365,7 +365,7 @@ def expect_pixels(header: Header, rows: Rows, pixels: Pixels) -> None:
 
 
 def is_selectable(array: zarr.Array[Any]) -> bool:
-    """Stored objects are our chunks, or shards of them with the index at the start."""
+    """Stored objects are our chunks, or shards of them."""
     if array.chunks[1:] != array.shape[1:] or array.dtype != "uint8":
         return False
     if array.metadata.zarr_format == 2:
@@ -378,11 +378,10 @@ def is_selectable(array: zarr.Array[Any]) -> bool:
         return isinstance(stored[0], ZarrmalCodec)
     shard = stored[0]
     kinds = [type(codec) for codec in shard.index_codecs]
-    return (
-        [type(codec) for codec in shard.codecs] == [ZarrmalCodec]
-        and shard.index_location is ShardingCodecIndexLocation.start
-        and kinds == [BytesCodec, Crc32cCodec]
-    )
+    return [type(codec) for codec in shard.codecs] == [ZarrmalCodec] and kinds == [
+        BytesCodec,
+        Crc32cCodec,
+    ]
 
 
 def default_workers() -> int:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 import zarr
-from zarr.abc.store import RangeByteRequest, Store
+from zarr.abc.store import RangeByteRequest, Store, SuffixByteRequest
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.common import concurrent_map
 from zarr.core.sync import sync
@@ -18,7 +18,7 @@ from .objects import DAMAGED_CONTAINER
 
 
 class ByteRange(NamedTuple):
-    """Bytes ``start`` to ``stop`` - 1 of the object under ``key``."""
+    """Bytes ``start`` to ``stop`` - 1 of an object; its last -``start`` bytes, if negative."""
 
     key: str
     start: int
@@ -40,7 +40,12 @@ def read_ranges(store: Store, ranges: Sequence[ByteRange]) -> list[bytes | None]
     prototype = default_buffer_prototype()
 
     async def read(part: ByteRange) -> bytes | None:
-        buffer = await store.get(part.key, prototype, RangeByteRequest(part.start, part.stop))
+        request = (
+            RangeByteRequest(part.start, part.stop)
+            if part.start >= 0
+            else SuffixByteRequest(-part.start)
+        )
+        buffer = await store.get(part.key, prototype, request)
         return None if buffer is None else buffer.to_bytes()
 
     async def read_all() -> list[bytes | None]:
@@ -68,7 +73,10 @@ def _read_files(store: LocalStore, ranges: Sequence[ByteRange]) -> list[bytes | 
             if descriptor < 0:
                 parts.append(None)
             else:
-                parts.append(os.pread(descriptor, part.stop - part.start, part.start))
+                first = part.start
+                if first < 0:
+                    first = max(0, os.fstat(descriptor).st_size + part.start)
+                parts.append(os.pread(descriptor, part.stop - part.start, first))
     finally:
         if descriptor >= 0:
             os.close(descriptor)
