@@ -124,7 +124,8 @@ class Grid:
 def _index_location(array: zarr.Array[Any]) -> IndexLocation:
     codecs = getattr(array.metadata, "codecs", ())
     sharding = next((codec for codec in codecs if isinstance(codec, ShardingCodec)), None)
-    is_at_end = sharding is not None and sharding.index_location.value == "end"
+    location: Any = None if sharding is None else sharding.index_location
+    is_at_end = getattr(location, "value", location) == "end"  # zarr 3.1 has an enumeration here
     return "end" if is_at_end else "start"
 
 
