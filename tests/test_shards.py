@@ -42,7 +42,8 @@ def shard(archive, k=1):
 
 def index_location(archive):
     codec = zarr.open_group(archive, mode="r")["cells"].metadata.codecs[0]
-    return codec.index_location.value
+    location = codec.index_location
+    return getattr(location, "value", location)
 
 
 def damage(path, at):
