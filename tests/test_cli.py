@@ -25,6 +25,9 @@ COMMANDS = (
     "archive",
     "append",
     "undo",
+    "adopt",
+    "repack",
+    "show",
     "scale",
     "info",
     "verify",
@@ -266,13 +269,26 @@ def test_benchmark(folder, tmp_path):
 def test_demo(tmp_path, monkeypatch):
     module = importlib.import_module("zarrmal.cli.demo")
     monkeypatch.setattr(module, "DEMO_CELLS", 30)
-    result = parsed("demo", tmp_path / "demo")
+    result = parsed("demo", "--keep", tmp_path / "demo")
     assert result["archive"]["n_cells"] == 30
     assert {row["coder"] for row in result["rivals"]} == set(module.SHOWN)
     assert parsed("info", tmp_path / "demo" / "cells.zarr")["n_cells"] == 30
-    again = CliRunner().invoke(app, ["demo", str(tmp_path / "demo")])
-    assert again.exit_code == 2  # what is there may be dear to somebody
-    assert "exists already" in again.stderr
+    with Image.open(tmp_path / "demo" / "sheet.png") as sheet:
+        assert sheet.mode == "RGB"
+    program = tmp_path / "demo" / "read.py"
+    assert len([line for line in program.read_text().splitlines() if line]) == 3
+    shown = subprocess.run(
+        [sys.executable, program.name], cwd=program.parent, capture_output=True, text=True
+    )
+    assert shown.stdout == "(30, 50, 50)\n", shown.stderr
+    for kept in ("cells.zarr", "sheet.png", "read.py"):
+        other = tmp_path / kept
+        other.mkdir()
+        (other / kept).touch()
+        again = CliRunner().invoke(app, ["demo", "--keep", str(other)])
+        assert again.exit_code == 2  # what is there may be dear to somebody
+        assert "exists already" in again.stderr
+        assert [path.name for path in other.iterdir()] == [kept]
     table = run("demo").stdout
     assert "png:level=9" in table
 

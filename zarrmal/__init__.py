@@ -1,6 +1,19 @@
 """Archive millions of single-cell images in Zarr: class-wise learned, lossless, plain to read."""
 
-from .api import adopt, append, extract, info, open, recover_cells, train, undo, verify, write
+from .api import (
+    adopt,
+    append,
+    extract,
+    info,
+    open,
+    recover_cells,
+    repack,
+    show,
+    train,
+    undo,
+    verify,
+    write,
+)
 from .archive import AppendOptions, Archive, ArchiveInfo, WriteOptions
 from .errors import (
     AccessError,
@@ -30,6 +43,8 @@ __all__ = [
     "open",
     "open_source",
     "recover_cells",
+    "repack",
+    "show",
     "train",
     "undo",
     "verify",

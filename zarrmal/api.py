@@ -1,4 +1,4 @@
-"""The verbs of the library: train, write, append, open, info, verify, extract, undo."""
+"""The verbs of the library: one function each."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .archive import (
     AppendOptions,
     Archive,
     ArchiveInfo,
+    ContactSheet,
     ExtractReport,
     VerifyReport,
     WriteOptions,
@@ -304,6 +305,13 @@ def info(url: Where, *, storage_options: StorageOptions = None) -> ArchiveInfo:
     return Archive.open(url, incomplete=True, storage_options=storage_options).info()
 
 
+def show(
+    url: Where, *, per_class: int = 24, storage_options: StorageOptions = None
+) -> ContactSheet:
+    """A contact sheet of an archive, which a notebook displays; see Archive.sheet."""
+    return Archive.open(url, storage_options=storage_options).sheet(per_class=per_class)
+
+
 def verify(
     url: Where,
     source: Any = None,
@@ -366,6 +374,26 @@ def adopt(
 ) -> ArchiveInfo:
     """Make an archive of arrays that another program has copied or changed; see Archive.adopt."""
     return Archive.adopt(url, progress=progress, storage_options=storage_options).info()
+
+
+def repack(
+    url: Where,
+    to: Where | None = None,
+    *,
+    workers: int | None = None,
+    progress: Progress = silent,
+    storage_options: StorageOptions = None,
+    to_options: StorageOptions = None,
+) -> ArchiveInfo:
+    """Write an archive of many appends anew as one segment; see Archive.repack."""
+    return Archive.repack(
+        url,
+        to,
+        workers=workers,
+        progress=progress,
+        storage_options=storage_options,
+        to_options=to_options,
+    ).info()
 
 
 def undo(url: Where, *, storage_options: StorageOptions = None) -> int:

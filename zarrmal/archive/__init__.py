@@ -4,6 +4,7 @@ from .archive import Archive
 from .extract.report import DamagedCell, ExtractReport
 from .info import ArchiveInfo
 from .read.findings import Finding
+from .sheet import ContactSheet
 from .storage.location import Location
 from .verify.report import VerifyReport
 from .write.options import AppendOptions, WriteOptions
@@ -13,6 +14,7 @@ __all__ = [
     "AppendOptions",
     "Archive",
     "ArchiveInfo",
+    "ContactSheet",
     "DamagedCell",
     "ExtractReport",
     "Finding",

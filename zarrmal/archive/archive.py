@@ -24,6 +24,7 @@ from .read.cells import Positions, read_cells, recover_cells
 from .read.dataset import Chunks, open_dataset
 from .read.selected import CellReader
 from .read.stable import stable_state
+from .sheet import ContactSheet, contact_sheet
 from .storage.errors import store_errors
 from .storage.store import Where, locate
 from .verify.report import VerifyReport
@@ -32,13 +33,15 @@ from .write.adopt import adopt_arrays
 from .write.append import append_cells, undo_append
 from .write.new import write_new
 from .write.options import AppendOptions, WriteOptions
+from .write.repack import repack_archive
 
 
 class Archive(OpenArchive):
     """An archive of cells, at a path, a URL, or in a store of zarr.
 
-    ``Archive.open`` and ``Archive.write`` make one. Reading verbs show the archive as it was when
-    it was opened, or, after ``append`` and ``undo``, as these left it.
+    ``Archive.open`` and ``Archive.write`` make one, ``adopt`` and ``repack`` too. Reading verbs
+    show the archive as it was when it was opened, or, after ``append`` and ``undo``, as these left
+    it.
 
     Examples
     --------
@@ -175,6 +178,51 @@ class Archive(OpenArchive):
             adopt_arrays(location, progress)
             return cls.at(location)
 
+    @classmethod
+    def repack(
+        cls,
+        where: Where,
+        to: Where | None = None,
+        *,
+        workers: int | None = None,
+        progress: Progress = silent,
+        storage_options: Mapping[str, Any] | None = None,
+        to_options: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Write an archive of many appends anew as one segment, each class whole.
+
+        Cells, columns, model, chunks, and attributes that others have added stay; the cells lie as
+        if all had been written in one go. The new archive is written beside the old one, decoded
+        and compared with it, and only then takes its place; an interrupted run continues when it is
+        repeated. In an object store, which renames nothing, there is no archive to read while the
+        new one is copied to its place. An archive of one segment stays as it is.
+
+        Parameters
+        ----------
+        where
+            As for ``open``; in a store of zarr an archive cannot be replaced, so ``to`` is needed.
+        to
+            Where the new archive is written instead; nothing may be there.
+        workers
+            Chunks encoded at once; by default one per core, at most 4.
+        storage_options, to_options
+            For fsspec, with a URL; of ``where`` and of ``to``.
+
+        Raises
+        ------
+        ExistsError
+            If something lies in the archive that zarrmal did not write, or something is at ``to``.
+        LockedError
+            If another process writes there.
+        InputError, ZarrmalError
+            If it is no archive, or damaged: it stays as it was.
+        """
+        location = locate(where, storage_options)
+        target = None if to is None else locate(to, to_options)
+        with store_errors():
+            repack_archive(location, target, workers=workers, progress=progress)
+            return cls.at(target or location)
+
     def dataset(self, *, source_order: bool = False, chunks: Chunks = None) -> xr.Dataset:
         """The archive as an xarray.Dataset; pixels are decoded when they are used.
 
@@ -268,6 +316,25 @@ class Archive(OpenArchive):
         """
         with store_errors():
             return archive_info(self)
+
+    def sheet(self, *, per_class: int = 24) -> ContactSheet:
+        """A contact sheet: cells of each predicted class, evenly spread, their labels beneath.
+
+        A label that is not the class is red, a damaged cell a crossed box. During an append the
+        cells that were there before are shown.
+
+        Parameters
+        ----------
+        per_class
+            Cells of each class at most, at least 1.
+
+        Raises
+        ------
+        ZarrmalError
+            If the archive's metadata are damaged.
+        """
+        with store_errors():
+            return contact_sheet(stable_state(self.location, partly=True), per_class)
 
     def verify(self, source: Source | None = None, *, progress: Progress = silent) -> VerifyReport:
         """Check every stored byte, decode every cell, and compare with the source if it is given.

@@ -18,7 +18,7 @@ from ..errors import InputError, MissingError
 from ..sources.archive_facts import archive_facts, parse_archive_attribute
 from .digests import Digests, read_digests
 from .format import ATTRIBUTE, BACKUP, CELLS, DAMAGED_FACTS, LONG_NAMES, ArchiveFacts, Grid
-from .lock.journal import Journal
+from .lock.journal import Journal, read_journal
 from .lock.staging import staging_location
 from .storage.location import UNREADABLE_METADATA, Location, Mode
 from .storage.objects import get_bytes, join_key
@@ -104,9 +104,10 @@ class OpenArchive:
             stage = staging_location(location)
             if stage is None or not stage.holds_zarr():
                 raise
+            journal = read_journal(location)
+            remedy = "run `zarrmal archive` again" if journal is None else journal.remedy
             raise MissingError(
-                f"{location.url} is being written, or its writing was interrupted: `zarrmal "
-                f"archive --resume` completes it"
+                f"{location.url} is being written, or that was interrupted: {remedy}"
             ) from None
         return cls(location, group, read_facts(group, location.url, incomplete=incomplete))
 

@@ -1,4 +1,4 @@
-"""``zarrmal append``, ``undo`` and ``adopt``: what changes an archive."""
+"""``zarrmal append``, ``undo``, ``adopt`` and ``repack``: what changes an archive."""
 
 from __future__ import annotations
 
@@ -111,6 +111,44 @@ def adopt(
     """
     with progress_bars() as progress:
         info = api.adopt(url, progress=progress, storage_options=key_values(storage_option))
+    if as_json:
+        print_json(info.to_json())
+    else:
+        print_info(info)
+
+
+@app.command()
+@reports_errors
+def repack(
+    url: o.UrlArgument,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Write the new archive here; the old one stays."),
+    ] = None,
+    storage_option: o.StorageOption = None,
+    to_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="K=V", help="For the file system of --to; may be repeated."),
+    ] = None,
+    workers: o.Workers = None,
+    as_json: o.Json = False,
+) -> None:
+    """Write an archive of many appends anew as one segment, each class whole.
+
+    Everything is kept. The new archive is compared with the old one before it takes its place.
+    After an interruption, run the command again.
+
+    Example: `zarrmal repack cells.zarr`
+    """
+    with progress_bars() as progress:
+        info = api.repack(
+            url,
+            to,
+            workers=workers,
+            progress=progress,
+            storage_options=key_values(storage_option),
+            to_options=key_values(to_option),
+        )
     if as_json:
         print_json(info.to_json())
     else:

@@ -17,7 +17,7 @@ from .. import choose
 from ..archive import Archive, ArchiveInfo
 from ..benchmark import Measurement, all_rivals, measure_rival
 from ..classify import LabelAssigner
-from ..errors import InputError
+from ..errors import ExistsError, InputError
 from ..sources import open_source
 from ..sources.synthetic import synthetic_cells
 from . import options as o
@@ -26,6 +26,7 @@ from .console import out, print_json, progress_bars, say
 from .errors import reports_errors
 
 DEMO_CELLS = 2_000
+ARCHIVE, SHEET, READ = "cells.zarr", "sheet.png", "read.py"
 SHOWN = ("png:level=9", "zstd:level=19", "jpegls", "jxl:effort=9")
 
 READER = """
@@ -37,35 +38,51 @@ print(hashlib.sha256(cells[numpy.argsort(order)].tobytes()).hexdigest())
 """
 
 
+LINES = """import zarr
+
+archive = zarr.open({name!r}, mode="r")
+print(archive["cells"][:].shape)
+"""
+
+
 @app.command()
 @reports_errors
 def demo(
-    folder: Annotated[
-        Path | None, typer.Argument(metavar="FOLDER", help="Keep the archive here.")
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keep the archive here, with a contact sheet and a program that reads it.",
+        ),
     ] = None,
     seed: o.Seed = 0,
     as_json: o.Json = False,
 ) -> None:
     """Draw cells, archive them with the shipped model, read back with plain zarr, compare.
 
-    Example: `zarrmal demo demo-archive/`
+    Example: `zarrmal demo --keep demo/`
     """
-    if folder is not None:
-        if (folder / "cells.zarr").exists():
-            raise InputError(
-                f"{folder / 'cells.zarr'} exists already: give the demo another folder"
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-        _demo(folder, seed, as_json)
+    if keep is None:
+        with tempfile.TemporaryDirectory() as name:
+            _demo(Path(name), seed, as_json)
         return
-    with tempfile.TemporaryDirectory() as name:
-        _demo(Path(name), seed, as_json)
+    for name in (ARCHIVE, SHEET, READ):
+        if (keep / name).exists():
+            raise ExistsError(f"{keep / name} exists already: give the demo another folder")
+    keep.mkdir(parents=True, exist_ok=True)
+    archive = _demo(keep, seed, as_json)
+    archive.sheet().save(keep / SHEET)
+    lines = LINES.format(name=ARCHIVE)
+    (keep / READ).write_text(lines)
+    say(f"kept in {keep}: the archive {ARCHIVE}, the contact sheet {SHEET}, and {READ}:")
+    for line in filter(None, lines.splitlines()):
+        say(f"    {line}")
 
 
-def _demo(folder: Path, seed: int, as_json: bool) -> None:
+def _demo(folder: Path, seed: int, as_json: bool) -> Archive:
     drawn = synthetic_cells(DEMO_CELLS, channels=1, seed=seed)
     source = open_source(drawn.cells, labels=drawn.label, groups=drawn.slide)
-    path = folder / "cells.zarr"
+    path = folder / ARCHIVE
     say(f"drew {source.n_cells:,} cells of {len(np.unique(drawn.slide))} slides, "
         f"{drawn.cells.nbytes:,} bytes raw")  # fmt: skip
     with progress_bars() as progress:
@@ -94,6 +111,7 @@ def _demo(folder: Path, seed: int, as_json: bool) -> None:
         print_json({"archive": info.to_json(), "rivals": [row.to_json() for row in rows]})
     else:
         out.print(_table(info, rows))
+    return archive
 
 
 def _table(info: ArchiveInfo, rows: list[Measurement]) -> Table:

@@ -1,4 +1,4 @@
-"""``zarrmal info``, ``verify``, ``extract``: look at an archive and get cells out of it."""
+"""``zarrmal info``, ``show``, ``verify``, ``extract``: look at an archive, get cells out of it."""
 
 from __future__ import annotations
 
@@ -32,6 +32,39 @@ def info(
         print_json(contents.to_json())
     else:
         print_info(contents)
+
+
+@app.command()
+@reports_errors
+def show(
+    url: o.UrlArgument,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The picture, a PNG file.")
+    ] = Path("sheet.png"),
+    per_class: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Cells of each class at most.")
+    ] = 24,
+    overwrite: o.Overwrite = False,
+    storage_option: o.StorageOption = None,
+    as_json: o.Json = False,
+) -> None:
+    """Draw a contact sheet: cells of each class, evenly spread, with their labels beneath.
+
+    A label that is not the predicted class is red. Exit code 1 if a cell on the sheet is damaged.
+
+    Example: `zarrmal show cells.zarr -o sheet.png`
+    """
+    sheet = api.show(url, per_class=per_class, storage_options=key_values(storage_option))
+    sheet.save(output, overwrite=overwrite)
+    if as_json:
+        print_json({"path": str(output), "n_shown": sheet.n_shown, "n_lost": sheet.n_lost})
+    else:
+        out.print(f"{sheet.n_shown:,} cells in {output}", markup=False)
+        if sheet.n_lost:
+            out.print(f"{sheet.n_lost:,} of them are damaged: see `zarrmal verify`", style="red",
+                      markup=False)  # fmt: skip
+    if sheet.n_lost:
+        raise typer.Exit(EXIT_DAMAGE)
 
 
 @app.command()

@@ -25,7 +25,7 @@ from ..storage.location import BUCKET_JOURNAL, Location
 from ..storage.timeout import first_answer
 from .process import is_writing, runs, start_time, this_machine
 
-Operation = Literal["archive", "append", "adopt"]
+Operation = Literal["archive", "append", "adopt", "repack"]
 Phase = Literal["begun", "planned", "whole"]
 
 SILENT_SECONDS = 120.0
@@ -43,7 +43,8 @@ class Journal:
     ----------
     operation
         "archive": write a new archive; "append": add cells to one; "adopt": make copied arrays an
-        archive again, which takes effect with its last object.
+        archive again, which takes effect with its last object; "repack": replace one by an archive
+        of the same cells.
     n_stored
         Cells of the archive before.
     n_new
@@ -128,9 +129,23 @@ class Journal:
     @property
     def description(self) -> str:
         """What the writer does, for messages."""
-        if self.operation == "append":
-            return f"appending {self.n_new:,} cells to {self.n_stored:,}"
-        return f"writing {self.n_new:,} cells" if self.operation == "archive" else "adopting arrays"
+        return {
+            "archive": f"writing {self.n_new:,} cells",
+            "append": f"appending {self.n_new:,} cells to {self.n_stored:,}",
+            "adopt": "adopting arrays",
+            "repack": "repacking",
+        }[self.operation]
+
+    @property
+    def remedy(self) -> str:
+        """What ends an interrupted run, for messages."""
+        return {
+            "archive": "complete it with `zarrmal archive --resume`",
+            "append": "complete it with `zarrmal append --resume`, or take it back with `zarrmal "
+            "undo`",
+            "adopt": "run `zarrmal adopt` again",
+            "repack": "run `zarrmal repack` again",
+        }[self.operation]
 
 
 def read_journal(location: Location) -> Journal | None:
@@ -189,18 +204,15 @@ def journal_problem(journal: Journal) -> str:
             f"the archive is being written ({journal.description}): the last chunk of each array "
             f"may differ from its digest until that is done"
         )
+    what = f"{journal.description} was interrupted"
     if journal.operation == "append":
-        return (
-            f"{journal.description} was interrupted: readers see the archive as it was, but the "
-            f"last chunk of each array may differ from its digest. Complete the append with "
-            f"`zarrmal append --resume`, or take it back with `zarrmal undo`"
+        what += (
+            ": readers see the archive as it was, but the last chunk of each array may differ from "
+            "its digest"
         )
-    if journal.operation == "adopt":
-        return f"{journal.description} was interrupted: run `zarrmal adopt` again"
-    subject = "the new archive, which replaces this one," if journal.overwrite else "it"
-    return (
-        f"{journal.description} was interrupted: complete {subject} with `zarrmal archive --resume`"
-    )
+    elif journal.operation == "archive" and journal.overwrite:
+        what += ": the new archive will replace this one"
+    return f"{what}; {journal.remedy}"
 
 
 def source_digest(source: Source) -> str:

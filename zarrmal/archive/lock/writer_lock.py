@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from zarrmal_codecs import ZarrmalError
+
 from ...errors import InputError, LockedError
 from ...progress import Progress
 from ..storage.local import put_file, sync_folder
@@ -246,7 +248,7 @@ def writer_lock(
 
     A caller's mistake, and any error before something is written, leave nothing behind. After
     another error, or an interruption, what is written stays for a run that resumes; so does what
-    an earlier run has left.
+    an earlier run has left. Damage, or a mistake, ends a repacking for good: the archive stays.
     """
     if location.owner_commits:
         yield NoLock(journal)
@@ -256,10 +258,12 @@ def writer_lock(
         yield lock
     except BaseException as error:
         remove = previous is None and not lock.changed
-        mistake = isinstance(error, InputError) and previous is None and lock.changed
-        new = journal.operation == "archive" and lock.journal.phase != "whole"
+        mistake = isinstance(error, InputError | ZarrmalError)
+        if journal.operation == "archive":
+            mistake = mistake and previous is None and lock.changed
+        is_staged = journal.operation in ("archive", "repack") and lock.journal.phase != "whole"
         try:
-            if mistake and new and lock.is_held():
+            if mistake and is_staged and lock.is_held():
                 clear_stage(stage_of(location, beside=journal.beside), beside=journal.beside)
                 remove = True
         finally:

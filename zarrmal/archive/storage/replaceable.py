@@ -87,5 +87,5 @@ def _is_ours(key: str, names: frozenset[str]) -> bool:
 
 
 def _refusal(location: Location, why: str) -> ExistsError:
-    return ExistsError(f"{location.url} {why}, so --overwrite will not delete it: remove it "
-                       f"yourself, or choose another name")  # fmt: skip
+    return ExistsError(f"{location.url} {why}, so zarrmal will not delete it: remove it yourself, "
+                       f"or choose another name")  # fmt: skip

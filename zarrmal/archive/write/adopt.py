@@ -43,8 +43,8 @@ def adopt_arrays(location: Location, progress: Progress) -> None:
     if previous is not None and previous.is_alive:
         raise LockedError(busy_message(location, previous))
     if previous is not None and previous.operation != "adopt":
-        raise InputError(f"{location.url} was interrupted in {previous.description}: complete or "
-                         f"undo that first")  # fmt: skip
+        raise InputError(f"{location.url} was interrupted in {previous.description}: "
+                         f"{previous.remedy} first")  # fmt: skip
     journal = Journal(operation="adopt", n_stored=0, n_new=0, source="")
     with writer_lock(location, journal, previous) as lock:
         archive = _open(location)

@@ -135,16 +135,9 @@ def refuse_append(location: Location, *, resume: bool, action: str = "resume") -
         return None
     if journal.is_alive:
         raise LockedError(busy_message(location, journal))
-    if journal.operation == "archive":
-        raise InputError(f"{location.url} was interrupted in {journal.description}: complete that "
-                         f"first with `zarrmal archive --resume`")  # fmt: skip
-    if journal.operation == "adopt":
-        raise InputError(f"{location.url} was interrupted in {journal.description}: run `zarrmal "
-                         f"adopt` again")  # fmt: skip
-    if not resume:
-        raise InputError(f"{location.url} was interrupted in {journal.description}: continue with "
-                         f"--resume and the same cells, or take it back with `zarrmal "
-                         f"undo`")  # fmt: skip
+    if journal.operation != "append" or not resume:
+        raise InputError(f"{location.url} was interrupted in {journal.description}: "
+                         f"{journal.remedy} first")  # fmt: skip
     return journal
 
 

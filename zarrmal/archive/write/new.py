@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from zarrmal_codecs import Model, ZarrmalError, array_arguments
@@ -12,6 +14,7 @@ from ...errors import ExistsError, InputError, LockedError
 from ...progress import Progress
 from ...sources import Source
 from ...sources.limits import check_cell_shape
+from ...sources.preprocessing import Preprocessing
 from ...version import SOFTWARE
 from .. import format as layout
 from ..format import ArchiveFacts
@@ -42,6 +45,23 @@ from .runners import ThreadRunner
 from .segment import Segment, write_segment
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a new archive takes over from the one whose cells it holds.
+
+    Parameters
+    ----------
+    attributes
+        Array name, or "" for the group -> attributes; the archive's own replace those of their
+        names.
+    preprocessing
+        What the archive records; None if nothing.
+    """
+
+    attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    preprocessing: Preprocessing | None = None
+
+
 def write_new(
     source: Source,
     location: Location,
@@ -50,6 +70,7 @@ def write_new(
     assigner: Assigner,
     options: WriteOptions,
     progress: Progress,
+    kept: Kept | None = None,
 ) -> None:
     """Write all cells of a source as an archive. See Archive.write."""
     previous = refuse_location(location, options)
@@ -86,7 +107,7 @@ def write_new(
         if is_whole:
             n_cells = _whole_archive(stage, location, journal).n_cells
         else:
-            writer = _StageWriter(stage, source, model, assigner, options, lock, progress)
+            writer = StageWriter(stage, source, model, assigner, options, lock, progress, kept)
             n_cells = writer.write().n_cells
             lock.enter("whole")
         publish(stage, location, overwrite=options.overwrite or journal.overwrite)
@@ -96,7 +117,7 @@ def write_new(
                          f"it: append them, or write them elsewhere")  # fmt: skip
 
 
-class _StageWriter:
+class StageWriter:
     """Writes the whole archive in its stage; reuses what an interrupted run has stored there."""
 
     def __init__(
@@ -108,8 +129,10 @@ class _StageWriter:
         options: WriteOptions,
         lock: WriterLock,
         progress: Progress,
+        kept: Kept | None = None,
     ) -> None:
         self._stage, self._source, self._model = stage, source, model
+        self._kept = kept or Kept(preprocessing=source.preprocessing)
         self._assigner, self._options, self._lock = assigner, options, lock
         self._progress = while_held(lock, progress)
 
@@ -156,11 +179,12 @@ class _StageWriter:
             segments=(),
             profile=model.profile,
             sha256=model.digest,
-            preprocessing=self._source.preprocessing,
+            preprocessing=self._kept.preprocessing,
             software=SOFTWARE,
         )
-        attribute = {layout.NEEDS_ATTRIBUTE: layout.NEEDS, layout.ATTRIBUTE: facts.to_attribute()}
-        group = stage.open_group("a", options.zarr_format, attributes=attribute)
+        own = {layout.NEEDS_ATTRIBUTE: layout.NEEDS, layout.ATTRIBUTE: facts.to_attribute()}
+        kept = self._kept.attributes
+        group = stage.open_group("a", options.zarr_format, attributes={**kept.get("", {}), **own})
         attributes = columns.attributes | {
             layout.PREDICTED_CLASS: layout.flag_attributes(model.class_names),
             layout.CLASS_PROBABILITY: {"units": "1"},
@@ -176,11 +200,12 @@ class _StageWriter:
             shape=(0, *self._source.cell_shape),
             chunks=(options.chunk_length(self._source.cell_shape), *self._source.cell_shape),
             dtype="uint8",
+            attributes=dict(kept.get(layout.CELLS, {})),
             **shards,
             **array_arguments(model, zarr_format=options.zarr_format, rice=options.rice),
         )
         for name, values in columns.values.items():
-            create_column(group, name, values, attributes.get(name, {}))
+            create_column(group, name, values, {**kept.get(name, {}), **attributes.get(name, {})})
         return OpenArchive(stage, group, facts)
 
 
@@ -213,11 +238,10 @@ def refuse_location(
     journal = read_journal(location)
     if journal is not None and journal.is_alive:
         raise LockedError(busy_message(location, journal))
-    if journal is not None and journal.operation == "append":
-        if location.occupied():
-            raise InputError(f"{location.url} was interrupted in {journal.description}: complete "
-                             f"or undo that with `zarrmal append --resume` or `zarrmal undo` "
-                             f"first")  # fmt: skip
+    if journal is not None and journal.operation != "archive":
+        if location.occupied() or journal.phase == "whole":
+            raise InputError(f"{location.url} was interrupted in {journal.description}: "
+                             f"{journal.remedy} first")  # fmt: skip
         return journal  # of an archive that was removed
     if journal is not None and not (options.resume or options.overwrite):
         raise InputError(f"{location.url} was interrupted in {journal.description}: continue with "
