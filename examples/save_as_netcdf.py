@@ -1,4 +1,6 @@
-"""Save some cells of an archive as netCDF, for programs that do not read Zarr. Needs h5netcdf.
+"""Save some cells of an archive as netCDF, for programs that do not read Zarr.
+
+Needs h5netcdf and h5py.
 
 python examples/save_as_netcdf.py cells.zarr cells.nc
 """
@@ -14,8 +16,8 @@ import zarrmal
 archive, path = sys.argv[1:3]
 
 dataset = zarrmal.open(archive, source_order=True)
-first = dataset.isel(cell=slice(0, 64)).load()  # leave this out to save all cells, chunk by chunk
-# netCDF has not our codec: the file is several times as large. gzip makes it a little smaller.
+first = dataset.isel(cell=slice(0, 64)).load()
+# netCDF does not know our codec: with gzip the file is about twice as large as the archive.
 compressed = {"cells": {"zlib": True, "chunksizes": (16, *first.cells.shape[1:])}}
 first.drop_encoding().to_netcdf(path, engine="h5netcdf", encoding=compressed)
 

@@ -52,7 +52,8 @@ def test_codec_on_your_own_array(archive: Path) -> None:
 
 
 def test_save_as_netcdf(archive: Path) -> None:
-    pytest.importorskip("h5netcdf", reason="h5netcdf is not installed: the extra `test`")
+    for package in ("h5netcdf", "h5py"):
+        pytest.importorskip(package, reason=f"{package} is not installed: the extra `test`")
     out = run(ROOT / "examples/save_as_netcdf.py", archive, "cells.nc", cwd=archive.parent)
     assert "64 cells in cells.nc" in out
 
