@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import zarr
 from torch.utils.data import DataLoader
 from zarr.storage import MemoryStore, ZipStore
 
@@ -247,3 +248,34 @@ def test_stores_of_zarr(path, whole, labels, start, tmp_path, cells, model):
 def test_arguments_that_do_not_fit(path, arguments, word):
     with pytest.raises(InputError, match=word):
         ShuffledCells(path, **arguments)
+
+
+class PlainCells(torch.utils.data.Dataset):
+    """Cells of a plain zarr array: of one that is opened already, or of a path."""
+
+    def __init__(self, path: Path, *, opened: bool) -> None:
+        self._path = path
+        self._cells = self._open() if opened else None
+
+    def _open(self) -> zarr.Array:
+        return zarr.open_group(self._path, mode="r")["cells"]
+
+    def __len__(self) -> int:
+        return N_CELLS
+
+    def __getitem__(self, position: int) -> tuple[torch.Tensor, int]:
+        if self._cells is None:  # by each worker
+            self._cells = self._open()
+        return torch.from_numpy(np.asarray(self._cells[position])), position
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_plain_array(path, whole, start, opened):
+    """Of a local folder; what a zip does then is shown in test_interop.py."""
+    data = PlainCells(path, opened=opened)
+    positions = []
+    for pixels, position in loader(data, 2, start, shuffle=True):
+        np.testing.assert_array_equal(pixels.numpy(), whole[position.numpy()])
+        positions += position.tolist()
+    assert sorted(positions) == list(range(N_CELLS))

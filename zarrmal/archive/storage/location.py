@@ -29,6 +29,8 @@ METADATA_FILES = ("zarr.json", ".zgroup", ".zarray")
 GROUP_FILES = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
 """A group's documents; without the first of its format there is no group."""
 LOCAL_PROTOCOLS = ("file", "local")
+VIRTUAL_PROTOCOL = "reference"
+"""fsspec's references: what is written there stays in memory, and is lost with it."""
 BUCKET_JOURNAL = ".zarrmal-writing"
 """How the names of journals begin that lie in an archive which fills a whole bucket."""
 
@@ -165,7 +167,7 @@ class Location:
         consolidated: bool | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> zarr.Group:
-        """The Zarr group; InputError if there is none.
+        """The Zarr group; InputError if there is none, or what is stored there would be lost.
 
         Format 3 is tried before format 2: zarr sends eight requests if it is asked for both.
 
@@ -177,6 +179,11 @@ class Location:
         attributes
             Of a group that is created: stored with its first document.
         """
+        if mode != "r" and self.url.partition(":")[0] == VIRTUAL_PROTOCOL:
+            raise InputError(
+                f"{self.url} holds references to other files, and cannot be written to: write to a "
+                f"folder or a bucket"
+            )
         arguments: dict[str, Any] = {"mode": mode, "use_consolidated": consolidated}
         if attributes is not None:
             arguments["attributes"] = dict(attributes)

@@ -12,7 +12,7 @@ from ..opened import OpenArchive
 from ..preprocessing import merged_record
 from ..read.chunks import expect_stored
 from ..read.consolidated import with_sound_cells
-from ..read.copied import attribute_problem, copied_state
+from ..read.copied import COPIED, EMPTIED, attribute_problem, copied_state
 from .cells import check_cells
 from .columns import check_columns, compare_columns, read_columns
 from .metadata import check_metadata
@@ -50,11 +50,16 @@ def verify_archive(archive: OpenArchive, source: Source | None, progress: Progre
     problems += [line for column in columns.values() for line in column.lines]
     n_chunks = sum(column.n_chunks for column in columns.values())
     check_columns(columns, facts, [] if archive.is_rewritten else problems)
+    n_missing = 0
     for chunk, chunk_findings in check_cells(archive, columns, source):
+        if any(finding.kind == "missing" for finding in chunk_findings):
+            n_missing += chunk.stop - chunk.start
         findings += chunk_findings
         problems += [finding.line for finding in chunk_findings]
         n_chunks += 1
         progress("verifying cells", chunk.stop, archive.n_cells)
+    is_emptied = facts.n_cells > 0 and n_missing == facts.n_cells
+    problems = [EMPTIED if is_emptied and line == COPIED else line for line in problems]
     order = columns.get(layout.SOURCE_INDEX)
     if source is not None:
         compare_columns(columns, source, facts, problems)
