@@ -259,3 +259,35 @@ def xarray_fetch(array: xr.DataArray, axes: tuple[int, ...]) -> Fetch:
         return np.transpose(array.isel({array.dims[axes[0]]: selection}).to_numpy(), axes)
 
     return sorted_fetch(take)
+def xarray_columns(
+    array: xr.DataArray, cell_axis: int, location: str
+) -> tuple[RawAnnotations, frozenset[str]]:
+    """Annotations of an xarray variable: its coordinates along the cells, named as in a group.
+
+    Parameters
+    ----------
+    cell_axis
+        The axis that counts the cells.
+    location
+        Begins messages.
+
+    Returns
+    -------
+    annotations
+        Not yet checked.
+    unused
+        Names of the other coordinates, without those of dimensions.
+    """
+    cell_dimension = array.dims[cell_axis : cell_axis + 1]
+
+    def column(key: str) -> Column | None:
+        coordinate = array.coords.get(key)
+        if coordinate is None or coordinate.dims != cell_dimension:
+            return None
+        what = f"{location}: coordinate `{key}`"
+        return with_flag_meanings(coordinate.to_numpy(), coordinate.attrs, what)
+
+    annotations, used = RawAnnotations.from_lookup(column)
+    return annotations, frozenset(map(str, array.coords)) - used - set(map(str, array.dims))
+
+
