@@ -186,7 +186,7 @@ def _open_address(
             location=f"file {address}",
             notes=unused_notes("keys", file.unused),
         )
-    if is_remote or any((path / marker).is_file() for marker in ZARR_MARKERS):
+    if is_remote or any((path / marker).exists() for marker in ZARR_MARKERS):
         opened = open_zarr(address, storage_options)
         return from_array(
             zarr_fetch(opened.array, opened.axes, opened.digests),
