@@ -124,8 +124,7 @@ def train_classifier(
     class_names
         Classes to predict, the labels among them; None takes the source's.
     checkpoint
-        File with the state of an interrupted run. A later call with the same options and cells
-        resumes it. The file is removed at the end.
+        See train_hybrid.
     progress, task
         Called after every step, under this name.
 
