@@ -33,7 +33,7 @@ def test_the_default_goes_by_bytes(cell_shape: tuple[int, ...], n_cells: int) ->
 
 
 def test_two_large_images_and_a_resumed_run(hybrid: Model, tmp_path: Path) -> None:
-    """A chunk of 1,024 of them would have 2,149,991,424 values. The first is black: that is quick."""
+    """A chunk of 1,024 of them would have 2,149,991,424 values. The first is black and quick."""
     pixels = np.zeros((2, 1449, 1449), np.uint8)
     pixels[1, 400:420, 400:420] = np.arange(20, dtype=np.uint8)[:, None]
     info = zarrmal.write(pixels, tmp_path / "a", model=hybrid, options=WriteOptions(resume=True))
