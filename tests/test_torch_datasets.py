@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
 from pathlib import Path
@@ -66,7 +67,13 @@ def gathered(batches, whole, labels):
     return positions
 
 
-WORKERS = [(0, "fork"), (2, "fork"), (2, "spawn")]
+WORKERS = [(0, "fork"), (2, "fork"), (2, "forkserver")]
+"""A forkserver's workers get the data set as spawned ones do, and start sooner."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forkserver():
+    multiprocessing.set_forkserver_preload(["zarrmal.torch"])
 
 
 @pytest.mark.parametrize(("n_workers", "start"), WORKERS)
@@ -77,6 +84,11 @@ def test_cells_by_position(path, whole, labels, n_workers, start):
     positions = gathered(loader(data, n_workers, start, shuffle=True), whole, labels)
     assert sorted(positions) == list(range(N_CELLS))
     assert positions != sorted(positions)
+
+
+def test_a_spawned_worker(path, whole, labels):
+    batches = loader(CellDataset(path), 1, "spawn")
+    assert gathered(batches, whole, labels) == list(range(N_CELLS))
 
 
 @pytest.mark.parametrize(("n_workers", "start"), WORKERS)
@@ -196,7 +208,7 @@ def test_a_batch_decodes_its_cells_alone(path, whole, monkeypatch):
     np.testing.assert_array_equal(samples[1][0][0].numpy(), whole[200])
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("start", ["fork", "forkserver"])
 def test_nothing_opened_here_is_used_in_a_worker(path, start, tmp_path):
     data = CellDataset(path)
     here = data.handle.archive
@@ -219,7 +231,7 @@ class Opened(torch.utils.data.Dataset):
         return self._data.handle._process, id(self._data.handle._archive)
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("start", ["fork", "forkserver"])
 def test_stores_of_zarr(path, whole, labels, start, tmp_path, cells, model):
     store = MemoryStore()
     with ZipStore(tmp_path / "a.zip", mode="w") as written:
