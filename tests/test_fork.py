@@ -30,7 +30,7 @@ for file in root.rglob("*.py"):
 add_writer("of the parent")
 
 def module_locks():
-    return locks_of("zarrmal", of_classes=False)
+    return locks_of("zarrmal")
 
 def child():
     for name, lock in module_locks().items():

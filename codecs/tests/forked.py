@@ -13,14 +13,13 @@ SECONDS = 20
 """A child that waits for a lock is ended by its alarm."""
 
 
-def locks_of(package, *, of_classes=True):
+def locks_of(package):
     """Every lock that a module (or a class in it) of an imported package has, by place and name."""
     owners = []
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] == package:
             owners.append((name, module))
-            if of_classes:
-                owners += [(name, v) for v in vars(module).values() if isinstance(v, type)]
+            owners += [(name, v) for v in vars(module).values() if isinstance(v, type)]
     locks = {}
     for module, owner in owners:
         for name, value in vars(owner).items():
