@@ -55,6 +55,19 @@ def test_mutations_get_beyond_the_checksums():
     assert n_streams > 30
 
 
+def test_mutations_reach_every_dtype():
+    rng, dtypes = Random(3), set()
+    chunks = [path.read_bytes() for path in sorted(seeds.VECTORS.glob("dtype-*/chunk.bin"))]
+    for _ in range(1500):
+        data = worker.mutated("chunk", rng.choice(chunks), rng)
+        try:
+            dtypes.add((data[6], decode_chunk(data, None).dtype.isnative))
+        except ZarrmalError:
+            pass
+    assert {code for code, _ in dtypes} == set(range(1, 16))
+    assert len(dtypes) > 20  # of 26, numbers in either byte order
+
+
 def test_a_law_that_is_broken_is_seen(monkeypatch):
     good = (seeds.VECTORS / "hybrid-grey" / "chunk.bin").read_bytes()
     laws.chunk(good)
