@@ -38,6 +38,7 @@ MODE_CELLS: Final = 2
 DTYPE_UINT8: Final = 1
 FLAG_FORTRAN_ORDER: Final = 1
 FLAG_WORD_STREAMS: Final = 2  # FORMAT 4.3: lengths in 16-bit words, no checks
+FLAG_SIZES: Final = 8  # FORMAT 4.3: each cell has a height and a width
 WORD_BYTES: Final = 2
 MAX_RANK: Final = 32
 MAX_CHUNK_PIXELS: Final = (1 << 31) - 1

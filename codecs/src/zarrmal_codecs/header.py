@@ -20,6 +20,7 @@ from .constants import (
     DIGEST_PREFIX_BYTES,
     DTYPE_UINT8,
     FLAG_FORTRAN_ORDER,
+    FLAG_SIZES,
     FLAG_WORD_STREAMS,
     FORMAT_VERSION,
     MAX_CHUNK_PIXELS,
@@ -35,6 +36,7 @@ from .wire import Reader, Writer, pack_bits, packed_bytes, unpack_bits
 
 MODE_NAMES = {MODE_STORED: "stored", MODE_DEFLATE: "deflate", MODE_CELLS: "cells"}
 MAX_LENGTH_BITS = 32
+MAX_SIZE_BITS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,6 +56,9 @@ class CellIndex:
     checks
         uint16 (cell,): CRC-16 of each stream. None where streams consist of 16-bit words, since
         the CRC-16 of the pixels is then in the state in which a stream ends.
+    sizes
+        uint16 (cell, 2): height and width of each cell, from its first row and column; all other
+        pixels are 0. None where all cells have the size of the array.
     """
 
     digest_prefix: bytes
@@ -61,6 +66,7 @@ class CellIndex:
     classes: NDArray[np.uint8]
     lengths: NDArray[np.int64]
     checks: NDArray[np.uint16] | None
+    sizes: NDArray[np.uint16] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,6 +100,10 @@ class Header:
     def _words(self) -> bool:
         return self.index is not None and self.index.checks is None
 
+    @property
+    def _sized(self) -> bool:
+        return self.index is not None and self.index.sizes is not None
+
     def to_bytes(self) -> bytes:
         """The header layout of FORMAT 4.1; parse_header is the inverse."""
         rest = Writer()
@@ -108,7 +118,8 @@ class Header:
         head.uint(FORMAT_VERSION, 1)
         head.uint(self.mode, 1)
         head.uint(DTYPE_UINT8, 1)
-        head.uint(FLAG_FORTRAN_ORDER * self.fortran_order | FLAG_WORD_STREAMS * self._words, 1)
+        flags = FLAG_FORTRAN_ORDER * self.fortran_order | FLAG_WORD_STREAMS * self._words
+        head.uint(flags | FLAG_SIZES * self._sized, 1)
         head.uint(CHUNK_PRELUDE_BYTES + len(tail) + 4, 4)
         head.uint(self.payload_bytes, 8)
         head.uint(self.pixel_crc32, 4)
@@ -167,7 +178,9 @@ def parse_header(data: memoryview) -> Header:
     reader = Reader(whole[:-4], "the chunk's header")
     reader.block(5)
     mode, dtype, flags = reader.uint(1), reader.uint(1), reader.uint(1)
-    known = FLAG_FORTRAN_ORDER | (FLAG_WORD_STREAMS if mode == MODE_CELLS else 0)
+    known = FLAG_FORTRAN_ORDER
+    if mode == MODE_CELLS:
+        known |= FLAG_WORD_STREAMS | FLAG_SIZES
     if mode not in MODE_NAMES or dtype != DTYPE_UINT8 or flags & ~known:
         raise CompatibilityError(
             f"the chunk has mode {mode}, dtype {dtype}, flags {flags:#x}, unknown to this "
@@ -183,8 +196,7 @@ def parse_header(data: memoryview) -> Header:
         raise CorruptionError(
             f"the chunk declares shape {shape}, at most {MAX_CHUNK_PIXELS} pixels are allowed"
         )
-    words = bool(flags & FLAG_WORD_STREAMS)
-    index = _read_index(reader, shape, words) if mode == MODE_CELLS else None
+    index = _read_index(reader, shape, flags) if mode == MODE_CELLS else None
     reader.finish()
     if index is not None and int(index.lengths.sum()) != payload_bytes:
         raise CorruptionError("the chunk's stream lengths do not add up to its payload")
@@ -213,6 +225,15 @@ def _write_index(out: Writer, index: CellIndex) -> None:
     for start, stop in zip(edges, edges[1:]):
         out.uint(int(index.classes[start]), 1)
         out.varint(stop - start)
+    if index.sizes is not None:
+        present = index.classes != BLANK_CLASS
+        for sizes in index.sizes.astype(np.int64).T:
+            least = int(sizes[present].min())
+            extra = np.where(present, sizes - least, 0)
+            n_bits = int(extra.max()).bit_length()
+            out.uint(least, 2)
+            out.uint(n_bits, 1)
+            out.block(pack_bits(extra, n_bits))
     words = index.checks is None
     lengths = index.lengths // WORD_BYTES if words else index.lengths
     least = int(lengths.min())
@@ -225,7 +246,8 @@ def _write_index(out: Writer, index: CellIndex) -> None:
         out.block(index.checks.astype("<u2").tobytes())
 
 
-def _read_index(reader: Reader, shape: tuple[int, ...], words: bool) -> CellIndex:
+def _read_index(reader: Reader, shape: tuple[int, ...], flags: int) -> CellIndex:
+    words = bool(flags & FLAG_WORD_STREAMS)
     digest_prefix = bytes(reader.block(DIGEST_PREFIX_BYTES))
     n_classes = reader.uint(1)
     if not 1 <= n_classes <= MAX_CLASSES:
@@ -248,6 +270,7 @@ def _read_index(reader: Reader, shape: tuple[int, ...], words: bool) -> CellInde
         start += count
     if start != n_cells:
         raise CorruptionError(f"the class runs hold {start} of {n_cells} cells")
+    sizes = _read_sizes(reader, shape) if flags & FLAG_SIZES else None
     least, n_bits = reader.uint(4), reader.uint(1)
     if not int(words) <= n_bits <= MAX_LENGTH_BITS:
         raise CorruptionError(f"the chunk declares stream lengths of {n_bits} bits")
@@ -265,4 +288,23 @@ def _read_index(reader: Reader, shape: tuple[int, ...], words: bool) -> CellInde
         classes=classes,
         lengths=lengths,
         checks=checks,
+        sizes=sizes,
     )
+
+
+def _read_sizes(reader: Reader, shape: tuple[int, ...]) -> NDArray[np.uint16]:
+    """Height and width of each cell, at least 1 and within the array."""
+    if len(shape) < 3:
+        raise CorruptionError(f"the chunk declares sizes of cells, but has shape {shape}")
+    columns = []
+    for most in shape[1:3]:
+        least, n_bits = reader.uint(2), reader.uint(1)
+        if n_bits > MAX_SIZE_BITS:
+            raise CorruptionError(f"the chunk declares sizes of cells of {n_bits} bits")
+        extra = reader.block(packed_bytes(shape[0], n_bits))
+        sizes = least + unpack_bits(extra, shape[0], n_bits)
+        if int(sizes.min()) < 1 or int(sizes.max()) > most:
+            raise CorruptionError(f"the chunk declares cells of {sizes.min()} to {sizes.max()} "
+                                  f"rows or columns in an array of {most}")  # fmt: skip
+        columns.append(sizes.astype(np.uint16))
+    return np.stack(columns, axis=1)
