@@ -82,7 +82,7 @@ def sized(coder: Coder, n: int, height: int, width: int) -> tuple[np.ndarray, np
     for k, (h, w) in enumerate(sizes.tolist()):
         cells[k, :h, :w] = models.pixels(72 + k, (1, h, w, *channels))[0]
     cells[2] = 0
-    return cells, sizes
+    return cells, sizes.astype(np.uint16)
 
 
 @pytest.mark.parametrize("name", CODERS)
@@ -126,7 +126,6 @@ def test_sized_cells_in_more_than_one_block(monkeypatch):
 def test_the_class_of_a_sized_cell_is_the_shortest():
     coder = CODERS["grey_latent"]
     cells, sizes = sized(coder, 12, 16, 14)
-    sizes = sizes.astype(np.uint16)
     header = round_trip(cells, coder)
     present = header.index.classes != BLANK_CLASS
     shortest = coder.bits(cells, sizes).argmin(axis=1)
