@@ -6,14 +6,14 @@ The integers are those of zarrmal_codecs.pixel_coder; a test holds them equal.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from zarrmal_codecs.constants import REACH
-from zarrmal_codecs.context import PREDICTION_OFFSETS, own_base, position, positions
+from zarrmal_codecs.context import PREDICTION_OFFSETS, own_base
 from zarrmal_codecs.prediction import pool
 from zarrmal_codecs.tables import CAUSAL, FULL, SQUASH
 
@@ -27,22 +27,26 @@ GRID = 10
 BLOCK_CELLS = 1_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PreparedCells:
-    """Cells ready to draw pixels from.
+    """Cells ready to draw pixels from, one after another: their sizes may differ.
 
     Parameters
     ----------
     padded
-        uint8 (cell, plane, padded y, padded x), zeros about each plane.
+        uint8 (value,): of each cell each plane with a border of zeros about it.
     own_base
-        uint8 (cell, plane, y, x): prediction from the neighbours in the same plane.
+        uint8 (value,): of each cell each plane: prediction from the neighbours in the same plane.
     blank_around
-        bool (cell, y, x): blank neighbours only, in every plane.
+        bool (pixel,): blank neighbours only, in every plane.
     pooled
-        float32 (cell, y * x * plane), 0..1: input of the autoencoder.
+        float32 (cell, y * x * plane), 0..1: input of the autoencoder; (cell, 0) where sizes differ.
     classes
         int64 (cell,).
+    sizes
+        int64 (cell, 2): height and width.
+    n_planes
+        Of each cell.
     grid
         Height and width of ``pooled``.
     """
@@ -52,13 +56,37 @@ class PreparedCells:
     blank_around: torch.Tensor
     pooled: torch.Tensor
     classes: torch.Tensor
+    sizes: torch.Tensor
+    n_planes: int
     grid: tuple[int, int]
+    areas: torch.Tensor = field(init=False)
+    """int64 (cell,): pixels of each."""
+    starts: torch.Tensor = field(init=False)
+    """int64 (cell,): pixels of all cells before it."""
+    padded_areas: torch.Tensor = field(init=False)
+    padded_starts: torch.Tensor = field(init=False)
+    one_size: tuple[int, int] | None = field(init=False)
+    """Height and width of all cells; None where they differ."""
 
-    @property
-    def size(self) -> tuple[int, int, int, int]:
-        """(cell, plane, y, x)."""
-        n, n_planes, height, width = self.own_base.shape
-        return n, n_planes, height, width
+    def __post_init__(self) -> None:
+        height, width = self.sizes[0].tolist()
+        alike = bool((self.sizes == self.sizes[0]).all())
+        object.__setattr__(self, "one_size", (height, width) if alike else None)
+        areas = self.sizes.prod(dim=1)
+        padded = (self.sizes + 2 * REACH).prod(dim=1)
+        for name, value in (("", areas), ("padded_", padded)):
+            object.__setattr__(self, f"{name}areas", value)
+            object.__setattr__(self, f"{name}starts", value.cumsum(0) - value)
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def pixels(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """All pixels of some cells: index into ``rows``, and index into the cell."""
+        areas = self.areas[rows]
+        cell = torch.arange(len(rows), device=rows.device).repeat_interleave(areas)
+        before = areas.cumsum(0) - areas
+        return cell, torch.arange(len(cell), device=rows.device) - before[cell]
 
     def sample(self, rows: torch.Tensor, rate: float) -> tuple[torch.Tensor, ...]:
         """Draw pixels of some cells at about this rate, 0 < rate <= 1.
@@ -68,23 +96,27 @@ class PreparedCells:
         tuple
             Of each pixel: index into ``rows``, index into the cell, and weight.
         """
-        blank = self.blank_around[rows].reshape(len(rows), -1)
+        cell, pixel = self.pixels(rows)
+        blank = self.blank_around[self.starts[rows][cell] + pixel]
         chance = torch.where(blank, rate / BLANK_WEIGHT, rate)
-        drawn = torch.rand(blank.shape, device=blank.device) < chance
-        cell, pixel = drawn.nonzero(as_tuple=True)
-        weight = torch.where(blank[cell, pixel], BLANK_WEIGHT / rate, 1 / rate)
-        return cell, pixel, weight
+        drawn = (torch.rand(len(blank), device=blank.device) < chance).nonzero()[:, 0]
+        weight = torch.where(blank[drawn], BLANK_WEIGHT / rate, 1 / rate)
+        return cell[drawn], pixel[drawn], weight
 
 
 def prepare(
-    cells: NDArray[np.uint8], classes: NDArray[np.uint8], device: torch.device
+    cells: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+    classes: NDArray[np.uint8],
+    device: torch.device,
 ) -> PreparedCells:
-    """Prepare cells uint8 (cell, plane, y, x) of classes uint8 (cell,)."""
-    n, _, height, width = cells.shape
-    grid = (min(GRID, height), min(GRID, width))
+    """Prepare cells uint8 (plane, y, x), of one size or not, of classes uint8 (cell,)."""
+    has_one_size = isinstance(cells, np.ndarray)
+    step = BLOCK_CELLS if has_one_size else 1
+    grid = (min(GRID, cells[0].shape[1]), min(GRID, cells[0].shape[2]))
     padded, own, blank_around, pooled = [], [], [], []
-    for start in range(0, n, BLOCK_CELLS):
-        block = cells[start : start + BLOCK_CELLS]
+    for start in range(0, len(cells), step):
+        block = np.asarray(cells[start : start + step])
+        height, width = block.shape[2:]
         block_padded = np.pad(block, ((0, 0), (0, 0), (REACH, REACH), (REACH, REACH)))
         views = {
             (y, x): block_padded[
@@ -93,10 +125,12 @@ def prepare(
             for y, x in CAUSAL[:12]
         }
         nearest = [views[o].astype(np.int16) for o in ((0, -1), (-1, 0), (-1, 1), (-1, -1))]
-        padded.append(block_padded)
-        own.append(own_base(*nearest).astype(np.uint8))
-        blank_around.append(np.logical_and.reduce([(v == 0).all(axis=1) for v in views.values()]))
-        pooled.append(pool(block, grid).astype(np.float32) / 255)
+        padded.append(block_padded.ravel())
+        own.append(own_base(*nearest).astype(np.uint8).ravel())
+        blank = np.logical_and.reduce([(v == 0).all(axis=1) for v in views.values()])
+        blank_around.append(blank.ravel())
+        if has_one_size:
+            pooled.append(pool(block, grid).astype(np.float32) / 255)
 
     def tensor(parts: Sequence[NDArray[Any]]) -> torch.Tensor:
         return torch.from_numpy(np.concatenate(parts)).to(device)
@@ -105,8 +139,10 @@ def prepare(
         padded=tensor(padded),
         own_base=tensor(own),
         blank_around=tensor(blank_around),
-        pooled=tensor(pooled),
+        pooled=tensor(pooled) if has_one_size else torch.zeros(len(cells), 0, device=device),
         classes=torch.from_numpy(classes.astype(np.int64)).to(device),
+        sizes=torch.tensor([cell.shape[1:] for cell in cells], device=device),
+        n_planes=cells[0].shape[0],
         grid=grid,
     )
 
@@ -124,23 +160,10 @@ class ContextInputs:
 
     def __init__(self, effort: Effort, order: tuple[int, ...], cells: PreparedCells) -> None:
         device = cells.own_base.device
-        _, _, self.height, self.width = cells.size
         self.effort, self.order, self.cells = effort, order, cells
-        self._row_length = self.width + 2 * REACH
-
-        def flat(offsets: tuple[tuple[int, int], ...]) -> torch.Tensor:
-            return torch.tensor([y * self._row_length + x for y, x in offsets], device=device)
-
-        self._causal = flat(CAUSAL[: effort.n_causal])
-        self._full = flat(FULL[: effort.n_full])
+        self._causal = torch.tensor(CAUSAL[: effort.n_causal], device=device)
+        self._full = torch.tensor(FULL[: effort.n_full], device=device)
         self._squash = torch.from_numpy(SQUASH.astype(np.float32)).to(device) / 64
-        down, across = positions(self.height, self.height), positions(self.width, self.width)
-        inputs = [
-            position(down[y], across[x]) for y in range(len(down)) for x in range(len(across))
-        ]
-        flat_inputs = np.concatenate(inputs, axis=1).T.astype(np.float32)
-        self._positions = torch.from_numpy(flat_inputs).to(device) / 64
-        self._positions -= torch.tensor([1.0, 1.0, 0.0], device=device)
 
     def offsets(self, step: int, has_prediction: bool) -> torch.Tensor:
         """Of each input of a step: an integer f enters the network as f / 64 - offset."""
@@ -170,44 +193,57 @@ class ContextInputs:
             float32 (row, plane, y, x) in grey levels, or None.
         """
         cells, e = self.cells, self.effort
-        y, x = pixel // self.width, pixel % self.width
-        n_planes = len(self.order)
-        owner = rows[cell] * n_planes
-        offset = (y + REACH) * self._row_length + x + REACH
-        area = self.height * self.width
-        padded_area = (self.height + 2 * REACH) * self._row_length
-        flat, own = cells.padded.view(-1), cells.own_base.view(-1)
+        owner = rows[cell]
+        height, width = cells.sizes[owner].T
+        y, x = pixel // width, pixel % width
+        row_length = width + 2 * REACH
+        area, padded_area = cells.areas[owner], cells.padded_areas[owner]
+        first_own = cells.starts[owner] * cells.n_planes + pixel
+        first = cells.padded_starts[owner] * cells.n_planes
+        first = first + (y + REACH) * row_length + x + REACH
 
         def centre(plane: int) -> torch.Tensor:
-            return (owner + plane) * padded_area + offset
+            return first + plane * padded_area
+
+        def around(plane: int, offsets: torch.Tensor) -> torch.Tensor:
+            places = centre(plane)[:, None] + row_length[:, None] * offsets[:, 0] + offsets[:, 1]
+            return cells.padded[places].int()
 
         def expected(plane: int) -> torch.Tensor:
-            return own[(owner + plane) * area + pixel].long()
+            return cells.own_base[first_own + plane * area].long()
 
         plane = self.order[step]
         base = expected(plane)
-        earlier = [(plane, flat[centre(plane)].long()) for plane in self.order[:step]]
+        earlier = [(plane, cells.padded[centre(plane)].long()) for plane in self.order[:step]]
         if step:
             last, known = earlier[-1]
             base = torch.where(known > 0, (base + known - expected(last)).clamp(1, 255), base)
-        near = flat[centre(plane)[:, None] + self._causal].int()
+        near = around(plane, self._causal)
         blank = near == 0
         parts = [self._difference(near, base.int()[:, None]).masked_fill_(blank, 0)]
         parts.append(blank[:, : e.n_flags].float())
         for earlier_plane, known in earlier:
             missing = (known == 0)[:, None]
             errors = torch.stack([known - base, known - expected(earlier_plane)], dim=1)
-            around = flat[centre(earlier_plane)[:, None] + self._full].int()
-            differences = self._difference(around, known.int()[:, None])
+            beside = around(earlier_plane, self._full)
+            differences = self._difference(beside, known.int()[:, None])
             parts += [
                 missing.float(),
                 self._squash[errors + 255].masked_fill_(missing, 0),
-                differences.masked_fill_(missing | (around == 0), 0),
+                differences.masked_fill_(missing | (beside == 0), 0),
             ]
-        parts += [((base >> 1).float() / 64 - 1)[:, None], self._positions[pixel]]
+        parts += [((base >> 1).float() / 64 - 1)[:, None], self._position(y, x, height, width)]
         if predicted is not None:
             parts.append(self._prediction(predicted, plane, cell, y, x, base))
-        return torch.cat(parts, dim=1), flat[centre(plane)].long(), base
+        return torch.cat(parts, dim=1), cells.padded[centre(plane)].long(), base
+
+    @staticmethod
+    def _position(
+        y: torch.Tensor, x: torch.Tensor, height: torch.Tensor, width: torch.Tensor
+    ) -> torch.Tensor:
+        fx, fy = (2 * x + 1) * 64 // width, (2 * y + 1) * 64 // height
+        radius = ((fx - 64) ** 2 + (fy - 64) ** 2) >> 6
+        return torch.stack([fx / 64 - 1, fy / 64 - 1, radius / 64], dim=1)
 
     def _difference(self, values: torch.Tensor, base: torch.Tensor) -> torch.Tensor:
         return self._squash[values - base + 255]
@@ -222,8 +258,9 @@ class ContextInputs:
         base: torch.Tensor,
     ) -> torch.Tensor:
         parts = []
+        height, width = predicted.shape[2:]
         for dy, dx in PREDICTION_OFFSETS:
-            rows, columns = (y + dy).clamp(max=self.height - 1), (x + dx).clamp(max=self.width - 1)
+            rows, columns = (y + dy).clamp(max=height - 1), (x + dx).clamp(max=width - 1)
             d = predicted[cell, plane, rows, columns] - base
             size = d.abs()
             # S(d) without its steps, so that a gradient reaches the autoencoder.

@@ -221,9 +221,8 @@ class HybridNetwork(nn.Module):
         order: tuple[int, ...],
     ) -> None:
         super().__init__()
-        _, n_planes, height, width = cells.size
         self.inputs = ContextInputs(effort, order, cells)
-        self.shape = (height, width)
+        self.shape = cells.one_size
         self.n_classes, self.size = n_classes, size
         has_prediction = size.n_latents > 0
         self.steps = nn.ModuleList(
@@ -234,22 +233,23 @@ class HybridNetwork(nn.Module):
                 size.n_latents,
                 1.0 - (s > 0),
             )
-            for s in range(n_planes)
+            for s in range(cells.n_planes)
         )
         self.autoencoders = nn.ModuleList()
         for k in range(n_classes if has_prediction else 0):
             pooled = cells.pooled[cells.classes == k]
             mean = pooled.mean(dim=0) if len(pooled) else cells.pooled.mean(dim=0)
-            self.autoencoders.append(SmallAutoencoder(mean, size, cells.grid, n_planes))
+            self.autoencoders.append(SmallAutoencoder(mean, size, cells.grid, cells.n_planes))
 
     def set_cells(self, cells: PreparedCells) -> None:
-        """Compute on other cells of the same shape."""
+        """Compute on other cells, of the same shape where there are autoencoders."""
         self.inputs = ContextInputs(self.inputs.effort, self.inputs.order, cells)
 
     def _predict(
         self, pooled: torch.Tensor, classes: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Latents (row, latent), their bits (row,), and predicted cells (row, plane, y, x)."""
+        assert self.shape is not None
         latents = pooled.new_zeros(len(pooled), self.size.n_latents)
         length = pooled.new_zeros(len(pooled))
         predicted = pooled.new_zeros(len(pooled), len(self.steps), *self.shape)

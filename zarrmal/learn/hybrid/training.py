@@ -15,6 +15,7 @@ from .options import Effort
 BATCH_PIXELS = 320_000  # of which SAMPLE_RATE are drawn
 BATCH_PIXELS_COLOUR = 160_000
 MIN_BATCH_CELLS = 8
+RAGGED_BATCH_CELLS = 32
 ROUNDING_FROM = 0.65
 """Fraction of the training after which weights and activations are rounded."""
 
@@ -61,20 +62,17 @@ class HybridTraining(Training):
         if self._reassign is not None:
             self._reassign(self.network, fraction)
         cells = self._cells
-        n, n_planes, height, width = cells.size
-        batch_pixels = BATCH_PIXELS if n_planes == 1 else BATCH_PIXELS_COLOUR
-        n_rows = min(n, max(MIN_BATCH_CELLS, batch_pixels // (height * width)))
-        rows = torch.randint(n, (n_rows,)).to(cells.classes.device)
-        rate = SAMPLE_RATE if n_rows > MIN_BATCH_CELLS else 1.0
+        n_rows, rate = batch(cells)
+        rows = torch.randint(len(cells), (n_rows,)).to(cells.classes.device)
         cell, pixel, weight = cells.sample(rows, rate)
         total = self.network.total_bits(
             rows, cells.classes[rows], cell, pixel, weight, fraction >= ROUNDING_FROM
         )
-        return total / (n_rows * height * width * n_planes)
+        return total / (float(cells.areas[rows].sum()) * cells.n_planes)
 
     def note(self) -> str:
         """Rate of the last batches."""
-        return f"{self.mean_loss * self._cells.size[1]:.3f} bits/pixel"
+        return f"{self.mean_loss * self._cells.n_planes:.3f} bits/pixel"
 
     def state(self) -> Arrays:
         """The classes, where training changes them."""
@@ -98,14 +96,23 @@ def bits_per_pixel(network: HybridNetwork, cells: PreparedCells, *, integer: boo
     integer
         Round weights and activations as the codec does.
     """
-    n, _, height, width = cells.size
-    area, device = height * width, cells.classes.device
-    total = 0.0
+    device, total = cells.classes.device, 0.0
     network.set_cells(cells)
     network.eval()
     with torch.no_grad():
-        for rows in torch.split(torch.arange(n, device=device), EVALUATION_BLOCK):
-            cell = torch.arange(len(rows), device=device).repeat_interleave(area)
-            pixel = torch.arange(area, device=device).repeat(len(rows))
+        for rows in torch.split(torch.arange(len(cells), device=device), EVALUATION_BLOCK):
+            cell, pixel = cells.pixels(rows)
             total += float(network.total_bits(rows, cells.classes[rows], cell, pixel, 1.0, integer))
-    return total / (n * area)
+    return total / float(cells.areas.sum())
+
+
+def batch(cells: PreparedCells) -> tuple[int, float]:
+    """Cells of a batch, and the share of their pixels that is drawn."""
+    batch_pixels = BATCH_PIXELS if cells.n_planes == 1 else BATCH_PIXELS_COLOUR
+    area = float(cells.areas.float().mean())
+    n_rows = min(len(cells), max(MIN_BATCH_CELLS, int(batch_pixels // area)))
+    if cells.one_size is not None:
+        return n_rows, SAMPLE_RATE if n_rows > MIN_BATCH_CELLS else 1.0
+    # Crops of all sizes: rather fewer pixels of more cells.
+    n_rows = min(len(cells), max(n_rows, RAGGED_BATCH_CELLS))
+    return n_rows, min(1.0, SAMPLE_RATE * batch_pixels / (n_rows * area))
