@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,19 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("the real images in ../shared/data are not here")
     return SHARED / "data"
+
+
+@pytest.fixture
+def no_hang() -> Iterator[None]:
+    """Opening a FIFO waits for a writer: an alarm ends the test instead."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("reading waits for another process")
+
+    signal.signal(signal.SIGALRM, refuse)
+    signal.alarm(20)
+    yield
+    signal.alarm(0)
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -50,6 +51,45 @@ def test_codec_on_your_own_array(archive: Path) -> None:
     assert "bit for bit" in out
 
 
+def test_save_as_netcdf(archive: Path) -> None:
+    for package in ("h5netcdf", "h5py"):
+        pytest.importorskip(package, reason=f"{package} is not installed: the extra `test`")
+    out = run(ROOT / "examples/save_as_netcdf.py", archive, "cells.nc", cwd=archive.parent)
+    assert "64 cells in cells.nc" in out
+
+
+def test_notebook(archive: Path) -> None:
+    """Its code cells, one after the other; the value of a cell's last line is printed."""
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: the extra `plot`")
+    cells = json.loads((ROOT / "examples/explore.ipynb").read_text())["cells"]
+    codes = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    assert len(codes) > 3
+    assert all(cell.get("outputs", []) == [] for cell in cells)
+    run("-c", AS_NOTEBOOK.format(codes=codes), cwd=archive.parent)
+
+
+AS_NOTEBOOK = """
+import ast, warnings
+import matplotlib
+
+matplotlib.use("agg")
+warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
+names = dict()
+for code in {codes!r}:
+    tree = ast.parse(code)
+    last = tree.body[-1]
+    exec(compile(ast.Module(tree.body[:-1], []), "cell", "exec"), names)
+    if not isinstance(last, ast.Expr):
+        exec(compile(ast.Module([last], []), "cell", "exec"), names)
+        continue
+    value = eval(compile(ast.Expression(last.value), "cell", "eval"), names)
+    if value is not None:
+        assert len(repr(value).splitlines()) < 40
+        assert len(getattr(value, "_repr_html_", lambda: "")()) < 45_000
+assert names["means"].shape[0] == len(names["info"].classes)
+"""
+
+
 @pytest.mark.parametrize(
     ("example", "package", "target"),
     [
@@ -66,7 +106,7 @@ def test_other_stores(archive: Path, example: str, package: str, target: str) ->
 
 def test_every_example_is_tried() -> None:
     text = Path(__file__).read_text()
-    for path in (ROOT / "examples").glob("*.py"):
+    for path in (ROOT / "examples").iterdir():
         assert f"examples/{path.name}" in text
 
 

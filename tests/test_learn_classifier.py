@@ -107,6 +107,16 @@ def test_minutes_end_the_training(cells: Source) -> None:
     assert result.seconds < 30
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"epochs": 0}, {"minutes": 0.0}, {"unseen": 1.0}, {"calibration": 0.0}],
+    ids=str,
+)
+def test_impossible_options_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=str(*wrong.values())):
+        ClassifierOptions(**wrong)  # type: ignore[arg-type]
+
+
 def test_the_command_writes_a_file_that_archives(tmp_path: Path) -> None:
     drawn = synthetic_cells(60, n_slides=6, size=24, seed=2, channels=1)
     columns = {"cells": drawn.cells, "label": drawn.label, "slide": drawn.slide}

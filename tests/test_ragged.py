@@ -302,6 +302,8 @@ def test_from_a_list_a_file_a_group_and_an_archive(hybrid: Model, tmp_path: Path
     archived = open_source(tmp_path / "a")
     order = np.argsort(zarr.open_group(tmp_path / "a")["source_index"][:])
     same_originals(open_source(Subset(archived, order)))
+    dataset = zarrmal.open(tmp_path / "a", source_order=True).set_coords(["height", "width"])
+    same_originals(open_source(dataset.cells))
     for source in (path, tmp_path / "g.zarr", archived):
         place = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         write(source, place, hybrid)

@@ -226,6 +226,34 @@ def test_xarray_and_zarr_objects(tmp_path):
     np.testing.assert_array_equal(read_all(source), cells)
 
 
+def test_coordinates_along_the_cells_are_annotations():
+    array = xr.DataArray(
+        noise(6, 4, 5),
+        dims=("frame", "y", "x"),
+        name="v",
+        coords={
+            "frame": np.arange(6),
+            "label": ("frame", np.array([0, 0, 1, 1, 0, 1]), {"flag_meanings": "ill well"}),
+            "slide": ("frame", list("aabbcc")),
+            "path": ("frame", np.array([f"n{k}" for k in range(6)], object)),
+            "split": ("y", list("abcd")),
+            "time": ("frame", np.arange(6.0)),
+            "plate": 3,
+        },
+    )
+    source = open_source(array)
+    assert source.class_names == ("ill", "well")
+    assert source.labels.tolist() == [0, 0, 1, 1, 0, 1]
+    assert source.groups.tolist() == list("aabbcc")
+    assert source.names.tolist() == [f"n{k}" for k in range(6)]
+    assert source.splits is None
+    assert "coordinates not used: `plate`, `split`, `time`; " in source.description
+    assert open_source(array, labels=list("xxxyyy")).class_names == ("x", "y")
+    moved = open_source(array.transpose("y", "x", "frame"))
+    assert moved.labels.tolist() == source.labels.tolist()
+    assert "not used" not in open_source(array.drop_vars(["split", "time", "plate"])).description
+
+
 AXES = [
     ("cell", "y", "x"),
     ("y", "x", "cell"),

@@ -2,7 +2,6 @@
 
 import io
 import os
-import signal
 import socket
 import struct
 import zlib
@@ -202,19 +201,6 @@ def test_unreadable_images(name, tmp_path):
     source = open_source(tmp_path, skip_unreadable=True)
     assert source.unreadable == (name,)
     assert source.names.tolist() == ["fine.png"]
-
-
-@pytest.fixture
-def no_hang():
-    """Opening a FIFO waits for a writer: an alarm ends the test instead."""
-
-    def refuse(*_):
-        raise AssertionError("reading waits for another process")
-
-    signal.signal(signal.SIGALRM, refuse)
-    signal.alarm(20)
-    yield
-    signal.alarm(0)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import zarr
 from torch.utils.data import DataLoader
 from zarr.storage import MemoryStore, ZipStore
 
@@ -65,7 +67,13 @@ def gathered(batches, whole, labels):
     return positions
 
 
-WORKERS = [(0, "fork"), (2, "fork"), (2, "spawn")]
+WORKERS = [(0, "fork"), (2, "fork"), (2, "forkserver")]
+"""A forkserver's workers get the data set as spawned ones do, and start sooner."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forkserver():
+    multiprocessing.set_forkserver_preload(["zarrmal.torch"])
 
 
 @pytest.mark.parametrize(("n_workers", "start"), WORKERS)
@@ -76,6 +84,11 @@ def test_cells_by_position(path, whole, labels, n_workers, start):
     positions = gathered(loader(data, n_workers, start, shuffle=True), whole, labels)
     assert sorted(positions) == list(range(N_CELLS))
     assert positions != sorted(positions)
+
+
+def test_a_spawned_worker(path, whole, labels):
+    batches = loader(CellDataset(path), 1, "spawn")
+    assert gathered(batches, whole, labels) == list(range(N_CELLS))
 
 
 @pytest.mark.parametrize(("n_workers", "start"), WORKERS)
@@ -195,7 +208,7 @@ def test_a_batch_decodes_its_cells_alone(path, whole, monkeypatch):
     np.testing.assert_array_equal(samples[1][0][0].numpy(), whole[200])
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("start", ["fork", "forkserver"])
 def test_nothing_opened_here_is_used_in_a_worker(path, start, tmp_path):
     data = CellDataset(path)
     here = data.handle.archive
@@ -218,7 +231,7 @@ class Opened(torch.utils.data.Dataset):
         return self._data.handle._process, id(self._data.handle._archive)
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("start", ["fork", "forkserver"])
 def test_stores_of_zarr(path, whole, labels, start, tmp_path, cells, model):
     store = MemoryStore()
     with ZipStore(tmp_path / "a.zip", mode="w") as written:
@@ -247,3 +260,34 @@ def test_stores_of_zarr(path, whole, labels, start, tmp_path, cells, model):
 def test_arguments_that_do_not_fit(path, arguments, word):
     with pytest.raises(InputError, match=word):
         ShuffledCells(path, **arguments)
+
+
+class PlainCells(torch.utils.data.Dataset):
+    """Cells of a plain zarr array: of one that is opened already, or of a path."""
+
+    def __init__(self, path: Path, *, opened: bool) -> None:
+        self._path = path
+        self._cells = self._open() if opened else None
+
+    def _open(self) -> zarr.Array:
+        return zarr.open_group(self._path, mode="r")["cells"]
+
+    def __len__(self) -> int:
+        return N_CELLS
+
+    def __getitem__(self, position: int) -> tuple[torch.Tensor, int]:
+        if self._cells is None:  # by each worker
+            self._cells = self._open()
+        return torch.from_numpy(np.asarray(self._cells[position])), position
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_plain_array(path, whole, start, opened):
+    """Of a local folder; what a zip does then is shown in test_interop.py."""
+    data = PlainCells(path, opened=opened)
+    positions = []
+    for pixels, position in loader(data, 2, start, shuffle=True):
+        np.testing.assert_array_equal(pixels.numpy(), whole[position.numpy()])
+        positions += position.tolist()
+    assert sorted(positions) == list(range(N_CELLS))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 import zarr
 from zarr.abc.store import Store
+from zarr.core.buffer import Buffer, default_buffer_prototype
 from zarr.storage import LocalStore, MemoryStore, ObjectStore, StorePath, ZipStore
 from zarrmal_codecs import Model
 from zarrmal_codecs.hybrid import HybridCells
 
 import zarrmal
 from zarrmal import Archive, ExistsError, InputError, MissingError, WriteOptions
+from zarrmal.archive.format import BACKUP
 from zarrmal.sources import Source, Subset
 
 FIRST, MORE, ALL = range(100), range(100, 150), range(150)
@@ -126,6 +130,40 @@ def test_icechunk(cells: Source, hybrid: Model, tmp_path: Path) -> None:
     zarrmal.append(Subset(cells, FIRST), session.store)
     session.discard_changes()
     assert zarrmal.verify(session.store, Subset(cells, ALL)).problems == ()
+
+
+def test_a_copy_of_the_keys_out_of_icechunk(cells: Source, hybrid: Model, tmp_path: Path) -> None:
+    icechunk = pytest.importorskip("icechunk", reason="icechunk is not installed: extra `stores`")
+    repository = icechunk.Repository.create(
+        icechunk.local_filesystem_storage(str(tmp_path / "repository"))
+    )
+    store = repository.writable_session("main").store
+    write(Subset(cells, FIRST), store, hybrid)
+    zarrmal.append(Subset(cells, MORE), store)
+    copy = LocalStore(tmp_path / "a.zarr")
+
+    async def copy_keys() -> None:
+        async for key in store.list():
+            await copy.set(key, await store.get(key, default_buffer_prototype()))
+
+    asyncio.run(copy_keys())
+    assert zarrmal.verify(copy, Subset(cells, ALL)).problems == ()
+    zarrmal.append(Subset(cells, FIRST), copy)
+    assert zarrmal.verify(copy, Subset(cells, [*ALL, *FIRST])).problems == ()
+
+
+class FailsForTheBackup(MemoryStore):
+    """The network fails while the backup of the attribute is stored."""
+
+    async def set(self, key: str, value: Buffer, byte_interval: Any = None) -> None:
+        if key == BACKUP:
+            raise ConnectionError("the network is gone")
+        await super().set(key, value, byte_interval)
+
+
+def test_a_failure_to_store_the_backup_is_no_refusal(cells: Source, hybrid: Model) -> None:
+    with pytest.raises(ConnectionError):
+        write(Subset(cells, FIRST), FailsForTheBackup(), hybrid)
 
 
 def test_other_arrays_of_a_store_stay(cells: Source, hybrid: Model) -> None:

@@ -15,6 +15,8 @@ import havoc
 
 PRELUDE = struct.Struct("<4sBBBBIQI")
 BLANK = 255
+OTHER = 15
+ITEM_BYTES = (0, 1, 1, 1, 2, 4, 8, 2, 4, 8, 2, 4, 8, 8, 16)
 
 
 @dataclass(slots=True)
@@ -39,6 +41,8 @@ class Chunk:
     shape: list[int]
     index: Index | None = None
     payload: bytes = b""
+    item_bytes: int = 0
+    """Written for dtype 15 alone."""
     extra: dict[str, int] = field(default_factory=dict)
     """Fields to write with wrong values."""
 
@@ -74,6 +78,8 @@ def parse(data: bytes) -> Chunk:
     offset = 25 + 4 * rank
     chunk = Chunk(version, mode, dtype, flags, crc, list(struct.unpack_from(f"<{rank}I", data, 25)))
     chunk.payload = data[n_header:]
+    if dtype == OTHER:
+        (chunk.item_bytes,) = struct.unpack_from("<I", data, offset)
     if mode != 2:
         return chunk
     prefix, n_classes = data[offset : offset + 8], data[offset + 8]
@@ -105,6 +111,8 @@ def build(chunk: Chunk, rng: Random | None = None) -> bytes:
     extra = chunk.extra
     tail = struct.pack("<B", extra.get("rank", len(chunk.shape)) & 255)
     tail += b"".join(struct.pack("<I", n & 0xFFFFFFFF) for n in chunk.shape)
+    if chunk.dtype == OTHER:
+        tail += struct.pack("<I", chunk.item_bytes & 0xFFFFFFFF)
     payload = chunk.payload
     if chunk.index is not None:
         payload = b"".join(chunk.index.streams)
@@ -165,9 +173,11 @@ def mutate(data: bytes, rng: Random, prefixes: list[bytes]) -> bytes:
 
 
 def _mutate_fields(chunk: Chunk, rng: Random) -> None:
-    kind = rng.randrange(8)
+    kind = rng.randrange(9)
     if kind == 0:
-        setattr(chunk, rng.choice(("version", "mode", "dtype", "flags")), rng.randrange(5))
+        setattr(chunk, rng.choice(("version", "mode", "flags")), rng.randrange(9))
+    elif kind == 8:
+        _mutate_dtype(chunk, rng)
     elif kind == 1:
         chunk.crc = rng.choice((0, rng.randrange(1 << 32), zlib.crc32(chunk.payload)))
     elif kind == 2 and chunk.shape:
@@ -184,6 +194,18 @@ def _mutate_fields(chunk: Chunk, rng: Random) -> None:
         _mutate_deflated(chunk, rng)
     else:
         chunk.payload = havoc.havoc(chunk.payload, rng)
+
+
+def _mutate_dtype(chunk: Chunk, rng: Random) -> None:
+    chunk.dtype = rng.randrange(17)
+    chunk.item_bytes = havoc.size(rng) if rng.random() < 0.3 else rng.randrange(9)
+    size = chunk.item_bytes if chunk.dtype >= OTHER else ITEM_BYTES[chunk.dtype]
+    if chunk.mode == 0 and size and size <= len(chunk.payload):  # as many items as there are bytes
+        n = len(chunk.payload) // size
+        chunk.shape, chunk.payload = [n], chunk.payload[: n * size]
+        items = b"".join(chunk.payload[k::n] for k in range(n))
+        chunk.crc = zlib.crc32(items)
+        chunk.flags = rng.choice((0, 1, 4, 5))
 
 
 def _mutate_deflated(chunk: Chunk, rng: Random) -> None:

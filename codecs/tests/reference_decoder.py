@@ -14,6 +14,23 @@ from reference_hybrid import decode_hybrid
 from reference_model import parse_model
 
 BLANK = 255  # 4.3
+ITEM_BYTES = {
+    1: 1,
+    2: 1,
+    3: 1,
+    4: 2,
+    5: 4,
+    6: 8,
+    7: 2,
+    8: 4,
+    9: 8,
+    10: 2,
+    11: 4,
+    12: 8,
+    13: 8,
+    14: 16,
+}
+OTHER = 15
 
 
 def parse_header(data: bytes) -> dict:
@@ -24,16 +41,22 @@ def parse_header(data: bytes) -> dict:
     n_header = chunk.uint(4)
     must(24 + 5 <= n_header <= len(data), "4.1: header_bytes")
     must(crc_32(data[: n_header - 4]) == Cursor(data, n_header - 4).uint(4), "4.1: CRC-32")
-    must(mode <= 2 and dtype == 1 and flags <= (3 if mode == 2 else 1), "1.3")
+    must(mode <= 2 and (dtype in ITEM_BYTES or dtype == OTHER), "1.3")
+    must(dtype == 1 or mode < 2, "4.1: dtype")
+    must(flags < 8 and (mode == 2 or not flags & 2), "4.1: flags")
+    must(not flags & 4 or ITEM_BYTES.get(dtype, 1) > 1, "4.1: big_endian")
     head = Cursor(data[: n_header - 4], 12)
     payload_bytes, pixel_crc32, rank = head.uint(8), head.uint(4), head.uint(1)
     must(rank <= 32, "8: rank")
     shape = tuple(head.uint(4) for _ in range(rank))
-    must(prod(n for n in shape if n) <= 2**31 - 1, "8: pixels of a chunk")
+    item_bytes = head.uint(4) if dtype == OTHER else ITEM_BYTES[dtype]
+    must(item_bytes >= 1, "4.1: item_bytes")
+    must(item_bytes * prod(n for n in shape if n) <= 2**31 - 1, "8: bytes of a chunk's items")
     header = {"mode": mode, "shape": shape, "fortran_order": flags % 2 == 1, "crc": pixel_crc32}
+    header |= {"dtype": dtype, "item_bytes": item_bytes, "big_endian": flags & 4 > 0}
     if mode == 2:
         must(rank >= 2 and shape[0] >= 1, "4.3")
-        header |= read_index(head, shape[0], words=flags >= 2)
+        header |= read_index(head, shape[0], words=flags & 2 > 0)
         must(sum(header["lengths"]) == payload_bytes, "4.4")
     must(head.at == len(head.data), "4.1: exactly as long as its fields")
     header["payload"] = data[n_header:]
@@ -81,25 +104,35 @@ def read_index(head: Cursor, n_cells: int, *, words: bool) -> dict:
 
 
 def decode_chunk(data: bytes, model: dict | None) -> tuple[tuple, bool, bytes]:
-    """Shape, fortran_order and the pixels in C order."""
+    """Shape, fortran_order and the items in C order, in the byte order of memory."""
     header = parse_header(data)
-    n_pixels, payload = prod(header["shape"]), header["payload"]
+    n_items, item_bytes, payload = prod(header["shape"]), header["item_bytes"], header["payload"]
+    n_bytes = n_items * item_bytes
     if header["mode"] == 0:
-        pixels = payload
+        shuffled = payload
     elif header["mode"] == 1:
-        must(n_pixels <= 1032 * (len(payload) + 1), "8: deflated pixels")
+        must(n_bytes <= 1032 * (len(payload) + 1), "8: deflated bytes of items")
         stream = zlib.decompressobj(wbits=-15)
         try:
-            pixels = stream.decompress(payload, n_pixels + 1)
+            shuffled = stream.decompress(payload, n_bytes + 1)
         except zlib.error as error:
             raise FormatError(f"4.2: {error}") from None
         must(stream.eof and not stream.unused_data, "4.2: ends exactly at the payload's end")
     else:
         check_model(header, model)
-        pixels = b"".join(cell_of(header, model, c) for c in range(header["shape"][0]))
-    must(len(pixels) == n_pixels, "4.2")
-    must(crc_32(pixels) == header["crc"], "4.4: pixel_crc32")
-    return header["shape"], header["fortran_order"], pixels
+        shuffled = b"".join(cell_of(header, model, c) for c in range(header["shape"][0]))
+    must(len(shuffled) == n_bytes, "4.2")
+    items = bytes(shuffled[j * n_items + i] for i in range(n_items) for j in range(item_bytes))
+    must(crc_32(items) == header["crc"], "4.4: pixel_crc32")
+    return header["shape"], header["fortran_order"], in_memory(header, items)
+
+
+def in_memory(header: dict, items: bytes) -> bytes:
+    """Section 4.1: `big_endian`."""
+    if not header["big_endian"]:
+        return items
+    size = header["item_bytes"] // (2 if header["dtype"] in (13, 14) else 1)
+    return b"".join(items[k : k + size][::-1] for k in range(0, len(items), size))
 
 
 def decode_cell(data: bytes, model: dict, c: int) -> bytes:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 from zarr.abc.store import RangeByteRequest, Store
 from zarr.core.buffer import default_buffer_prototype
+from zarr.dtype import UInt8
 from zarr.storage import MemoryStore, WrapperStore
 from zarrmal_codecs import ZarrmalCodec, ZarrmalError
 
@@ -53,8 +54,8 @@ class CountingStore(WrapperStore):
 
 
 def spec_of(shape: tuple[int, ...]) -> SimpleNamespace:
-    """The part of zarr's ArraySpec that the codec uses."""
-    return SimpleNamespace(shape=shape, prototype=default_buffer_prototype())
+    """The part of zarr's ArraySpec that the codec uses, of an array of uint8."""
+    return SimpleNamespace(shape=shape, dtype=UInt8(), prototype=default_buffer_prototype())
 
 
 def read_rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,17 @@ def test_mutations_get_beyond_the_checksums():
             n_streams += "stream" in str(error) or "pixels that" in str(error)
     assert n_headers > 70
     assert n_streams > 30
+
+
+def test_mutations_reach_every_dtype():
+    rng, dtypes = Random(3), set()
+    chunks = [path.read_bytes() for path in sorted(seeds.VECTORS.glob("dtype-*/chunk.bin"))]
+    for _ in range(1500):
+        data = worker.mutated("chunk", rng.choice(chunks), rng)
+        with contextlib.suppress(ZarrmalError):
+            dtypes.add((data[6], decode_chunk(data, None).dtype.isnative))
+    assert {code for code, _ in dtypes} == set(range(1, 16))
+    assert len(dtypes) > 20  # of 26, numbers in either byte order
 
 
 def test_a_law_that_is_broken_is_seen(monkeypatch):

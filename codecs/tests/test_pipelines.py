@@ -18,11 +18,13 @@ import models
 import numpy as np
 import pytest
 import zarr
+from any_dtype import filled
 from golden_archives import ARCHIVES, INDEX, meets
 from stores import CountingStore, FakeGetter, spec_of
 from zarr.core import codec_pipeline
 from zarr.storage import LocalStore
 from zarrmal_codecs import CorruptionError, ZarrmalError, array_arguments
+from zarrmal_codecs.items import octets_of
 
 CELLS = models.pixels(81, (21, 6, 5))
 PIPELINES = {
@@ -60,11 +62,11 @@ def layout(request) -> str:
     return str(request.param)
 
 
-def create(path: Path, layout: str) -> zarr.Array:
+def create(path: Path, layout: str, dtype: str = "uint8") -> zarr.Array:
     zarr_format = LAYOUTS[layout]["zarr_format"]
     arguments = array_arguments(models.two_classes(), zarr_format=zarr_format)
     return zarr.create_array(
-        store=path, shape=CELLS.shape, dtype="uint8", **(arguments | LAYOUTS[layout])
+        store=path, shape=CELLS.shape, dtype=dtype, **(arguments | LAYOUTS[layout])
     )
 
 
@@ -85,6 +87,18 @@ def test_read(pipeline, layout, tmp_path):
         np.testing.assert_array_equal(array[2:19:3, 1:3], CELLS[2:19:3, 1:3])
         np.testing.assert_array_equal(array[[20, 3, 3]], CELLS[[20, 3, 3]])
     expect_warnings(caught, pipeline)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "<u2", ">i4", "<f8", ">c8"])
+def test_other_dtypes(pipeline, layout, dtype, tmp_path):
+    if pipeline == "zarrs" and dtype[0] == ">":
+        pytest.skip("zarrs reads no array of format 2 in big-endian order")
+    items = filled(np.dtype(dtype), CELLS.shape)
+    with pipeline_of(pipeline):
+        create(tmp_path / "a.zarr", layout, dtype)[:] = items
+        again = zarr.open_array(tmp_path / "a.zarr", mode="r")
+        for selection in (np.s_[:], np.s_[9], np.s_[2:19:3, 1:3]):
+            np.testing.assert_array_equal(octets_of(again[selection]), octets_of(items[selection]))
 
 
 def test_written_bytes_are_the_same(pipeline, layout, tmp_path):

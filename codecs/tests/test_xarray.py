@@ -6,8 +6,10 @@ import models
 import numpy as np
 import pytest
 import xarray as xr
+from any_dtype import filled
 from zarr.storage import MemoryStore
 from zarrmal_codecs import array_arguments
+from zarrmal_codecs.items import octets_of
 
 CELLS = models.pixels(61, (10, 6, 5))
 CELLS[3] = 0  # black pixels must not become NaN
@@ -49,6 +51,15 @@ def test_black_chunks_are_written(zarr_format):
     store = written(zarr_format, np.zeros_like(CELLS))
     names = {2: {"0.0.0", "1.0.0", "2.0.0"}, 3: {"c/0/0/0", "c/1/0/0", "c/2/0/0"}}
     assert {f"cells/{name}" for name in names[zarr_format]} <= set(store._store_dict)
+
+
+@FORMATS
+@pytest.mark.parametrize("dtype", ["bool", "<i2", ">u4", "<f4", ">f8", "c8"])
+def test_other_dtypes(zarr_format, dtype):
+    cells = filled(np.dtype(dtype), (10, 6, 5))
+    again = opened(written(zarr_format, cells)).cells.values
+    assert again.dtype.str[1:] == cells.dtype.str[1:]
+    np.testing.assert_array_equal(octets_of(again), octets_of(cells))
 
 
 CHANGES = {

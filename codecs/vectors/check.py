@@ -22,15 +22,16 @@ VECTORS = Path(__file__).parent
 
 
 def wrong_vectors() -> list[str]:
-    """Names of the vectors that decode to other pixels."""
+    """Names of the vectors that decode to other items."""
     wrong = []
     index = json.loads((VECTORS / "index.json").read_text(encoding="utf-8"))
     for name, entry in index.items():
         folder = VECTORS / name
         coder = Coder(Model.load(folder / "model.zmal")) if entry["model"] else None
         pixels = decode_chunk((folder / "chunk.bin").read_bytes(), coder)
-        result = list(pixels.shape), hashlib.sha256(pixels.tobytes()).hexdigest()
-        if result != (entry["shape"], entry["pixels_sha256"]):
+        digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+        result = pixels.dtype.str, list(pixels.shape), digest
+        if result != (entry["dtype"], entry["shape"], entry["pixels_sha256"]):
             wrong.append(name)
     print(f"{len(index)} vectors, {len(wrong)} wrong")
     return wrong

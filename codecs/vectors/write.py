@@ -19,6 +19,7 @@ import numpy as np
 VECTORS = Path(__file__).parent
 sys.path.insert(0, str(VECTORS.parent / "tests"))
 
+import any_dtype  # noqa: E402
 import hybrid_models  # noqa: E402
 import models  # noqa: E402
 from zarrmal_codecs import Model  # noqa: E402
@@ -75,6 +76,35 @@ def fallback_vectors() -> list[Vector]:
         Vector("deflate-black", "all zero", np.zeros((16, 16, 16), np.uint8)),
         Vector("deflate-decode-only", "a model without encoders: fallback",
                models.pixels(8, (9, 6, 5)) // 32, models.decode_only()),
+    ]  # fmt: skip
+
+
+def dtype_vectors() -> list[Vector]:
+    """Modes 0 and 1 with items of other dtypes, of arbitrary bits."""
+    every = [
+        Vector(f"dtype-{dtype.name}{'-big' if dtype.str[0] == '>' else ''}", "one of each dtype",
+               any_dtype.filled(dtype, (3, 2)))
+        for dtype in any_dtype.NUMBERS if dtype != np.uint8
+    ]  # fmt: skip
+    half, steps = np.dtype("f2"), np.arange(2000, 2600)
+    return [
+        *every,
+        Vector("dtype-nans", "zeros, infinities and NaNs", any_dtype.special_floats(half)),
+        Vector("dtype-scalar", "rank 0: one item", np.array(-1.5, "f4")),
+        Vector("dtype-empty", "no items", np.zeros((0, 3), "c8")),
+        Vector("dtype-deflate", "similar numbers, deflated", steps.astype("<u2").reshape(30, 20)),
+        Vector("dtype-deflate-big", "the same in big-endian order",
+               steps.astype(">u2").reshape(30, 20)),
+        Vector("dtype-fortran-big", "memory in Fortran and in big-endian order",
+               any_dtype.filled(np.dtype(">f8"), (3, 2), order="F")),
+        Vector("dtype-model", "the shape of the model's cells, another dtype: fallback",
+               models.array(3, (2, 6, 5), 0, 4000, "int16"), models.two_classes()),
+        Vector("dtype-times", "times: int64", steps[:9].astype("M8[s]").astype("M8[ns]")),
+        Vector("dtype-strings", "strings of five bytes", np.array([b"one", b"", b"three"])),
+        Vector("dtype-characters", "strings of UTF-32",
+               np.array([["größe", "µ"], ["x", "細胞"]], "<U5")),
+        Vector("dtype-fields", "a structure of 9 bytes", any_dtype.filled(
+            np.dtype(any_dtype.FIELDS), (2, 2))),
     ]  # fmt: skip
 
 
@@ -190,7 +220,7 @@ def write(folder: Path, *, force: bool) -> None:
         for name in json.loads(index_path.read_text(encoding="utf-8")):
             shutil.rmtree(folder / name, ignore_errors=True)
     index = {}
-    for vector in [*fallback_vectors(), *cell_vectors(), *hybrid_vectors()]:
+    for vector in [*fallback_vectors(), *dtype_vectors(), *cell_vectors(), *hybrid_vectors()]:
         coder = Coder(vector.model) if vector.model else None
         classes = None if vector.classes is None else np.array(vector.classes)
         fortran_order = vector.array.flags.f_contiguous and not vector.array.flags.c_contiguous
@@ -207,9 +237,11 @@ def write(folder: Path, *, force: bool) -> None:
         (destination / "chunk.bin").write_bytes(data)
         if vector.model:
             (destination / "model.zmal").write_bytes(vector.model.to_bytes())
+        header = parse_header(memoryview(data))
         index[vector.name] = {
             "shows": vector.shows,
-            "mode": MODE_NAMES[parse_header(memoryview(data)).mode],
+            "mode": MODE_NAMES[header.mode],
+            "dtype": header.dtype.str,
             "shape": list(vector.array.shape),
             "order": "F" if fortran_order else "C",
             "pixels_sha256": hashlib.sha256(vector.array.tobytes()).hexdigest(),

@@ -43,13 +43,30 @@ def crc_16(data: bytes) -> int:
     return register
 
 
-def chunk_of(mode: int, shape: tuple[int, ...], payload: bytes, index: bytes = b"") -> bytes:
+def chunk_of(
+    mode: int,
+    shape: tuple[int, ...],
+    payload: bytes,
+    index: bytes = b"",
+    *,
+    dtype: int = 1,
+    flags: int = 0,
+    crc: int = 12345,
+) -> bytes:
     """A chunk with arbitrary fields (FORMAT 4.1)."""
     tail = struct.pack(f"<B{len(shape)}I", len(shape), *shape) + index
     head = struct.pack(
-        "<4sBBBBIQI", b"ZMAC", 1, mode, 1, 0, 24 + len(tail) + 4, len(payload), 12345
+        "<4sBBBBIQI", b"ZMAC", 1, mode, dtype, flags, 24 + len(tail) + 4, len(payload), crc
     )
     return sealed(head + tail + bytes(4) + payload)
+
+
+def items_of(
+    code: int, shape: tuple[int, ...], payload: bytes, item_bytes: int | None = None, mode: int = 0
+) -> bytes:
+    """A chunk of items of a dtype; ``item_bytes`` None leaves the field out."""
+    field = b"" if item_bytes is None else struct.pack("<I", item_bytes)
+    return chunk_of(mode, shape, payload, field, dtype=code, crc=zlib.crc32(payload))
 
 
 def cells_of(
@@ -120,7 +137,7 @@ def chunks() -> dict[str, tuple[bytes, str, str, str | None]]:
         "rank-33": (chunk_of(0, (1,) * 33, b"a"), "CorruptionError", "rank 33", None),
         "shape-2-31": (chunk_of(0, (1 << 16, 1 << 15), bytes(60)), "CorruptionError", "2147", None),
         "shape-hidden-by-zero": (
-            chunk_of(0, (0, *[1 << 31] * 5), b""), "CorruptionError", "pixels are allowed", None),
+            chunk_of(0, (0, *[1 << 31] * 5), b""), "CorruptionError", "bytes are allowed", None),
         "shape-huge-deflate": (chunk_of(1, (1 << 15, 1 << 15), bytes(60)), "CorruptionError",
                                "cannot hold", None),
         "shape-huge-stored": (chunk_of(0, (1 << 15, 1 << 15), bytes(60)), "CorruptionError",
@@ -186,9 +203,58 @@ def chunks() -> dict[str, tuple[bytes, str, str, str | None]]:
         "per-cell-9": (cells_of([b"\x09" + exact], coding=255), "CorruptionError", "most 8", one),
         "per-cell-255": (cells_of([b"\xff" + exact], coding=255), "CorruptionError", "most", one),
     }  # fmt: skip
+    both |= items()
     for coding in (9, 100, 254):
         both[f"coding-{coding}"] = cells_of([exact], coding=coding), "CorruptionError", "8", one
     return both
+
+
+def items() -> dict[str, tuple[bytes, str, str, None]]:
+    """Items of other dtypes than uint8 (FORMAT 4.1, 4.2)."""
+    compatibility, corruption, truncated = "CompatibilityError", "CorruptionError", "TruncatedError"
+    word = bytes(range(12))
+    deflated = zlib.compress(bytes(100), 9, wbits=-15)
+    index = bytes.fromhex(models.constant().digest)[:8]
+    both = {
+        "item-bytes-0": (items_of(15, (3,), b"", 0), corruption, "items of 0 bytes"),
+        "item-bytes-0-empty": (items_of(15, (0,), b"", 0), corruption, "items of 0 bytes"),
+        "item-bytes-missing": (items_of(15, (3,), b"abc"), truncated, "needed"),
+        "item-bytes-of-int32": (items_of(5, (3,), word, 4), corruption, "4 bytes too many"),
+        "item-bytes-other": (items_of(15, (3,), word, 5), corruption, "items have 15"),
+        "item-bytes-huge": (items_of(15, (), b"abc", 2**32 - 1), corruption, "bytes are allowed"),
+        "item-bytes-largest": (items_of(15, (), b"abc", 2**31 - 1), corruption, "stores 3 bytes"),
+        "items-2-31": (items_of(12, (1 << 28,), bytes(60)), corruption, "bytes are allowed"),
+        "items-hidden-by-zero": (
+            items_of(15, (0, 2), b"", 1 << 30), corruption, "bytes are allowed"),
+        "items-huge-stored": (items_of(12, (1 << 27,), bytes(60)), corruption, "stores 60"),
+        "items-huge-deflate": (
+            items_of(12, (1 << 27,), bytes(60), mode=1), corruption, "cannot hold"),
+        "items-short": (items_of(5, (3,), word[:11]), corruption, "stores 11"),
+        "items-long": (items_of(5, (3,), word + b"a"), corruption, "stores 13"),
+        "items-counted-as-bytes": (items_of(5, (12,), word), corruption, "items have 48"),
+        "items-deflate-shorter": (
+            items_of(14, (7,), deflated, mode=1), truncated, "after 100 of 112"),
+        "items-deflate-longer": (items_of(14, (6,), deflated, mode=1), corruption, "more than 96"),
+        "items-crc-of-shuffled": (items_of(5, (3,), word), corruption, "CRC-32"),
+        "items-crc-of-big-endian": (
+            sealed(_flagged(chunk_of(0, (1,), word[:4], dtype=5, crc=zlib.crc32(word[3::-1])))),
+            corruption, "CRC-32"),
+    }  # fmt: skip
+    for code in (0, 16, 255):
+        both[f"dtype-{code}"] = items_of(code, (3,), b"abc"), compatibility, f"dtype {code}"
+    for code in (4, 15):
+        chunk = chunk_of(2, (1, 3, 4), b"", index + bytes(16), dtype=code)
+        both[f"dtype-{code}-in-cells"] = chunk, compatibility, f"dtype {code}"
+    for code in (1, 2, 3):
+        chunk = sealed(_flagged(items_of(code, (3,), b"abc")))
+        both[f"big-endian-{code}"] = chunk, compatibility, "flags"
+    chunk = sealed(_flagged(items_of(15, (3,), word, 4)))
+    both["big-endian-15"] = chunk, compatibility, "flags"
+    return {name: (*case, None) for name, case in both.items()}
+
+
+def _flagged(chunk: bytes) -> bytes:
+    return chunk[:7] + bytes([chunk[7] | 4]) + chunk[8:]
 
 
 def configurations() -> dict[str, tuple[object, str, str]]:

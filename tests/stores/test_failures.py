@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from zarrmal.cli import app
 
 SECONDS = 60  # far above what any of them needs, far below what the libraries take
 PROGRAM = (
-    "import sys, zarrmal.archive.storage.timeout as reach; from zarrmal.cli import main; "
+    "import sys, zarrmal.sources.timeout as reach; from zarrmal.cli import main; "
     "reach.FIRST_ANSWER_SECONDS = float(sys.argv.pop(1)); main()"
 )
 REMOTE = ("s3", "azure", "gcs")
@@ -95,7 +96,12 @@ def installed(request):
             yield request.getfixturevalue(name), patience
 
 
-def test_nobody_listens(request):
+@pytest.mark.parametrize(
+    ("command", "to", "option"),
+    [("info", [], "--storage-option"), ("archive", ["out.zarr"], "--source-option")],
+    ids=["archive", "source"],
+)
+def test_nobody_listens(request, command, to, option):
     """Left alone, adlfs and gcsfs ask for 80 seconds. As a user sees it, to the process's end."""
     stores = list(installed(request))
     if not stores:
@@ -104,7 +110,8 @@ def test_nobody_listens(request):
     with ExitStack() as stack:
         asked = []
         for store, patience in stores:
-            words = ["info", f"{store.root}/a.zarr", *as_arguments(store.elsewhere)]
+            options = as_arguments(store.elsewhere, option)
+            words = [command, f"{store.root}/a.zarr", *to, *options]
             process = stack.enter_context(
                 subprocess.Popen(
                     [sys.executable, "-c", PROGRAM, str(patience), *words],
@@ -126,6 +133,17 @@ def test_nobody_listens(request):
             for secret in secrets_of(store):
                 assert secret not in stderr
     assert time.monotonic() - started < SECONDS
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a.npz"])
+def test_a_server_that_is_silent(name, monkeypatch):
+    monkeypatch.setattr("zarrmal.sources.timeout.FIRST_ANSWER_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it never accepts
+        port = silent.getsockname()[1]
+        started = time.monotonic()
+        with pytest.raises(zarrmal.UnreachableError, match=r"no answer in 0\.5 seconds"):
+            zarrmal.open_source(f"http://127.0.0.1:{port}/{name}")
+        assert time.monotonic() - started < SECONDS
 
 
 def test_refused_by_azure(azure, drawn_file, monkeypatch):

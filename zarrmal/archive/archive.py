@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +14,7 @@ from zarrmal_codecs import CorruptionError, Model, ZarrmalError
 
 from ..classify import Assigner
 from ..errors import InputError, MissingError, UnreachableError
+from ..lazy import lazy
 from ..progress import Progress, silent
 from ..sources import Source
 from .extract.cells import extract_cells
@@ -246,7 +246,7 @@ class Archive(OpenArchive):
         with store_errors():
             return open_dataset(self, source_order=source_order, chunks=chunks)
 
-    @cached_property
+    @lazy
     def _cell_reader(self) -> CellReader:
         return CellReader(self.cells, self.n_cells, self.configuration.coder())
 
@@ -279,7 +279,7 @@ class Archive(OpenArchive):
         with store_errors():
             return read_cells(self, self._cell_reader, positions, workers)
 
-    @cached_property
+    @lazy
     def _stored_sizes(self) -> StoredSizes | None:
         with store_errors():
             return read_sizes(self)

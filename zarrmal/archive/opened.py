@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, Self
 
 import zarr
@@ -14,6 +13,7 @@ from zarrmal_codecs.coder import Coder
 from zarrmal_codecs.configuration import Configuration
 
 from ..errors import InputError, MissingError
+from ..lazy import lazy
 from ..sources.archive_facts import archive_facts, parse_archive_attribute
 from .digests import Digests, read_digests
 from .format import ATTRIBUTE, BACKUP, CELLS, DAMAGED_FACTS, LONG_NAMES, ArchiveFacts, Grid
@@ -110,12 +110,12 @@ class OpenArchive:
             ) from None
         return cls(location, group, read_facts(group, location.url, incomplete=incomplete))
 
-    @cached_property
+    @lazy
     def cells(self) -> zarr.Array[Any]:
         """The array of cell images; CorruptionError if it is not there."""
         return cells_array(self.group)
 
-    @cached_property
+    @lazy
     def digests(self) -> Digests:
         """SHA-256 of the stored objects; empty, with a problem, where they cannot be read."""
         tree = archive_facts(self.group) or {}
@@ -138,17 +138,17 @@ class OpenArchive:
         """Chunks of the cells."""
         return Grid.of(self.cells)
 
-    @cached_property
+    @lazy
     def configuration(self) -> Configuration:
         """Of the codec of the cells."""
         return codec_configuration(self.cells)
 
-    @cached_property
+    @lazy
     def model(self) -> Model:
         """The model in the codec's configuration, parsed and checked anew."""
         return Model.from_base64(self.configuration.model, self.configuration.sha256)
 
-    @cached_property
+    @lazy
     def coder(self) -> Coder:
         """Encodes and decodes with the model."""
         return Coder(self.model)

@@ -191,7 +191,7 @@ def unused_notes(kind: str, names: Iterable[str]) -> list[str]:
     Parameters
     ----------
     kind
-        "keys" or "arrays".
+        "keys", "arrays" or "coordinates".
     names
         Of what is not used.
     """

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ..errors import AccessError, InputError, input_error, is_store_error
 from .annotations import SIZE_KEYS, RawAnnotations
+from .timeout import first_answer
 
 ARRAY_SUFFIXES = (".npy", ".npz")
 SMALL_BYTES = 1 << 24  # a member up to this size that is not compressed is read into memory
@@ -198,7 +199,7 @@ def downloaded(url: str, storage_options: Mapping[str, Any]) -> Iterator[Path]:
         If it cannot be fetched: MissingError, AccessError or UnreachableError where that is why.
     """
     try:
-        with fsspec.open(url, "rb", **storage_options) as stream:
+        with _opened(url, storage_options) as stream:
             path = temporary_copy(stream, Path(url).suffix.lower(), url)
     except InputError:
         raise
@@ -212,6 +213,17 @@ def downloaded(url: str, storage_options: Mapping[str, Any]) -> Iterator[Path]:
         yield path
     finally:
         path.unlink(missing_ok=True)
+
+
+def _opened(url: str, storage_options: Mapping[str, Any]) -> IO[bytes]:
+    """The file at a URL, open for reading."""
+
+    def call() -> IO[bytes]:
+        stream: IO[bytes] = fsspec.open(url, "rb", **storage_options).open()
+        return stream
+
+    # A cache (simplecache::) fetches the whole file first, which may take long.
+    return call() if "::" in url else first_answer(call, url)
 
 
 def open_remote_array_file(url: str, storage_options: Mapping[str, Any]) -> ArrayFile:

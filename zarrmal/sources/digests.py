@@ -16,6 +16,7 @@ from zarr.core.sync import sync
 
 from ..errors import InputError
 from .archive_facts import archive_facts, load_digests
+from .packed import DAMAGED_CONTAINER
 
 BACKUP = "cells/zarrmal.json"
 """Repeats the attribute. A copy by another program inherits the attribute, not this object."""
@@ -120,7 +121,10 @@ class ArchiveDigests:
     @staticmethod
     def _digest(array: zarr.Array[Any], key: str) -> str | None:
         path = f"{array.path}/{key}" if array.path else key
-        data = sync(array.store.get(path, default_buffer_prototype()))
+        try:
+            data = sync(array.store.get(path, default_buffer_prototype()))
+        except DAMAGED_CONTAINER:
+            return None
         return None if data is None else hashlib.sha256(data.to_bytes()).hexdigest()
 
 

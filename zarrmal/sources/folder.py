@@ -18,13 +18,13 @@ from .image_file import (
     UnreadableError,
     is_image_name,
     read_image,
-    special_kind,
     suffix_for_count,
 )
 from .limits import check_cell_shape
 from .preprocessing import PreprocessingOptions
 from .sizes import MAX_SIDE
 from .source import Source, checked_indices
+from .special_files import special_kind
 from .strings import STRINGS, Strings, checked_strings
 
 SPLIT_NAMES = frozenset({"train", "training", "test", "testing", "val", "valid", "validation"})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import stat
 import struct
 import zlib
 from pathlib import Path
@@ -15,6 +14,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+
+from .special_files import special_kind
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 PILLOW_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
@@ -109,17 +110,6 @@ def read_regular_file(path: str) -> bytes:
         if kind is not None:
             raise UnreadableError(f"a {kind}")
         return file.read()
-
-
-def special_kind(mode: int) -> str | None:
-    """The kind of a file that is no regular one, from st_mode; None for files and directories."""
-    kinds = {
-        stat.S_IFIFO: "FIFO",
-        stat.S_IFSOCK: "socket",
-        stat.S_IFCHR: "device",
-        stat.S_IFBLK: "device",
-    }
-    return kinds.get(stat.S_IFMT(mode))
 
 
 def read_with_pillow(data: bytes) -> NDArray[np.uint8]:

@@ -32,7 +32,14 @@ from .preprocessing import RGB_CHANNELS, Channel, PreprocessingOptions
 from .sizes import PaddedCells
 from .source import Source
 from .strings import refuse_mask
-from .zarr_array import ZARR_MARKERS, dimension_names, open_zarr, xarray_fetch, zarr_fetch
+from .zarr_array import (
+    ZARR_MARKERS,
+    dimension_names,
+    open_zarr,
+    xarray_columns,
+    xarray_fetch,
+    zarr_fetch,
+)
 
 
 def open_source(
@@ -66,7 +73,8 @@ def open_source(
           `split`, `height` and `width`; a path or a URL.
         * A Zarr array, or a group that holds `cells`; a local directory with zarr.json, .zgroup
           or .zarray, or any URL that fsspec knows.
-        * An array in memory or lazy: NumPy, xarray, Zarr.
+        * An array in memory or lazy: NumPy, xarray, Zarr. Of an xarray.DataArray, coordinates
+          along the cells are annotations and sizes, under the names that they have in a Zarr group.
         * A list of NumPy arrays, one for each cell, (y, x) or (y, x, channel).
         * A Source; returned as it is if no other option is given.
 
@@ -121,8 +129,18 @@ def open_source(
     if isinstance(source, xr.DataArray):
         location = f"xarray variable {source.name or ''}".rstrip()
         axes = axis_order(tuple(map(str, source.dims)), source.ndim, location)
-        fetch = xarray_fetch(source, axes)
-        return from_array(fetch, source.shape, source.dtype, axes=axes, location=location)
+        stored, sizes, unused = xarray_columns(source, axes[0] if axes else 0, location)
+        return from_array(
+            xarray_fetch(source, axes),
+            source.shape,
+            source.dtype,
+            axes=axes,
+            stored=stored,
+            heights=sizes[0] if sizes else None,
+            widths=sizes[1] if sizes else None,
+            location=location,
+            notes=unused_notes("coordinates", unused),
+        )
     if isinstance(source, np.ndarray):
         refuse_mask(source, "array")
         source = np.asarray(source)
@@ -202,7 +220,7 @@ def _open_address(
             location=f"file {address}",
             notes=unused_notes("keys", file.unused),
         )
-    if is_remote or any((path / marker).is_file() for marker in ZARR_MARKERS):
+    if is_remote or any((path / marker).exists() for marker in ZARR_MARKERS):
         opened = open_zarr(address, storage_options)
         return from_array(
             zarr_fetch(opened.array, opened.axes, opened.digests),

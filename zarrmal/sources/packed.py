@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 PACKED_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 GROUP_NAMES = ("zarr.json", ".zgroup", ".zarray")
+DAMAGED_CONTAINER = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    RuntimeError,
+)
+"""What damaged zip and tar files were seen to raise; none of them is an OSError."""
 
 
 def has_packed_suffix(path: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import tarfile
 import threading
 from collections.abc import Mapping
 from io import BytesIO
@@ -21,6 +22,8 @@ from zarr.storage import FsspecStore
 
 SERIAL_PROTOCOLS = frozenset({"ftp", "libarchive", "tar"})
 """tar and libarchive: one open file; ftp: one connection."""
+
+ENDS_EARLY = "the tar file is cut off, or a header in it is damaged"
 
 _lock = threading.RLock()
 """One for all: file systems that look different may share a file, as in ``zip::tar::``."""
@@ -77,6 +80,20 @@ def _locked(method: Any) -> Any:
             return iter(list(result)) if is_generator else result
 
     return run
+
+
+def tar_ends_early(fs: SerialFileSystem) -> bool:
+    """Whether a tar file lacks the block of zeros that ends one.
+
+    ``tarfile`` reports one that is cut off within a member, but takes an incomplete or damaged
+    header for the end.
+    """
+    tar = getattr(fs.fs, "tar", None)
+    if tar is None:  # not a tar file
+        return False
+    with _lock:
+        tar.fileobj.seek(tar.offset)
+        return bool(tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE))
 
 
 def serial_store(

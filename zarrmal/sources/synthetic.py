@@ -15,7 +15,7 @@ from .source import Source, checked_indices
 
 MINIMUM = {"n_cells": 1, "n_slides": 1, "size": 16, "seed": 0}
 BATCH_CELLS = 256  # bounds the memory of one step
-POOL_CELLS = 4096
+POOL_CELLS, POOL_SLIDES = 4096, 64
 BLOCK_CELLS = 256  # of SyntheticSource: one stream of random numbers each
 N_ANGLES = 256
 LATTICE_PITCH = 3  # camera pixels between neighbouring points of the segmentation's mask
@@ -124,8 +124,9 @@ def synthetic_cells(
 class SyntheticSource(Source):
     """Any number of synthetic grey cells, computed when they are read: for benchmarks.
 
-    Each cell is a rotated or mirrored one of a pool, with noise of its own. The same index gives
-    the same cell, whichever others are read. Memory grows by one label per cell.
+    Each cell is a rotated or mirrored one of a pool, with noise of its own; the pool is smaller for
+    fewer cells. The same index gives the same cell, whichever others are read. Memory grows by one
+    label per cell.
 
     Parameters
     ----------
@@ -145,7 +146,8 @@ class SyntheticSource(Source):
     def __init__(self, n_cells: int, *, size: int = 50, seed: int = 0) -> None:
         if n_cells < 1:
             raise InputError(f"at least 1 cell is needed, not {n_cells}")
-        pool = synthetic_cells(POOL_CELLS, n_slides=64, size=size, seed=seed, channels=1)
+        n_pool = min(POOL_CELLS, max(n_cells, 2 * POOL_SLIDES))
+        pool = synthetic_cells(n_pool, n_slides=POOL_SLIDES, size=size, seed=seed, channels=1)
         self.class_names = tuple(sorted(set(pool.label.tolist())))
         labels = np.array([self.class_names.index(name) for name in pool.label])
         # One row per class, so that a cell's label selects its pool.

@@ -18,13 +18,16 @@ from .archive_facts import archive_facts
 from .array_source import Fetch, sorted_fetch
 from .digests import ArchiveDigests
 from .dimensions import axis_order
+from .packed import DAMAGED_CONTAINER
 from .preprocessing import Preprocessing
-from .serial import is_serial, serial_store
+from .serial import ENDS_EARLY, is_serial, serial_store, tar_ends_early
+from .special_files import RegularFiles
+from .timeout import first_answer
 
 VARIABLE = "cells"
 LABEL = "label"
 ZARR_MARKERS = ("zarr.json", ".zgroup", ".zarray")
-OPENING_ERRORS = (OSError, ValueError, TypeError, LookupError, RuntimeError)
+OPENING_ERRORS = (OSError, ValueError, TypeError, LookupError, *DAMAGED_CONTAINER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,12 +82,7 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
         AccessError or UnreachableError where that is why.
     """
     try:
-        options = dict(storage_options) if "://" in address and storage_options else None
-        if is_serial(address):
-            store = serial_store(address, storage_options, read_only=True)
-            node = zarr.open(store, mode="r")
-        else:
-            node = zarr.open(address, mode="r", storage_options=options)
+        node = _open_node(address, storage_options)
         if isinstance(node, zarr.Array):
             return ZarrCells(array=node, axes=axis_order(dimension_names(node), node.ndim, address))
         cells = node.get(VARIABLE)
@@ -133,6 +131,23 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
             "and the storage options",
             error,
         ) from error
+
+
+def _open_node(address: str, storage_options: Mapping[str, Any]) -> zarr.Array[Any] | zarr.Group:
+    if "://" not in address and "::" not in address:
+        return zarr.open(RegularFiles(address, read_only=True), mode="r")
+
+    def opened() -> zarr.Array[Any] | zarr.Group:
+        if is_serial(address):
+            store = serial_store(address, storage_options, read_only=True)
+            # Missing chunks would be read as black cells.
+            if tar_ends_early(store.fs.sync_fs):
+                raise InputError(f"{address}: {ENDS_EARLY}")
+            return zarr.open(store, mode="r")
+        options = dict(storage_options) if "://" in address and storage_options else None
+        return zarr.open(address, mode="r", storage_options=options)
+
+    return first_answer(opened, address)
 
 
 def unused_arrays(
@@ -277,9 +292,53 @@ def zarr_fetch(
         elif digests is not None and digests.is_copied and axes[0] == 0:
             digests.require_chunks(array, np.arange(array.shape[0])[selection])
         before = (slice(None),) * axes[0]
-        return np.transpose(np.asarray(array.oindex[(*before, selection)]), axes)
+        try:
+            cells = np.asarray(array.oindex[(*before, selection)])
+        except DAMAGED_CONTAINER as error:
+            raise InputError(f"{array.store_path}: cannot be read: {error}") from error
+        return np.transpose(cells, axes)
 
     return sorted_fetch(take)
+
+
+def xarray_columns(
+    array: xr.DataArray, cell_axis: int, location: str
+) -> tuple[RawAnnotations, list[NDArray[Any]], frozenset[str]]:
+    """What an xarray variable's coordinates along the cells tell of them, named as in a group.
+
+    Parameters
+    ----------
+    cell_axis
+        The axis that counts the cells.
+    location
+        Begins messages.
+
+    Returns
+    -------
+    annotations
+        Not yet checked.
+    sizes
+        Height and width of each cell; empty unless both are there.
+    unused
+        Names of the other coordinates, without those of dimensions.
+    """
+    cell_dimension = array.dims[cell_axis : cell_axis + 1]
+
+    def column(key: str) -> Column | None:
+        coordinate = array.coords.get(key)
+        if coordinate is None or coordinate.dims != cell_dimension:
+            return None
+        what = f"{location}: coordinate `{key}`"
+        return with_flag_meanings(coordinate.to_numpy(), coordinate.attrs, what)
+
+    annotations, used = RawAnnotations.from_lookup(column)
+    found = [array.coords[key] for key in SIZE_KEYS if key in array.coords]
+    sizes = [c.to_numpy() for c in found if c.dims == cell_dimension and c.dtype.kind in "iu"]
+    if len(sizes) < len(SIZE_KEYS):
+        sizes = []
+    used |= set(SIZE_KEYS) if sizes else set()
+    unused = frozenset(map(str, array.coords)) - used - set(map(str, array.dims))
+    return annotations, sizes, unused
 
 
 def xarray_fetch(array: xr.DataArray, axes: tuple[int, ...]) -> Fetch:

@@ -19,7 +19,7 @@ def array_arguments(
     zarr_format: Literal[2, 3] = 3,
     rice: RiceChoice = "mean",
 ) -> dict[str, Any]:
-    """Keyword arguments that make an array of uint8 cells use the codec.
+    """Keyword arguments that make an array use the codec, which has models for uint8 cells.
 
     Parameters
     ----------
@@ -43,10 +43,11 @@ def array_arguments(
     Returns
     -------
     dict
-        Without ``shape``, ``dtype`` ("uint8") and ``chunks``, which the caller adds. Chunks that
-        hold nothing but the fill value are written like all others, so that a lost chunk cannot
-        pass for a black one; in format 2 there is no fill value at all, so that xarray does not
-        take black pixels for missing ones.
+        Without ``shape``, ``dtype`` and ``chunks``, which the caller adds. Arrays of other dtypes
+        than "uint8" are stored without loss, but not coded with the model. Chunks that hold
+        nothing but the fill value are written like all others, so that a lost chunk cannot pass
+        for a black one; in format 2 there is no fill value at all, so that xarray does not take
+        black pixels for missing ones.
 
     Raises
     ------
@@ -57,7 +58,7 @@ def array_arguments(
     --------
     >>> from zarrmal_codecs import array_arguments
     >>> sorted(array_arguments(None))
-    ['compressors', 'config', 'fill_value', 'filters', 'serializer']
+    ['compressors', 'config', 'filters', 'serializer']
     >>> sorted(array_arguments(None, zarr_format=2))
     ['compressors', 'config', 'fill_value', 'filters', 'zarr_format']
     """
@@ -82,7 +83,6 @@ def array_arguments(
     # A group has a format of its own and takes none; zarr.create_array makes format 3 by default.
     if library == "zarr.create" or (library == "zarr" and zarr_format == 2):
         arguments["zarr_format"] = zarr_format
-    return arguments | {
-        "fill_value": 0 if zarr_format == 3 else None,
-        "config": {"write_empty_chunks": True},
-    }
+    arguments["config"] = {"write_empty_chunks": True}
+    # In format 3 zarr's default is the zero of the dtype, which numbers, strings and fields have.
+    return arguments | ({"fill_value": None} if zarr_format == 2 else {})

@@ -1,4 +1,4 @@
-"""One chunk: any uint8 array <-> bytes (FORMAT 4)."""
+"""One chunk: any array of items of a fixed size <-> bytes (FORMAT 4)."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from .errors import CorruptionError, ModelError, TruncatedError
 from .fallback import decode_fallback, encode_fallback
 from .golomb_rice import RiceChoice
 from .header import CellIndex, Header, header_bytes, parse_header
+from .items import as_dtype, items_of, octets_of, stored_dtype
 
 Pixels = NDArray[np.uint8]
 
@@ -55,11 +56,12 @@ def encode_chunk(
     Parameters
     ----------
     array
-        uint8, any rank up to 32, any shape and memory order, at most 2**31 - 1 pixels.
+        Any rank up to 32, any shape and memory order, at most 2**31 - 1 bytes. Items of any dtype
+        but objects; only uint8 is coded with a model.
     coder
-        The coder of the model to use. Pixels are stored or deflated instead if it is None or can
-        only decode, if the array is not (cell, \\*cell_shape), or if coded cells would take more
-        bytes than their pixels.
+        The coder of the model to use. Items are stored or deflated instead if it is None or can
+        only decode, if the array is not uint8 (cell, \\*cell_shape), or if coded cells would take
+        more bytes than their pixels.
     classes
         Class of each cell, an index into the model's classes. By default the class that codes the
         cell in the fewest bits.
@@ -74,21 +76,24 @@ def encode_chunk(
     Raises
     ------
     TypeError, ValueError
-        If the array is not uint8, too large, or ``classes`` does not fit it.
+        If the items are objects, the array is too large, or ``classes`` does not fit it.
     """
-    expect_uint8(array.dtype)
-    if prod(n for n in array.shape if n) > MAX_CHUNK_PIXELS or array.ndim > MAX_RANK:
+    dtype = stored_dtype(array.dtype)
+    n_bytes = dtype.itemsize * prod(n for n in array.shape if n)
+    if n_bytes > MAX_CHUNK_PIXELS or array.ndim > MAX_RANK:
         raise ValueError(
-            f"a chunk may have {MAX_CHUNK_PIXELS} pixels in {MAX_RANK} dimensions, "
-            f"not shape {array.shape}: choose smaller chunks"
+            f"a chunk may have {MAX_CHUNK_PIXELS} bytes in {MAX_RANK} dimensions, "
+            f"not shape {array.shape} of {array.dtype}: choose smaller chunks"
         )
-    pixels = np.ascontiguousarray(array).reshape(array.shape)
-    crc = zlib.crc32(pixels.data)
-    fits = coder is not None and array.ndim > 0 and coder.fits(array.shape[1:])
+    octets = octets_of(array)
+    crc = zlib.crc32(octets.data)
+    may_be_cells = dtype == np.uint8 and array.ndim > 0
+    fits = coder is not None and may_be_cells and coder.fits(array.shape[1:])
 
     def chunk(mode: int, payload: bytes, index: CellIndex | None = None) -> bytes:
         header = Header(
             mode=mode,
+            dtype=dtype,
             shape=array.shape,
             fortran_order=fortran_order,
             pixel_crc32=crc,
@@ -98,21 +103,25 @@ def encode_chunk(
         return header.to_bytes() + payload
 
     if coder is not None and fits and coder.can_encode and array.size:
-        index, payload = _encode_cells(pixels, coder, classes, rice)
+        index, payload = _encode_cells(octets.reshape(array.shape), coder, classes, rice)
         cells = chunk(MODE_CELLS, payload, index)
         worth_it = keep_cells or len(cells) <= max(array.size, SMALL_CHUNK_BYTES)
         if worth_it and array.size <= CELL_PIXELS_PER_BYTE * len(cells):
             return cells
     elif classes is not None and not fits:
         raise ValueError(
-            f"classes need an array of the model's cells, not one of shape {array.shape}"
+            f"classes need an array of the model's cells, not {array.dtype} {array.shape}"
         )
-    return chunk(*encode_fallback(pixels))
+    return chunk(*encode_fallback(octets, dtype.itemsize))
 
 
 def decode_chunk(
-    data: bytes | memoryview, coder: Coder | None, *, shape: tuple[int, ...] | None = None
-) -> Pixels:
+    data: bytes | memoryview,
+    coder: Coder | None,
+    *,
+    shape: tuple[int, ...] | None = None,
+    dtype: np.dtype[Any] | None = None,
+) -> NDArray[Any]:
     """Decode one chunk to exactly the array that was encoded, or raise an error.
 
     Parameters
@@ -123,6 +132,10 @@ def decode_chunk(
         The coder of the model named in the header; not needed in the fallback modes.
     shape
         The expected shape; CorruptionError if the chunk has another.
+    dtype
+        The expected dtype, which the array gets; CorruptionError if it was not stored from this
+        dtype in one or the other byte order. By default the array has the stored dtype: the
+        encoded array's own, but int64 for times and void for other items than numbers.
 
     Raises
     ------
@@ -141,24 +154,17 @@ def decode_chunk(
     if len(payload) > header.payload_bytes:
         raise CorruptionError(f"{len(payload) - header.payload_bytes} bytes follow the chunk's end")
     expect_shape(header, shape)
+    _expect_dtype(header, dtype)
     if header.index is not None:
         rows = np.arange(header.shape[0])
-        pixels = decode_cells(header, rows, lambda a, b: payload[a:b], coder)
+        octets = decode_cells(header, rows, lambda a, b: payload[a:b], coder).reshape(-1)
     else:
-        pixels = np.frombuffer(decode_fallback(header, payload), np.uint8)
-    pixels = pixels.reshape(header.shape)
-    if zlib.crc32(pixels.data) != header.pixel_crc32:
+        octets = decode_fallback(header, payload)
+    if zlib.crc32(octets.data) != header.pixel_crc32:
         raise CorruptionError("the chunk decodes to pixels that do not match their CRC-32")
-    return np.array(pixels, order="F", copy=None) if header.fortran_order else pixels
-
-
-def expect_uint8(dtype: np.dtype[Any]) -> None:
-    """TypeError unless arrays of this dtype can be stored."""
-    if dtype != np.uint8:
-        raise TypeError(
-            f"the zarrmal codec stores arrays of dtype uint8, not {dtype}: convert the array to "
-            f"uint8 if that loses nothing, else choose another codec for it"
-        )
+    items = items_of(octets, header.dtype).reshape(header.shape)
+    items = items if dtype is None else as_dtype(items, dtype)
+    return np.array(items, order="F", copy=None) if header.fortran_order else items
 
 
 def expect_shape(header: Header, shape: tuple[int, ...] | None) -> None:
@@ -166,6 +172,16 @@ def expect_shape(header: Header, shape: tuple[int, ...] | None) -> None:
     if shape is not None and header.shape != tuple(shape):
         raise CorruptionError(
             f"the chunk holds shape {header.shape}, but the array's metadata say {tuple(shape)}"
+        )
+
+
+def _expect_dtype(header: Header, dtype: np.dtype[Any] | None) -> None:
+    if dtype is None:
+        return
+    stored, expected = (d.newbyteorder("<") for d in (header.dtype, stored_dtype(dtype)))
+    if stored != expected:
+        raise CorruptionError(
+            f"the chunk holds items of dtype {header.dtype}, but the array's metadata say {dtype}"
         )
 
 

@@ -36,11 +36,29 @@ MODE_STORED: Final = 0
 MODE_DEFLATE: Final = 1
 MODE_CELLS: Final = 2
 DTYPE_UINT8: Final = 1
+DTYPE_CODES: Final = {  # of NumPy's names: kind and bytes
+    "u1": DTYPE_UINT8,
+    "b1": 2,
+    "i1": 3,
+    "i2": 4,
+    "i4": 5,
+    "i8": 6,
+    "u2": 7,
+    "u4": 8,
+    "u8": 9,
+    "f2": 10,
+    "f4": 11,
+    "f8": 12,
+    "c8": 13,
+    "c16": 14,
+}
+DTYPE_OTHER: Final = 15  # items of any other kind, whose size is in the header
 FLAG_FORTRAN_ORDER: Final = 1
 FLAG_WORD_STREAMS: Final = 2  # FORMAT 4.3: lengths in 16-bit words, no checks
+FLAG_BIG_ENDIAN: Final = 4
 WORD_BYTES: Final = 2
 MAX_RANK: Final = 32
-MAX_CHUNK_PIXELS: Final = (1 << 31) - 1
+MAX_CHUNK_PIXELS: Final = (1 << 31) - 1  # of one byte: bytes of all items
 DIGEST_PREFIX_BYTES: Final = 8
 CELL_PIXELS_PER_BYTE: Final = 1 << 16  # FORMAT 8: a blank cell costs one bit
 BLANK_CLASS: Final = 255  # FORMAT 4.3: a cell of zeros, without a stream

@@ -13,37 +13,44 @@ from .errors import CorruptionError, TruncatedError
 from .header import Header
 
 
-def encode_fallback(pixels: NDArray[np.uint8]) -> tuple[int, bytes]:
-    """Mode and payload of pixels: stored or deflated, whichever is shorter."""
-    raw = pixels.tobytes()
+def encode_fallback(octets: NDArray[np.uint8], item_bytes: int) -> tuple[int, bytes]:
+    """Mode and payload of items: shuffled, then stored or deflated, whichever is shorter."""
+    raw = octets.reshape(-1, item_bytes).T.tobytes()
     deflated = zlib.compress(raw, 9, wbits=-15)
     return min([(MODE_STORED, raw), (MODE_DEFLATE, deflated)], key=lambda p: len(p[1]))
 
 
-def decode_fallback(header: Header, payload: memoryview) -> bytes | memoryview:
-    """Inverse of encode_fallback: the pixels in C order.
+def decode_fallback(header: Header, payload: memoryview) -> NDArray[np.uint8]:
+    """Inverse of encode_fallback: the bytes of the items in C order.
 
     Raises
     ------
     TruncatedError, CorruptionError
-        If the payload is not exactly the pixels that the header declares.
+        If the payload is not exactly the items that the header declares.
     """
-    n_pixels = prod(header.shape)
+    item_bytes = header.dtype.itemsize
+    raw = np.frombuffer(_shuffled(header, payload, prod(header.shape) * item_bytes), np.uint8)
+    return raw.reshape(item_bytes, -1).T.reshape(-1)
+
+
+def _shuffled(header: Header, payload: memoryview, n_bytes: int) -> bytes | memoryview:
     if header.mode == MODE_STORED:
-        if len(payload) != n_pixels:
-            raise CorruptionError(f"the chunk stores {len(payload)} bytes for {n_pixels} pixels")
+        if len(payload) != n_bytes:
+            raise CorruptionError(
+                f"the chunk stores {len(payload)} bytes, but its items have {n_bytes}"
+            )
         return payload
-    if n_pixels > DEFLATE_MAX_RATIO * (len(payload) + 1):
-        raise CorruptionError(f"{len(payload)} deflated bytes cannot hold {n_pixels} pixels")
+    if n_bytes > DEFLATE_MAX_RATIO * (len(payload) + 1):
+        raise CorruptionError(f"{len(payload)} deflated bytes cannot hold {n_bytes}")
     inflate = zlib.decompressobj(wbits=-15)
     try:
-        raw = inflate.decompress(payload, n_pixels + 1)
+        raw = inflate.decompress(payload, n_bytes + 1)
     except zlib.error as error:
-        raise CorruptionError(f"the chunk's deflated pixels are damaged: {error}") from None
-    if len(raw) > n_pixels or inflate.unused_data:
+        raise CorruptionError(f"the chunk's deflated data are damaged: {error}") from None
+    if len(raw) > n_bytes or inflate.unused_data:
         raise CorruptionError(
-            f"the chunk's deflated data hold more than {n_pixels} pixels, or bytes after them"
+            f"the chunk's deflated data hold more than {n_bytes} bytes, or bytes after them"
         )
-    if len(raw) < n_pixels or not inflate.eof:
-        raise TruncatedError(f"the chunk's deflated data end after {len(raw)} of {n_pixels} pixels")
+    if len(raw) < n_bytes or not inflate.eof:
+        raise TruncatedError(f"the chunk's deflated data end after {len(raw)} of {n_bytes} bytes")
     return raw

@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,10 @@ from .constants import (
     CHUNK_MAGIC,
     CHUNK_PRELUDE_BYTES,
     DIGEST_PREFIX_BYTES,
+    DTYPE_CODES,
+    DTYPE_OTHER,
     DTYPE_UINT8,
+    FLAG_BIG_ENDIAN,
     FLAG_FORTRAN_ORDER,
     FLAG_WORD_STREAMS,
     FORMAT_VERSION,
@@ -31,10 +35,12 @@ from .constants import (
     WORD_BYTES,
 )
 from .errors import CompatibilityError, CorruptionError, TruncatedError
+from .items import dtype_code, dtype_of, has_byte_order, is_big_endian
 from .wire import Reader, Writer, pack_bits, packed_bytes, unpack_bits
 
 MODE_NAMES = {MODE_STORED: "stored", MODE_DEFLATE: "deflate", MODE_CELLS: "cells"}
 MAX_LENGTH_BITS = 32
+KNOWN_DTYPES = {*DTYPE_CODES.values(), DTYPE_OTHER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,12 +77,15 @@ class Header:
     ----------
     mode
         0 stored, 1 deflate, 2 cells.
+    dtype
+        Of the decoded items: a number, in the byte order of the decoded array, or void. Items are
+        coded in little-endian order in either case.
     shape
         Shape of the array.
     fortran_order
-        Memory order of the decoded array. Pixels are coded in C order in either case.
+        Memory order of the decoded array. Items are coded in C order in either case.
     pixel_crc32
-        CRC-32 of all pixels in C order.
+        CRC-32 of all items in C order, in little-endian byte order.
     payload_bytes
         Bytes of the payload.
     index
@@ -84,6 +93,7 @@ class Header:
     """
 
     mode: int
+    dtype: np.dtype[Any]
     shape: tuple[int, ...]
     fortran_order: bool
     pixel_crc32: int
@@ -94,12 +104,20 @@ class Header:
     def _words(self) -> bool:
         return self.index is not None and self.index.checks is None
 
+    @property
+    def _flags(self) -> int:
+        flags = FLAG_FORTRAN_ORDER * self.fortran_order | FLAG_WORD_STREAMS * self._words
+        return flags | FLAG_BIG_ENDIAN * is_big_endian(self.dtype)
+
     def to_bytes(self) -> bytes:
         """The header layout of FORMAT 4.1; parse_header is the inverse."""
         rest = Writer()
         rest.uint(len(self.shape), 1)
         for n in self.shape:
             rest.uint(n, 4)
+        code = dtype_code(self.dtype)
+        if code == DTYPE_OTHER:
+            rest.uint(self.dtype.itemsize, 4)
         if self.index is not None:
             _write_index(rest, self.index)
         tail = rest.getvalue()
@@ -107,8 +125,8 @@ class Header:
         head.block(CHUNK_MAGIC)
         head.uint(FORMAT_VERSION, 1)
         head.uint(self.mode, 1)
-        head.uint(DTYPE_UINT8, 1)
-        head.uint(FLAG_FORTRAN_ORDER * self.fortran_order | FLAG_WORD_STREAMS * self._words, 1)
+        head.uint(code, 1)
+        head.uint(self._flags, 1)
         head.uint(CHUNK_PRELUDE_BYTES + len(tail) + 4, 4)
         head.uint(self.payload_bytes, 8)
         head.uint(self.pixel_crc32, 4)
@@ -166,11 +184,13 @@ def parse_header(data: memoryview) -> Header:
         raise CorruptionError("the chunk's header is damaged: its CRC-32 does not match")
     reader = Reader(whole[:-4], "the chunk's header")
     reader.block(5)
-    mode, dtype, flags = reader.uint(1), reader.uint(1), reader.uint(1)
-    known = FLAG_FORTRAN_ORDER | (FLAG_WORD_STREAMS if mode == MODE_CELLS else 0)
-    if mode not in MODE_NAMES or dtype != DTYPE_UINT8 or flags & ~known:
+    mode, code, flags = reader.uint(1), reader.uint(1), reader.uint(1)
+    known = FLAG_FORTRAN_ORDER | FLAG_WORD_STREAMS * (mode == MODE_CELLS)
+    known |= FLAG_BIG_ENDIAN * has_byte_order(code)
+    codable = code in ({DTYPE_UINT8} if mode == MODE_CELLS else KNOWN_DTYPES)
+    if mode not in MODE_NAMES or not codable or flags & ~known:
         raise CompatibilityError(
-            f"the chunk has mode {mode}, dtype {dtype}, flags {flags:#x}, unknown to this "
+            f"the chunk has mode {mode}, dtype {code}, flags {flags:#x}, unknown to this "
             f"software: upgrade zarrmal-codecs"
         )
     reader.block(4)
@@ -179,9 +199,13 @@ def parse_header(data: memoryview) -> Header:
     if rank > MAX_RANK:
         raise CorruptionError(f"the chunk declares rank {rank}, at most {MAX_RANK} is allowed")
     shape = tuple(reader.uint(4) for _ in range(rank))
-    if prod(n for n in shape if n) > MAX_CHUNK_PIXELS:
+    item_bytes = reader.uint(4) if code == DTYPE_OTHER else dtype_of(code).itemsize
+    if item_bytes == 0:
+        raise CorruptionError("the chunk declares items of 0 bytes, at least 1 is needed")
+    if item_bytes * prod(n for n in shape if n) > MAX_CHUNK_PIXELS:
         raise CorruptionError(
-            f"the chunk declares shape {shape}, at most {MAX_CHUNK_PIXELS} pixels are allowed"
+            f"the chunk declares shape {shape} of items of {item_bytes} bytes, at most "
+            f"{MAX_CHUNK_PIXELS} bytes are allowed"
         )
     words = bool(flags & FLAG_WORD_STREAMS)
     index = _read_index(reader, shape, words) if mode == MODE_CELLS else None
@@ -195,6 +219,7 @@ def parse_header(data: memoryview) -> Header:
         )
     return Header(
         mode=mode,
+        dtype=dtype_of(code, item_bytes, big_endian=bool(flags & FLAG_BIG_ENDIAN)),
         shape=shape,
         fortran_order=bool(flags & FLAG_FORTRAN_ORDER),
         pixel_crc32=pixel_crc32,

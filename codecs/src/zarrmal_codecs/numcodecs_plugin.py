@@ -18,8 +18,8 @@ from .model import Model
 class NumcodecsZarrmal(Codec):  # type: ignore[misc]
     """Compressor that stores uint8 cells with the models of their classes (FORMAT 5.2).
 
-    Make one with ``NumcodecsZarrmal.of(model)``, or let ``array_arguments`` do it. In an array of
-    another dtype the first write raises TypeError: format 2 does not tell a codec the dtype before.
+    Make one with ``NumcodecsZarrmal.of(model)``, or let ``array_arguments`` do it. Arrays of other
+    dtypes and shapes are stored or deflated.
     """
 
     codec_id = CODEC_NAME
@@ -29,7 +29,7 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
 
     @classmethod
     def of(cls, model: Model | None, *, rice: RiceChoice = "mean") -> Self:
-        """A codec with this model; with None it has no model, and stores or deflates pixels."""
+        """A codec with this model; with None it has no model, and stores or deflates all."""
         return cls(**Configuration.of(model, rice).to_json())
 
     @property
@@ -61,13 +61,13 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
         Parameters
         ----------
         buf
-            uint8 array of any shape and memory order, or a buffer of bytes: bytes, bytearray,
-            mmap, or a memoryview or array.array of format "B".
+            Array of any dtype, shape and memory order, or a buffer: bytes, bytearray, mmap,
+            memoryview, array.array. Only uint8 arrays are coded with a model.
 
         Raises
         ------
         TypeError
-            If ``buf`` has items of another type.
+            If ``buf`` has items of objects.
         """
         array = np.asarray(ensure_ndarray_like(buf))
         return encode_chunk(
@@ -78,7 +78,10 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
         )
 
     def decode(self, buf: Any, out: Any = None) -> Any:
-        """Decode to a uint8 array of the shape and memory order that was encoded.
+        """Decode to an array of the shape, memory order and byte order that was encoded.
+
+        Its bytes are those that were encoded. Its dtype is the same for numbers, int64 for times,
+        and void for other items.
 
         Parameters
         ----------
@@ -95,12 +98,12 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
             If ``out`` has items of objects, or another size.
         """
         data = ensure_contiguous_ndarray_like(buf, flatten=True).view(np.uint8)
-        pixels = decode_chunk(np.asarray(data).data, self._configuration.coder())
-        if out is None:  # stored pixels are a view of buf, which belongs to the caller
-            return pixels.copy(order="K") if np.may_share_memory(pixels, data) else pixels
+        items = decode_chunk(np.asarray(data).data, self._configuration.coder())
+        if out is None:  # stored items are a view of buf, which belongs to the caller
+            return items.copy(order="K") if np.may_share_memory(items, data) else items
         target = ensure_ndarray_like(out)
         if target.dtype.hasobject:
-            raise TypeError("out must not be an array of objects: zarrmal decodes to uint8 pixels")
-        if target.nbytes != pixels.nbytes:
-            raise ValueError(f"out has {target.nbytes} bytes, the chunk decodes to {pixels.nbytes}")
-        return ndarray_copy(pixels, out)
+            raise TypeError("out must not be an array of objects: zarrmal decodes to bytes")
+        if target.nbytes != items.nbytes:
+            raise ValueError(f"out has {target.nbytes} bytes, the chunk decodes to {items.nbytes}")
+        return ndarray_copy(items, out)

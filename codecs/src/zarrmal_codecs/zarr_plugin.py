@@ -17,7 +17,6 @@ from .chunk import (
     decode_chunk,
     encode_chunk,
     expect_shape,
-    expect_uint8,
     first_read_bytes,
 )
 from .configuration import Configuration
@@ -25,6 +24,7 @@ from .constants import BLANK_CLASS, CHUNK_PRELUDE_BYTES, CODEC_NAME
 from .errors import CorruptionError, TruncatedError
 from .golomb_rice import RiceChoice
 from .header import Header, header_bytes, parse_header
+from .items import stored_dtype
 from .model import Model
 
 Reading = Generator[list[RangeByteRequest | None], Any, Callable[[], Any]]
@@ -38,6 +38,8 @@ MAX_GAP_BYTES = 16_384
 @dataclass(frozen=True)
 class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
     """Serializer that stores uint8 cells with the models of their classes (FORMAT 5.1).
+
+    Arrays of other dtypes and shapes are stored or deflated.
 
     Make one with ``ZarrmalCodec.of(model)``, or let ``array_arguments`` do it.
 
@@ -53,7 +55,7 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
 
     @classmethod
     def of(cls, model: Model | None, *, rice: RiceChoice = "mean") -> Self:
-        """A codec with this model; with None it has no model, and stores or deflates pixels."""
+        """A codec with this model; with None it has no model, and stores or deflates all."""
         return cls(Configuration.of(model, rice))
 
     def __repr__(self) -> str:
@@ -69,9 +71,8 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
         return {"name": CODEC_NAME, "configuration": self.configuration.to_json()}
 
     def validate(self, *, shape: tuple[int, ...], dtype: Any, chunk_grid: Any) -> None:
-        """TypeError unless the array is uint8."""
-        is_zarr = hasattr(dtype, "to_native_dtype")
-        expect_uint8(dtype.to_native_dtype() if is_zarr else np.dtype(dtype))
+        """TypeError if the array's items are objects, such as strings of any length."""
+        stored_dtype(_numpy_dtype(dtype))
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: Any) -> int:
         """Not known before encoding. Zarr calls this for fixed-size codecs only."""
@@ -79,12 +80,21 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
 
     def _decode_sync(self, chunk_bytes: Any, chunk_spec: Any) -> Any:
         data = np.ascontiguousarray(chunk_bytes.as_numpy_array()).view(np.uint8)
-        pixels = decode_chunk(data.data, self.configuration.coder(), shape=chunk_spec.shape)
-        return chunk_spec.prototype.nd_buffer.from_ndarray_like(pixels)
+        dtype = _numpy_dtype(chunk_spec.dtype)
+        items = decode_chunk(
+            data.data,
+            self.configuration.coder(),
+            shape=chunk_spec.shape,
+            dtype=dtype.newbyteorder("<"),
+        )
+        items = items.astype(dtype, copy=False)
+        return chunk_spec.prototype.nd_buffer.from_ndarray_like(items)
 
     def _encode_sync(self, chunk_array: Any, chunk_spec: Any) -> Any:
+        # Metadata of format 3 hold no byte order, neither of numbers nor of strings and fields.
+        dtype = _numpy_dtype(chunk_spec.dtype).newbyteorder("<")
         data = encode_chunk(
-            chunk_array.as_numpy_array(),
+            chunk_array.as_numpy_array().astype(dtype, casting="equiv", copy=False),
             self.configuration.coder(),
             rice=self.configuration.rice,
         )
@@ -131,7 +141,8 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
         """Read the parts of a chunk that hold the selected cells; return their decoder."""
         shape = tuple(chunk_spec.shape)
         rows = _rows(selection, shape)
-        whole = rows is None or 2 * len(rows) > shape[0]
+        is_cells = _numpy_dtype(chunk_spec.dtype) == np.uint8
+        whole = rows is None or not is_cells or 2 * len(rows) > shape[0]
         if not whole:
             n_first = first_read_bytes(shape[0])
             (first,) = yield [RangeByteRequest(0, n_first)]
@@ -175,6 +186,12 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
             return chunk_spec.prototype.nd_buffer.from_ndarray_like(out[selection])
 
         return decode
+
+
+def _numpy_dtype(dtype: Any) -> np.dtype[Any]:
+    is_zarr = hasattr(dtype, "to_native_dtype")
+    native: np.dtype[Any] = dtype.to_native_dtype() if is_zarr else np.dtype(dtype)
+    return native
 
 
 def _no_chunk() -> None:

@@ -22,8 +22,8 @@ from ...errors import InputError
 from ...sources import Source
 from ...sources.sizes import block_cells
 from ...sources.strings import fixed_width_bytes
+from ...sources.timeout import first_answer
 from ..storage.location import BUCKET_JOURNAL, Location
-from ..storage.timeout import first_answer
 from .process import is_writing, runs, start_time, this_machine
 
 Operation = Literal["archive", "append", "adopt", "repack"]

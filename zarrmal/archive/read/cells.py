@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarrmal_codecs import ZarrmalError
+from zarr.core.sync import sync
+from zarrmal_codecs import CorruptionError, ZarrmalError
 
 from ...errors import InputError
 from ..opened import OpenArchive
+from ..storage.objects import join_key
 from .chunks import expect_stored, read_chunks
 from .consolidated import with_sound_cells
 from .dataset import MISSING_IS_AN_ERROR
@@ -30,9 +32,18 @@ def read_cells(
     try:
         pixels = reader.read(unique, workers)
     except NotSelectableError:
+        _expect_objects(archive, unique)
         with zarr.config.set(MISSING_IS_AN_ERROR):
             pixels = np.asarray(archive.cells.oindex[unique])
     return pixels if np.array_equal(unique, rows) else pixels[inverse]
+
+
+def _expect_objects(archive: OpenArchive, rows: NDArray[np.int64]) -> None:
+    """CorruptionError if an object of some cells is missing: zarr may read it as black cells."""
+    for k in np.unique(rows // archive.grid.object_cells).tolist():
+        key = join_key(archive.cells.path, archive.grid.key(archive.cells, k))
+        if not sync(archive.cells.store.exists(key)):
+            raise CorruptionError(f"chunk {key} is missing: see `zarrmal verify`")
 
 
 def recover_cells(

@@ -16,7 +16,7 @@ from zarrmal_codecs import ZarrmalError
 
 from ...sources.archive_facts import archive_facts
 from ..digests import Digests, read_digests
-from ..format import ATTRIBUTE, BACKUP, LONG_NAMES, PREDICTED_CLASS, ArchiveFacts
+from ..format import ATTRIBUTE, BACKUP, LABEL, LONG_NAMES, PREDICTED_CLASS, ArchiveFacts
 from ..opened import OpenArchive, stored_backup
 from ..storage.objects import metadata_digests
 from .chunks import expect_stored, expect_whole_cells
@@ -38,6 +38,10 @@ BACKUP_DIFFERS = (
 COPIED = (
     f"another program has copied or rewritten the archive ({BACKUP} is missing): its digests are "
     f"not of these chunks, each chunk was checked by its own CRC-32 instead; {ADOPT}"
+)
+EMPTIED = (
+    "another program has rewritten the archive without storing its cells, as xarray's `to_zarr` "
+    'with mode="w" does to the archive that it still reads: write the archive anew from its source'
 )
 REPLACED = (
     f"the group's attribute `{ATTRIBUTE}` is not the one that was written with these arrays "
@@ -108,7 +112,10 @@ def state_of_arrays(archive: OpenArchive) -> OpenArchive:
         arrays=tuple(name for name in LONG_NAMES if name in archive.array_names),
     )
 
-    mixed = mixed_names(archive_facts(archive.group), stored_backup(archive.group))
+    backup = stored_backup(archive.group)
+    mixed = mixed_names(archive_facts(archive.group), backup)
+    if mixed is None and backup is None:
+        mixed = joined_problem(known, facts)
 
     def state(facts: ArchiveFacts) -> OpenArchive:
         return OpenArchive(
@@ -142,6 +149,17 @@ def mixed_names(attribute: object, backup: object) -> str | None:
                 f"{attribute.get(member)}: which number means which is not known"
             )
     return None
+
+
+def joined_problem(known: ArchiveFacts, facts: ArchiveFacts) -> str | None:
+    """A line about a copy that holds more cells than the archive whose attribute it has."""
+    if LABEL not in facts.arrays or facts.n_cells <= known.n_cells:
+        return None
+    return (
+        f"it holds {facts.n_cells:,} cells, its attribute is of an archive of {known.n_cells:,}: "
+        f"archives were joined, as by xarray's `concat`, and a number in `{LABEL}` may mean "
+        f"another label in each; `zarrmal append` joins archives by the names of their labels"
+    )
 
 
 def written_facts(archive: OpenArchive) -> ArchiveFacts:

@@ -9,13 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from zarr.core.buffer import Buffer
-from zarr.storage import LocalStore
+
+from ...sources.special_files import RegularFiles
 
 PARTIAL = ".partial"
 """Suffix of files that are being written; a killed run may leave one."""
 
 
-class DurableStore(LocalStore):
+class DurableStore(RegularFiles):
     """zarr's store of local files, each written by put_file."""
 
     async def set(self, key: str, value: Buffer) -> None:

@@ -15,13 +15,19 @@ from zarr.errors import ContainsArrayError, GroupNotFoundError
 from zarrmal_codecs import CorruptionError, ZarrmalError
 
 from ...errors import InputError, MissingError, without_passwords
-from ...sources.packed import has_packed_suffix, packed_url
-from ...sources.serial import SerialFileSystem, is_serial, serial_store
+from ...sources.packed import DAMAGED_CONTAINER, has_packed_suffix, packed_url
+from ...sources.serial import (
+    ENDS_EARLY,
+    SerialFileSystem,
+    is_serial,
+    serial_store,
+    tar_ends_early,
+)
+from ...sources.special_files import RegularFiles
+from ...sources.timeout import first_answer
 from ..format import OWN_NAMES
 from .fsspec_options import fsspec_options
 from .local import DurableStore
-from .objects import DAMAGED_CONTAINER
-from .timeout import first_answer
 
 UNREADABLE_METADATA = (ValueError, TypeError, LookupError, AttributeError, *DAMAGED_CONTAINER)
 """What zarr was seen to raise for damaged metadata documents."""
@@ -29,6 +35,8 @@ METADATA_FILES = ("zarr.json", ".zgroup", ".zarray")
 GROUP_FILES = ("zarr.json", ".zgroup", ".zmetadata", ".zattrs")
 """A group's documents; without the first of its format there is no group."""
 LOCAL_PROTOCOLS = ("file", "local")
+VIRTUAL_PROTOCOL = "reference"
+"""fsspec's references: what is written there stays in memory, and is lost with it."""
 BUCKET_JOURNAL = ".zarrmal-writing"
 """How the names of journals begin that lie in an archive which fills a whole bucket."""
 
@@ -165,7 +173,7 @@ class Location:
         consolidated: bool | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> zarr.Group:
-        """The Zarr group; InputError if there is none.
+        """The Zarr group; InputError if there is none, or what is stored there would be lost.
 
         Format 3 is tried before format 2: zarr sends eight requests if it is asked for both.
 
@@ -177,6 +185,11 @@ class Location:
         attributes
             Of a group that is created: stored with its first document.
         """
+        if mode != "r" and self.url.partition(":")[0] == VIRTUAL_PROTOCOL:
+            raise InputError(
+                f"{self.url} holds references to other files, and cannot be written to: write to a "
+                f"folder or a bucket"
+            )
         arguments: dict[str, Any] = {"mode": mode, "use_consolidated": consolidated}
         if attributes is not None:
             arguments["attributes"] = dict(attributes)
@@ -209,9 +222,12 @@ class Location:
                 raise InputError(
                     f"{self.url} is a packed file: the archive in it is read as {packed}"
                 ) from None
+            if is_serial(self.url) and tar_ends_early(self.filesystem()[0]):
+                raise CorruptionError(f"{self.url} is damaged: {ENDS_EARLY}") from None
             hint = ""
             if "::" not in self.url and has_packed_suffix(self.url):
-                hint = f"; what is packed in a zip file is read as zip::{self.url}"
+                protocol = "zip" if self.url.rstrip("/").lower().endswith(".zip") else "tar"
+                hint = f"; what is packed in a {protocol} file is read as {protocol}::{self.url}"
             raise MissingError(f"no Zarr group at {self.url}: check the path or URL, and that the "
                                f"bucket exists{hint}") from None  # fmt: skip
         except ContainsArrayError:
@@ -232,7 +248,9 @@ class Location:
             return {"store": serial_store(self.url, options, read_only=mode == "r")}
         if not self.is_local:
             return {"store": self.url, "storage_options": self.options or None}
-        return {"store": str(self.path) if mode == "r" else DurableStore(self.path)}
+        if mode == "r":
+            return {"store": RegularFiles(self.path, read_only=True)}
+        return {"store": DurableStore(self.path)}
 
     def xarray_arguments(self) -> dict[str, Any]:
         """Of xarray.open_zarr: which store."""

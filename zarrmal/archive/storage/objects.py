@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import lzma
-import struct
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,16 +11,8 @@ from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
-DAMAGED_CONTAINER = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    RuntimeError,
-)
-"""What damaged zip and tar files were seen to raise; none of them is an OSError."""
+from ...sources.packed import DAMAGED_CONTAINER
+
 UNREADABLE = ""
 """In place of a digest: the store fails to read the object."""
 

@@ -14,7 +14,8 @@ from zarr.core.common import concurrent_map
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
-from .objects import DAMAGED_CONTAINER
+from ...sources.packed import DAMAGED_CONTAINER
+from ...sources.special_files import refuse_special
 
 
 class ByteRange(NamedTuple):
@@ -68,8 +69,11 @@ def _read_files(store: LocalStore, ranges: Sequence[ByteRange]) -> list[bytes | 
                 if descriptor >= 0:
                     os.close(descriptor)
                 key, descriptor = part.key, -1
+                path = store.root / part.key
                 with suppress(FileNotFoundError, NotADirectoryError):
-                    descriptor = os.open(store.root / part.key, os.O_RDONLY)
+                    # Without the second flag, opening a FIFO waits for a writer.
+                    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+                    refuse_special(os.fstat(descriptor).st_mode, path)
             if descriptor < 0:
                 parts.append(None)
             else:

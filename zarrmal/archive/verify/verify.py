@@ -16,7 +16,7 @@ from ..opened import OpenArchive, shape_text
 from ..preprocessing import merged_record
 from ..read.chunks import expect_stored
 from ..read.consolidated import with_sound_cells
-from ..read.copied import attribute_problem, copied_state
+from ..read.copied import COPIED, EMPTIED, attribute_problem, copied_state
 from ..read.sizes import sizes_of
 from .cells import check_cells
 from .columns import check_columns, compare_columns, read_columns
@@ -59,11 +59,16 @@ def verify_archive(archive: OpenArchive, source: Source | None, progress: Progre
     sizes = sizes_of(archive, columns)
     if sizes is not None:
         problems += [line for line in sizes.lines if line not in problems]
+    n_missing = 0
     for chunk, chunk_findings in check_cells(archive, columns, sizes, source):
+        if any(finding.kind == "missing" for finding in chunk_findings):
+            n_missing += chunk.stop - chunk.start
         findings += chunk_findings
         problems += [finding.line for finding in chunk_findings]
         n_chunks += 1
         progress("verifying cells", chunk.stop, archive.n_cells)
+    is_emptied = facts.n_cells > 0 and n_missing == facts.n_cells
+    problems = [EMPTIED if is_emptied and line == COPIED else line for line in problems]
     order = columns.get(layout.SOURCE_INDEX)
     if source is not None:
         compare_columns(columns, source, facts, problems)

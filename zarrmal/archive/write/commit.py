@@ -113,11 +113,16 @@ def _with_backup(archive: OpenArchive, facts: ArchiveFacts) -> ArchiveFacts:
     group, facts = archive.group, replace(facts, backup=True)
     try:
         put_bytes(group.store, join_key(group.path, layout.BACKUP), _json(facts.to_json()))
-    except Exception:
-        if not archive.location.owner_commits:
+    except Exception as error:
+        if not _is_refusal_of_the_key(error):
             raise
-        return replace(facts, backup=False)  # Icechunk takes no other objects than zarr's
+        return replace(facts, backup=False)
     return facts
+
+
+def _is_refusal_of_the_key(error: Exception) -> bool:
+    """Icechunk takes no other objects than zarr's; its other errors have the same class."""
+    return type(error).__module__.startswith("icechunk") and "invalid zarr key" in str(error)
 
 
 def group_documents(

@@ -47,8 +47,8 @@ class ClassifierOptions:
         Share of the slides held out of training and calibration for the report,
         0 <= unseen < 1.
     calibration
-        Share of the other slides held out of training to set the temperature, > 0. The report is
-        on them where ``unseen`` is 0.
+        Share of the other slides held out of training to set the temperature,
+        0 < calibration < 1. The report is on them where ``unseen`` is 0.
     """
 
     epochs: int | None = None
@@ -56,6 +56,16 @@ class ClassifierOptions:
     seed: int = 0
     unseen: float = 0.25
     calibration: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.epochs is not None and self.epochs < 1:
+            raise InputError(f"at least 1 epoch is needed, not {self.epochs}")
+        if self.minutes is not None and not self.minutes > 0:
+            raise InputError(f"minutes must be above 0, not {self.minutes}")
+        if not 0 <= self.unseen < 1:
+            raise InputError(f"unseen must be 0 <= share < 1, not {self.unseen}")
+        if not 0 < self.calibration < 1:
+            raise InputError(f"calibration must be 0 < share < 1, not {self.calibration}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,8 +125,7 @@ def train_classifier(
     class_names
         Classes to predict, the labels among them; None takes the source's.
     checkpoint
-        File with the state of an interrupted run. A later call with the same options and cells
-        resumes it. The file is removed at the end.
+        See train_hybrid.
     progress, task
         Called after every step, under this name.
 

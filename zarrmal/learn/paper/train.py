@@ -86,11 +86,8 @@ def train_model(
         Cells; without labels they are one class.
     options
         By default the paper's network.
-    checkpoint
-        File with the state of an interrupted run. A later call with the same options and cells
-        resumes it. The file is removed at the end.
-    progress
-        Called after every step.
+    checkpoint, progress
+        See train_hybrid.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from concurrent.futures import Future, wait
 from threading import Thread
 from typing import TypeVar
 
-from ...errors import UnreachableError
+from ..errors import UnreachableError
 
 FIRST_ANSWER_SECONDS = 30.0
 """Long enough for a slow login, and for one retry after the 15 seconds that adlfs waits."""
