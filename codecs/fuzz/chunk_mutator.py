@@ -27,6 +27,8 @@ class Index:
     codings: bytes
     runs: list[list[int]]
     streams: list[bytes]
+    sizes: list[list[int]]
+    """Heights and widths; none without the flag."""
 
 
 @dataclass(slots=True)
@@ -50,6 +52,11 @@ class Chunk:
     def words(self) -> bool:
         """Streams of 16-bit words, without checks."""
         return bool(self.flags & 2)
+
+    @property
+    def sized(self) -> bool:
+        """Cells have sizes of their own."""
+        return bool(self.flags & 8)
 
 
 def _varint(data: bytes, offset: int) -> tuple[int, int]:
@@ -89,21 +96,47 @@ def parse(data: bytes) -> Chunk:
     for _ in range(n_runs):
         k, (count, offset) = data[offset], _varint(data, offset + 1)
         runs.append([k, count])
-    least, n_bits = struct.unpack_from("<IB", data, offset)
     n = chunk.shape[0]
     assert n < 5000
-    assert n_bits <= 32
-    packed = int.from_bytes(data[offset + 5 : offset + 5 + (n * n_bits + 7) // 8], "big")
-    packed >>= -n * n_bits % 8
-    mask = (1 << n_bits) - 1
-    lengths = [least + (packed >> (n_bits * (n - 1 - c)) & mask) for c in range(n)]
+    sizes = []
+    for _ in range(2 * chunk.sized):
+        values, offset = _packed("<HB", data, offset, n)
+        sizes.append(values)
+    lengths, offset = _packed("<IB", data, offset, n)
     streams, start = [], 0
     for length in lengths:
         stop = start + length * (2 if chunk.words else 1)
         streams.append(chunk.payload[start:stop])
         start = stop
-    chunk.index = Index(prefix, codings, runs, streams)
+    chunk.index = Index(prefix, codings, runs, streams, sizes)
     return chunk
+
+
+def _packed(form: str, data: bytes, offset: int, n: int) -> tuple[list[int], int]:
+    """``least``, ``n_bits`` and ``n`` packed differences."""
+    least, n_bits = struct.unpack_from(form, data, offset)
+    assert n_bits <= 32
+    start = offset + struct.calcsize(form)
+    stop = start + (n * n_bits + 7) // 8
+    packed = int.from_bytes(data[start:stop], "big") >> -n * n_bits % 8
+    mask = (1 << n_bits) - 1
+    return [least + (packed >> (n_bits * (n - 1 - c)) & mask) for c in range(n)], stop
+
+
+def _packed_bytes(form: str, values: list[int], fewest_bits: int, rng: Random | None) -> bytes:
+    """Inverse of _packed; with an rng, values may be wider."""
+    least = min(values, default=0)
+    if rng and rng.random() < 0.1:
+        least = rng.randint(0, least)
+    n_bits = max([(n - least).bit_length() for n in values] + [fewest_bits])
+    if rng and rng.random() < 0.1:
+        n_bits = rng.randint(n_bits, 33)
+    packed = 0
+    for n in values:
+        packed = packed << n_bits | n - least
+    n_packed = (len(values) * n_bits + 7) // 8
+    packed <<= 8 * n_packed - len(values) * n_bits
+    return struct.pack(form, least, n_bits) + packed.to_bytes(n_packed, "big")
 
 
 def build(chunk: Chunk, rng: Random | None = None) -> bytes:
@@ -129,19 +162,10 @@ def _index_bytes(chunk: Chunk, index: Index, rng: Random | None) -> bytes:
     out = index.digest_prefix + bytes([len(index.codings) & 255]) + index.codings
     out += _varint_bytes(chunk.extra.get("runs", len(index.runs)))
     out += b"".join(bytes([k & 255]) + _varint_bytes(n & 0xFFFFFFFF) for k, n in index.runs)
+    for values in index.sizes if chunk.sized else ():
+        out += _packed_bytes("<HB", values, 0, rng)
     lengths = [len(s) // 2 if chunk.words else len(s) for s in index.streams]
-    least = min(lengths, default=0)
-    if rng and rng.random() < 0.1:
-        least = rng.randint(0, least)
-    n_bits = max([(n - least).bit_length() for n in lengths] + [int(chunk.words)])
-    if rng and rng.random() < 0.1:
-        n_bits = rng.randint(n_bits, 33)
-    packed = 0
-    for n in lengths:
-        packed = packed << n_bits | n - least
-    n_packed = (len(lengths) * n_bits + 7) // 8
-    packed <<= 8 * n_packed - len(lengths) * n_bits
-    out += struct.pack("<IB", least, n_bits) + packed.to_bytes(n_packed, "big")
+    out += _packed_bytes("<IB", lengths, int(chunk.words), rng)
     if not chunk.words:
         out += b"".join(struct.pack("<H", crc_hqx(s, 0xFFFF)) for s in index.streams)
     return out
@@ -175,7 +199,8 @@ def mutate(data: bytes, rng: Random, prefixes: list[bytes]) -> bytes:
 def _mutate_fields(chunk: Chunk, rng: Random) -> None:
     kind = rng.randrange(9)
     if kind == 0:
-        setattr(chunk, rng.choice(("version", "mode", "flags")), rng.randrange(9))
+        setattr(chunk, rng.choice(("version", "mode")), rng.randrange(5))
+        chunk.flags ^= rng.choice((0, 0, 1 << rng.randrange(8)))
     elif kind == 8:
         _mutate_dtype(chunk, rng)
     elif kind == 1:
@@ -224,21 +249,30 @@ def _mutate_index(chunk: Chunk, index: Index, rng: Random, prefixes: list[bytes]
     n = len(index.streams)
     offset = rng.randrange(n) if n else 0
     run = rng.choice(index.runs) if index.runs else [0, 1]
-    kind = rng.randrange(12)
-    if kind < 4 and n:
+    kind = rng.randrange(13)
+    if kind == 12 and index.sizes:
+        column = rng.choice(index.sizes)
+        column[rng.randrange(len(column))] = rng.choice((0, 1, 2, 9, 255, 4096, 65535))
+    elif kind < 4 and n:
         index.streams[offset] = _stream(index.streams[offset], rng, words=chunk.words)
     elif kind == 4 and n:  # a cell lost
         del index.streams[offset]
+        for column in index.sizes:
+            del column[offset]
         run[1] -= 1
         chunk.shape[:1] = [n - 1]
     elif kind == 5 and n and index.runs:  # cells doubled
         more = rng.choice((1, 1, 2, 300))
         index.streams[offset:offset] = [index.streams[offset]] * more
+        for column in index.sizes:
+            column[offset:offset] = [column[offset]] * more
         run[1] += more
         chunk.shape[:1] = [n + more]
     elif kind == 6:  # blank cells, many of which cost nothing
         more = rng.choice((1, 9, 200, 4000))
         index.streams += [b""] * more
+        for column in index.sizes:
+            column += [1] * more
         index.runs.append([BLANK, more])
         chunk.shape[:1] = [n + more]
         if rng.random() < 0.3 and len(chunk.shape) > 1:

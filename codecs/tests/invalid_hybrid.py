@@ -127,7 +127,7 @@ def ending_in(model: Model, pixels: np.ndarray, last: int) -> bytes:
     """The stream of one cell (y, x), which ends in the given state."""
     cells = HybridCells(model, 0)
     plan = pixel_coder.Plan(cells._steps, False)
-    pairs = pixel_coder._intervals(plan, pixels[None, None], None, cells._first(None, 1))
+    pairs = pixel_coder._intervals(plan, pixels[None, None], None, None, cells._first(None, 1))
     starts, frequencies = np.array(list(pairs)).transpose(1, 0, 2)
     return rans.encode(starts, frequencies, np.array([last]))[0]
 
@@ -161,10 +161,12 @@ def chunks(tools: dict) -> dict[str, tuple[bytes, str, str, str | None]]:
         flags: int = 2,
         least: int | None = None,
         checks: bytes = b"",
+        sizes: bytes = b"",
     ) -> bytes:
         n = len(bodies)
         index = bytes.fromhex(model.digest)[:8] + bytes([1, coding])
         index += bytes([1, 0, n]) if runs is None else runs
+        index += sizes
         index += struct.pack("<IB", len(bodies[0]) // 2 if least is None else least, n_bits)
         index += bytes((n * n_bits + 7) // 8) if packed is None else packed
         return patched(7, flags, chunk_of(2, shape or (n, 2, 2), b"".join(bodies), index + checks))
@@ -186,6 +188,26 @@ def chunks(tools: dict) -> dict[str, tuple[bytes, str, str, str | None]]:
             "unknown-flag": (patched(7, 6), "CompatibilityError", "flags"),
             "flag-of-stored": (
                 patched(7, 2, chunk_of(0, (3,), b"abc")), "CompatibilityError", "flags"),
+            "size-beyond": (
+                cells([first], flags=10, sizes=struct.pack("<HBHB", 2, 0, 3, 0)),
+                corrupt, "3 to 3 rows or columns in an array of 2"),
+            "size-0": (
+                cells([first], flags=10, sizes=struct.pack("<HBHB", 0, 0, 2, 0)),
+                corrupt, "0 to 0 rows"),
+            "size-bits": (
+                cells([first], flags=10, sizes=struct.pack("<HB3sHB", 1, 17, b"", 2, 0)),
+                corrupt, "17 bits"),
+            "size-of-black": (  # the last row is coded, but its pixels are said to be beyond
+                cells([first], flags=10, sizes=struct.pack("<HBHB", 1, 0, 2, 0)),
+                corrupt, "last state"),
+            "sizes-of-paper": (
+                cells([first], flags=8, least=len(first), n_bits=0, packed=b"",
+                      checks=b"\0\0", sizes=struct.pack("<HBHB", 2, 0, 2, 0)),
+                corrupt, "profile 'hybrid'"),
+            "sizes-huge": (
+                cells([long], shape=(1, 1 << 11, 1 << 11), flags=10,
+                      sizes=struct.pack("<HBHB", 1 << 11, 0, 1 << 11, 0)),
+                short, "fewer than the 1024"),
             "checks": (cells([first], checks=b"\0\0"), corrupt, "follow"),
             "bits-0": (cells([first], n_bits=0), corrupt, "0 bits"),
             "bits-33": (cells([first], n_bits=33), corrupt, "33 bits"),

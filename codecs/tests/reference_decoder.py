@@ -43,7 +43,7 @@ def parse_header(data: bytes) -> dict:
     must(crc_32(data[: n_header - 4]) == Cursor(data, n_header - 4).uint(4), "4.1: CRC-32")
     must(mode <= 2 and (dtype in ITEM_BYTES or dtype == OTHER), "1.3")
     must(dtype == 1 or mode < 2, "4.1: dtype")
-    must(flags < 8 and (mode == 2 or not flags & 2), "4.1: flags")
+    must(flags < 16 and (mode == 2 or not flags & 0b1010), "4.1: flags")
     must(not flags & 4 or ITEM_BYTES.get(dtype, 1) > 1, "4.1: big_endian")
     head = Cursor(data[: n_header - 4], 12)
     payload_bytes, pixel_crc32, rank = head.uint(8), head.uint(4), head.uint(1)
@@ -56,7 +56,7 @@ def parse_header(data: bytes) -> dict:
     header |= {"dtype": dtype, "item_bytes": item_bytes, "big_endian": flags & 4 > 0}
     if mode == 2:
         must(rank >= 2 and shape[0] >= 1, "4.3")
-        header |= read_index(head, shape[0], words=flags & 2 > 0)
+        header |= read_index(head, shape, words=bool(flags & 2), sized=bool(flags & 8))
         must(sum(header["lengths"]) == payload_bytes, "4.4")
     must(head.at == len(head.data), "4.1: exactly as long as its fields")
     header["payload"] = data[n_header:]
@@ -65,8 +65,9 @@ def parse_header(data: bytes) -> dict:
     return header
 
 
-def read_index(head: Cursor, n_cells: int, *, words: bool) -> dict:
+def read_index(head: Cursor, shape: tuple, *, words: bool, sized: bool) -> dict:
     """Section 4.3."""
+    n_cells = shape[0]
     room = 8 * len(head.data) if words else len(head.data) // 2
     must(n_cells <= room, "1.4: sizes against the bytes that are there")
     prefix, n_classes = head.block(8), head.uint(1)
@@ -80,14 +81,19 @@ def read_index(head: Cursor, n_cells: int, *, words: bool) -> dict:
         must(1 <= count <= n_cells - len(classes), "4.3: class runs")
         classes += [k] * count
     must(len(classes) == n_cells, "4.3: class runs")
+    sizes = None
+    if sized:
+        must(len(shape) >= 3, "4.3: sizes")
+        columns = []
+        for most in shape[1:3]:
+            least, n_bits = head.uint(2), head.uint(1)
+            must(n_bits <= 16, "4.3: sizes")
+            columns.append([least + extra for extra in packed(head, n_cells, n_bits)])
+            must(all(1 <= n <= most for n in columns[-1]), "4.3: sizes")
+        sizes = list(zip(*columns, strict=True))
     least, n_bits = head.uint(4), head.uint(1)
     must(words <= n_bits <= 32, "4.3: n_bits")
-    bits = bits_of(head.block((n_cells * n_bits + 7) // 8))
-    must(not any(bits[n_cells * n_bits :]), "1.2")
-    lengths = [
-        least + sum(bits[c * n_bits + k] << (n_bits - 1 - k) for k in range(n_bits))
-        for c in range(n_cells)
-    ]
+    lengths = [least + extra for extra in packed(head, n_cells, n_bits)]
     must(all(n == 0 for n, k in zip(lengths, classes, strict=True) if k == BLANK), "4.3: blank")
     checks = None
     if words:
@@ -100,7 +106,17 @@ def read_index(head: Cursor, n_cells: int, *, words: bool) -> dict:
         "classes": classes,
         "lengths": lengths,
         "checks": checks,
+        "sizes": sizes,
     }
+
+
+def packed(head: Cursor, count: int, n_bits: int) -> list[int]:
+    """1.2"""
+    bits = bits_of(head.block((count * n_bits + 7) // 8))
+    must(not any(bits[count * n_bits :]), "1.2")
+    return [
+        sum(bits[c * n_bits + k] << (n_bits - 1 - k) for k in range(n_bits)) for c in range(count)
+    ]
 
 
 def decode_chunk(data: bytes, model: dict | None) -> tuple[tuple, bool, bytes]:
@@ -152,6 +168,7 @@ def check_model(header: dict, model: dict | None) -> None:
         must(len(found) == len(trained) and found[2:] == trained[2:], "4.3: the shape of a cell")
         must(1 <= prod(found) <= 2**22 and max(found[:2]) <= 4096, "4.3: the shape of a cell")
     must((header["checks"] is None) == (model["profile"] == "hybrid"), "4.3: word_streams")
+    must(header["sizes"] is None or model["profile"] == "hybrid", "4.3: sizes")
     must(len(header["codings"]) == len(model["classes"]), "4.3: n_classes")
 
 
@@ -165,7 +182,11 @@ def cell_of(header: dict, model: dict, c: int) -> bytes:
         return bytes(prod(cell_shape))
     if model["profile"] == "hybrid":
         one, coding = model["classes"][k], header["codings"][k]
-        return decode_hybrid(stream, coding, one, cell_shape, model["cell_shape"])
+        own = (*(header["sizes"] or [cell_shape[:2]] * (c + 1))[c], *cell_shape[2:])
+        pixels = decode_hybrid(stream, coding, one, own, model["cell_shape"])
+        row, full_row = prod(own[1:]), prod(cell_shape[1:])
+        rows = [pixels[y * row : (y + 1) * row].ljust(full_row, b"\0") for y in range(own[0])]
+        return b"".join(rows).ljust(prod(cell_shape), b"\0")
     decoder = model["classes"][k]["networks"]["decoder"]
     return decode_stream(stream, header["codings"][k], decoder, prod(model["cell_shape"]))
 

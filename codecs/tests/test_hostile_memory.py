@@ -41,7 +41,7 @@ def cells_of(model: Model, shape: tuple[int, ...], streams: list[bytes], n_blank
     runs = [[0, len(streams)], [255, n_blank]]
     index = Index(
         bytes.fromhex(model.digest)[:8], b"\0", [run for run in runs if run[1]],
-        streams + [b""] * n_blank)  # fmt: skip
+        streams + [b""] * n_blank, [])  # fmt: skip
     flags = 2 if model.profile == "hybrid" else 0
     shape = [len(index.streams), *shape]
     return build(Chunk(version=1, mode=2, dtype=1, flags=flags, crc=0, shape=shape, index=index))

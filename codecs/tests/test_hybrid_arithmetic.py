@@ -135,8 +135,9 @@ def test_rans_is_as_long_as_its_symbols_say(case):
     bits = (16 - np.log2(frequencies)).sum(axis=0)
     last = np.full(starts.shape[1], rans.RANS_LOWEST + 12_345)
     for stream, expected in zip(rans.encode(starts, frequencies, last), bits, strict=True):
-        # At most 2**-16 of a bit for each symbol above what it must take, and a word.
-        assert expected + 15 <= 8 * len(stream) <= expected + 33 + len(starts) * 0.01
+        # Each symbol's share is off by a small part of a bit, either way; a word is whole.
+        slack = len(starts) * 0.01
+        assert expected + 15 - slack <= 8 * len(stream) <= expected + 33 + slack
 
 
 def test_no_stream_is_shorter_than_least_bytes():

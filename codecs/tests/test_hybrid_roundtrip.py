@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from law import round_trip
 from zarrmal_codecs import Model, ModelError, TruncatedError, ZarrmalCodec, array_arguments
-from zarrmal_codecs.chunk import encode_chunk
+from zarrmal_codecs.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.coder import Coder
 from zarrmal_codecs.header import BLANK_CLASS, MODE_CELLS, MODE_DEFLATE
 
@@ -70,6 +70,66 @@ def test_other_sizes(name, size):
 def test_trained_size_through_the_reference_decoder(name):
     coder = CODERS[name]
     check_against_reference(cells_of(coder, 4), coder)
+
+
+def sized(coder: Coder, n: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cells padded to a height and a width, and their own sizes; one is black."""
+    channels = coder.model.cell_shape[2:]
+    cells = np.zeros((n, height, width, *channels), np.uint8)
+    sizes = 1 + models.array(71, (n, 2), 0, 10**6, "int64") % (np.array([height, width]) // 2)
+    sizes[0] = height, width
+    sizes[1] = coder.model.cell_shape[:2]
+    for k, (h, w) in enumerate(sizes.tolist()):
+        cells[k, :h, :w] = models.pixels(72 + k, (1, h, w, *channels))[0]
+    cells[2] = 0
+    return cells, sizes.astype(np.uint16)
+
+
+@pytest.mark.parametrize("name", CODERS)
+def test_padded_cells_are_coded_at_their_own_size(name):
+    coder = CODERS[name]
+    cells, sizes = sized(coder, 12, 16, 14)
+    header = round_trip(cells, coder)
+    present = header.index.classes != BLANK_CLASS
+    assert not present[2]
+    np.testing.assert_array_equal(header.index.sizes[present], sizes[present])
+    check_against_reference(cells, coder)
+    # The same streams as of the cells alone: latents too, where the size is the model's.
+    for k in np.flatnonzero(present).tolist():
+        h, w = sizes[k].tolist()
+        alone = coder.cells(0).encode(cells[k : k + 1, :h, :w], "mean")[1]
+        assert coder.cells(0).encode(cells[k : k + 1], "mean", sizes[k : k + 1])[1] == alone
+
+
+def test_sizes_are_stored_where_they_save_a_tenth_of_the_pixels():
+    coder = CODERS["grey"]
+    for rows, has_sizes in ((9, True), (10, False)):
+        cells = models.pixels(73, (3, 10, 10))
+        cells[:, rows:] = 0
+        assert (round_trip(cells, coder).index.sizes is not None) == has_sizes
+    assert round_trip(np.zeros((3, 10, 10), np.uint8), coder).index.sizes is None
+
+
+def test_sized_cells_in_more_than_one_block(monkeypatch):
+    from zarrmal_codecs import hybrid
+
+    coder = CODERS["colour_latent"]
+    cells, _ = sized(coder, 40, 12, 11)
+    data = encode_chunk(cells, coder)
+    for name, value in (("BLOCK_CELLS", 7), ("BLOCK_PIXELS", 600), ("LANES", 3)):
+        with monkeypatch.context() as patch:
+            patch.setattr(hybrid, name, value)
+            assert encode_chunk(cells, coder) == data
+            np.testing.assert_array_equal(decode_chunk(data, coder), cells)
+
+
+def test_the_class_of_a_sized_cell_is_the_shortest():
+    coder = CODERS["grey_latent"]
+    cells, sizes = sized(coder, 12, 16, 14)
+    header = round_trip(cells, coder)
+    present = header.index.classes != BLANK_CLASS
+    shortest = coder.bits(cells, sizes).argmin(axis=1)
+    np.testing.assert_array_equal(header.index.classes[present], shortest[present])
 
 
 def test_a_real_size():

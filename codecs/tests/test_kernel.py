@@ -43,6 +43,7 @@ class Case:
     latents: int = 0
     kind: str = "mixed"
     content: str = "like cells"
+    sized: bool = False  # cells have sizes of their own
 
 
 LANES = (1, 2, 15, 16, 17, 63, 64, 65, 130)
@@ -86,6 +87,11 @@ CASES = {
     "65x65, lowest": Case(
         kind="lowest", height=65, width=65, lanes=1, causal=4, flags=0, widths=(4, 4)
     ),
+    **{f"{n} lanes, sized": Case(lanes=n, height=6, width=5, sized=True) for n in LANES},
+    "3 planes, sized": Case(lanes=67, planes=3, height=7, width=9, sized=True),
+    "sized, prediction": Case(sized=True, sees=True, predicted=False, latents=3),
+    "sized, 90 columns": Case(sized=True, height=2, width=90, lanes=70, widths=(4, 4)),
+    "bounds, sized": Case(kind="bounds", lanes=20, height=9, sized=True),
     "bounds": Case(kind="bounds", lanes=20, planes=2),
     "bounds, wide": Case(kind="bounds", lanes=20, widths=(256, 255)),
     **{f"{c} pixels": Case(content=c, planes=2, lanes=20) for c in ("zeros", "full", "noise")},
@@ -129,8 +135,10 @@ def layer(seed: int, kind: str, n: int, width: int) -> Layer7:
     return Layer7(weight, bias, shift)
 
 
-def make(case: Case) -> tuple[tuple[Step, ...], np.ndarray, np.ndarray | None, list, np.ndarray]:
-    """Steps, pixels, predicted cells, first sums, prefix."""
+def make(
+    case: Case,
+) -> tuple[tuple[Step, ...], np.ndarray, np.ndarray | None, np.ndarray | None, list, np.ndarray]:
+    """Steps, pixels, sizes, predicted cells, first sums, prefix."""
     order = [(s + 1) % case.planes for s in range(case.planes)]
     steps = []
     for s in range(case.planes):
@@ -160,6 +168,15 @@ def make(case: Case) -> tuple[tuple[Step, ...], np.ndarray, np.ndarray | None, l
     if case.content == "like cells":
         pixels[some_integers(2, shape, 0, 5, "uint8") == 0] = 0
         pixels[some_integers(3, shape, 0, 40, "uint8") == 0] = 255
+    sizes = None
+    if case.sized:
+        most = np.array([case.height, case.width])
+        sizes = 1 + some_integers(8, (case.lanes, 2), 0, 10**6, "int64") % most
+        sizes[:1] = most
+        for cell, (height, width) in zip(pixels, sizes.tolist(), strict=True):
+            cell[:, height:] = 0
+            cell[:, :, width:] = 0
+        sizes = sizes.astype(np.uint16)
     predicted = None
     if case.sees and case.predicted:
         predicted = some_integers(4, shape, 0, 255, "uint8")
@@ -175,7 +192,7 @@ def make(case: Case) -> tuple[tuple[Step, ...], np.ndarray, np.ndarray | None, l
     start = latent_cumulative(symbols, slopes)
     stop = latent_cumulative(symbols + 1, slopes)
     prefix = np.stack([start, stop - start], axis=-1).astype(np.uint16)
-    return tuple(steps), pixels, predicted, first, prefix
+    return tuple(steps), pixels, sizes, predicted, first, prefix
 
 
 _results: dict[str, tuple[list[bytes], np.ndarray]] = {}
@@ -184,10 +201,10 @@ _results: dict[str, tuple[list[bytes], np.ndarray]] = {}
 def reference(name: str) -> tuple[list[bytes], np.ndarray]:
     """Streams and bits of the NumPy engine, computed once for all levels."""
     if name not in _results:
-        steps, pixels, predicted, first, prefix = make(CASES[name])
+        steps, pixels, sizes, predicted, first, prefix = make(CASES[name])
         plain = engine.make_engine(steps, CASES[name].sees, "numpy")
-        streams = plain.encode(pixels, predicted, first, prefix)
-        _results[name] = streams, plain.bits(pixels, predicted, first)
+        streams = plain.encode(pixels, sizes, predicted, first, prefix)
+        _results[name] = streams, plain.bits(pixels, sizes, predicted, first)
     return _results[name]
 
 
@@ -205,28 +222,31 @@ def decoder_after(streams: engine.Streams, prefix: np.ndarray):
 @pytest.mark.parametrize("name", CASES)
 def test_same_as_numpy(level, name):
     case = CASES[name]
-    steps, pixels, predicted, first, prefix = make(case)
+    steps, pixels, sizes, predicted, first, prefix = make(case)
     kernel = engine.make_engine(steps, case.sees, level)
     streams, bits = reference(name)
-    assert kernel.encode(pixels, predicted, first, prefix) == streams
-    np.testing.assert_allclose(kernel.bits(pixels, predicted, first), bits, rtol=1e-6, atol=1e-6)
+    assert kernel.encode(pixels, sizes, predicted, first, prefix) == streams
+    measured = kernel.bits(pixels, sizes, predicted, first)
+    np.testing.assert_allclose(measured, bits, rtol=1e-6, atol=1e-6)
     laid = engine.Streams([memoryview(s) for s in streams])
     decoder = decoder_after(laid, prefix)
-    result, status = kernel.decode(decoder, laid, pixels.shape[1:], predicted, first)
+    result, status = kernel.decode(decoder, laid, pixels.shape[1:], sizes, predicted, first)
     assert not status.any()
     assert result.dtype == np.uint8
     np.testing.assert_array_equal(result, pixels)
 
 
-@pytest.mark.parametrize("name", ["1x1", "3x7", "4 planes, prediction", "bounds", "latents"])
+@pytest.mark.parametrize(
+    "name", ["1x1", "3x7", "4 planes, prediction", "bounds", "latents", "3 planes, sized"]
+)
 def test_numpy_gives_its_pixels_back(name):
     case = CASES[name]
-    steps, pixels, predicted, first, prefix = make(case)
+    steps, pixels, sizes, predicted, first, prefix = make(case)
     plain = engine.make_engine(steps, case.sees, "numpy")
     streams, _ = reference(name)
     laid = engine.Streams([memoryview(s) for s in streams])
     decoder = decoder_after(laid, prefix)
-    result, status = plain.decode(decoder, laid, pixels.shape[1:], predicted, first)
+    result, status = plain.decode(decoder, laid, pixels.shape[1:], sizes, predicted, first)
     assert not status.any()
     np.testing.assert_array_equal(result, pixels)
 
@@ -252,23 +272,56 @@ def damaged(streams: list[bytes]) -> list[memoryview]:
 
 @native
 @pytest.mark.parametrize(
-    "name", ["64 lanes", "65 lanes", "130 lanes, prediction", "signs, planes", "latents", "3x7"]
+    "name",
+    [
+        "64 lanes",
+        "65 lanes",
+        "130 lanes, prediction",
+        "signs, planes",
+        "latents",
+        "3x7",
+        "65 lanes, sized",
+    ],
 )
 def test_damaged_streams_have_the_same_status(level, name):
     case = CASES[name]
-    steps, pixels, predicted, first, prefix = make(case)
+    steps, pixels, sizes, predicted, first, prefix = make(case)
     laid = engine.Streams(damaged(reference(name)[0]))
     result = {}
     for each in ("numpy", level):
         coder = engine.make_engine(steps, case.sees, each)
         decoder = decoder_after(laid, prefix)
-        result[each] = coder.decode(decoder, laid, pixels.shape[1:], predicted, first)
+        result[each] = coder.decode(decoder, laid, pixels.shape[1:], sizes, predicted, first)
     status = result["numpy"][1]
     np.testing.assert_array_equal(result[level][1], status)
     assert not status[::4].any()
     assert set(status.tolist()) == {0, 1, 2}
     whole = status == 0
     np.testing.assert_array_equal(result[level][0][whole], result["numpy"][0][whole])
+
+
+@native
+@pytest.mark.parametrize(
+    ("sizes", "says"),
+    [
+        ([[0, 1], [3, 4]], "cell 0 is larger than the pixels, or empty"),
+        ([[3, 4], [4, 4]], "cell 1 is larger"),
+        ([[3, 4], [3, 5]], "cell 1 is larger"),
+        ([[3, 4]], "shape"),
+        ([[3, 4, 1], [3, 4, 1]], "shape"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(level, sizes, says):
+    steps, pixels, _, _, first, prefix = make(Case(lanes=2))
+    kernel = engine.make_engine(steps, False, level)
+    given = np.array(sizes, np.uint16)
+    with pytest.raises(ValueError, match=says):
+        kernel.encode(pixels, given, None, first, prefix)
+    with pytest.raises(ValueError, match=says):
+        kernel.bits(pixels, given, None, first)
+    sees = engine.make_engine(make(Case(lanes=2, sees=True))[0], True, level)
+    with pytest.raises(ValueError, match="one size"):
+        sees.bits(pixels, np.ones((2, 2), np.uint16), pixels, first)
 
 
 @pytest.mark.skipif(not LEVELS, reason="the native kernel is not built")

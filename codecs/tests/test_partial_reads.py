@@ -29,11 +29,16 @@ def test_requests_of_a_partial_read(rows):
 
 
 @pytest.mark.parametrize("name", ["grey_latent", "colour"])
-@pytest.mark.parametrize("size", [None, (4, 6)])
+@pytest.mark.parametrize("size", [None, (4, 6), "own"])
 def test_requests_of_a_hybrid_partial_read(name, size):
     model = hybrid_models.HYBRID[name]()
-    cells = models.pixels(7, (60, *(size or model.cell_shape[:2]), *model.cell_shape[2:]))
+    shape = model.cell_shape[:2] if size is None else (9, 8) if size == "own" else size
+    cells = models.pixels(7, (60, *shape, *model.cell_shape[2:]))
     cells[33] = 0
+    if size == "own":
+        for k, cell in enumerate(cells):
+            cell[1 + k % 9 :] = 0
+            cell[:, 1 + k % 8 :] = 0
     getter = FakeGetter(encode_chunk(cells, coder_for(model)))
     for rows in ([0], [59], [33], [0, 33, 59]):
         getter.requests.clear()

@@ -165,6 +165,16 @@ def masked(cells: np.ndarray) -> np.ndarray:
     return out
 
 
+def sized(seed: int, *channels: int) -> np.ndarray:
+    """Six cells of other sizes in an array of 12 x 9; the third is black."""
+    sizes = ((7, 5), (3, 9), (0, 0), (12, 2), (7, 5), (5, 4))
+    out = np.zeros((len(sizes), 12, 9, *channels), np.uint8)
+    for k, (height, width) in enumerate(sizes):
+        if height:
+            out[k, :height, :width] = models.pixels(seed + k, (1, height, width, *channels))[0]
+    return out
+
+
 def hybrid_vectors() -> list[Vector]:
     """Mode 2 with models of profile `hybrid`."""
     grey, two, colour = (hybrid_models.HYBRID[n]() for n in ("grey", "grey_latent", "colour"))
@@ -203,6 +213,10 @@ def hybrid_vectors() -> list[Vector]:
                masked(models.pixels(39, (3, 3, 3, 4))), hybrid_models.four_planes()),
         Vector("hybrid-many", "130 cells: varints of two bytes",
                models.pixels(40, (130, 2, 1)), grey),
+        Vector("hybrid-sizes", "cells of several sizes, one of them black", sized(36), grey),
+        Vector("hybrid-sizes-latent", "some cells have the model's shape, and latents", sized(41),
+               two),
+        Vector("hybrid-sizes-colour", "three steps", sized(42, 3), hybrid_models.colour_latent()),
         Vector("hybrid-stored", "channels that are not the model's: fallback",
                rgb.transpose(0, 3, 1, 2), colour),
     ]  # fmt: skip

@@ -54,6 +54,7 @@ class Plan:
 def encode(
     plan: Plan,
     pixels: NDArray[np.uint8],
+    sizes: NDArray[np.uint16] | None,
     predicted: NDArray[np.uint8] | None,
     first: list[NDArray[np.int32]],
     prefix: NDArray[np.uint16],
@@ -65,6 +66,9 @@ def encode(
     ----------
     pixels, predicted
         (cell, plane, y, x). If predicted is None, the inputs for it are 64.
+    sizes
+        (cell, 2): height and width of each cell, at least 1 and at most y and x; None where all
+        have the size of the array. Not with predicted.
     first
         For each step (cell, output of the first layer): the sums of bias and latents.
     prefix
@@ -76,6 +80,7 @@ def encode(
 def bits(
     plan: Plan,
     pixels: NDArray[np.uint8],
+    sizes: NDArray[np.uint16] | None,
     predicted: NDArray[np.uint8] | None,
     first: list[NDArray[np.int32]],
     level: str,
@@ -89,6 +94,7 @@ def decode(
     stops: NDArray[np.int64],
     states: NDArray[np.uint32],
     shape: tuple[int, int, int],
+    sizes: NDArray[np.uint16] | None,
     predicted: NDArray[np.uint8] | None,
     first: list[NDArray[np.int32]],
     level: str,

@@ -15,12 +15,21 @@ from .hybrid import HybridCells
 from .model import Model
 from .paper import PaperCells
 
+Sizes = NDArray[np.uint16]
+"""Height and width of each cell, (cell, 2)."""
+
 
 class CellCoder(Protocol):
-    """Coder of the cells of one class. Thread-safe."""
+    """Coder of the cells of one class. Thread-safe.
+
+    ``sizes`` are None where all cells have the size of the array; pixels beyond a cell's size are 0
+    and not coded.
+    """
 
     has_checks: bool
     """Whether the chunk's header has a CRC-16 of each stream (FORMAT 4.4)."""
+    takes_sizes: bool
+    """Whether cells of a chunk may have sizes of their own."""
 
     @property
     def can_encode(self) -> bool:
@@ -29,19 +38,30 @@ class CellCoder(Protocol):
     def fits(self, cell_shape: tuple[int, ...]) -> bool:
         """Whether cells of this shape can be coded."""
 
-    def bits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def bits(self, pixels: NDArray[np.uint8], sizes: Sizes | None = None) -> NDArray[np.float64]:
         """Bits that each cell would take, float64 (cell,)."""
 
-    def encode(self, pixels: NDArray[np.uint8], rice: RiceChoice) -> tuple[int, list[bytes]]:
+    def encode(
+        self, pixels: NDArray[np.uint8], rice: RiceChoice, sizes: Sizes | None = None
+    ) -> tuple[int, list[bytes]]:
         """The class's coding byte, and one stream per cell, of uint8 (cell, *cell_shape)."""
 
     def decode(
-        self, streams: list[memoryview], coding: int, cell_shape: tuple[int, ...]
+        self,
+        streams: list[memoryview],
+        coding: int,
+        cell_shape: tuple[int, ...],
+        sizes: Sizes | None = None,
     ) -> NDArray[np.uint8]:
         """Inverse of encode; a ZarrmalError if a stream is not exactly one cell."""
 
-    def least_bytes(self, coding: int, cell_shape: tuple[int, ...]) -> int:
-        """Bytes of the shortest possible stream, checked before pixels are allocated."""
+    def least_bytes(
+        self, coding: int, cell_shape: tuple[int, ...], sizes: Sizes | None = None
+    ) -> int | NDArray[np.int64]:
+        """Bytes of the shortest possible stream, checked before pixels are allocated.
+
+        Of each cell, (cell,), where they have sizes.
+        """
 
 
 PROFILES: Mapping[str, Callable[[Model, int], CellCoder]] = {

@@ -38,6 +38,9 @@ FIRST_READ_BYTES_PER_CELL = 4
 SMALL_CHUNK_BYTES = 1024
 """A chunk of so few bytes is kept in cells even where its pixels would be shorter."""
 
+SIZES_SHARE = 0.9
+"""Cells have sizes of their own where they take at most this share of the array's pixels."""
+
 BLOCK_CELLS = 4096
 """Streams in memory at a time. Each is an object of 200 bytes, though its cell may be one pixel."""
 
@@ -242,12 +245,15 @@ class StreamRun:
         int64 (stream,): which of the rows asked for each stream belongs to.
     fetch
         Returns the stream of one of those rows, checked by its CRC-16 where the header has one.
+    sizes
+        uint16 (stream, 2): height and width of each cell; None where all have the array's.
     """
 
     index: int
     coding: int
     members: NDArray[np.int64]
     fetch: Callable[[int], memoryview]
+    sizes: NDArray[np.uint16] | None
 
     def streams(self, block: slice = slice(None)) -> list[memoryview]:
         """Some of the streams; CorruptionError or TruncatedError if one is damaged."""
@@ -255,7 +261,9 @@ class StreamRun:
 
     def decode(self, coder: Coder, cell_shape: tuple[int, ...], block: slice) -> Pixels:
         """Pixels of some of the streams, uint8 (stream, \\*cell_shape)."""
-        return coder.cells(self.index).decode(self.streams(block), self.coding, cell_shape)
+        sizes = None if self.sizes is None else self.sizes[block]
+        cells = coder.cells(self.index)
+        return cells.decode(self.streams(block), self.coding, cell_shape, sizes)
 
 
 def cell_streams(
@@ -273,7 +281,8 @@ def cell_streams(
     coder = _matching_coder(header, coder)
     classes, lengths = index.classes[rows], index.lengths[rows]
     stops = np.cumsum(index.lengths)[rows]
-    _check_least_bytes(index, classes, lengths, coder, header.shape[1:])
+    sizes = None if index.sizes is None else index.sizes[rows]
+    _check_least_bytes(index, classes, lengths, coder, header.shape[1:], sizes)
 
     def stream(i: int) -> memoryview:
         row, stop, length = int(rows[i]), int(stops[i]), int(lengths[i])
@@ -293,10 +302,12 @@ def cell_streams(
         StreamRun(
             index=k,
             coding=index.codings[k],
-            members=np.flatnonzero(classes == k),
+            members=members,
             fetch=stream,
+            sizes=None if sizes is None else sizes[members],
         )
         for k in _used(classes)
+        for members in (np.flatnonzero(classes == k),)
     ]
 
 
@@ -318,7 +329,9 @@ def _matching_coder(header: Header, coder: Coder | None) -> Coder:
             f"the chunk has cells {header.shape[1:]} in {len(index.codings)} "
             f"classes, but its model has {model.cell_shape} in {len(model.classes)}"
         )
-    if coder.has_checks != (index.checks is not None):
+    if coder.has_checks != (index.checks is not None) or (
+        index.sizes is not None and not coder.takes_sizes
+    ):
         raise CorruptionError(f"the chunk's index does not suit profile {model.profile!r}")
     return coder
 
@@ -334,11 +347,16 @@ def _check_least_bytes(
     lengths: NDArray[np.int64],
     coder: Coder,
     cell_shape: tuple[int, ...],
+    sizes: NDArray[np.uint16] | None,
 ) -> None:
     for k in _used(classes):
-        least = coder.cells(k).least_bytes(index.codings[k], cell_shape)
-        if int(lengths[classes == k].min()) < least:
-            raise TruncatedError(f"a cell of class {k} has fewer than the {least} bytes it needs")
+        members = classes == k
+        own = None if sizes is None else sizes[members]
+        least = coder.cells(k).least_bytes(index.codings[k], cell_shape, own)
+        short = lengths[members] < least
+        if short.any():
+            needed = int(np.broadcast_to(least, short.shape)[short][0])
+            raise TruncatedError(f"a cell of class {k} has fewer than the {needed} bytes it needs")
 
 
 def _encode_cells(
@@ -351,9 +369,11 @@ def _encode_cells(
     # The padding of an array's last chunk is blank. Coded with a class, it would cost a bit per
     # pixel.
     blank = ~pixels.reshape(len(pixels), -1).any(axis=1)
+    sizes = _worthwhile_sizes(pixels, blank) if coder.takes_sizes else None
     if classes is None:
         chosen = np.empty(len(pixels), np.uint8)
-        chosen[~blank] = coder.shortest(pixels[~blank])
+        own = None if sizes is None else sizes[~blank]
+        chosen[~blank] = coder.shortest(pixels[~blank], own)
     else:
         chosen = np.asarray(classes)
         if chosen.shape != pixels.shape[:1] or not np.issubdtype(chosen.dtype, np.integer):
@@ -371,7 +391,8 @@ def _encode_cells(
     chosen[blank] = BLANK_CLASS
     for k in _used(chosen):
         members = np.flatnonzero(chosen == k)
-        codings[k], bodies = coder.cells(k).encode(pixels[members], rice)
+        own = None if sizes is None else sizes[members]
+        codings[k], bodies = coder.cells(k).encode(pixels[members], rice, own)
         for i, body in zip(members.tolist(), bodies, strict=True):
             streams[i] = body
     index = CellIndex(
@@ -380,8 +401,26 @@ def _encode_cells(
         classes=chosen,
         lengths=np.array([len(s) for s in streams], np.int64),
         checks=_checks(streams) if coder.has_checks else None,
+        sizes=sizes,
     )
     return index, b"".join(streams)
+
+
+def _worthwhile_sizes(pixels: Pixels, blank: NDArray[np.bool_]) -> NDArray[np.uint16] | None:
+    """Height and width of each cell without the zeros below and to the right, uint16 (cell, 2).
+
+    None where that leaves out few pixels: then cells have the array's size, for which the model was
+    made.
+    """
+    sizes = np.ones((len(pixels), 2), np.uint16)
+    if blank.all():
+        return None
+    for i, others in ((0, (2, 3)), (1, (1, 3))):
+        has = pixels.any(axis=tuple(axis for axis in others if axis < pixels.ndim))
+        sizes[:, i] = np.where(blank, 1, has.shape[1] - has[:, ::-1].argmax(axis=1))
+    areas = sizes[~blank].astype(np.int64).prod(axis=1)
+    whole = len(areas) * pixels.shape[1] * pixels.shape[2]
+    return sizes if int(areas.sum()) <= SIZES_SHARE * whole else None
 
 
 def _checks(streams: list[bytes]) -> NDArray[np.uint16]:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import CellCoder, cell_coder
+from .cells import CellCoder, Sizes, cell_coder
 from .model import Model
 
 MAX_CACHED_CODERS = 8
@@ -31,6 +31,7 @@ class Coder:
         self.model = model
         self._cells = tuple(cell_coder(model, k) for k in range(len(model.classes)))
         self.has_checks = self._cells[0].has_checks
+        self.takes_sizes = self._cells[0].takes_sizes
         self.can_encode = all(cells.can_encode for cells in self._cells)
 
     def cells(self, index: int) -> CellCoder:
@@ -41,15 +42,21 @@ class Coder:
         """Whether every class can code cells of this shape."""
         return all(cells.fits(cell_shape) for cells in self._cells)
 
-    def bits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Bits of each cell under each class, float64 (cell, class), of (cell, *cell_shape)."""
-        return np.stack([cells.bits(pixels) for cells in self._cells], axis=1)
+    def bits(self, pixels: NDArray[np.uint8], sizes: Sizes | None = None) -> NDArray[np.float64]:
+        """Bits of each cell under each class, float64 (cell, class), of (cell, *cell_shape).
 
-    def shortest(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        Parameters
+        ----------
+        sizes
+            uint16 (cell, 2): height and width of each cell; None where all have the array's.
+        """
+        return np.stack([cells.bits(pixels, sizes) for cells in self._cells], axis=1)
+
+    def shortest(self, pixels: NDArray[np.uint8], sizes: Sizes | None = None) -> NDArray[np.uint8]:
         """The class that codes each cell in the fewest bits, uint8 (cell,)."""
         if len(self._cells) == 1:
             return np.zeros(len(pixels), np.uint8)
-        chosen: NDArray[np.uint8] = self.bits(pixels).argmin(axis=1).astype(np.uint8)
+        chosen: NDArray[np.uint8] = self.bits(pixels, sizes).argmin(axis=1).astype(np.uint8)
         return chosen
 
 

@@ -56,6 +56,7 @@ DTYPE_OTHER: Final = 15  # items of any other kind, whose size is in the header
 FLAG_FORTRAN_ORDER: Final = 1
 FLAG_WORD_STREAMS: Final = 2  # FORMAT 4.3: lengths in 16-bit words, no checks
 FLAG_BIG_ENDIAN: Final = 4
+FLAG_SIZES: Final = 8  # FORMAT 4.3: each cell has a height and a width
 WORD_BYTES: Final = 2
 MAX_RANK: Final = 32
 MAX_CHUNK_PIXELS: Final = (1 << 31) - 1  # of one byte: bytes of all items

@@ -211,8 +211,12 @@ def own_base(west: Numbers, north: Numbers, northeast: Numbers, northwest: Numbe
     return np.where((west > 0) & (north > 0), with_both, nearest)
 
 
-def position(y: int, x: int, height: int, width: int) -> tuple[int, int, int]:
-    """The three inputs 0..128 for the position of a pixel in its cell (FORMAT 4.6.3)."""
-    fx = (2 * x + 1) * 64 // width
-    fy = (2 * y + 1) * 64 // height
-    return fx, fy, ((fx - ACTIVATION_ZERO) ** 2 + (fy - ACTIVATION_ZERO) ** 2) >> 6
+def positions(n: int, sizes: int | Numbers) -> Numbers:
+    """fx or fy, 0..127, of n columns or rows, (n, cell), of cells of these sizes (FORMAT 4.6.3)."""
+    result: Numbers = (2 * np.arange(n)[:, None] + 1) * 64 // np.atleast_1d(sizes)
+    return result
+
+
+def position(fy: Numbers, fx: Numbers) -> Numbers:
+    """The three inputs 0..128 for the position of a pixel in its cell, (3, cell)."""
+    return np.stack([fx, fy, ((fx - ACTIVATION_ZERO) ** 2 + (fy - ACTIVATION_ZERO) ** 2) >> 6])

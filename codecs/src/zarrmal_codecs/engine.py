@@ -24,17 +24,29 @@ except ImportError:  # built without a compiler
 VARIABLE = "ZARRMAL_KERNEL"
 Pixels = NDArray[np.uint8]
 First = list[NDArray[np.int32]]
+Sizes = NDArray[np.uint16]
 
 
 class Engine(Protocol):
-    """Codes the pixels of many cells of one class; see pixel_coder for shapes."""
+    """Codes the pixels of many cells of one class; see pixel_coder for shapes.
+
+    ``sizes``, (cell, 2), are the height and width of each cell, whose other pixels are 0 and not
+    coded; None where all cells have the size of the array. Cells with a prediction have one size.
+    """
 
     def encode(
-        self, pixels: Pixels, predicted: Pixels | None, first: First, prefix: NDArray[np.uint16]
+        self,
+        pixels: Pixels,
+        sizes: Sizes | None,
+        predicted: Pixels | None,
+        first: First,
+        prefix: NDArray[np.uint16],
     ) -> list[bytes]:
         """One stream per cell."""
 
-    def bits(self, pixels: Pixels, predicted: Pixels | None, first: First) -> NDArray[np.float64]:
+    def bits(
+        self, pixels: Pixels, sizes: Sizes | None, predicted: Pixels | None, first: First
+    ) -> NDArray[np.float64]:
         """Bits of the pixels of each cell, float64 (cell,)."""
 
     def decode(
@@ -42,6 +54,7 @@ class Engine(Protocol):
         decoder: rans.Decoder,
         streams: Streams,
         shape: tuple[int, int, int],
+        sizes: Sizes | None,
         predicted: Pixels | None,
         first: First,
     ) -> tuple[Pixels, NDArray[np.uint8]]:
@@ -76,25 +89,33 @@ class NumpyEngine:
         self._plan = pixel_coder.Plan(steps, has_prediction)
 
     def encode(
-        self, pixels: Pixels, predicted: Pixels | None, first: First, prefix: NDArray[np.uint16]
+        self,
+        pixels: Pixels,
+        sizes: Sizes | None,
+        predicted: Pixels | None,
+        first: First,
+        prefix: NDArray[np.uint16],
     ) -> list[bytes]:
         """See Engine."""
-        return pixel_coder.encode(self._plan, pixels, predicted, first, prefix)
+        return pixel_coder.encode(self._plan, pixels, sizes, predicted, first, prefix)
 
-    def bits(self, pixels: Pixels, predicted: Pixels | None, first: First) -> NDArray[np.float64]:
+    def bits(
+        self, pixels: Pixels, sizes: Sizes | None, predicted: Pixels | None, first: First
+    ) -> NDArray[np.float64]:
         """See Engine."""
-        return pixel_coder.bits(self._plan, pixels, predicted, first)
+        return pixel_coder.bits(self._plan, pixels, sizes, predicted, first)
 
     def decode(
         self,
         decoder: rans.Decoder,
         streams: Streams,
         shape: tuple[int, int, int],
+        sizes: Sizes | None,
         predicted: Pixels | None,
         first: First,
     ) -> tuple[Pixels, NDArray[np.uint8]]:
         """See Engine."""
-        return pixel_coder.decode(self._plan, decoder, shape, predicted, first)
+        return pixel_coder.decode(self._plan, decoder, shape, sizes, predicted, first)
 
 
 class KernelEngine:
@@ -113,16 +134,27 @@ class KernelEngine:
         self._plan = _kernel.Plan(parts, len(steps), has_prediction)
 
     def encode(
-        self, pixels: Pixels, predicted: Pixels | None, first: First, prefix: NDArray[np.uint16]
+        self,
+        pixels: Pixels,
+        sizes: Sizes | None,
+        predicted: Pixels | None,
+        first: First,
+        prefix: NDArray[np.uint16],
     ) -> list[bytes]:
         """See Engine."""
-        data, lengths = _kernel.encode(self._plan, pixels, predicted, first, prefix, self.level)
+        data, lengths = _kernel.encode(
+            self._plan, pixels, sizes, predicted, first, prefix, self.level
+        )
         stops = np.cumsum(lengths)
         return [data[a:b] for a, b in zip((stops - lengths).tolist(), stops.tolist(), strict=True)]
 
-    def bits(self, pixels: Pixels, predicted: Pixels | None, first: First) -> NDArray[np.float64]:
+    def bits(
+        self, pixels: Pixels, sizes: Sizes | None, predicted: Pixels | None, first: First
+    ) -> NDArray[np.float64]:
         """See Engine."""
-        n_bits: NDArray[np.float64] = _kernel.bits(self._plan, pixels, predicted, first, self.level)
+        n_bits: NDArray[np.float64] = _kernel.bits(
+            self._plan, pixels, sizes, predicted, first, self.level
+        )
         return n_bits
 
     def decode(
@@ -130,6 +162,7 @@ class KernelEngine:
         decoder: rans.Decoder,
         streams: Streams,
         shape: tuple[int, int, int],
+        sizes: Sizes | None,
         predicted: Pixels | None,
         first: First,
     ) -> tuple[Pixels, NDArray[np.uint8]]:
@@ -142,6 +175,7 @@ class KernelEngine:
             streams.stops,
             states,
             shape,
+            sizes,
             predicted,
             first,
             self.level,

@@ -24,6 +24,7 @@ from .constants import (
     DTYPE_UINT8,
     FLAG_BIG_ENDIAN,
     FLAG_FORTRAN_ORDER,
+    FLAG_SIZES,
     FLAG_WORD_STREAMS,
     FORMAT_VERSION,
     MAX_CHUNK_PIXELS,
@@ -40,6 +41,7 @@ from .wire import Reader, Writer, pack_bits, packed_bytes, unpack_bits
 
 MODE_NAMES = {MODE_STORED: "stored", MODE_DEFLATE: "deflate", MODE_CELLS: "cells"}
 MAX_LENGTH_BITS = 32
+MAX_SIZE_BITS = 16
 KNOWN_DTYPES = {*DTYPE_CODES.values(), DTYPE_OTHER}
 
 
@@ -60,6 +62,9 @@ class CellIndex:
     checks
         uint16 (cell,): CRC-16 of each stream. None where streams consist of 16-bit words, since
         the CRC-16 of the pixels is then in the state in which a stream ends.
+    sizes
+        uint16 (cell, 2): height and width of each cell, from its first row and column; all other
+        pixels are 0. None where all cells have the size of the array.
     """
 
     digest_prefix: bytes
@@ -67,6 +72,7 @@ class CellIndex:
     classes: NDArray[np.uint8]
     lengths: NDArray[np.int64]
     checks: NDArray[np.uint16] | None
+    sizes: NDArray[np.uint16] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,9 +111,13 @@ class Header:
         return self.index is not None and self.index.checks is None
 
     @property
+    def _sized(self) -> bool:
+        return self.index is not None and self.index.sizes is not None
+
+    @property
     def _flags(self) -> int:
         flags = FLAG_FORTRAN_ORDER * self.fortran_order | FLAG_WORD_STREAMS * self._words
-        return flags | FLAG_BIG_ENDIAN * is_big_endian(self.dtype)
+        return flags | FLAG_BIG_ENDIAN * is_big_endian(self.dtype) | FLAG_SIZES * self._sized
 
     def to_bytes(self) -> bytes:
         """The header layout of FORMAT 4.1; parse_header is the inverse."""
@@ -185,7 +195,7 @@ def parse_header(data: memoryview) -> Header:
     reader = Reader(whole[:-4], "the chunk's header")
     reader.block(5)
     mode, code, flags = reader.uint(1), reader.uint(1), reader.uint(1)
-    known = FLAG_FORTRAN_ORDER | FLAG_WORD_STREAMS * (mode == MODE_CELLS)
+    known = FLAG_FORTRAN_ORDER | (FLAG_WORD_STREAMS | FLAG_SIZES) * (mode == MODE_CELLS)
     known |= FLAG_BIG_ENDIAN * has_byte_order(code)
     codable = code in ({DTYPE_UINT8} if mode == MODE_CELLS else KNOWN_DTYPES)
     if mode not in MODE_NAMES or not codable or flags & ~known:
@@ -207,8 +217,7 @@ def parse_header(data: memoryview) -> Header:
             f"the chunk declares shape {shape} of items of {item_bytes} bytes, at most "
             f"{MAX_CHUNK_PIXELS} bytes are allowed"
         )
-    words = bool(flags & FLAG_WORD_STREAMS)
-    index = _read_index(reader, shape, words) if mode == MODE_CELLS else None
+    index = _read_index(reader, shape, flags) if mode == MODE_CELLS else None
     reader.finish()
     if index is not None and int(index.lengths.sum()) != payload_bytes:
         raise CorruptionError("the chunk's stream lengths do not add up to its payload")
@@ -238,6 +247,15 @@ def _write_index(out: Writer, index: CellIndex) -> None:
     for start, stop in zip(edges, edges[1:]):
         out.uint(int(index.classes[start]), 1)
         out.varint(stop - start)
+    if index.sizes is not None:
+        present = index.classes != BLANK_CLASS
+        for sizes in index.sizes.astype(np.int64).T:
+            least = int(sizes[present].min())
+            extra = np.where(present, sizes - least, 0)
+            n_bits = int(extra.max()).bit_length()
+            out.uint(least, 2)
+            out.uint(n_bits, 1)
+            out.block(pack_bits(extra, n_bits))
     words = index.checks is None
     lengths = index.lengths // WORD_BYTES if words else index.lengths
     least = int(lengths.min())
@@ -250,7 +268,8 @@ def _write_index(out: Writer, index: CellIndex) -> None:
         out.block(index.checks.astype("<u2").tobytes())
 
 
-def _read_index(reader: Reader, shape: tuple[int, ...], words: bool) -> CellIndex:
+def _read_index(reader: Reader, shape: tuple[int, ...], flags: int) -> CellIndex:
+    words = bool(flags & FLAG_WORD_STREAMS)
     digest_prefix = bytes(reader.block(DIGEST_PREFIX_BYTES))
     n_classes = reader.uint(1)
     if not 1 <= n_classes <= MAX_CLASSES:
@@ -273,6 +292,7 @@ def _read_index(reader: Reader, shape: tuple[int, ...], words: bool) -> CellInde
         start += count
     if start != n_cells:
         raise CorruptionError(f"the class runs hold {start} of {n_cells} cells")
+    sizes = _read_sizes(reader, shape) if flags & FLAG_SIZES else None
     least, n_bits = reader.uint(4), reader.uint(1)
     if not int(words) <= n_bits <= MAX_LENGTH_BITS:
         raise CorruptionError(f"the chunk declares stream lengths of {n_bits} bits")
@@ -290,4 +310,23 @@ def _read_index(reader: Reader, shape: tuple[int, ...], words: bool) -> CellInde
         classes=classes,
         lengths=lengths,
         checks=checks,
+        sizes=sizes,
     )
+
+
+def _read_sizes(reader: Reader, shape: tuple[int, ...]) -> NDArray[np.uint16]:
+    """Height and width of each cell, at least 1 and within the array."""
+    if len(shape) < 3:
+        raise CorruptionError(f"the chunk declares sizes of cells, but has shape {shape}")
+    columns = []
+    for most in shape[1:3]:
+        least, n_bits = reader.uint(2), reader.uint(1)
+        if n_bits > MAX_SIZE_BITS:
+            raise CorruptionError(f"the chunk declares sizes of cells of {n_bits} bits")
+        extra = reader.block(packed_bytes(shape[0], n_bits))
+        sizes = least + unpack_bits(extra, shape[0], n_bits)
+        if int(sizes.min()) < 1 or int(sizes.max()) > most:
+            raise CorruptionError(f"the chunk declares cells of {sizes.min()} to {sizes.max()} "
+                                  f"rows or columns in an array of {most}")  # fmt: skip
+        columns.append(sizes.astype(np.uint16))
+    return np.stack(columns, axis=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -17,7 +19,7 @@ from .constants import (
     RANS_STATE_BYTES,
 )
 from .context import steps_of
-from .engine import Engine, First, Streams, chosen_level, make_engine
+from .engine import Engine, First, Sizes, Streams, chosen_level, make_engine
 from .errors import CorruptionError, ModelError, TruncatedError
 from .golomb_rice import RiceChoice
 from .mixture import latent_cumulative
@@ -30,6 +32,27 @@ Pixels = NDArray[np.uint8]
 BLOCK_CELLS = 1024
 BLOCK_PIXELS = 1 << 23
 """Coded at a time, so that working memory stays small."""
+LANES = 64
+"""Cells that the widest engine codes at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Block:
+    """Cells that are coded together.
+
+    Parameters
+    ----------
+    members
+        Which cells of all.
+    shape
+        (y, x) of the largest.
+    sizes
+        Height and width of each, uint16 (cell, 2); None where all are ``shape``.
+    """
+
+    members: NDArray[np.int64]
+    shape: tuple[int, int]
+    sizes: Sizes | None = None
 
 
 class HybridCells:
@@ -47,6 +70,7 @@ class HybridCells:
     """
 
     has_checks = False  # the state in which a stream ends is its check
+    takes_sizes = True
 
     def __init__(self, model: Model, index: int) -> None:
         class_model, shape = model.classes[index], model.cell_shape
@@ -84,10 +108,18 @@ class HybridCells:
             self._engines[level] = engine
         return engine
 
-    def _predict(self, pixels: Pixels) -> tuple[NDArray[np.int8], Pixels | None, First]:
+    def _has_latents(self, block: Block) -> bool:
+        """Cells of the model's shape have, if the class has an autoencoder."""
+        is_trained = block.sizes is None and self._is_trained_shape(block.shape)
+        return self._prediction is not None and is_trained
+
+    def _predict(
+        self, block: Block, pixels: Pixels
+    ) -> tuple[NDArray[np.int8], Pixels | None, First]:
         """Latents, predicted cells and first sums of pixels (cell, plane, y, x)."""
-        if self._prediction is None or not self._is_trained_shape(pixels.shape[2:]):
+        if not self._has_latents(block):
             return np.zeros((len(pixels), 0), np.int8), None, self._first(None, len(pixels))
+        assert self._prediction is not None
         latents = self._prediction.encode(pixels)
         return latents, self._prediction.decode(latents), self._first(latents, len(latents))
 
@@ -101,9 +133,37 @@ class HybridCells:
             n_values = max(n_values, self._prediction.widest)
         return max(1, min(BLOCK_CELLS, BLOCK_PIXELS // n_values))
 
-    def _blocks(self, pixels: Pixels) -> list[Pixels]:
-        n = self._block_cells(pixels.shape[1:])
-        return [np.ascontiguousarray(pixels[s : s + n]) for s in range(0, len(pixels), n)]
+    def _blocks(
+        self, n_cells: int, shape: tuple[int, int, int], sizes: Sizes | None
+    ) -> list[Block]:
+        """Cells in blocks of like sizes; those of the model's shape, which have latents, apart."""
+        rows = np.arange(n_cells)
+        if sizes is None:
+            return self._uniform(rows, shape)
+        is_trained = (sizes == self._cell_shape[:2]).all(axis=1)
+        n_planes = shape[0]
+        trained = self._uniform(rows[is_trained], (n_planes, *self._cell_shape[:2]))
+        others = rows[~is_trained]
+        own = sizes[others].astype(np.int64)
+        order = np.lexsort([own.min(axis=1), own.max(axis=1)])
+        blocks, others, own = trained, others[order], own[order]
+        while len(others):
+            largest = np.maximum.accumulate(own[:BLOCK_CELLS], axis=0)
+            fits = n_planes * np.arange(1, len(largest) + 1) * largest.prod(axis=1) <= BLOCK_PIXELS
+            n = max(1, int(fits.sum()))
+            n = n // LANES * LANES or n
+            height, width = largest[n - 1].tolist()
+            block = Block(members=others[:n], shape=(height, width), sizes=sizes[others[:n]])
+            blocks.append(block)
+            others, own = others[n:], own[n:]
+        return blocks
+
+    def _uniform(self, rows: NDArray[np.int64], shape: tuple[int, int, int]) -> list[Block]:
+        n = self._block_cells(shape)
+        return [
+            Block(members=rows[s : s + n], shape=(shape[1], shape[2]))
+            for s in range(0, len(rows), n)
+        ]
 
     def _first(self, latents: NDArray[np.int8] | None, n: int) -> First:
         """First sums of each step, int32 (cell, unit): the bias and the latents' part."""
@@ -127,26 +187,47 @@ class HybridCells:
         stop = latent_cumulative(symbols + 1, self._prediction.slopes)
         return np.stack([start, stop - start], axis=-1).astype(np.uint16)
 
-    def bits(self, pixels: Pixels) -> NDArray[np.float64]:
+    def bits(self, pixels: Pixels, sizes: Sizes | None = None) -> NDArray[np.float64]:
         """Bits of each cell, float64 (cell,), of pixels, uint8 (cell, *cell_shape)."""
-        out = [np.zeros(0)]
-        for block in self._blocks(_planes_first(pixels)):
-            latents, predicted, first = self._predict(block)
+        out = np.empty(len(pixels))
+        for block, cells in self._pixels_of_blocks(pixels, sizes):
+            latents, predicted, first = self._predict(block, cells)
             frequencies = self._prefix(latents)[..., 1] / 65536
             head = 8 * RANS_STATE_BYTES - np.log2(frequencies).sum(axis=1)
             # The first state holds 16 bits of the symbols.
-            out.append(head - 16 + self._engine().bits(block, predicted, first))
-        return np.concatenate(out)
+            n_bits = self._engine().bits(cells, block.sizes, predicted, first)
+            out[block.members] = head - 16 + n_bits
+        return out
 
-    def encode(self, pixels: Pixels, rice: RiceChoice) -> tuple[int, list[bytes]]:
+    def encode(
+        self, pixels: Pixels, rice: RiceChoice, sizes: Sizes | None = None
+    ) -> tuple[int, list[bytes]]:
         """Encode cells, uint8 (cell, *cell_shape): the coding byte, 0, and one stream per cell."""
-        streams: list[bytes] = []
-        for block in self._blocks(_planes_first(pixels)):
-            latents, predicted, first = self._predict(block)
-            streams += self._engine().encode(block, predicted, first, self._prefix(latents))
-        return 0, streams
+        out = [b""] * len(pixels)
+        for block, cells in self._pixels_of_blocks(pixels, sizes):
+            latents, predicted, first = self._predict(block, cells)
+            prefix = self._prefix(latents)
+            streams = self._engine().encode(cells, block.sizes, predicted, first, prefix)
+            for i, stream in zip(block.members.tolist(), streams, strict=True):
+                out[i] = stream
+        return 0, out
 
-    def decode(self, streams: list[memoryview], coding: int, cell_shape: tuple[int, ...]) -> Pixels:
+    def _pixels_of_blocks(
+        self, pixels: Pixels, sizes: Sizes | None
+    ) -> Iterator[tuple[Block, Pixels]]:
+        """Blocks, and their pixels (cell, plane, y, x)."""
+        planes = _planes_first(pixels)
+        for block in self._blocks(len(planes), planes.shape[1:], sizes):
+            height, width = block.shape
+            yield block, np.ascontiguousarray(planes[block.members, :, :height, :width])
+
+    def decode(
+        self,
+        streams: list[memoryview],
+        coding: int,
+        cell_shape: tuple[int, ...],
+        sizes: Sizes | None = None,
+    ) -> Pixels:
         """Inverse of encode: pixels, uint8 (cell, *cell_shape).
 
         Raises
@@ -156,24 +237,30 @@ class HybridCells:
         """
         self.least_bytes(coding, cell_shape)
         shape = (n_planes(cell_shape), cell_shape[0], cell_shape[1])
-        out = np.empty((len(streams), *shape), np.uint8)
-        n = self._block_cells(shape)
-        for start in range(0, len(streams), n):
-            out[start : start + n] = self._decode(streams[start : start + n], shape)
-        moved = out.transpose(0, 2, 3, 1).reshape(len(streams), *cell_shape)
-        return np.ascontiguousarray(moved)
+        # Memory beyond the cells' own sizes is never touched.
+        out = np.zeros((len(streams), *cell_shape), np.uint8)
+        planes = _planes_first(out)
+        for block in self._blocks(len(streams), shape, sizes):
+            height, width = block.shape
+            of_block = [streams[i] for i in block.members.tolist()]
+            planes[block.members, :, :height, :width] = self._decode(of_block, block, shape[0])
+        return out
 
-    def _decode(self, block: list[memoryview], shape: tuple[int, int, int]) -> Pixels:
-        if any(len(s) < RANS_STATE_BYTES or len(s) % 2 for s in block):
+    def _decode(self, of_block: list[memoryview], block: Block, n_planes: int) -> Pixels:
+        shape = (n_planes, *block.shape)
+        if any(len(s) < RANS_STATE_BYTES or len(s) % 2 for s in of_block):
             raise TruncatedError("a cell's stream must have 4 bytes of state and whole words of 2")
-        streams = Streams(block)
+        streams = Streams(of_block)
         decoder = streams.decoder()
         latents, predicted = None, None
-        if self._prediction is not None and self._is_trained_shape(shape[1:]):
+        if self._has_latents(block):
+            assert self._prediction is not None
             latents = self._read_latents(decoder)
             predicted = self._prediction.decode(latents)
-        first = self._first(latents, len(block))
-        pixels, status = self._engine().decode(decoder, streams, shape, predicted, first)
+        first = self._first(latents, len(of_block))
+        pixels, status = self._engine().decode(
+            decoder, streams, shape, block.sizes, predicted, first
+        )
         bad = np.flatnonzero(status)
         if len(bad):
             if status[bad[0]] == 1:
@@ -192,7 +279,9 @@ class HybridCells:
             latents[:, k] = symbol - 128
         return latents
 
-    def least_bytes(self, coding: int, cell_shape: tuple[int, ...]) -> int:
+    def least_bytes(
+        self, coding: int, cell_shape: tuple[int, ...], sizes: Sizes | None = None
+    ) -> int | NDArray[np.int64]:
         """Bytes of the shortest possible stream, checked before pixels are allocated.
 
         No frequency is above 65281, so even the likeliest value makes a state grow by 1/513 or
@@ -205,7 +294,10 @@ class HybridCells:
         """
         if coding:
             raise CorruptionError(f"the chunk declares coding {coding}, profile hybrid has only 0")
-        return max(RANS_STATE_BYTES, prod(cell_shape) // HYBRID_PIXELS_PER_BYTE)
+        if sizes is None:
+            return max(RANS_STATE_BYTES, prod(cell_shape) // HYBRID_PIXELS_PER_BYTE)
+        n_values = n_planes(cell_shape) * sizes.astype(np.int64).prod(axis=1)
+        return np.maximum(RANS_STATE_BYTES, n_values // HYBRID_PIXELS_PER_BYTE)
 
 
 def _planes_first(pixels: Pixels) -> Pixels:

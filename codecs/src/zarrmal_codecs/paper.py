@@ -27,6 +27,9 @@ BLOCK_VALUES = 1 << 21
 """Decoded at a time, so that working memory stays small: about forty bytes per pixel."""
 
 
+Sizes = NDArray[np.uint16]
+
+
 class PaperCells:
     """Coder of one class. Thread-safe: nothing changes after construction.
 
@@ -42,6 +45,7 @@ class PaperCells:
     """
 
     has_checks = True
+    takes_sizes = False
 
     def __init__(self, model: Model, index: int) -> None:
         self.cell_shape = model.cell_shape
@@ -74,14 +78,16 @@ class PaperCells:
         residues = (pixels - self._autoencoder.decode(latents)).view(np.int8)
         return latents, zigzag(residues)
 
-    def bits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def bits(self, pixels: NDArray[np.uint8], sizes: Sizes | None = None) -> NDArray[np.float64]:
         """Bits of each cell with the best Rice parameter for it, float64 (cell,)."""
         latents, values = self.transform(pixels)
         bits = rice_bits(values).min(axis=1) + 8 * latents.shape[1]
         result: NDArray[np.float64] = bits.astype(np.float64)
         return result
 
-    def encode(self, pixels: NDArray[np.uint8], rice: RiceChoice) -> tuple[int, list[bytes]]:
+    def encode(
+        self, pixels: NDArray[np.uint8], rice: RiceChoice, sizes: Sizes | None = None
+    ) -> tuple[int, list[bytes]]:
         """Encode cells: the coding byte, and one stream per cell.
 
         Parameters
@@ -108,7 +114,11 @@ class PaperCells:
         return parameter, [z.tobytes() + b for z, b in zip(latents, bodies, strict=True)]
 
     def decode(
-        self, streams: list[memoryview], coding: int, cell_shape: tuple[int, ...]
+        self,
+        streams: list[memoryview],
+        coding: int,
+        cell_shape: tuple[int, ...],
+        sizes: Sizes | None = None,
     ) -> NDArray[np.uint8]:
         """Inverse of encode: pixels, uint8 (cell, \\*cell_shape).
 
@@ -146,7 +156,9 @@ class PaperCells:
         predicted += unzigzag(values).view(np.uint8)
         return predicted
 
-    def least_bytes(self, coding: int, cell_shape: tuple[int, ...]) -> int:
+    def least_bytes(
+        self, coding: int, cell_shape: tuple[int, ...], sizes: Sizes | None = None
+    ) -> int:
         """Bytes of the shortest possible stream, checked before pixels are allocated.
 
         Raises

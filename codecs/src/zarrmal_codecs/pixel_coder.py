@@ -20,6 +20,7 @@ from .context import (
     Step,
     own_base,
     position,
+    positions,
     squash,
 )
 from .mixture import Mixture
@@ -28,6 +29,7 @@ from .tables import CAUSAL, FULL
 Ints = NDArray[np.int64]
 Pixels = NDArray[np.uint8]
 First = list[NDArray[np.int32]]
+Sizes = NDArray[np.uint16]
 
 
 class Plan:
@@ -86,13 +88,23 @@ class Lanes:
         Predicted cells, uint8 (cell, plane, y, x), or None.
     first
         For each step the first sums, int32 (cell, unit).
+    sizes
+        Height and width of each cell, (cell, 2); None where all are those of ``shape``.
     """
 
     def __init__(
-        self, plan: Plan, shape: tuple[int, int, int, int], predicted: Pixels | None, first: First
+        self,
+        plan: Plan,
+        shape: tuple[int, int, int, int],
+        predicted: Pixels | None,
+        first: First,
+        sizes: Sizes | None = None,
     ) -> None:
         n, n_planes, self.height, self.width = shape
         self.plan = plan
+        self.sizes = None if sizes is None else sizes.astype(np.int64).T
+        heights, widths = (self.height, self.width) if self.sizes is None else self.sizes
+        self.down, self.across = positions(self.height, heights), positions(self.width, widths)
         rows, columns = self.height + 2 * REACH, self.width + 2 * REACH
         self.image = np.zeros((n_planes, rows, columns, n), np.int16)
         self.predicted = None
@@ -147,8 +159,9 @@ class Lanes:
             differences = np.where(nonzero & (around > 0), squash(around - known), 0)
             parts += [same_pixel, differences + ACTIVATION_ZERO]
         parts.append((base >> 1)[None])
-        where = np.array(position(y, x, self.height, self.width))[:, None]
-        parts.append(np.broadcast_to(where, (N_POSITION, image.shape[-1])))
+        where = np.empty((N_POSITION, image.shape[-1]), np.int64)
+        where[:] = position(self.down[y], self.across[x])
+        parts.append(where)
         if self.plan.has_prediction:
             parts.append(self._prediction(step.plane, y, x, base))
         return np.concatenate(parts), base
@@ -162,11 +175,21 @@ class Lanes:
         return ACTIVATION_ZERO + squash(self.predicted[plane, rows, columns] - base)
 
     def coding_order(self) -> Iterator[tuple[int, int, int]]:
-        """(step, y, x) in the order of coding."""
+        """(step, y, x) in the order of coding, where some cell has a pixel."""
         for s in range(len(self.plan.steps)):
             for y in range(self.height):
-                for x in range(self.width):
+                width = self.width
+                if self.sizes is not None:
+                    width = int(self.sizes[1].max(where=self.sizes[0] > y, initial=0))
+                for x in range(width):
                     yield s, y, x
+
+    def has(self, y: int, x: int) -> NDArray[np.bool_] | bool:
+        """Which lanes have a pixel at (y, x), bool (lane,); True if all do."""
+        if self.sizes is None:
+            return True
+        has: NDArray[np.bool_] = (self.sizes[0] > y) & (self.sizes[1] > x)
+        return has
 
 
 def _offsets(neighbours: tuple[tuple[int, int], ...]) -> tuple[Ints, Ints]:
@@ -175,10 +198,13 @@ def _offsets(neighbours: tuple[tuple[int, int], ...]) -> tuple[Ints, Ints]:
 
 
 def _intervals(
-    plan: Plan, pixels: Pixels, predicted: Pixels | None, first: First
+    plan: Plan, pixels: Pixels, sizes: Sizes | None, predicted: Pixels | None, first: First
 ) -> Iterator[tuple[Ints, Ints]]:
-    """Start and frequency of every pixel, int64 (lane,) each, in coding order."""
-    lanes = Lanes(plan, pixels.shape, predicted, first)
+    """Start and frequency of every pixel, int64 (lane,) each, in coding order.
+
+    Lanes that have no pixel there get the frequency 2**16, which takes no bits.
+    """
+    lanes = Lanes(plan, pixels.shape, predicted, first, sizes)
     inside = lanes.inside()
     values = np.ascontiguousarray(pixels.transpose(1, 2, 3, 0)).astype(np.int64)
     for s, y, x in lanes.coding_order():
@@ -188,11 +214,17 @@ def _intervals(
         start, stop = mixture.cumulative(value), mixture.cumulative(value + 1)
         # Only now, because the network must not see the pixel that it codes.
         inside[plane, y, x] = value
-        yield start, stop - start
+        has = lanes.has(y, x)
+        yield np.where(has, start, 0), np.where(has, stop - start, FREQUENCY_TOTAL)
 
 
 def encode(
-    plan: Plan, pixels: Pixels, predicted: Pixels | None, first: First, prefix: NDArray[np.uint16]
+    plan: Plan,
+    pixels: Pixels,
+    sizes: Sizes | None,
+    predicted: Pixels | None,
+    first: First,
+    prefix: NDArray[np.uint16],
 ) -> list[bytes]:
     """One stream per cell.
 
@@ -200,25 +232,29 @@ def encode(
     ----------
     pixels, predicted
         uint8 (cell, plane, y, x); predicted may be None.
+    sizes
+        See Lanes.
     first
         For each step the first sums, int32 (cell, unit).
     prefix
         uint16 (cell, latent, 2): start and frequency of the symbols before the pixels.
     """
-    n, n_symbols = len(pixels), prefix.shape[1] + int(np.prod(pixels.shape[1:]))
-    starts = np.empty((n_symbols, n), np.int64)
-    frequencies = np.empty((n_symbols, n), np.int64)
     n_latents = prefix.shape[1]
+    n_symbols = n_latents + int(np.prod(pixels.shape[1:]))
+    starts = np.zeros((n_symbols, len(pixels)), np.int64)
+    frequencies = np.full((n_symbols, len(pixels)), FREQUENCY_TOTAL, np.int64)
     starts[:n_latents], frequencies[:n_latents] = prefix.T
-    for k, interval in enumerate(_intervals(plan, pixels, predicted, first), n_latents):
+    for k, interval in enumerate(_intervals(plan, pixels, sizes, predicted, first), n_latents):
         starts[k], frequencies[k] = interval
-    return rans.encode(starts, frequencies, rans.last_states(pixels))
+    return rans.encode(starts, frequencies, rans.last_states(pixels, sizes))
 
 
-def bits(plan: Plan, pixels: Pixels, predicted: Pixels | None, first: First) -> NDArray[np.float64]:
+def bits(
+    plan: Plan, pixels: Pixels, sizes: Sizes | None, predicted: Pixels | None, first: First
+) -> NDArray[np.float64]:
     """Bits that the pixels of each cell take, float64 (cell,)."""
     total = np.zeros(len(pixels))
-    for _, frequency in _intervals(plan, pixels, predicted, first):
+    for _, frequency in _intervals(plan, pixels, sizes, predicted, first):
         total -= np.log2(frequency / FREQUENCY_TOTAL)
     return total
 
@@ -227,17 +263,19 @@ def decode(
     plan: Plan,
     decoder: rans.Decoder,
     shape: tuple[int, int, int],
+    sizes: Sizes | None,
     predicted: Pixels | None,
     first: First,
 ) -> tuple[Pixels, NDArray[np.uint8]]:
     """Pixels, uint8 (cell, plane, y, x), and the status of each lane, see rans.Decoder.status."""
-    lanes = Lanes(plan, (len(decoder.states), *shape), predicted, first)
+    lanes = Lanes(plan, (len(decoder.states), *shape), predicted, first, sizes)
     inside = lanes.inside()
     for s, y, x in lanes.coding_order():
         if decoder.short.all():  # nothing is left to decode, and a hostile cell may be large
             break
         value, start, frequency = lanes.distribution(s, y, x).find(decoder.slots())
-        decoder.advance(start, frequency)
-        inside[plan.steps[s].plane, y, x] = value
+        has = lanes.has(y, x)
+        decoder.advance(start, frequency, has)
+        inside[plan.steps[s].plane, y, x] = np.where(has, value, 0)
     pixels = np.ascontiguousarray(inside.transpose(3, 0, 1, 2)).astype(np.uint8)
-    return pixels, decoder.status(rans.last_states(pixels))
+    return pixels, decoder.status(rans.last_states(pixels, sizes))

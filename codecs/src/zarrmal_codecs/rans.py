@@ -16,16 +16,21 @@ from .constants import CHECK_INITIAL, RANS_LOWEST, RANS_STATE_BYTES
 Ints = NDArray[np.int64]
 
 
-def last_states(pixels: NDArray[np.uint8]) -> Ints:
+def last_states(pixels: NDArray[np.uint8], sizes: NDArray[np.uint16] | None = None) -> Ints:
     """State in which each cell's stream must end, int64 (cell,): 2**16 + CRC-16 of its pixels.
 
     Parameters
     ----------
     pixels
         uint8 (cell, plane, y, x).
+    sizes
+        Height and width of each cell, (cell, 2); None where all are those of the array.
     """
-    channels_last = pixels.transpose(0, 2, 3, 1)
-    checks = [crc_hqx(cell.tobytes(), CHECK_INITIAL) for cell in channels_last]
+    cells = list(pixels.transpose(0, 2, 3, 1))  # channels last
+    if sizes is not None:
+        own = zip(cells, sizes.tolist(), strict=True)
+        cells = [cell[:height, :width] for cell, (height, width) in own]
+    checks = [crc_hqx(cell.tobytes(), CHECK_INITIAL) for cell in cells]
     return RANS_LOWEST + np.array(checks, np.int64)
 
 
@@ -36,7 +41,7 @@ def encode(starts: Ints, frequencies: Ints, last: Ints) -> list[bytes]:
     ----------
     starts, frequencies
         int64 (symbol, lane), in the decoder's order; every frequency is at least 1, and
-        start + frequency at most 2**16.
+        start + frequency at most 2**16. A frequency of 2**16 leaves the state as it is.
     last
         int64 (lane,): the state after the last decoded symbol, below 2**17; see last_states.
     """
@@ -81,10 +86,19 @@ class Decoder:
         """Number 0 .. 2**16 - 1 of each lane that identifies its symbol."""
         return self.states & 0xFFFF
 
-    def advance(self, starts: Ints, frequencies: Ints) -> None:
-        """Consume the symbols whose intervals cover the slots, int64 (lane,) each."""
+    def advance(
+        self, starts: Ints, frequencies: Ints, has: NDArray[np.bool_] | bool = True
+    ) -> None:
+        """Consume the symbols whose intervals cover the slots, int64 (lane,) each.
+
+        Parameters
+        ----------
+        has
+            bool (lane,): which lanes have a symbol; the others stay as they are.
+        """
         state = frequencies * (self.states >> 16) + (self.states & 0xFFFF) - starts
-        low = state < RANS_LOWEST
+        state = np.where(has, state, self.states)
+        low = (state < RANS_LOWEST) & has
         dry = low & (self.positions + 2 > self._stops)
         self.short |= dry
         positions = np.where(dry, len(self._bytes) - 2, self.positions)

@@ -199,8 +199,11 @@ def _no_chunk() -> None:
 
 
 def header_limit(shape: tuple[int, ...]) -> int:
-    """Bytes of the longest valid header for a shape: a class run and 32 bits of length per cell."""
-    return CHUNK_PRELUDE_BYTES + 256 + 4 * len(shape) + 12 * (shape[0] if shape else 0)
+    """Bytes of the longest valid header for a shape.
+
+    A cell takes at most a class run, 32 bits of length and twice 16 bits of size.
+    """
+    return CHUNK_PRELUDE_BYTES + 256 + 4 * len(shape) + 16 * (shape[0] if shape else 0)
 
 
 def _rows(selection: Any, shape: tuple[int, ...]) -> NDArray[np.int64] | None:

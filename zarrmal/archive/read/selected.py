@@ -23,7 +23,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BytesCodec, Crc32cCodec, ShardingCodec
 from zarrmal_codecs import CorruptionError, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
-from zarrmal_codecs.chunk import cell_streams, expect_shape, first_read_bytes
+from zarrmal_codecs.chunk import StreamRun, cell_streams, expect_shape, first_read_bytes
 from zarrmal_codecs.coder import Coder
 from zarrmal_codecs.constants import BLANK_CLASS
 from zarrmal_codecs.header import Header, header_bytes, parse_header
@@ -43,6 +43,7 @@ BLOCK_CELLS = 1024
 
 Pixels = NDArray[np.uint8]
 Rows = NDArray[np.int64]
+Sizes = NDArray[np.uint16]
 
 
 class NotSelectableError(Exception):
@@ -85,6 +86,40 @@ class Part:
     number: int
     rows: Rows
     out: slice
+
+
+class Streams:
+    """Streams of one class and coding out of several chunks.
+
+    Parameters
+    ----------
+    cell_size
+        Height and width of cells that have no size of their own.
+    """
+
+    def __init__(self, cell_size: tuple[int, ...]) -> None:
+        self._cell_size = cell_size
+        self._members: list[Rows] = []
+        self._sizes: list[Sizes | None] = []
+        self.data: list[memoryview] = []
+
+    def add(self, run: StreamRun, first: int) -> None:
+        """Add the streams of a chunk; its first cell is number ``first`` of all asked for."""
+        self._members.append(first + run.members)
+        self._sizes.append(run.sizes)
+        self.data += run.streams()
+
+    def part(self, block: slice) -> tuple[Rows, list[memoryview], Sizes | None]:
+        """Some of the streams: which cells they are, their bytes and sizes."""
+        members = np.concatenate(self._members)
+        sizes = None
+        if any(each is not None for each in self._sizes):
+            whole = np.array(self._cell_size, np.uint16)
+            sizes = np.concatenate([
+                np.tile(whole, (len(own), 1)) if each is None else each
+                for own, each in zip(self._members, self._sizes, strict=True)
+            ])[block]  # fmt: skip
+        return members[block], self.data[block], sizes
 
 
 class CellReader:
@@ -162,7 +197,7 @@ class CellReader:
             ranges += [ByteRange(key, start, stop) for start, stop in spans]
             counts.append(len(spans))
         fetched = iter(zip(ranges, self._fetch(ranges), strict=True))
-        groups: dict[tuple[int, int], tuple[list[NDArray[np.int64]], list[memoryview]]] = {}
+        groups: dict[tuple[int, int], Streams] = {}
         for part, n_ranges in zip(parts, counts, strict=True):
             head = heads[part.number]
             pieces = [
@@ -170,37 +205,29 @@ class CellReader:
             ]
             payload = Payload(head.payload, pieces)
             for run in cell_streams(head.header, part.rows, payload.read, self._coder):
-                members, streams = groups.setdefault((run.index, run.coding), ([], []))
-                members.append(part.out.start + run.members)
-                streams += run.streams()
+                streams = groups.setdefault((run.index, run.coding), Streams(out.shape[1:3]))
+                streams.add(run, part.out.start)
         self._expect_same_ends(parts, heads)
         assert self._coder is not None or not groups
         self._decode(groups, out, workers)
         for part in parts:
             expect_pixels(heads[part.number].header, part.rows, out[part.out])
 
-    def _decode(
-        self,
-        groups: dict[tuple[int, int], tuple[list[NDArray[np.int64]], list[memoryview]]],
-        out: Pixels,
-        workers: int,
-    ) -> None:
-        n_streams = sum(len(streams) for _, streams in groups.values())
+    def _decode(self, groups: dict[tuple[int, int], Streams], out: Pixels, workers: int) -> None:
+        n_streams = sum(len(streams.data) for streams in groups.values())
         per_worker = -(-n_streams // (workers * LANES)) * LANES
         block_cells = max(LANES, min(BLOCK_CELLS, per_worker))
         shape, coder = self._array.shape[1:], self._coder
-        tasks = []
-        for (index, coding), (members, streams) in groups.items():
-            order = np.concatenate(members)
-            tasks += [
-                (index, coding, order[a : a + block_cells], streams[a : a + block_cells])
-                for a in range(0, len(streams), block_cells)
-            ]
+        tasks = [
+            (index, coding, streams.part(slice(a, a + block_cells)))
+            for (index, coding), streams in groups.items()
+            for a in range(0, len(streams.data), block_cells)
+        ]
 
-        def run(task: tuple[int, int, NDArray[np.int64], list[memoryview]]) -> None:
-            index, coding, members, streams = task
+        def run(task: tuple[int, int, tuple[Rows, list[memoryview], Sizes | None]]) -> None:
+            index, coding, (members, data, sizes) = task
             assert coder is not None
-            out[members] = coder.cells(index).decode(streams, coding, shape)
+            out[members] = coder.cells(index).decode(data, coding, shape, sizes)
 
         if len(tasks) < 2 or workers < 2:
             for task in tasks:

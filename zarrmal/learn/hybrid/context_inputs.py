@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from zarrmal_codecs.constants import REACH
-from zarrmal_codecs.context import PREDICTION_OFFSETS, own_base, position
+from zarrmal_codecs.context import PREDICTION_OFFSETS, own_base, position, positions
 from zarrmal_codecs.prediction import pool
 from zarrmal_codecs.tables import CAUSAL, FULL, SQUASH
 
@@ -134,12 +134,12 @@ class ContextInputs:
         self._causal = flat(CAUSAL[: effort.n_causal])
         self._full = flat(FULL[: effort.n_full])
         self._squash = torch.from_numpy(SQUASH.astype(np.float32)).to(device) / 64
-        positions = [
-            position(y, x, self.height, self.width)
-            for y in range(self.height)
-            for x in range(self.width)
+        down, across = positions(self.height, self.height), positions(self.width, self.width)
+        inputs = [
+            position(down[y], across[x]) for y in range(len(down)) for x in range(len(across))
         ]
-        self._positions = torch.tensor(positions, dtype=torch.float32, device=device) / 64
+        flat_inputs = np.concatenate(inputs, axis=1).T.astype(np.float32)
+        self._positions = torch.from_numpy(flat_inputs).to(device) / 64
         self._positions -= torch.tensor([1.0, 1.0, 0.0], device=device)
 
     def offsets(self, step: int, has_prediction: bool) -> torch.Tensor:

@@ -11,9 +11,20 @@ namespace {
 
 constexpr std::uint32_t LOWEST_STATE = 1 << 16;
 
-// CRC-16 of a cell's pixels. They lie here as [plane][y][x]; the format has channels last.
-std::uint16_t check(const std::uint8_t* pixels, const Cells& cells) {
-    return crc16(pixels, cells.n_planes, cells.height * cells.width);
+// CRC-16 of the pixels of cell k. They lie here as [plane][y][x]; the format has channels last.
+std::uint16_t check(const std::uint8_t* pixels, const Cells& cells, std::size_t k) {
+    const std::size_t plane = cells.height * cells.width;
+    pixels += k * cells.n_planes * plane;
+    if (!cells.sizes) return crc16(pixels, cells.n_planes, plane);
+    const std::size_t height = cells.sizes[2 * k], width = cells.sizes[2 * k + 1];
+    std::vector<std::uint8_t> own;
+    own.reserve(cells.n_planes * height * width);
+    for (std::size_t p = 0; p < cells.n_planes; ++p)
+        for (std::size_t y = 0; y < height; ++y) {
+            const std::uint8_t* row = pixels + p * plane + y * cells.width;
+            own.insert(own.end(), row, row + width);
+        }
+    return crc16(own.data(), cells.n_planes, height * width);
 }
 
 template <class Use>
@@ -31,7 +42,6 @@ Encoded encode(const Level& level, const Plan& plan, const Cells& cells,
                const std::uint8_t* pixels, const Prefix& prefix) {
     Workspace space(level, plan, cells, Workspace::For::encoding, prefix.n_symbols);
     Group& group = space.group();
-    const std::size_t cell = cells.n_planes * cells.height * cells.width;
     Encoded encoded;
     encoded.lengths.reserve(cells.n);
     each_group(space, cells, [&](std::size_t from, std::size_t count) {
@@ -39,7 +49,7 @@ Encoded encode(const Level& level, const Plan& plan, const Cells& cells,
         space.load_prefix(prefix, from);
         for (std::size_t k = 0; k < MAX_LANES; ++k) group.states[k] = LOWEST_STATE;
         for (std::size_t k = 0; k < count; ++k)
-            group.states[k] = LOWEST_STATE + check(pixels + (from + k) * cell, cells);
+            group.states[k] = LOWEST_STATE + check(pixels, cells, from + k);
         level.encode(group);
         for (std::size_t k = 0; k < count; ++k) {
             const std::uint8_t* end = group.streams + (k + 1) * group.capacity;
@@ -65,7 +75,6 @@ void decode(const Level& level, const Plan& plan, const Cells& cells, const Stre
             std::uint8_t* pixels, std::uint8_t* status) {
     Workspace space(level, plan, cells, Workspace::For::decoding, 0);
     Group& group = space.group();
-    const std::size_t cell = cells.n_planes * cells.height * cells.width;
     group.data = streams.data;
     each_group(space, cells, [&](std::size_t from, std::size_t count) {
         for (int lane = 0; lane < MAX_LANES; ++lane) {
@@ -87,7 +96,7 @@ void decode(const Level& level, const Plan& plan, const Cells& cells, const Stre
             const std::size_t lane = space.half_index(k);
             const bool odd = (streams.stops[from + k] - streams.starts[from + k]) % 2 != 0;
             const bool ended = group.high[lane] == 1 &&
-                               group.low[lane] == check(pixels + (from + k) * cell, cells) &&
+                               group.low[lane] == check(pixels, cells, from + k) &&
                                group.position[lane] == group.stop[lane];
             status[from + k] = group.dry[lane] || odd ? 1 : ended ? 0 : 2;
         }

@@ -14,6 +14,7 @@ namespace zarrmal {
 // Cells as Python passes them.
 struct Cells {
     std::size_t n, n_planes, height, width;
+    const std::uint16_t* sizes;               // checked: [cell][height, width], or null
     const std::uint8_t* predicted;            // [cell][plane][y][x] or null
     std::vector<const std::int32_t*> first;   // for each step [cell][output]
 };

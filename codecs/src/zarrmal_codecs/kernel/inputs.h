@@ -43,6 +43,15 @@ ZM_INLINE typename V::R own(const std::uint8_t* pixel, std::ptrdiff_t row) {
     return V::pick8(V::either8(no_w, no_n), nearest, with_both);
 }
 
+// For each half the lanes that have no pixel at a position.
+template <class V, int H>
+ZM_INLINE void idle(const Group& group, std::size_t y, std::size_t x, typename V::M16 (&to)[H]) {
+    const auto has = V::min8(V::load(group.has_row + y * V::LANES),
+                             V::load(group.has_column + x * V::LANES));
+    for (int h = 0; h < H; ++h)
+        to[h] = V::zero16(h ? V::unpackhi8(has, has) : V::unpacklo8(has, has));
+}
+
 // Writes the rows of group.inputs and returns the base.
 template <class V>
 ZM_INLINE typename V::R features(const Group& group, const Step& step, std::size_t y,
@@ -90,10 +99,14 @@ ZM_INLINE typename V::R features(const Group& group, const Step& step, std::size
         }
     }
     put(V::template srl8<1>(base));
-    const int fx = group.across[x], fy = group.down[y];
-    put(V::set8(fx));
-    put(V::set8(fy));
-    put(V::set8(((fx - 64) * (fx - 64) + (fy - 64) * (fy - 64)) >> 6));  // 0..128
+    put(V::load(group.across + x * V::LANES));
+    put(V::load(group.down + y * V::LANES));
+    R square[2];
+    for (int h = 0; h < 2; ++h)
+        square[h] = V::template sra16<6>(
+            V::add16(V::load(group.across_square + x * V::LANES + h * (V::LANES / 2)),
+                     V::load(group.down_square + y * V::LANES + h * (V::LANES / 2))));
+    put(V::packus16(square[0], square[1]));  // 0..128
     if (group.has_prediction) {
         constexpr std::size_t offsets[N_PREDICTION][2] = {{0, 0}, {0, 1}, {1, 0}, {0, 2}, {2, 0}};
         for (const auto& offset : offsets) {

@@ -64,7 +64,8 @@ struct Group {
     int n_steps;
     bool has_prediction;
     const Tables* tables;
-    std::size_t height, width;
+    std::size_t height, width;  // of the largest cell
+    const std::size_t* row_width;  // columns of each row in which some lane has pixels
     int n_vectors;  // word vectors in use: 1, 2 or 4
 
     // Pixels [plane][y + REACH][x + REACH][lane, byte order], with a border of zeros.
@@ -72,8 +73,11 @@ struct Group {
     std::ptrdiff_t row, plane;  // bytes from one row or plane to the next
     // Predicted cells [plane][y][x][lane, byte order], or null.
     const std::uint8_t* predicted;
-    const std::uint8_t* across;  // fx of each column
-    const std::uint8_t* down;    // fy of each row
+    // For each column and each row fx or fy, [lane, byte order], and its square (f - 64)**2,
+    // [lane, half order]; 255 where the lane's cell has that column or row, else 0.
+    const std::uint8_t *across, *down;
+    const std::uint16_t *across_square, *down_square;
+    const std::uint8_t *has_column, *has_row;
     std::ptrdiff_t causal[MAX_CAUSAL];  // bytes from a pixel to its neighbours
     std::ptrdiff_t full[MAX_FULL];
     // For each step the first sums, rounding included, [output][lane, word order].
@@ -84,7 +88,8 @@ struct Group {
     std::uint8_t* activations[2];  // [group of four][lane, word order][4]
     std::int16_t* outputs;         // [output][lane, half order]
 
-    // Encoding: the symbols in the order of the decoder, [symbol][lane, half order].
+    // Encoding: the symbols in the order of the decoder, [symbol][lane, half order]; a frequency of
+    // 0 where the lane has none.
     std::uint16_t* starts;
     std::uint16_t* frequencies;
     std::size_t n_prefix, n_symbols;

@@ -94,8 +94,8 @@ void make_plan(Plan* memory, const nb::list& from, long long n_planes, bool has_
 }
 
 Cells make_cells(const Plan& plan, std::size_t n, std::size_t n_planes, std::size_t height,
-                 std::size_t width, const std::optional<In<std::uint8_t, 4>>& predicted,
-                 const First& first) {
+                 std::size_t width, const std::optional<In<std::uint16_t, 2>>& sizes,
+                 const std::optional<In<std::uint8_t, 4>>& predicted, const First& first) {
     if (n < 1 || height < 1 || width < 1) refuse("cells, rows and columns must be 1 or more");
     if (n_planes != static_cast<std::size_t>(plan.n_planes()))
         refuse("the cells have " + std::to_string(n_planes) + " planes, the plan has " +
@@ -104,7 +104,10 @@ Cells make_cells(const Plan& plan, std::size_t n, std::size_t n_planes, std::siz
                       predicted->shape(2) != height || predicted->shape(3) != width))
         refuse("predicted must have the shape of the pixels");
     if (first.size() != n_planes) refuse("first must have an array for each step");
-    Cells cells{n, n_planes, height, width, predicted ? predicted->data() : nullptr, {}};
+    if (sizes && predicted) refuse("cells with a prediction have one size");
+    if (sizes && (sizes->shape(0) != n || sizes->shape(1) != 2))
+        refuse("sizes must have the shape (cell, 2)");
+    Cells cells{n, n_planes, height, width, nullptr, predicted ? predicted->data() : nullptr, {}};
     for (std::size_t s = 0; s < first.size(); ++s) {
         if (first[s].shape(0) != n || first[s].shape(1) != plan.first_outputs(static_cast<int>(s)))
             refuse("first[" + std::to_string(s) +
@@ -112,6 +115,19 @@ Cells make_cells(const Plan& plan, std::size_t n, std::size_t n_planes, std::siz
         cells.first.push_back(first[s].data());
     }
     return cells;
+}
+
+// A copy of the sizes, so that the checked values are the ones used, whatever other threads do.
+std::vector<std::uint16_t> checked_sizes(const std::optional<In<std::uint16_t, 2>>& sizes,
+                                         Cells& cells) {
+    if (!sizes) return {};
+    std::vector<std::uint16_t> copy(sizes->data(), sizes->data() + 2 * cells.n);
+    for (std::size_t k = 0; k < cells.n; ++k)
+        if (copy[2 * k] < 1 || copy[2 * k] > cells.height || copy[2 * k + 1] < 1 ||
+            copy[2 * k + 1] > cells.width)
+            refuse("cell " + std::to_string(k) + " is larger than the pixels, or empty");
+    cells.sizes = copy.data();  // which does not move with the vector
+    return copy;
 }
 
 template <class T, int N>
@@ -124,11 +140,13 @@ Out<T, N> owned(Array<T> data, std::initializer_list<std::size_t> shape) {
 
 std::tuple<nb::bytes, Out<std::int64_t, 1>> encode_cells(
     const Plan& plan, const In<std::uint8_t, 4>& pixels,
+    const std::optional<In<std::uint16_t, 2>>& sizes,
     const std::optional<In<std::uint8_t, 4>>& predicted, const First& first,
     const In<std::uint16_t, 3>& prefix, const std::string& level_name) {
     const Level& level = level_named(level_name);
-    const Cells cells = make_cells(plan, pixels.shape(0), pixels.shape(1), pixels.shape(2),
-                                   pixels.shape(3), predicted, first);
+    Cells cells = make_cells(plan, pixels.shape(0), pixels.shape(1), pixels.shape(2),
+                             pixels.shape(3), sizes, predicted, first);
+    const auto copy = checked_sizes(sizes, cells);
     if (prefix.shape(0) != cells.n || prefix.shape(2) != 2)
         refuse("prefix must have the shape (cell, symbol, 2)");
     const std::size_t n_pairs = cells.n * prefix.shape(1);
@@ -146,11 +164,13 @@ std::tuple<nb::bytes, Out<std::int64_t, 1>> encode_cells(
 }
 
 Out<double, 1> bits_of_cells(const Plan& plan, const In<std::uint8_t, 4>& pixels,
+                             const std::optional<In<std::uint16_t, 2>>& sizes,
                              const std::optional<In<std::uint8_t, 4>>& predicted,
                              const First& first, const std::string& level_name) {
     const Level& level = level_named(level_name);
-    const Cells cells = make_cells(plan, pixels.shape(0), pixels.shape(1), pixels.shape(2),
-                                   pixels.shape(3), predicted, first);
+    Cells cells = make_cells(plan, pixels.shape(0), pixels.shape(1), pixels.shape(2),
+                             pixels.shape(3), sizes, predicted, first);
+    const auto copy = checked_sizes(sizes, cells);
     auto bits = zeros<double>(cells.n);
     {
         nb::gil_scoped_release release;
@@ -193,13 +213,15 @@ std::tuple<Out<std::uint8_t, 4>, Out<std::uint8_t, 1>> decode_cells(
     const Plan& plan, nb::handle data, const In<std::int64_t, 1>& starts,
     const In<std::int64_t, 1>& stops, const In<std::uint32_t, 1>& states,
     const std::tuple<std::size_t, std::size_t, std::size_t>& shape,
+    const std::optional<In<std::uint16_t, 2>>& sizes,
     const std::optional<In<std::uint8_t, 4>>& predicted, const First& first,
     const std::string& level_name) {
     const Level& level = level_named(level_name);
     const Buffer buffer(data);
     const auto [n_planes, height, width] = shape;
-    const Cells cells =
-        make_cells(plan, starts.shape(0), n_planes, height, width, predicted, first);
+    Cells cells =
+        make_cells(plan, starts.shape(0), n_planes, height, width, sizes, predicted, first);
+    const auto copy = checked_sizes(sizes, cells);
     if (stops.shape(0) != cells.n || states.shape(0) != cells.n)
         refuse("starts, stops and states must have the same size");
     // Copies, so that the checked values are the ones used, whatever other threads do to the arrays.
@@ -235,11 +257,11 @@ NB_MODULE(_kernel, m) {
     nb::class_<Plan>(m, "Plan").def("__init__", &make_plan, nb::arg("steps"), nb::arg("n_planes"),
                                     nb::arg("has_prediction"));
     m.def("encode", &encode_cells, nb::arg("plan"), nb::arg("pixels").noconvert(),
-          nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(),
+          nb::arg("sizes").noconvert().none(), nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(),
           nb::arg("prefix").noconvert(), nb::arg("level"));
     m.def("bits", &bits_of_cells, nb::arg("plan"), nb::arg("pixels").noconvert(),
-          nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(), nb::arg("level"));
+          nb::arg("sizes").noconvert().none(), nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(), nb::arg("level"));
     m.def("decode", &decode_cells, nb::arg("plan"), nb::arg("data"), nb::arg("starts").noconvert(),
           nb::arg("stops").noconvert(), nb::arg("states").noconvert(), nb::arg("shape"),
-          nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(), nb::arg("level"));
+          nb::arg("sizes").noconvert().none(), nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(), nb::arg("level"));
 }

@@ -17,7 +17,7 @@ ZM_INLINE int lowest_bit(std::uint32_t bits) {
 }
 
 // Codes the symbols of a group, the last one first; each stream grows downwards from the end of its
-// part.
+// part. A lane whose frequency is 0 has no symbol.
 template <class V, int C>
 ZM_INLINE void write_streams(Group& group) {
     using R = typename V::R;
@@ -38,8 +38,8 @@ ZM_INLINE void write_streams(Group& group) {
             const R frequency =
                 c % 2 ? V::unpackhi16(frequencies, none) : V::unpacklo16(frequencies, none);
             const R high = V::template srl32<16>(state[c]);
-            const auto fits = V::above32(frequency, high);
-            std::uint32_t full = ~V::bits32(fits) & ((1u << WORDS) - 1);
+            const auto fits = V::above32(frequency, high), coded = V::above32(frequency, none);
+            std::uint32_t full = ~V::bits32(fits) & V::bits32(coded) & ((1u << WORDS) - 1);
             if (full) {
                 alignas(64) std::uint32_t states[WORDS];
                 V::store(states, state[c]);
@@ -49,11 +49,12 @@ ZM_INLINE void write_streams(Group& group) {
                     *--head = static_cast<std::uint8_t>(states[lane] >> 8);
                     *--head = static_cast<std::uint8_t>(states[lane]);
                 }
-                state[c] = V::pick32(fits, state[c], high);
             }
-            const R quotient = V::quotient(state[c], frequency);
-            const R rest = V::sub32(state[c], V::mullo32(quotient, frequency));
-            state[c] = V::add32(V::add32(V::template sll32<16>(quotient), rest), start);
+            const R reduced = V::pick32(fits, state[c], high);
+            const R quotient = V::quotient(reduced, frequency);
+            const R rest = V::sub32(reduced, V::mullo32(quotient, frequency));
+            const R grown = V::add32(V::add32(V::template sll32<16>(quotient), rest), start);
+            state[c] = V::pick32(coded, grown, state[c]);
         }
     }
     for (int c = 0; c < C; ++c) {
@@ -97,18 +98,18 @@ struct Reader {
         }
     }
 
-    // Consumes the symbols; a lane without further words continues with zeros.
+    // Consumes the symbols, of idle lanes nothing; a lane without further words continues with zeros.
     ZM_INLINE void advance(Reader& reader, Group& group, const R (&start)[H],
-                           const R (&frequency)[H]) {
+                           const R (&frequency)[H], const typename V::M16 (&idle)[H]) {
         for (int h = 0; h < H; ++h) {
             const R inside = V::sub16(reader.low[h], start[h]);
             const R low = V::add16(V::mullo16(frequency[h], reader.high[h]), inside);
             R high = V::mulhi16(frequency[h], reader.high[h]);
             high = V::increment16(high, V::below16(low, inside));  // the carry
-            const auto small = V::zero16(high);
+            const auto small = V::zero16(V::pick16(idle[h], V::set16(1), high));
             const R words = V::load(reader.next + h * (V::LANES / 2));
-            reader.high[h] = V::pick16(small, low, high);
-            reader.low[h] = V::pick16(small, words, low);
+            reader.high[h] = V::pick16(small, low, V::pick16(idle[h], reader.high[h], high));
+            reader.low[h] = V::pick16(small, words, V::pick16(idle[h], reader.low[h], low));
             for (std::uint32_t bits = V::bits16(small); bits; bits &= bits - 1) {
                 const int lane = h * (V::LANES / 2) + lowest_bit(bits);
                 if (group.stop[lane] - group.position[lane] < 2)

@@ -13,13 +13,14 @@
 namespace zarrmal {
 namespace {
 
-// Calls use(mixture of each half, address of the pixel) at each pixel.
+// Calls use(mixture of each half, address of the pixel, idle lanes of each half) at each position
+// where a lane has a pixel.
 template <class V, int C, int M, class Use>
 ZM_INLINE void walk_step(const Group& group, int s, Use&& use) {
     constexpr int H = C < 2 ? 1 : C / 2;
     const Step& step = group.steps[s];
     for (std::size_t y = 0; y < group.height; ++y) {
-        for (std::size_t x = 0; x < group.width; ++x) {
+        for (std::size_t x = 0; x < group.row_width[y]; ++x) {
             const auto base = features<V>(group, step, y, x);
             interleave<V>(group.inputs, step.layers[0].groups, group.activations[0]);
             hidden<V, C>(step.layers[0], group.first[s], group.activations[0],
@@ -28,9 +29,12 @@ ZM_INLINE void walk_step(const Group& group, int s, Use&& use) {
             output<V, C>(step.layers[2], group.activations[0], group.outputs);
             Mixture<V, M> mixture[H];
             mixtures<V, M, H>(*group.tables, group.outputs, base, mixture);
+            typename V::M16 without[H];
+            idle<V, H>(group, y, x, without);
             use(mixture, group.image + step.plane * group.plane +
                              static_cast<std::ptrdiff_t>(y + REACH) * group.row +
-                             static_cast<std::ptrdiff_t>(x + REACH) * V::LANES);
+                             static_cast<std::ptrdiff_t>(x + REACH) * V::LANES,
+                without);
         }
     }
 }
@@ -47,18 +51,20 @@ ZM_INLINE void walk(const Group& group, Use&& use) {
     }
 }
 
-// Calls use(starts, frequencies), one vector for each half, at each pixel.
+// Calls use(starts, frequencies), one vector for each half, at each pixel; idle lanes have the
+// frequency 0.
 template <class V, int C, class Use>
 ZM_INLINE void walk_intervals(const Group& group, Use&& use) {
     using R = typename V::R;
     constexpr int H = C < 2 ? 1 : C / 2;
     const auto curve = V::curve(*group.tables);
-    walk<V, C>(group, [&](const auto& mixture, const std::uint8_t* pixel) {
+    walk<V, C>(group, [&](const auto& mixture, const std::uint8_t* pixel, const auto& without) {
         const R value = V::load(pixel), none = V::zero();
         R start[H], frequency[H];
         for (int h = 0; h < H; ++h) {
             const R wide = h ? V::unpackhi8(value, none) : V::unpacklo8(value, none);
             interval(mixture[h], curve, wide, start[h], frequency[h]);
+            frequency[h] = V::pick16(without[h], none, frequency[h]);
         }
         use(start, frequency);
     });
@@ -96,7 +102,7 @@ void bits_lanes(Group& group) {
     walk_intervals<V, C>(group, [&](const auto&, const auto& frequency) {
         alignas(64) std::uint16_t each[LANES];
         for (int h = 0; h < H; ++h) V::store(each + h * (V::LANES / 2), frequency[h]);
-        for (int lane = 0; lane < LANES; ++lane) product[lane] *= each[lane];
+        for (int lane = 0; lane < LANES; ++lane) product[lane] *= each[lane] ? each[lane] : 65536;
         if (++n == 32) flush();
     });
     flush();
@@ -109,10 +115,11 @@ void decode_lanes(Group& group) {
     const auto curve = V::curve(*group.tables);
     Reader<V, H> reader;
     Reader<V, H>::open(reader, group);
-    walk<V, C>(group, [&](const auto& mixture, std::uint8_t* pixel) {
+    walk<V, C>(group, [&](const auto& mixture, std::uint8_t* pixel, const auto& without) {
         R value[H], start[H], frequency[H];
         find(mixture, curve, reader.low, value, start, frequency);
-        Reader<V, H>::advance(reader, group, start, frequency);
+        Reader<V, H>::advance(reader, group, start, frequency, without);
+        for (int h = 0; h < H; ++h) value[h] = V::pick16(without[h], V::zero(), value[h]);
         V::store(pixel, V::packus16(value[0], value[H - 1]));
     });
     Reader<V, H>::close(reader, group);

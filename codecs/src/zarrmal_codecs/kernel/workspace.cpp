@@ -1,23 +1,11 @@
 #include "workspace.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "tables.h"
 
 namespace zarrmal {
-
-namespace {
-
-// (2 i + 1) * 64 div n (FORMAT 4.6.3)
-Array<std::uint8_t> positions(std::size_t n) {
-    product(n, 256);  // so that the next line cannot overflow
-    auto values = zeros<std::uint8_t>(n);
-    for (std::size_t i = 0; i < n; ++i)
-        values[i] = static_cast<std::uint8_t>((2 * i + 1) * 64 / n);
-    return values;
-}
-
-}  // namespace
 
 Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, For use,
                      std::size_t n_prefix)
@@ -25,9 +13,14 @@ Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, F
     const std::size_t pixels = product(cells.height, cells.width, cells.n_planes);
     const std::size_t rows = cells.height + 2 * REACH, columns = cells.width + 2 * REACH;
     const std::size_t whole = product(rows, columns, n_planes_, lanes_);
+    image_bytes_ = whole;
     image_ = zeros<std::uint8_t>(whole);
-    across_ = positions(cells.width);
-    down_ = positions(cells.height);
+    row_width_.assign(cells.height, 0);
+    for (auto [axis, n] : {std::pair{&across_, cells.width}, std::pair{&down_, cells.height}}) {
+        axis->position = zeros<std::uint8_t>(product(n, lanes_));
+        axis->has = zeros<std::uint8_t>(product(n, lanes_));
+        axis->square = zeros<std::uint16_t>(product(n, lanes_));
+    }
     // Inputs are padded to groups of four; activations have room for the widest layer.
     inputs_ = zeros<std::uint8_t>((MAX_CONTEXT_INPUTS + 1) * lanes_);
     for (auto& part : activations_) part = zeros<std::uint8_t>(MAX_CONTEXT_WIDTH * 4 * lanes_);
@@ -43,8 +36,13 @@ Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, F
     g.image = image_.get();
     g.row = static_cast<std::ptrdiff_t>(columns * lanes_);
     g.plane = static_cast<std::ptrdiff_t>(rows * columns * lanes_);
-    g.across = across_.get();
-    g.down = down_.get();
+    g.row_width = row_width_.data();
+    g.across = across_.position.get();
+    g.down = down_.position.get();
+    g.across_square = across_.square.get();
+    g.down_square = down_.square.get();
+    g.has_column = across_.has.get();
+    g.has_row = down_.has.get();
     const auto bytes = [&](const Offset& o) {
         return o.y * g.row + o.x * static_cast<std::ptrdiff_t>(lanes_);
     };
@@ -73,7 +71,6 @@ Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, F
         g.starts = starts_.get();
         g.frequencies = frequencies_.get();
         g.n_prefix = n_prefix;
-        g.n_symbols = symbols;
         // A symbol moves at most one word.
         g.capacity = product(symbols, 2) + 4;
         const std::size_t streams = n_cells <= quarter ? quarter : stored;
@@ -92,8 +89,41 @@ std::size_t Workspace::half_index(std::size_t k) const {
     return byte % 16 / 8 * (lanes_ / 2) + byte / 16 * 8 + byte % 8;
 }
 
+// Which lanes have pixels where, and the inputs for the position (FORMAT 4.6.3).
+void Workspace::lay_out(const Cells& cells, std::size_t from, std::size_t count) {
+    const bool is_new = row_width_[0] == 0;
+    if (!cells.sizes && !is_new) return;  // all groups are alike
+    std::fill(row_width_.begin(), row_width_.end(), 0);
+    for (std::size_t k = 0; k < lanes_; ++k) {
+        // Lanes without a cell do as the others, unless these differ.
+        std::size_t size[2] = {cells.height, cells.width};
+        if (cells.sizes)
+            for (std::size_t i = 0; i < 2; ++i)
+                size[i] = k < count ? cells.sizes[2 * (from + k) + i] : 0;
+        for (std::size_t y = 0; y < size[0]; ++y)
+            row_width_[y] = std::max(row_width_[y], size[1]);
+        const std::size_t byte = byte_index(k), half = half_index(k);
+        for (std::size_t i = 0; i < 2; ++i) {
+            const Axis& axis = i ? across_ : down_;
+            const std::size_t n = i ? cells.width : cells.height;
+            product(n, 256);  // so that the next lines cannot overflow
+            for (std::size_t at = 0; at < n; ++at) {
+                const bool has = at < size[i];
+                const int f = has ? static_cast<int>((2 * at + 1) * 64 / size[i]) : 64;
+                axis.position[at * lanes_ + byte] = static_cast<std::uint8_t>(f);
+                axis.square[at * lanes_ + half] = static_cast<std::uint16_t>((f - 64) * (f - 64));
+                axis.has[at * lanes_ + byte] = has ? 255 : 0;
+            }
+        }
+    }
+    if (cells.sizes) std::memset(image_.get(), 0, image_bytes_);
+    group_.n_symbols = group_.n_prefix;
+    for (std::size_t width : row_width_) group_.n_symbols += n_planes_ * width;
+}
+
 void Workspace::load_cells(const Cells& cells, std::size_t from, std::size_t count) {
     count_ = count;
+    lay_out(cells, from, count);
     const std::size_t quarter = lanes_ / 4;
     group_.n_vectors = count <= quarter ? 1 : count <= 2 * quarter ? 2 : 4;
     for (int s = 0; s < group_.n_steps; ++s) {
