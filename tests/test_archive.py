@@ -223,7 +223,7 @@ def test_class_names_with_blanks(tmp_path):
 
 def test_classes_from_a_function(cells, model, tmp_path, monkeypatch):
     """Block by block."""
-    monkeypatch.setattr("zarrmal.archive.write.order.BLOCK_CELLS", 100)
+    monkeypatch.setattr("zarrmal.sources.sizes.BLOCK_CELLS", 100)
     pixels = everything(cells)
 
     def assign(block, rows):

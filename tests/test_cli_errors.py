@@ -71,7 +71,7 @@ GOOD = ("--model", "good.zmal")
         (("empty", "a", *GOOD), "holds no PNG"),
         (("thesis/a.txt", "a", *GOOD), "is no source"),
         (("float.npy", "a", *GOOD), "float32"),
-        (("sizes", "a", *GOOD), "--size N"),
+        (("sizes", "a", *GOOD), "the cells are 24 to 25 x 24 to 25, the model is for 24 x 24: use"),
         (("broken", "a", *GOOD), "--skip-unreadable"),
         (("wide.npy", "a", *GOOD), "the cells are 24 x 25, the model is for 24 x 24"),
         (("good.npy", "a", "--model", "nothing.zmal"), "no model file"),

@@ -62,6 +62,26 @@ def test_segmented_cells_through_the_command_line(folder, tmp_path):
         np.testing.assert_array_equal(np.asarray(Image.open(mine)), np.asarray(resized)[..., 0])
 
 
+def test_originals_through_the_command_line(folder, tmp_path):
+    """No --size: every file comes back, pixel for pixel."""
+    originals = sorted(folder.rglob("*.png"))[:: N_CELLS // 5]
+    few, place, out = tmp_path / "few", tmp_path / "a.zarr", tmp_path / "out"
+    for path in originals:
+        copy = few / path.relative_to(folder)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+    info = json.loads(run("archive", few, place, "--json").stdout)
+    pixels = [np.asarray(Image.open(path)) for path in originals]
+    assert info["n_pixels"] == sum(height * width for height, width, _ in map(np.shape, pixels))
+    assert len(set(map(np.shape, pixels))) > len(pixels) // 2
+    found = run("verify", place, "--source", few)
+    assert "are sound, equal to the source" in found.stdout
+    run("extract", place, out)
+    for path, expected in zip(originals, pixels, strict=True):
+        extracted = np.asarray(Image.open(out / path.relative_to(folder)))
+        np.testing.assert_array_equal(extracted, expected)
+
+
 @pytest.fixture(scope="module")
 def colour(shared):
     """300 RGB cells of many slides, and a small model."""

@@ -60,7 +60,8 @@ def test_keys_that_are_not_used_are_named(tmp_path):
     assert source.groups.tolist() == list("xxyy")
     assert source.description.endswith(
         "4 cells, no labels (keys not used: `labels`, `slide`; annotations are read from `label`, "
-        "`source_group` or `slide`, `source_name` or `path`, `split`)"
+        "`source_group` or `slide`, `source_name` or `path`, `split`, sizes from `height` and "
+        "`width`)"
     )
     group = zarr.create_group(tmp_path / "g.zarr")
     group["cells"], group["labels"] = noise(4, 5, 5), np.arange(4)

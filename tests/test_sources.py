@@ -238,12 +238,13 @@ def test_grey_and_rgb_mixed(channel, tmp_path):
     assert "1 images are grey and 2 are RGB" in message
 
 
-def test_differing_shapes_need_a_size(tmp_path):
+def test_images_of_different_sizes(tmp_path):
     for index, (height, width) in enumerate([(6, 5), (5, 6), (9, 9), (6, 5)]):
         save(tmp_path / f"{index}.png", noise(height, width, 3))
-    message = refusal(tmp_path)
-    assert "4 images have 3 different shapes, from 5x6 to 9x9" in message
-    assert "--size N" in message
+    source = open_source(tmp_path)
+    assert source.cell_shape == (9, 9, 3)
+    assert source.sizes.tolist() == [[6, 5], [5, 6], [9, 9], [6, 5]]
+    assert source.description.endswith("4 images, no labels, cells of 5 to 9 x 5 to 9")
     source = open_source(tmp_path, size=4, channel="green")
     assert source.cell_shape == (4, 4)
     image = Image.fromarray(noise(9, 9, 3)).resize((4, 4), Image.Resampling.BILINEAR)
@@ -439,4 +440,4 @@ def test_nih_crops_resized_are_those_of_the_array_file(nih, tmp_path):
     np.testing.assert_array_equal(source.groups, nih.groups[rows])
     red = open_source(tmp_path, size=50, channel="red")
     np.testing.assert_array_equal(read_all(red), nih.read(rows)[..., 0])
-    assert "different shapes" in refusal(tmp_path)
+    assert open_source(tmp_path).sizes.shape == (len(paths), 2)

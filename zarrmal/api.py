@@ -159,7 +159,8 @@ def write(
         model = load_model(model)
     facts = None if interrupted is None else interrupted.facts
     cells = _opened_like(facts, location.url, source, listener, source_options, source_arguments)
-    options.chunk_length(cells.cell_shape)  # or an InputError, before anything is trained
+    cell_shape = options.canvas_shape(cells.cell_shape)
+    options.chunk_length(cell_shape)  # or an InputError, before anything is trained
     if labelled is not None:
         labelled = open_source(labelled, storage_options=source_options, **source_arguments)
     origin: Origin = "given"
@@ -167,7 +168,7 @@ def write(
         model, origin = resumed, "resumed"
     elif model is not None:
         pass
-    elif train_options is None and (model := shipped_for(cells.cell_shape)) is not None:
+    elif train_options is None and (model := shipped_for(cell_shape)) is not None:
         origin = "shipped"
     else:
         listener.training(cells)
@@ -327,7 +328,8 @@ def verify(
     ----------
     source
         As for ``write``, with the same arguments; ``channel`` and ``size`` are the archive's. Of an
-        archive that was appended to, a list of all its sources in order.
+        archive that was appended to, a list of all its sources in order; a list of cells is given
+        within such a list.
     """
     archive = Archive.open(url, incomplete=True, storage_options=storage_options)
     cells: Source | None = None

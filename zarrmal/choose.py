@@ -116,13 +116,13 @@ def choose_assigner(
         classifier = classifier or shipped_classifier_for(cells, model)
         _refuse_channels(classifier, cells)
         if cells.labels is None:
-            return ClassifierAssigner(classifier, model.class_names)
+            return ClassifierAssigner(classifier, model.class_names, cells)
         return EvaluatedClassifierAssigner(classifier, model.class_names, cells)
     import_learn()
     from .learn.classifier import CrossFittedClassifier, TrainedClassifier
 
     if labelled is not None:
-        return TrainedClassifier(labelled, model.class_names, progress=progress)
+        return TrainedClassifier(labelled, model.class_names, progress=progress, source=cells)
     return CrossFittedClassifier(cells, model.class_names, progress=progress)
 
 

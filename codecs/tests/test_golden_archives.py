@@ -102,7 +102,7 @@ def test_they_cover_formats_profiles_and_columns():
         held = [set(e["arrays"]) for e in INDEX.values() if e["zarr_format"] == zarr_format]
         assert set.union(*held) == {
             "cells", "predicted_class", "class_probability", "label",
-            "source_index", "source_name", "source_group", "split",
+            "source_index", "source_name", "source_group", "split", "height", "width",
         }  # fmt: skip
     assert {path.stem for path in ARCHIVES.glob("*.zarr")} == set(INDEX)
     files = [path for path in ARCHIVES.rglob("*") if path.is_file()]

@@ -34,6 +34,8 @@ class Case:
         Cells in a chunk, the last of which is padded, and in a shard.
     appended
         So many of the cells, the last ones, are appended to an archive of the others.
+    sizes
+        Height and width of each cell, beyond which it is black; None where all are whole.
     """
 
     shows: str
@@ -48,6 +50,7 @@ class Case:
     chunk_cells: int = 8
     shard_cells: int | None = None
     appended: int = 0
+    sizes: np.ndarray | None = None
 
     def columns(self) -> dict[str, Any]:
         """The columns beside the cells."""
@@ -74,6 +77,21 @@ def drawn(seed: int, n_cells: int, *channels: int) -> np.ndarray:
     level[:, cut] = 0
     level[5] = 0
     return level.astype(np.uint8)
+
+
+def sizes_of(n_cells: int) -> np.ndarray:
+    """Different heights and widths; the third cell is whole."""
+    k = np.arange(n_cells)
+    sizes = np.stack([3 + 5 * k % (CELL[0] - 2), 2 + 3 * k % (CELL[1] - 1)], axis=1)
+    sizes[2] = CELL
+    return sizes
+
+
+def cut(cells: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """The cells, black beyond their sizes."""
+    (y, x), shape = np.indices(CELL), (-1, 1, 1)
+    inside = (y < sizes[:, 0].reshape(shape)) & (x < sizes[:, 1].reshape(shape))
+    return (cells * inside).astype(np.uint8)
 
 
 def near_128(seed: int, name: str) -> ClassModel:
@@ -152,6 +170,12 @@ def cases() -> dict[str, Case]:
         "hybrid-colour-3": Case(shows="three channels, one class, one chunk of all cells",
                                 cells=drawn(73, 11, 3), model=colour(), zarr_format=3,
                                 labels=False, names=False, chunk_cells=1024),
+        "hybrid-sizes-3": Case(shows="cells of different sizes, and a second segment of them",
+                               cells=cut(other, sizes_of(19)), model=hybrid(), zarr_format=3,
+                               groups=False, names=False, sizes=sizes_of(19), appended=6),
+        "hybrid-sizes-2": Case(shows="cells of different sizes, format 2",
+                               cells=cut(other, sizes_of(19)), model=hybrid(), zarr_format=2,
+                               groups=False, names=False, sizes=sizes_of(19)),
         "hybrid-bare-2": Case(shows="nothing beside the cells, whose classes are chosen by length",
                               cells=other, model=hybrid(), zarr_format=2,
                               labels=False, groups=False, names=False, chunk_cells=5),

@@ -22,7 +22,7 @@ import zarr
 VECTORS = Path(__file__).parent
 sys.path[:0] = [str(VECTORS), str(VECTORS.parent / "tests")]
 
-from archive_cases import Case, cases  # noqa: E402
+from archive_cases import CELL, Case, cases  # noqa: E402
 from write import DRAFT  # noqa: E402
 from zarrmal_codecs.header import MODE_CELLS, parse_header  # noqa: E402
 
@@ -63,17 +63,21 @@ def write_case(case: Case, folder: Path) -> dict[str, Any]:
         chunk_cells=case.chunk_cells,
         shard_cells=case.shard_cells,
         shard_index="start",
+        canvas=None if case.sizes is None else CELL,
         zarr_format=case.zarr_format,
         workers=1,
     )
     n_first = len(case.cells) - case.appended
     first, last = ({k: v[part] for k, v in case.columns().items()}
                    for part in (slice(n_first), slice(n_first, None)))  # fmt: skip
+    cells: Any = case.cells
+    if case.sizes is not None:
+        cells = [c[:height, :width] for c, (height, width) in zip(cells, case.sizes, strict=True)]
     zarrmal.write(
-        case.cells[:n_first], folder, model=case.model, assign=assign, options=options, **first
+        cells[:n_first], folder, model=case.model, assign=assign, options=options, **first
     )
     if case.appended:
-        zarrmal.append(case.cells[n_first:], folder, assign=assign, **last)
+        zarrmal.append(cells[n_first:], folder, assign=assign, **last)
     group = zarr.open_group(folder, mode="r")
     arrays = {name: np.asarray(array[:]) for name, array in sorted(group.arrays())}
     drawn = case.cells[arrays["source_index"]]

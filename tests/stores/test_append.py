@@ -9,13 +9,14 @@ import zarr
 from every_moment import crossed
 from killed import killed_at, write_but_the_journal
 from object_store import write
+from PIL import Image
 
 import zarrmal
 from zarrmal.archive import AppendOptions, Location
 from zarrmal.archive.lock.journal import Journal, read_journal
 from zarrmal.archive.lock.writer_lock import WriterLock
 from zarrmal.errors import InputError
-from zarrmal.sources import Subset
+from zarrmal.sources import Subset, open_source
 
 
 def part(cells, first, last):
@@ -139,3 +140,24 @@ def test_an_append_is_killed(store, place, drawn, model, moment):
         append(part(drawn, 25, 40), place, store, resume=True)
     assert zarrmal.verify(target, drawn).problems == ()
     assert read_journal(target) is None
+
+
+@pytest.mark.parametrize(
+    ("store", "zarr_format"), crossed(["s3", "azure", "gcs", "memory"], [3, 2]), indirect=["store"]
+)
+def test_cells_of_different_sizes(store, place, tmp_path, zarr_format):
+    sizes = [(9, 12), (14, 8), (5, 5), (14, 12), (7, 9)]
+    cells = [np.full(size, 60 + k, np.uint8) for k, size in enumerate(sizes)]
+    first, second = (open_source(part, labels=["a"] * len(part)) for part in (cells[:4], cells[4:]))
+    write(first, place, store, zarr_format=zarr_format)
+    append(second, place, store)
+    zarrmal.repack(place, storage_options=store.options)
+    report = zarrmal.verify(place, [first, second], storage_options=store.options)
+    assert report.problems == ()
+    archive = zarrmal.Archive.open(place, storage_options=store.options)
+    order = archive.dataset().source_index.values.tolist()
+    for position, k in enumerate(order):
+        np.testing.assert_array_equal(archive.cell(position), cells[k])
+    zarrmal.extract(place, tmp_path, storage_options=store.options)
+    shapes = {np.asarray(Image.open(path)).shape for path in tmp_path.rglob("*.png")}
+    assert shapes == set(sizes)

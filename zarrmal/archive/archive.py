@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import xarray as xr
-from numpy import bool_, uint8
+from numpy import bool_, uint8, uint16
 from numpy.typing import NDArray
-from zarrmal_codecs import Model, ZarrmalError
+from zarrmal_codecs import CorruptionError, Model, ZarrmalError
 
 from ..classify import Assigner
 from ..errors import InputError, MissingError, UnreachableError
@@ -23,6 +24,7 @@ from .opened import OpenArchive
 from .read.cells import Positions, read_cells, recover_cells
 from .read.dataset import Chunks, open_dataset
 from .read.selected import CellReader
+from .read.sizes import StoredSizes, read_sizes
 from .read.stable import stable_state
 from .sheet import ContactSheet, contact_sheet
 from .storage.errors import store_errors
@@ -114,7 +116,7 @@ class Archive(OpenArchive):
         Parameters
         ----------
         source
-            Cells of the model's shape.
+            Cells that the model can code; where their sizes differ, these are stored too.
         where
             See ``open``. Unless ``options.overwrite``, nothing may be there.
         model
@@ -264,7 +266,8 @@ class Archive(OpenArchive):
         Returns
         -------
         ndarray
-            uint8 (cell, y, x[, channel]), in the order asked for.
+            uint8 (cell, y, x[, channel]), in the order asked for. Cells of different sizes are
+            padded with zeros at the bottom and right; see ``sizes`` and ``cell``.
 
         Raises
         ------
@@ -275,6 +278,51 @@ class Archive(OpenArchive):
         """
         with store_errors():
             return read_cells(self, self._cell_reader, positions, workers)
+
+    @lazy
+    def _stored_sizes(self) -> StoredSizes | None:
+        with store_errors():
+            return read_sizes(self)
+
+    @property
+    def sizes(self) -> NDArray[uint16] | None:
+        """uint16 (cell, 2): height and width of each cell; None where all fill ``cell_shape``.
+
+        Raises
+        ------
+        ZarrmalError
+            If some are damaged.
+        """
+        sizes = self._stored_sizes
+        if sizes is None:
+            return None
+        if sizes.lines:
+            raise CorruptionError(f"{sizes.lines[0]}: see `zarrmal verify`")
+        return sizes.values.astype(uint16)
+
+    def cell(self, position: int) -> NDArray[uint8]:
+        """Read one cell at its own size, uint8 (y, x[, channel]).
+
+        Parameters
+        ----------
+        position
+            0 <= position < n_cells.
+
+        Raises
+        ------
+        InputError
+            If there is no such cell.
+        ZarrmalError
+            If its chunk or its size is damaged.
+        """
+        pixels: NDArray[uint8] = self.read([position])[0]
+        sizes = self._stored_sizes
+        if sizes is None:
+            return pixels
+        if not sizes.known[position]:
+            raise CorruptionError(f"the size of cell {position} is lost: {sizes.lines[0]}: see "
+                                  f"`zarrmal verify`")  # fmt: skip
+        return np.ascontiguousarray(sizes.crop(pixels, position))
 
     def recover(self, positions: Positions | None = None) -> tuple[NDArray[uint8], NDArray[bool_]]:
         """Read cells of an archive that may be damaged: those that are left, and which they are.
@@ -362,7 +410,7 @@ class Archive(OpenArchive):
         skip_damaged: bool = False,
         progress: Progress = silent,
     ) -> ExtractReport:
-        """Write cells as PNG files.
+        """Write cells as PNG files, each at its own size.
 
         Files keep their original names below ``folder``, with the suffix .png; cells without a name
         are numbered as in the source, in one sub-folder per label where there are labels. Cells
@@ -381,7 +429,8 @@ class Archive(OpenArchive):
         skip_damaged
             Save all that can be recovered of a damaged archive, and list the rest in the report and
             in ``folder``/damaged-cells.txt. Of a damaged chunk each cell is decoded alone, checked
-            by its own CRC-16 only. Cells whose name is lost are named by their position.
+            by its own CRC-16 only. Cells whose name is lost are named by their position; those
+            whose size is lost are saved with the whole canvas, and listed.
 
         Raises
         ------
@@ -420,7 +469,8 @@ class Archive(OpenArchive):
         Parameters
         ----------
         source
-            Cells of the archive's shape, with the same columns: labels, names, groups.
+            Cells of the archive's shape, with the same columns: labels, names, groups. An archive
+            that stores sizes takes any cells that fit its canvas.
         assigner
             Gives each cell its class, of the archive's model.
 

@@ -28,6 +28,8 @@ CELLS = "cells"
 PREDICTED_CLASS = "predicted_class"
 CLASS_PROBABILITY = "class_probability"
 LABEL = "label"
+HEIGHT, WIDTH = "height", "width"
+SIZES = (HEIGHT, WIDTH)
 SOURCE_INDEX = "source_index"
 SOURCE_NAME = "source_name"
 SOURCE_GROUP = "source_group"
@@ -49,7 +51,10 @@ LONG_NAMES = {
     SOURCE_NAME: "original name of the image",
     SOURCE_GROUP: "slide, or other group, that the cell comes from",
     SPLIT: "split of the data set that the cell belongs to, such as train or test",
+    HEIGHT: "height of the cell in pixels; beyond it the image is zero",
+    WIDTH: "width of the cell in pixels; beyond it the image is zero",
 }
+UNITS = {CLASS_PROBABILITY: "1", HEIGHT: "pixel", WIDTH: "pixel"}
 ARRAY_NAMES = frozenset(LONG_NAMES)
 OWN_NAMES = ARRAY_NAMES | {DIGESTS_GROUP}
 """What an archive holds below its group."""

@@ -21,10 +21,11 @@ from ..sources.preprocessing import Preprocessing
 from .foreign import n_foreign_cells
 from .format import ARRAY_NAMES, BACKUP, CELLS, OWN_NAMES
 from .lock.journal import read_journal
-from .opened import OpenArchive, n_pixels
+from .opened import OpenArchive
 from .preprocessing import pixels_notice
 from .read.chunks import expect_capacity
 from .read.copied import copied_state
+from .read.sizes import read_sizes
 from .shard import read_shard_index, shard_index_bytes
 from .storage.location import METADATA_FILES
 from .storage.objects import get_bytes, join_key
@@ -39,6 +40,14 @@ class ArchiveInfo:
 
     Parameters
     ----------
+    cell_shape
+        (y, x) or (y, x, channel); of the canvas where sizes differ.
+    heights, widths
+        Smallest and largest of the cells, where the archive stores their sizes; else None.
+    n_pixels
+        Of all cells at their own sizes; a colour pixel counts once.
+    raw_bytes
+        Of these pixels, decoded.
     preprocessing
         What was done to the original pixels; None where the archive does not record it.
     payload_bytes
@@ -79,6 +88,19 @@ class ArchiveInfo:
     other_metadata_bytes: int
     columns_bytes: int
     n_foreign_cells: int = 0
+    heights: tuple[int, int] | None = None
+    widths: tuple[int, int] | None = None
+    n_pixels: int = 0
+
+    @property
+    def sizes_text(self) -> str:
+        """``50 x 50 x 3``, or ``46 to 394 x 49 to 394 x 3``."""
+        sides = [str(side) for side in self.cell_shape]
+        for axis, bounds in enumerate((self.heights, self.widths)):
+            if bounds is not None:
+                low, high = bounds
+                sides[axis] = str(low) if low == high else f"{low} to {high}"
+        return " x ".join(sides)
 
     @property
     def stored_bytes(self) -> int:
@@ -98,7 +120,7 @@ class ArchiveInfo:
 
     @property
     def bits_per_pixel(self) -> float:
-        """Of everything stored: 8 x stored_bytes / (cells x y x x). A colour pixel counts once."""
+        """Of everything stored: 8 x stored_bytes / n_pixels."""
         return self._bits_per_pixel(self.stored_bytes)
 
     @property
@@ -112,7 +134,7 @@ class ArchiveInfo:
         return self._bits_per_pixel(self.cells_bytes - self.model_bytes)
 
     def _bits_per_pixel(self, n_bytes: int) -> float:
-        return 8 * n_bytes / max(self.n_cells * n_pixels(self.cell_shape), 1)
+        return 8 * n_bytes / max(self.n_pixels, 1)
 
     def to_json(self) -> dict[str, Any]:
         """As a machine reads it."""
@@ -147,6 +169,8 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
     columns_bytes = sum(n for k, n in columns.items() if k not in metadata)
     latent_bytes = _latent_bytes(archive)
     model_bytes = len(archive.configuration.model)
+    own = read_sizes(archive)
+    sides = (None, None) if own is None or not facts.n_cells else own.bounds
     return ArchiveInfo(
         url=archive.location.printable,
         zarr_format=archive.group.metadata.zarr_format,
@@ -160,13 +184,16 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
         software=facts.software,
         model=repr(archive.model),
         preprocessing=facts.preprocessing,
-        raw_bytes=prod(array.shape),
+        raw_bytes=prod(array.shape) if own is None else own.n_pixels * prod(array.shape[3:]),
         payload_bytes=chunk_bytes - latent_bytes,
         latent_bytes=latent_bytes,
         model_bytes=model_bytes,
         cells_metadata_bytes=cells_metadata - model_bytes,
         other_metadata_bytes=sum(sizes.values()) - chunk_bytes - cells_metadata - columns_bytes,
         columns_bytes=columns_bytes,
+        heights=sides[0],
+        widths=sides[1],
+        n_pixels=facts.n_cells * prod(array.shape[1:3]) if own is None else own.n_pixels,
         n_foreign_cells=0 if read_journal(archive.location) else n_foreign_cells(archive),
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from math import prod
 from typing import Any, Self
 
 import zarr
@@ -271,8 +270,3 @@ def codec_configuration(array: zarr.Array[Any]) -> Configuration:
 def shape_text(cell_shape: tuple[int, ...]) -> str:
     """``50 x 50 x 3``, for messages."""
     return " x ".join(map(str, cell_shape))
-
-
-def n_pixels(cell_shape: tuple[int, ...]) -> int:
-    """Of one cell; a colour pixel counts once."""
-    return prod(cell_shape[:2])

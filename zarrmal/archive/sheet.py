@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import ExistsError, InputError
+from ..sources.sizes import sizes_text
 from .format import LABEL
-from .opened import OpenArchive
+from .opened import OpenArchive, shape_text
 from .preprocessing import pixels_notice
 from .read.cells import recover_cells
 from .read.columns import read_column
+from .read.sizes import read_sizes
 from .storage.local import put_file
 
 SHEET_WIDTH = 1200
@@ -70,7 +72,12 @@ def contact_sheet(archive: OpenArchive, per_class: int) -> ContactSheet:
     positions = np.concatenate([np.empty(0, np.int64), *shown])
     pixels, good = recover_cells(archive, positions)
     labels = _labels(archive)
-    tiles = [_tile(cell) if ok else None for cell, ok in zip(pixels, good, strict=True)]
+    sizes = read_sizes(archive)
+    cells = [
+        cell if sizes is None else sizes.crop(cell, position)
+        for cell, position in zip(pixels, positions.tolist(), strict=True)
+    ]
+    tiles = [_tile(cell) if ok else None for cell, ok in zip(cells, good, strict=True)]
     height, width = _tile_shape(archive.cell_shape)
     row_height = height + GAP + (CAPTION + GAP if labels is not None else 0)
     n_columns = max((SHEET_WIDTH - GAP) // (width + GAP), 1)
@@ -93,7 +100,7 @@ def contact_sheet(archive: OpenArchive, per_class: int) -> ContactSheet:
             if tile is None:
                 _draw_lost(draw, (left, upper, left + width - 1, upper + height - 1))
             else:
-                image.paste(tile.resize((width, height), _filter(width, tile.width)), (left, upper))
+                image.paste(_scaled(tile, width, height), (left, upper))
             if labels is not None:
                 text, color = _caption(labels[position], name)
                 draw.text((left, upper + height + 2), _cut(text, width), color, _font(CAPTION))
@@ -149,6 +156,15 @@ def _filter(width: int, native_width: int) -> Image.Resampling:
     return Image.Resampling.NEAREST if width >= native_width else Image.Resampling.BOX
 
 
+def _scaled(tile: Image.Image, width: int, height: int) -> Image.Image:
+    """The picture as large as fits, with its aspect ratio."""
+    if tile.width * height == tile.height * width:
+        return tile.resize((width, height), _filter(width, tile.width))
+    scale = min(width / tile.width, height / tile.height)
+    fitted = (max(round(tile.width * scale), 1), max(round(tile.height * scale), 1))
+    return tile.resize(fitted, _filter(fitted[0], tile.width))
+
+
 def _draw_lost(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> None:
     left, upper, right, lower = box
     draw.rectangle(box, outline=WARNING)
@@ -160,7 +176,11 @@ def _footer(archive: OpenArchive) -> list[str]:
     """What a viewer has to know of the pixels."""
     shape = archive.cell_shape
     height, _ = _tile_shape(shape)
-    lines = [f"cells of {' x '.join(map(str, shape))}, shown at {100 * height / shape[0]:.0f} %"]
+    sizes = read_sizes(archive)
+    if sizes is None or not archive.n_cells:
+        lines = [f"cells of {shape_text(shape)}, shown at {100 * height / shape[0]:.0f} %"]
+    else:
+        lines = [f"cells of {sizes_text(shape, sizes.values)}, each scaled to its tile"]
     if len(shape) == 3 and shape[2] not in (1, 3):
         lines[0] += "; the first planes as red, green and blue"
     notice = pixels_notice(archive.facts.preprocessing)

@@ -15,6 +15,7 @@ from zarrmal_codecs.engine import chosen_level
 from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source, Subset
+from ..sources.source import require_one_size
 from ..split import split_by_group
 from .cache import MeasurementCache
 from .comparison import Ratio, break_even, required_ratios
@@ -173,8 +174,10 @@ def split_source(source: Source, share: float, seed: int) -> tuple[Source, Sourc
     Raises
     ------
     InputError
-        If the slides are not known: a split by cell would flatter the models.
+        If the cells differ in size, or the slides are not known: a split by cell would flatter the
+        models.
     """
+    require_one_size(source, "the benchmark")
     if source.groups is None or len(np.unique(source.groups)) < 2:
         raise InputError("the benchmark splits by slide, and no slides are known: give "
                          "--group-pattern for file names, or a `slide` key")  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import Model
@@ -91,6 +93,9 @@ class ClassifierAssigner:
         Each of its classes must be a class of the model, ignoring case.
     class_names
         The model's.
+    source
+        The cells that will be assigned: each is classified at its own size. None takes all that it
+        is given.
 
     Raises
     ------
@@ -98,7 +103,12 @@ class ClassifierAssigner:
         If the model lacks one of the classifier's classes.
     """
 
-    def __init__(self, classifier: CellClassifier, class_names: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        classifier: CellClassifier,
+        class_names: tuple[str, ...],
+        source: Source | None = None,
+    ) -> None:
         indices = class_indices(classifier, class_names)
         if indices is None:
             raise InputError(
@@ -107,19 +117,36 @@ class ClassifierAssigner:
                 f"one of them on the other's labels"
             )
         self._classifier, self._indices = classifier, indices
-        self._class_names = class_names
+        self._class_names, self._source = class_names, source
 
     def __call__(self, cells: NDArray[np.uint8], rows: NDArray[np.int64]) -> Assignment:
         """See Assigner."""
         if not len(cells):
             return Assignment(predicted_class=np.empty(0, np.uint8))
-        return most_probable(self._probabilities(cells))
+        return most_probable(self._probabilities(cells, rows))
 
-    def _probabilities(self, cells: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _probabilities(
+        self, cells: NDArray[np.uint8], rows: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
         """float32 (cell, class), in the order of the model's classes."""
         probabilities = np.zeros((len(cells), len(self._class_names)), np.float32)
-        probabilities[:, self._indices] = self._classifier.predict(cells)
+        for some, (height, width) in self._of_each_size(cells, rows):
+            predicted = self._classifier.predict(cells[some, :height, :width])
+            probabilities[np.ix_(some, self._indices)] = predicted
         return probabilities
+
+    def _of_each_size(
+        self, cells: NDArray[np.uint8], rows: NDArray[np.int64]
+    ) -> Iterator[tuple[NDArray[np.intp], tuple[int, int]]]:
+        """Indices of the cells of one size, and that size."""
+        source = self._source
+        if source is None or source.sizes is None:
+            shape = cells.shape[1:] if source is None else source.cell_shape
+            yield np.arange(len(cells)), (shape[0], shape[1])
+            return
+        sizes, inverse = np.unique(source.sizes[rows], axis=0, return_inverse=True)
+        for k, (height, width) in enumerate(sizes.tolist()):
+            yield np.flatnonzero(inverse.reshape(-1) == k), (height, width)
 
 
 class EvaluatedClassifierAssigner(ClassifierAssigner):
@@ -137,7 +164,7 @@ class EvaluatedClassifierAssigner(ClassifierAssigner):
     def __init__(
         self, classifier: CellClassifier, class_names: tuple[str, ...], source: Source
     ) -> None:
-        super().__init__(classifier, class_names)
+        super().__init__(classifier, class_names, source)
         indices = [class_index(name, class_names) for name in source.class_names]
         self._true: NDArray[np.uint8] | None = None
         if source.labels is not None and None not in indices:
@@ -146,7 +173,7 @@ class EvaluatedClassifierAssigner(ClassifierAssigner):
 
     def __call__(self, cells: NDArray[np.uint8], rows: NDArray[np.int64]) -> Assignment:
         """See Assigner."""
-        probabilities = self._predicted[rows] = self._probabilities(cells)
+        probabilities = self._predicted[rows] = self._probabilities(cells, rows)
         return most_probable(probabilities)
 
     @property

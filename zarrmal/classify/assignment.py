@@ -41,7 +41,7 @@ class Assigner(Protocol):
         Parameters
         ----------
         cells
-            uint8 (cell, y, x[, channel]).
+            uint8 (cell, y, x[, channel]), on their canvas where sizes differ.
         rows
             int64 (cell,): indices of the cells in the source.
         """

@@ -48,7 +48,8 @@ def append(
 ) -> None:
     """Add cells to an archive, coded with the model that it holds.
 
-    The cells are resampled, and a channel picked, as those of the archive were.
+    The cells are resampled, and a channel picked, as those of the archive were. An archive of
+    cells of different sizes takes others up to its canvas.
 
     Readers see the old archive until the append commits. Continue an interrupted run with --resume
     and the same SOURCE, or take it back with `zarrmal undo URL`.

@@ -13,7 +13,7 @@ from ..archive.write.options import default_workers
 from ..choose import import_learn
 from . import options as o
 from .app import app
-from .arguments import cluster_runner, source_arguments, widths
+from .arguments import canvas_size, cluster_runner, source_arguments, widths
 from .console import err, key_values, print_json, progress_bars
 from .errors import reports_errors
 from .listener import ConsoleListener
@@ -65,6 +65,13 @@ def archive(
             help="Where a shard's index lies: auto takes the start in Azure, else the end."
         ),
     ] = o.ShardIndexName.auto,
+    canvas: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEIGHTxWIDTH",
+            help="Room for larger cells, to be appended later; by default that of the largest.",
+        ),
+    ] = None,
     zarr_format: Annotated[int, typer.Option(min=2, max=3, help="3 or 2.")] = 3,
     rice: Annotated[
         o.RiceName, typer.Option(help="Rice parameter: the paper's formula, or the exact best.")
@@ -95,6 +102,8 @@ def archive(
     paper) trains one on these cells first. --assign classifier takes the shipped classifier
     (--classifier, --labelled and --cross-fit another), and measures it where there are labels.
 
+    Images may differ in size: each is stored, and extracted, at its own.
+
     Continue an interrupted run with --resume and the same SOURCE: stored chunks are reused.
 
     Example: `zarrmal archive cells/ cells.zarr`
@@ -105,6 +114,7 @@ def archive(
         chunk_cells=chunk_cells,
         shard_cells=shard_cells,
         shard_index=shard_index.value,
+        canvas=canvas_size(canvas),
         zarr_format=3 if zarr_format == 3 else 2,
         rice=rice.value,
         overwrite=overwrite,

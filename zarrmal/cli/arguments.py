@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,17 @@ def widths(hidden: str) -> tuple[int, ...]:
         return tuple(int(n) for n in hidden.split(","))
     except ValueError:
         raise InputError(f"--hidden wants widths like 1500,500,30, not {hidden!r}") from None
+
+
+def canvas_size(canvas: str | None) -> tuple[int, int] | None:
+    """Height and width from ``400x300``, or ``400`` for both."""
+    if canvas is None:
+        return None
+    match = re.fullmatch(r"(\d+)(?:[x×](\d+))?", canvas)
+    if match is None:
+        raise InputError(f"--canvas wants a height and a width like 400x300, or one number for "
+                         f"both, not {canvas!r}")  # fmt: skip
+    return int(match[1]), int(match[2] or match[1])
 
 
 def cluster_runner(address: str | None) -> Runner | None:

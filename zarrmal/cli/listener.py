@@ -40,7 +40,8 @@ class ConsoleListener(Listener):
         if source.cell_shape != model.cell_shape:
             say("these cells have another size than those it was trained on: its context network "
                 "works without the autoencoder")  # fmt: skip
-        say("a model of your own cells is smaller on them: `zarrmal train SOURCE -o MODEL`")
+        if source.sizes is None:
+            say("a model of your own cells is smaller on them: `zarrmal train SOURCE -o MODEL`")
 
     def classifying_with(self, classifier: CellClassifier) -> None:
         """See Listener."""

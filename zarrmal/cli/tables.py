@@ -75,8 +75,10 @@ def info_table(found: ArchiveInfo) -> Table:
     table = Table(title=plain(found.url), show_header=False, min_width=40)
     table.add_column()
     table.add_column(justify="right")
-    shape = " x ".join(map(str, found.cell_shape))
-    table.add_row("cells", f"{found.n_cells:,} of {shape}")
+    has_sizes = found.heights is not None
+    table.add_row("cells", f"{found.n_cells:,} of {found.sizes_text}")
+    if has_sizes:
+        table.add_row("canvas", " x ".join(map(str, found.cell_shape)))
     for name, n in found.classes.items():
         table.add_row(f"  {plain(name)}", f"{n:,}")
     if found.n_foreign_cells:
@@ -98,6 +100,8 @@ def info_table(found: ArchiveInfo) -> Table:
     ]:
         table.add_row(label, f"{n:,} bytes")
     table.add_section()
+    if has_sizes:
+        table.add_row("pixels, without padding", f"{found.n_pixels:,}")
     for label, rate in [
         ("bits/pixel, everything stored", found.bits_per_pixel),
         ("bits/pixel of the array `cells`", found.cells_bits_per_pixel),

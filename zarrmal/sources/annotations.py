@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .limits import MAX_LABELS
+from .sizes import Sizes, sizes_text
 from .strings import STRINGS, Strings, checked_strings, iterate_strings, unique_strings
 
 MAX_EXAMPLES = 5  # listed in a message
@@ -28,6 +29,9 @@ KEYS = {
     "splits": ("split",),
 }
 """Keys of annotations in .npz files and Zarr groups, by preference: the archive's own first."""
+
+SIZE_KEYS = ("height", "width")
+"""Keys of the size of each cell, where both are there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,16 +202,21 @@ def unused_notes(kind: str, names: Iterable[str]) -> list[str]:
     known = ", ".join(" or ".join(f"`{key}`" for key in keys) for keys in KEYS.values())
     return [
         f"{kind} not used: {', '.join(listed[:MAX_EXAMPLES])}{more}; annotations are read from "
-        f"{known}"
+        f"{known}, sizes from `height` and `width`"
     ]
 
 
 def describe(
-    location: str, n_cells: int, noun: str, annotations: Annotations, notes: Sequence[str] = ()
+    location: str,
+    n_cells: int,
+    noun: str,
+    annotations: Annotations,
+    notes: Sequence[str] = (),
+    sizes: Sizes | None = None,
 ) -> str:
-    """One line for logs: location, number of cells, labels and splits with their counts, notes.
+    """One line for logs: location, number of cells, labels, splits, sizes where they differ, notes.
 
-    Such as "folder cells/: 6 images, 2 classes (ill 3, well 3), 2 splits (test 2, train 4)".
+    Such as "folder cells/: 6 images, 2 classes (ill 3, well 3), cells of 8 to 20 x 13".
     """
     parts = [f"{location}: {n_cells:,} {noun}{'s' if n_cells != 1 else ''}", "no labels"]
     n_classes = len(annotations.class_names)
@@ -219,6 +228,8 @@ def describe(
         splits, indices = unique_strings(annotations.splits)
         parts.append(f"{len(splits)} split{'s' if len(splits) != 1 else ''}")
         parts[-1] += _with_counts(splits, np.bincount(indices, minlength=len(splits)))
+    if sizes is not None:
+        parts.append(f"cells of {sizes_text((), sizes)}")
     return ", ".join(parts) + (f" ({'; '.join(notes)})" if notes else "")
 
 

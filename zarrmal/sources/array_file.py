@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AccessError, InputError, input_error, is_store_error
-from .annotations import RawAnnotations
+from .annotations import SIZE_KEYS, RawAnnotations
 from .timeout import first_answer
 
 ARRAY_SUFFIXES = (".npy", ".npz")
@@ -47,12 +47,16 @@ class ArrayFile:
         The cells, memory-mapped.
     annotations
         Columns beside the cells.
+    heights, widths
+        Integers, of each cell; None where the file does not tell both.
     unused
         Keys of other arrays.
     """
 
     array: NDArray[Any]
     annotations: RawAnnotations = field(default_factory=RawAnnotations)
+    heights: NDArray[Any] | None = None
+    widths: NDArray[Any] | None = None
     unused: frozenset[str] = frozenset()
 
 
@@ -62,7 +66,8 @@ def open_array_file(path: Path) -> ArrayFile:
     Parameters
     ----------
     path
-        .npy, or .npz with the keys `cells` and, if known, those of annotations (KEYS).
+        .npy, or .npz with the keys `cells` and, if known, those of annotations (KEYS) and sizes
+        (SIZE_KEYS).
 
     Raises
     ------
@@ -86,9 +91,14 @@ def open_array_file(path: Path) -> ArrayFile:
             annotations, used = RawAnnotations.from_lookup(
                 lambda key: read_column(archive, key) if key in members else None
             )
+            sizes = [read_column(archive, key) for key in SIZE_KEYS if key in members]
+            has_sizes = len(sizes) == 2 and all(values.dtype.kind in "iu" for values in sizes)
+            used |= set(SIZE_KEYS) if has_sizes else set()
             return ArrayFile(
                 array=map_member(archive, "cells"),
                 annotations=annotations,
+                heights=sizes[0] if has_sizes else None,
+                widths=sizes[1] if has_sizes else None,
                 unused=frozenset(members - used - {"cells"}),
             )
     except InputError:

@@ -12,6 +12,7 @@ from ..errors import InputError
 from .annotations import AnnotationOptions, RawAnnotations, describe
 from .limits import check_cell_shape
 from .preprocessing import MAX_CHANNELS, Preprocessing, PreprocessingOptions
+from .sizes import Sizes, beyond, checked_sizes
 from .source import Source, checked_indices
 
 Fetch = Callable[[NDArray[np.int64]], NDArray[np.uint8]]
@@ -40,6 +41,9 @@ class ArraySource(Source):
         The caller's options.
     earlier
         What was done to the pixels before they were stored in the array; None if nothing is known.
+    heights, widths
+        Integers (cell,): the size of each cell, at the upper left of what is fetched; None where
+        it is all of it.
     location
         Begins messages and the description, such as "file cells.npy".
     notes
@@ -48,8 +52,8 @@ class ArraySource(Source):
     Raises
     ------
     InputError
-        If the array has another dtype or rank, holds no cells, or cells that the codec cannot
-        code.
+        If the array has another dtype or rank, holds no cells, cells that the codec cannot code,
+        or sizes that do not fit it.
     """
 
     reopen: Callable[[], Source] | None = None
@@ -67,6 +71,8 @@ class ArraySource(Source):
         annotation: AnnotationOptions,
         location: str,
         axes: tuple[int, ...] | None = None,
+        heights: NDArray[Any] | None = None,
+        widths: NDArray[Any] | None = None,
         notes: Sequence[str] = (),
     ) -> None:
         notes = list(notes)
@@ -75,18 +81,26 @@ class ArraySource(Source):
             shape = tuple(shape[axis] for axis in axes)
         check_array(shape, dtype, location)
         self._fetch, self._options = fetch, preprocessing
-        record = preprocessing.record({(shape[1], shape[2])})
+        self._native_sizes: Sizes | None = None
+        native = {(shape[1], shape[2])}
+        if heights is not None and widths is not None:
+            expect_one_per_cell(heights, widths, shape[0], location)
+            self._native_sizes = checked_sizes(heights, widths, shape[1:], location)
+        if self._native_sizes is not None:
+            native = set(map(tuple, np.unique(self._native_sizes, axis=0).tolist()))
+            self.sizes = self._native_sizes if preprocessing.size is None else None
+        record = preprocessing.record(native)
         self.preprocessing = record if earlier is None else earlier.then(record)
         self.n_cells = shape[0]
         self._is_grey = shape[3:] in ((), (1,))
         self.cell_shape = preprocessing.cell_shape(shape[1 : 3 if self._is_grey else 4], location)
-        check_cell_shape(self.cell_shape, location)
+        check_cell_shape(self.cell_shape, location, is_canvas=self.sizes is not None)
         annotations = annotation.annotate(stored, self.n_cells, location)
         self.class_names, self.labels = annotations.class_names, annotations.labels
         self.groups, self.names = annotations.groups, annotations.names
         self.splits = annotations.splits
         self.location = location
-        self.description = describe(location, self.n_cells, "cell", annotations, notes)
+        self.description = describe(location, self.n_cells, "cell", annotations, notes, self.sizes)
 
     def __reduce__(self) -> Any:
         """Pickle the address and the options where there is an address, not the array."""
@@ -94,10 +108,32 @@ class ArraySource(Source):
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """See Source.read."""
-        cells = self._fetch(checked_indices(indices, self.n_cells))
+        rows = checked_indices(indices, self.n_cells)
+        cells = self._fetch(rows)
         if self._is_grey:
             cells = cells.reshape(cells.shape[:3])
-        return self._options.apply(cells)
+        if self._native_sizes is None:
+            return self._options.apply(cells)
+        sizes = self._native_sizes[rows]
+        wrong = rows[beyond(cells, sizes)]
+        if len(wrong):
+            height, width = self._native_sizes[wrong[0]].tolist()
+            name = "" if self.names is None else f" ({self.names[wrong[0]]})"
+            raise InputError(
+                f"{self.location}: cell {wrong[0]}{name} is {height} x {width} by `height` and "
+                f"`width`, but has pixels beyond that: correct them, or make those pixels 0"
+            )
+        return self._options.apply(cells, sizes)
+
+
+def expect_one_per_cell(
+    heights: NDArray[Any], widths: NDArray[Any], n_cells: int, location: str
+) -> None:
+    """Raise InputError unless there is one height and one width for each cell."""
+    for name, values in (("height", heights), ("width", widths)):
+        if values.shape != (n_cells,):
+            raise InputError(f"{location}: `{name}` has shape {values.shape}, not ({n_cells},): "
+                             f"give one value per cell")  # fmt: skip
 
 
 def check_array(shape: tuple[int, ...], dtype: DTypeLike, location: str) -> None:

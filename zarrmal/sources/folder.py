@@ -22,6 +22,7 @@ from .image_file import (
 )
 from .limits import check_cell_shape
 from .preprocessing import PreprocessingOptions
+from .sizes import MAX_SIDE
 from .source import Source, checked_indices
 from .special_files import special_kind
 from .strings import STRINGS, Strings, checked_strings
@@ -53,8 +54,8 @@ class FolderSource(Source):
     Raises
     ------
     InputError
-        If there are no images, some cannot be read, their shapes differ, or the codec cannot code
-        cells of their size.
+        If there are no images, some cannot be read, grey and RGB are mixed, or the codec cannot
+        code cells of their size.
     """
 
     def __init__(
@@ -84,13 +85,20 @@ class FolderSource(Source):
                 "move each into a class folder, or all into one flat folder"
             )
         n_images = len(names)
-        readable, shapes, unreadable = decode_all(folder, names, progress)
+        readable, sizes, channels, unreadable = decode_all(folder, names, progress)
         del names  # Python strings take more memory than all else here
         if unreadable and (not skip_unreadable or not readable):
             raise InputError(unreadable_message(folder, unreadable, n_images))
-        self.cell_shape = common_shape(folder, shapes, preprocessing)
-        check_cell_shape(self.cell_shape, f"{folder}")
-        self.preprocessing = preprocessing.record({(shape[0], shape[1]) for shape in shapes})
+        self.cell_shape = common_shape(folder, sizes, channels, preprocessing)
+        has_one_size = preprocessing.size is not None or bool((sizes == sizes[0]).all())
+        check_cell_shape(self.cell_shape, f"{folder}", is_canvas=not has_one_size)
+        if not has_one_size:
+            if sizes.max() > MAX_SIDE:
+                raise InputError(f"{folder}: an image has {sizes.max():,} rows or columns, where "
+                                 f"sizes differ at most {MAX_SIDE:,} are possible")  # fmt: skip
+            self.sizes = sizes.astype(np.uint16)
+        native = np.unique(sizes, axis=0).tolist()
+        self.preprocessing = preprocessing.record({(height, width) for height, width in native})
         self.n_cells = len(readable)
         self.unreadable = tuple(unreadable)
         classes = None if n_flat else path_parts(readable, class_level)
@@ -104,13 +112,13 @@ class FolderSource(Source):
         self.splits = annotations.splits
         self.location = f"folder {folder}/"
         self.description = describe(
-            self.location, self.n_cells, "image", annotations, skipped_notes(skipped)
+            self.location, self.n_cells, "image", annotations, skipped_notes(skipped), self.sizes
         )
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """See Source.read."""
         rows = checked_indices(indices, self.n_cells).tolist()
-        cells = np.empty((len(rows), *self.cell_shape), np.uint8)
+        cells = np.zeros((len(rows), *self.cell_shape), np.uint8)
         for row, index in enumerate(rows):
             path = os.path.join(self._folder, self._paths[index])
             try:
@@ -121,12 +129,16 @@ class FolderSource(Source):
                 raise InputError(
                     f"{path}: has changed since the folder was opened: {error}"
                 ) from error
-            if cell.shape != self.cell_shape:
+            height, width = (
+                self.cell_shape[:2] if self.sizes is None else self.sizes[index].tolist()
+            )
+            expected = (height, width, *self.cell_shape[2:])
+            if cell.shape != expected:
                 raise InputError(
                     f"{path}: has changed since the folder was opened: it has shape {cell.shape}, "
-                    f"not {self.cell_shape}"
+                    f"not {expected}"
                 )
-            cells[row] = cell
+            cells[row, :height, :width] = cell
         return cells
 
 
@@ -213,25 +225,30 @@ def skipped_notes(skipped: Counter[str]) -> list[str]:
 
 def decode_all(
     folder: Path, names: list[str], progress: Callable[[int, int], None] | None
-) -> tuple[list[str], Counter[tuple[int, ...]], dict[str, str]]:
+) -> tuple[list[str], NDArray[np.int64], Counter[tuple[int, ...]], dict[str, str]]:
     """Decode each image once.
 
     Returns
     -------
     readable
         Names of the readable images.
-    shapes
-        Number of images of each shape.
+    sizes
+        int64 (image, 2): height and width of each of them.
+    channels
+        Number of images of each kind: () is grey, (3,) RGB.
     unreadable
         Reason of each other image, by its name.
     """
     readable: list[str] = []
-    shapes: Counter[tuple[int, ...]] = Counter()
+    sizes = np.empty((len(names), 2), np.int64)
+    channels: Counter[tuple[int, ...]] = Counter()
     unreadable: dict[str, str] = {}
     for n_done, name in enumerate(names, start=1):
         try:
             name.encode()
-            shapes[read_image(os.path.join(folder, name)).shape] += 1
+            shape = read_image(os.path.join(folder, name)).shape
+            sizes[len(readable)] = shape[:2]
+            channels[shape[2:]] += 1
             readable.append(name)
         except UnicodeEncodeError:
             # The name can neither be printed nor stored.
@@ -240,7 +257,7 @@ def decode_all(
             unreadable[name] = str(error)
         if progress is not None:
             progress(n_done, len(names))
-    return readable, shapes, unreadable
+    return readable, sizes[: len(readable)], channels, unreadable
 
 
 def unreadable_message(folder: Path, unreadable: dict[str, str], n_images: int) -> str:
@@ -258,27 +275,23 @@ def unreadable_message(folder: Path, unreadable: dict[str, str], n_images: int) 
 
 
 def common_shape(
-    folder: Path, shapes: Counter[tuple[int, ...]], preprocessing: PreprocessingOptions
+    folder: Path,
+    sizes: NDArray[np.int64],
+    channels: Counter[tuple[int, ...]],
+    preprocessing: PreprocessingOptions,
 ) -> tuple[int, ...]:
-    """The one shape of all cells after preprocessing.
+    """The shape of all cells after preprocessing; where sizes differ, of their canvas.
 
     Raises
     ------
     InputError
-        If grey and RGB images are mixed, a channel of grey images is asked for, or sizes differ.
+        If grey and RGB images are mixed, or a channel of grey images is asked for.
     """
-    n_grey = sum(count for shape, count in shapes.items() if len(shape) == 2)
-    n_images = sum(shapes.values())
+    n_grey, n_images = channels[()], len(sizes)
     if 0 < n_grey < n_images:
         raise InputError(
             f"{folder}: {n_grey:,} images are grey and {n_images - n_grey:,} are RGB: cells of one "
             "archive are alike, so convert one kind or keep them in two folders"
         )
-    if preprocessing.size is None and len(shapes) > 1:
-        smallest, *_, largest = sorted(shapes, key=lambda shape: (shape[0] * shape[1], shape))
-        raise InputError(
-            f"{folder}: {n_images:,} images have {len(shapes):,} different shapes, from "
-            f"{smallest[0]}x{smallest[1]} to {largest[0]}x{largest[1]} (height x width): cells of "
-            "one archive have one shape, --size N resizes them to NxN"
-        )
-    return preprocessing.cell_shape(next(iter(shapes)), f"{folder}")
+    canvas = sizes.max(axis=0).tolist()
+    return preprocessing.cell_shape((*canvas, *next(iter(channels))), f"{folder}")

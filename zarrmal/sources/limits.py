@@ -22,7 +22,11 @@ MAX_CELL_VALUES = {PROFILE_HYBRID: MAX_HYBRID_CELL_PIXELS, PROFILE_PAPER: MAX_LA
 
 
 def check_cell_shape(
-    cell_shape: tuple[int, ...], location: str, profile: str | None = None
+    cell_shape: tuple[int, ...],
+    location: str,
+    profile: str | None = None,
+    *,
+    is_canvas: bool = False,
 ) -> None:
     """Raise InputError if the codec cannot code cells of this shape, whatever the model.
 
@@ -34,23 +38,28 @@ def check_cell_shape(
         Begins the message.
     profile
         "hybrid" or "paper"; None allows what either of them can code.
+    is_canvas
+        Cells are of different sizes, and this is the canvas that holds them all.
 
     Raises
     ------
     InputError
         If a cell has too many values, or, for "hybrid", too many rows or columns.
     """
-    text = " x ".join(map(str, cell_shape))
-    codec = "the codec" if profile is None else f"profile {profile}"
+    text = f"cells of {' x '.join(map(str, cell_shape))}"
     advice = "crop the cells, or resample them with --size N"
+    if is_canvas:
+        text = f"canvases of {' x '.join(map(str, cell_shape))}, which hold the largest cells,"
+        advice = "leave the largest cells out, or resample all with --size N"
+    codec = "the codec" if profile is None else f"profile {profile}"
     limit = max(MAX_CELL_VALUES.values()) if profile is None else MAX_CELL_VALUES[profile]
     if prod(cell_shape) > limit:
         raise InputError(
-            f"{location}: cells of {text} have {prod(cell_shape):,} values each, {codec} takes at "
+            f"{location}: {text} have {prod(cell_shape):,} values each, {codec} takes at "
             f"most {limit:,}: {advice}"
         )
     if profile == PROFILE_HYBRID and max(cell_shape[:2]) > MAX_HYBRID_CELL_SIDE:
         raise InputError(
-            f"{location}: cells of {text} have {max(cell_shape[:2]):,} rows or columns, {codec} "
+            f"{location}: {text} have {max(cell_shape[:2]):,} rows or columns, {codec} "
             f"takes at most {MAX_HYBRID_CELL_SIDE:,}: {advice}"
         )

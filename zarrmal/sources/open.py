@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from .dimensions import axis_order
 from .folder import FolderSource
 from .packed import packed_url
 from .preprocessing import RGB_CHANNELS, Channel, PreprocessingOptions
+from .sizes import PaddedCells
 from .source import Source
 from .strings import refuse_mask
 from .zarr_array import (
@@ -42,7 +43,13 @@ from .zarr_array import (
 
 
 def open_source(
-    source: str | os.PathLike[str] | NDArray[Any] | xr.DataArray | zarr.Array[Any] | Source,
+    source: str
+    | os.PathLike[str]
+    | NDArray[Any]
+    | Sequence[NDArray[Any]]
+    | xr.DataArray
+    | zarr.Array[Any]
+    | Source,
     *,
     channel: Channel = "auto",
     size: int | None = None,
@@ -63,12 +70,16 @@ def open_source(
         * A folder of PNG, TIFF, JPEG or BMP images: one sub-folder per class, or flat; or such
           folders within folders called train, test or validation (see FolderSource).
         * An .npy file, or an .npz file with `cells` and, if known, `label`, `slide`, `path`,
-          `split`; a path or a URL.
+          `split`, `height` and `width`; a path or a URL.
         * A Zarr array, or a group that holds `cells`; a local directory with zarr.json, .zgroup
           or .zarray, or any URL that fsspec knows.
         * An array in memory or lazy: NumPy, xarray, Zarr. Of an xarray.DataArray, coordinates
-          along the cells are annotations, under the names that they have in a Zarr group.
+          along the cells are annotations and sizes, under the names that they have in a Zarr group.
+        * A list of NumPy arrays, one for each cell, (y, x) or (y, x, channel).
         * A Source; returned as it is if no other option is given.
+
+        Images may differ in size: see Source.sizes. Arrays hold cells of different sizes at the
+        upper left, with zeros beyond, and their sizes in `height` and `width`.
 
         Arrays are uint8 (cell, y, x) or (cell, y, x, channel), 1 <= channel <= 4; with 1 channel
         cells are grey, (y, x). Dimensions of Zarr and xarray that have names may be in any order.
@@ -118,13 +129,15 @@ def open_source(
     if isinstance(source, xr.DataArray):
         location = f"xarray variable {source.name or ''}".rstrip()
         axes = axis_order(tuple(map(str, source.dims)), source.ndim, location)
-        stored, unused = xarray_columns(source, axes[0] if axes else 0, location)
+        stored, sizes, unused = xarray_columns(source, axes[0] if axes else 0, location)
         return from_array(
             xarray_fetch(source, axes),
             source.shape,
             source.dtype,
             axes=axes,
             stored=stored,
+            heights=sizes[0] if sizes else None,
+            widths=sizes[1] if sizes else None,
             location=location,
             notes=unused_notes("coordinates", unused),
         )
@@ -132,10 +145,12 @@ def open_source(
         refuse_mask(source, "array")
         source = np.asarray(source)
         return from_array(source.__getitem__, source.shape, source.dtype, location="array")
+    if isinstance(source, list | tuple) and all(isinstance(cell, np.ndarray) for cell in source):
+        return _open_list(source, from_array)
     if not isinstance(source, str | os.PathLike):
         raise TypeError(
-            f"a source is a path, a URL, or an array of NumPy, xarray or Zarr, not "
-            f"{type(source).__name__}: of a data set or group give one variable"
+            f"a source is a path, a URL, an array of NumPy, xarray or Zarr, or a list of arrays, "
+            f"not {type(source).__name__}: of a data set or group give one variable"
         )
 
     address = os.fspath(source)
@@ -161,6 +176,23 @@ def open_source(
     return opened
 
 
+def _open_list(cells: Sequence[NDArray[Any]], from_array: Callable[..., Source]) -> Source:
+    location = "list of arrays"
+    if not cells:
+        raise InputError(f"{location}: holds 0 cells, at least 1 is needed")
+    for cell in cells:
+        refuse_mask(cell, location)
+    fetch = PaddedCells(cells, location)
+    return from_array(
+        fetch,
+        fetch.shape,
+        np.uint8,
+        heights=fetch.heights,
+        widths=fetch.widths,
+        location=location,
+    )
+
+
 def _open_address(
     address: str,
     preprocessing: PreprocessingOptions,
@@ -183,6 +215,8 @@ def _open_address(
             file.array.shape,
             file.array.dtype,
             stored=file.annotations,
+            heights=file.heights,
+            widths=file.widths,
             location=f"file {address}",
             notes=unused_notes("keys", file.unused),
         )
@@ -195,6 +229,8 @@ def _open_address(
             axes=opened.axes,
             stored=opened.annotations,
             earlier=opened.preprocessing,
+            heights=opened.heights,
+            widths=opened.widths,
             location=f"Zarr {address}",
             notes=unused_notes("arrays", opened.unused),
         )
@@ -235,6 +271,7 @@ def with_options(
     labels = None
     if source.labels is not None:
         labels = np.array(source.class_names, np.str_)[source.labels]
+    sizes = source.sizes
     derived = ArraySource(
         source.read,
         (source.n_cells, *source.cell_shape),
@@ -246,6 +283,8 @@ def with_options(
         earlier=source.preprocessing,
         annotation=annotation,
         location=location,
+        heights=None if sizes is None else sizes[:, 0],
+        widths=None if sizes is None else sizes[:, 1],
     )
     if annotation.given.labels is None:
         # A subset may lack a class; its labels must keep their index.
@@ -253,6 +292,8 @@ def with_options(
         annotations = Annotations(
             class_names=derived.class_names, labels=derived.labels, splits=derived.splits
         )
-        derived.description = describe(location, derived.n_cells, "cell", annotations)
+        derived.description = describe(
+            location, derived.n_cells, "cell", annotations, sizes=derived.sizes
+        )
     derived.unreadable = source.unreadable
     return derived

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import InputError
+from .sizes import Sizes
 
 Channel = Literal["auto", "red", "green", "blue", "all"]
 """Channels of a cell that a source gives: one of RGB, or ("auto", "all") those that are there."""
@@ -74,13 +75,15 @@ class PreprocessingOptions:
             )
         return (height, width)
 
-    def apply(self, cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def apply(self, cells: NDArray[np.uint8], sizes: Sizes | None = None) -> NDArray[np.uint8]:
         """Resample the cells, then pick the channel.
 
         Parameters
         ----------
         cells
             uint8 (cell, y, x) or (cell, y, x, channel), 1 <= channel <= 4.
+        sizes
+            uint16 (cell, 2): what is resampled of each; None takes all of it.
 
         Returns
         -------
@@ -90,7 +93,8 @@ class PreprocessingOptions:
         if self.size is not None:
             resampled = np.empty((len(cells), self.size, self.size, *cells.shape[3:]), np.uint8)
             for index, cell in enumerate(cells):
-                resampled[index] = resample(cell, self.size)
+                height, width = cell.shape[:2] if sizes is None else sizes[index].tolist()
+                resampled[index] = resample(cell[:height, :width], self.size)
             cells = resampled
         if self.channel in RGB_CHANNELS:
             cells = cells[..., RGB_CHANNELS[self.channel]]

@@ -1,4 +1,4 @@
-"""Sources: cells of one shape, read by index, with what is known of each cell."""
+"""Sources: cells read by index, with what is known of each cell."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .limits import MAX_LABELS
 from .preprocessing import Preprocessing
+from .sizes import MAX_SIDE, Sizes, on_canvas, sizes_text
 from .strings import Strings
 
 
 class Source(abc.ABC):
-    """Cells of one shape, read by index.
+    """Cells on a canvas of one shape, read by index.
 
     Strings are NumPy's StringDType, which takes little memory where strings are long; ``.tolist()``
     gives Python strings. A source of your own may have arrays '<U' as well.
@@ -25,7 +26,11 @@ class Source(abc.ABC):
     n_cells
         Number of cells, at least 1; a Subset may have 0.
     cell_shape
-        (y, x) or (y, x, channel).
+        (y, x) or (y, x, channel): of each cell, or, where sizes differ, of the canvas that holds
+        any of them.
+    sizes
+        uint16 (cell, 2): height and width of each cell, which lies at the upper left of its
+        canvas; the rest of it is zero. None where each cell fills its canvas.
     class_names
         Names of the labels, sorted; empty without labels.
     labels
@@ -49,6 +54,7 @@ class Source(abc.ABC):
 
     n_cells: int
     cell_shape: tuple[int, ...]
+    sizes: Sizes | None = None
     class_names: tuple[str, ...] = ()
     labels: NDArray[np.uint8] | None = None
     groups: Strings | None = None
@@ -72,6 +78,7 @@ class Source(abc.ABC):
         -------
         NDArray
             uint8 (cell, y, x) or (cell, y, x, channel), C-contiguous; the caller may change it.
+            Cells smaller than ``cell_shape`` are padded with zeros at the bottom and right.
 
         Raises
         ------
@@ -80,6 +87,20 @@ class Source(abc.ABC):
         InputError
             If an image has changed since the source was opened.
         """
+
+    def original(self, index: int) -> NDArray[np.uint8]:
+        """One cell at its own size, uint8 (y, x[, channel]).
+
+        Raises
+        ------
+        IndexError, TypeError, InputError
+            As for ``read``.
+        """
+        cell: NDArray[np.uint8] = self.read(np.array([index]))[0]
+        if self.sizes is None:
+            return cell
+        height, width = self.sizes[index].tolist()
+        return np.ascontiguousarray(cell[:height, :width])
 
 
 class Subset(Source):
@@ -103,6 +124,7 @@ class Subset(Source):
         self._indices = checked_indices(indices, source.n_cells)
         self.n_cells = len(self._indices)
         self.cell_shape = source.cell_shape
+        self.sizes = None if source.sizes is None else source.sizes[self._indices]
         self.class_names = source.class_names
         self.labels = None if source.labels is None else source.labels[self._indices]
         self.groups = None if source.groups is None else source.groups[self._indices]
@@ -118,6 +140,60 @@ class Subset(Source):
         return self._source.read(self._indices[checked_indices(indices, self.n_cells)])
 
 
+class OnCanvas(Source):
+    """The cells of a source on another canvas, with the size of each.
+
+    Parameters
+    ----------
+    source
+        Its names, labels and other columns are taken over.
+    canvas
+        (y, x), at least the size of each cell.
+    what, advice
+        Whose canvas it is, and what to do if it is too small, for messages.
+
+    Raises
+    ------
+    InputError
+        If a cell is larger.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        canvas: tuple[int, int],
+        *,
+        what: str = "the canvas",
+        advice: str = "give",
+    ) -> None:
+        self._source = source
+        self.n_cells, self.cell_shape = source.n_cells, (*canvas, *source.cell_shape[2:])
+        sizes = source.sizes
+        if sizes is None:
+            sizes = np.full((source.n_cells, 2), source.cell_shape[:2], np.int64)
+        too_large = np.flatnonzero((sizes > canvas).any(axis=1))
+        if len(too_large):
+            first = int(too_large[0])
+            name = f"{first}" if source.names is None else str(source.names[first])
+            height, width = np.maximum(sizes.max(axis=0), canvas).tolist()
+            raise InputError(
+                f"cell {name} is {sizes_text((), sizes[first : first + 1])}, {what} is {canvas[0]} "
+                f"x {canvas[1]}: {advice} --canvas {height}x{width} or larger"
+            )
+        if max(canvas) > MAX_SIDE:
+            raise InputError(f"a canvas has at most {MAX_SIDE:,} rows and columns, not {canvas[0]} "
+                             f"x {canvas[1]}")  # fmt: skip
+        self.sizes = sizes.astype(np.uint16)
+        self.class_names, self.labels = source.class_names, source.labels
+        self.groups, self.names, self.splits = source.groups, source.names, source.splits
+        self.preprocessing, self.unreadable = source.preprocessing, source.unreadable
+        self.location, self.description = source.location, source.description
+
+    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """See Source.read."""
+        return on_canvas(self._source.read(indices), self.cell_shape)
+
+
 class ConcatSource(Source):
     """The cells of several sources, one source after the other.
 
@@ -126,29 +202,36 @@ class ConcatSource(Source):
     Parameters
     ----------
     sources
-        At least one, all with the same ``cell_shape``. Labels, groups, names and splits are
+        At least one, all with the same channels. Where their cells differ in size, the canvas is
+        the smallest that holds all. Labels, groups, names and splits are
         those of the sources if all sources have them, else None.
 
     Raises
     ------
     InputError
-        If the shapes differ, cells are not preprocessed alike, or there are too many different
+        If the channels differ, cells are not preprocessed alike, or there are too many different
         labels.
     """
 
     def __init__(self, sources: Sequence[Source]) -> None:
         first = sources[0]
         for source in sources:
-            if source.cell_shape != first.cell_shape:
+            if source.cell_shape[2:] != first.cell_shape[2:]:
                 raise InputError(
                     f"{source.description}: cells of {source.cell_shape}, those of the first "
-                    f"source are {first.cell_shape}: use --size or --channel"
+                    f"source are {first.cell_shape}: use --channel"
                 )
         self.preprocessing = Preprocessing.merged(source.preprocessing for source in sources)
+        if len({source.cell_shape for source in sources}) > 1 or any(
+            source.sizes is not None for source in sources
+        ):
+            height, width = np.max([source.cell_shape[:2] for source in sources], axis=0).tolist()
+            sources = [OnCanvas(source, (height, width)) for source in sources]
+            self.sizes = np.concatenate([s.sizes for s in sources if s.sizes is not None])
         self._sources = tuple(sources)
         self._stops = np.cumsum([source.n_cells for source in sources])
         self.n_cells = int(self._stops[-1])
-        self.cell_shape = first.cell_shape
+        self.cell_shape = sources[0].cell_shape
         self.location = "; ".join(source.location or source.description for source in sources)
         self.description = "; ".join(source.description for source in sources)
         self.unreadable = tuple(name for source in sources for name in source.unreadable)
@@ -175,6 +258,22 @@ class ConcatSource(Source):
             start = self._stops[number] - source.n_cells
             cells[positions] = source.read(rows[positions] - start)
         return cells
+
+
+def require_one_size(source: Source, what: str) -> None:
+    """InputError if the cells differ in size.
+
+    Parameters
+    ----------
+    what
+        That needs cells of one size, for the message.
+    """
+    if source.sizes is not None:
+        raise InputError(
+            f"{source.location or source.description}: cells of "
+            f"{sizes_text(source.cell_shape, source.sizes)}: {what} needs cells of one size: "
+            f"resample them with --size N"
+        )
 
 
 def _used_names(source: Source) -> set[str]:

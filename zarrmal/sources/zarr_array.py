@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from zarr.storage import LocalStore
 
 from ..errors import InputError, input_error, is_store_error
-from .annotations import Column, RawAnnotations
+from .annotations import SIZE_KEYS, Column, RawAnnotations
 from .archive_facts import archive_facts
 from .array_source import Fetch, sorted_fetch
 from .digests import ArchiveDigests
@@ -46,6 +46,8 @@ class ZarrCells:
         Of the group; None without a group.
     preprocessing
         What an archive's attribute records; None of other groups.
+    heights, widths
+        Of each cell; None where the group does not tell both.
     unused
         Names of the group's other arrays, where listing them costs no requests.
     """
@@ -55,6 +57,8 @@ class ZarrCells:
     annotations: RawAnnotations = field(default_factory=RawAnnotations)
     digests: ArchiveDigests | None = None
     preprocessing: Preprocessing | None = None
+    heights: NDArray[Any] | None = None
+    widths: NDArray[Any] | None = None
     unused: frozenset[str] = frozenset()
 
 
@@ -66,8 +70,8 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
     address
         Path or URL of an array, or of a group with the array `cells`. Of a group, 1-D arrays
         with one value per cell are the annotations: `label`, `source_group` or `slide`,
-        `source_name` or `path`, `split`. An archive's labels get the names that its attribute
-        gives.
+        `source_name` or `path`, `split`; and the sizes, `height` and `width`. An archive's labels
+        get the names that its attribute gives.
     storage_options
         For fsspec; unused for a path.
 
@@ -102,12 +106,17 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
             return read_column(array, cells, axes[0] if axes else 0, address, names)
 
         annotations, used = RawAnnotations.from_lookup(column)
+        heights, widths = read_sizes(node, cells, axes[0] if axes else 0, digests)
+        if heights is not None:
+            used |= set(SIZE_KEYS)
         return ZarrCells(
             array=cells,
             axes=axes,
             annotations=annotations,
             digests=digests,
             preprocessing=archive_preprocessing(node),
+            heights=heights,
+            widths=widths,
             unused=unused_arrays(node, cells, used, digests),
         )
     except InputError:
@@ -221,6 +230,27 @@ def read_column(
     return with_flag_meanings(values, dict(node.attrs), what)
 
 
+def read_sizes(
+    group: zarr.Group, cells: zarr.Array[Any], cell_axis: int, digests: ArchiveDigests
+) -> tuple[NDArray[Any], NDArray[Any]] | tuple[None, None]:
+    """Height and width of each cell, unless the group lacks one of them.
+
+    Arrays of another length, or not of integers, are something else, unless they are an archive's.
+    """
+    columns = []
+    for key in SIZE_KEYS:
+        array = group.get(key)
+        if not isinstance(array, zarr.Array):
+            return None, None
+        digests.check(array)
+        values = read_column(array, cells, cell_axis, key)
+        is_size = array.shape == cells.shape[cell_axis : cell_axis + 1] and array.dtype.kind in "iu"
+        if not digests.covers(array) and (values is None or not is_size):
+            return None, None
+        columns.append(np.asarray(values))
+    return columns[0], columns[1]
+
+
 def dimension_names(array: zarr.Array[Any]) -> tuple[str | None, ...] | None:
     """Names of the dimensions, in format 2 by xarray's attribute; None if there are none."""
     names = getattr(array.metadata, "dimension_names", None)
@@ -273,8 +303,8 @@ def zarr_fetch(
 
 def xarray_columns(
     array: xr.DataArray, cell_axis: int, location: str
-) -> tuple[RawAnnotations, frozenset[str]]:
-    """Annotations of an xarray variable: its coordinates along the cells, named as in a group.
+) -> tuple[RawAnnotations, list[NDArray[Any]], frozenset[str]]:
+    """What an xarray variable's coordinates along the cells tell of them, named as in a group.
 
     Parameters
     ----------
@@ -287,6 +317,8 @@ def xarray_columns(
     -------
     annotations
         Not yet checked.
+    sizes
+        Height and width of each cell; empty unless both are there.
     unused
         Names of the other coordinates, without those of dimensions.
     """
@@ -300,7 +332,13 @@ def xarray_columns(
         return with_flag_meanings(coordinate.to_numpy(), coordinate.attrs, what)
 
     annotations, used = RawAnnotations.from_lookup(column)
-    return annotations, frozenset(map(str, array.coords)) - used - set(map(str, array.dims))
+    found = [array.coords[key] for key in SIZE_KEYS if key in array.coords]
+    sizes = [c.to_numpy() for c in found if c.dims == cell_dimension and c.dtype.kind in "iu"]
+    if len(sizes) < len(SIZE_KEYS):
+        sizes = []
+    used |= set(SIZE_KEYS) if sizes else set()
+    unused = frozenset(map(str, array.coords)) - used - set(map(str, array.dims))
+    return annotations, sizes, unused
 
 
 def xarray_fetch(array: xr.DataArray, axes: tuple[int, ...]) -> Fetch:

@@ -17,6 +17,7 @@ from ..read.chunks import CellsChunk, expect_stored, read_chunks
 from ..read.columns import read_column
 from ..read.consolidated import with_sound_cells
 from ..read.findings import cells_finding
+from ..read.sizes import read_sizes
 from ..read.stable import expect_unchanged
 from .folder import fitting, refuse_inside, save
 from .names import file_names
@@ -27,6 +28,7 @@ from .report import (
     RECOVERED,
     RENAMED,
     UNNAMED,
+    UNSIZED,
     DamagedCell,
     ExtractReport,
     write_listing,
@@ -74,7 +76,10 @@ class _Extraction:
         if class_name is not None:
             self._rows = _rows_of_class(archive, class_name)
         names = file_names(archive)
+        self._sizes = read_sizes(archive)
         self._problems = [*archive.problems, *names.problems]
+        if self._sizes is not None:
+            self._problems += self._sizes.lines
         self._n_saved = 0
         if self._problems and not skip_damaged:
             raise self._refusal()
@@ -96,6 +101,7 @@ class _Extraction:
                     self._problems.append(finding.line)
                     if not self._skip_damaged:
                         raise self._refusal()
+                self._note_pixels_beyond(chunk)
                 damaged += self._damaged_cells(chunk, rows[low:high])
                 self._save(chunk, rows[low:high])
                 n_done += high - low
@@ -122,8 +128,24 @@ class _Extraction:
         for row in rows.tolist():
             if chunk.recovered.good[row - chunk.start]:
                 pixels = chunk.recovered.pixels[row - chunk.start]
+                if self._sizes is not None and self._sizes.known[row]:
+                    pixels = self._sizes.crop(pixels, row)
                 save(self._folder / self._names.files[row], pixels)
                 self._n_saved += 1
+
+    def _note_pixels_beyond(self, chunk: CellsChunk) -> None:
+        """A cell that has pixels outside its size is saved whole: its size is not known."""
+        sizes, n = self._sizes, chunk.stop - chunk.start
+        if sizes is None:
+            return
+        rows = chunk.start + np.flatnonzero(chunk.recovered.good[:n])
+        wrong = rows[sizes.beyond(chunk.recovered.pixels[rows - chunk.start], rows)]
+        if len(wrong):
+            sizes.known[wrong] = False
+            self._problems.append(f"cell {wrong[0]} has pixels outside its size, the archive's "
+                                  f"`{layout.HEIGHT}` and `{layout.WIDTH}`")  # fmt: skip
+            if not self._skip_damaged:
+                raise self._refusal()
 
     def _refuse_existing(self) -> None:
         if self._overwrite:
@@ -160,6 +182,8 @@ class _Extraction:
                 state, reason = RECOVERED, f"the chunk {recovered.fault}"
             elif recovered.kind == "no digest":
                 state, reason = NO_DIGEST, f"the chunk {recovered.fault}"
+            elif self._sizes is not None and not self._sizes.known[row]:
+                state, reason = UNSIZED, "the arrays `height` and `width` are damaged"
             elif not names.named[row]:
                 state, reason = UNNAMED, "the array that holds its name is damaged"
             elif row in self._too_long:

@@ -15,6 +15,7 @@ LISTING = "damaged-cells.txt"
 LOST = "lost"
 RECOVERED = "recovered, checked by its own CRC-16 only"
 NO_DIGEST = "saved, the archive has no digest of its chunk"
+UNSIZED = "saved with the whole canvas, its size is lost"
 UNNAMED = "saved, its name is lost"
 RENAMED = "saved, its name is too long for the file system"
 
@@ -22,6 +23,8 @@ ABOUT = """\
 # Cells that were not extracted, or not with full certainty, or not under their names.
 # lost: no file was written. recovered, checked by its own CRC-16 only: wrong pixels pass that check
 # with a chance of 1 in 65,536; look at such an image before you use it.
+# saved with the whole canvas, its size is lost: black rows at the bottom and black columns at the
+# right may be no part of the image.
 # position: in the archive, from 0. source_index: in the source, from 0; -1 where it is lost.
 """
 
@@ -39,7 +42,7 @@ class DamagedCell:
     file
         Path below the folder that the cell was, or would have been, saved as.
     state
-        LOST, RECOVERED, NO_DIGEST, UNNAMED or RENAMED.
+        LOST, RECOVERED, NO_DIGEST, UNSIZED, UNNAMED or RENAMED.
     chunk
         Key of its chunk.
     reason

@@ -20,6 +20,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...sources import Source
+from ...sources.sizes import block_cells
 from ...sources.strings import fixed_width_bytes
 from ...sources.timeout import first_answer
 from ..storage.location import BUCKET_JOURNAL, Location
@@ -216,10 +217,14 @@ def journal_problem(journal: Journal) -> str:
 
 
 def source_digest(source: Source) -> str:
-    """SHA-256 of number, shape, labels, groups, names, splits, and a sample of pixels."""
+    """SHA-256 of number, shape, sizes, labels, groups, names, splits, and a sample of pixels."""
     rows = np.unique(np.linspace(0, source.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
     digest = hashlib.sha256(repr((source.n_cells, source.cell_shape)).encode())
-    digest.update(source.read(rows).tobytes())
+    n_block = block_cells(source.cell_shape)
+    for start in range(0, len(rows), n_block):
+        digest.update(source.read(rows[start : start + n_block]).tobytes())
+    if source.sizes is not None:
+        digest.update(np.ascontiguousarray(source.sizes).tobytes())
     digest.update("\0".join(source.class_names).encode())
     labels = source.labels
     digest.update(b"-" if labels is None else np.ascontiguousarray(labels).tobytes())

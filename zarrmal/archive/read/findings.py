@@ -29,7 +29,8 @@ class Finding:
     kind
         ``missing``; ``unreadable``: the store gives an error; ``changed``: other bytes than were
         written, sound in themselves; ``undecodable``; ``no digest``: the archive states none, or
-        a damaged one; ``padded`` with something else than zeros; ``differs`` from the source.
+        a damaged one; ``padded`` with something else than zeros; ``beyond``: a cell has pixels
+        outside its size; ``differs`` from the source.
     first_cell, last_cell
         The chunk's, as positions in the archive.
     fault
@@ -62,7 +63,7 @@ class Finding:
         """All of it on one line, long lists cut short."""
         where = f"`{self.array}`: chunk {self.chunk} (cells {self.first_cell} to {self.last_cell})"
         line = f"{where} {self.fault}"
-        if self.array != CELLS or self.kind in ("padded", "no digest", "differs"):
+        if self.array != CELLS or self.kind in ("padded", "beyond", "no digest", "differs"):
             return line
         n = self.last_cell - self.first_cell + 1
         if not self.lost:

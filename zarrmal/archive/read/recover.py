@@ -19,7 +19,9 @@ from zarrmal_codecs.chunk import decode_cells, decode_chunk, expect_shape
 from zarrmal_codecs.coder import Coder
 from zarrmal_codecs.header import Header, header_bytes, parse_header
 
-Kind = Literal["missing", "unreadable", "changed", "undecodable", "no digest", "padded", "differs"]
+Kind = Literal[
+    "missing", "unreadable", "changed", "undecodable", "no digest", "padded", "beyond", "differs"
+]
 
 MAX_WRONG_DIGITS = 4
 

@@ -11,12 +11,13 @@ from ...sources import Source
 from .. import format as layout
 from ..opened import OpenArchive
 from ..read.chunks import CellsChunk, chunk_starts, read_chunks
-from ..read.findings import Finding, cells_finding
+from ..read.findings import Finding, cells_finding, ranges, ranges_text
+from ..read.sizes import StoredSizes
 from .columns import Columns
 
 
 def check_cells(
-    archive: OpenArchive, columns: Columns, source: Source | None
+    archive: OpenArchive, columns: Columns, sizes: StoredSizes | None, source: Source | None
 ) -> Iterator[tuple[CellsChunk, list[Finding]]]:
     """What is wrong with each chunk, in order."""
     order, name = columns.get(layout.SOURCE_INDEX), columns.get(layout.SOURCE_NAME)
@@ -32,6 +33,14 @@ def check_cells(
             findings.append(
                 cells_finding(chunk, indices, names, kind="padded", fault=fault, lost=none)
             )
+        if sizes is not None and len(wrong := _beyond(chunk, sizes)):
+            fault = f"holds pixels beyond the size of {len(wrong)} of its cells: " + ranges_text(
+                ranges(wrong)
+            )
+            none = np.arange(0)
+            findings.append(
+                cells_finding(chunk, indices, names, kind="beyond", fault=fault, lost=none)
+            )
         differ = np.arange(0) if source is None else _differing(chunk, columns, source)
         if len(differ):
             fault = (
@@ -42,6 +51,14 @@ def check_cells(
                 cells_finding(chunk, indices, names, kind="differs", fault=fault, lost=differ)
             )
         yield chunk, findings
+
+
+def _beyond(chunk: CellsChunk, sizes: StoredSizes) -> NDArray[np.intp]:
+    """Positions of the cells that were decoded and have pixels outside their known sizes."""
+    n = chunk.stop - chunk.start
+    rows = np.flatnonzero(chunk.recovered.good[:n] & sizes.known[chunk.start : chunk.stop])
+    wrong = sizes.beyond(chunk.recovered.pixels[rows], chunk.start + rows)
+    return chunk.start + np.extract(wrong, rows)
 
 
 def _differing(chunk: CellsChunk, columns: Columns, source: Source) -> NDArray[np.intp]:

@@ -65,6 +65,8 @@ def compare_columns(
         (layout.SOURCE_GROUP, source.groups),
         (layout.SPLIT, source.splits),
     ]
+    if source.sizes is not None:
+        pairs += zip(layout.SIZES, source.sizes.T, strict=True)
     label = columns.get(layout.LABEL)
     most = int(label.values[label.known].max(initial=-1)) if label is not None else -1
     if most >= len(facts.label_names):
@@ -80,5 +82,13 @@ def compare_columns(
         values = stored.values[rows].tolist()
         if name == layout.LABEL:
             values = [facts.label_names[k] for k in values]
-        if values != np.asarray(given)[order.values[rows]].tolist():
-            problems.append(f"`{name}` differs from the source")
+        expected = np.asarray(given)[order.values[rows]].tolist()
+        if values == expected:
+            continue
+        line = f"`{name}` differs from the source"
+        if name in layout.SIZES:
+            k = next(
+                k for k, pair in enumerate(zip(values, expected, strict=True)) if pair[0] != pair[1]
+            )
+            line += f": of cell {rows[k]} it is {values[k]}, there {expected[k]}"
+        problems.append(line)

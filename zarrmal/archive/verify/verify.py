@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...errors import InputError
 from ...progress import Progress
 from ...sources import Source
+from ...sources.sizes import sizes_text
+from ...sources.source import OnCanvas
 from .. import format as layout
 from ..foreign import longer_problem
 from ..lock.journal import journal_problem, read_journal
-from ..opened import OpenArchive
+from ..opened import OpenArchive, shape_text
 from ..preprocessing import merged_record
 from ..read.chunks import expect_stored
 from ..read.consolidated import with_sound_cells
 from ..read.copied import COPIED, EMPTIED, attribute_problem, copied_state
+from ..read.sizes import sizes_of
 from .cells import check_cells
 from .columns import check_columns, compare_columns, read_columns
 from .metadata import check_metadata
@@ -37,6 +42,7 @@ def verify_archive(archive: OpenArchive, source: Source | None, progress: Progre
     problems += archive.problems
     expect_stored(archive)
     if source is not None:
+        source = _on_canvas(source, archive)
         _expect_alike(source, archive)
     model = archive.model
     if (model.class_names, model.profile) != (facts.classes, facts.profile):
@@ -50,8 +56,11 @@ def verify_archive(archive: OpenArchive, source: Source | None, progress: Progre
     problems += [line for column in columns.values() for line in column.lines]
     n_chunks = sum(column.n_chunks for column in columns.values())
     check_columns(columns, facts, [] if archive.is_rewritten else problems)
+    sizes = sizes_of(archive, columns)
+    if sizes is not None:
+        problems += [line for line in sizes.lines if line not in problems]
     n_missing = 0
-    for chunk, chunk_findings in check_cells(archive, columns, source):
+    for chunk, chunk_findings in check_cells(archive, columns, sizes, source):
         if any(finding.kind == "missing" for finding in chunk_findings):
             n_missing += chunk.stop - chunk.start
         findings += chunk_findings
@@ -73,13 +82,28 @@ def verify_archive(archive: OpenArchive, source: Source | None, progress: Progre
     )
 
 
+def _on_canvas(source: Source, archive: OpenArchive) -> Source:
+    """The source on the archive's canvas, if its cells fit there; else the source itself."""
+    canvas = (archive.cell_shape[0], archive.cell_shape[1])
+    sizes = source.sizes
+    if sizes is None:
+        sizes = np.array([source.cell_shape[:2]], np.int64)
+    has_sizes = layout.HEIGHT in archive.facts.arrays
+    fits = (sizes <= canvas).all() if has_sizes else (sizes == canvas).all()
+    if not fits or (source.sizes is None and not has_sizes):
+        return source
+    return OnCanvas(source, canvas)
+
+
 def _expect_alike(source: Source, archive: OpenArchive) -> None:
     """InputError if the source cannot be the archive's."""
     n_cells, cell_shape = archive.facts.n_cells, archive.cell_shape
-    if source.cell_shape != cell_shape:
+    is_on_canvas = source.sizes is None or isinstance(source, OnCanvas)
+    if source.cell_shape != cell_shape or not is_on_canvas:
         raise InputError(
-            f"the source has {source.n_cells} cells of {source.cell_shape}, the archive {n_cells} "
-            f"of {cell_shape}: give the same --size and --channel as when it was written"
+            f"the source has {source.n_cells} cells of "
+            f"{sizes_text(source.cell_shape, source.sizes)}, the archive {n_cells} of "
+            f"{shape_text(cell_shape)}: give the same --size and --channel as when it was written"
         )
     merged_record(archive.facts.preprocessing, source, archive.location.url)
     if source.n_cells != n_cells:

@@ -26,6 +26,7 @@ from ..read.chunks import chunk_starts, read_chunks
 from ..read.columns import INTEGERS, KINDS, read_column
 from ..read.copied import attribute_problem, digests_of, mixed_names, state_of_arrays, written_facts
 from ..read.findings import cells_finding
+from ..read.sizes import StoredSizes, sizes_of
 from ..storage.location import Location
 from ..storage.objects import get_bytes, join_key
 from .commit import commit, resized
@@ -53,7 +54,10 @@ def adopt_arrays(location: Location, progress: Progress) -> None:
         values = {name: _checked(state, name, column) for name, column in columns.items()}
         segments = _segments(archive, values[layout.PREDICTED_CLASS], state.facts)
         index = _source_index(archive, values[layout.SOURCE_INDEX])
-        _check_cells(state, progress)
+        sizes = sizes_of(state, columns)
+        if sizes is not None and sizes.lines:
+            raise InputError(f"{location.url}: {sizes.lines[0]}: {NEW_ARCHIVE}")
+        _check_cells(state, sizes, progress)
         _expect_known_digests(archive, state)
         lock.begin_changes()
         for name, column in values.items():
@@ -181,13 +185,17 @@ def _source_index(archive: OpenArchive, index: Column) -> Column:
     return np.concatenate(parts)
 
 
-def _check_cells(state: OpenArchive, progress: Progress) -> None:
-    """Decode every chunk; CorruptionError at the first that is damaged."""
+def _check_cells(state: OpenArchive, sizes: StoredSizes | None, progress: Progress) -> None:
+    """Decode every chunk; CorruptionError at the first that is damaged, or beyond its sizes."""
     for chunk in read_chunks(state, chunk_starts(state.cells, state.n_cells)):
         if chunk.recovered.kind is not None:
             line = cells_finding(chunk, (), ()).line
             raise CorruptionError(f"{state.location.url}: {line}: damage cannot be adopted; "
                                   f"`zarrmal extract --skip-damaged` saves the rest")  # fmt: skip
+        rows = np.arange(chunk.start, chunk.stop)
+        if sizes is not None and sizes.beyond(chunk.recovered.pixels[: len(rows)], rows).any():
+            raise CorruptionError(f"{state.location.url}: chunk {chunk.key} has pixels outside the "
+                                  f"`height` and `width` of its cells: {NEW_ARCHIVE}")  # fmt: skip
         progress("checking cells", chunk.stop, state.n_cells)
 
 

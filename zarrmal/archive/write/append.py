@@ -13,6 +13,8 @@ from ...classify import Assigner
 from ...errors import InputError, LockedError
 from ...progress import Progress
 from ...sources import Source
+from ...sources.sizes import sizes_text
+from ...sources.source import OnCanvas
 from .. import format as layout
 from ..foreign import refuse_foreign_variables, refuse_longer
 from ..format import Grid
@@ -54,11 +56,7 @@ def append_cells(
                              f"complete now; the cells that were given are others, and are NOT in "
                              f"the archive: append them without --resume")  # fmt: skip
         return
-    if archive.cell_shape != source.cell_shape:
-        raise InputError(
-            f"the archive's cells are {shape_text(archive.cell_shape)}, these are "
-            f"{shape_text(source.cell_shape)}: use --size or --channel"
-        )
+    source = _fitting(source, archive)
     merged_record(archive.facts.preprocessing, source, location.url)
     if previous is not None and previous.source != digest:
         raise InputError(f"the cells are not those of the interrupted run "
@@ -93,6 +91,33 @@ def append_cells(
             reuse=previous is not None,
             progress=progress,
         )
+
+
+def _fitting(source: Source, archive: OpenArchive) -> Source:
+    """The source on the archive's canvas; InputError if its cells do not fit there.
+
+    An archive without sizes takes cells of its own size only.
+    """
+    height, width = archive.cell_shape[:2]
+    sizes = source.sizes
+    if source.cell_shape[2:] != archive.cell_shape[2:]:
+        advice = "use --channel"
+    elif layout.HEIGHT in archive.facts.arrays:
+        what, advice = "the archive's canvas", "write a new archive with"
+        return OnCanvas(source, (height, width), what=what, advice=advice)
+    elif sizes is None and source.cell_shape == archive.cell_shape:
+        return source
+    elif sizes is not None and (sizes == (height, width)).all():
+        return OnCanvas(source, (height, width))
+    else:
+        advice = (
+            "use --size, or write a new archive with --canvas HEIGHTxWIDTH, which takes cells of "
+            "any size up to that"
+        )
+    raise InputError(
+        f"the archive's cells are {shape_text(archive.cell_shape)}, these are "
+        f"{sizes_text(source.cell_shape, source.sizes)}: {advice}"
+    )
 
 
 def undo_append(location: Location) -> int:

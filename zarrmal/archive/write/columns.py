@@ -89,6 +89,8 @@ def new_columns(
         values[layout.SOURCE_GROUP] = source.groups[rows]
     if source.splits is not None:
         values[layout.SPLIT] = source.splits[rows]
+    if source.sizes is not None:
+        values[layout.HEIGHT], values[layout.WIDTH] = source.sizes[rows].astype(np.uint16).T
     return NewColumns(values=values, label_names=label_names)
 
 

@@ -22,7 +22,9 @@ from zarrmal_codecs.constants import BLANK_CLASS, DIGEST_PREFIX_BYTES
 from zarrmal_codecs.golomb_rice import RiceChoice
 from zarrmal_codecs.header import header_bytes, parse_header
 
+from ...errors import InputError
 from ...sources import Source
+from ...sources.sizes import beyond
 from ..opened import OpenArchive
 from ..shard import join_shard, split_shard
 from ..storage.objects import get_bytes, join_key, put_bytes
@@ -150,7 +152,7 @@ class ObjectWriter:
             if last - first > n_stored:
                 assert source is not None
                 new = slice(first + n_stored - task.n_stored, last - task.n_stored)
-                pixels[n_stored : last - first] = source.read(task.rows[new])
+                pixels[n_stored : last - first] = _read(source, task.rows[new])
             classes = np.zeros(n, np.uint8)
             classes[: last - first] = task.classes[first:last]
             if (
@@ -178,6 +180,16 @@ class ObjectWriter:
             if required:
                 raise
             return [None] * n
+
+
+def _read(source: Source, rows: NDArray[np.int64]) -> Pixels:
+    """Cells of a source; InputError if one has pixels beyond its size, which no reader expects."""
+    cells = source.read(rows)
+    if source.sizes is not None and (wrong := beyond(cells, source.sizes[rows])).any():
+        height, width = source.sizes[rows[wrong][0]].tolist()
+        raise InputError(f"{source.location}: cell {rows[wrong][0]} is {height} x {width}, but has "
+                         f"pixels beyond that: make them 0")  # fmt: skip
+    return cells
 
 
 def is_chunk_of(chunk: Chunk, pixels: Pixels, classes: NDArray[np.uint8], coder: Coder) -> bool:

@@ -15,6 +15,8 @@ from ...progress import Progress
 from ...sources import Source
 from ...sources.limits import check_cell_shape
 from ...sources.preprocessing import Preprocessing
+from ...sources.sizes import sizes_text
+from ...sources.source import OnCanvas
 from ...version import SOFTWARE
 from .. import format as layout
 from ..format import ArchiveFacts
@@ -74,11 +76,17 @@ def write_new(
 ) -> None:
     """Write all cells of a source as an archive. See Archive.write."""
     previous = refuse_location(location, options)
-    check_cell_shape(source.cell_shape, source.location or source.description, model.profile)
-    options.chunk_length(source.cell_shape)  # or an InputError
-    if not coder_for(model).fits(source.cell_shape):
+    cell_shape = _on_canvas(source, options.canvas).cell_shape
+    check_cell_shape(
+        cell_shape,
+        source.location or source.description,
+        model.profile,
+        is_canvas=source.sizes is not None or options.canvas is not None,
+    )
+    options.chunk_length(cell_shape)  # or an InputError
+    if not coder_for(model).fits(cell_shape):
         raise InputError(
-            f"the cells are {shape_text(source.cell_shape)}, the model is for "
+            f"the cells are {sizes_text(cell_shape, source.sizes)}, the model is for "
             f"{shape_text(model.cell_shape)}: use --size or --channel, or train a model on them"
         )
     digest = source_digest(source)
@@ -139,13 +147,16 @@ class StageWriter:
     def write(self) -> ArchiveFacts:
         """The facts of the complete archive."""
         is_planned = self._lock.journal.phase != "begun"
-        archive, order = None, None
+        archive, order, canvas = None, None, self._options.canvas
         if is_planned:
             archive = OpenArchive.at(self._stage, mode="r+", incomplete=True, consolidated=False)
             if archive.facts.complete:
                 return archive.facts
             merged_record(archive.facts.preprocessing, self._source, self._stage.url)
+            has_sizes = archive.array(layout.HEIGHT) is not None
+            canvas = (archive.cell_shape[0], archive.cell_shape[1]) if has_sizes else None
             order = stored_order(archive, self._source.n_cells)
+        self._source = _on_canvas(self._source, canvas)
         if order is None:
             n_classes = len(self._model.classes)
             order = order_cells(self._source, self._assigner, n_classes, self._progress)
@@ -187,7 +198,7 @@ class StageWriter:
         group = stage.open_group("a", options.zarr_format, attributes={**kept.get("", {}), **own})
         attributes = columns.attributes | {
             layout.PREDICTED_CLASS: layout.flag_attributes(model.class_names),
-            layout.CLASS_PROBABILITY: {"units": "1"},
+            **{name: {"units": units} for name, units in layout.UNITS.items()},
         }
         shards: dict[str, Any] = {}
         if options.shard_cells is not None:
@@ -207,6 +218,11 @@ class StageWriter:
         for name, values in columns.values.items():
             create_column(group, name, values, {**kept.get(name, {}), **attributes.get(name, {})})
         return OpenArchive(stage, group, facts)
+
+
+def _on_canvas(source: Source, canvas: tuple[int, int] | None) -> Source:
+    """The source itself without a canvas; InputError if a cell does not fit it."""
+    return source if canvas is None else OnCanvas(source, canvas)
 
 
 def _whole_archive(stage: Location, location: Location, journal: Journal) -> ArchiveFacts:

@@ -38,6 +38,10 @@ class WriteOptions:
     shard_cells
         Cells in a shard, a multiple of ``chunk_cells``; None stores each chunk as an object of its
         own. Format 3 only.
+    canvas
+        Height and width of the array's cells: smaller ones are padded with zeros, and their sizes
+        stored, so that cells of any size up to this can be appended. None takes the largest of the
+        source, and stores sizes where they differ.
     shard_index
         Where the index of a shard lies, see shard.py. "auto" takes the start in Azure, whose
         fsspec file system reads no other, and else the end, which every implementation of Zarr
@@ -59,6 +63,7 @@ class WriteOptions:
     chunk_cells: int | None = None
     shard_cells: int | None = None
     shard_index: Literal["auto", "start", "end"] = "auto"
+    canvas: tuple[int, int] | None = None
     zarr_format: Literal[2, 3] = 3
     rice: RiceChoice = "mean"
     overwrite: bool = False
@@ -76,12 +81,19 @@ class WriteOptions:
         if self.shard_index not in ("auto", "start", "end"):
             raise InputError(f"the index of a shard lies at its start or end (or auto), not "
                              f"{self.shard_index!r}")  # fmt: skip
+        if self.canvas is not None and (len(self.canvas) != 2 or min(self.canvas) < 1):
+            raise InputError(f"a canvas has a height and a width of at least 1 pixel, not "
+                             f"{self.canvas}")  # fmt: skip
         if self.shard_cells is None:
             return
         if self.zarr_format == 2:
             raise InputError("Zarr format 2 has no shards: leave --shard-cells out, or take 3")
         if self.chunk_cells is not None:
             refuse_shard(self.shard_cells, self.chunk_cells)
+
+    def canvas_shape(self, cell_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """(y, x[, channel]) of the archive's cells, of those of a source."""
+        return cell_shape if self.canvas is None else (*self.canvas, *cell_shape[2:])
 
     def chunk_length(self, cell_shape: tuple[int, ...]) -> int:
         """Cells in a chunk, decided for cells of this shape (y, x[, channel]).

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from ...classify import Assigner, checked_assignment
 from ...progress import Progress, silent
 from ...sources import Source
-
-BLOCK_CELLS = 1024
+from ...sources.sizes import block_cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,12 +56,12 @@ def order_cells(
     InputError
         If the assigner returns something that does not fit the cells.
     """
-    n_cells = source.n_cells
+    n_cells, n_block = source.n_cells, block_cells(source.cell_shape)
     classes = np.empty(n_cells, np.uint8)
     probabilities: NDArray[np.float32] | None = None
     needs_pixels = getattr(assigner, "needs_pixels", True)
-    for start in range(0, n_cells, BLOCK_CELLS):
-        rows = np.arange(start, min(start + BLOCK_CELLS, n_cells))
+    for start in range(0, n_cells, n_block):
+        rows = np.arange(start, min(start + n_block, n_cells))
         cells = source.read(rows) if needs_pixels else np.empty(0, np.uint8)
         block = checked_assignment(assigner(cells, rows), len(rows), n_classes)
         classes[rows] = block.predicted_class

@@ -121,6 +121,9 @@ class StoredCells(Source):
         self.class_names = facts.label_names
         self.groups, self.names = texts(layout.SOURCE_GROUP), texts(layout.SOURCE_NAME)
         self.splits = texts(layout.SPLIT)
+        heights, widths = column(layout.HEIGHT), column(layout.WIDTH)
+        if heights is not None and widths is not None:
+            self.sizes = np.stack([heights, widths], axis=1).astype(np.uint16)
         self.assign = _StoredClasses(
             column(layout.PREDICTED_CLASS), column(layout.CLASS_PROBABILITY)
         )

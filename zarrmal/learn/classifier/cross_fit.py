@@ -96,6 +96,8 @@ class TrainedClassifier(ClassifierAssigner):
         Source with labels, with as many channels as the cells to assign.
     class_names, options, progress
         As for CrossFittedClassifier; ``unseen`` is the share held out.
+    source
+        See ClassifierAssigner.
     """
 
     def __init__(
@@ -104,8 +106,9 @@ class TrainedClassifier(ClassifierAssigner):
         class_names: tuple[str, ...],
         options: ClassifierOptions | None = None,
         progress: Progress = silent,
+        source: Source | None = None,
     ) -> None:
         options = options or ClassifierOptions(unseen=0.2)
         result = train_classifier(labelled, options, class_names=class_names, progress=progress)
-        super().__init__(result.classifier, class_names)
+        super().__init__(result.classifier, class_names, source)
         self.report = result.report

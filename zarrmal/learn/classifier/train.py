@@ -16,6 +16,7 @@ from ...classify.report import ClassifierReport
 from ...errors import InputError
 from ...progress import Progress, silent
 from ...sources import Source
+from ...sources.source import require_one_size
 from ...split import split_by_group
 from ..checkpoint import Checkpoint, run_digest
 from ..loop import fit, prepare_device
@@ -134,6 +135,7 @@ def train_classifier(
         If there are no labels, only one class, or fewer than four cells.
     """
     options = options or ClassifierOptions()
+    require_one_size(source, "training")
     names = class_names or source.class_names
     true = labels_as(source, names)
     rows, unseen = split_by_group(source.n_cells, source.groups, options.unseen, options.seed)

@@ -12,6 +12,7 @@ from zarrmal_codecs.prediction import n_planes
 from ...errors import InputError
 from ...progress import Progress
 from ...sources import Source
+from ...sources.source import require_one_size
 from ..checkpoint import run_digest
 from ..selection import SINGLE_CLASS, evenly, labels_of, select_cells
 from .context_inputs import PreparedCells, prepare
@@ -71,8 +72,9 @@ def read_cells(
     Raises
     ------
     InputError
-        If the cells have a shape that the profile does not code, or are too few.
+        If the cells have a shape that the profile does not code, differ in size, or are too few.
     """
+    require_one_size(source, "training")
     shape = source.cell_shape
     if len(shape) not in (2, 3) or n_planes(shape) > 4:
         raise InputError(

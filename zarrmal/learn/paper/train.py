@@ -17,6 +17,7 @@ from zarrmal_codecs.constants import PROFILE_PAPER
 
 from ...progress import Progress, silent
 from ...sources import Source
+from ...sources.source import require_one_size
 from ..checkpoint import Checkpoint, run_digest
 from ..loop import fit, prepare_device
 from ..selection import Rows, evenly, labels_of, select_cells
@@ -94,6 +95,7 @@ def train_model(
         If a class has fewer than two cells, or the device cannot be used.
     """
     options = options or TrainOptions()
+    require_one_size(source, "training")
     device = prepare_device(options.device)
     names, labels = labels_of(source)
     selected = select_cells(
