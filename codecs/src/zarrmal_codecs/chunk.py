@@ -368,7 +368,7 @@ def _encode_cells(
     n_classes = len(coder.model.classes)
     # The padding of an array's last chunk is blank. Coded with a class, it would cost a bit per
     # pixel.
-    blank = ~pixels.reshape(len(pixels), -1).any(axis=1)
+    blank = ~np.logical_or.reduce(pixels.reshape(len(pixels), -1), axis=1)
     sizes = _worthwhile_sizes(pixels, blank) if coder.takes_sizes else None
     if classes is None:
         chosen = np.empty(len(pixels), np.uint8)
@@ -416,7 +416,8 @@ def _worthwhile_sizes(pixels: Pixels, blank: NDArray[np.bool_]) -> NDArray[np.ui
     if blank.all():
         return None
     for i, others in ((0, (2, 3)), (1, (1, 3))):
-        has = pixels.any(axis=tuple(axis for axis in others if axis < pixels.ndim))
+        axes = tuple(axis for axis in others if axis < pixels.ndim)
+        has: NDArray[np.bool_] = np.logical_or.reduce(pixels, axis=axes)
         sizes[:, i] = np.where(blank, 1, has.shape[1] - has[:, ::-1].argmax(axis=1))
     areas = sizes[~blank].astype(np.int64).prod(axis=1)
     whole = len(areas) * pixels.shape[1] * pixels.shape[2]

@@ -142,7 +142,8 @@ class HybridCells:
             return self._uniform(rows, shape)
         is_trained = (sizes == self._cell_shape[:2]).all(axis=1)
         n_planes = shape[0]
-        trained = self._uniform(rows[is_trained], (n_planes, *self._cell_shape[:2]))
+        height, width = self._cell_shape[:2]
+        trained = self._uniform(rows[is_trained], (n_planes, height, width))
         others = rows[~is_trained]
         own = sizes[others].astype(np.int64)
         order = np.lexsort([own.min(axis=1), own.max(axis=1)])
@@ -297,7 +298,8 @@ class HybridCells:
         if sizes is None:
             return max(RANS_STATE_BYTES, prod(cell_shape) // HYBRID_PIXELS_PER_BYTE)
         n_values = n_planes(cell_shape) * sizes.astype(np.int64).prod(axis=1)
-        return np.maximum(RANS_STATE_BYTES, n_values // HYBRID_PIXELS_PER_BYTE)
+        least: NDArray[np.int64] = np.maximum(RANS_STATE_BYTES, n_values // HYBRID_PIXELS_PER_BYTE)
+        return least
 
 
 def _planes_first(pixels: Pixels) -> Pixels:

@@ -199,7 +199,7 @@ class ContextInputs:
         row_length = width + 2 * REACH
         area, padded_area = cells.areas[owner], cells.padded_areas[owner]
         first_own = cells.starts[owner] * cells.n_planes + pixel
-        first = cells.padded_starts[owner] * cells.n_planes
+        first: torch.Tensor = cells.padded_starts[owner] * cells.n_planes
         first = first + (y + REACH) * row_length + x + REACH
 
         def centre(plane: int) -> torch.Tensor:
@@ -207,10 +207,12 @@ class ContextInputs:
 
         def around(plane: int, offsets: torch.Tensor) -> torch.Tensor:
             places = centre(plane)[:, None] + row_length[:, None] * offsets[:, 0] + offsets[:, 1]
-            return cells.padded[places].int()
+            values: torch.Tensor = cells.padded[places].int()
+            return values
 
         def expected(plane: int) -> torch.Tensor:
-            return cells.own_base[first_own + plane * area].long()
+            values: torch.Tensor = cells.own_base[first_own + plane * area].long()
+            return values
 
         plane = self.order[step]
         base = expected(plane)

@@ -12,6 +12,7 @@ from zarrmal_codecs.prediction import n_planes
 from ...errors import InputError
 from ...progress import Progress
 from ...sources import Source
+from ...sources.sizes import Sizes
 from ...sources.source import require_one_size
 from ..checkpoint import run_digest
 from ..selection import SINGLE_CLASS, evenly, labels_of, select_cells
@@ -19,6 +20,9 @@ from .context_inputs import PreparedCells, prepare
 from .options import HybridOptions
 
 EVALUATION_CELLS = 400
+CANVASES = 32
+MAX_VALUES = 500_000_000
+"""Of cells of different sizes; each takes some two and a half bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,8 +48,8 @@ class TrainingData:
         int64 (cell,): indices of the training cells in the source.
     cells
         uint8 (cell, *cell_shape) of ``training`` where classes are learned, else None.
-    validation_cells
-        uint8 (cell, *cell_shape) of ``validation``.
+    validation_cells, validation_sizes
+        uint8 (cell, *cell_shape) of ``validation``, and their sizes where these differ.
     digest
         Of options and cells, for checkpoints.
     """
@@ -61,6 +65,7 @@ class TrainingData:
     rows: NDArray[np.int64]
     cells: NDArray[np.uint8] | None
     validation_cells: NDArray[np.uint8]
+    validation_sizes: Sizes | None
     digest: str
 
 
@@ -72,9 +77,13 @@ def read_cells(
     Raises
     ------
     InputError
-        If the cells have a shape that the profile does not code, differ in size, or are too few.
+        If the cells have a shape that the profile does not code, or are too few; or if they differ
+        in size, and an autoencoder or learned classes are asked for.
     """
-    require_one_size(source, "training")
+    if options.classes is not None:
+        require_one_size(source, "learning classes")
+    if options.sae:
+        require_one_size(source, "an autoencoder")
     shape = source.cell_shape
     if len(shape) not in (2, 3) or n_planes(shape) > 4:
         raise InputError(
@@ -103,12 +112,23 @@ def read_cells(
     planes = n_planes(shape)
     # Green first: it correlates best with both others.
     order = (1, 0, 2, *range(3, planes)) if planes >= 3 else tuple(range(planes))
-    validation_cells, cells = source.read(validation), source.read(training)
+    validation_cells = source.read(validation)
+    cells: NDArray[np.uint8] | None = None
+    if source.sizes is None:
+        cells = source.read(training)
+        prepared = prepare(_planes(cells), labels[training], device)
+        validated = prepare(_planes(validation_cells), labels[validation], device)
+        content = cells
+    else:
+        training = _within_memory(training, source.sizes, planes)
+        prepared = prepare(_originals(source, training), labels[training], device)
+        validated = prepare(_originals(source, validation), labels[validation], device)
+        content = prepared.padded.cpu().numpy()
     return TrainingData(
         options=options,
         n_cells=options.n_archive_cells or source.n_cells,
-        training=prepare(_planes(cells), labels[training], device),
-        validation=prepare(_planes(validation_cells), labels[validation], device),
+        training=prepared,
+        validation=validated,
         has_validation=len(held_out) > 0,
         names=names,
         order=order,
@@ -116,10 +136,29 @@ def read_cells(
         rows=training,
         cells=None if options.classes is None else cells,
         validation_cells=validation_cells,
+        validation_sizes=None if source.sizes is None else source.sizes[validation],
         digest=run_digest(
-            options, source.n_cells, names, cells, labels[training], validation_cells
+            options, source.n_cells, names, content, labels[training], validation_cells
         ),
     )
+
+
+def _originals(source: Source, rows: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
+    """Cells at their own size, uint8 (plane, y, x); a few canvases in memory at a time."""
+    cells = []
+    for block in np.array_split(rows, -(-len(rows) // CANVASES)):
+        planes = _planes(source.read(block))
+        for canvas, row in zip(planes, block.tolist(), strict=True):
+            assert source.sizes is not None
+            height, width = source.sizes[row].tolist()
+            cells.append(canvas[:, :height, :width].copy())
+    return cells
+
+
+def _within_memory(rows: NDArray[np.int64], sizes: Sizes, planes: int) -> NDArray[np.int64]:
+    """So many of the rows, evenly spaced, that their pixels fit into memory."""
+    n_values = int(sizes[rows].astype(np.int64).prod(axis=1).sum()) * planes
+    return evenly(rows, max(2, len(rows) * MAX_VALUES // max(n_values, MAX_VALUES)))
 
 
 def _planes(cells: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -89,8 +89,9 @@ def train_hybrid(
     Parameters
     ----------
     source
-        Cells (y, x) or (y, x, channel), up to four channels; without labels they are one class,
-        unless ``options.classes`` asks for learned ones.
+        Cells (y, x) or (y, x, channel), up to four channels, of one size or not; without labels
+        they are one class, unless ``options.classes`` asks for learned ones. Where sizes differ the
+        model has no autoencoder.
     options
         See HybridOptions.
     checkpoint
@@ -177,12 +178,14 @@ def _drop_groups(
 
 def _codec_bits_per_pixel(model: Model, data: TrainingData) -> float:
     """Bits per (y, x) of the validation cells, by the codec itself."""
-    coder, cells = Coder(model), data.validation_cells
-    n_pixels = len(cells) * data.cell_shape[0] * data.cell_shape[1]
+    coder, cells, sizes = Coder(model), data.validation_cells, data.validation_sizes
+    n_pixels = int(data.validation.areas.sum())
     if data.cells is not None:  # learned classes
         return float(coder.bits(cells).min(axis=1).sum()) / n_pixels
     classes = data.validation.classes.cpu().numpy()
     total = 0.0
     for k in np.unique(classes).tolist():
-        total += float(coder.cells(k).bits(cells[classes == k]).sum())
+        members = classes == k
+        own = None if sizes is None else sizes[members]
+        total += float(coder.cells(k).bits(cells[members], own).sum())
     return total / n_pixels
