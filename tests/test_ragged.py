@@ -480,6 +480,18 @@ def test_training_asks_for_one_size() -> None:
             zarrmal.train(ORIGINALS, options=options)
 
 
+@pytest.mark.training
+def test_data_sets_give_canvases(folder: Path, hybrid: Model, tmp_path: Path) -> None:
+    from zarrmal.torch import CellDataset
+
+    write(folder, tmp_path / "a", hybrid)
+    cells = CellDataset(str(tmp_path / "a"))
+    archive = Archive.open(tmp_path / "a")
+    for position in (0, N - 1):
+        pixels = np.asarray(cells[position][0]).reshape(CANVAS)
+        np.testing.assert_array_equal(pixels, archive.read([position])[0])
+
+
 def test_the_contact_sheet_shows_cells_without_padding(hybrid: Model, tmp_path: Path) -> None:
     cells = [np.full((4, 8), 200, np.uint8), np.full((8, 8), 100, np.uint8)]
     zarrmal.write(cells, tmp_path / "a", model=hybrid, assign=lambda _, rows: rows * 0)
@@ -514,6 +526,17 @@ def test_a_copy_by_xarray(zarr_format: int, folder: Path, hybrid: Model, tmp_pat
     sound(tmp_path / "b", folder)
     append(folder, tmp_path / "b")
     sound(tmp_path / "b", [folder, folder])
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata is currently not part")
+def test_a_copy_without_the_sizes(folder: Path, hybrid: Model, tmp_path: Path) -> None:
+    write(folder, tmp_path / "a", hybrid)
+    xr.open_zarr(tmp_path / "a").drop_vars(["height", "width"]).to_zarr(tmp_path / "b")
+    with pytest.raises(InputError, match="lacks the arrays `height` and `width`"):
+        zarrmal.adopt(tmp_path / "b")
+    xr.open_zarr(tmp_path / "a").drop_vars("width").to_zarr(tmp_path / "c")
+    with pytest.raises(InputError, match="only `height` is there"):
+        zarrmal.adopt(tmp_path / "c")
 
 
 @pytest.mark.filterwarnings("ignore:Consolidated metadata is currently not part")

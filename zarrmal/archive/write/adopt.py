@@ -55,6 +55,10 @@ def adopt_arrays(location: Location, progress: Progress) -> None:
         segments = _segments(archive, values[layout.PREDICTED_CLASS], state.facts)
         index = _source_index(archive, values[layout.SOURCE_INDEX])
         sizes = sizes_of(state, columns)
+        if sizes is None and set(layout.SIZES) & set(archive.facts.arrays):
+            raise InputError(f"{location.url} lacks the arrays `height` and `width` of the archive "
+                             f"it was copied from, so where its cells end would be lost: copy them "
+                             f"too")  # fmt: skip
         if sizes is not None and sizes.lines:
             raise InputError(f"{location.url}: {sizes.lines[0]}: {NEW_ARCHIVE}")
         _check_cells(state, sizes, progress)
