@@ -79,6 +79,32 @@ def test_training_sees_what_the_codec_sees(effort: Effort, n_planes: int) -> Non
             np.testing.assert_array_equal(values[drawn].numpy(), cells[:, order[s], y, x])
 
 
+def test_training_sees_cells_of_any_size_as_the_codec_does() -> None:
+    effort, order, sizes = EFFORTS["default"], (1, 0, 2), [(9, 17), (17, 4), (1, 8)]
+    drawn = synthetic_cells(3, n_slides=2, size=17, seed=2, channels=3).cells
+    cells = [
+        np.ascontiguousarray(cell[:height, :width].transpose(2, 0, 1))
+        for cell, (height, width) in zip(drawn, sizes, strict=True)
+    ]
+    prepared = prepare(cells, np.zeros(3, np.uint8), torch.device("cpu"))
+    assert prepared.one_size is None
+    inputs = ContextInputs(effort, order, prepared)
+    cell, pixel = prepared.pixels(torch.arange(3))
+    assert len(cell) == sum(height * width for height, width in sizes)
+    for s in range(3):
+        floats, values, base = inputs(s, torch.arange(3), cell, pixel, None)
+        integers = (floats + inputs.offsets(s, False)) * 64
+        for k, (height, width) in enumerate(sizes):
+            lanes = codec_lanes(effort, order, cells[k][None])
+            for index in (0, height * width // 2, height * width - 1):
+                y, x = divmod(index, width)
+                expected, expected_base = lanes.inputs(s, y, x)
+                at = (cell == k) & (pixel == index)
+                np.testing.assert_array_equal(integers[at].numpy().T, expected)
+                np.testing.assert_array_equal(base[at].numpy(), expected_base)
+                assert int(values[at]) == cells[k][order[s], y, x]
+
+
 def test_the_codec_needs_the_bits_that_training_reports(
     result: HybridResult, cells: Source
 ) -> None:

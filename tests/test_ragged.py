@@ -472,12 +472,35 @@ def test_a_classifier_sees_each_cell_at_its_own_size() -> None:
 
 
 @pytest.mark.training
-def test_training_asks_for_one_size() -> None:
+def test_what_needs_one_size_asks_for_it() -> None:
     from zarrmal.learn import HybridOptions, TrainOptions
 
-    for options in (HybridOptions(), TrainOptions()):
-        with pytest.raises(InputError, match=r"8 to 20 x 8 to 13: training.*--size N"):
+    for options, what in (
+        (TrainOptions(), "training"),
+        (HybridOptions(classes=2), "learning classes"),
+        (HybridOptions(sae=1), "an autoencoder"),
+    ):
+        with pytest.raises(InputError, match=rf"8 to 20 x 8 to 13: {what}.*--size N"):
             zarrmal.train(ORIGINALS, options=options)
+
+
+@pytest.mark.training
+def test_a_model_is_trained_on_cells_of_all_sizes(tmp_path: Path) -> None:
+    """The padding counts for nothing: the rate is that of the codec, over the cells' own pixels."""
+    from zarrmal.learn import HybridOptions
+
+    cells = [drawn(9 + k % 7, 12 - k % 5, k) for k in range(60)]
+    result = zarrmal.train(cells, options=HybridOptions(effort="fast", steps=60, validation=0.0))
+    assert result.report.sae == "none"
+    head = 16 * len(cells) / sum(cell.size for cell in cells)  # of each stream
+    assert result.report.int8_bits == pytest.approx(result.report.float_bits + head, rel=0.02)
+    zarrmal.write(cells, tmp_path / "a", model=result.model)
+    info = zarrmal.info(tmp_path / "a")
+    n_pixels = sum(cell.size for cell in cells)
+    overhead = 8 * 60 * 6  # a stream's length, its last words, its size
+    told = result.report.int8_bits * n_pixels
+    assert told < 8 * info.payload_bytes < told + overhead
+    assert zarrmal.verify(tmp_path / "a", [cells]).problems == ()
 
 
 @pytest.mark.training

@@ -25,6 +25,8 @@ ATTRIBUTE = ARCHIVE_ATTRIBUTE
 NEEDS_ATTRIBUTE, NEEDS = "needs", "to read `cells`: pip install zarrmal-codecs"
 """On the group, which opens without the codec; zarr itself says only "Unknown codec: 'zarrmal'"."""
 CELLS = "cells"
+UINT8 = np.dtype(np.uint8)
+"""Of the pixels: a chunk of another dtype is damaged."""
 PREDICTED_CLASS = "predicted_class"
 CLASS_PROBABILITY = "class_probability"
 LABEL = "label"

@@ -19,6 +19,8 @@ from zarrmal_codecs.chunk import decode_cells, decode_chunk, expect_shape
 from zarrmal_codecs.coder import Coder
 from zarrmal_codecs.header import Header, header_bytes, parse_header
 
+from ..format import UINT8
+
 Kind = Literal[
     "missing", "unreadable", "changed", "undecodable", "no digest", "padded", "beyond", "differs"
 ]
@@ -86,7 +88,7 @@ def recover_chunk(
     actual = hashlib.sha256(data).hexdigest()
     same = actual == digest
     try:
-        pixels = decode_chunk(data, coder, shape=shape)
+        pixels = decode_chunk(data, coder, shape=shape, dtype=UINT8)
     except ZarrmalError as error:
         before = "cannot" if same or digest is None else "was changed and cannot"
         return _damaged(data, coder, shape, digest, f"{before} be decoded: {error}", unpadded)

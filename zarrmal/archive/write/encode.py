@@ -25,6 +25,7 @@ from zarrmal_codecs.header import header_bytes, parse_header
 from ...errors import InputError
 from ...sources import Source
 from ...sources.sizes import beyond
+from ..format import UINT8
 from ..opened import OpenArchive
 from ..shard import join_shard, split_shard
 from ..storage.objects import get_bytes, join_key, put_bytes
@@ -166,7 +167,7 @@ class ObjectWriter:
 
     def _decoded(self, chunk: Chunk) -> Pixels:
         shape = (self._grid.chunk_cells, *self._array.shape[1:])
-        return decode_chunk(chunk, self._coder, shape=shape)
+        return decode_chunk(chunk, self._coder, shape=shape, dtype=UINT8)
 
     def _old_chunks(self, old: bytes | None, *, required: bool) -> list[Chunk | None]:
         n = self._grid.chunks_per_object
@@ -214,6 +215,6 @@ def is_chunk_of(chunk: Chunk, pixels: Pixels, classes: NDArray[np.uint8], coder:
         if index.digest_prefix != bytes.fromhex(coder.model.digest)[:DIGEST_PREFIX_BYTES]:
             return False
     try:
-        return np.array_equal(decode_chunk(view, coder, shape=pixels.shape), pixels)
+        return np.array_equal(decode_chunk(view, coder, shape=pixels.shape, dtype=UINT8), pixels)
     except ZarrmalError:
         return False
