@@ -494,7 +494,8 @@ def test_a_model_is_trained_on_cells_of_all_sizes(tmp_path: Path) -> None:
     assert result.report.sae == "none"
     head = 16 * len(cells) / sum(cell.size for cell in cells)  # of each stream
     assert result.report.int8_bits == pytest.approx(result.report.float_bits + head, rel=0.02)
-    zarrmal.write(cells, tmp_path / "a", model=result.model)
+    given = WriteOptions(chunk_cells=len(cells))
+    zarrmal.write(cells, tmp_path / "a", model=result.model, options=given)
     info = zarrmal.info(tmp_path / "a")
     n_pixels = sum(cell.size for cell in cells)
     overhead = 8 * 60 * 6  # a stream's length, its last words, its size
