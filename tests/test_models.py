@@ -10,30 +10,38 @@ from zarrmal_codecs.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.coder import coder_for
 
 import zarrmal
-from zarrmal.models import NAMES, TRAINED_BY, shipped_model
+from zarrmal.choose import shipped_for
+from zarrmal.models import SHIPPED, Shipped, shipped_model, shipped_models
+from zarrmal.sources import open_source
 from zarrmal.sources.synthetic import synthetic_cells
 
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("channels", NAMES)
-def test_it_is_small_and_says_how_it_was_made(channels: int) -> None:
-    model = shipped_model(channels)
+each_shipped = pytest.mark.parametrize("shipped", SHIPPED, ids=lambda shipped: shipped.name)
+
+
+@each_shipped
+def test_it_is_small_and_says_how_it_was_made(shipped: Shipped) -> None:
+    model = shipped.load()
     assert model is not None
     assert model.n_bytes <= 150_000
     assert model.profile == "hybrid"
     assert model.class_names == ("parasitized", "uninfected")
-    assert model.cell_shape == (50, 50, 3)[: 2 + (channels > 1)]
+    is_native = "native" in shipped.name
+    size = (304, 244) if is_native else (50, 50)
+    assert model.cell_shape == (*size, 3)[: 2 + (shipped.n_channels > 1)]
     assert model.about["effort"] == "default"
-    assert model.about["n_training_cells"] == 22_604
-    assert f"-o {NAMES[channels]}" in TRAINED_BY[channels]
+    assert model.about["n_training_cells"] == (3_742 if is_native else 22_604)
+    assert f"-o {shipped.name}" in shipped.trained_by
 
 
-@pytest.mark.parametrize("channels", NAMES)
+@each_shipped
 @pytest.mark.parametrize("size", [50, 31])
-def test_it_codes_cells_of_any_size(channels: int, size: int) -> None:
+def test_it_codes_cells_of_any_size(shipped: Shipped, size: int) -> None:
+    channels = shipped.n_channels
     cells = synthetic_cells(12, n_slides=2, size=size, channels=channels, seed=4).cells
-    model = shipped_model(channels)
+    model = shipped.load()
     assert model is not None
     data = encode_chunk(cells, coder_for(model))
     assert np.array_equal(decode_chunk(data, coder_for(model)), cells)
@@ -42,8 +50,20 @@ def test_it_codes_cells_of_any_size(channels: int, size: int) -> None:
 
 def test_there_is_none_for_two_channels() -> None:
     assert shipped_model(2) is None
-    assert zarrmal.api.shipped_for((50, 50, 2)) is None
-    assert zarrmal.api.shipped_for((50,)) is None
+    for shape in ((3, 50, 50, 2), (3, 50, 50, 4)):
+        assert shipped_for(open_source(np.ones(shape, np.uint8))) is None
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_model_that_codes_some_of_the_cells_shorter_is_chosen(channels: int) -> None:
+    small, native = shipped_models(channels)
+    drawn = synthetic_cells(40, n_slides=2, size=50, channels=channels, seed=4).cells
+    magnified = drawn.repeat(3, axis=1).repeat(3, axis=2)
+    for cells in (drawn, magnified):
+        bits = [coder_for(model).bits(cells).min(axis=1).sum() for model in (small, native)]
+        expected = (small, native)[int(np.argmin(bits))]
+        assert shipped_for(open_source(cells)) is expected
+    assert shipped_for(open_source(drawn)) is small
 
 
 def test_write_takes_it_where_no_model_is_given(tmp_path: Path) -> None:

@@ -117,8 +117,9 @@ def write(
     url
         Local path, fsspec URL, or a store of zarr (see Archive.write for what that means).
     model
-        A Model or a model file. None takes the shipped model where it can code the cells and no
-        ``train_options`` are given, and else trains one on these cells first.
+        A Model or a model file. None takes that of the shipped models which codes some of the
+        cells in the fewest bits; where none can code them, or ``train_options`` are given, one is
+        trained on these cells first.
     assign
         How cells get their class: "labels", "classifier", "shortest", any callable
         ``(cells, rows) -> classes`` (see zarrmal.classify.Assigner), or "auto": labels where all
@@ -168,7 +169,7 @@ def write(
         model, origin = resumed, "resumed"
     elif model is not None:
         pass
-    elif train_options is None and (model := shipped_for(cell_shape)) is not None:
+    elif train_options is None and (model := shipped_for(cells, cell_shape)) is not None:
         origin = "shipped"
     else:
         listener.training(cells)

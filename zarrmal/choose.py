@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from zarrmal_codecs import Model, ZarrmalError
 from zarrmal_codecs.coder import coder_for
 
@@ -20,13 +21,16 @@ from .classify import (
 from .classify.assigners import class_indices
 from .classify.assignment import class_index
 from .errors import InputError, MissingError
-from .models import shipped_model
+from .models import shipped_models
 from .models.classifiers import shipped_classifier
 from .progress import Progress, silent
 from .sources import Source
 
 if TYPE_CHECKING:
     from .learn import HybridOptions, TrainOptions
+
+SAMPLE_CELLS = 32
+"""Cells by which a shipped model is chosen."""
 
 Assignment = Literal["auto", "labels", "classifier", "shortest"]
 ASSIGNMENTS: tuple[Assignment, ...] = ("auto", "labels", "classifier", "shortest")
@@ -44,12 +48,25 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise type(error)(f"{os.fspath(path)}: {error}") from None
 
 
-def shipped_for(cell_shape: tuple[int, ...]) -> Model | None:
-    """The shipped model, if it can code cells of this shape."""
-    if len(cell_shape) not in (2, 3):
-        return None
-    model = shipped_model(cell_shape[2] if len(cell_shape) == 3 else 1)
-    return model if model is not None and coder_for(model).fits(cell_shape) else None
+def shipped_for(cells: Source, canvas: tuple[int, ...] | None = None) -> Model | None:
+    """The shipped model that takes the fewest bits for the cells, judged by some of them.
+
+    None if there is none for their shape, or that of the canvas on which they are stored.
+    """
+    shape = canvas or cells.cell_shape
+    n_channels = shape[2] if len(shape) == 3 else 1
+    models = [m for m in shipped_models(n_channels) if coder_for(m).fits(shape)]
+    if len(models) < 2:
+        return next(iter(models), None)
+    rows = np.unique(np.linspace(0, cells.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
+    pixels = cells.read(rows)
+    sizes = None if cells.sizes is None else cells.sizes[rows]
+
+    def total_bits(model: Model) -> float:
+        own = coder_for(model).bits(pixels, sizes).min(axis=1)
+        return float(own.mean()) * cells.n_cells + 8 * model.n_bytes
+
+    return min(models, key=total_bits)
 
 
 def train_model(

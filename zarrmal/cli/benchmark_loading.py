@@ -49,7 +49,7 @@ def benchmark_loading(
     arguments.pop("group_pattern"), arguments.pop("skip_unreadable")
     cells = open_source(source, **arguments)
     require_one_size(cells, "this benchmark")
-    ready = choose.load_model(model) if model else choose.shipped_for(cells.cell_shape)
+    ready = choose.load_model(model) if model else choose.shipped_for(cells)
     if ready is None:
         raise InputError("there is no shipped model for these cells: give one with --model")
     assigner = choose.choose_assigner("auto", cells, ready)

@@ -86,7 +86,7 @@ def _demo(folder: Path, seed: int, as_json: bool) -> Archive:
     say(f"drew {source.n_cells:,} cells of {len(np.unique(drawn.slide))} slides, "
         f"{drawn.cells.nbytes:,} bytes raw")  # fmt: skip
     with progress_bars() as progress:
-        model = choose.shipped_for(source.cell_shape)
+        model = choose.shipped_for(source)
         if model is None:
             raise InputError("this installation lacks the shipped models: install it again")
         assigner = LabelAssigner(source, model.class_names)

@@ -13,6 +13,7 @@ from .. import choose
 from ..archive.write.options import default_workers
 from ..benchmark.scale import ScalePoint, Speedup, measure_scale, speedups, typical
 from ..errors import InputError
+from ..models import shipped_model
 from . import options as o
 from .app import app
 from .console import out, print_json, say
@@ -45,7 +46,7 @@ def scale(
 
     Example: `zarrmal scale --cells 1000000`
     """
-    ready = choose.load_model(model) if model else choose.shipped_for((50, 50))
+    ready = choose.load_model(model) if model else shipped_model(1)
     if ready is None:
         raise InputError("there is no shipped model: give one with --model")
     n_workers = workers or default_workers()
