@@ -195,9 +195,9 @@ def test_random_cells_decode_these_cells_alone(
     decoded: list[int] = []
     inner = HybridCells.decode
 
-    def counting(self, streams, coding, cell_shape):  # type: ignore[no-untyped-def]
+    def counting(self, streams, *arguments):  # type: ignore[no-untyped-def]
         decoded.append(len(streams))
-        return inner(self, streams, coding, cell_shape)
+        return inner(self, streams, *arguments)
 
     monkeypatch.setattr(HybridCells, "decode", counting)
     rows = np.random.default_rng(0).choice(cells.n_cells, 40, replace=False)

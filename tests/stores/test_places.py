@@ -60,7 +60,7 @@ def test_what_has_come_meanwhile_is_not_removed(store, place, drawn, monkeypatch
 
     with monkeypatch.context() as patch:
         if stage == "begun":
-            patch.setattr(writer._StageWriter, "_create", fails)
+            patch.setattr(writer.StageWriter, "_create", fails)
         else:
             patch.setattr(writer, "write_segment", fails)
         with pytest.raises(OSError, match="network"):
