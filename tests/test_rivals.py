@@ -212,14 +212,12 @@ def test_a_load_of_half_a_core_is_busy(load, busy, monkeypatch):
 
 def test_break_even(model):
     n_bits = 8 * len(model.to_base64())
-    cells = break_even(model, measurement(2.5), measurement(3.0), (24, 24))
+    cells = break_even(model, measurement(2.5), measurement(3.0), 576)
     assert cells == n_bits / (0.5 * 576)
     # At this number of cells both sizes are equal.
     assert n_bits + cells * 576 * 2.5 == pytest.approx(cells * 576 * 3.0)
-    rgb = break_even(model, measurement(2.5), measurement(3.0), (24, 24, 3))
-    assert rgb == cells  # a colour pixel counts once
     for rate in (2.5, 2.0):
-        assert break_even(model, measurement(2.5), measurement(rate), (24, 24)) == float("inf")
+        assert break_even(model, measurement(2.5), measurement(rate), 576) == float("inf")
 
 
 def test_ratios_are_those_of_the_rows():
