@@ -1,6 +1,7 @@
 """The benchmark: every coder is lossless, every size is counted, every ratio is recomputed."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -376,6 +377,8 @@ def test_cells_of_different_sizes(originals, hybrid, tmp_path, quick):
     jpegls = rows["jpegls", "cell", "unseen slides", ""]
     assert ratio.ratio == pytest.approx(ours.bits_per_pixel / jpegls.bits_per_pixel)
     assert result.break_even_cells[ours.coder]["plain, cell"] == float("inf")
+    low, high = ratio.interval
+    assert low < ratio.ratio < high
     gain = 800 - without.bits_per_pixel
     assert result.break_even_cells[ours.coder]["wasteful, cell"] == pytest.approx(
         8 * n_model / (gain * n_pixels / 8)
@@ -424,9 +427,13 @@ def test_originals_on_the_command_line(originals, model, hybrid, tmp_path, quick
     assert done.exit_code == 0, done.stderr or done.exception
     text = " ".join(done.stdout.split())
     assert "sheets need one size" in text
-    assert "ours over theirs" in text
+    assert re.search(r"ours over theirs.* \d\.\d{3} \(\d\.\d{3} … \d\.\d{3}\)", text)
+    one_slide = command(*words, "--unseen", 0.3)
+    assert re.search(r"ours over theirs.* \d\.\d{3} \(–\)", " ".join(one_slide.stdout.split()))
     done = command(*words, "--json")
-    arrangements = {m["arrangement"] for m in json.loads(done.stdout)["measurements"]}
+    tree = json.loads(done.stdout)
+    arrangements = {m["arrangement"] for m in tree["measurements"]}
+    assert all(len(ratio["interval"]) == 2 for ratio in tree["ratios"])
     assert arrangements == {"cell", "chunk"}
 
     model.save(tmp_path / "p.zmal")
