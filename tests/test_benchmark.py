@@ -23,6 +23,7 @@ from zarrmal.benchmark.measurement import single_cells
 from zarrmal.benchmark.models import model_names
 from zarrmal.benchmark.reading import Reading, measure_reading
 from zarrmal.benchmark.speed import Speed, codec_speed
+from zarrmal.classify import LabelAssigner
 from zarrmal.cli import app
 from zarrmal.errors import InputError
 from zarrmal.sources import open_source
@@ -419,6 +420,18 @@ def test_speeds_are_over_the_cells_own_bytes(originals, hybrid, tmp_path):
         assert n_bytes == pytest.approx(sizes.prod(axis=1).sum())
 
 
+def test_a_chunk_of_large_cells_is_short(originals, monkeypatch):
+    source = open_source(originals)
+    monkeypatch.setattr(models, "MAX_SPEED_BYTES", 5 * np.prod(source.cell_shape) + 1)
+    pixels, classes, raw_bytes = models._sorted_chunk(
+        source, LabelAssigner(source, source.class_names)
+    )
+    assert len(pixels) == len(classes) == 5
+    assert classes.tolist() == sorted(classes.tolist())
+    rows = np.linspace(0, 11, 5).astype(int)
+    assert raw_bytes == source.sizes[rows].astype(int).prod(axis=1).sum()
+
+
 def test_originals_on_the_command_line(originals, model, hybrid, tmp_path, quick):
     hybrid.save(tmp_path / "h.zmal")
     words = (originals, "--group-pattern", r"(s\d)_", "--unseen", 0.67, "--model",
@@ -442,6 +455,16 @@ def test_originals_on_the_command_line(originals, model, hybrid, tmp_path, quick
         assert refused.exit_code == 2
         said = " ".join(refused.stderr.split())
         assert "profile paper needs cells of one size: resample them with --size N" in said
+
+
+@pytest.mark.training
+def test_a_model_is_trained_on_originals(originals, tmp_path, quick):
+    words = (originals, "--group-pattern", r"(s\d)_", "--rival", "png", "--effort", "fast",
+             "--steps", 3, "--save-models", tmp_path / "models", "--json")  # fmt: skip
+    done = command(*words)
+    assert done.exit_code == 0, done.stderr or done.exception
+    assert json.loads(done.stdout)["ratios"]
+    assert "of an earlier run" in command(*words).stderr
 
 
 def test_only_the_named_coders_are_measured():

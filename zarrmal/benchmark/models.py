@@ -23,7 +23,6 @@ from ..classify import Assigner, LabelAssigner, ShortestAssigner
 from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source
-from ..sources.sizes import block_cells
 from .measurement import (
     TRAINING,
     UNSEEN,
@@ -41,6 +40,8 @@ from .speed import Speed, codec_speed
 Assignment = Literal["labels", "shortest"]
 
 SPEED_CELLS = 1024
+MAX_SPEED_BYTES = 2**24
+"""Of the chunk that is timed: the NumPy reference needs a minute for so many."""
 SIZES = (
     "n_cells", "raw_bytes", "payload_bytes", "latent_bytes", "model_bytes",
     "cells_metadata_bytes", "other_metadata_bytes", "columns_bytes", "cells_bytes", "stored_bytes",
@@ -249,7 +250,7 @@ def _sorted_chunk(
     cells: Source, assigner: Assigner
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
     """A chunk of cells from all of the source, sorted by class, their classes, and raw bytes."""
-    n_cells = min(SPEED_CELLS, block_cells(cells.cell_shape))
+    n_cells = max(1, min(SPEED_CELLS, MAX_SPEED_BYTES // prod(cells.cell_shape)))
     rows = sample_rows(cells.n_cells, n_cells)
     pixels = cells.read(rows)
     classes = assigner(pixels, rows).predicted_class
