@@ -11,7 +11,7 @@ from zarrmal.benchmark import (
     measure_rival,
     run_benchmark,
 )
-from zarrmal.benchmark.comparison import break_even, required_ratios
+from zarrmal.benchmark.comparison import break_even, required_ratios, slide_interval
 from zarrmal.benchmark.machine import machine_facts
 from zarrmal.benchmark.rivals.measure import sheets
 from zarrmal.benchmark.timing import fastest
@@ -212,14 +212,12 @@ def test_a_load_of_half_a_core_is_busy(load, busy, monkeypatch):
 
 def test_break_even(model):
     n_bits = 8 * len(model.to_base64())
-    cells = break_even(model, measurement(2.5), measurement(3.0), (24, 24))
+    cells = break_even(model, measurement(2.5), measurement(3.0), 576)
     assert cells == n_bits / (0.5 * 576)
     # At this number of cells both sizes are equal.
     assert n_bits + cells * 576 * 2.5 == pytest.approx(cells * 576 * 3.0)
-    rgb = break_even(model, measurement(2.5), measurement(3.0), (24, 24, 3))
-    assert rgb == cells  # a colour pixel counts once
     for rate in (2.5, 2.0):
-        assert break_even(model, measurement(2.5), measurement(rate), (24, 24)) == float("inf")
+        assert break_even(model, measurement(2.5), measurement(rate), 576) == float("inf")
 
 
 def test_ratios_are_those_of_the_rows():
@@ -248,3 +246,49 @@ def test_ratios_are_those_of_the_rows():
         ("decode_mb_s", "a", "shortest", "jxl:effort=9"): 0.1,
         ("encode_mb_s", "a", "", "jxl:effort=7"): 4.0,
     }
+
+
+def test_the_interval_of_two_slides():
+    """Resamples are aa, ab or ba, and bb, of probability 1/4, 1/2 and 1/4."""
+    ours, theirs = {"a": 10.0, "b": 30.0}, {"b": 40, "a": 20}
+    assert slide_interval(ours, theirs) == (10 / 20, 30 / 40)
+    assert slide_interval(ours, theirs) == slide_interval(ours, theirs)
+    # One slide says nothing of others; other slides are other cells.
+    assert slide_interval({"a": 10.0}, {"a": 20.0}) is None
+    assert slide_interval(ours, {"a": 20, "c": 40}) is None
+
+
+def test_slides_are_resampled_in_pairs():
+    theirs = {f"{k}": 100.0 * 3**k for k in range(9)}
+    assert slide_interval({k: 0.75 * n for k, n in theirs.items()}, theirs) == (0.75, 0.75)
+
+
+def test_the_interval_is_that_of_the_central_limit_theorem():
+    generator = np.random.default_rng(0)
+    theirs = np.full(400, 1000.0)
+    ours = 800 + generator.normal(0, 50, 400)
+    names = [f"{k}" for k in range(400)]
+    low, high = slide_interval(dict(zip(names, ours)), dict(zip(names, theirs)))
+    ratio = ours.sum() / theirs.sum()
+    half = 1.96 * ours.std() / 1000 / np.sqrt(400)
+    assert (low, high) == (
+        pytest.approx(ratio - half, abs=5e-4),
+        pytest.approx(ratio + half, abs=5e-4),
+    )
+
+
+def test_only_rates_of_single_cells_have_intervals():
+    slides = {"slide_pixels": {"a": 8, "b": 8}, "cells": "here"}
+    archive = measurement(9.0, coder="a", slide_bytes={"a": 1.0, "b": 3.0}, **slides)
+    rival = {"coder": "jxl:effort=9", "slide_bytes": {"a": 2, "b": 4}, **slides}
+    rivals = [
+        measurement(3.0, arrangement="cell", **rival),
+        measurement(3.0, arrangement="sheet", **rival),
+    ]
+    single = required_ratios([archive], rivals, cells="here", arrangement="cell")
+    assert [(r.quantity, r.ratio, r.interval) for r in single] == [
+        ("bits_per_pixel", 2 / 3, (0.5, 0.75)), ("decode_mb_s", 1.0, None)
+    ]  # fmt: skip
+    assert single[0].to_json()["interval"] == (0.5, 0.75)
+    sheets = required_ratios([archive], rivals, cells="here")
+    assert [(r.ratio, r.interval) for r in sheets] == [(3.0, None), (1.0, None)]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .measurement import Measurement
+from .measurement import Cells, Measurement
 
 FILE_NAME = "rivals.jsonl"
 MACHINE_FIELDS = ("machine", "system", "cpu", "n_cpus", "busy")
@@ -57,12 +57,17 @@ class MeasurementCache:
         return measurement
 
 
-def cells_digest(cells: NDArray[np.uint8], classes: NDArray[Any] | None) -> str:
-    """SHA-256 of pixels, shape and classes."""
-    digest = hashlib.sha256(f"{cells.shape}".encode())
-    digest.update(np.ascontiguousarray(cells).data)
-    if classes is not None:
-        digest.update("\0".join(np.asarray(classes).astype(str).tolist()).encode())
+def cells_digest(
+    cells: Cells, classes: NDArray[Any] | None, slides: NDArray[Any] | None = None
+) -> str:
+    """SHA-256 of pixels, shape, classes and slides."""
+    digest = hashlib.sha256()
+    for pixels in (cells,) if isinstance(cells, np.ndarray) else cells:
+        digest.update(f"{pixels.shape}".encode())
+        digest.update(np.ascontiguousarray(pixels).data)
+    for column in (classes, slides):
+        if column is not None:
+            digest.update("\0".join(np.asarray(column).astype(str).tolist()).encode())
     return digest.hexdigest()
 
 

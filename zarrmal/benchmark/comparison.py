@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 from zarrmal_codecs import Model
 
-from .measurement import Measurement
+from .measurement import Arrangement, Measurement
 
 COMPARISONS = (
     ("bits_per_pixel", "jxl:effort=9"),
@@ -16,7 +17,11 @@ COMPARISONS = (
     ("decode_mb_s", "jxl:effort=9"),
     ("encode_mb_s", "jxl:effort=7"),
 )
-"""Quantity and rival, in sheets. zarrmal is better where a rate is below 1 or a speed above 1."""
+"""Quantity and rival. zarrmal is better where a rate is below 1 or a speed above 1."""
+
+N_RESAMPLES = 2000
+SEED = 0
+QUANTILES = (0.025, 0.975)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +36,27 @@ class Ratio:
         Coders, as in the table.
     assignment
         How the archive's cells got their class.
+    arrangement
+        Of the rival.
+    n_cells
+        Over which bits/pixel are compared. Where the rival coded a sample of the cells, one per
+        file, ``ours_value`` is over this sample: the cells' streams, and what belongs to no cell
+        (model, headers, metadata) in proportion to pixels.
+    interval
+        95 % interval of a ratio of bits/pixel, see slide_interval. None for speeds, for sheets,
+        which hold cells of several slides, and where there is one slide only.
     """
 
     quantity: str
     ours: str
     assignment: str
     rival: str
+    arrangement: str
+    n_cells: int
     ours_value: float
     rival_value: float
     ratio: float
+    interval: tuple[float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Fields as a JSON object."""
@@ -47,7 +64,11 @@ class Ratio:
 
 
 def required_ratios(
-    archives: Sequence[Measurement], rivals: Sequence[Measurement], *, cells: str
+    archives: Sequence[Measurement],
+    rivals: Sequence[Measurement],
+    *,
+    cells: str,
+    arrangement: Arrangement = "sheet",
 ) -> tuple[Ratio, ...]:
     """All ratios of COMPARISONS whose two rows were measured.
 
@@ -56,20 +77,29 @@ def required_ratios(
     archives
         Rows of archives. Speeds are compared once, in the rows that count the model.
     rivals
-        Rows of rivals. Only sheets are compared.
+        Rows of rivals.
     cells
         Name of the cells to compare on.
+    arrangement
+        Of the rivals to compare with. One cell per file, the rates of all rivals are compared.
     """
-    sheets = {m.coder: m for m in rivals if m.arrangement == "sheet" and m.cells == cells}
+    rows = {m.coder: m for m in rivals if m.arrangement == arrangement and m.cells == cells}
+    comparisons = list(COMPARISONS)
+    if arrangement == "cell":
+        comparisons[:0] = [
+            ("bits_per_pixel", name) for name in rows if ("bits_per_pixel", name) not in COMPARISONS
+        ]
     ratios = []
-    for quantity, name in COMPARISONS:
-        rival = sheets.get(name)
+    for quantity, name in comparisons:
+        rival = rows.get(name)
         for archive in archives:
             if rival is None or archive.cells != cells:
                 continue
             if quantity != "bits_per_pixel" and not archive.model_counted:
                 continue
             ours_value, rival_value = getattr(archive, quantity), getattr(rival, quantity)
+            if quantity == "bits_per_pixel":
+                ours_value = _comparable_rate(archive, rival)
             if ours_value is None or rival_value is None:
                 continue
             ratios.append(
@@ -78,19 +108,68 @@ def required_ratios(
                     ours=archive.coder,
                     assignment=archive.assignment,
                     rival=name,
+                    arrangement=arrangement,
+                    n_cells=rival.n_cells,
                     ours_value=ours_value,
                     rival_value=rival_value,
                     ratio=ours_value / rival_value,
+                    interval=(
+                        slide_interval(archive.slide_bytes, rival.slide_bytes)
+                        if quantity == "bits_per_pixel" and arrangement == "cell"
+                        else None
+                    ),
                 )
             )
     return tuple(ratios)
 
 
+def slide_interval(
+    ours: Mapping[str, float], theirs: Mapping[str, float]
+) -> tuple[float, float] | None:
+    """95 % interval of sum(ours) / sum(theirs), by resampling slides.
+
+    A paired percentile bootstrap (Efron and Tibshirani, 1993, chapter 13): each resample draws as
+    many slides as there are, with replacement, and takes both coders' bytes of the same slides.
+    Cells of one slide are alike, so that resampling cells would give too narrow an interval.
+
+    Parameters
+    ----------
+    ours, theirs
+        Slide -> bytes of the same cells.
+
+    Returns
+    -------
+    tuple or None
+        None with fewer than two slides, or where the two have other slides.
+    """
+    if len(ours) < 2 or ours.keys() != theirs.keys():
+        return None
+    pairs = np.array([(ours[slide], theirs[slide]) for slide in sorted(ours)])
+    drawn = np.random.default_rng(SEED).integers(0, len(pairs), (N_RESAMPLES, len(pairs)))
+    sums = pairs[drawn].sum(axis=1)
+    low, high = np.quantile(sums[:, 0] / sums[:, 1], QUANTILES).tolist()
+    return low, high
+
+
+def _comparable_rate(archive: Measurement, rival: Measurement) -> float:
+    """The archive's bits/pixel over the cells that the rival coded."""
+    over_sample = archive.single_cells_bits_per_pixel
+    if rival.arrangement == "cell" and over_sample is not None:
+        return over_sample
+    return archive.bits_per_pixel
+
+
 def break_even(
-    model: Model, without_model: Measurement, rival: Measurement, cell_shape: tuple[int, ...]
+    model: Model, without_model: Measurement, rival: Measurement, cell_pixels: float
 ) -> float:
-    """Number of cells from which the archive, model counted, is smaller; inf: never."""
-    gain = rival.bits_per_pixel - without_model.bits_per_pixel
+    """Number of cells from which the archive, model counted, is smaller; inf: never.
+
+    Parameters
+    ----------
+    cell_pixels
+        Pixels of a cell, the mean where sizes differ; a colour pixel counts once.
+    """
+    gain = rival.bits_per_pixel - _comparable_rate(without_model, rival)
     if gain <= 0:
         return float("inf")
-    return 8 * len(model.to_base64()) / (gain * cell_shape[0] * cell_shape[1])
+    return 8 * len(model.to_base64()) / (gain * cell_pixels)

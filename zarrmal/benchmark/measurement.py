@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..sources import Source
+
 Pixels = NDArray[np.uint8]
+Cells = Pixels | Sequence[Pixels]
+"""uint8 (cell, y, x[, channel]); or one array a cell, where sizes differ."""
+
+Arrangement = Literal["cell", "sheet"]
+"""Of rivals; see Measurement."""
 
 UNSEEN = "unseen slides"
 TRAINING = "training cells"
+MAX_SINGLE_CELLS = 1000
+"""One file per cell is slow for some coders and needs no large sample."""
 
 
 class LossyError(RuntimeError):
@@ -35,8 +45,8 @@ class Measurement:
     n_cells
         How many.
     bits_per_pixel
-        All stored bytes over the positions (y, x), all planes of a pixel together. Archives count
-        their model unless ``model_counted`` is False.
+        All stored bytes over the positions (y, x) of the cells at their own sizes, all planes of a
+        pixel together. Archives count their model unless ``model_counted`` is False.
     encode_mb_s, decode_mb_s
         Megabytes of raw pixels per second on one thread, the fastest of several repetitions: over
         all files of one cell each, over the first sheet, or over one chunk. None: not measured.
@@ -49,6 +59,10 @@ class Measurement:
         archive. Empty: not measured.
     shared_bits_per_pixel
         Bytes of an archive that belong to no cell (model, headers, metadata), over all pixels.
+    slide_pixels, slide_bytes
+        Slide -> pixels and bytes of its cells, of those that single_cells selects. An archive's
+        are the cells' streams, and what belongs to no cell in proportion to pixels. Empty where
+        the files hold more than one cell.
     """
 
     coder: str
@@ -62,15 +76,53 @@ class Measurement:
     model_counted: bool = True
     class_bits_per_pixel: dict[str, float] = field(default_factory=dict)
     shared_bits_per_pixel: float = 0.0
+    slide_pixels: dict[str, int] = field(default_factory=dict)
+    slide_bytes: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def single_cells_bits_per_pixel(self) -> float | None:
+        """Rate over the cells that single_cells selects; None where it was not measured."""
+        n_pixels = sum(self.slide_pixels.values())
+        return 8 * sum(self.slide_bytes.values()) / n_pixels if n_pixels else None
 
     def to_json(self) -> dict[str, Any]:
         """Fields as a JSON object."""
         return asdict(self)
 
 
-def count_pixels(cells: Pixels) -> int:
-    """Positions (y, x) of cells (cell, y, x[, channel]); a colour pixel counts once."""
-    return prod(cells.shape[:3])
+def pixels_by_cell(cells: Source) -> NDArray[np.int64]:
+    """Positions (y, x) of each cell at its own size, int64 (cell,)."""
+    if cells.sizes is None:
+        return np.full(cells.n_cells, prod(cells.cell_shape[:2]), np.int64)
+    n_pixels: NDArray[np.int64] = cells.sizes.astype(np.int64).prod(axis=1)
+    return n_pixels
+
+
+def class_order(cells: Source) -> NDArray[np.int64]:
+    """All cells, class by class where there are labels, int64 (row,)."""
+    if cells.labels is None:
+        return np.arange(cells.n_cells)
+    return np.argsort(cells.labels, kind="stable").astype(np.int64)
+
+
+def single_cells(cells: Source) -> NDArray[np.int64]:
+    """The cells that are measured one per file, int64 (row,): evenly spaced, class by class."""
+    return class_order(cells)[sample_rows(cells.n_cells, MAX_SINGLE_CELLS)]
+
+
+def slides_of(cells: Source, rows: NDArray[np.int64]) -> NDArray[Any]:
+    """Slide of each of these cells, (row,); all "" where slides are not known."""
+    if cells.groups is None:
+        return np.full(len(rows), "")
+    return np.array(np.asarray(cells.groups)[rows].tolist(), str)
+
+
+def sums_by_slide(values: NDArray[Any], slides: NDArray[Any]) -> dict[str, Any]:
+    """Slide -> sum of its cells' values."""
+    names, index = np.unique(slides, return_inverse=True)
+    sums = np.zeros(len(names), values.dtype)
+    np.add.at(sums, index, values)
+    return dict(zip(names.tolist(), sums.tolist(), strict=True))
 
 
 def sample_rows(n_cells: int, n_samples: int) -> NDArray[np.int64]:

@@ -23,13 +23,25 @@ from ..classify import Assigner, LabelAssigner, ShortestAssigner
 from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source
-from .measurement import TRAINING, UNSEEN, LossyError, Measurement, sample_rows
+from .measurement import (
+    TRAINING,
+    UNSEEN,
+    LossyError,
+    Measurement,
+    pixels_by_cell,
+    sample_rows,
+    single_cells,
+    slides_of,
+    sums_by_slide,
+)
 from .reading import Reading, measure_reading
 from .speed import Speed, codec_speed
 
 Assignment = Literal["labels", "shortest"]
 
 SPEED_CELLS = 1024
+MAX_SPEED_BYTES = 2**24
+"""Of the chunk that is timed: the NumPy reference needs a minute for so many."""
 SIZES = (
     "n_cells", "raw_bytes", "payload_bytes", "latent_bytes", "model_bytes",
     "cells_metadata_bytes", "other_metadata_bytes", "columns_bytes", "cells_bytes", "stored_bytes",
@@ -145,31 +157,20 @@ def _assigners(model: Model, cells: Source) -> list[tuple[Assignment, Assigner]]
 
 def _write_verified(
     cells: Source, path: Path, model: Model, assigner: Assigner, progress: Progress
-) -> tuple[ArchiveInfo, dict[str, int]]:
-    """Sizes of the archive, and the bytes of each class's streams."""
+) -> tuple[ArchiveInfo, NDArray[np.float64]]:
+    """Sizes of the archive, and the bytes of each cell's stream, (cell,).
+
+    Latents are included. Model, headers and metadata belong to no cell and are not counted. A chunk
+    in a fallback mode is divided evenly among its cells.
+    """
     archive = Archive.write(cells, path, model=model, assigner=assigner, progress=progress)
     problems = archive.verify(cells).problems
     if problems:
         raise LossyError(f"the archive is not the source: {problems[0]}")
-    return archive.info(), _class_bytes(archive, cells)
-
-
-def _class_bytes(archive: Archive, cells: Source) -> dict[str, int]:
-    """Bytes of the streams of each true class's cells, latents included; none without labels.
-
-    Model, headers and metadata belong to no cell and are not counted. A chunk in a fallback mode
-    is divided evenly among its cells.
-    """
-    if cells.labels is None:
-        return {}
     group: Any = archive.group
-    labels = cells.labels[np.asarray(group["source_index"][:])]
-    lengths = _stream_bytes(group["cells"])
-    return {
-        name: round(float(lengths[labels == k].sum()))
-        for k, name in enumerate(cells.class_names)
-        if (labels == k).any()
-    }
+    stream_bytes = np.empty(cells.n_cells)
+    stream_bytes[np.asarray(group["source_index"][:])] = _stream_bytes(group["cells"])
+    return archive.info(), stream_bytes
 
 
 def _stream_bytes(array: zarr.Array[Any]) -> NDArray[np.float64]:
@@ -197,7 +198,7 @@ def _rows(
     cells_name: str,
     assignment: Assignment,
     speed: Speed | None,
-    stream_bytes: dict[str, int],
+    stream_bytes: NDArray[np.float64],
     cells: Source,
 ) -> list[Measurement]:
     """One row with the model and one without; rates of the classes are the same in both."""
@@ -206,46 +207,53 @@ def _rows(
         shortest = assignment == "shortest"
         encode = speed.encode_shortest_mb_s if shortest else speed.encode_mb_s
         decode = speed.decode_mb_s
-    cell_pixels = prod(info.cell_shape[:2])
-    labels = None if cells.labels is None else np.asarray(cells.class_names)[cells.labels]
-    by_class = {
-        label: 8 * n / (cell_pixels * int(np.count_nonzero(labels == label)))
-        for label, n in stream_bytes.items()
-    }
-    n_stream_bytes, n_pixels = sum(stream_bytes.values()), cell_pixels * info.n_cells
-    return [
-        Measurement(
-            coder=name + ("" if model_counted else ", without model"),
-            arrangement="chunk",
-            cells=cells_name,
-            n_cells=info.n_cells,
-            bits_per_pixel=rate,
-            encode_mb_s=encode,
-            decode_mb_s=decode,
-            assignment=assignment,
-            model_counted=model_counted,
-            class_bits_per_pixel=by_class,
-            shared_bits_per_pixel=8 * (stored - n_stream_bytes) / n_pixels if by_class else 0.0,
+    pixels = pixels_by_cell(cells)
+    by_class = {}
+    for k, label in enumerate(() if cells.labels is None else cells.class_names):
+        members = np.flatnonzero(cells.labels == k)
+        if len(members):
+            by_class[label] = float(8 * stream_bytes[members].sum() / pixels[members].sum())
+    single = single_cells(cells) if cells_name == UNSEEN else np.empty(0, np.int64)
+    slides = slides_of(cells, single)
+    rows = []
+    for model_counted, rate, stored in [
+        (True, info.cells_bits_per_pixel, info.cells_bytes),
+        (False, info.cells_bits_per_pixel_without_model, info.cells_bytes - info.model_bytes),
+    ]:
+        shared = (stored - stream_bytes.sum()) / pixels.sum()  # bytes per pixel
+        cell_bytes = stream_bytes + shared * pixels
+        rows.append(
+            Measurement(
+                coder=name + ("" if model_counted else ", without model"),
+                arrangement="chunk",
+                cells=cells_name,
+                n_cells=info.n_cells,
+                bits_per_pixel=rate,
+                encode_mb_s=encode,
+                decode_mb_s=decode,
+                assignment=assignment,
+                model_counted=model_counted,
+                class_bits_per_pixel=by_class,
+                shared_bits_per_pixel=float(8 * shared) if by_class else 0.0,
+                slide_pixels=sums_by_slide(pixels[single], slides),
+                slide_bytes=sums_by_slide(cell_bytes[single], slides),
+            )
         )
-        for model_counted, rate, stored in [
-            (True, info.cells_bits_per_pixel, info.cells_bytes),
-            (
-                False,
-                info.cells_bits_per_pixel_without_model,
-                info.cells_bytes - info.model_bytes,
-            ),
-        ]
-    ]
+    return rows
 
 
 def _sizes(info: ArchiveInfo) -> dict[str, int]:
     return {name: getattr(info, name) for name in SIZES}
 
 
-def _sorted_chunk(cells: Source, assigner: Assigner) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A chunk of cells from all of the source, sorted by class, and their classes."""
-    rows = sample_rows(cells.n_cells, SPEED_CELLS)
+def _sorted_chunk(
+    cells: Source, assigner: Assigner
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
+    """A chunk of cells from all of the source, sorted by class, their classes, and raw bytes."""
+    n_cells = max(1, min(SPEED_CELLS, MAX_SPEED_BYTES // prod(cells.cell_shape)))
+    rows = sample_rows(cells.n_cells, n_cells)
     pixels = cells.read(rows)
     classes = assigner(pixels, rows).predicted_class
     order = np.argsort(classes, kind="stable")
-    return pixels[order], classes[order].astype(np.uint8)
+    raw_bytes = int(pixels_by_cell(cells)[rows].sum()) * prod(cells.cell_shape[2:])
+    return pixels[order], classes[order].astype(np.uint8), raw_bytes

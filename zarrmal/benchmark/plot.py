@@ -45,14 +45,14 @@ def refuse_unplottable(path: Path) -> None:
 
 
 def plotted(result: BenchmarkResult) -> tuple[Measurement, ...]:
-    """Rows to plot, all on unseen cells: rivals in sheets, archives with their model.
+    """Rows to plot, all on unseen cells: rivals in their best files, archives with their model.
 
     Each model has one row, the first assignment of classes.
     """
     names = {model.name for model in result.models}
     rows: dict[str, Measurement] = {}
     for m in result.measurements:
-        comparable = m.coder in names or m.arrangement == "sheet"
+        comparable = m.coder in names or m.arrangement == result.rivals_in
         if m.cells == UNSEEN and m.decode_mb_s and comparable and m.model_counted:
             rows.setdefault(m.coder, m)
     return tuple(rows.values())

@@ -13,18 +13,21 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 
+from ..archive.format import HEIGHT, WIDTH
 from .timing import exit_lossy, fastest, run_isolated, timed
 
 N_SINGLE_CELLS = 50
 MAX_SINGLE_SECONDS = 20.0
 """Enough for a median on a slow engine."""
 N_ROUNDS = 2
+MAX_READ_BYTES = 2**30
 POOL_PREFIX = "zarr_pool"
 """Thread names of zarr's executor, the default one of its event loop; our codec uses it too."""
 
@@ -45,9 +48,11 @@ class Reading:
         Size of the metadata document of the array ``cells``, which holds the model.
     n_cells_read
         Cells of ``array[:n_cells_read]``: an even number of full chunks, so that two threads get
-        equal work; the whole array where it has fewer than two.
+        equal work; the whole array where it has fewer than two. At most 1 GiB of the array, or
+        two chunks.
     threads
-        Number of threads given to zarr -> how many it used, their seconds and MB/s, and ``cores``:
+        Number of threads given to zarr -> how many it used, their seconds and MB/s of the cells at
+        their own sizes, and ``cores``:
         processor seconds per second. Two threads with less than 1.5 cores ran on a busy machine,
         or waited for each other.
     two_threads_over_one
@@ -122,9 +127,12 @@ def _read_single_cells(archive: str, n: int) -> dict[str, float]:
 
 def _read_chunks(archive: str, n_threads: int) -> dict[str, float]:
     zarr.config.set({"threading.max_workers": n_threads})  # read when zarr's loop starts
-    array: Any = zarr.open_group(archive, mode="r")["cells"]
+    group = zarr.open_group(archive, mode="r")
+    array: Any = group["cells"]
     array[0]  # builds the model's coder
+    pair_bytes = 2 * prod(array.chunks)
     n_pairs = array.shape[0] // (2 * array.chunks[0])
+    n_pairs = min(n_pairs, max(1, MAX_READ_BYTES // pair_bytes))
     n_cells = 2 * n_pairs * array.chunks[0] or array.shape[0]
 
     def read() -> None:
@@ -135,7 +143,7 @@ def _read_chunks(archive: str, n_threads: int) -> dict[str, float]:
     cores = (time.process_time() - start_cpu) / (time.perf_counter() - start)
     # The pool starts a thread only when all others are busy, so every thread was used.
     n_used = sum(thread.name.startswith(POOL_PREFIX) for thread in threading.enumerate())
-    megabytes = array.nbytes / array.shape[0] * n_cells / 1e6
+    megabytes = _raw_bytes(group, n_cells) / 1e6
     return {
         "n_used": n_used,
         "n_cells_read": n_cells,
@@ -143,6 +151,16 @@ def _read_chunks(archive: str, n_threads: int) -> dict[str, float]:
         "mb_s": megabytes / seconds,
         "cores": cores,
     }
+
+
+def _raw_bytes(group: zarr.Group, n_cells: int) -> int:
+    """Of the first cells at their own sizes."""
+    arrays: Any = group
+    shape: tuple[int, ...] = arrays["cells"].shape
+    if HEIGHT not in group:
+        return n_cells * prod(shape[1:])
+    heights, widths = (np.asarray(arrays[name][:n_cells], np.int64) for name in (HEIGHT, WIDTH))
+    return int((heights * widths).sum()) * prod(shape[3:])
 
 
 if __name__ == "__main__":

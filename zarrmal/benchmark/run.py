@@ -20,7 +20,7 @@ from ..split import split_by_group
 from .cache import MeasurementCache
 from .comparison import Ratio, break_even, required_ratios
 from .machine import machine_facts, versions
-from .measurement import TRAINING, UNSEEN, Measurement
+from .measurement import TRAINING, UNSEEN, Arrangement, Measurement, pixels_by_cell
 from .models import ModelResult, measure_model, model_names
 from .rivals import Rival, measure_rivals
 
@@ -31,6 +31,10 @@ class BenchmarkResult:
 
     Parameters
     ----------
+    cell_shape
+        (y, x) or (y, x, channel); of the canvas where sizes differ.
+    heights, widths
+        Smallest and largest of the unseen cells, where sizes differ; else None.
     break_even_cells
         Model's name -> rival and arrangement -> number of cells from which the archive is smaller;
         inf: never.
@@ -48,11 +52,18 @@ class BenchmarkResult:
     n_slides: dict[str, int]
     n_cells: dict[str, int]
     cell_shape: tuple[int, ...]
+    heights: tuple[int, int] | None
+    widths: tuple[int, int] | None
     break_even_cells: dict[str, dict[str, float]]
     not_measured: dict[str, str]
     n_reused: int
     versions: dict[str, str]
     machine: dict[str, Any]
+
+    @property
+    def rivals_in(self) -> Arrangement:
+        """The rivals' best arrangement: sheets need cells of one size."""
+        return "sheet" if self.heights is None else "cell"
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``zarrmal benchmark --json`` prints."""
@@ -63,6 +74,8 @@ class BenchmarkResult:
             "n_slides": self.n_slides,
             "n_cells": self.n_cells,
             "cell_shape": list(self.cell_shape),
+            "heights": self.heights,
+            "widths": self.widths,
             "break_even_cells": self.break_even_cells,
             "not_measured": self.not_measured,
             "n_of_an_earlier_run": self.n_reused,
@@ -87,7 +100,8 @@ def run_benchmark(
     training
         The cells that the models were trained on.
     unseen
-        Cells of other slides.
+        Cells of other slides. Where sizes differ, rivals code each at its own size in a file of its
+        own; sheets are left out.
     models
         Trained on ``training``.
     rivals
@@ -102,7 +116,7 @@ def run_benchmark(
     LossyError
         If any coder, zarrmal included, does not return the exact pixels.
     """
-    refuse_unfit(models, unseen.cell_shape)
+    refuse_unfit(models, unseen)
     machine, all_versions = machine_facts(), versions()  # before the benchmark adds to the load
     cache = MeasurementCache(cache_folder, machine, all_versions)
     results: list[ModelResult] = []
@@ -115,15 +129,23 @@ def run_benchmark(
     return BenchmarkResult(
         models=tuple(results),
         measurements=(*archive_rows, *rival_rows),
-        ratios=required_ratios(archive_rows, rival_rows, cells=UNSEEN),
+        ratios=required_ratios(
+            archive_rows,
+            rival_rows,
+            cells=UNSEEN,
+            arrangement="sheet" if unseen.sizes is None else "cell",
+        ),
         n_slides={
             name: 0 if s.groups is None else len(np.unique(s.groups))
             for name, s in [(TRAINING, training), (UNSEEN, unseen)]
         },
         n_cells={TRAINING: training.n_cells, UNSEEN: unseen.n_cells},
         cell_shape=unseen.cell_shape,
+        heights=_bounds(unseen, 0),
+        widths=_bounds(unseen, 1),
         break_even_cells={
-            result.name: _break_evens(result, rival_rows, unseen.cell_shape) for result in results
+            result.name: _break_evens(result, rival_rows, float(pixels_by_cell(unseen).mean()))
+            for result in results
         },
         not_measured=not_measured,
         n_reused=cache.n_reused,
@@ -132,7 +154,7 @@ def run_benchmark(
     )
 
 
-def refuse_unfit(models: Sequence[Model], cell_shape: tuple[int, ...]) -> None:
+def refuse_unfit(models: Sequence[Model], cells: Source) -> None:
     """Check models and kernel before a long run.
 
     Raises
@@ -145,10 +167,12 @@ def refuse_unfit(models: Sequence[Model], cell_shape: tuple[int, ...]) -> None:
     except ValueError as error:
         raise InputError(str(error)) from None
     for name, model in zip(model_names(models), models, strict=True):
-        if not coder_for(model).fits(cell_shape):
+        if not coder_for(model).takes_sizes:
+            require_one_size(cells, f"profile {model.profile}")
+        if not coder_for(model).fits(cells.cell_shape):
             raise InputError(
-                f"the cells are {_times(cell_shape)}, {name} is for {_times(model.cell_shape)}: "
-                f"use --size or --channel, or train a model on them"
+                f"the cells are {_times(cells.cell_shape)}, {name} is for "
+                f"{_times(model.cell_shape)}: use --size or --channel, or train a model on them"
             )
 
 
@@ -157,15 +181,22 @@ def _times(shape: tuple[int, ...]) -> str:
 
 
 def _break_evens(
-    result: ModelResult, rivals: Sequence[Measurement], cell_shape: tuple[int, ...]
+    result: ModelResult, rivals: Sequence[Measurement], cell_pixels: float
 ) -> dict[str, float]:
     without_model = next(
         m for m in result.measurements if m.cells == UNSEEN and not m.model_counted
     )
     return {
-        f"{m.coder}, {m.arrangement}": break_even(result.model, without_model, m, cell_shape)
+        f"{m.coder}, {m.arrangement}": break_even(result.model, without_model, m, cell_pixels)
         for m in rivals
     }
+
+
+def _bounds(cells: Source, axis: int) -> tuple[int, int] | None:
+    if cells.sizes is None:
+        return None
+    sides = cells.sizes[:, axis]
+    return int(sides.min()), int(sides.max())
 
 
 def split_source(source: Source, share: float, seed: int) -> tuple[Source, Source]:
@@ -174,10 +205,8 @@ def split_source(source: Source, share: float, seed: int) -> tuple[Source, Sourc
     Raises
     ------
     InputError
-        If the cells differ in size, or the slides are not known: a split by cell would flatter the
-        models.
+        If the slides are not known: a split by cell would flatter the models.
     """
-    require_one_size(source, "the benchmark")
     if source.groups is None or len(np.unique(source.groups)) < 2:
         raise InputError("the benchmark splits by slide, and no slides are known: give "
                          "--group-pattern for file names, or a `slide` key")  # fmt: skip

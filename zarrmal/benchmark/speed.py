@@ -1,6 +1,7 @@
 """Speed of the codec on one thread.
 
-Runs as a program, ``python -m zarrmal.benchmark.speed FOLDER all|decode``, in a fresh process.
+Runs as a program, ``python -m zarrmal.benchmark.speed FOLDER all|decode RAW_BYTES``, in a fresh
+process.
 """
 
 from __future__ import annotations
@@ -58,7 +59,12 @@ class Speed:
         return asdict(self)
 
 
-def codec_speed(model: Model, cells: NDArray[np.uint8], classes: NDArray[np.uint8]) -> Speed:
+def codec_speed(
+    model: Model,
+    cells: NDArray[np.uint8],
+    classes: NDArray[np.uint8],
+    raw_bytes: int | None = None,
+) -> Speed:
     """Time encoding and decoding of one chunk in fresh processes with one BLAS thread.
 
     Parameters
@@ -69,6 +75,8 @@ def codec_speed(model: Model, cells: NDArray[np.uint8], classes: NDArray[np.uint
         uint8 (cell, \\*cell_shape), one chunk.
     classes
         uint8 (cell,).
+    raw_bytes
+        Of the cells at their own sizes; None: they fill the array.
 
     Raises
     ------
@@ -81,21 +89,24 @@ def codec_speed(model: Model, cells: NDArray[np.uint8], classes: NDArray[np.uint
         model.save(folder / "model")
         np.save(folder / "cells.npy", cells)
         np.save(folder / "classes.npy", classes)
-        speeds = run_isolated(__name__, folder, "all")
+        n_bytes = cells.nbytes if raw_bytes is None else raw_bytes
+        speeds = run_isolated(__name__, folder, "all", n_bytes)
         reference = speeds["decode_mb_s"]
         if engine != REFERENCE:
-            numpy_speeds = run_isolated(__name__, folder, "decode", variables={VARIABLE: REFERENCE})
+            numpy_speeds = run_isolated(
+                __name__, folder, "decode", n_bytes, variables={VARIABLE: REFERENCE}
+            )
             reference = numpy_speeds["decode_mb_s"]
     return Speed(engine=engine, n_cells=len(cells), reference_decode_mb_s=reference, **speeds)
 
 
-def _measure(folder: Path, task: str) -> dict[str, float]:
+def _measure(folder: Path, task: str, raw_bytes: int) -> dict[str, float]:
     coder = coder_for(Model.load(folder / "model"))
     cells, classes = np.load(folder / "cells.npy"), np.load(folder / "classes.npy")
     chunk_path = folder / "chunk"
 
     def speed(work: Callable[[], Any]) -> float:
-        return float(cells.nbytes / fastest(work, timed(work)[1]) / 1e6)
+        return float(raw_bytes / fastest(work, timed(work)[1]) / 1e6)
 
     speeds = {}
     if task == "all":
@@ -110,4 +121,4 @@ def _measure(folder: Path, task: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_measure(Path(sys.argv[1]), sys.argv[2])))
+    print(json.dumps(_measure(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))))

@@ -17,6 +17,7 @@ from ..benchmark import (
     split_source,
 )
 from ..benchmark.plot import draw, refuse_unplottable
+from ..sources.source import require_one_size
 from . import options as o
 from .app import app
 from .arguments import source_arguments, widths
@@ -98,7 +99,8 @@ def benchmark(
     """Train on some slides, measure on the others, beside other coders; all checked lossless.
 
     A given --model must have been trained with the same --seed and --unseen, or its slides are
-    not unseen.
+    not unseen. Cells of different sizes are measured at their own sizes: ours in one archive, other
+    coders one cell a file, as sheets need one size.
 
     Example: `zarrmal benchmark cells.npz --channel red --effort fast --effort max --profile paper`
     """
@@ -136,7 +138,9 @@ def benchmark(
         arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
         cells = open_cells(source, arguments, progress)
         training, unseen_cells = split_source(cells, unseen, seed)
-        refuse_unfit(given, cells.cell_shape)
+        refuse_unfit(given, cells)
+        if "paper" in training_options:
+            require_one_size(cells, "profile paper")
         n_channels = cells.cell_shape[2] if len(cells.cell_shape) == 3 else 1
         others = named_rivals(all_rivals(n_channels), rival, slow=slow) if rivals else []
         folder = created(save_models)

@@ -87,6 +87,8 @@ def _trained_with(options: Any, training: Source) -> dict[str, Any]:
     for column in (training.labels, training.groups):
         if column is not None:
             digest.update("\0".join(map(str, column.tolist())).encode())
+    if training.sizes is not None:
+        digest.update(np.ascontiguousarray(training.sizes).tobytes())
     # The classes of models saved before classes could be learned are the labels.
     without = {"device"} | ({"classes"} if getattr(options, "classes", None) is None else set())
     return {

@@ -134,7 +134,7 @@ def study(
             cells, channel = open_source(cells, channel="red"), o.ChannelName.red
             say("the red channel alone, as in the paper; --channel takes another")
         split = split_cells(cells, cells_per_class=n_cells, unseen=unseen, seed=seed, prior=prior)
-        refuse_unfit([m for _, m in given], cells.cell_shape)
+        refuse_unfit([m for _, m in given], cells)
         for path, one in given:
             fits = StudyModel(name=path.name, model=one, given=True, training="")
             fits.refuse_unfit(cells.class_names, cells.cell_shape)

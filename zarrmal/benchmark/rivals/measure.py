@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, Literal
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +13,27 @@ from numpy.typing import NDArray
 from ...progress import Progress, silent
 from ...sources import Source
 from ..cache import MeasurementCache, cells_digest
-from ..measurement import UNSEEN, LossyError, Measurement, Pixels, count_pixels, sample_rows
+from ..measurement import (
+    MAX_SINGLE_CELLS,
+    UNSEEN,
+    Arrangement,
+    Cells,
+    LossyError,
+    Measurement,
+    Pixels,
+    class_order,
+    sample_rows,
+    single_cells,
+    slides_of,
+    sums_by_slide,
+)
 from ..timing import fastest, timed
 from .rival import SHEET_COLUMNS, Rival
 
-Arrangement = Literal["cell", "sheet"]
+Sample = tuple[Cells, NDArray[Any] | None, NDArray[Any] | None]
+"""Cells, sorted by class, with their classes and, for files of one cell, their slides."""
 
-ARRANGEMENTS: tuple[Arrangement, ...] = ("cell", "sheet")
 SHEET_CELLS = 1000
-MAX_SINGLE_CELLS = 1000
-"""One file per cell is slow for some coders and needs no large sample."""
 MAX_SHEET_SIDE = 65_535
 """Limit of JPEG-LS and CALIC."""
 
@@ -29,12 +41,12 @@ MAX_SHEET_SIDE = 65_535
 def measure_rivals(
     rivals: Sequence[Rival], unseen: Source, cache: MeasurementCache, progress: Progress = silent
 ) -> tuple[list[Measurement], dict[str, str]]:
-    """Measure every rival in every arrangement.
+    """Measure every rival in every arrangement that the cells allow.
 
     Parameters
     ----------
     unseen
-        The cells: all in sheets, a sample of them one per file.
+        The cells: a sample of them one per file, and, where they have one size, all in sheets.
     cache
         Supplies earlier measurements and stores new ones.
 
@@ -48,21 +60,21 @@ def measure_rivals(
     LossyError
         If a coder does not return the exact pixels.
     """
-    pixels, classes = _read_by_class(unseen)
-    rows = sample_rows(len(pixels), MAX_SINGLE_CELLS)
-    samples: dict[Arrangement, tuple[Pixels, NDArray[Any] | None]] = {
-        "cell": (pixels[rows], None if classes is None else classes[rows]),
-        "sheet": (pixels, classes),
-    }
+    samples = _samples(unseen) if rivals else {}
     digests = {name: cells_digest(*sample) for name, sample in samples.items()}
     measurements: list[Measurement] = []
     missing: dict[str, str] = {}
     for k, rival in enumerate(rivals):
-        for arrangement in ARRANGEMENTS:
+        for arrangement, (cells, classes, slides) in samples.items():
             progress("other coders", k, len(rivals), f"{rival.name}, {arrangement}")
-            cells, names = samples[arrangement]
             measure = partial(
-                measure_rival, rival, cells, arrangement, cells_name=UNSEEN, classes=names
+                measure_rival,
+                rival,
+                cells,
+                arrangement,
+                cells_name=UNSEEN,
+                classes=classes,
+                slides=slides,
             )
             key = {
                 "coder": rival.name,
@@ -80,11 +92,12 @@ def measure_rivals(
 
 def measure_rival(
     rival: Rival,
-    cells: Pixels,
+    cells: Cells,
     arrangement: Arrangement,
     *,
     cells_name: str,
     classes: NDArray[Any] | None = None,
+    slides: NDArray[Any] | None = None,
     with_speed: bool = True,
 ) -> Measurement:
     """Encode, decode, compare, time.
@@ -92,11 +105,14 @@ def measure_rival(
     Parameters
     ----------
     cells
-        uint8 (cell, y, x[, channel]), sorted by class.
+        Sorted by class. Sheets need one array of them.
     cells_name
         Name of these cells in the table.
     classes
         Class name of each cell, (cell,). Given these, no sheet holds cells of two classes.
+    slides
+        Slide of each cell, (cell,). Given these, the bytes of each slide are summed, where a file
+        holds one cell.
     with_speed
         False to measure the rate alone.
 
@@ -110,9 +126,11 @@ def measure_rival(
     rival.decode(rival.encode(cells[0]), cells[0].shape)  # one-time initialisation is not timed
     sizes: dict[str, tuple[int, int]] = {}  # class -> pixels and bytes
     encode_total, decode_total, timed_bytes = 0.0, 0.0, 0
-    for name, class_cells in _by_class(cells, classes):
+    n_pixels = np.array([prod(cell.shape[:2]) for cell in cells])
+    cell_bytes = np.zeros(len(cells), np.int64)  # of files of one cell
+    for name, rows in _by_class(len(cells), classes):
         n_bytes = 0
-        for image in _images(rival, class_cells, arrangement):
+        for k, image in enumerate(_images(rival, cells, rows, arrangement)):
             encode = partial(rival.encode, image)
             data, encode_seconds = timed(encode)
             decode = partial(rival.decode, data, image.shape)
@@ -120,6 +138,8 @@ def measure_rival(
             if not np.array_equal(image, decoded):
                 raise LossyError(f"{rival.name} is not lossless on these cells")
             n_bytes += len(data)
+            if arrangement == "cell":
+                cell_bytes[rows[k]] = len(data)
             if not with_speed or (arrangement == "sheet" and timed_bytes):
                 continue
             # Times of many single cells average out; one sheet needs the default.
@@ -127,19 +147,22 @@ def measure_rival(
             encode_total += fastest(encode, encode_seconds, min_seconds=min_seconds)
             decode_total += fastest(decode, decode_seconds, min_seconds=min_seconds)
             timed_bytes += image.nbytes
-        sizes[name] = (count_pixels(class_cells), n_bytes)
+        sizes[name] = (int(n_pixels[rows].sum()), n_bytes)
     by_class = (
         {} if classes is None else {name: 8 * n / pixels for name, (pixels, n) in sizes.items()}
     )
+    by_slide = slides if arrangement == "cell" else None
     return Measurement(
         coder=rival.name,
         arrangement=arrangement,
         cells=cells_name,
         n_cells=len(cells),
-        bits_per_pixel=8 * sum(n for _, n in sizes.values()) / count_pixels(cells),
+        bits_per_pixel=8 * sum(n for _, n in sizes.values()) / int(n_pixels.sum()),
         encode_mb_s=timed_bytes / encode_total / 1e6 if with_speed else None,
         decode_mb_s=timed_bytes / decode_total / 1e6 if with_speed else None,
         class_bits_per_pixel=by_class,
+        slide_pixels={} if by_slide is None else sums_by_slide(n_pixels, by_slide),
+        slide_bytes={} if by_slide is None else sums_by_slide(cell_bytes, by_slide),
     )
 
 
@@ -159,35 +182,46 @@ def sheets(cells: Pixels, columns: int = SHEET_COLUMNS) -> Iterator[Pixels]:
         yield np.ascontiguousarray(moved.reshape(shape))
 
 
-def _read_by_class(cells: Source) -> tuple[Pixels, NDArray[Any] | None]:
-    """Read all pixels, class by class: the best order for sheets, and that of an archive.
+def _samples(unseen: Source) -> dict[Arrangement, Sample]:
+    """The cells of each arrangement; no sheets of cells of different sizes."""
+    rows, order = single_cells(unseen), class_order(unseen)
+    slides = slides_of(unseen, rows)
+    if unseen.sizes is not None:
+        originals = [unseen.original(k) for k in rows.tolist()]
+        return {"cell": (originals, _classes(unseen, rows), slides)}
+    pixels = unseen.read(order)
+    single = pixels[sample_rows(len(pixels), MAX_SINGLE_CELLS)]
+    return {
+        "cell": (single, _classes(unseen, rows), slides),
+        "sheet": (pixels, _classes(unseen, order), None),
+    }
 
-    Returns
-    -------
-    pixels, classes
-        Class names (cell,), or None without labels.
-    """
-    if cells.labels is None:
-        return cells.read(np.arange(cells.n_cells)), None
-    order = np.argsort(cells.labels, kind="stable")
-    return cells.read(order), np.asarray(cells.class_names)[cells.labels[order]]
+
+def _classes(cells: Source, rows: NDArray[np.int64]) -> NDArray[Any] | None:
+    """Class names of these cells, (row,); None without labels."""
+    return None if cells.labels is None else np.asarray(cells.class_names)[cells.labels[rows]]
 
 
-def _by_class(cells: Pixels, classes: NDArray[Any] | None) -> Iterator[tuple[str, Pixels]]:
+def _by_class(n_cells: int, classes: NDArray[Any] | None) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Each class, with the indices of its cells."""
     if classes is None:
-        yield "", cells
+        yield "", np.arange(n_cells)
         return
     names = np.asarray(classes).astype(str)
     for name in dict.fromkeys(names.tolist()):
-        yield name, cells[names == name]
+        yield name, np.flatnonzero(names == name)
 
 
-def _images(rival: Rival, cells: Pixels, arrangement: Arrangement) -> Iterator[Pixels]:
+def _images(
+    rival: Rival, cells: Cells, rows: NDArray[Any], arrangement: Arrangement
+) -> Iterator[Pixels]:
     if arrangement == "cell":
-        yield from cells
+        yield from (cells[k] for k in rows.tolist())
         return
-    for start in range(0, len(cells), SHEET_CELLS):
-        block = cells[start : start + SHEET_CELLS]
+    if not isinstance(cells, np.ndarray):
+        raise TypeError("sheets need cells of one size, in one array")
+    for start in range(0, len(rows), SHEET_CELLS):
+        block = cells[rows[start : start + SHEET_CELLS]]
         max_columns = max(1, min(rival.columns, len(block), MAX_SHEET_SIDE // cells.shape[2]))
         n_rows = -(-len(block) // max_columns)
         yield from sheets(block, -(-len(block) // n_rows))  # leaves few positions empty
