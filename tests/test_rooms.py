@@ -116,7 +116,7 @@ def test_the_codec_needs_three_libraries() -> None:
     allowed = {"zarrmal_codecs", "numpy", "numcodecs", "zarr"}
     import sys
 
-    for path in CODECS.glob("*.py"):
+    for path in CODECS.rglob("*.py"):
         for name in imports(path, CODECS):
             top = name.split(".")[0]
             assert top in allowed or top in sys.stdlib_module_names, (path, name)
