@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 from zarrmal_codecs import CorruptionError
-from zarrmal_codecs.header import header_bytes, parse_header
+from zarrmal_codecs.chunk.header import header_bytes, parse_header
 
 import zarrmal
 from zarrmal.archive import Location, WriteOptions

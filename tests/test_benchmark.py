@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pictures import save
 from typer.testing import CliRunner
-from zarrmal_codecs.engine import chosen_level
+from zarrmal_codecs.hybrid.engine import chosen_level
 
 from zarrmal.archive import WriteOptions
 from zarrmal.benchmark import (

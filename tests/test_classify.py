@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from zarrmal_codecs import Model
-from zarrmal_codecs.coder import coder_for
+from zarrmal_codecs.chunk.coder import coder_for
 
 from zarrmal import InputError
 from zarrmal.classify import (

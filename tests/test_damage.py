@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from damaged import PER_CHUNK, N, flip, listing
 from facts import facts_of
-from zarrmal_codecs.chunk import encode_chunk
-from zarrmal_codecs.coder import coder_for
+from zarrmal_codecs.chunk.chunk import encode_chunk
+from zarrmal_codecs.chunk.coder import coder_for
 
 import zarrmal
 from zarrmal.archive import Location

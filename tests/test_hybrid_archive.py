@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 import zarr
 from zarrmal_codecs import array_arguments
-from zarrmal_codecs.engine import VARIABLE, levels
+from zarrmal_codecs.hybrid.engine import VARIABLE, levels
 
 import zarrmal
 from zarrmal.models import shipped_model

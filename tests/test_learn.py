@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from zarrmal_codecs import Model
-from zarrmal_codecs.autoencoder import Autoencoder
+from zarrmal_codecs.model.autoencoder import Autoencoder
 
 from zarrmal import InputError
 from zarrmal.learn import TrainOptions, TrainResult, train_model

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 from zarrmal_codecs import Model
-from zarrmal_codecs.chunk import decode_chunk, encode_chunk
-from zarrmal_codecs.coder import Coder
-from zarrmal_codecs.context import Layer7, Step
-from zarrmal_codecs.pixel_coder import Lanes, Plan
+from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.chunk.coder import Coder
+from zarrmal_codecs.hybrid.context import Layer7, Step
+from zarrmal_codecs.hybrid.pixel_coder import Lanes, Plan
 
 from zarrmal import InputError
 from zarrmal.learn import HybridOptions, HybridResult, train_hybrid

@@ -12,7 +12,7 @@ import zarr
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 from zarrmal_codecs import Model
-from zarrmal_codecs.coder import Coder
+from zarrmal_codecs.chunk.coder import Coder
 
 import zarrmal
 from zarrmal import InputError

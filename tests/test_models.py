@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from zarrmal_codecs.chunk import decode_chunk, encode_chunk
-from zarrmal_codecs.coder import coder_for
+from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.chunk.coder import coder_for
 
 import zarrmal
 from zarrmal.choose import shipped_for

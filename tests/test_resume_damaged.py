@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_append import Stopping
 from zarrmal_codecs import Model
-from zarrmal_codecs.header import header_bytes
+from zarrmal_codecs.chunk.header import header_bytes
 
 import zarrmal
 from zarrmal import AppendOptions, WriteOptions

@@ -20,7 +20,7 @@ def table(heading: str) -> dict[str, set[str]]:
     """Name of each room -> what it may import, as docs/house.md says."""
     (section,) = (part for part in HOUSE.split("\n## ") if part.startswith(f"{heading}\n"))
     rows = {name: set(re.findall(r"`(\w+)`", allowed)) for name, allowed in ROW.findall(section)}
-    assert len(rows) > 9
+    assert len(rows) > 7
     return rows
 
 
@@ -116,7 +116,7 @@ def test_the_codec_needs_three_libraries() -> None:
     allowed = {"zarrmal_codecs", "numpy", "numcodecs", "zarr"}
     import sys
 
-    for path in CODECS.glob("*.py"):
+    for path in CODECS.rglob("*.py"):
         for name in imports(path, CODECS):
             top = name.split(".")[0]
             assert top in allowed or top in sys.stdlib_module_names, (path, name)

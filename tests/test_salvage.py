@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from zarrmal_codecs.chunk import encode_chunk
-from zarrmal_codecs.coder import coder_for
-from zarrmal_codecs.header import header_bytes, parse_header
+from zarrmal_codecs.chunk.chunk import encode_chunk
+from zarrmal_codecs.chunk.coder import coder_for
+from zarrmal_codecs.chunk.header import header_bytes, parse_header
 
 from zarrmal.archive.read.recover import recover_chunk
 from zarrmal.models import shipped_model

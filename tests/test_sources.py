@@ -9,7 +9,7 @@ import xarray as xr
 import zarr
 from pictures import noise, read_all, refusal, save
 from PIL import Image
-from zarrmal_codecs.coder import coder_for
+from zarrmal_codecs.chunk.coder import coder_for
 
 import zarrmal.sources
 from zarrmal.errors import InputError

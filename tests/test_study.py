@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from frozen_models import untrained
 from typer.testing import CliRunner
-from zarrmal_codecs.coder import coder_for
+from zarrmal_codecs.chunk.coder import coder_for
 from zarrmal_codecs.constants import FREQUENCY_TOTAL
-from zarrmal_codecs.golomb_rice import golomb_bits
-from zarrmal_codecs.mixture import latent_cumulative
-from zarrmal_codecs.prediction import Prediction
+from zarrmal_codecs.hybrid.mixture import latent_cumulative
+from zarrmal_codecs.hybrid.prediction import Prediction
+from zarrmal_codecs.paper.golomb_rice import golomb_bits
 
 from zarrmal import choose
 from zarrmal.classify.network import CellClassifier

@@ -6,7 +6,7 @@ from math import log2
 
 import numpy as np
 import pytest
-from zarrmal_codecs import golomb_rice
+from zarrmal_codecs.paper import golomb_rice
 
 from zarrmal.study import theory
 from zarrmal.study.theory import Channel, binary_channel

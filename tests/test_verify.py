@@ -11,8 +11,8 @@ from facts import change_facts, facts_of
 from frozen_models import untrained
 from typer.testing import CliRunner
 from zarrmal_codecs import CorruptionError, ZarrmalError
-from zarrmal_codecs.chunk import decode_chunk, encode_chunk
-from zarrmal_codecs.coder import Coder
+from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.chunk.coder import Coder
 
 import zarrmal
 from zarrmal.archive import Archive, Location, WriteOptions

@@ -15,7 +15,7 @@ from zarr.abc.store import Store
 from zarr.core.buffer import Buffer, default_buffer_prototype
 from zarr.storage import LocalStore, MemoryStore, ObjectStore, StorePath, ZipStore
 from zarrmal_codecs import Model
-from zarrmal_codecs.hybrid import HybridCells
+from zarrmal_codecs.hybrid.cells import HybridCells
 
 import zarrmal
 from zarrmal import Archive, ExistsError, InputError, MissingError, WriteOptions

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from zarrmal_codecs import Model, ZarrmalError
-from zarrmal_codecs.coder import coder_for
+from zarrmal_codecs.chunk.coder import coder_for
 
 from .classify import (
     Assigner,

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import seeds
 from zarrmal_codecs import Model, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
-from zarrmal_codecs.chunk import decode_cells, decode_chunk, encode_chunk
-from zarrmal_codecs.coder import Coder
-from zarrmal_codecs.configuration import Configuration
-from zarrmal_codecs.engine import VARIABLE, levels
-from zarrmal_codecs.header import Header, header_bytes, parse_header
+from zarrmal_codecs.chunk.chunk import decode_cells, decode_chunk, encode_chunk
+from zarrmal_codecs.chunk.coder import Coder
+from zarrmal_codecs.chunk.header import Header, header_bytes, parse_header
+from zarrmal_codecs.hybrid.engine import VARIABLE, levels
+from zarrmal_codecs.plugins.configuration import Configuration
 
 try:  # the codecs can be tested without the package that writes archives
     from zarrmal.archive.layout import ArchiveFacts

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import models
 import pytest
-from zarrmal_codecs.coder import Coder
+from zarrmal_codecs.chunk.coder import Coder
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 

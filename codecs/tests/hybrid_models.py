@@ -7,9 +7,9 @@ from functools import cache
 import numpy as np
 from models import array
 from zarrmal_codecs import Model
-from zarrmal_codecs.class_model import ClassModel
-from zarrmal_codecs.context import Step, n_inputs, steps_of
-from zarrmal_codecs.layer import Layer
+from zarrmal_codecs.hybrid.context import Step, n_inputs, steps_of
+from zarrmal_codecs.model.class_model import ClassModel
+from zarrmal_codecs.model.layer import Layer
 
 WEIGHTS = ("weight", "bias", "shift")
 

@@ -7,11 +7,12 @@ import struct
 import hybrid_models
 import numpy as np
 from hybrid_models import changed, hybrid_class, hybrid_model
-from zarrmal_codecs import Model, pixel_coder, rans
-from zarrmal_codecs.class_model import ClassModel
-from zarrmal_codecs.context import MAX_CONTEXT_ACCUMULATOR
-from zarrmal_codecs.hybrid import HybridCells
-from zarrmal_codecs.layer import Layer
+from zarrmal_codecs import Model
+from zarrmal_codecs.hybrid import pixel_coder, rans
+from zarrmal_codecs.hybrid.cells import HybridCells
+from zarrmal_codecs.hybrid.context import MAX_CONTEXT_ACCUMULATOR
+from zarrmal_codecs.model.class_model import ClassModel
+from zarrmal_codecs.model.layer import Layer
 
 
 def one(n_planes: int = 1, **options: object) -> ClassModel:
@@ -138,8 +139,8 @@ GOOD = np.array([[[9, 0], [200, 8]], [[1, 2], [3, 4]]], np.uint8)
 
 def chunks(tools: dict) -> dict[str, tuple[bytes, str, str, str | None]]:
     """Name -> bytes, class of the error, part of its message, model."""
-    from zarrmal_codecs.chunk import encode_chunk
-    from zarrmal_codecs.coder import Coder
+    from zarrmal_codecs.chunk.chunk import encode_chunk
+    from zarrmal_codecs.chunk.coder import Coder
 
     model: Model = hybrid_models.HYBRID[MODEL]()
     chunk_of, sealed = tools["chunk_of"], tools["sealed"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from zarrmal_codecs.chunk import decode_chunk, encode_chunk
-from zarrmal_codecs.coder import Coder
-from zarrmal_codecs.header import Header, parse_header
+from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.chunk.coder import Coder
+from zarrmal_codecs.chunk.header import Header, parse_header
 
 
 def same(result: np.ndarray, expected: np.ndarray) -> None:

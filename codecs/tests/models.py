@@ -10,8 +10,8 @@ from math import prod
 
 import numpy as np
 from zarrmal_codecs import Model
-from zarrmal_codecs.class_model import ClassModel
-from zarrmal_codecs.layer import Layer
+from zarrmal_codecs.model.class_model import ClassModel
+from zarrmal_codecs.model.layer import Layer
 
 
 def integers(seed: int) -> Iterator[int]:

@@ -15,8 +15,8 @@ import zarr
 import zarrmal_codecs
 from golden_archives import ARCHIVES
 from zarrmal_codecs import Model, NumcodecsZarrmal, ZarrmalCodec, array_arguments
-from zarrmal_codecs.coder import coder_for, coder_from_base64
-from zarrmal_codecs.configuration import Configuration
+from zarrmal_codecs.chunk.coder import coder_for, coder_from_base64
+from zarrmal_codecs.plugins.configuration import Configuration
 
 KINDS = [ZarrmalCodec, NumcodecsZarrmal]
 CELLS = models.pixels(51, (5, 6, 5))

@@ -15,10 +15,10 @@ import pytest
 from invalid_models import body_of, model_file, tree_and_tensors
 from stores import read_rows
 from zarrmal_codecs import CorruptionError, Model, ModelError, ZarrmalCodec, ZarrmalError
-from zarrmal_codecs.chunk import decode_cells, decode_chunk, encode_chunk
-from zarrmal_codecs.coder import Coder, coder_for
-from zarrmal_codecs.header import header_bytes, parse_header
-from zarrmal_codecs.items import octets_of
+from zarrmal_codecs.chunk.chunk import decode_cells, decode_chunk, encode_chunk
+from zarrmal_codecs.chunk.coder import Coder, coder_for
+from zarrmal_codecs.chunk.header import header_bytes, parse_header
+from zarrmal_codecs.chunk.items import octets_of
 
 
 def hybrid_cases() -> dict[str, tuple[Model | None, np.ndarray, dict]]:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import zarr
 from zarrmal_codecs import CorruptionError, ModelError, array_arguments
-from zarrmal_codecs.coder import MAX_CACHED_CODERS, coder_for, coder_from_base64
-from zarrmal_codecs.configuration import Configuration
+from zarrmal_codecs.chunk.coder import MAX_CACHED_CODERS, coder_for, coder_from_base64
+from zarrmal_codecs.plugins.configuration import Configuration
 
 CELLS = models.pixels(91, (6, 6, 5))
 MODEL = models.two_classes()
@@ -68,7 +68,7 @@ def test_a_sound_model_is_parsed_once(zarr_format, tmp_path, monkeypatch):
     write(tmp_path / "a.zarr", zarr_format)
     array = zarr.open_array(tmp_path / "a.zarr", mode="r")
     np.testing.assert_array_equal(array[:], CELLS)
-    monkeypatch.setattr("zarrmal_codecs.model._parse", None)
+    monkeypatch.setattr("zarrmal_codecs.model.model._parse", None)
     np.testing.assert_array_equal(array[:], CELLS)
     np.testing.assert_array_equal(zarr.open_array(tmp_path / "a.zarr", mode="r")[:], CELLS)
 

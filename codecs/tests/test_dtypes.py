@@ -17,10 +17,10 @@ from law import round_trip, same
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore
 from zarrmal_codecs import CorruptionError, NumcodecsZarrmal, ZarrmalCodec, array_arguments
-from zarrmal_codecs.chunk import decode_chunk, encode_chunk
-from zarrmal_codecs.coder import coder_for
-from zarrmal_codecs.header import MODE_CELLS, MODE_DEFLATE, header_bytes, parse_header
-from zarrmal_codecs.items import stored_dtype
+from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.chunk.coder import coder_for
+from zarrmal_codecs.chunk.header import MODE_CELLS, MODE_DEFLATE, header_bytes, parse_header
+from zarrmal_codecs.chunk.items import stored_dtype
 
 QUICK = settings(max_examples=200, deadline=None, derandomize=True)
 NAMES = [dtype.str if dtype.names is None else "fields" for dtype in DTYPES]

@@ -10,8 +10,8 @@ import pytest
 import reference_decoder
 import reference_hybrid
 from zarrmal_codecs import Model
-from zarrmal_codecs.chunk import decode_chunk, encode_chunk
-from zarrmal_codecs.coder import Coder
+from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.chunk.coder import Coder
 
 FORMAT = (Path(__file__).parents[1] / "FORMAT.md").read_text(encoding="utf-8")
 

@@ -18,8 +18,8 @@ import pytest
 import seeds
 import worker
 from zarrmal_codecs import ZarrmalError
-from zarrmal_codecs.chunk import decode_chunk
-from zarrmal_codecs.header import parse_header
+from zarrmal_codecs.chunk.chunk import decode_chunk
+from zarrmal_codecs.chunk.header import parse_header
 
 FUZZ = Path(seeds.__file__).with_name("fuzz.py")
 
@@ -86,7 +86,7 @@ def test_a_law_that_is_broken_is_seen(monkeypatch):
 def test_a_finding_is_printed_with_what_repeats_it(tmp_path):
     # A process that dies on an input, as at a fault in native code.
     (tmp_path / "sitecustomize.py").write_text(
-        "import os, zarrmal_codecs.chunk as c\nc.decode_chunk = lambda *a, **o: os._exit(7)\n"
+        "import os, zarrmal_codecs.chunk.chunk as c\nc.decode_chunk = lambda *a, **o: os._exit(7)\n"
     )
     command = [sys.executable, str(FUZZ), "chunk", "--seconds", "5", "--plain"]
     done = subprocess.run(

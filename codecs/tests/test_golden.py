@@ -13,8 +13,8 @@ import reference_decoder
 from conftest import VECTORS
 from law import same
 from zarrmal_codecs import Model
-from zarrmal_codecs.chunk import decode_chunk, encode_chunk
-from zarrmal_codecs.coder import Coder
+from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.chunk.coder import Coder
 
 
 def read(vector) -> tuple[bytes, bytes | None, dict]:

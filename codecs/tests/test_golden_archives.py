@@ -16,7 +16,7 @@ import pytest
 import xarray as xr
 import zarr
 from golden_archives import ARCHIVES, INDEX, meets
-from zarrmal_codecs.engine import VARIABLE, levels
+from zarrmal_codecs.hybrid.engine import VARIABLE, levels
 
 
 @pytest.fixture(params=INDEX)

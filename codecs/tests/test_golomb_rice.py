@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from zarrmal_codecs.errors import CorruptionError, TruncatedError
-from zarrmal_codecs.golomb_rice import (
+from zarrmal_codecs.paper.golomb_rice import (
     golomb_bits,
     golomb_decode,
     golomb_encode,

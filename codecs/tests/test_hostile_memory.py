@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from chunk_mutator import Chunk, Index, build
 from invalid_models import body_of, model_file
-from zarrmal_codecs.class_model import ClassModel
-from zarrmal_codecs.layer import Layer
-from zarrmal_codecs.model import Model
+from zarrmal_codecs.model.class_model import ClassModel
+from zarrmal_codecs.model.layer import Layer
+from zarrmal_codecs.model.model import Model
 
 READ = textwrap.dedent("""
     import resource, sys, time
     from pathlib import Path
     from zarrmal_codecs import Model, NumcodecsZarrmal, ZarrmalError
-    from zarrmal_codecs.coder import coder_for
+    from zarrmal_codecs.chunk.coder import coder_for
     model, chunk = (Path(p).read_bytes() if p else b"" for p in sys.argv[1:])
     peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     before, start = peak(), time.process_time()

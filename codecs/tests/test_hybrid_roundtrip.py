@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from law import round_trip
 from zarrmal_codecs import Model, ModelError, TruncatedError, ZarrmalCodec, array_arguments
-from zarrmal_codecs.chunk import decode_chunk, encode_chunk
-from zarrmal_codecs.coder import Coder
-from zarrmal_codecs.header import BLANK_CLASS, MODE_CELLS, MODE_DEFLATE
+from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.chunk.coder import Coder
+from zarrmal_codecs.chunk.header import BLANK_CLASS, MODE_CELLS, MODE_DEFLATE
 
 CODERS = {name: Coder(make()) for name, make in hybrid_models.HYBRID.items()}
 SIZES = [(1, 1), (1, 7), (7, 3), (2, 2), (13, 1)]
@@ -111,7 +111,7 @@ def test_sizes_are_stored_where_they_save_a_tenth_of_the_pixels():
 
 
 def test_sized_cells_in_more_than_one_block(monkeypatch):
-    from zarrmal_codecs import hybrid
+    from zarrmal_codecs.hybrid import cells as hybrid
 
     coder = CODERS["colour_latent"]
     cells, _ = sized(coder, 40, 12, 11)
@@ -168,7 +168,7 @@ def test_a_stream_does_not_depend_on_its_neighbours():
 
 
 def test_more_cells_than_a_block(monkeypatch):
-    from zarrmal_codecs import hybrid
+    from zarrmal_codecs.hybrid import cells as hybrid
 
     cells = models.pixels(45, (11, 7, 5))
     data = encode_chunk(cells, CODERS["grey_latent"])

@@ -13,8 +13,8 @@ import reference_decoder
 import zarrmal_codecs
 from conftest import VECTORS
 from zarrmal_codecs import Model, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
-from zarrmal_codecs.chunk import decode_chunk
-from zarrmal_codecs.coder import Coder, coder_from_base64
+from zarrmal_codecs.chunk.chunk import decode_chunk
+from zarrmal_codecs.chunk.coder import Coder, coder_from_base64
 
 INVALID = VECTORS / "invalid"
 NEEDS_MODEL = INVALID / "chunk-no-model.bin"  # a good chunk

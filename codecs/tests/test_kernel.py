@@ -8,14 +8,15 @@ import hybrid_models
 import models
 import numpy as np
 import pytest
-from zarrmal_codecs import Model, engine
-from zarrmal_codecs.chunk import decode_chunk, encode_chunk
-from zarrmal_codecs.coder import Coder
+from zarrmal_codecs import Model
+from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.constants import MAX_CONTEXT_ACCUMULATOR
-from zarrmal_codecs.context import Layer7, Step, n_inputs
-from zarrmal_codecs.hybrid import HybridCells
-from zarrmal_codecs.mixture import latent_cumulative
-from zarrmal_codecs.tables import SLOPE
+from zarrmal_codecs.hybrid import engine
+from zarrmal_codecs.hybrid.cells import HybridCells
+from zarrmal_codecs.hybrid.context import Layer7, Step, n_inputs
+from zarrmal_codecs.hybrid.mixture import latent_cumulative
+from zarrmal_codecs.hybrid.tables import SLOPE
 
 _kernel = engine._kernel
 LEVELS = [level for level in engine.levels() if level != "numpy"]

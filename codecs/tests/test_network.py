@@ -8,10 +8,11 @@ import models
 import numpy as np
 import pytest
 import reference_base
-from zarrmal_codecs import ModelError, network
+from zarrmal_codecs import ModelError
+from zarrmal_codecs.model import network
 from zarrmal_codecs.constants import MAX_EXACT_FLOAT32
-from zarrmal_codecs.layer import Layer
-from zarrmal_codecs.network import Network, exact_pieces, run_plain
+from zarrmal_codecs.model.layer import Layer
+from zarrmal_codecs.model.network import Network, exact_pieces, run_plain
 
 BOUNDS = {"int8": (-128, 127), "uint8": (0, 255)}
 

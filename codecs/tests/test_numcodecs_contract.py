@@ -15,7 +15,7 @@ import pytest
 from law import same
 from numcodecs.abc import Codec
 from zarrmal_codecs import Model, NumcodecsZarrmal, TruncatedError
-from zarrmal_codecs.golomb_rice import RICE_CHOICES
+from zarrmal_codecs.paper.golomb_rice import RICE_CHOICES
 
 CELLS = models.pixels(41, (20, 6, 5))  # 600 bytes: whole numbers of every item below
 

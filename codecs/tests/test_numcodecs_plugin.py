@@ -14,7 +14,7 @@ from law import same
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore
 from zarrmal_codecs import CompatibilityError, ModelError, NumcodecsZarrmal, array_arguments
-from zarrmal_codecs.chunk import encode_chunk
+from zarrmal_codecs.chunk.chunk import encode_chunk
 
 CELLS = models.pixels(41, (21, 6, 5))
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from stores import FakeGetter, spec_of
 from zarrmal_codecs import ZarrmalCodec
-from zarrmal_codecs.chunk import encode_chunk
-from zarrmal_codecs.coder import coder_for
+from zarrmal_codecs.chunk.chunk import encode_chunk
+from zarrmal_codecs.chunk.coder import coder_for
 
 
 @pytest.mark.parametrize("rows", [[0], [99], [0, 99], list(range(0, 100, 9))])

@@ -24,7 +24,7 @@ from stores import CountingStore, FakeGetter, spec_of
 from zarr.core import codec_pipeline
 from zarr.storage import LocalStore
 from zarrmal_codecs import CorruptionError, ZarrmalError, array_arguments
-from zarrmal_codecs.items import octets_of
+from zarrmal_codecs.chunk.items import octets_of
 
 CELLS = models.pixels(81, (21, 6, 5))
 PIPELINES = {

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from law import round_trip, same
 from zarrmal_codecs import ModelError, NumcodecsZarrmal
-from zarrmal_codecs.chunk import decode_chunk, encode_chunk
-from zarrmal_codecs.coder import Coder, coder_for
-from zarrmal_codecs.golomb_rice import RICE_CHOICES
-from zarrmal_codecs.header import BLANK_CLASS, MODE_CELLS, MODE_STORED
+from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.chunk.coder import Coder, coder_for
+from zarrmal_codecs.chunk.header import BLANK_CLASS, MODE_CELLS, MODE_STORED
+from zarrmal_codecs.paper.golomb_rice import RICE_CHOICES
 
 QUICK = settings(max_examples=150, deadline=None, derandomize=True)
 CODERS = {name: Coder(make()) for name, make in models.SMALL.items() if name != "wide"}

@@ -9,7 +9,7 @@ import xarray as xr
 from any_dtype import filled
 from zarr.storage import MemoryStore
 from zarrmal_codecs import array_arguments
-from zarrmal_codecs.items import octets_of
+from zarrmal_codecs.chunk.items import octets_of
 
 CELLS = models.pixels(61, (10, 6, 5))
 CELLS[3] = 0  # black pixels must not become NaN

@@ -19,8 +19,8 @@ from zarrmal_codecs import (
     ZarrmalCodec,
     array_arguments,
 )
-from zarrmal_codecs.chunk import encode_chunk
-from zarrmal_codecs.coder import coder_for
+from zarrmal_codecs.chunk.chunk import encode_chunk
+from zarrmal_codecs.chunk.coder import coder_for
 
 CELLS = models.pixels(31, (21, 6, 5))  # chunks of 8: two whole ones and five cells
 

@@ -10,8 +10,8 @@ import hybrid_models
 import models
 import numpy as np
 from zarrmal_codecs import Model
-from zarrmal_codecs.class_model import ClassModel
-from zarrmal_codecs.layer import Layer
+from zarrmal_codecs.model.class_model import ClassModel
+from zarrmal_codecs.model.layer import Layer
 
 CELL = (14, 12)
 

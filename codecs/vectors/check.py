@@ -14,9 +14,9 @@ from pathlib import Path
 import zarr
 import zarrmal_codecs
 from zarrmal_codecs import Model
-from zarrmal_codecs.chunk import decode_chunk
-from zarrmal_codecs.coder import Coder
-from zarrmal_codecs.engine import chosen_level
+from zarrmal_codecs.chunk.chunk import decode_chunk
+from zarrmal_codecs.chunk.coder import Coder
+from zarrmal_codecs.hybrid.engine import chosen_level
 
 VECTORS = Path(__file__).parent
 

@@ -23,9 +23,9 @@ import any_dtype  # noqa: E402
 import hybrid_models  # noqa: E402
 import models  # noqa: E402
 from zarrmal_codecs import Model  # noqa: E402
-from zarrmal_codecs.chunk import encode_chunk  # noqa: E402
-from zarrmal_codecs.coder import Coder  # noqa: E402
-from zarrmal_codecs.header import MODE_NAMES, parse_header  # noqa: E402
+from zarrmal_codecs.chunk.chunk import encode_chunk  # noqa: E402
+from zarrmal_codecs.chunk.coder import Coder  # noqa: E402
+from zarrmal_codecs.chunk.header import MODE_NAMES, parse_header  # noqa: E402
 
 DRAFT = "Status: **draft until release**"
 

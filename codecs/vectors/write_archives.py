@@ -24,7 +24,7 @@ sys.path[:0] = [str(VECTORS), str(VECTORS.parent / "tests")]
 
 from archive_cases import CELL, Case, cases  # noqa: E402
 from write import DRAFT  # noqa: E402
-from zarrmal_codecs.header import MODE_CELLS, parse_header  # noqa: E402
+from zarrmal_codecs.chunk.header import MODE_CELLS, parse_header  # noqa: E402
 
 import zarrmal  # noqa: E402
 from zarrmal.archive import WriteOptions  # noqa: E402

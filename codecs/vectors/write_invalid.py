@@ -21,8 +21,8 @@ sys.path.insert(0, str(VECTORS.parent / "tests"))
 import invalid_hybrid  # noqa: E402
 import invalid_models  # noqa: E402
 import models  # noqa: E402
-from zarrmal_codecs.chunk import encode_chunk  # noqa: E402
-from zarrmal_codecs.coder import Coder  # noqa: E402
+from zarrmal_codecs.chunk.chunk import encode_chunk  # noqa: E402
+from zarrmal_codecs.chunk.coder import Coder  # noqa: E402
 
 PIXELS = models.pixels(21, (3, 6, 5))
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from zarr.abc.store import RangeByteRequest
 from zarr.core.sync import sync
 from zarrmal_codecs import ZarrmalError
+from zarrmal_codecs.chunk.header import parse_header
 from zarrmal_codecs.constants import PROFILE_PAPER
-from zarrmal_codecs.header import parse_header
-from zarrmal_codecs.zarr_plugin import header_limit
+from zarrmal_codecs.plugins.zarr import header_limit
 
 from ..sources.preprocessing import Preprocessing
 from .foreign import n_foreign_cells

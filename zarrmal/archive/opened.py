@@ -9,8 +9,8 @@ from typing import Any, Self
 import zarr
 from zarr.codecs import ShardingCodec
 from zarrmal_codecs import CorruptionError, Model, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
-from zarrmal_codecs.coder import Coder
-from zarrmal_codecs.configuration import Configuration
+from zarrmal_codecs.chunk.coder import Coder
+from zarrmal_codecs.plugins.configuration import Configuration
 
 from ..errors import InputError, MissingError
 from ..lazy import lazy

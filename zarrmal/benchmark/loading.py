@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from zarr.codecs import BloscCodec, BloscShuffle
 from zarrmal_codecs import Model
-from zarrmal_codecs.engine import chosen_level
+from zarrmal_codecs.hybrid.engine import chosen_level
 
 from ..archive import Archive, WriteOptions
 from ..classify import Assigner

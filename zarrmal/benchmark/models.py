@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarrmal_codecs import Model
-from zarrmal_codecs.header import parse_header
+from zarrmal_codecs.chunk.header import parse_header
 
 from ..archive import Archive, ArchiveInfo
 from ..classify import Assigner, LabelAssigner, ShortestAssigner

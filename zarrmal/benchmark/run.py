@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 from zarrmal_codecs import Model
-from zarrmal_codecs.coder import coder_for
-from zarrmal_codecs.engine import chosen_level
+from zarrmal_codecs.chunk.coder import coder_for
+from zarrmal_codecs.hybrid.engine import chosen_level
 
 from ..errors import InputError
 from ..progress import Progress, silent

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import Model
-from zarrmal_codecs.chunk import decode_chunk, encode_chunk
-from zarrmal_codecs.coder import coder_for
+from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.chunk.coder import coder_for
 from zarrmal_codecs.constants import PROFILE_PAPER
-from zarrmal_codecs.engine import VARIABLE, chosen_level
+from zarrmal_codecs.hybrid.engine import VARIABLE, chosen_level
 
 from .timing import exit_lossy, fastest, run_isolated, timed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from zarrmal_codecs.engine import chosen_level
+from zarrmal_codecs.hybrid.engine import chosen_level
 
 from ..version import SOFTWARE
 from .console import say_error

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from zarrmal_codecs import ModelError
 from zarrmal_codecs.constants import MAX_ACCUMULATOR, MAX_MULTIPLIER, MAX_SHIFT, RANGES
-from zarrmal_codecs.layer import Layer, Range, row_magnitudes
+from zarrmal_codecs.model.layer import Layer, Range, row_magnitudes
 
 Floats = NDArray[np.float64]
 

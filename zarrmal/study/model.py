@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zarrmal_codecs import Model
-from zarrmal_codecs.coder import coder_for
+from zarrmal_codecs.chunk.coder import coder_for
 
 from ..classify.assignment import class_index
 from ..errors import InputError

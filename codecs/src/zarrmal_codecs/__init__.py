@@ -1,10 +1,10 @@
 """The zarrmal codec for Zarr arrays of cell images, coded with models of their classes."""
 
-from .arguments import array_arguments
 from .errors import CompatibilityError, CorruptionError, ModelError, TruncatedError, ZarrmalError
-from .model import Model
-from .numcodecs_plugin import NumcodecsZarrmal
-from .zarr_plugin import ZarrmalCodec
+from .model.model import Model
+from .plugins.arguments import array_arguments
+from .plugins.numcodecs import NumcodecsZarrmal
+from .plugins.zarr import ZarrmalCodec
 
 __all__ = [
     "CompatibilityError",

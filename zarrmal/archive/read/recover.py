@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import ZarrmalError
-from zarrmal_codecs.chunk import decode_cells, decode_chunk, expect_shape
-from zarrmal_codecs.coder import Coder
-from zarrmal_codecs.header import Header, header_bytes, parse_header
+from zarrmal_codecs.chunk.chunk import decode_cells, decode_chunk, expect_shape
+from zarrmal_codecs.chunk.coder import Coder
+from zarrmal_codecs.chunk.header import Header, header_bytes, parse_header
 
 from ..format import UINT8
 

@@ -23,11 +23,11 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BytesCodec, Crc32cCodec, ShardingCodec
 from zarrmal_codecs import CorruptionError, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
-from zarrmal_codecs.chunk import StreamRun, cell_streams, expect_shape, first_read_bytes
-from zarrmal_codecs.coder import Coder
+from zarrmal_codecs.chunk.chunk import StreamRun, cell_streams, expect_shape, first_read_bytes
+from zarrmal_codecs.chunk.coder import Coder
+from zarrmal_codecs.chunk.header import Header, header_bytes, parse_header
 from zarrmal_codecs.constants import BLANK_CLASS
-from zarrmal_codecs.header import Header, header_bytes, parse_header
-from zarrmal_codecs.zarr_plugin import MAX_GAP_BYTES, header_limit
+from zarrmal_codecs.plugins.zarr import MAX_GAP_BYTES, header_limit
 
 from ..format import Grid
 from ..shard import read_shard_index, shard_index_bytes

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import CorruptionError, ZarrmalError
-from zarrmal_codecs.chunk import decode_chunk, encode_chunk
-from zarrmal_codecs.coder import Coder, coder_for
+from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
+from zarrmal_codecs.chunk.coder import Coder, coder_for
+from zarrmal_codecs.chunk.header import header_bytes, parse_header
 from zarrmal_codecs.constants import BLANK_CLASS, DIGEST_PREFIX_BYTES
-from zarrmal_codecs.golomb_rice import RiceChoice
-from zarrmal_codecs.header import header_bytes, parse_header
+from zarrmal_codecs.paper.golomb_rice import RiceChoice
 
 from ...errors import InputError
 from ...sources import Source

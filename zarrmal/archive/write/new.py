@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zarrmal_codecs import Model, ZarrmalError, array_arguments
-from zarrmal_codecs.coder import coder_for
+from zarrmal_codecs.chunk.coder import coder_for
 
 from ...classify import Assigner
 from ...errors import ExistsError, InputError, LockedError

@@ -8,7 +8,7 @@ from math import prod
 from typing import Literal
 
 from zarrmal_codecs.constants import MAX_CHUNK_PIXELS
-from zarrmal_codecs.golomb_rice import RiceChoice
+from zarrmal_codecs.paper.golomb_rice import RiceChoice
 
 from ...errors import InputError
 from ..shard import IndexLocation

@@ -1,6 +1,6 @@
 """Inputs of the context network, as the codec computes them, for pixels drawn from many cells.
 
-The integers are those of zarrmal_codecs.pixel_coder; a test holds them equal.
+The integers are those of zarrmal_codecs.hybrid.pixel_coder; a test holds them equal.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from zarrmal_codecs.constants import REACH
-from zarrmal_codecs.context import PREDICTION_OFFSETS, own_base
-from zarrmal_codecs.prediction import pool
-from zarrmal_codecs.tables import CAUSAL, FULL, SQUASH
+from zarrmal_codecs.hybrid.context import PREDICTION_OFFSETS, own_base
+from zarrmal_codecs.hybrid.prediction import pool
+from zarrmal_codecs.hybrid.tables import CAUSAL, FULL, SQUASH
 
 from .options import Effort
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from zarrmal_codecs.prediction import n_planes
+from zarrmal_codecs.hybrid.prediction import n_planes
 
 from ...errors import InputError
 from ...progress import Progress

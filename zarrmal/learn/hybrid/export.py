@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import Model
-from zarrmal_codecs.class_model import ClassModel
 from zarrmal_codecs.constants import PROFILE_HYBRID
-from zarrmal_codecs.layer import Layer
+from zarrmal_codecs.model.class_model import ClassModel
+from zarrmal_codecs.model.layer import Layer
 
 from ..quantise import (
     Floats,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from zarrmal_codecs.coder import Coder
+from zarrmal_codecs.chunk.coder import Coder
 
 from ..quantise import Floats
 from . import kmeans

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 from zarrmal_codecs.constants import ACTIVATION_MAX, FREQUENCY_TOTAL, LOCATION_LIMIT
-from zarrmal_codecs.tables import KNOT
+from zarrmal_codecs.hybrid.tables import KNOT
 
 from ..quantise import WEIGHT_MAX, simulated_int8, straight_round
 from .context_inputs import ContextInputs, PreparedCells

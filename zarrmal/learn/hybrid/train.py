@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from zarrmal_codecs import Model
-from zarrmal_codecs.coder import Coder
+from zarrmal_codecs.chunk.coder import Coder
 
 from ...progress import Progress, silent
 from ...sources import Source

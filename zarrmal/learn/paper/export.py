@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from zarrmal_codecs.class_model import ClassModel
-from zarrmal_codecs.layer import Range
+from zarrmal_codecs.model.class_model import ClassModel
+from zarrmal_codecs.model.layer import Range
 
 from ..quantise import as_floats, int8_weight, integer_layer
 from .network import LATENT_LIMIT, PIXEL_GAIN, StackedAutoencoder

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from zarrmal_codecs import Model
-from zarrmal_codecs.coder import Coder
+from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.constants import PROFILE_PAPER
 
 from ...progress import Progress, silent

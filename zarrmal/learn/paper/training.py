@@ -7,7 +7,7 @@ from math import ceil, inf, nan
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from zarrmal_codecs.golomb_rice import rice_bits, rice_parameter, zigzag
+from zarrmal_codecs.paper.golomb_rice import rice_bits, rice_parameter, zigzag
 
 from ..checkpoint import Arrays, tensors
 from ..loop import Training, one_cycle

@@ -10,10 +10,10 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import Model
-from zarrmal_codecs.coder import coder_for
+from zarrmal_codecs.chunk.coder import coder_for
 from zarrmal_codecs.constants import MAX_RICE_PARAMETER, PROFILE_PAPER
-from zarrmal_codecs.golomb_rice import rice_bits, rice_encode
-from zarrmal_codecs.paper import PaperCells
+from zarrmal_codecs.paper.cells import PaperCells
+from zarrmal_codecs.paper.golomb_rice import rice_bits, rice_encode
 
 from .. import theory
 from ..cache import Arrays

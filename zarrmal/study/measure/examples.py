@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import Model
-from zarrmal_codecs.coder import coder_for
+from zarrmal_codecs.chunk.coder import coder_for
 from zarrmal_codecs.constants import (
     FREQUENCY_TOTAL,
     LATENT_GAIN,
     PROFILE_HYBRID,
     PROFILE_PAPER,
 )
-from zarrmal_codecs.context import Step, steps_of
-from zarrmal_codecs.golomb_rice import unzigzag
-from zarrmal_codecs.paper import PaperCells
-from zarrmal_codecs.pixel_coder import Lanes, Plan
-from zarrmal_codecs.prediction import Prediction
+from zarrmal_codecs.hybrid.context import Step, steps_of
+from zarrmal_codecs.hybrid.pixel_coder import Lanes, Plan
+from zarrmal_codecs.hybrid.prediction import Prediction
+from zarrmal_codecs.paper.cells import PaperCells
+from zarrmal_codecs.paper.golomb_rice import unzigzag
 
 from ..cells import N_CLASSES, CellSample
 from ..model import StudyModel

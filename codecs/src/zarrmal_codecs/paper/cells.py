@@ -7,9 +7,11 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from .autoencoder import Autoencoder
-from .constants import MAX_RICE_PARAMETER, RICE_PER_CELL
-from .errors import CorruptionError, TruncatedError
+from ..constants import MAX_RICE_PARAMETER, RICE_PER_CELL
+from ..errors import CorruptionError, TruncatedError
+from ..model.autoencoder import Autoencoder
+from ..model.model import Model
+from ..wire import packed_bytes
 from .golomb_rice import (
     RiceChoice,
     rice_bits,
@@ -19,8 +21,6 @@ from .golomb_rice import (
     unzigzag,
     zigzag,
 )
-from .model import Model
-from .wire import packed_bytes
 
 BLOCK_CELLS = 1024
 BLOCK_VALUES = 1 << 21

@@ -12,12 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..constants import RANS_STATE_BYTES
 from . import pixel_coder, rans
-from .constants import RANS_STATE_BYTES
 from .context import Step
 
 try:
-    from . import _kernel
+    from .. import _kernel
 except ImportError:  # built without a compiler
     _kernel = None  # type: ignore[assignment]
 

@@ -9,8 +9,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from . import rans
-from .constants import (
+from ..constants import (
     HYBRID_PIXELS_PER_BYTE,
     LATENT_GAIN,
     MAX_HYBRID_CELL_PIXELS,
@@ -18,12 +17,13 @@ from .constants import (
     MAX_PLANES,
     RANS_STATE_BYTES,
 )
+from ..errors import CorruptionError, ModelError, TruncatedError
+from ..model.model import Model
+from ..paper.golomb_rice import RiceChoice
+from . import rans
 from .context import steps_of
 from .engine import Engine, First, Sizes, Streams, chosen_level, make_engine
-from .errors import CorruptionError, ModelError, TruncatedError
-from .golomb_rice import RiceChoice
 from .mixture import latent_cumulative
-from .model import Model
 from .prediction import Prediction, n_planes
 from .prediction import pool as pool
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-from .golomb_rice import RiceChoice
-from .model import Model
-from .numcodecs_plugin import NumcodecsZarrmal
-from .zarr_plugin import ZarrmalCodec
+from ..model.model import Model
+from ..paper.golomb_rice import RiceChoice
+from .numcodecs import NumcodecsZarrmal
+from .zarr import ZarrmalCodec
 
 Library = Literal["zarr", "zarr.Group", "zarr.create", "xarray"]
 

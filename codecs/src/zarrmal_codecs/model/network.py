@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import MAX_EXACT_FLOAT32, RANGES
-from .errors import ModelError
+from ..constants import MAX_EXACT_FLOAT32, RANGES
+from ..errors import ModelError
 from .layer import Layer, row_magnitudes
 
 Int8Or = NDArray[np.int8] | NDArray[np.uint8]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ModelError
 from .class_model import ClassModel
-from .errors import ModelError
 from .network import Network
 
 

@@ -8,8 +8,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import DEFLATE_MAX_RATIO, MODE_DEFLATE, MODE_STORED
-from .errors import CorruptionError, TruncatedError
+from ..constants import DEFLATE_MAX_RATIO, MODE_DEFLATE, MODE_STORED
+from ..errors import CorruptionError, TruncatedError
 from .header import Header
 
 

@@ -8,11 +8,11 @@ import numpy as np
 from numcodecs.abc import Codec
 from numcodecs.compat import ensure_contiguous_ndarray_like, ensure_ndarray_like, ndarray_copy
 
-from .chunk import decode_chunk, encode_chunk
+from ..chunk.chunk import decode_chunk, encode_chunk
+from ..constants import CODEC_NAME
+from ..model.model import Model
+from ..paper.golomb_rice import RiceChoice
 from .configuration import Configuration
-from .constants import CODEC_NAME
-from .golomb_rice import RiceChoice
-from .model import Model
 
 
 class NumcodecsZarrmal(Codec):  # type: ignore[misc]

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ..constants import ACTIVATION_MAX, ACTIVATION_ZERO, FREQUENCY_TOTAL, REACH
 from . import rans
-from .constants import ACTIVATION_MAX, ACTIVATION_ZERO, FREQUENCY_TOTAL, REACH
 from .context import (
     N_POSITION,
     PREDICTION_OFFSETS,

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .class_model import ClassModel
-from .constants import (
+from ..constants import (
     ACTIVATION_MAX,
     ACTIVATION_ZERO,
     LATENT_GAIN,
@@ -24,7 +23,8 @@ from .constants import (
     MIDDLE_GREY,
     MIN_CAUSAL,
 )
-from .errors import ModelError
+from ..errors import ModelError
+from ..model.class_model import ClassModel
 from .tables import SQUASH
 
 Numbers = NDArray[np.integer[Any]]

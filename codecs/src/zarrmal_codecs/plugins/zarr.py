@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 from zarr.abc.codec import ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin
 from zarr.abc.store import RangeByteRequest
 
-from .chunk import (
+from ..chunk.chunk import (
     decode_cells,
     decode_chunk,
     encode_chunk,
     expect_shape,
     first_read_bytes,
 )
+from ..chunk.header import Header, header_bytes, parse_header
+from ..chunk.items import stored_dtype
+from ..constants import BLANK_CLASS, CHUNK_PRELUDE_BYTES, CODEC_NAME
+from ..errors import CorruptionError, TruncatedError
+from ..model.model import Model
+from ..paper.golomb_rice import RiceChoice
 from .configuration import Configuration
-from .constants import BLANK_CLASS, CHUNK_PRELUDE_BYTES, CODEC_NAME
-from .errors import CorruptionError, TruncatedError
-from .golomb_rice import RiceChoice
-from .header import Header, header_bytes, parse_header
-from .items import stored_dtype
-from .model import Model
 
 Reading = Generator[list[RangeByteRequest | None], Any, Callable[[], Any]]
 """Yields lists of byte ranges of a chunk, None for the whole; is sent their buffers; returns a

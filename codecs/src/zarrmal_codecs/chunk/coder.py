@@ -10,8 +10,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import CellCoder, Sizes, cell_coder
-from .model import Model
+from ..model.model import Model
+from .profiles import CellCoder, Sizes, cell_coder
 
 MAX_CACHED_CODERS = 8
 

@@ -18,8 +18,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .class_model import ClassModel, class_from_json, class_to_json
-from .constants import (
+from ..constants import (
     FORMAT_VERSION,
     MAX_CLASSES,
     MAX_MODEL_BODY_BYTES,
@@ -31,9 +30,10 @@ from .constants import (
     MODEL_MAGIC,
     TENSOR_DTYPES,
 )
-from .errors import CompatibilityError, CorruptionError, ModelError, TruncatedError
+from ..errors import CompatibilityError, CorruptionError, ModelError, TruncatedError
+from ..wire import Reader, Writer
+from .class_model import ClassModel, class_from_json, class_to_json
 from .strict_json import parse_json, shown, size_from_json, text_from_json
-from .wire import Reader, Writer
 
 XZ_MEMORY_LIMIT_BYTES = (1 << 26) + (1 << 21)  # a dictionary of 64 MiB, and 2 MiB for the rest
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import MAX_LAYERS, MAX_TENSOR_USES
-from .errors import CorruptionError, ModelError
+from ..constants import MAX_LAYERS, MAX_TENSOR_USES
+from ..errors import CorruptionError, ModelError
 from .layer import Layer
 from .strict_json import shown, text_from_json
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from .coder import Coder, coder_for, coder_from_base64
-from .constants import FORMAT_VERSION
-from .errors import CompatibilityError, ModelError
-from .golomb_rice import RICE_CHOICES, RiceChoice
-from .model import Model
-from .strict_json import shown
+from ..chunk.coder import Coder, coder_for, coder_from_base64
+from ..constants import FORMAT_VERSION
+from ..errors import CompatibilityError, ModelError
+from ..model.model import Model
+from ..model.strict_json import shown
+from ..paper.golomb_rice import RICE_CHOICES, RiceChoice
 
 SHA256_PATTERN = re.compile("[0-9a-f]{64}")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .constants import MAX_MODEL_BODY_BYTES
-from .errors import CorruptionError, ZarrmalError
+from ..constants import MAX_MODEL_BODY_BYTES
+from ..errors import CorruptionError, ZarrmalError
 
 
 def parse_json(text: bytes) -> Any:

@@ -11,7 +11,7 @@ from binascii import crc_hqx
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import CHECK_INITIAL, RANS_LOWEST, RANS_STATE_BYTES
+from ..constants import CHECK_INITIAL, RANS_LOWEST, RANS_STATE_BYTES
 
 Ints = NDArray[np.int64]
 

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .coder import Coder
-from .constants import (
+from ..constants import (
     BLANK_CLASS,
     CELL_PIXELS_PER_BYTE,
     CHECK_INITIAL,
@@ -22,9 +21,10 @@ from .constants import (
     MAX_RANK,
     MODE_CELLS,
 )
-from .errors import CorruptionError, ModelError, TruncatedError
+from ..errors import CorruptionError, ModelError, TruncatedError
+from ..paper.golomb_rice import RiceChoice
+from .coder import Coder
 from .fallback import decode_fallback, encode_fallback
-from .golomb_rice import RiceChoice
 from .header import CellIndex, Header, header_bytes, parse_header
 from .items import as_dtype, items_of, octets_of, stored_dtype
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import BLANK_LIMIT, FREQUENCY_TOTAL, LOCATION_LIMIT, N_SLOPES
+from ..constants import BLANK_LIMIT, FREQUENCY_TOTAL, LOCATION_LIMIT, N_SLOPES
 from .tables import BLANK, EXP, KNOT, KNOT_STEP, SLOPE
 
 Ints = NDArray[np.int64]

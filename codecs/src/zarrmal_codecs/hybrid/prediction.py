@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .class_model import ClassModel
-from .constants import N_SLOPES
-from .errors import ModelError
-from .network import Network
+from ..constants import N_SLOPES
+from ..errors import ModelError
+from ..model.class_model import ClassModel
+from ..model.network import Network
 from .tables import SLOPE
 
 Pixels = NDArray[np.uint8]

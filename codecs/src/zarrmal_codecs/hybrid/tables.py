@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import (
+from ..constants import (
     BLANK_LIMIT,
     FREQUENCY_TOTAL,
     KNOT_TOTAL,

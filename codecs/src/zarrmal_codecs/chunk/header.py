@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import (
+from ..constants import (
     BLANK_CLASS,
     CELL_PIXELS_PER_BYTE,
     CHUNK_MAGIC,
@@ -35,9 +35,9 @@ from .constants import (
     MODE_STORED,
     WORD_BYTES,
 )
-from .errors import CompatibilityError, CorruptionError, TruncatedError
+from ..errors import CompatibilityError, CorruptionError, TruncatedError
+from ..wire import Reader, Writer, pack_bits, packed_bytes, unpack_bits
 from .items import dtype_code, dtype_of, has_byte_order, is_big_endian
-from .wire import Reader, Writer, pack_bits, packed_bytes, unpack_bits
 
 MODE_NAMES = {MODE_STORED: "stored", MODE_DEFLATE: "deflate", MODE_CELLS: "cells"}
 MAX_LENGTH_BITS = 32

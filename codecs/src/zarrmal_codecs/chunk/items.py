@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import DTYPE_CODES, DTYPE_OTHER
+from ..constants import DTYPE_CODES, DTYPE_OTHER
 
 DTYPE_NAMES = {code: name for name, code in DTYPE_CODES.items()}
 

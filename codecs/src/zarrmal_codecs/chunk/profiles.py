@@ -8,12 +8,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import PROFILE_HYBRID, PROFILE_PAPER
-from .errors import CompatibilityError
-from .golomb_rice import RiceChoice
-from .hybrid import HybridCells
-from .model import Model
-from .paper import PaperCells
+from ..constants import PROFILE_HYBRID, PROFILE_PAPER
+from ..errors import CompatibilityError
+from ..hybrid.cells import HybridCells
+from ..model.model import Model
+from ..paper.cells import PaperCells
+from ..paper.golomb_rice import RiceChoice
 
 Sizes = NDArray[np.uint16]
 """Height and width of each cell, (cell, 2)."""

@@ -14,9 +14,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import MAX_RICE_PARAMETER
-from .errors import CorruptionError, TruncatedError
-from .wire import packed_bytes
+from ..constants import MAX_RICE_PARAMETER
+from ..errors import CorruptionError, TruncatedError
+from ..wire import packed_bytes
 
 Bytes = NDArray[np.uint8]
 

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import MAX_ACCUMULATOR, MAX_LAYER_WIDTH, MAX_MULTIPLIER, MAX_SHIFT, RANGES
-from .errors import ModelError
+from ..constants import MAX_ACCUMULATOR, MAX_LAYER_WIDTH, MAX_MULTIPLIER, MAX_SHIFT, RANGES
+from ..errors import ModelError
 
 Range = Literal["int8", "uint8"]
 

@@ -1,0 +1,1 @@
+"""Any array <-> the bytes of one chunk (FORMAT 4)."""

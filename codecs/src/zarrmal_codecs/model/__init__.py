@@ -1,0 +1,1 @@
+"""Model files <-> models: layers, their proofs, networks, the paper's autoencoder (FORMAT 2, 3)."""

@@ -1,0 +1,1 @@
+"""Profile `paper`: cells of one class <-> Rice codes of residues (FORMAT 4.5)."""

@@ -1,0 +1,1 @@
+"""The codec for zarr and for numcodecs (FORMAT 5)."""
