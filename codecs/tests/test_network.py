@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import reference_base
 from zarrmal_codecs import ModelError
-from zarrmal_codecs.model import network
 from zarrmal_codecs.constants import MAX_EXACT_FLOAT32
+from zarrmal_codecs.model import network
 from zarrmal_codecs.model.layer import Layer
 from zarrmal_codecs.model.network import Network, exact_pieces, run_plain
 
