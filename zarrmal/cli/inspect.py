@@ -107,7 +107,9 @@ def verify(
         print_json(report.to_json())
     elif report.problems:
         _print_problems(report.problems)
-        if report.n_lost:
+        if 0 < report.n_lost == report.n_cells:
+            out.print(f"all {report.n_cells:,} cells are lost", markup=False)
+        elif report.n_lost:
             out.print(f"{report.n_lost:,} of {report.n_cells:,} cells are lost; `zarrmal extract "
                       f"--skip-damaged` saves the others", markup=False)  # fmt: skip
         elif report.findings:
