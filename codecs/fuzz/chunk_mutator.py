@@ -250,7 +250,7 @@ def _mutate_index(chunk: Chunk, index: Index, rng: Random, prefixes: list[bytes]
     offset = rng.randrange(n) if n else 0
     run = rng.choice(index.runs) if index.runs else [0, 1]
     kind = rng.randrange(13)
-    if kind == 12 and index.sizes:
+    if kind == 12 and n and index.sizes:
         column = rng.choice(index.sizes)
         column[rng.randrange(len(column))] = rng.choice((0, 1, 2, 9, 255, 4096, 65535))
     elif kind < 4 and n:
