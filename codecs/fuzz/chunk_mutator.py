@@ -125,7 +125,8 @@ def _packed(form: str, data: bytes, offset: int, n: int) -> tuple[list[int], int
 
 def _packed_bytes(form: str, values: list[int], fewest_bits: int, rng: Random | None) -> bytes:
     """Inverse of _packed; with an rng, values may be wider."""
-    least = min(values, default=0)
+    most = (1 << 8 * (struct.calcsize(form) - 1)) - 1
+    least = min([*values, most]) if values else 0
     if rng and rng.random() < 0.1:
         least = rng.randint(0, least)
     n_bits = max([(n - least).bit_length() for n in values] + [fewest_bits])
