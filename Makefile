@@ -118,7 +118,7 @@ test-matrix: $(KERNEL)/.compiled
 # that this machine has, hostile vectors on the first and the last of them.
 UNDER_SANITIZERS := LD_PRELOAD="$$(gcc -print-file-name=libasan.so) \
 	$$(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0
-HAS_KERNEL := from zarrmal_codecs.engine import levels; print("levels:", *levels()); \
+HAS_KERNEL := from zarrmal_codecs.hybrid.engine import levels; print("levels:", *levels()); \
 	assert levels()[1:], "the kernel was not built"
 sanitize:
 	$(PYTHON) -m venv $(SANITIZED)
