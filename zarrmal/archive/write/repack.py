@@ -131,8 +131,12 @@ class StoredCells(Source):
         self._fetch = zarr_fetch(archive.cells, tuple(range(archive.cells.ndim)), digests)
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """See Source.read."""
-        return self._fetch(self._positions[checked_indices(indices, self.n_cells)])
+        """See Source.read; CorruptionError if a stored chunk is damaged."""
+        positions = self._positions[checked_indices(indices, self.n_cells)]
+        try:
+            return self._fetch(positions)
+        except InputError as error:  # of a source; this one is the archive itself
+            raise CorruptionError(str(error)) from None
 
 
 class _StoredClasses:
