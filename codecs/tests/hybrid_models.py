@@ -38,6 +38,8 @@ def hybrid_class(
     n_flags: int = 6,
     n_full: int = 5,
     n_components: int = 2,
+    n_coverage: int = 0,
+    template: int | None = None,
     order: tuple[int, ...] | None = None,
     encoder: bool = True,
 ) -> ClassModel:
@@ -54,9 +56,11 @@ def hybrid_class(
             networks["encoder"] = (autoencoder_layer(seed + 20, n_grid, n_latents, "uint8 int8"),)
         tensors["grid"] = np.array(grid, np.uint8)
         tensors["latent_scale"] = array(seed + 30, (n_latents,), 30, 90, "uint8")
+    if template is not None:
+        tensors["silhouette"] = array(seed + 50, (1 << template,), -40, 40, "int8")
     for s, plane in enumerate(order or range(n_planes)):
-        width = n_inputs(s, n_causal, n_flags, n_full, n_latents > 0)
-        head = (plane, n_causal, n_flags, n_full, n_components, 0)
+        width = n_inputs(s, n_causal, n_flags, n_full, n_latents > 0, n_coverage)
+        head = (plane, n_causal, n_flags, n_full, n_components, n_coverage)
         tensors[f"context_{s}"] = np.array(head, np.uint8)
         for k, n in enumerate((*widths, 1 + 3 * n_components), 1):
             offset = seed + 100 * s + 1000 * k
@@ -155,10 +159,27 @@ def tiny_latent() -> Model:
     return hybrid_model((2, 2), a, b)
 
 
+@cache
+def cut_out() -> Model:
+    """Cells with silhouettes."""
+    a, b = (
+        hybrid_class(30_000 * k, name, 1, n_latents=2, n_coverage=25, template=10)
+        for k, name in enumerate("ab", 1)
+    )
+    return hybrid_model((7, 5), a, b)
+
+
+@cache
+def cut_out_colour() -> Model:
+    """Cells with silhouettes, which only some of the networks see."""
+    one = hybrid_class(8, "rgb", 3, order=(1, 0, 2), n_coverage=4, template=0)
+    return hybrid_model((5, 4, 3), one)
+
+
 HYBRID = {
     f.__name__: f
     for f in (
         grey, grey_latent, two_planes, colour, colour_latent, four_planes, shared, no_encoder,
-        tiny_latent,
+        tiny_latent, cut_out, cut_out_colour,
     )
 }  # fmt: skip

@@ -8,7 +8,9 @@ import hybrid_models
 import numpy as np
 from hybrid_models import changed, hybrid_class, hybrid_model
 from zarrmal_codecs import Model
-from zarrmal_codecs.hybrid import pixel_coder, rans
+from zarrmal_codecs import rans
+from zarrmal_codecs.hybrid import pixel_coder
+from zarrmal_codecs.hybrid.known import Known
 from zarrmal_codecs.hybrid.cells import HybridCells
 from zarrmal_codecs.hybrid.context import MAX_CONTEXT_ACCUMULATOR
 from zarrmal_codecs.model.class_model import ClassModel
@@ -128,7 +130,8 @@ def ending_in(model: Model, pixels: np.ndarray, last: int) -> bytes:
     """The stream of one cell (y, x), which ends in the given state."""
     cells = HybridCells(model, 0)
     plan = pixel_coder.Plan(cells._steps, False)
-    pairs = pixel_coder._intervals(plan, pixels[None, None], None, None, cells._first(None, 1))
+    known = Known(shape=(1, 1, *pixels.shape), first=cells._first(None, 1))
+    pairs = pixel_coder._intervals(plan, pixels[None, None], known)
     starts, frequencies = np.array(list(pairs)).transpose(1, 0, 2)
     return rans.encode(starts, frequencies, np.array([last]))[0]
 

@@ -11,7 +11,8 @@ import reference_hybrid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from zarrmal_codecs.hybrid import rans, tables
+from zarrmal_codecs import rans
+from zarrmal_codecs.hybrid import tables
 from zarrmal_codecs.hybrid.mixture import Mixture, latent_cumulative
 
 QUICK = settings(max_examples=100, deadline=None, derandomize=True)

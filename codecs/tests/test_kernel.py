@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import hybrid_models
 import models
@@ -15,6 +15,7 @@ from zarrmal_codecs.constants import MAX_CONTEXT_ACCUMULATOR
 from zarrmal_codecs.hybrid import engine
 from zarrmal_codecs.hybrid.cells import HybridCells
 from zarrmal_codecs.hybrid.context import Layer7, Step, n_inputs
+from zarrmal_codecs.hybrid.known import Known
 from zarrmal_codecs.hybrid.mixture import latent_cumulative
 from zarrmal_codecs.hybrid.tables import SLOPE
 
@@ -45,6 +46,8 @@ class Case:
     kind: str = "mixed"
     content: str = "like cells"
     sized: bool = False  # cells have sizes of their own
+    coverage: int = 0  # pixels whose coverage is an input
+    cut: str = ""  # how much of the pixels is covered: "" all, "whole" all or nothing, "part" any
 
 
 LANES = (1, 2, 15, 16, 17, 63, 64, 65, 130)
@@ -93,6 +96,23 @@ CASES = {
     "sized, prediction": Case(sized=True, sees=True, predicted=False, latents=3),
     "sized, 90 columns": Case(sized=True, height=2, width=90, lanes=70, widths=(4, 4)),
     "bounds, sized": Case(kind="bounds", lanes=20, height=9, sized=True),
+    **{
+        f"{n} lanes, cut {cut}": Case(lanes=n, height=6, width=5, cut=cut, coverage=25)
+        for n in LANES
+        for cut in ("whole", "part")
+    },
+    "3 planes, cut": Case(lanes=67, planes=3, height=7, width=9, cut="part", coverage=4),
+    "cut, nobody looks": Case(lanes=5, cut="part", planes=2),
+    "cut, prediction": Case(lanes=20, height=7, cut="part", sees=True, latents=3, coverage=9),
+    "cut, sized": Case(lanes=70, height=9, width=8, cut="part", sized=True, coverage=25),
+    "coverage of whole cells": Case(lanes=20, coverage=25, planes=2, height=6),
+    "coverage of sizes": Case(lanes=20, coverage=25, sized=True, height=6),
+    "widest inputs, cut": Case(
+        planes=3, causal=40, flags=40, full=24, components=4, sees=True, lanes=3, width=3,
+        coverage=25, cut="part",
+    ),
+    "bounds, cut": Case(kind="bounds", lanes=20, planes=2, cut="part", coverage=25),
+    "noise, cut": Case(content="noise", planes=2, lanes=20, cut="part", coverage=25),
     "bounds": Case(kind="bounds", lanes=20, planes=2),
     "bounds, wide": Case(kind="bounds", lanes=20, widths=(256, 255)),
     **{f"{c} pixels": Case(content=c, planes=2, lanes=20) for c in ("zeros", "full", "noise")},
@@ -136,14 +156,12 @@ def layer(seed: int, kind: str, n: int, width: int) -> Layer7:
     return Layer7(weight, bias, shift)
 
 
-def make(
-    case: Case,
-) -> tuple[tuple[Step, ...], np.ndarray, np.ndarray | None, np.ndarray | None, list, np.ndarray]:
-    """Steps, pixels, sizes, predicted cells, first sums, prefix."""
+def make(case: Case) -> tuple[tuple[Step, ...], np.ndarray, Known, np.ndarray]:
+    """Steps, pixels, what is known before them, prefix."""
     order = [(s + 1) % case.planes for s in range(case.planes)]
     steps = []
     for s in range(case.planes):
-        width = n_inputs(s, case.causal, case.flags, case.full, case.sees)
+        width = n_inputs(s, case.causal, case.flags, case.full, case.sees, case.coverage)
         layers = []
         for k, n in enumerate((*case.widths, 1 + 3 * case.components)):
             layers.append(layer(100 * s + 10 * k, case.kind, n, width))
@@ -155,6 +173,7 @@ def make(
                 n_flags=case.flags,
                 n_full=case.full,
                 n_components=case.components,
+                n_coverage=case.coverage,
                 layers=(layers[0], layers[1], layers[2]),
                 latent=None,
             )
@@ -178,6 +197,16 @@ def make(
             cell[:, height:] = 0
             cell[:, :, width:] = 0
         sizes = sizes.astype(np.uint16)
+    coverage = None
+    if case.cut:
+        coverage = some_integers(9, (shape[0], *shape[2:]), 0, 255, "uint8")
+        coverage[some_integers(10, coverage.shape, 0, 2, "uint8") == 0] = 0
+        coverage[:, 1, 1:3] = 0  # where no cell has a pixel
+        if case.cut == "whole":
+            coverage[coverage > 0] = 255
+        for cell, (height, width) in zip(coverage, [] if sizes is None else sizes.tolist()):
+            cell[height:], cell[:, width:] = 0, 0
+        pixels[np.broadcast_to(coverage[:, None] == 0, shape)] = 0
     predicted = None
     if case.sees and case.predicted:
         predicted = some_integers(4, shape, 0, 255, "uint8")
@@ -193,7 +222,8 @@ def make(
     start = latent_cumulative(symbols, slopes)
     stop = latent_cumulative(symbols + 1, slopes)
     prefix = np.stack([start, stop - start], axis=-1).astype(np.uint16)
-    return tuple(steps), pixels, sizes, predicted, first, prefix
+    known = Known(shape=shape, first=first, sizes=sizes, coverage=coverage, predicted=predicted)
+    return tuple(steps), pixels, known, prefix
 
 
 _results: dict[str, tuple[list[bytes], np.ndarray]] = {}
@@ -202,10 +232,10 @@ _results: dict[str, tuple[list[bytes], np.ndarray]] = {}
 def reference(name: str) -> tuple[list[bytes], np.ndarray]:
     """Streams and bits of the NumPy engine, computed once for all levels."""
     if name not in _results:
-        steps, pixels, sizes, predicted, first, prefix = make(CASES[name])
+        steps, pixels, known, prefix = make(CASES[name])
         plain = engine.make_engine(steps, CASES[name].sees, "numpy")
-        streams = plain.encode(pixels, sizes, predicted, first, prefix)
-        _results[name] = streams, plain.bits(pixels, sizes, predicted, first)
+        streams = plain.encode(pixels, known, prefix)
+        _results[name] = streams, plain.bits(pixels, known)
     return _results[name]
 
 
@@ -223,31 +253,31 @@ def decoder_after(streams: engine.Streams, prefix: np.ndarray):
 @pytest.mark.parametrize("name", CASES)
 def test_same_as_numpy(level, name):
     case = CASES[name]
-    steps, pixels, sizes, predicted, first, prefix = make(case)
+    steps, pixels, known, prefix = make(case)
     kernel = engine.make_engine(steps, case.sees, level)
     streams, bits = reference(name)
-    assert kernel.encode(pixels, sizes, predicted, first, prefix) == streams
-    measured = kernel.bits(pixels, sizes, predicted, first)
+    assert kernel.encode(pixels, known, prefix) == streams
+    measured = kernel.bits(pixels, known)
     np.testing.assert_allclose(measured, bits, rtol=1e-6, atol=1e-6)
     laid = engine.Streams([memoryview(s) for s in streams])
     decoder = decoder_after(laid, prefix)
-    result, status = kernel.decode(decoder, laid, pixels.shape[1:], sizes, predicted, first)
+    result, status = kernel.decode(decoder, laid, known)
     assert not status.any()
     assert result.dtype == np.uint8
     np.testing.assert_array_equal(result, pixels)
 
 
 @pytest.mark.parametrize(
-    "name", ["1x1", "3x7", "4 planes, prediction", "bounds", "latents", "3 planes, sized"]
+    "name", ["1x1", "3x7", "4 planes, prediction", "bounds", "latents", "3 planes, sized", "3 planes, cut"]
 )
 def test_numpy_gives_its_pixels_back(name):
     case = CASES[name]
-    steps, pixels, sizes, predicted, first, prefix = make(case)
+    steps, pixels, known, prefix = make(case)
     plain = engine.make_engine(steps, case.sees, "numpy")
     streams, _ = reference(name)
     laid = engine.Streams([memoryview(s) for s in streams])
     decoder = decoder_after(laid, prefix)
-    result, status = plain.decode(decoder, laid, pixels.shape[1:], sizes, predicted, first)
+    result, status = plain.decode(decoder, laid, known)
     assert not status.any()
     np.testing.assert_array_equal(result, pixels)
 
@@ -282,17 +312,18 @@ def damaged(streams: list[bytes]) -> list[memoryview]:
         "latents",
         "3x7",
         "65 lanes, sized",
+        "65 lanes, cut part",
     ],
 )
 def test_damaged_streams_have_the_same_status(level, name):
     case = CASES[name]
-    steps, pixels, sizes, predicted, first, prefix = make(case)
+    steps, pixels, known, prefix = make(case)
     laid = engine.Streams(damaged(reference(name)[0]))
     result = {}
     for each in ("numpy", level):
         coder = engine.make_engine(steps, case.sees, each)
         decoder = decoder_after(laid, prefix)
-        result[each] = coder.decode(decoder, laid, pixels.shape[1:], sizes, predicted, first)
+        result[each] = coder.decode(decoder, laid, known)
     status = result["numpy"][1]
     np.testing.assert_array_equal(result[level][1], status)
     assert not status[::4].any()
@@ -313,16 +344,27 @@ def test_damaged_streams_have_the_same_status(level, name):
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(level, sizes, says):
-    steps, pixels, _, _, first, prefix = make(Case(lanes=2))
+    steps, pixels, known, prefix = make(Case(lanes=2))
     kernel = engine.make_engine(steps, False, level)
-    given = np.array(sizes, np.uint16)
+    given = replace(known, sizes=np.array(sizes, np.uint16))
     with pytest.raises(ValueError, match=says):
-        kernel.encode(pixels, given, None, first, prefix)
+        kernel.encode(pixels, given, prefix)
     with pytest.raises(ValueError, match=says):
-        kernel.bits(pixels, given, None, first)
-    sees = engine.make_engine(make(Case(lanes=2, sees=True))[0], True, level)
+        kernel.bits(pixels, given)
+    steps, pixels, known, _ = make(Case(lanes=2, sees=True))
+    sees = engine.make_engine(steps, True, level)
     with pytest.raises(ValueError, match="one size"):
-        sees.bits(pixels, np.ones((2, 2), np.uint16), pixels, first)
+        sees.bits(pixels, replace(known, sizes=np.ones((2, 2), np.uint16)))
+
+
+@native
+def test_coverage_of_another_shape_is_refused(level):
+    steps, pixels, known, prefix = make(Case(lanes=2))
+    kernel = engine.make_engine(steps, False, level)
+    for shape in ((1, 3, 4), (2, 4, 4), (2, 3, 5)):
+        given = replace(known, coverage=np.full(shape, 255, np.uint8))
+        with pytest.raises(ValueError, match="coverage must have the shape"):
+            kernel.encode(pixels, given, prefix)
 
 
 @pytest.mark.skipif(not LEVELS, reason="the native kernel is not built")

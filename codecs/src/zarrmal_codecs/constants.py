@@ -57,6 +57,7 @@ FLAG_FORTRAN_ORDER: Final = 1
 FLAG_WORD_STREAMS: Final = 2  # FORMAT 4.3: lengths in 16-bit words, no checks
 FLAG_BIG_ENDIAN: Final = 4
 FLAG_SIZES: Final = 8  # FORMAT 4.3: each cell has a height and a width
+FLAG_SILHOUETTES: Final = 16  # FORMAT 4.3: cells have silhouettes
 WORD_BYTES: Final = 2
 MAX_RANK: Final = 32
 MAX_CHUNK_PIXELS: Final = (1 << 31) - 1  # of one byte: bytes of all items
@@ -99,3 +100,12 @@ LOCATION_LIMIT: Final = 4096  # sixteenths of a grey level
 FREQUENCY_TOTAL: Final = 1 << 16
 RANS_LOWEST: Final = 1 << 16
 RANS_STATE_BYTES: Final = 4
+
+# FORMAT 4.7: silhouettes
+MAX_LATTICE_SPACING: Final = 15
+MAX_TEMPLATE: Final = 16  # pixels of the mask that are the context of the next one
+MASK_POINTS_PER_BYTE: Final = 1 << 17  # an upper bound for any stream
+MAX_SILHOUETTE_PIXELS: Final = 1 << 22
+MAX_SILHOUETTE_SIDE: Final = 1 << 12
+MAX_COVERAGE_INPUTS: Final = 25
+LEAST_COVERAGE: Final = 16  # of a pixel that tells something about the brightness of others

@@ -12,10 +12,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from zarrmal_codecs.constants import REACH
-from zarrmal_codecs.hybrid.context import PREDICTION_OFFSETS, own_base
+from zarrmal_codecs.constants import MIDDLE_GREY, REACH
+from zarrmal_codecs.hybrid.context import (
+    PREDICTION_OFFSETS,
+    brightness,
+    covered,
+    fraction,
+    own_base,
+)
+from zarrmal_codecs.hybrid.pixel_coder import NEAREST
 from zarrmal_codecs.hybrid.prediction import pool
-from zarrmal_codecs.hybrid.tables import CAUSAL, FULL, SQUASH
+from zarrmal_codecs.hybrid.tables import CAUSAL, COVERED, FULL, SQUASH
 
 from .options import Effort
 
@@ -34,7 +41,8 @@ class PreparedCells:
     Parameters
     ----------
     padded
-        uint8 (value,): of each cell each plane with a border of zeros about it.
+        uint8 (value,): of each cell each plane with a border of zeros about it; brightness, where
+        the cells have silhouettes.
     own_base
         uint8 (value,): of each cell each plane: prediction from the neighbours in the same plane.
     blank_around
@@ -49,6 +57,10 @@ class PreparedCells:
         Of each cell.
     grid
         Height and width of ``pooled``.
+    coverage
+        uint8 (value,): of each cell with a border of zeros about it; None without silhouettes.
+    values
+        uint8 (value,): of each cell each plane; None where ``padded`` holds them.
     """
 
     padded: torch.Tensor
@@ -59,6 +71,8 @@ class PreparedCells:
     sizes: torch.Tensor
     n_planes: int
     grid: tuple[int, int]
+    coverage: torch.Tensor | None = None
+    values: torch.Tensor | None = None
     areas: torch.Tensor = field(init=False)
     """int64 (cell,): pixels of each."""
     starts: torch.Tensor = field(init=False)
@@ -81,12 +95,23 @@ class PreparedCells:
     def __len__(self) -> int:
         return len(self.classes)
 
+    def centres(self, owner: torch.Tensor, pixel: torch.Tensor) -> torch.Tensor:
+        """Index into ``coverage`` of pixels of some cells."""
+        width = self.sizes[owner, 1]
+        y, x = pixel // width + REACH, pixel % width + REACH
+        index: torch.Tensor = self.padded_starts[owner] + y * (width + 2 * REACH) + x
+        return index
+
     def pixels(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """All pixels of some cells: index into ``rows``, and index into the cell."""
+        """All pixels of some cells that are coded: index into ``rows``, and into the cell."""
         areas = self.areas[rows]
         cell = torch.arange(len(rows), device=rows.device).repeat_interleave(areas)
         before = areas.cumsum(0) - areas
-        return cell, torch.arange(len(cell), device=rows.device) - before[cell]
+        pixel = torch.arange(len(cell), device=rows.device) - before[cell]
+        if self.coverage is None:
+            return cell, pixel
+        has = self.coverage[self.centres(rows[cell], pixel)] > 0
+        return cell[has], pixel[has]
 
     def sample(self, rows: torch.Tensor, rate: float) -> tuple[torch.Tensor, ...]:
         """Draw pixels of some cells at about this rate, 0 < rate <= 1.
@@ -99,6 +124,8 @@ class PreparedCells:
         cell, pixel = self.pixels(rows)
         blank = self.blank_around[self.starts[rows][cell] + pixel]
         chance = torch.where(blank, rate / BLANK_WEIGHT, rate)
+        if self.coverage is not None:
+            chance = chance * (self.coverage[self.centres(rows[cell], pixel)] > 0)
         drawn = (torch.rand(len(blank), device=blank.device) < chance).nonzero()[:, 0]
         weight = torch.where(blank[drawn], BLANK_WEIGHT / rate, 1 / rate)
         return cell[drawn], pixel[drawn], weight
@@ -108,43 +135,69 @@ def prepare(
     cells: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
     classes: NDArray[np.uint8],
     device: torch.device,
+    coverage: Sequence[NDArray[np.uint8]] | NDArray[np.uint8] | None = None,
 ) -> PreparedCells:
-    """Prepare cells uint8 (plane, y, x), of one size or not, of classes uint8 (cell,)."""
+    """Prepare cells uint8 (plane, y, x), of one size or not, of classes uint8 (cell,).
+
+    Parameters
+    ----------
+    coverage
+        Of each cell uint8 (y, x); None where it is 255 everywhere.
+    """
     has_one_size = isinstance(cells, np.ndarray)
     step = BLOCK_CELLS if has_one_size else 1
     grid = (min(GRID, cells[0].shape[1]), min(GRID, cells[0].shape[2]))
-    padded, own, blank_around, pooled = [], [], [], []
+    parts: dict[str, list[NDArray[Any]]] = {}
     for start in range(0, len(cells), step):
         block = np.asarray(cells[start : start + step])
-        height, width = block.shape[2:]
-        block_padded = np.pad(block, ((0, 0), (0, 0), (REACH, REACH), (REACH, REACH)))
-        views = {
-            (y, x): block_padded[
-                :, :, REACH + y : REACH + y + height, REACH + x : REACH + x + width
-            ]
-            for y, x in CAUSAL[:12]
-        }
-        nearest = [views[o].astype(np.int16) for o in ((0, -1), (-1, 0), (-1, 1), (-1, -1))]
-        padded.append(block_padded.ravel())
-        own.append(own_base(*nearest).astype(np.uint8).ravel())
-        blank = np.logical_and.reduce([(v == 0).all(axis=1) for v in views.values()])
-        blank_around.append(blank.ravel())
+        own = None if coverage is None else np.asarray(coverage[start : start + step])
+        for name, value in _prepared(block, own).items():
+            parts.setdefault(name, []).append(value)
         if has_one_size:
-            pooled.append(pool(block, grid).astype(np.float32) / 255)
-
-    def tensor(parts: Sequence[NDArray[Any]]) -> torch.Tensor:
-        return torch.from_numpy(np.concatenate(parts)).to(device)
-
+            parts.setdefault("pooled", []).append(pool(block, grid).astype(np.float32) / 255)
+    tensors = {
+        name: torch.from_numpy(np.concatenate(each)).to(device) for name, each in parts.items()
+    }
+    tensors.setdefault("pooled", torch.zeros(len(cells), 0, device=device))
     return PreparedCells(
-        padded=tensor(padded),
-        own_base=tensor(own),
-        blank_around=tensor(blank_around),
-        pooled=tensor(pooled) if has_one_size else torch.zeros(len(cells), 0, device=device),
+        **tensors,
         classes=torch.from_numpy(classes.astype(np.int64)).to(device),
         sizes=torch.tensor([cell.shape[1:] for cell in cells], device=device),
         n_planes=cells[0].shape[0],
         grid=grid,
     )
+
+
+def _prepared(
+    block: NDArray[np.uint8], coverage: NDArray[np.uint8] | None
+) -> dict[str, NDArray[Any]]:
+    """Flat arrays of cells of one size, uint8 (cell, plane, y, x)."""
+    height, width = block.shape[2:]
+
+    def bordered(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        border = ((0, 0),) * (values.ndim - 2) + ((REACH, REACH),) * 2
+        return np.pad(values, border)
+
+    result: dict[str, NDArray[Any]] = {}
+    part, seen = np.int16(256), block
+    if coverage is not None:
+        part = fraction(coverage)[:, None]
+        seen = brightness(block, coverage[:, None]).astype(np.uint8)
+        result |= {"coverage": bordered(coverage).ravel(), "values": block.ravel()}
+    padded = bordered(seen)
+
+    def near(y: int, x: int) -> NDArray[np.integer[Any]]:
+        values = padded[:, :, REACH + y : REACH + y + height, REACH + x : REACH + x + width]
+        return values if coverage is None else covered(values, part)
+
+    nearest = [near(y, x).astype(np.int16) for y, x in NEAREST]
+    middle = covered(np.int32(MIDDLE_GREY), part)
+    blank = np.logical_and.reduce([(near(y, x) == 0).all(axis=1) for y, x in CAUSAL[:12]])
+    return result | {
+        "padded": padded.ravel(),
+        "own_base": own_base(*nearest, middle).astype(np.uint8).ravel(),
+        "blank_around": blank.ravel(),
+    }
 
 
 class ContextInputs:
@@ -163,6 +216,8 @@ class ContextInputs:
         self.effort, self.order, self.cells = effort, order, cells
         self._causal = torch.tensor(CAUSAL[: effort.n_causal], device=device)
         self._full = torch.tensor(FULL[: effort.n_full], device=device)
+        self.n_coverage = effort.n_coverage if cells.coverage is not None else 0
+        self._covered = torch.tensor(COVERED[: self.n_coverage], device=device)
         self._squash = torch.from_numpy(SQUASH.astype(np.float32)).to(device) / 64
 
     def offsets(self, step: int, has_prediction: bool) -> torch.Tensor:
@@ -171,6 +226,7 @@ class ContextInputs:
         parts = [1.0] * e.n_causal + [0.0] * e.n_flags
         parts += ([0.0, 1.0, 1.0] + [1.0] * e.n_full) * step
         parts += [1.0, 1.0, 1.0, 0.0] + [1.0] * (len(PREDICTION_OFFSETS) * has_prediction)
+        parts += [1.0] * self.n_coverage
         return torch.tensor(parts)
 
     def __call__(
@@ -205,10 +261,23 @@ class ContextInputs:
         def centre(plane: int) -> torch.Tensor:
             return first + plane * padded_area
 
+        def places(middle: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+            return middle[:, None] + row_length[:, None] * offsets[:, 0] + offsets[:, 1]
+
+        coverage = cells.coverage
+        if coverage is not None:
+            middle = cells.centres(owner, pixel)
+            own = coverage[middle].int()
+            part = (own + (own >> 7))[:, None]
+
         def around(plane: int, offsets: torch.Tensor) -> torch.Tensor:
-            places = centre(plane)[:, None] + row_length[:, None] * offsets[:, 0] + offsets[:, 1]
-            values: torch.Tensor = cells.padded[places].int()
-            return values
+            values: torch.Tensor = cells.padded[places(centre(plane), offsets)].int()
+            return values if coverage is None else (values * part + 128) >> 8
+
+        def value(plane: int) -> torch.Tensor:
+            if cells.values is None:
+                return cells.padded[centre(plane)].long()
+            return cells.values[first_own + plane * area].long()
 
         def expected(plane: int) -> torch.Tensor:
             values: torch.Tensor = cells.own_base[first_own + plane * area].long()
@@ -216,7 +285,7 @@ class ContextInputs:
 
         plane = self.order[step]
         base = expected(plane)
-        earlier = [(plane, cells.padded[centre(plane)].long()) for plane in self.order[:step]]
+        earlier = [(plane, value(plane)) for plane in self.order[:step]]
         if step:
             last, known = earlier[-1]
             base = torch.where(known > 0, (base + known - expected(last)).clamp(1, 255), base)
@@ -237,7 +306,10 @@ class ContextInputs:
         parts += [((base >> 1).float() / 64 - 1)[:, None], self._position(y, x, height, width)]
         if predicted is not None:
             parts.append(self._prediction(predicted, plane, cell, y, x, base))
-        return torch.cat(parts, dim=1), cells.padded[centre(plane)].long(), base
+        if coverage is not None and self.n_coverage:
+            around_it = coverage[places(middle, self._covered)].int()
+            parts.append(((around_it + 1) >> 1).float() / 64 - 1)
+        return torch.cat(parts, dim=1), value(plane), base
 
     @staticmethod
     def _position(

@@ -116,8 +116,9 @@ def read_cells(
     cells: NDArray[np.uint8] | None = None
     if source.sizes is None:
         cells = source.read(training)
-        prepared = prepare(_planes(cells), labels[training], device)
-        validated = prepare(_planes(validation_cells), labels[validation], device)
+        covered = [_coverage(source, rows, of) for rows, of in ((training, cells), (validation, validation_cells))]
+        prepared = prepare(_planes(cells), labels[training], device, covered[0])
+        validated = prepare(_planes(validation_cells), labels[validation], device, covered[1])
         content = cells
     else:
         training = _within_memory(training, source.sizes, planes)

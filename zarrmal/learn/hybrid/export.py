@@ -68,7 +68,9 @@ def _class(network: HybridNetwork, k: int, name: str) -> ClassModel:
     for s, step in enumerate(network.steps):
         assert isinstance(step, ContextNetwork)
         head = (inputs.order[s], effort.n_causal, effort.n_flags, effort.n_full)
-        tensors[f"context_{s}"] = np.array([*head, effort.n_components, 0], np.uint8)
+        tensors[f"context_{s}"] = np.array(
+            [*head, effort.n_components, inputs.n_coverage], np.uint8
+        )
         offsets = inputs.offsets(s, has_prediction).numpy().astype(np.float64)
         tensors |= {f"{key}_{s}": value for key, value in _context(step, k, offsets).items()}
     if has_prediction:

@@ -23,6 +23,8 @@ class Effort:
     n_causal, n_flags, n_full
         Neighbours coded before that are inputs, how many of them also with a flag for blank, and
         neighbours in each plane coded before (FORMAT 4.6.3).
+    n_coverage
+        Pixels whose coverage is an input, where the cells have silhouettes.
     widths
         Hidden units of the two layers.
     n_components
@@ -36,6 +38,7 @@ class Effort:
     n_causal: int
     n_flags: int
     n_full: int
+    n_coverage: int
     widths: tuple[int, int]
     n_components: int
     n_steps: int
@@ -44,11 +47,11 @@ class Effort:
 
 # fmt: off
 EFFORTS: dict[EffortName, Effort] = {
-    "fast": Effort(n_causal=12, n_flags=7, n_full=8, widths=(16, 16), n_components=2,
+    "fast": Effort(n_causal=12, n_flags=7, n_full=8, n_coverage=13, widths=(16, 16), n_components=2,
                    n_steps=6_000, learning_rate=8e-3),
-    "default": Effort(n_causal=24, n_flags=12, n_full=12, widths=(64, 48), n_components=3,
+    "default": Effort(n_causal=24, n_flags=12, n_full=12, n_coverage=25, widths=(64, 48), n_components=3,
                       n_steps=8_000, learning_rate=6e-3),
-    "max": Effort(n_causal=40, n_flags=16, n_full=20, widths=(128, 64), n_components=4,
+    "max": Effort(n_causal=40, n_flags=16, n_full=20, n_coverage=25, widths=(128, 64), n_components=4,
                   n_steps=8_000, learning_rate=5e-3),
 }
 # fmt: on

@@ -23,6 +23,8 @@ from ..constants import (
 )
 from ..errors import CorruptionError, ModelError, TruncatedError
 from ..paper.golomb_rice import RiceChoice
+from ..silhouette.outlined import Outlines
+from ..silhouette.silhouettes import Silhouettes
 from .coder import Coder
 from .fallback import decode_fallback, encode_fallback
 from .header import CellIndex, Header, header_bytes, parse_header
@@ -53,6 +55,7 @@ def encode_chunk(
     rice: RiceChoice = "mean",
     keep_cells: bool = False,
     fortran_order: bool = False,
+    silhouettes: Silhouettes | None = None,
 ) -> bytes:
     """Encode one array.
 
@@ -75,11 +78,15 @@ def encode_chunk(
     fortran_order
         Memory order that decode_chunk gives the array, C by default. Nothing else depends on it:
         equal arrays give equal bytes, whatever their own memory order.
+    silhouettes
+        Of the cells. A cell that contradicts its own is coded without. None: those that the pixels
+        show, where the model codes silhouettes.
 
     Raises
     ------
     TypeError, ValueError
-        If the items are objects, the array is too large, or ``classes`` does not fit it.
+        If the items are objects, the array is too large, or ``classes`` or ``silhouettes`` do not
+        fit it.
     """
     dtype = stored_dtype(array.dtype)
     n_bytes = dtype.itemsize * prod(n for n in array.shape if n)
@@ -106,7 +113,8 @@ def encode_chunk(
         return header.to_bytes() + payload
 
     if coder is not None and fits and coder.can_encode and array.size:
-        index, payload = _encode_cells(octets.reshape(array.shape), coder, classes, rice)
+        pixels = octets.reshape(array.shape)
+        index, payload = _encode_cells(pixels, coder, classes, rice, silhouettes)
         cells = chunk(MODE_CELLS, payload, index)
         worth_it = keep_cells or len(cells) <= max(array.size, SMALL_CHUNK_BYTES)
         if worth_it and array.size <= CELL_PIXELS_PER_BYTE * len(cells):
@@ -247,6 +255,8 @@ class StreamRun:
         Returns the stream of one of those rows, checked by its CRC-16 where the header has one.
     sizes
         uint16 (stream, 2): height and width of each cell; None where all have the array's.
+    outlines
+        Of the silhouettes; None without.
     """
 
     index: int
@@ -254,6 +264,7 @@ class StreamRun:
     members: NDArray[np.int64]
     fetch: Callable[[int], memoryview]
     sizes: NDArray[np.uint16] | None
+    outlines: Outlines | None
 
     def streams(self, block: slice = slice(None)) -> list[memoryview]:
         """Some of the streams; CorruptionError or TruncatedError if one is damaged."""
@@ -262,8 +273,10 @@ class StreamRun:
     def decode(self, coder: Coder, cell_shape: tuple[int, ...], block: slice) -> Pixels:
         """Pixels of some of the streams, uint8 (stream, \\*cell_shape)."""
         sizes = None if self.sizes is None else self.sizes[block]
+        members = np.arange(len(self.members))[block]
+        outlines = None if self.outlines is None else self.outlines.take(members)
         cells = coder.cells(self.index)
-        return cells.decode(self.streams(block), self.coding, cell_shape, sizes)
+        return cells.decode(self.streams(block), self.coding, cell_shape, sizes, outlines)
 
 
 def cell_streams(
@@ -282,7 +295,8 @@ def cell_streams(
     classes, lengths = index.classes[rows], index.lengths[rows]
     stops = np.cumsum(index.lengths)[rows]
     sizes = None if index.sizes is None else index.sizes[rows]
-    _check_least_bytes(index, classes, lengths, coder, header.shape[1:], sizes)
+    outlines = None if index.outlines is None else index.outlines.take(rows)
+    _check_least_bytes(index, classes, lengths, coder, header.shape[1:], sizes, outlines)
 
     def stream(i: int) -> memoryview:
         row, stop, length = int(rows[i]), int(stops[i]), int(lengths[i])
@@ -305,10 +319,35 @@ def cell_streams(
             members=members,
             fetch=stream,
             sizes=None if sizes is None else sizes[members],
+            outlines=None if outlines is None else outlines.take(members),
         )
         for k in _used(classes)
         for members in (np.flatnonzero(classes == k),)
     ]
+
+
+def decode_silhouettes(
+    header: Header,
+    rows: NDArray[np.int64],
+    fetch: Callable[[int, int], memoryview],
+    coder: Coder | None,
+) -> Silhouettes | None:
+    """The silhouettes of some cells of a chunk; None if no cell of it has one.
+
+    Parameters and errors are those of decode_cells. What is read of damaged streams is not checked
+    against the pixels.
+    """
+    index = header.index
+    if index is None or index.outlines is None:
+        return None
+    coder = _matching_coder(header, coder)
+    masks: list[NDArray[np.bool_] | None] = [None] * len(rows)
+    for run in cell_streams(header, rows, fetch, coder):
+        assert run.outlines is not None
+        of_run = coder.cells(run.index).masks(run.streams(), run.outlines)
+        for i, mask in zip(run.members.tolist(), of_run, strict=True):
+            masks[i] = mask
+    return Silhouettes(masks=masks, resampling=index.outlines.resampling)
 
 
 def _matching_coder(header: Header, coder: Coder | None) -> Coder:
@@ -330,7 +369,8 @@ def _matching_coder(header: Header, coder: Coder | None) -> Coder:
             f"classes, but its model has {model.cell_shape} in {len(model.classes)}"
         )
     if coder.has_checks != (index.checks is not None) or (
-        index.sizes is not None and not coder.takes_sizes
+        (index.sizes is not None and not coder.takes_sizes)
+        or (index.outlines is not None and not coder.takes_silhouettes)
     ):
         raise CorruptionError(f"the chunk's index does not suit profile {model.profile!r}")
     return coder
@@ -348,11 +388,13 @@ def _check_least_bytes(
     coder: Coder,
     cell_shape: tuple[int, ...],
     sizes: NDArray[np.uint16] | None,
+    outlines: Outlines | None,
 ) -> None:
     for k in _used(classes):
-        members = classes == k
+        members = np.flatnonzero(classes == k)
         own = None if sizes is None else sizes[members]
-        least = coder.cells(k).least_bytes(index.codings[k], cell_shape, own)
+        lines = None if outlines is None else outlines.take(members)
+        least = coder.cells(k).least_bytes(index.codings[k], cell_shape, own, lines)
         short = lengths[members] < least
         if short.any():
             needed = int(np.broadcast_to(least, short.shape)[short][0])
@@ -364,16 +406,29 @@ def _encode_cells(
     coder: Coder,
     classes: NDArray[np.integer[Any]] | None,
     rice: RiceChoice,
+    silhouettes: Silhouettes | None,
 ) -> tuple[CellIndex, bytes]:
     n_classes = len(coder.model.classes)
     # The padding of an array's last chunk is blank. Coded with a class, it would cost a bit per
     # pixel.
     blank = ~np.logical_or.reduce(pixels.reshape(len(pixels), -1), axis=1)
-    sizes = _worthwhile_sizes(pixels, blank) if coder.takes_sizes else None
+    sizes = None
+    # Coverage is that of the whole array where pixels were resampled to it.
+    if coder.takes_sizes and (silhouettes is None or silhouettes.resampling == "same"):
+        sizes = _worthwhile_sizes(pixels, blank)
+    if silhouettes is not None:
+        if len(silhouettes) != len(pixels):
+            raise ValueError(f"there are {len(silhouettes)} silhouettes for {len(pixels)} cells")
+        silhouettes = silhouettes.without(blank)
+        if silhouettes.resampling == "same":
+            whole = np.broadcast_to(np.array(pixels.shape[1:3], np.uint16), (len(pixels), 2))
+            silhouettes = silhouettes.fitted(whole if sizes is None else sizes)
+    outlined = coder.outline(pixels, sizes, silhouettes)
     if classes is None:
         chosen = np.empty(len(pixels), np.uint8)
         own = None if sizes is None else sizes[~blank]
-        chosen[~blank] = coder.shortest(pixels[~blank], own)
+        of_cells = None if outlined is None else outlined.take(np.flatnonzero(~blank))
+        chosen[~blank] = coder.shortest_outlined(pixels[~blank], own, of_cells)
     else:
         chosen = np.asarray(classes)
         if chosen.shape != pixels.shape[:1] or not np.issubdtype(chosen.dtype, np.integer):
@@ -392,7 +447,8 @@ def _encode_cells(
     for k in _used(chosen):
         members = np.flatnonzero(chosen == k)
         own = None if sizes is None else sizes[members]
-        codings[k], bodies = coder.cells(k).encode(pixels[members], rice, own)
+        of_class = None if outlined is None else outlined.take(members)
+        codings[k], bodies = coder.cells(k).encode(pixels[members], rice, own, of_class)
         for i, body in zip(members.tolist(), bodies, strict=True):
             streams[i] = body
     index = CellIndex(
@@ -402,6 +458,7 @@ def _encode_cells(
         lengths=np.array([len(s) for s in streams], np.int64),
         checks=_checks(streams) if coder.has_checks else None,
         sizes=sizes,
+        outlines=None if outlined is None else outlined.outlines,
     )
     return index, b"".join(streams)
 

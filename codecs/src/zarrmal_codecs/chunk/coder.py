@@ -10,7 +10,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..hybrid.engine import chosen_level
 from ..model.model import Model
+from ..silhouette.outlined import Outlined, outline
+from ..silhouette.silhouettes import Silhouettes, cut_out
 from .profiles import CellCoder, Sizes, cell_coder
 
 MAX_CACHED_CODERS = 8
@@ -32,6 +35,7 @@ class Coder:
         self._cells = tuple(cell_coder(model, k) for k in range(len(model.classes)))
         self.has_checks = self._cells[0].has_checks
         self.takes_sizes = self._cells[0].takes_sizes
+        self.takes_silhouettes = all(cells.takes_silhouettes for cells in self._cells)
         self.can_encode = all(cells.can_encode for cells in self._cells)
 
     def cells(self, index: int) -> CellCoder:
@@ -42,22 +46,57 @@ class Coder:
         """Whether every class can code cells of this shape."""
         return all(cells.fits(cell_shape) for cells in self._cells)
 
-    def bits(self, pixels: NDArray[np.uint8], sizes: Sizes | None = None) -> NDArray[np.float64]:
-        """Bits of each cell under each class, float64 (cell, class), of (cell, *cell_shape).
+    def outline(
+        self, pixels: NDArray[np.uint8], sizes: Sizes | None, silhouettes: Silhouettes | None
+    ) -> Outlined | None:
+        """The silhouettes with which cells (cell, *cell_shape) are coded, or None.
 
         Parameters
         ----------
         sizes
             uint16 (cell, 2): height and width of each cell; None where all have the array's.
+        silhouettes
+            Of each cell; None: those that its pixels show.
         """
-        return np.stack([cells.bits(pixels, sizes) for cells in self._cells], axis=1)
+        if not self.takes_silhouettes or not len(pixels):
+            return None
+        silhouettes = silhouettes or cut_out(pixels, sizes)
+        if silhouettes is None:
+            return None
+        return outline(silhouettes, pixels, sizes, native=chosen_level() != "numpy")
 
-    def shortest(self, pixels: NDArray[np.uint8], sizes: Sizes | None = None) -> NDArray[np.uint8]:
-        """The class that codes each cell in the fewest bits, uint8 (cell,)."""
+    def bits(
+        self,
+        pixels: NDArray[np.uint8],
+        sizes: Sizes | None = None,
+        silhouettes: Silhouettes | None = None,
+    ) -> NDArray[np.float64]:
+        """Bits of each cell under each class, float64 (cell, class); see ``outline``."""
+        return self._bits(pixels, sizes, self.outline(pixels, sizes, silhouettes))
+
+    def shortest(
+        self,
+        pixels: NDArray[np.uint8],
+        sizes: Sizes | None = None,
+        silhouettes: Silhouettes | None = None,
+    ) -> NDArray[np.uint8]:
+        """The class that codes each cell in the fewest bits, uint8 (cell,); see ``outline``."""
+        return self.shortest_outlined(pixels, sizes, self.outline(pixels, sizes, silhouettes))
+
+    def shortest_outlined(
+        self, pixels: NDArray[np.uint8], sizes: Sizes | None, outlined: Outlined | None
+    ) -> NDArray[np.uint8]:
+        """The same where the silhouettes were prepared already."""
         if len(self._cells) == 1:
             return np.zeros(len(pixels), np.uint8)
-        chosen: NDArray[np.uint8] = self.bits(pixels, sizes).argmin(axis=1).astype(np.uint8)
+        bits = self._bits(pixels, sizes, outlined)
+        chosen: NDArray[np.uint8] = bits.argmin(axis=1).astype(np.uint8)
         return chosen
+
+    def _bits(
+        self, pixels: NDArray[np.uint8], sizes: Sizes | None, outlined: Outlined | None
+    ) -> NDArray[np.float64]:
+        return np.stack([cells.bits(pixels, sizes, outlined) for cells in self._cells], axis=1)
 
 
 _lock = threading.Lock()

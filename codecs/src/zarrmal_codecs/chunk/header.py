@@ -24,18 +24,24 @@ from ..constants import (
     DTYPE_UINT8,
     FLAG_BIG_ENDIAN,
     FLAG_FORTRAN_ORDER,
+    FLAG_SILHOUETTES,
     FLAG_SIZES,
     FLAG_WORD_STREAMS,
     FORMAT_VERSION,
     MAX_CHUNK_PIXELS,
     MAX_CLASSES,
+    MAX_LATTICE_SPACING,
     MAX_RANK,
+    MAX_SILHOUETTE_PIXELS,
+    MAX_SILHOUETTE_SIDE,
     MODE_CELLS,
     MODE_DEFLATE,
     MODE_STORED,
     WORD_BYTES,
 )
 from ..errors import CompatibilityError, CorruptionError, TruncatedError
+from ..silhouette.coverage import RESAMPLINGS
+from ..silhouette.outlined import Outlines
 from ..wire import Reader, Writer, pack_bits, packed_bytes, unpack_bits
 from .items import dtype_code, dtype_of, has_byte_order, is_big_endian
 
@@ -65,6 +71,8 @@ class CellIndex:
     sizes
         uint16 (cell, 2): height and width of each cell, from its first row and column; all other
         pixels are 0. None where all cells have the size of the array.
+    outlines
+        Of the cells' silhouettes; None where no cell has one.
     """
 
     digest_prefix: bytes
@@ -73,6 +81,7 @@ class CellIndex:
     lengths: NDArray[np.int64]
     checks: NDArray[np.uint16] | None
     sizes: NDArray[np.uint16] | None = None
+    outlines: Outlines | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,8 +124,13 @@ class Header:
         return self.index is not None and self.index.sizes is not None
 
     @property
+    def _outlined(self) -> bool:
+        return self.index is not None and self.index.outlines is not None
+
+    @property
     def _flags(self) -> int:
         flags = FLAG_FORTRAN_ORDER * self.fortran_order | FLAG_WORD_STREAMS * self._words
+        flags |= FLAG_SILHOUETTES * self._outlined
         return flags | FLAG_BIG_ENDIAN * is_big_endian(self.dtype) | FLAG_SIZES * self._sized
 
     def to_bytes(self) -> bytes:
@@ -195,7 +209,7 @@ def parse_header(data: memoryview) -> Header:
     reader = Reader(whole[:-4], "the chunk's header")
     reader.block(5)
     mode, code, flags = reader.uint(1), reader.uint(1), reader.uint(1)
-    known = FLAG_FORTRAN_ORDER | (FLAG_WORD_STREAMS | FLAG_SIZES) * (mode == MODE_CELLS)
+    known = FLAG_FORTRAN_ORDER | (FLAG_WORD_STREAMS | FLAG_SIZES | FLAG_SILHOUETTES) * (mode == MODE_CELLS)
     known |= FLAG_BIG_ENDIAN * has_byte_order(code)
     codable = code in ({DTYPE_UINT8} if mode == MODE_CELLS else KNOWN_DTYPES)
     if mode not in MODE_NAMES or not codable or flags & ~known:
@@ -248,14 +262,10 @@ def _write_index(out: Writer, index: CellIndex) -> None:
         out.uint(int(index.classes[start]), 1)
         out.varint(stop - start)
     if index.sizes is not None:
-        present = index.classes != BLANK_CLASS
-        for sizes in index.sizes.astype(np.int64).T:
-            least = int(sizes[present].min())
-            extra = np.where(present, sizes - least, 0)
-            n_bits = int(extra.max()).bit_length()
-            out.uint(least, 2)
-            out.uint(n_bits, 1)
-            out.block(pack_bits(extra, n_bits))
+        for sizes in index.sizes.T:
+            _write_column(out, sizes, index.classes != BLANK_CLASS)
+    if index.outlines is not None:
+        _write_outlines(out, index.outlines)
     words = index.checks is None
     lengths = index.lengths // WORD_BYTES if words else index.lengths
     least = int(lengths.min())
@@ -266,6 +276,36 @@ def _write_index(out: Writer, index: CellIndex) -> None:
     out.block(pack_bits(extra, n_bits))
     if index.checks is not None:
         out.block(index.checks.astype("<u2").tobytes())
+
+
+def _write_outlines(out: Writer, outlines: Outlines) -> None:
+    out.uint(RESAMPLINGS.index(outlines.resampling), 1)
+    _write_column(out, outlines.spacings, outlines.spacings >= 0)
+    if outlines.resampling != "same":
+        for shapes in outlines.shapes.T:
+            _write_column(out, shapes, outlines.spacings > 0)
+
+
+def _write_column(
+    out: Writer, values: NDArray[np.integer[Any]], present: NDArray[np.bool_]
+) -> None:
+    """One number a cell, below 2**16, as the least and what each has more; none where absent."""
+    values = values.astype(np.int64)
+    least = int(values[present].min())
+    extra = np.where(present, values - least, 0)
+    n_bits = int(extra.max()).bit_length()
+    out.uint(least, 2)
+    out.uint(n_bits, 1)
+    out.block(pack_bits(extra, n_bits))
+
+
+def _read_column(reader: Reader, n_cells: int) -> NDArray[np.int64]:
+    """Inverse of _write_column; absent cells have the least value."""
+    least, n_bits = reader.uint(2), reader.uint(1)
+    if n_bits > MAX_SIZE_BITS:
+        raise CorruptionError(f"the chunk declares numbers of {n_bits} bits for its cells")
+    extra = reader.block(packed_bytes(n_cells, n_bits))
+    return least + unpack_bits(extra, n_cells, n_bits)
 
 
 def _read_index(reader: Reader, shape: tuple[int, ...], flags: int) -> CellIndex:
@@ -293,6 +333,7 @@ def _read_index(reader: Reader, shape: tuple[int, ...], flags: int) -> CellIndex
     if start != n_cells:
         raise CorruptionError(f"the class runs hold {start} of {n_cells} cells")
     sizes = _read_sizes(reader, shape) if flags & FLAG_SIZES else None
+    outlines = _read_outlines(reader, shape, classes, sizes) if flags & FLAG_SILHOUETTES else None
     least, n_bits = reader.uint(4), reader.uint(1)
     if not int(words) <= n_bits <= MAX_LENGTH_BITS:
         raise CorruptionError(f"the chunk declares stream lengths of {n_bits} bits")
@@ -311,6 +352,7 @@ def _read_index(reader: Reader, shape: tuple[int, ...], flags: int) -> CellIndex
         lengths=lengths,
         checks=checks,
         sizes=sizes,
+        outlines=outlines,
     )
 
 
@@ -320,13 +362,58 @@ def _read_sizes(reader: Reader, shape: tuple[int, ...]) -> NDArray[np.uint16]:
         raise CorruptionError(f"the chunk declares sizes of cells, but has shape {shape}")
     columns = []
     for most in shape[1:3]:
-        least, n_bits = reader.uint(2), reader.uint(1)
-        if n_bits > MAX_SIZE_BITS:
-            raise CorruptionError(f"the chunk declares sizes of cells of {n_bits} bits")
-        extra = reader.block(packed_bytes(shape[0], n_bits))
-        sizes = least + unpack_bits(extra, shape[0], n_bits)
+        sizes = _read_column(reader, shape[0])
         if int(sizes.min()) < 1 or int(sizes.max()) > most:
             raise CorruptionError(f"the chunk declares cells of {sizes.min()} to {sizes.max()} "
                                   f"rows or columns in an array of {most}")  # fmt: skip
         columns.append(sizes.astype(np.uint16))
     return np.stack(columns, axis=1)
+
+
+def _read_outlines(
+    reader: Reader,
+    shape: tuple[int, ...],
+    classes: NDArray[np.uint8],
+    sizes: NDArray[np.uint16] | None,
+) -> Outlines:
+    """Each mask is within the limits, and where it has the size of its cell it fits that."""
+    if len(shape) < 3:
+        raise CorruptionError(f"the chunk declares silhouettes, but has shape {shape}")
+    code = reader.uint(1)
+    if code >= len(RESAMPLINGS):
+        raise CompatibilityError(
+            f"the chunk's silhouettes were resampled by method {code}, unknown to this software: "
+            f"upgrade zarrmal-codecs"
+        )
+    spacings = _read_column(reader, shape[0])
+    has = spacings > 0
+    if int(spacings.max()) > MAX_LATTICE_SPACING or has[classes == BLANK_CLASS].any():
+        raise CorruptionError(f"the chunk declares silhouettes on lattices of up to "
+                              f"{spacings.max()}, or of blank cells")  # fmt: skip
+    step = np.maximum(spacings, 1)[:, None]
+    if code:
+        points = np.stack([_read_column(reader, shape[0]) for _ in range(2)], axis=1)
+    else:
+        own = np.array(shape[1:3]) if sizes is None else sizes.astype(np.int64)
+        own = np.broadcast_to(own, (shape[0], 2))
+        points = (own - 1) // step + 1
+        if (step * (points - 1) + 1 != own)[has].any():
+            raise CorruptionError("the chunk declares a silhouette on a lattice that its cell "
+                                  "does not fit")  # fmt: skip
+    full = step * (points - 1) + 1
+    full[~has] = 1
+    if full.min() < 1 or full.max() > MAX_SILHOUETTE_SIDE or (
+        full.prod(axis=1).max() > MAX_SILHOUETTE_PIXELS
+    ):
+        raise CorruptionError(
+            f"the chunk declares a silhouette of {full.max()} rows or columns, or of no size: at "
+            f"most {MAX_SILHOUETTE_SIDE} and {MAX_SILHOUETTE_PIXELS} pixels are allowed"
+        )
+    points[~has] = 0
+    if int(points.prod(axis=1).sum()) > MAX_CHUNK_PIXELS:
+        raise CorruptionError(f"the chunk's silhouettes have more than {MAX_CHUNK_PIXELS} points")
+    return Outlines(
+        resampling=RESAMPLINGS[code],
+        spacings=spacings.astype(np.uint8),
+        shapes=points.astype(np.uint16),
+    )

@@ -14,6 +14,7 @@ from ..hybrid.cells import HybridCells
 from ..model.model import Model
 from ..paper.cells import PaperCells
 from ..paper.golomb_rice import RiceChoice
+from ..silhouette.outlined import Mask, Outlined, Outlines
 
 Sizes = NDArray[np.uint16]
 """Height and width of each cell, (cell, 2)."""
@@ -23,7 +24,7 @@ class CellCoder(Protocol):
     """Coder of the cells of one class. Thread-safe.
 
     ``sizes`` are None where all cells have the size of the array; pixels beyond a cell's size are 0
-    and not coded.
+    and not coded. ``outlined`` and ``outlines`` are None where no cell has a silhouette.
     """
 
     has_checks: bool
@@ -32,17 +33,30 @@ class CellCoder(Protocol):
     """Whether cells of a chunk may have sizes of their own."""
 
     @property
+    def takes_silhouettes(self) -> bool:
+        """Whether cells may have silhouettes."""
+
+    @property
     def can_encode(self) -> bool:
         """Whether the model can encode, not only decode."""
 
     def fits(self, cell_shape: tuple[int, ...]) -> bool:
         """Whether cells of this shape can be coded."""
 
-    def bits(self, pixels: NDArray[np.uint8], sizes: Sizes | None = None) -> NDArray[np.float64]:
+    def bits(
+        self,
+        pixels: NDArray[np.uint8],
+        sizes: Sizes | None = None,
+        outlined: Outlined | None = None,
+    ) -> NDArray[np.float64]:
         """Bits that each cell would take, float64 (cell,)."""
 
     def encode(
-        self, pixels: NDArray[np.uint8], rice: RiceChoice, sizes: Sizes | None = None
+        self,
+        pixels: NDArray[np.uint8],
+        rice: RiceChoice,
+        sizes: Sizes | None = None,
+        outlined: Outlined | None = None,
     ) -> tuple[int, list[bytes]]:
         """The class's coding byte, and one stream per cell, of uint8 (cell, *cell_shape)."""
 
@@ -52,15 +66,23 @@ class CellCoder(Protocol):
         coding: int,
         cell_shape: tuple[int, ...],
         sizes: Sizes | None = None,
+        outlines: Outlines | None = None,
     ) -> NDArray[np.uint8]:
         """Inverse of encode; a ZarrmalError if a stream is not exactly one cell."""
 
+    def masks(self, streams: list[memoryview], outlines: Outlines) -> list[Mask | None]:
+        """The silhouette of each cell, bool (y, x) of its own size; None where it has none."""
+
     def least_bytes(
-        self, coding: int, cell_shape: tuple[int, ...], sizes: Sizes | None = None
+        self,
+        coding: int,
+        cell_shape: tuple[int, ...],
+        sizes: Sizes | None = None,
+        outlines: Outlines | None = None,
     ) -> int | NDArray[np.int64]:
         """Bytes of the shortest possible stream, checked before pixels are allocated.
 
-        Of each cell, (cell,), where they have sizes.
+        Of each cell, (cell,), where they have sizes or silhouettes.
         """
 
 

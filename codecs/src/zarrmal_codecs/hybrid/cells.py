@@ -9,9 +9,12 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import rans
 from ..constants import (
+    FREQUENCY_TOTAL,
     HYBRID_PIXELS_PER_BYTE,
     LATENT_GAIN,
+    MASK_POINTS_PER_BYTE,
     MAX_HYBRID_CELL_PIXELS,
     MAX_HYBRID_CELL_SIDE,
     MAX_PLANES,
@@ -20,9 +23,11 @@ from ..constants import (
 from ..errors import CorruptionError, ModelError, TruncatedError
 from ..model.model import Model
 from ..paper.golomb_rice import RiceChoice
-from . import rans
+from ..silhouette.masks import MaskCoder
+from ..silhouette.outlined import Mask, Outlined, Outlines
 from .context import steps_of
-from .engine import Engine, First, Sizes, Streams, chosen_level, make_engine
+from .engine import Engine, Streams, chosen_level, make_engine
+from .known import First, Known, Sizes
 from .mixture import latent_cumulative
 from .prediction import Prediction, n_planes
 from .prediction import pool as pool
@@ -72,6 +77,11 @@ class HybridCells:
     has_checks = False  # the state in which a stream ends is its check
     takes_sizes = True
 
+    @property
+    def takes_silhouettes(self) -> bool:
+        """Whether the model can code masks."""
+        return self._masks is not None
+
     def __init__(self, model: Model, index: int) -> None:
         class_model, shape = model.classes[index], model.cell_shape
         if len(shape) < 2 or n_planes(shape) > MAX_PLANES:
@@ -84,6 +94,7 @@ class HybridCells:
         )
         n_latents = self._prediction.n_latents if self._prediction else 0
         self._steps = steps_of(class_model, n_planes(shape), n_latents)
+        self._masks = MaskCoder.of(class_model)
         self._engines: dict[str, Engine] = {}
 
     @property
@@ -113,15 +124,29 @@ class HybridCells:
         is_trained = block.sizes is None and self._is_trained_shape(block.shape)
         return self._prediction is not None and is_trained
 
-    def _predict(
-        self, block: Block, pixels: Pixels
-    ) -> tuple[NDArray[np.int8], Pixels | None, First]:
-        """Latents, predicted cells and first sums of pixels (cell, plane, y, x)."""
+    def _known(
+        self, block: Block, latents: NDArray[np.int8] | None, covered: NDArray[np.uint8] | None
+    ) -> Known:
+        """What both sides know of a block's cells once the latents are known."""
+        n = len(block.members)
+        predicted = None
+        if latents is not None:
+            assert self._prediction is not None
+            predicted = self._prediction.decode(latents)
+        return Known(
+            shape=(n, len(self._steps), *block.shape),
+            first=self._first(latents, n),
+            sizes=block.sizes,
+            coverage=covered,
+            predicted=predicted,
+        )
+
+    def _latents(self, block: Block, pixels: Pixels) -> NDArray[np.int8] | None:
+        """int8 (cell, latent) of pixels (cell, plane, y, x); None where cells have none."""
         if not self._has_latents(block):
-            return np.zeros((len(pixels), 0), np.int8), None, self._first(None, len(pixels))
+            return None
         assert self._prediction is not None
-        latents = self._prediction.encode(pixels)
-        return latents, self._prediction.decode(latents), self._first(latents, len(latents))
+        return self._prediction.encode(pixels)
 
     def _is_trained_shape(self, shape: tuple[int, ...]) -> bool:
         return shape == self._cell_shape[:2]
@@ -134,6 +159,20 @@ class HybridCells:
         return max(1, min(BLOCK_CELLS, BLOCK_PIXELS // n_values))
 
     def _blocks(
+        self,
+        n_cells: int,
+        shape: tuple[int, int, int],
+        sizes: Sizes | None,
+        outlines: Outlines | None,
+    ) -> list[Block]:
+        """Blocks of cells, of few enough pixels and points of masks."""
+        blocks = self._blocks_by_size(n_cells, shape, sizes)
+        if outlines is None:
+            return blocks
+        n_points = outlines.shapes.astype(np.int64).prod(axis=1)
+        return [part for block in blocks for part in _split(block, n_points)]
+
+    def _blocks_by_size(
         self, n_cells: int, shape: tuple[int, int, int], sizes: Sizes | None
     ) -> list[Block]:
         """Cells in blocks of like sizes; those of the model's shape, which have latents, apart."""
@@ -178,47 +217,70 @@ class HybridCells:
             out.append(np.require(sums, np.int32, ["C", "A"]))
         return out
 
-    def _prefix(self, latents: NDArray[np.int8]) -> NDArray[np.uint16]:
+    def _prefix(self, latents: NDArray[np.int8] | None, n: int) -> NDArray[np.uint16]:
         """Start and frequency of each latent, uint16 (cell, latent, 2)."""
-        if not latents.shape[1]:
-            return np.zeros((len(latents), 0, 2), np.uint16)
+        if latents is None:
+            return np.zeros((n, 0, 2), np.uint16)
         assert self._prediction is not None
         symbols = latents.astype(np.int64) + 128
         start = latent_cumulative(symbols, self._prediction.slopes)
         stop = latent_cumulative(symbols + 1, self._prediction.slopes)
         return np.stack([start, stop - start], axis=-1).astype(np.uint16)
 
-    def bits(self, pixels: Pixels, sizes: Sizes | None = None) -> NDArray[np.float64]:
+    def bits(
+        self, pixels: Pixels, sizes: Sizes | None = None, outlined: Outlined | None = None
+    ) -> NDArray[np.float64]:
         """Bits of each cell, float64 (cell,), of pixels, uint8 (cell, *cell_shape)."""
         out = np.empty(len(pixels))
-        for block, cells in self._pixels_of_blocks(pixels, sizes):
-            latents, predicted, first = self._predict(block, cells)
-            frequencies = self._prefix(latents)[..., 1] / 65536
-            head = 8 * RANS_STATE_BYTES - np.log2(frequencies).sum(axis=1)
+        for block, cells in self._pixels_of_blocks(pixels, sizes, outlined):
+            known, prefix = self._prepared(block, cells, outlined)
+            frequencies = prefix[..., 1] / FREQUENCY_TOTAL
+            before = -np.log2(frequencies, where=frequencies > 0, out=np.zeros(frequencies.shape))
             # The first state holds 16 bits of the symbols.
-            n_bits = self._engine().bits(cells, block.sizes, predicted, first)
-            out[block.members] = head - 16 + n_bits
+            head = 8 * RANS_STATE_BYTES - 16 + before.sum(axis=1)
+            out[block.members] = head + self._engine().bits(cells, known)
         return out
 
+    def _prepared(
+        self, block: Block, cells: Pixels, outlined: Outlined | None
+    ) -> tuple[Known, NDArray[np.uint16]]:
+        """What is known before the pixels, and the symbols that tell it."""
+        latents = self._latents(block, cells)
+        prefix, covered = self._prefix(latents, len(cells)), None
+        if outlined is not None:
+            assert self._masks is not None
+            own = outlined.take(block.members)
+            covered = np.ascontiguousarray(own.coverage[:, : block.shape[0], : block.shape[1]])
+            before = self._masks.prefix(own.points, native=self._is_native())
+            prefix = np.ascontiguousarray(np.concatenate([before, prefix], axis=1))
+        return self._known(block, latents, covered), prefix
+
+    def _is_native(self) -> bool:
+        return chosen_level() != "numpy"
+
     def encode(
-        self, pixels: Pixels, rice: RiceChoice, sizes: Sizes | None = None
+        self,
+        pixels: Pixels,
+        rice: RiceChoice,
+        sizes: Sizes | None = None,
+        outlined: Outlined | None = None,
     ) -> tuple[int, list[bytes]]:
         """Encode cells, uint8 (cell, *cell_shape): the coding byte, 0, and one stream per cell."""
         out = [b""] * len(pixels)
-        for block, cells in self._pixels_of_blocks(pixels, sizes):
-            latents, predicted, first = self._predict(block, cells)
-            prefix = self._prefix(latents)
-            streams = self._engine().encode(cells, block.sizes, predicted, first, prefix)
+        for block, cells in self._pixels_of_blocks(pixels, sizes, outlined):
+            known, prefix = self._prepared(block, cells, outlined)
+            streams = self._engine().encode(cells, known, prefix)
             for i, stream in zip(block.members.tolist(), streams, strict=True):
                 out[i] = stream
         return 0, out
 
     def _pixels_of_blocks(
-        self, pixels: Pixels, sizes: Sizes | None
+        self, pixels: Pixels, sizes: Sizes | None, outlined: Outlined | None
     ) -> Iterator[tuple[Block, Pixels]]:
         """Blocks, and their pixels (cell, plane, y, x)."""
         planes = _planes_first(pixels)
-        for block in self._blocks(len(planes), planes.shape[1:], sizes):
+        outlines = None if outlined is None else outlined.outlines
+        for block in self._blocks(len(planes), planes.shape[1:], sizes, outlines):
             height, width = block.shape
             yield block, np.ascontiguousarray(planes[block.members, :, :height, :width])
 
@@ -228,6 +290,7 @@ class HybridCells:
         coding: int,
         cell_shape: tuple[int, ...],
         sizes: Sizes | None = None,
+        outlines: Outlines | None = None,
     ) -> Pixels:
         """Inverse of encode: pixels, uint8 (cell, *cell_shape).
 
@@ -241,27 +304,50 @@ class HybridCells:
         # Memory beyond the cells' own sizes is never touched.
         out = np.zeros((len(streams), *cell_shape), np.uint8)
         planes = _planes_first(out)
-        for block in self._blocks(len(streams), shape, sizes):
+        for block in self._blocks(len(streams), shape, sizes, outlines):
             height, width = block.shape
+            own = None if outlines is None else outlines.take(block.members)
             of_block = [streams[i] for i in block.members.tolist()]
-            planes[block.members, :, :height, :width] = self._decode(of_block, block, shape[0])
+            planes[block.members, :, :height, :width] = self._decode(of_block, block, own)
         return out
 
-    def _decode(self, of_block: list[memoryview], block: Block, n_planes: int) -> Pixels:
-        shape = (n_planes, *block.shape)
-        if any(len(s) < RANS_STATE_BYTES or len(s) % 2 for s in of_block):
-            raise TruncatedError("a cell's stream must have 4 bytes of state and whole words of 2")
-        streams = Streams(of_block)
+    def masks(self, streams: list[memoryview], outlines: Outlines) -> list[Mask | None]:
+        """The silhouette of each cell, bool (y, x) of its own size, or None.
+
+        Raises
+        ------
+        TruncatedError
+            If a stream ends before its last point.
+        """
+        points: list[Mask] = []
+        for start in range(0, len(streams), BLOCK_CELLS):
+            rows = np.arange(start, min(start + BLOCK_CELLS, len(streams)))
+            decoder = _opened([streams[row] for row in rows.tolist()]).decoder()
+            points += self._read_points(decoder, outlines.take(rows))
+            if decoder.short.any():
+                raise TruncatedError("a cell's stream ends before its last point")
+        return outlines.masks(points)
+
+    def _read_points(self, decoder: rans.Decoder, outlines: Outlines) -> list[Mask]:
+        if self._masks is None:
+            raise CorruptionError("the chunk declares silhouettes, but its model cannot code masks")
+        return self._masks.decode(decoder, outlines.shapes, native=self._is_native())
+
+    def _decode(
+        self, of_block: list[memoryview], block: Block, outlines: Outlines | None
+    ) -> Pixels:
+        streams = _opened(of_block)
         decoder = streams.decoder()
-        latents, predicted = None, None
+        latents, covered = None, None
+        if outlines is not None:
+            points = self._read_points(decoder, outlines)
+            covered = outlines.coverage(
+                points, block.shape, block.sizes, native=self._is_native()
+            )
         if self._has_latents(block):
-            assert self._prediction is not None
             latents = self._read_latents(decoder)
-            predicted = self._prediction.decode(latents)
-        first = self._first(latents, len(of_block))
-        pixels, status = self._engine().decode(
-            decoder, streams, shape, block.sizes, predicted, first
-        )
+        known = self._known(block, latents, covered)
+        pixels, status = self._engine().decode(decoder, streams, known)
         bad = np.flatnonzero(status)
         if len(bad):
             if status[bad[0]] == 1:
@@ -281,12 +367,17 @@ class HybridCells:
         return latents
 
     def least_bytes(
-        self, coding: int, cell_shape: tuple[int, ...], sizes: Sizes | None = None
+        self,
+        coding: int,
+        cell_shape: tuple[int, ...],
+        sizes: Sizes | None = None,
+        outlines: Outlines | None = None,
     ) -> int | NDArray[np.int64]:
         """Bytes of the shortest possible stream, checked before pixels are allocated.
 
         No frequency is above 65281, so even the likeliest value makes a state grow by 1/513 or
-        more, and a byte holds fewer than 2,850 pixels.
+        more, and a byte holds fewer than 2,850 pixels. Of cells with a silhouette only the points
+        of its mask are sure to be coded, of which a byte holds fewer than 2**17.
 
         Raises
         ------
@@ -295,11 +386,38 @@ class HybridCells:
         """
         if coding:
             raise CorruptionError(f"the chunk declares coding {coding}, profile hybrid has only 0")
-        if sizes is None:
+        if sizes is None and outlines is None:
             return max(RANS_STATE_BYTES, prod(cell_shape) // HYBRID_PIXELS_PER_BYTE)
+        if sizes is None:
+            assert outlines is not None
+            sizes = np.broadcast_to(np.array(cell_shape[:2], np.uint16), outlines.shapes.shape)
         n_values = n_planes(cell_shape) * sizes.astype(np.int64).prod(axis=1)
-        least: NDArray[np.int64] = np.maximum(RANS_STATE_BYTES, n_values // HYBRID_PIXELS_PER_BYTE)
-        return least
+        least = n_values // HYBRID_PIXELS_PER_BYTE
+        if outlines is not None:
+            n_points = outlines.shapes.astype(np.int64).prod(axis=1)
+            least = np.where(outlines.spacings > 0, n_points // MASK_POINTS_PER_BYTE, least)
+        result: NDArray[np.int64] = np.maximum(RANS_STATE_BYTES, least)
+        return result
+
+
+def _split(block: Block, n_points: NDArray[np.int64]) -> list[Block]:
+    """Parts of a block whose masks have few enough points, given those of all cells."""
+    total = np.cumsum(n_points[block.members])
+    edges = np.flatnonzero(np.diff(total // BLOCK_PIXELS)) + 1
+    if not len(edges):
+        return [block]
+    members = np.split(block.members, edges)
+    sizes = [None] * len(members) if block.sizes is None else np.split(block.sizes, edges)
+    return [
+        Block(members=some, shape=block.shape, sizes=own)
+        for some, own in zip(members, sizes, strict=True)
+    ]
+
+
+def _opened(streams: list[memoryview]) -> Streams:
+    if any(len(s) < RANS_STATE_BYTES or len(s) % 2 for s in streams):
+        raise TruncatedError("a cell's stream must have 4 bytes of state and whole words of 2")
+    return Streams(streams)
 
 
 def _planes_first(pixels: Pixels) -> Pixels:

@@ -18,6 +18,7 @@ from ..constants import (
     MAX_CONTEXT_INPUTS,
     MAX_CONTEXT_SHIFT,
     MAX_CONTEXT_WIDTH,
+    MAX_COVERAGE_INPUTS,
     MAX_FULL,
     MAX_LATENTS,
     MIDDLE_GREY,
@@ -25,7 +26,7 @@ from ..constants import (
 )
 from ..errors import ModelError
 from ..model.class_model import ClassModel
-from .tables import SQUASH
+from .tables import RECIPROCAL, SQUASH
 
 Numbers = NDArray[np.integer[Any]]
 """Integers of 16 bits or more."""
@@ -54,7 +55,7 @@ class Step:
     ----------
     plane
         Index of the plane.
-    n_causal, n_flags, n_full, n_components
+    n_causal, n_flags, n_full, n_components, n_coverage
         See FORMAT 4.6.3.
     layers
         The three layers.
@@ -67,18 +68,21 @@ class Step:
     n_flags: int
     n_full: int
     n_components: int
+    n_coverage: int
     layers: tuple[Layer7, Layer7, Layer7]
     latent: NDArray[np.int8] | None
 
     def header(self) -> NDArray[np.uint8]:
         """The tensor ``context_t`` of this step."""
-        parts = (self.plane, self.n_causal, self.n_flags, self.n_full, self.n_components, 0)
-        return np.array(parts, np.uint8)
+        parts = (self.plane, self.n_causal, self.n_flags, self.n_full, self.n_components)
+        return np.array((*parts, self.n_coverage), np.uint8)
 
 
-def n_inputs(step: int, n_causal: int, n_flags: int, n_full: int, has_prediction: bool) -> int:
+def n_inputs(
+    step: int, n_causal: int, n_flags: int, n_full: int, has_prediction: bool, n_coverage: int
+) -> int:
     """Inputs of the network of a step (FORMAT 4.6.3)."""
-    own = n_causal + n_flags + 1 + N_POSITION
+    own = n_causal + n_flags + 1 + N_POSITION + n_coverage
     return own + step * (N_EARLIER + n_full) + len(PREDICTION_OFFSETS) * has_prediction
 
 
@@ -111,18 +115,18 @@ def steps_of(model: ClassModel, n_planes: int, n_latents: int) -> tuple[Step, ..
 
 def _step(model: ClassModel, s: int, n_latents: int) -> Step:
     head = _tensor(model, f"context_{s}", "uint8", (6,))
-    plane, n_causal, n_flags, n_full, n_components, reserved = head.tolist()
+    plane, n_causal, n_flags, n_full, n_components, n_coverage = head.tolist()
     if (
         not MIN_CAUSAL <= n_causal <= MAX_CAUSAL
         or n_flags > n_causal
         or n_full > MAX_FULL
         or not 1 <= n_components <= MAX_COMPONENTS
-        or reserved
+        or n_coverage > MAX_COVERAGE_INPUTS
     ):
         raise ModelError(
             f"class {model.name!r}: context_{s} {head.tolist()} is out of bounds (FORMAT 4.6.3)"
         )
-    width = n_inputs(s, n_causal, n_flags, n_full, n_latents > 0)
+    width = n_inputs(s, n_causal, n_flags, n_full, n_latents > 0, n_coverage)
     if width > MAX_CONTEXT_INPUTS:
         raise ModelError(
             f"class {model.name!r}: a context network has {width} inputs, at most "
@@ -153,6 +157,7 @@ def _step(model: ClassModel, s: int, n_latents: int) -> Step:
         n_flags=n_flags,
         n_full=n_full,
         n_components=n_components,
+        n_coverage=n_coverage,
         layers=(layers[0], layers[1], layers[2]),
         latent=latent,
     )
@@ -200,12 +205,45 @@ def squash(differences: Numbers) -> NDArray[np.int16]:
     return result
 
 
-def own_base(west: Numbers, north: Numbers, northeast: Numbers, northwest: Numbers) -> Numbers:
-    """own(p): the value that the neighbours in the plane predict, 1..255 (FORMAT 4.6.3)."""
+def fraction(coverage: Numbers) -> NDArray[np.int16]:
+    """Coverage 0..255 in 256ths, 0..256: multiplied by it and shifted, 255 changes nothing."""
+    return coverage.astype(np.int16) + (coverage >> 7)
+
+
+def brightness(values: Numbers, coverage: Numbers) -> NDArray[np.int16]:
+    """What pixels would be if their silhouette covered them whole, 0..255 (FORMAT 4.6.3).
+
+    0, as a blank pixel, where so little is covered that this would be a guess.
+    """
+    whole = (values.astype(np.int32) * RECIPROCAL[coverage]) >> 8
+    result: NDArray[np.int16] = np.minimum(whole, 255).astype(np.int16)
+    return result
+
+
+def covered(brightness: Numbers, fraction: Numbers) -> Numbers:
+    """Pixels of this brightness where the silhouette covers this fraction of 256."""
+    result: Numbers = (brightness * fraction.astype(np.int32) + 128) >> 8
+    return result
+
+
+def own_base(
+    west: Numbers,
+    north: Numbers,
+    northeast: Numbers,
+    northwest: Numbers,
+    middle: Numbers | int = MIDDLE_GREY,
+) -> Numbers:
+    """own(p): the value that the neighbours in the plane predict, 1..255 (FORMAT 4.6.3).
+
+    Parameters
+    ----------
+    middle
+        The prediction where all of them are blank.
+    """
     slope = (2 * west + 2 * north + northeast - northwest + 2) >> 2
     slope = np.minimum(np.maximum(slope, 1), 255)
     with_both = np.where((northeast > 0) & (northwest > 0), slope, (west + north + 1) >> 1)
-    nearest = np.where(northwest > 0, northwest, MIDDLE_GREY)
+    nearest = np.where(northwest > 0, northwest, middle)
     for neighbour in (northeast, north, west):
         nearest = np.where(neighbour > 0, neighbour, nearest)
     return np.where((west > 0) & (north > 0), with_both, nearest)

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import RANS_STATE_BYTES
-from . import pixel_coder, rans
+from .. import rans
+from . import pixel_coder
 from .context import Step
+from .known import Known, Pixels
 
 try:
     from .. import _kernel
@@ -22,41 +24,18 @@ except ImportError:  # built without a compiler
     _kernel = None  # type: ignore[assignment]
 
 VARIABLE = "ZARRMAL_KERNEL"
-Pixels = NDArray[np.uint8]
-First = list[NDArray[np.int32]]
-Sizes = NDArray[np.uint16]
-
 
 class Engine(Protocol):
-    """Codes the pixels of many cells of one class; see pixel_coder for shapes.
+    """Codes the pixels of many cells of one class; see pixel_coder for shapes."""
 
-    ``sizes``, (cell, 2), are the height and width of each cell, whose other pixels are 0 and not
-    coded; None where all cells have the size of the array. Cells with a prediction have one size.
-    """
-
-    def encode(
-        self,
-        pixels: Pixels,
-        sizes: Sizes | None,
-        predicted: Pixels | None,
-        first: First,
-        prefix: NDArray[np.uint16],
-    ) -> list[bytes]:
+    def encode(self, pixels: Pixels, known: Known, prefix: NDArray[np.uint16]) -> list[bytes]:
         """One stream per cell."""
 
-    def bits(
-        self, pixels: Pixels, sizes: Sizes | None, predicted: Pixels | None, first: First
-    ) -> NDArray[np.float64]:
+    def bits(self, pixels: Pixels, known: Known) -> NDArray[np.float64]:
         """Bits of the pixels of each cell, float64 (cell,)."""
 
     def decode(
-        self,
-        decoder: rans.Decoder,
-        streams: Streams,
-        shape: tuple[int, int, int],
-        sizes: Sizes | None,
-        predicted: Pixels | None,
-        first: First,
+        self, decoder: rans.Decoder, streams: Streams, known: Known
     ) -> tuple[Pixels, NDArray[np.uint8]]:
         """Pixels and status of each cell: 0 complete, 1 words are missing, 2 damaged."""
 
@@ -88,34 +67,19 @@ class NumpyEngine:
     def __init__(self, steps: tuple[Step, ...], has_prediction: bool) -> None:
         self._plan = pixel_coder.Plan(steps, has_prediction)
 
-    def encode(
-        self,
-        pixels: Pixels,
-        sizes: Sizes | None,
-        predicted: Pixels | None,
-        first: First,
-        prefix: NDArray[np.uint16],
-    ) -> list[bytes]:
+    def encode(self, pixels: Pixels, known: Known, prefix: NDArray[np.uint16]) -> list[bytes]:
         """See Engine."""
-        return pixel_coder.encode(self._plan, pixels, sizes, predicted, first, prefix)
+        return pixel_coder.encode(self._plan, pixels, known, prefix)
 
-    def bits(
-        self, pixels: Pixels, sizes: Sizes | None, predicted: Pixels | None, first: First
-    ) -> NDArray[np.float64]:
+    def bits(self, pixels: Pixels, known: Known) -> NDArray[np.float64]:
         """See Engine."""
-        return pixel_coder.bits(self._plan, pixels, sizes, predicted, first)
+        return pixel_coder.bits(self._plan, pixels, known)
 
     def decode(
-        self,
-        decoder: rans.Decoder,
-        streams: Streams,
-        shape: tuple[int, int, int],
-        sizes: Sizes | None,
-        predicted: Pixels | None,
-        first: First,
+        self, decoder: rans.Decoder, streams: Streams, known: Known
     ) -> tuple[Pixels, NDArray[np.uint8]]:
         """See Engine."""
-        return pixel_coder.decode(self._plan, decoder, shape, sizes, predicted, first)
+        return pixel_coder.decode(self._plan, decoder, known)
 
 
 class KernelEngine:
@@ -133,38 +97,23 @@ class KernelEngine:
             parts.append(tuple(row))
         self._plan = _kernel.Plan(parts, len(steps), has_prediction)
 
-    def encode(
-        self,
-        pixels: Pixels,
-        sizes: Sizes | None,
-        predicted: Pixels | None,
-        first: First,
-        prefix: NDArray[np.uint16],
-    ) -> list[bytes]:
+    def encode(self, pixels: Pixels, known: Known, prefix: NDArray[np.uint16]) -> list[bytes]:
         """See Engine."""
         data, lengths = _kernel.encode(
-            self._plan, pixels, sizes, predicted, first, prefix, self.level
+            self._plan, pixels, *_arrays(known), known.first, prefix, self.level
         )
         stops = np.cumsum(lengths)
         return [data[a:b] for a, b in zip((stops - lengths).tolist(), stops.tolist(), strict=True)]
 
-    def bits(
-        self, pixels: Pixels, sizes: Sizes | None, predicted: Pixels | None, first: First
-    ) -> NDArray[np.float64]:
+    def bits(self, pixels: Pixels, known: Known) -> NDArray[np.float64]:
         """See Engine."""
         n_bits: NDArray[np.float64] = _kernel.bits(
-            self._plan, pixels, sizes, predicted, first, self.level
+            self._plan, pixels, *_arrays(known), known.first, self.level
         )
         return n_bits
 
     def decode(
-        self,
-        decoder: rans.Decoder,
-        streams: Streams,
-        shape: tuple[int, int, int],
-        sizes: Sizes | None,
-        predicted: Pixels | None,
-        first: First,
+        self, decoder: rans.Decoder, streams: Streams, known: Known
     ) -> tuple[Pixels, NDArray[np.uint8]]:
         """See Engine."""
         states = decoder.states.astype(np.uint32)
@@ -174,13 +123,16 @@ class KernelEngine:
             decoder.positions,
             streams.stops,
             states,
-            shape,
-            sizes,
-            predicted,
-            first,
+            known.shape[1:],
+            *_arrays(known),
+            known.first,
             self.level,
         )
         return pixels, np.where(decoder.short, np.uint8(1), status)
+
+
+def _arrays(known: Known) -> tuple[NDArray[Any] | None, ...]:
+    return known.sizes, known.coverage, known.predicted
 
 
 def levels() -> tuple[str, ...]:

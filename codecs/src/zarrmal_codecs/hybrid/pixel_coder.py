@@ -6,30 +6,36 @@ Each cell is a lane: all cells advance together, pixel by pixel.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import ACTIVATION_MAX, ACTIVATION_ZERO, FREQUENCY_TOTAL, REACH
-from . import rans
+from ..constants import ACTIVATION_MAX, ACTIVATION_ZERO, FREQUENCY_TOTAL, MIDDLE_GREY, REACH
+from ..silhouette.coverage import FULL as WHOLE
+from .. import rans
 from .context import (
     N_POSITION,
     PREDICTION_OFFSETS,
     Layer7,
     Numbers,
     Step,
+    brightness,
+    covered,
+    fraction,
     own_base,
     position,
     positions,
     squash,
 )
+from .known import Known, Pixels
 from .mixture import Mixture
-from .tables import CAUSAL, FULL
+from .tables import CAUSAL, COVERED, FULL
 
 Ints = NDArray[np.int64]
-Pixels = NDArray[np.uint8]
-First = list[NDArray[np.int32]]
-Sizes = NDArray[np.uint16]
+
+NEAREST = ((0, -1), (-1, 0), (-1, 1), (-1, -1))
+"""(y, x) of west, north, northeast, northwest."""
 
 
 class Plan:
@@ -76,76 +82,79 @@ def _shift(sums: NDArray[np.int32], layer: Layer7) -> NDArray[np.int32]:
 
 
 class Lanes:
-    """Pixels of the cells with a border of zeros, and the inputs of the networks.
+    """Pixels of the cells with a border of zeros, and the inputs of the networks."""
 
-    Parameters
-    ----------
-    plan
-        The class's plan.
-    shape
-        (cell, plane, y, x).
-    predicted
-        Predicted cells, uint8 (cell, plane, y, x), or None.
-    first
-        For each step the first sums, int32 (cell, unit).
-    sizes
-        Height and width of each cell, (cell, 2); None where all are those of ``shape``.
-    """
-
-    def __init__(
-        self,
-        plan: Plan,
-        shape: tuple[int, int, int, int],
-        predicted: Pixels | None,
-        first: First,
-        sizes: Sizes | None = None,
-    ) -> None:
-        n, n_planes, self.height, self.width = shape
+    def __init__(self, plan: Plan, known: Known) -> None:
+        n, n_planes, self.height, self.width = known.shape
         self.plan = plan
-        self.sizes = None if sizes is None else sizes.astype(np.int64).T
+        self.sizes = None if known.sizes is None else known.sizes.astype(np.int64).T
         heights, widths = (self.height, self.width) if self.sizes is None else self.sizes
         self.down, self.across = positions(self.height, heights), positions(self.width, widths)
         rows, columns = self.height + 2 * REACH, self.width + 2 * REACH
         self.image = np.zeros((n_planes, rows, columns, n), np.int16)
+        """Brightness: the pixels, where the coverage is 255."""
+        self.coverage = np.zeros((rows, columns, n), np.uint8)
+        self._inside(self.coverage)[...] = self._whole_or(known)
+        self.is_covered = known.coverage is None and self.sizes is None
+        """Whether the coverage of all pixels is 255."""
         self.predicted = None
-        if plan.has_prediction and predicted is not None:
-            self.predicted = np.ascontiguousarray(predicted.transpose(1, 2, 3, 0)).astype(np.int16)
-        self.first = [np.ascontiguousarray(f.T).astype(np.int32) for f in first]
+        if plan.has_prediction and known.predicted is not None:
+            planes = np.ascontiguousarray(known.predicted.transpose(1, 2, 3, 0))
+            self.predicted = planes.astype(np.int16)
+        self.first = [np.ascontiguousarray(f.T).astype(np.int32) for f in known.first]
         self.causal = [_offsets(CAUSAL[: step.n_causal]) for step in plan.steps]
         self.full = [_offsets(FULL[: step.n_full]) for step in plan.steps]
+        self.covered = [_offsets(COVERED[: step.n_coverage]) for step in plan.steps]
 
-    def inside(self) -> NDArray[np.int16]:
-        """View of the image without its border."""
-        return self.image[:, REACH : REACH + self.height, REACH : REACH + self.width]
+    def _whole_or(self, known: Known) -> Numbers:
+        """Coverage (y, x, lane); without silhouettes that of the cells' rectangles."""
+        if known.coverage is not None:
+            return known.coverage.transpose(1, 2, 0)
+        if self.sizes is None:
+            return np.uint8(WHOLE)
+        rows, columns = np.arange(self.height)[:, None], np.arange(self.width)[:, None]
+        has = (rows < self.sizes[0])[:, None] & (columns < self.sizes[1])
+        return np.where(has, np.uint8(WHOLE), np.uint8(0))
 
-    def _own(self, plane: int, y: int, x: int) -> Numbers:
-        image = self.image[plane]
-        return own_base(
-            image[y + REACH, x + REACH - 1],
-            image[y + REACH - 1, x + REACH],
-            image[y + REACH - 1, x + REACH + 1],
-            image[y + REACH - 1, x + REACH - 1],
-        )
+    def _inside(self, bordered: NDArray[Any]) -> NDArray[Any]:
+        """View of an array (…, y, x, lane) without its border."""
+        return bordered[..., REACH : REACH + self.height, REACH : REACH + self.width, :]
 
-    def distribution(self, s: int, y: int, x: int) -> Mixture:
-        """Distribution of the pixel of step s at (y, x), for every lane."""
-        inputs, base = self.inputs(s, y, x)
+    def put(self, plane: int, y: int, x: int, values: Numbers) -> None:
+        """Make the pixels of all lanes known, 0 where a lane has none."""
+        coverage = self.coverage[y + REACH, x + REACH]
+        self.image[plane, y + REACH, x + REACH] = brightness(values, coverage)
+
+    def _own(self, plane: int, y: int, x: int, part: Numbers) -> Numbers:
+        image, top, left = self.image[plane], y + REACH, x + REACH
+        nearest = [image[top + dy, left + dx] for dy, dx in NEAREST]
+        return own_base(*(covered(near, part) for near in nearest), covered(MIDDLE_GREY, part))
+
+    def distribution(self, s: int, y: int, x: int, pixels: Numbers) -> Mixture:
+        """Distribution of the pixel of step s at (y, x), for every lane.
+
+        Parameters
+        ----------
+        pixels
+            (plane, lane): the pixels there, of the planes of earlier steps.
+        """
+        inputs, base = self.inputs(s, y, x, pixels)
         return Mixture.of(self.plan.networks[s](inputs, self.first[s]), base.astype(np.int64))
 
-    def inputs(self, s: int, y: int, x: int) -> tuple[Numbers, Numbers]:
+    def inputs(self, s: int, y: int, x: int, pixels: Numbers) -> tuple[Numbers, Numbers]:
         """Inputs of the network of step s at (y, x), (input, lane), and the base, (lane,)."""
         step = self.plan.steps[s]
-        image = self.image
-        base = self._own(step.plane, y, x)
-        earlier = [(image[t.plane, y + REACH, x + REACH], t.plane) for t in self.plan.steps[:s]]
-        owns = [self._own(plane, y, x) for _, plane in earlier]
+        image, part = self.image, fraction(self.coverage[y + REACH, x + REACH])
+        base = self._own(step.plane, y, x, part)
+        earlier = [(pixels[t.plane], t.plane) for t in self.plan.steps[:s]]
+        owns = [self._own(plane, y, x, part) for _, plane in earlier]
         if s:
             known = earlier[-1][0]
             base = np.where(
                 known > 0, np.minimum(np.maximum(base + known - owns[-1], 1), 255), base
             )
         rows, columns = self.causal[s]
-        near = image[step.plane, rows + y, columns + x]
+        near = covered(image[step.plane, rows + y, columns + x], part)
         blank = near == 0
         parts = [np.where(blank, ACTIVATION_ZERO, ACTIVATION_ZERO + squash(near - base))]
         parts.append(ACTIVATION_ZERO * blank[: step.n_flags])
@@ -155,7 +164,7 @@ class Lanes:
             same_pixel = np.stack([0 * known, squash(known - base), squash(known - own)])
             same_pixel = np.where(nonzero, same_pixel, 0) + ACTIVATION_ZERO
             same_pixel[0] = ACTIVATION_ZERO * ~nonzero
-            around = image[plane, rows + y, columns + x]
+            around = covered(image[plane, rows + y, columns + x], part)
             differences = np.where(nonzero & (around > 0), squash(around - known), 0)
             parts += [same_pixel, differences + ACTIVATION_ZERO]
         parts.append((base >> 1)[None])
@@ -164,6 +173,8 @@ class Lanes:
         parts.append(where)
         if self.plan.has_prediction:
             parts.append(self._prediction(step.plane, y, x, base))
+        rows, columns = self.covered[s]
+        parts.append((self.coverage[rows + y, columns + x].astype(np.int16) + 1) >> 1)
         return np.concatenate(parts), base
 
     def _prediction(self, plane: int, y: int, x: int, base: Numbers) -> NDArray[np.int16]:
@@ -176,19 +187,16 @@ class Lanes:
 
     def coding_order(self) -> Iterator[tuple[int, int, int]]:
         """(step, y, x) in the order of coding, where some cell has a pixel."""
+        has = self._inside(self.coverage).any(axis=-1)
         for s in range(len(self.plan.steps)):
-            for y in range(self.height):
-                width = self.width
-                if self.sizes is not None:
-                    width = int(self.sizes[1].max(where=self.sizes[0] > y, initial=0))
-                for x in range(width):
-                    yield s, y, x
+            for y, x in np.argwhere(has).tolist():
+                yield s, y, x
 
     def has(self, y: int, x: int) -> NDArray[np.bool_] | bool:
         """Which lanes have a pixel at (y, x), bool (lane,); True if all do."""
-        if self.sizes is None:
+        if self.is_covered:
             return True
-        has: NDArray[np.bool_] = (self.sizes[0] > y) & (self.sizes[1] > x)
+        has: NDArray[np.bool_] = self.coverage[y + REACH, x + REACH] > 0
         return has
 
 
@@ -197,85 +205,71 @@ def _offsets(neighbours: tuple[tuple[int, int], ...]) -> tuple[Ints, Ints]:
     return offsets[:, 0], offsets[:, 1]
 
 
-def _intervals(
-    plan: Plan, pixels: Pixels, sizes: Sizes | None, predicted: Pixels | None, first: First
-) -> Iterator[tuple[Ints, Ints]]:
+def _intervals(plan: Plan, pixels: Pixels, known: Known) -> Iterator[tuple[Ints, Ints]]:
     """Start and frequency of every pixel, int64 (lane,) each, in coding order.
 
     Lanes that have no pixel there get the frequency 2**16, which takes no bits.
     """
-    lanes = Lanes(plan, pixels.shape, predicted, first, sizes)
-    inside = lanes.inside()
+    lanes = Lanes(plan, known)
     values = np.ascontiguousarray(pixels.transpose(1, 2, 3, 0)).astype(np.int64)
     for s, y, x in lanes.coding_order():
         plane = plan.steps[s].plane
         value = values[plane, y, x]
-        mixture = lanes.distribution(s, y, x)
+        mixture = lanes.distribution(s, y, x, values[:, y, x])
         start, stop = mixture.cumulative(value), mixture.cumulative(value + 1)
         # Only now, because the network must not see the pixel that it codes.
-        inside[plane, y, x] = value
+        lanes.put(plane, y, x, value)
         has = lanes.has(y, x)
         yield np.where(has, start, 0), np.where(has, stop - start, FREQUENCY_TOTAL)
 
 
 def encode(
-    plan: Plan,
-    pixels: Pixels,
-    sizes: Sizes | None,
-    predicted: Pixels | None,
-    first: First,
-    prefix: NDArray[np.uint16],
+    plan: Plan, pixels: Pixels, known: Known, prefix: NDArray[np.uint16]
 ) -> list[bytes]:
     """One stream per cell.
 
     Parameters
     ----------
-    pixels, predicted
-        uint8 (cell, plane, y, x); predicted may be None.
-    sizes
-        See Lanes.
-    first
-        For each step the first sums, int32 (cell, unit).
+    pixels
+        uint8 (cell, plane, y, x).
     prefix
-        uint16 (cell, latent, 2): start and frequency of the symbols before the pixels.
+        uint16 (cell, symbol, 2): start and frequency of the symbols before the pixels; a frequency
+        of 0 where a cell has none.
     """
-    n_latents = prefix.shape[1]
-    n_symbols = n_latents + int(np.prod(pixels.shape[1:]))
+    n_prefix = prefix.shape[1]
+    n_symbols = n_prefix + int(np.prod(pixels.shape[1:]))
     starts = np.zeros((n_symbols, len(pixels)), np.int64)
     frequencies = np.full((n_symbols, len(pixels)), FREQUENCY_TOTAL, np.int64)
-    starts[:n_latents], frequencies[:n_latents] = prefix.T
-    for k, interval in enumerate(_intervals(plan, pixels, sizes, predicted, first), n_latents):
+    starts[:n_prefix], frequencies[:n_prefix] = prefix.T
+    frequencies[:n_prefix][frequencies[:n_prefix] == 0] = FREQUENCY_TOTAL
+    for k, interval in enumerate(_intervals(plan, pixels, known), n_prefix):
         starts[k], frequencies[k] = interval
-    return rans.encode(starts, frequencies, rans.last_states(pixels, sizes))
+    return rans.encode(starts, frequencies, rans.last_states(pixels, known.sizes))
 
 
-def bits(
-    plan: Plan, pixels: Pixels, sizes: Sizes | None, predicted: Pixels | None, first: First
-) -> NDArray[np.float64]:
+def bits(plan: Plan, pixels: Pixels, known: Known) -> NDArray[np.float64]:
     """Bits that the pixels of each cell take, float64 (cell,)."""
     total = np.zeros(len(pixels))
-    for _, frequency in _intervals(plan, pixels, sizes, predicted, first):
+    for _, frequency in _intervals(plan, pixels, known):
         total -= np.log2(frequency / FREQUENCY_TOTAL)
     return total
 
 
 def decode(
-    plan: Plan,
-    decoder: rans.Decoder,
-    shape: tuple[int, int, int],
-    sizes: Sizes | None,
-    predicted: Pixels | None,
-    first: First,
+    plan: Plan, decoder: rans.Decoder, known: Known
 ) -> tuple[Pixels, NDArray[np.uint8]]:
     """Pixels, uint8 (cell, plane, y, x), and the status of each lane, see rans.Decoder.status."""
-    lanes = Lanes(plan, (len(decoder.states), *shape), predicted, first, sizes)
-    inside = lanes.inside()
+    lanes = Lanes(plan, known)
+    n, n_planes, height, width = known.shape
+    values = np.zeros((n_planes, height, width, n), np.int64)
     for s, y, x in lanes.coding_order():
         if decoder.short.all():  # nothing is left to decode, and a hostile cell may be large
             break
-        value, start, frequency = lanes.distribution(s, y, x).find(decoder.slots())
+        plane = plan.steps[s].plane
+        value, start, frequency = lanes.distribution(s, y, x, values[:, y, x]).find(decoder.slots())
         has = lanes.has(y, x)
         decoder.advance(start, frequency, has)
-        inside[plan.steps[s].plane, y, x] = np.where(has, value, 0)
-    pixels = np.ascontiguousarray(inside.transpose(3, 0, 1, 2)).astype(np.uint8)
-    return pixels, decoder.status(rans.last_states(pixels, sizes))
+        values[plane, y, x] = np.where(has, value, 0)
+        lanes.put(plane, y, x, values[plane, y, x])
+    pixels = np.ascontiguousarray(values.transpose(3, 0, 1, 2)).astype(np.uint8)
+    return pixels, decoder.status(rans.last_states(pixels, known.sizes))

@@ -15,6 +15,7 @@ from ..constants import (
     BLANK_LIMIT,
     FREQUENCY_TOTAL,
     KNOT_TOTAL,
+    LEAST_COVERAGE,
     MAX_CAUSAL,
     MAX_FULL,
     N_KNOTS,
@@ -84,3 +85,11 @@ CAUSAL: Final = _neighbours(causal=True)
 
 FULL: Final = _neighbours(causal=False)
 """(y, x) of the 24 nearest pixels, for planes coded earlier; nearest first."""
+
+COVERED: Final = ((0, 0), *FULL)
+"""(y, x) of the 25 pixels whose coverage can be an input: the pixel itself, then the nearest."""
+
+RECIPROCAL: Final = np.array(
+    [0] * LEAST_COVERAGE + [-(-65280 // a) for a in range(LEAST_COVERAGE, 256)], np.int32
+)
+"""int32 (256,): 256 * 255 / coverage, rounded up; 0 where the coverage is below 16."""

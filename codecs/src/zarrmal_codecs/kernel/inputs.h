@@ -20,11 +20,13 @@ ZM_INLINE typename V::R squash(typename V::R a, typename V::R b) {
 }
 
 // own(p) of FORMAT 4.6.3: the value that the pixel's neighbours in its plane predict.
-template <class V>
-ZM_INLINE typename V::R own(const std::uint8_t* pixel, std::ptrdiff_t row) {
+// `near` reads a neighbour at the coverage of the pixel, `middle` is the prediction without any.
+template <class V, class Near>
+ZM_INLINE typename V::R own(const std::uint8_t* pixel, std::ptrdiff_t row, const Near& near,
+                            typename V::R middle) {
     using R = typename V::R;
-    const R w = V::load(pixel - V::LANES), n = V::load(pixel - row);
-    const R ne = V::load(pixel - row + V::LANES), nw = V::load(pixel - row - V::LANES);
+    const R w = near(pixel - V::LANES), n = near(pixel - row);
+    const R ne = near(pixel - row + V::LANES), nw = near(pixel - row - V::LANES);
     const auto no_w = V::zero8(w), no_n = V::zero8(n), no_ne = V::zero8(ne), no_nw = V::zero8(nw);
     const R none = V::zero(), two = V::set16(2);
     R half[2];
@@ -36,20 +38,46 @@ ZM_INLINE typename V::R own(const std::uint8_t* pixel, std::ptrdiff_t row) {
     }
     const R slope = V::max8(V::packus16(half[0], half[1]), V::set8(1));
     const R with_both = V::pick8(V::either8(no_ne, no_nw), V::avg8(w, n), slope);
-    R nearest = V::pick8(no_nw, V::set8(128), nw);
+    R nearest = V::pick8(no_nw, middle, nw);
     nearest = V::pick8(no_ne, nearest, ne);
     nearest = V::pick8(no_n, nearest, n);
     nearest = V::pick8(no_w, nearest, w);
     return V::pick8(V::either8(no_w, no_n), nearest, with_both);
 }
 
+// Bytes from the beginning of a plane with a border to its pixel at (y, x).
+template <class V>
+ZM_INLINE std::ptrdiff_t border(const Group& group, std::size_t y, std::size_t x) {
+    return static_cast<std::ptrdiff_t>(y + REACH) * group.row +
+           static_cast<std::ptrdiff_t>(x + REACH) * V::LANES;
+}
+
 // For each half the lanes that have no pixel at a position.
 template <class V, int H>
 ZM_INLINE void idle(const Group& group, std::size_t y, std::size_t x, typename V::M16 (&to)[H]) {
-    const auto has = V::min8(V::load(group.has_row + y * V::LANES),
-                             V::load(group.has_column + x * V::LANES));
+    const auto has = group.coverage ? V::load(group.coverage + border<V>(group, y, x)) : V::set8(1);
     for (int h = 0; h < H; ++h)
         to[h] = V::zero16(h ? V::unpackhi8(has, has) : V::unpacklo8(has, has));
+}
+
+// Pixels of this brightness at a coverage, FORMAT 4.6.3; `part` is it in 256ths.
+template <class V>
+ZM_INLINE typename V::R at_coverage(typename V::R brightness, const typename V::R (&part)[2]) {
+    typename V::R half[2];
+    for (int h = 0; h < 2; ++h) {
+        const auto wide = h ? V::unpackhi8(brightness, V::zero()) : V::unpacklo8(brightness, V::zero());
+        half[h] = V::template srl16<8>(V::add16(V::mullo16(wide, part[h]), V::set16(128)));
+    }
+    return V::packus16(half[0], half[1]);
+}
+
+// The brightness of pixels, both halves of it, for reciprocals of their coverage.
+template <class V, int H>
+ZM_INLINE typename V::R brightness(const typename V::R (&value)[H], const std::uint16_t* reciprocal) {
+    typename V::R half[H];
+    for (int h = 0; h < H; ++h)
+        half[h] = V::mulhi16(V::template sll16<8>(value[h]), V::load(reciprocal + h * (V::LANES / 2)));
+    return V::packus16(half[0], half[H - 1]);
 }
 
 // Writes the rows of group.inputs and returns the base.
@@ -57,10 +85,25 @@ template <class V>
 ZM_INLINE typename V::R features(const Group& group, const Step& step, std::size_t y,
                                  std::size_t x) {
     using R = typename V::R;
-    const auto address = [&](int plane) {
-        return group.image + plane * group.plane + static_cast<std::ptrdiff_t>(y + REACH) * group.row +
-               static_cast<std::ptrdiff_t>(x + REACH) * V::LANES;
+    const std::ptrdiff_t here = border<V>(group, y, x);
+    const auto address = [&](int plane) { return group.image + plane * group.plane + here; };
+    const auto known_at = [&](int plane) {
+        return V::load(group.values + plane * group.plane + here);
     };
+    const bool partial = group.partial;
+    R part[2] = {V::zero(), V::zero()};
+    if (partial) {
+        const R coverage = V::load(group.coverage + here);
+        for (int h = 0; h < 2; ++h) {
+            const R wide = h ? V::unpackhi8(coverage, V::zero()) : V::unpacklo8(coverage, V::zero());
+            part[h] = V::add16(wide, V::template sra16<7>(wide));
+        }
+    }
+    const auto near_at = [&](const std::uint8_t* from) {
+        const R seen = V::load(from);
+        return partial ? at_coverage<V>(seen, part) : seen;
+    };
+    const R middle = partial ? at_coverage<V>(V::set8(128), part) : V::set8(128);
     const std::uint8_t* pixel = address(step.plane);
     const R zero = V::set8(64);
     std::uint8_t* to = group.inputs;
@@ -69,32 +112,32 @@ ZM_INLINE typename V::R features(const Group& group, const Step& step, std::size
         to += V::LANES;
     };
 
-    R base = own<V>(pixel, group.row);
+    R base = own<V>(pixel, group.row, near_at, middle);
     R owns[MAX_PLANES];
-    for (int t = 0; t < step.n_earlier; ++t) owns[t] = own<V>(address(step.earlier[t]), group.row);
+    for (int t = 0; t < step.n_earlier; ++t) owns[t] = own<V>(address(step.earlier[t]), group.row, near_at, middle);
     if (step.n_earlier) {
         // One of the two differences is 0, so saturation clips as FORMAT 4.6.3 does.
         const R before = owns[step.n_earlier - 1];
-        const R known = V::load(address(step.earlier[step.n_earlier - 1]));
+        const R known = known_at(step.earlier[step.n_earlier - 1]);
         const R moved = V::subs8(V::adds8(base, V::subs8(known, before)), V::subs8(before, known));
         base = V::pick8(V::zero8(known), base, V::max8(moved, V::set8(1)));
     }
 
     for (int k = 0; k < step.n_causal; ++k) {
-        const R near = V::load(pixel + group.causal[k]);
+        const R near = near_at(pixel + group.causal[k]);
         put(V::pick8(V::zero8(near), zero, squash<V>(near, base)));
     }
     for (int k = 0; k < step.n_flags; ++k)
-        put(V::pick8(V::zero8(V::load(pixel + group.causal[k])), zero, V::zero()));
+        put(V::pick8(V::zero8(near_at(pixel + group.causal[k])), zero, V::zero()));
     for (int t = 0; t < step.n_earlier; ++t) {
         const std::uint8_t* earlier = address(step.earlier[t]);
-        const R known = V::load(earlier);
+        const R known = known_at(step.earlier[t]);
         const auto blank = V::zero8(known);
         put(V::pick8(blank, zero, V::zero()));
         put(V::pick8(blank, zero, squash<V>(known, base)));
         put(V::pick8(blank, zero, squash<V>(known, owns[t])));
         for (int k = 0; k < step.n_full; ++k) {
-            const R near = V::load(earlier + group.full[k]);
+            const R near = near_at(earlier + group.full[k]);
             put(V::pick8(V::either8(blank, V::zero8(near)), zero, squash<V>(near, known)));
         }
     }
@@ -120,6 +163,8 @@ ZM_INLINE typename V::R features(const Group& group, const Step& step, std::size
             }
         }
     }
+    for (int k = 0; k < step.n_coverage; ++k)
+        put(V::avg8(V::load(group.coverage + here + group.covered[k]), V::zero()));
     return base;
 }
 

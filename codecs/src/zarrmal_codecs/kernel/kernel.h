@@ -23,6 +23,8 @@ constexpr int MAX_CONTEXT_SHIFT = 24;
 constexpr int N_POSITION = 3;
 constexpr int N_EARLIER = 3;
 constexpr int N_PREDICTION = 5;
+constexpr int MAX_COVERAGE_INPUTS = 25;
+constexpr int LEAST_COVERAGE = 16;
 
 constexpr int MAX_LANES = 64;
 constexpr int MAX_OUTPUTS = 1 + 3 * MAX_COMPONENTS;
@@ -47,6 +49,7 @@ struct Step {
     int n_flags;
     int n_full;
     int n_components;
+    int n_coverage;
     int n_earlier;
     int earlier[MAX_PLANES];
     int n_inputs;
@@ -65,21 +68,28 @@ struct Group {
     bool has_prediction;
     const Tables* tables;
     std::size_t height, width;  // of the largest cell
-    const std::size_t* row_width;  // columns of each row in which some lane has pixels
+    const std::uint8_t* has_pixel;  // [y][x]: not 0 where some lane has a pixel
     int n_vectors;  // word vectors in use: 1, 2 or 4
 
-    // Pixels [plane][y + REACH][x + REACH][lane, byte order], with a border of zeros.
+    // Coverage [y + REACH][x + REACH][lane, byte order], with a border of zeros; null where it is 255
+    // everywhere and no network looks at it.
+    const std::uint8_t* coverage;
+    // Brightness of the pixels [plane][y + REACH][x + REACH][lane, byte order], with a border of zeros,
+    // and the pixels themselves, which are the same unless some are covered in part.
     std::uint8_t* image;
+    std::uint8_t* values;
+    bool partial;
+    const std::uint16_t* reciprocal;  // if partial, of the coverage [y][x][lane, half order]
     std::ptrdiff_t row, plane;  // bytes from one row or plane to the next
     // Predicted cells [plane][y][x][lane, byte order], or null.
     const std::uint8_t* predicted;
     // For each column and each row fx or fy, [lane, byte order], and its square (f - 64)**2,
-    // [lane, half order]; 255 where the lane's cell has that column or row, else 0.
+    // [lane, half order].
     const std::uint8_t *across, *down;
     const std::uint16_t *across_square, *down_square;
-    const std::uint8_t *has_column, *has_row;
     std::ptrdiff_t causal[MAX_CAUSAL];  // bytes from a pixel to its neighbours
     std::ptrdiff_t full[MAX_FULL];
+    std::ptrdiff_t covered[MAX_COVERAGE_INPUTS];
     // For each step the first sums, rounding included, [output][lane, word order].
     const std::int32_t* first[MAX_PLANES];
 

@@ -3,6 +3,7 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include "check.h"
 #include "levels.h"
 #include "plan.h"
+#include "silhouette.h"
 #include "tables.h"
 
 namespace nb = nanobind;
@@ -95,6 +97,7 @@ void make_plan(Plan* memory, const nb::list& from, long long n_planes, bool has_
 
 Cells make_cells(const Plan& plan, std::size_t n, std::size_t n_planes, std::size_t height,
                  std::size_t width, const std::optional<In<std::uint16_t, 2>>& sizes,
+                 const std::optional<In<std::uint8_t, 3>>& coverage,
                  const std::optional<In<std::uint8_t, 4>>& predicted, const First& first) {
     if (n < 1 || height < 1 || width < 1) refuse("cells, rows and columns must be 1 or more");
     if (n_planes != static_cast<std::size_t>(plan.n_planes()))
@@ -107,7 +110,10 @@ Cells make_cells(const Plan& plan, std::size_t n, std::size_t n_planes, std::siz
     if (sizes && predicted) refuse("cells with a prediction have one size");
     if (sizes && (sizes->shape(0) != n || sizes->shape(1) != 2))
         refuse("sizes must have the shape (cell, 2)");
-    Cells cells{n, n_planes, height, width, nullptr, predicted ? predicted->data() : nullptr, {}};
+    if (coverage && (coverage->shape(0) != n || coverage->shape(1) != height || coverage->shape(2) != width))
+        refuse("coverage must have the shape (cell, y, x)");
+    Cells cells{n, n_planes, height, width, nullptr, coverage ? coverage->data() : nullptr,
+                predicted ? predicted->data() : nullptr, {}};
     for (std::size_t s = 0; s < first.size(); ++s) {
         if (first[s].shape(0) != n || first[s].shape(1) != plan.first_outputs(static_cast<int>(s)))
             refuse("first[" + std::to_string(s) +
@@ -141,17 +147,15 @@ Out<T, N> owned(Array<T> data, std::initializer_list<std::size_t> shape) {
 std::tuple<nb::bytes, Out<std::int64_t, 1>> encode_cells(
     const Plan& plan, const In<std::uint8_t, 4>& pixels,
     const std::optional<In<std::uint16_t, 2>>& sizes,
+    const std::optional<In<std::uint8_t, 3>>& coverage,
     const std::optional<In<std::uint8_t, 4>>& predicted, const First& first,
     const In<std::uint16_t, 3>& prefix, const std::string& level_name) {
     const Level& level = level_named(level_name);
     Cells cells = make_cells(plan, pixels.shape(0), pixels.shape(1), pixels.shape(2),
-                             pixels.shape(3), sizes, predicted, first);
+                             pixels.shape(3), sizes, coverage, predicted, first);
     const auto copy = checked_sizes(sizes, cells);
     if (prefix.shape(0) != cells.n || prefix.shape(2) != 2)
         refuse("prefix must have the shape (cell, symbol, 2)");
-    const std::size_t n_pairs = cells.n * prefix.shape(1);
-    for (std::size_t k = 0; k < n_pairs; ++k)
-        if (!prefix.data()[2 * k + 1]) refuse("a frequency of the prefix is 0");
     Encoded encoded;
     {
         nb::gil_scoped_release release;
@@ -165,11 +169,12 @@ std::tuple<nb::bytes, Out<std::int64_t, 1>> encode_cells(
 
 Out<double, 1> bits_of_cells(const Plan& plan, const In<std::uint8_t, 4>& pixels,
                              const std::optional<In<std::uint16_t, 2>>& sizes,
+                             const std::optional<In<std::uint8_t, 3>>& coverage,
                              const std::optional<In<std::uint8_t, 4>>& predicted,
                              const First& first, const std::string& level_name) {
     const Level& level = level_named(level_name);
     Cells cells = make_cells(plan, pixels.shape(0), pixels.shape(1), pixels.shape(2),
-                             pixels.shape(3), sizes, predicted, first);
+                             pixels.shape(3), sizes, coverage, predicted, first);
     const auto copy = checked_sizes(sizes, cells);
     auto bits = zeros<double>(cells.n);
     {
@@ -214,13 +219,14 @@ std::tuple<Out<std::uint8_t, 4>, Out<std::uint8_t, 1>> decode_cells(
     const In<std::int64_t, 1>& stops, const In<std::uint32_t, 1>& states,
     const std::tuple<std::size_t, std::size_t, std::size_t>& shape,
     const std::optional<In<std::uint16_t, 2>>& sizes,
+    const std::optional<In<std::uint8_t, 3>>& coverage,
     const std::optional<In<std::uint8_t, 4>>& predicted, const First& first,
     const std::string& level_name) {
     const Level& level = level_named(level_name);
     const Buffer buffer(data);
     const auto [n_planes, height, width] = shape;
     Cells cells =
-        make_cells(plan, starts.shape(0), n_planes, height, width, sizes, predicted, first);
+        make_cells(plan, starts.shape(0), n_planes, height, width, sizes, coverage, predicted, first);
     const auto copy = checked_sizes(sizes, cells);
     if (stops.shape(0) != cells.n || states.shape(0) != cells.n)
         refuse("starts, stops and states must have the same size");
@@ -241,6 +247,119 @@ std::tuple<Out<std::uint8_t, 4>, Out<std::uint8_t, 1>> decode_cells(
             owned<std::uint8_t, 1>(std::move(status), {cells.n})};
 }
 
+// Copies of the shapes and where the points of each mask begin, checked against the number of points.
+struct Points {
+    std::vector<std::uint16_t> shapes;
+    std::vector<std::size_t> starts;  // one more than masks
+
+    explicit Points(const In<std::uint16_t, 2>& from) : starts{0} {
+        if (from.shape(1) != 2) refuse("shapes must have the shape (cell, 2)");
+        shapes.assign(from.data(), from.data() + from.size());
+        for (std::size_t k = 0; k < from.shape(0); ++k)
+            starts.push_back(starts.back() + product(rows(k), columns(k)));
+    }
+    std::size_t n() const { return starts.size() - 1; }
+    std::size_t rows(std::size_t k) const { return shapes[2 * k]; }
+    std::size_t columns(std::size_t k) const { return shapes[2 * k + 1]; }
+};
+
+void check_frequencies(const In<std::uint16_t, 1>& frequencies) {
+    if (frequencies.shape(0) != WINDOWS) refuse("there must be 65536 frequencies");
+}
+
+Out<std::uint16_t, 3> intervals_of_masks(const In<std::uint8_t, 1>& points,
+                                         const In<std::uint16_t, 2>& shapes,
+                                         const In<std::uint16_t, 1>& frequencies) {
+    const Points masks(shapes);
+    check_frequencies(frequencies);
+    if (points.shape(0) != masks.starts.back()) refuse("points must be as many as the shapes tell");
+    std::size_t most = 0;
+    for (std::size_t k = 0; k < masks.n(); ++k)
+        most = std::max(most, masks.starts[k + 1] - masks.starts[k]);
+    auto pairs = zeros<std::uint16_t>(product(masks.n(), most, 2));
+    {
+        nb::gil_scoped_release release;
+        for (std::size_t k = 0; k < masks.n(); ++k)
+            mask_intervals(points.data() + masks.starts[k], masks.rows(k), masks.columns(k),
+                           frequencies.data(), pairs.get() + k * most * 2);
+    }
+    return owned<std::uint16_t, 3>(std::move(pairs), {masks.n(), most, 2});
+}
+
+std::tuple<Out<std::uint8_t, 1>, Out<std::uint32_t, 1>, Out<std::int64_t, 1>, Out<std::uint8_t, 1>>
+decode_masks(nb::handle data, const In<std::int64_t, 1>& positions, const In<std::int64_t, 1>& stops,
+             const In<std::uint32_t, 1>& states, const In<std::uint16_t, 2>& shapes,
+             const In<std::uint16_t, 1>& frequencies) {
+    const Buffer buffer(data);
+    const Points masks(shapes);
+    const std::size_t n = masks.n();
+    check_frequencies(frequencies);
+    if (positions.shape(0) != n || stops.shape(0) != n || states.shape(0) != n)
+        refuse("positions, stops and states must have the same size");
+    auto points = zeros<std::uint8_t>(masks.starts.back());
+    auto new_states = zeros<std::uint32_t>(n);
+    auto new_positions = zeros<std::int64_t>(n);
+    auto dry = zeros<std::uint8_t>(n);
+    {
+        nb::gil_scoped_release release;
+        for (std::size_t k = 0; k < n; ++k) {
+            Tape tape{buffer.data(), positions.data()[k], stops.data()[k], states.data()[k], false};
+            if (tape.position < 0 || tape.position > tape.stop || tape.stop > buffer.size())
+                tape.position = tape.stop = 0;  // was checked; another thread has changed it
+            read_mask(tape, masks.rows(k), masks.columns(k), frequencies.data(),
+                      points.get() + masks.starts[k]);
+            new_states[k] = tape.state;
+            new_positions[k] = tape.position;
+            dry[k] = tape.dry;
+        }
+    }
+    return {owned<std::uint8_t, 1>(std::move(points), {masks.starts.back()}),
+            owned<std::uint32_t, 1>(std::move(new_states), {n}),
+            owned<std::int64_t, 1>(std::move(new_positions), {n}),
+            owned<std::uint8_t, 1>(std::move(dry), {n})};
+}
+
+Out<std::uint8_t, 3> coverage_of_cells(const In<std::uint8_t, 1>& points,
+                                       const In<std::uint16_t, 2>& shapes,
+                                       const In<std::uint8_t, 1>& spacings,
+                                       const In<std::uint16_t, 2>& sizes,
+                                       const std::tuple<std::size_t, std::size_t>& shape, int how) {
+    const Points masks(shapes);
+    const std::size_t n = masks.n();
+    const auto [height, width] = shape;
+    if (points.shape(0) != masks.starts.back()) refuse("points must be as many as the shapes tell");
+    if (spacings.shape(0) != n || sizes.shape(0) != n || sizes.shape(1) != 2)
+        refuse("spacings and sizes must be of as many cells as the shapes");
+    if (how < 0 || how > static_cast<int>(Resampling::nearest)) refuse("resampling must be 0 to 5");
+    const std::vector<std::uint16_t> own(sizes.data(), sizes.data() + 2 * n);
+    const std::vector<std::uint8_t> steps(spacings.data(), spacings.data() + n);
+    for (std::size_t k = 0; k < n; ++k) {
+        const std::size_t rows = masks.rows(k), columns = masks.columns(k);
+        if (own[2 * k] < 1 || own[2 * k] > height || own[2 * k + 1] < 1 || own[2 * k + 1] > width)
+            refuse("cell " + std::to_string(k) + " is larger than the array, or empty");
+        if (!steps[k]) continue;
+        if (!rows || !columns) refuse("mask " + std::to_string(k) + " has no points");
+        if (!how && (steps[k] * (rows - 1) + 1 != own[2 * k] || steps[k] * (columns - 1) + 1 != own[2 * k + 1]))
+            refuse("mask " + std::to_string(k) + " has another size than its cell");
+    }
+    auto coverage = zeros<std::uint8_t>(product(n, height, width));
+    {
+        nb::gil_scoped_release release;
+        for (std::size_t k = 0; k < n; ++k) {
+            std::uint8_t* const to = coverage.get() + k * height * width;
+            if (steps[k]) {
+                cover_cell(points.data() + masks.starts[k], masks.rows(k), masks.columns(k),
+                           steps[k], static_cast<Resampling>(how), own[2 * k], own[2 * k + 1], to,
+                           width);
+            } else {
+                for (std::size_t y = 0; y < own[2 * k]; ++y)
+                    std::memset(to + y * width, 255, own[2 * k + 1]);
+            }
+        }
+    }
+    return owned<std::uint8_t, 3>(std::move(coverage), {n, height, width});
+}
+
 }  // namespace
 
 NB_MODULE(_kernel, m) {
@@ -257,11 +376,22 @@ NB_MODULE(_kernel, m) {
     nb::class_<Plan>(m, "Plan").def("__init__", &make_plan, nb::arg("steps"), nb::arg("n_planes"),
                                     nb::arg("has_prediction"));
     m.def("encode", &encode_cells, nb::arg("plan"), nb::arg("pixels").noconvert(),
-          nb::arg("sizes").noconvert().none(), nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(),
+          nb::arg("sizes").noconvert().none(), nb::arg("coverage").noconvert().none(),
+          nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(),
           nb::arg("prefix").noconvert(), nb::arg("level"));
     m.def("bits", &bits_of_cells, nb::arg("plan"), nb::arg("pixels").noconvert(),
-          nb::arg("sizes").noconvert().none(), nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(), nb::arg("level"));
+          nb::arg("sizes").noconvert().none(), nb::arg("coverage").noconvert().none(),
+          nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(), nb::arg("level"));
+    m.def("mask_intervals", &intervals_of_masks, nb::arg("points").noconvert(),
+          nb::arg("shapes").noconvert(), nb::arg("frequencies").noconvert());
+    m.def("decode_masks", &decode_masks, nb::arg("data"), nb::arg("positions").noconvert(),
+          nb::arg("stops").noconvert(), nb::arg("states").noconvert(), nb::arg("shapes").noconvert(),
+          nb::arg("frequencies").noconvert());
+    m.def("coverage", &coverage_of_cells, nb::arg("points").noconvert(), nb::arg("shapes").noconvert(),
+          nb::arg("spacings").noconvert(), nb::arg("sizes").noconvert(), nb::arg("shape"),
+          nb::arg("resampling"));
     m.def("decode", &decode_cells, nb::arg("plan"), nb::arg("data"), nb::arg("starts").noconvert(),
           nb::arg("stops").noconvert(), nb::arg("states").noconvert(), nb::arg("shape"),
-          nb::arg("sizes").noconvert().none(), nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(), nb::arg("level"));
+          nb::arg("sizes").noconvert().none(), nb::arg("coverage").noconvert().none(),
+          nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(), nb::arg("level"));
 }

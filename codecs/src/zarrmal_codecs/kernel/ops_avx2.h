@@ -58,6 +58,10 @@ struct Avx2 : Lookups<Avx2> {
         return _mm256_slli_epi16(a, N);
     }
     template <int N>
+    ZM_INLINE R srl16(R a) {
+        return _mm256_srli_epi16(a, N);
+    }
+    template <int N>
     ZM_INLINE R sra16(R a) {
         return _mm256_srai_epi16(a, N);
     }

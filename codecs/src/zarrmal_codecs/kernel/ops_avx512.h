@@ -57,6 +57,10 @@ struct Avx512 {
         return _mm512_slli_epi16(a, N);
     }
     template <int N>
+    ZM_INLINE R srl16(R a) {
+        return _mm512_srli_epi16(a, N);
+    }
+    template <int N>
     ZM_INLINE R sra16(R a) {
         return _mm512_srai_epi16(a, N);
     }

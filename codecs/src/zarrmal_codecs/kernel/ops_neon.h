@@ -72,6 +72,10 @@ struct Neon : Lookups<Neon> {
         return of(vshlq_n_u16(u16(a), N));
     }
     template <int N>
+    ZM_INLINE R srl16(R a) {
+        return of(vshrq_n_u16(u16(a), N));
+    }
+    template <int N>
     ZM_INLINE R sra16(R a) {
         return of(vshrq_n_s16(s16(a), N));
     }

@@ -119,6 +119,10 @@ struct Plain : Lookups<Plain> {
         return each<u16>(a, [](u32 x) { return x << N; });
     }
     template <int N>
+    ZM_INLINE R srl16(R a) {
+        return each<u16>(a, [](int x) { return x >> N; });
+    }
+    template <int N>
     ZM_INLINE R sra16(R a) {
         return each<s16>(a, [](int x) { return x >> N; });
     }

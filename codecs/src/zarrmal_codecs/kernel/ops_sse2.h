@@ -62,6 +62,10 @@ struct Sse2 : Lookups<Sse2> {
         return _mm_slli_epi16(a, N);
     }
     template <int N>
+    ZM_INLINE R srl16(R a) {
+        return _mm_srli_epi16(a, N);
+    }
+    template <int N>
     ZM_INLINE R sra16(R a) {
         return _mm_srai_epi16(a, N);
     }

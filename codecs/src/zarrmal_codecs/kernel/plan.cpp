@@ -15,7 +15,7 @@ void require(bool holds, int s, const std::string& what) {
 
 int n_inputs(const Step& step, bool has_prediction) {
     return step.n_causal + step.n_flags + step.n_earlier * (N_EARLIER + step.n_full) + 1 +
-           N_POSITION + (has_prediction ? N_PREDICTION : 0);
+           N_POSITION + (has_prediction ? N_PREDICTION : 0) + step.n_coverage;
 }
 
 }  // namespace
@@ -36,10 +36,13 @@ Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_predi
         step.n_flags = raw.context[2];
         step.n_full = raw.context[3];
         step.n_components = raw.context[4];
+        step.n_coverage = raw.context[5];
+        sees_coverage_ |= step.n_coverage > 0;
         require(step.plane < n_planes, s, "it codes plane " + std::to_string(step.plane));
         require(step.n_causal >= MIN_CAUSAL && step.n_causal <= MAX_CAUSAL &&
                     step.n_flags <= step.n_causal && step.n_full <= MAX_FULL &&
-                    step.n_components >= 1 && step.n_components <= MAX_COMPONENTS,
+                    step.n_components >= 1 && step.n_components <= MAX_COMPONENTS &&
+                    step.n_coverage <= MAX_COVERAGE_INPUTS,
                 s, "context is beyond its bounds");
         step.n_earlier = s;
         for (int t = 0; t < s; ++t) {

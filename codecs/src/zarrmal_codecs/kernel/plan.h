@@ -34,6 +34,7 @@ public:
 
     int n_planes() const { return static_cast<int>(steps_.size()); }
     bool has_prediction() const { return has_prediction_; }
+    bool sees_coverage() const { return sees_coverage_; }
     const Step* steps() const { return steps_.data(); }
     // Outputs of the first layer, before padding.
     std::size_t first_outputs(int s) const { return first_outputs_[static_cast<std::size_t>(s)]; }
@@ -47,7 +48,7 @@ private:
 
     Layer pack(const RawLayer& raw, int s, int k);
 
-    bool has_prediction_;
+    bool has_prediction_, sees_coverage_ = false;
     std::vector<Step> steps_;
     std::vector<std::size_t> first_outputs_;
     std::vector<Storage> storage_;  // its vectors' data do not move when it grows

@@ -13,14 +13,15 @@
 namespace zarrmal {
 namespace {
 
-// Calls use(mixture of each half, address of the pixel, idle lanes of each half) at each position
-// where a lane has a pixel.
+// Calls use(mixture of each half, bytes to the pixel, its number in the cell, idle lanes of each half)
+// at each position where a lane has a pixel.
 template <class V, int C, int M, class Use>
 ZM_INLINE void walk_step(const Group& group, int s, Use&& use) {
     constexpr int H = C < 2 ? 1 : C / 2;
     const Step& step = group.steps[s];
     for (std::size_t y = 0; y < group.height; ++y) {
-        for (std::size_t x = 0; x < group.row_width[y]; ++x) {
+        for (std::size_t x = 0; x < group.width; ++x) {
+            if (!group.has_pixel[y * group.width + x]) continue;
             const auto base = features<V>(group, step, y, x);
             interleave<V>(group.inputs, step.layers[0].groups, group.activations[0]);
             hidden<V, C>(step.layers[0], group.first[s], group.activations[0],
@@ -31,9 +32,7 @@ ZM_INLINE void walk_step(const Group& group, int s, Use&& use) {
             mixtures<V, M, H>(*group.tables, group.outputs, base, mixture);
             typename V::M16 without[H];
             idle<V, H>(group, y, x, without);
-            use(mixture, group.image + step.plane * group.plane +
-                             static_cast<std::ptrdiff_t>(y + REACH) * group.row +
-                             static_cast<std::ptrdiff_t>(x + REACH) * V::LANES,
+            use(mixture, step.plane * group.plane + border<V>(group, y, x), y * group.width + x,
                 without);
         }
     }
@@ -58,8 +57,9 @@ ZM_INLINE void walk_intervals(const Group& group, Use&& use) {
     using R = typename V::R;
     constexpr int H = C < 2 ? 1 : C / 2;
     const auto curve = V::curve(*group.tables);
-    walk<V, C>(group, [&](const auto& mixture, const std::uint8_t* pixel, const auto& without) {
-        const R value = V::load(pixel), none = V::zero();
+    walk<V, C>(group, [&](const auto& mixture, std::ptrdiff_t pixel, std::size_t,
+                          const auto& without) {
+        const R value = V::load(group.values + pixel), none = V::zero();
         R start[H], frequency[H];
         for (int h = 0; h < H; ++h) {
             const R wide = h ? V::unpackhi8(value, none) : V::unpacklo8(value, none);
@@ -115,12 +115,16 @@ void decode_lanes(Group& group) {
     const auto curve = V::curve(*group.tables);
     Reader<V, H> reader;
     Reader<V, H>::open(reader, group);
-    walk<V, C>(group, [&](const auto& mixture, std::uint8_t* pixel, const auto& without) {
+    walk<V, C>(group, [&](const auto& mixture, std::ptrdiff_t pixel, std::size_t number,
+                          const auto& without) {
         R value[H], start[H], frequency[H];
         find(mixture, curve, reader.low, value, start, frequency);
         Reader<V, H>::advance(reader, group, start, frequency, without);
         for (int h = 0; h < H; ++h) value[h] = V::pick16(without[h], V::zero(), value[h]);
-        V::store(pixel, V::packus16(value[0], value[H - 1]));
+        V::store(group.values + pixel, V::packus16(value[0], value[H - 1]));
+        if (group.partial)
+            V::store(group.image + pixel,
+                     brightness<V, H>(value, group.reciprocal + number * V::LANES));
     });
     Reader<V, H>::close(reader, group);
 }

@@ -15,10 +15,10 @@ Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, F
     const std::size_t whole = product(rows, columns, n_planes_, lanes_);
     image_bytes_ = whole;
     image_ = zeros<std::uint8_t>(whole);
-    row_width_.assign(cells.height, 0);
+    has_coverage_ = cells.sizes || cells.coverage || plan.sees_coverage();
+    has_pixel_ = zeros<std::uint8_t>(product(cells.height, cells.width));
     for (auto [axis, n] : {std::pair{&across_, cells.width}, std::pair{&down_, cells.height}}) {
         axis->position = zeros<std::uint8_t>(product(n, lanes_));
-        axis->has = zeros<std::uint8_t>(product(n, lanes_));
         axis->square = zeros<std::uint16_t>(product(n, lanes_));
     }
     // Inputs are padded to groups of four; activations have room for the widest layer.
@@ -33,21 +33,33 @@ Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, F
     g.tables = &tables();
     g.height = cells.height;
     g.width = cells.width;
-    g.image = image_.get();
+    g.image = g.values = image_.get();
+    if (has_coverage_) {
+        coverage_ = zeros<std::uint8_t>(product(rows, columns, lanes_));
+        g.coverage = coverage_.get();
+    }
+    g.has_pixel = has_pixel_.get();
+    const std::uint8_t* const last = cells.coverage + (cells.coverage ? cells.n * cells.height * cells.width : 0);
+    g.partial = std::any_of(cells.coverage, last, [](std::uint8_t c) { return c && c != 255; });
+    if (g.partial) {
+        values_ = zeros<std::uint8_t>(whole);
+        g.values = values_.get();
+        reciprocal_ = zeros<std::uint16_t>(product(cells.height, cells.width, lanes_));
+        g.reciprocal = reciprocal_.get();
+    }
     g.row = static_cast<std::ptrdiff_t>(columns * lanes_);
     g.plane = static_cast<std::ptrdiff_t>(rows * columns * lanes_);
-    g.row_width = row_width_.data();
     g.across = across_.position.get();
     g.down = down_.position.get();
     g.across_square = across_.square.get();
     g.down_square = down_.square.get();
-    g.has_column = across_.has.get();
-    g.has_row = down_.has.get();
     const auto bytes = [&](const Offset& o) {
         return o.y * g.row + o.x * static_cast<std::ptrdiff_t>(lanes_);
     };
     for (int k = 0; k < MAX_CAUSAL; ++k) g.causal[k] = bytes(causal_offsets()[k]);
     for (int k = 0; k < MAX_FULL; ++k) g.full[k] = bytes(full_offsets()[k]);
+    g.covered[0] = 0;  // then the nearest
+    for (int k = 1; k < MAX_COVERAGE_INPUTS; ++k) g.covered[k] = g.full[k - 1];
     g.inputs = inputs_.get();
     for (int k = 0; k < 2; ++k) g.activations[k] = activations_[k].get();
     g.outputs = outputs_.get();
@@ -91,34 +103,67 @@ std::size_t Workspace::half_index(std::size_t k) const {
 
 // Which lanes have pixels where, and the inputs for the position (FORMAT 4.6.3).
 void Workspace::lay_out(const Cells& cells, std::size_t from, std::size_t count) {
-    const bool is_new = row_width_[0] == 0;
-    if (!cells.sizes && !is_new) return;  // all groups are alike
-    std::fill(row_width_.begin(), row_width_.end(), 0);
-    for (std::size_t k = 0; k < lanes_; ++k) {
+    if (!cells.sizes && !cells.coverage && !is_new_) return;  // all groups are alike
+    for (std::size_t k = 0; k < lanes_ && (cells.sizes || is_new_); ++k) {
         // Lanes without a cell do as the others, unless these differ.
         std::size_t size[2] = {cells.height, cells.width};
         if (cells.sizes)
             for (std::size_t i = 0; i < 2; ++i)
-                size[i] = k < count ? cells.sizes[2 * (from + k) + i] : 0;
-        for (std::size_t y = 0; y < size[0]; ++y)
-            row_width_[y] = std::max(row_width_[y], size[1]);
+                size[i] = k < count ? cells.sizes[2 * (from + k) + i] : 1;
         const std::size_t byte = byte_index(k), half = half_index(k);
         for (std::size_t i = 0; i < 2; ++i) {
             const Axis& axis = i ? across_ : down_;
             const std::size_t n = i ? cells.width : cells.height;
             product(n, 256);  // so that the next lines cannot overflow
             for (std::size_t at = 0; at < n; ++at) {
-                const bool has = at < size[i];
-                const int f = has ? static_cast<int>((2 * at + 1) * 64 / size[i]) : 64;
+                const int f = at < size[i] ? static_cast<int>((2 * at + 1) * 64 / size[i]) : 64;
                 axis.position[at * lanes_ + byte] = static_cast<std::uint8_t>(f);
                 axis.square[at * lanes_ + half] = static_cast<std::uint16_t>((f - 64) * (f - 64));
-                axis.has[at * lanes_ + byte] = has ? 255 : 0;
             }
         }
     }
-    if (cells.sizes) std::memset(image_.get(), 0, image_bytes_);
-    group_.n_symbols = group_.n_prefix;
-    for (std::size_t width : row_width_) group_.n_symbols += n_planes_ * width;
+    is_new_ = false;
+    const std::size_t pixels = group_.height * group_.width;
+    if (has_coverage_) {
+        cover(cells, from);
+        std::memset(image_.get(), 0, image_bytes_);
+        if (values_) std::memset(values_.get(), 0, image_bytes_);
+    } else {
+        std::memset(has_pixel_.get(), 1, pixels);
+    }
+    const auto* const first = has_pixel_.get();
+    const auto n = static_cast<std::size_t>(pixels - std::count(first, first + pixels, 0));
+    group_.n_symbols = group_.n_prefix + n_planes_ * n;
+}
+
+// Coverage of the lanes that have a cell, and what follows from it.
+void Workspace::cover(const Cells& cells, std::size_t from) {
+    const std::size_t area = group_.height * group_.width;
+    std::uint16_t reciprocal[256] = {};
+    for (int c = LEAST_COVERAGE; c < 256; ++c)
+        reciprocal[c] = static_cast<std::uint16_t>((65280 + c - 1) / c);
+    for (std::size_t y = 0; y < group_.height; ++y) {
+        std::uint8_t* const row = coverage_.get() + static_cast<std::ptrdiff_t>(y + REACH) * group_.row + REACH * lanes_;
+        std::memset(row, 0, group_.width * lanes_);
+        if (cells.coverage) {
+            interleave_row(cells.coverage + from * area + y * group_.width, area, row, group_.width);
+        } else {
+            for (std::size_t k = 0; k < count_; ++k) {
+                const std::uint16_t* const size = cells.sizes ? cells.sizes + 2 * (from + k) : nullptr;
+                if (size && y >= size[0]) continue;
+                const std::size_t width = size ? size[1] : group_.width, lane = byte_index(k);
+                for (std::size_t x = 0; x < width; ++x) row[x * lanes_ + lane] = 255;
+            }
+        }
+        for (std::size_t x = 0; x < group_.width; ++x) {
+            const std::uint8_t* const lanes = row + x * lanes_;
+            has_pixel_[y * group_.width + x] =
+                std::any_of(lanes, lanes + lanes_, [](std::uint8_t c) { return c != 0; });
+            if (!group_.partial) continue;
+            std::uint16_t* const to = reciprocal_.get() + (y * group_.width + x) * lanes_;
+            for (std::size_t k = 0; k < count_; ++k) to[half_index(k)] = reciprocal[lanes[byte_index(k)]];
+        }
+    }
 }
 
 void Workspace::load_cells(const Cells& cells, std::size_t from, std::size_t count) {
@@ -161,12 +206,21 @@ void Workspace::interleave_row(const std::uint8_t* rows, std::size_t cell_bytes,
 void Workspace::load_pixels(const std::uint8_t* pixels, std::size_t from) {
     const std::size_t row = group_.width, cell = n_planes_ * group_.height * row;
     for (std::size_t p = 0; p < n_planes_; ++p)
-        for (std::size_t y = 0; y < group_.height; ++y)
+        for (std::size_t y = 0; y < group_.height; ++y) {
+            const std::ptrdiff_t begin = static_cast<std::ptrdiff_t>(p) * group_.plane +
+                                         static_cast<std::ptrdiff_t>(y + REACH) * group_.row +
+                                         static_cast<std::ptrdiff_t>(REACH * lanes_);
             interleave_row(pixels + from * cell + (p * group_.height + y) * row, cell,
-                           group_.image + static_cast<std::ptrdiff_t>(p) * group_.plane +
-                               static_cast<std::ptrdiff_t>(y + REACH) * group_.row +
-                               REACH * lanes_,
-                           row);
+                           group_.values + begin, row);
+            if (!group_.partial) continue;
+            for (std::size_t x = 0; x < row; ++x)
+                for (std::size_t k = 0; k < count_; ++k) {
+                    const std::ptrdiff_t at = begin + static_cast<std::ptrdiff_t>(x * lanes_ + byte_index(k));
+                    const unsigned whole =
+                        group_.reciprocal[(y * row + x) * lanes_ + half_index(k)] * group_.values[at] >> 8;
+                    group_.image[at] = static_cast<std::uint8_t>(std::min(whole, 255u));
+                }
+        }
 }
 
 void Workspace::store_pixels(std::uint8_t* pixels, std::size_t from) const {
@@ -175,7 +229,7 @@ void Workspace::store_pixels(std::uint8_t* pixels, std::size_t from) const {
         for (std::size_t y = 0; y < group_.height; ++y)
             for (std::size_t k = 0; k < count_; ++k) {
                 std::uint8_t* to = pixels + (from + k) * cell + (p * group_.height + y) * row;
-                const std::uint8_t* lane = group_.image +
+                const std::uint8_t* lane = group_.values +
                                          static_cast<std::ptrdiff_t>(p) * group_.plane +
                                          static_cast<std::ptrdiff_t>(y + REACH) * group_.row +
                                          REACH * lanes_ + byte_index(k);
@@ -186,11 +240,8 @@ void Workspace::store_pixels(std::uint8_t* pixels, std::size_t from) const {
 void Workspace::load_prefix(const Prefix& prefix, std::size_t from) {
     const std::size_t stored = half_lanes();
     for (std::size_t s = 0; s < prefix.n_symbols; ++s) {
-        // Lanes without a cell divide by the frequency, too.
-        for (std::size_t k = 0; k < stored; ++k) {
-            starts_[s * stored + k] = 0;
-            frequencies_[s * stored + k] = 1;
-        }
+        std::fill_n(&starts_[s * stored], stored, std::uint16_t{0});
+        std::fill_n(&frequencies_[s * stored], stored, std::uint16_t{0});
         for (std::size_t k = 0; k < count_; ++k) {
             const std::uint16_t* pair = prefix.pairs + ((from + k) * prefix.n_symbols + s) * 2;
             starts_[s * stored + half_index(k)] = pair[0];

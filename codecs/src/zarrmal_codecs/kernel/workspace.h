@@ -27,6 +27,7 @@ public:
     std::size_t half_lanes() const { return group_.n_vectors < 4 ? lanes_ / 2 : lanes_; }
 
 private:
+    void cover(const Cells& cells, std::size_t from);
     void lay_out(const Cells& cells, std::size_t from, std::size_t count);
     std::size_t byte_index(std::size_t k) const;
     void interleave_row(const std::uint8_t* rows, std::size_t cell_bytes, std::uint8_t* row,
@@ -36,17 +37,17 @@ private:
     const Plan& plan_;
     Group group_{};
     std::size_t image_bytes_;
-    Array<std::uint8_t> image_, predicted_, inputs_, activations_[2], streams_;
+    bool has_coverage_, is_new_ = true;
+    Array<std::uint8_t> image_, values_, coverage_, has_pixel_, predicted_, inputs_, activations_[2], streams_;
     // Of columns and of rows.
     struct Axis {
-        Array<std::uint8_t> position, has;
+        Array<std::uint8_t> position;
         Array<std::uint16_t> square;
     };
     Axis across_, down_;
-    std::vector<std::size_t> row_width_;
     Array<std::int16_t> outputs_;
     std::vector<Array<std::int32_t>> first_;
-    Array<std::uint16_t> starts_, frequencies_;
+    Array<std::uint16_t> starts_, frequencies_, reciprocal_;
 };
 
 }  // namespace zarrmal

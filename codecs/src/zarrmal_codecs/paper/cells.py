@@ -12,6 +12,7 @@ from ..errors import CorruptionError, TruncatedError
 from ..model.autoencoder import Autoencoder
 from ..model.model import Model
 from ..wire import packed_bytes
+from ..silhouette.outlined import Mask, Outlined, Outlines
 from .golomb_rice import (
     RiceChoice,
     rice_bits,
@@ -46,6 +47,7 @@ class PaperCells:
 
     has_checks = True
     takes_sizes = False
+    takes_silhouettes = False
 
     def __init__(self, model: Model, index: int) -> None:
         self.cell_shape = model.cell_shape
@@ -78,7 +80,12 @@ class PaperCells:
         residues = (pixels - self._autoencoder.decode(latents)).view(np.int8)
         return latents, zigzag(residues)
 
-    def bits(self, pixels: NDArray[np.uint8], sizes: Sizes | None = None) -> NDArray[np.float64]:
+    def bits(
+        self,
+        pixels: NDArray[np.uint8],
+        sizes: Sizes | None = None,
+        outlined: Outlined | None = None,
+    ) -> NDArray[np.float64]:
         """Bits of each cell with the best Rice parameter for it, float64 (cell,)."""
         latents, values = self.transform(pixels)
         bits = rice_bits(values).min(axis=1) + 8 * latents.shape[1]
@@ -86,7 +93,11 @@ class PaperCells:
         return result
 
     def encode(
-        self, pixels: NDArray[np.uint8], rice: RiceChoice, sizes: Sizes | None = None
+        self,
+        pixels: NDArray[np.uint8],
+        rice: RiceChoice,
+        sizes: Sizes | None = None,
+        outlined: Outlined | None = None,
     ) -> tuple[int, list[bytes]]:
         """Encode cells: the coding byte, and one stream per cell.
 
@@ -119,6 +130,7 @@ class PaperCells:
         coding: int,
         cell_shape: tuple[int, ...],
         sizes: Sizes | None = None,
+        outlines: Outlines | None = None,
     ) -> NDArray[np.uint8]:
         """Inverse of encode: pixels, uint8 (cell, \\*cell_shape).
 
@@ -156,8 +168,16 @@ class PaperCells:
         predicted += unzigzag(values).view(np.uint8)
         return predicted
 
+    def masks(self, streams: list[memoryview], outlines: Outlines) -> list[Mask | None]:
+        """Never asked for: cells of this profile have no silhouettes."""
+        raise NotImplementedError
+
     def least_bytes(
-        self, coding: int, cell_shape: tuple[int, ...], sizes: Sizes | None = None
+        self,
+        coding: int,
+        cell_shape: tuple[int, ...],
+        sizes: Sizes | None = None,
+        outlines: Outlines | None = None,
     ) -> int:
         """Bytes of the shortest possible stream, checked before pixels are allocated.
 

@@ -11,7 +11,7 @@ from binascii import crc_hqx
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import CHECK_INITIAL, RANS_LOWEST, RANS_STATE_BYTES
+from .constants import CHECK_INITIAL, RANS_LOWEST, RANS_STATE_BYTES
 
 Ints = NDArray[np.int64]
 
@@ -76,9 +76,10 @@ class Decoder:
 
     def __init__(self, states: Ints, data: memoryview, starts: Ints, stops: Ints) -> None:
         self.states = states.copy()
+        self.data = data
         self.positions = starts.copy()
         self.short = np.zeros(len(states), bool)
-        self._stops = stops
+        self.stops = stops
         # Lanes without further words read the two zero bytes at the end.
         self._bytes = np.frombuffer(bytes(data) + b"\0\0", np.uint8).astype(np.int64)
 
@@ -99,7 +100,7 @@ class Decoder:
         state = frequencies * (self.states >> 16) + (self.states & 0xFFFF) - starts
         state = np.where(has, state, self.states)
         low = (state < RANS_LOWEST) & has
-        dry = low & (self.positions + 2 > self._stops)
+        dry = low & (self.positions + 2 > self.stops)
         self.short |= dry
         positions = np.where(dry, len(self._bytes) - 2, self.positions)
         positions = np.minimum(positions, len(self._bytes) - 2)
@@ -109,7 +110,7 @@ class Decoder:
 
     def status(self, last: Ints) -> NDArray[np.uint8]:
         """0 where a lane ended in its last state, 1 where words were missing, else 2."""
-        ended = (self.states == last) & (self.positions == self._stops)
+        ended = (self.states == last) & (self.positions == self.stops)
         return np.where(self.short, 1, np.where(ended, 0, 2)).astype(np.uint8)
 
 

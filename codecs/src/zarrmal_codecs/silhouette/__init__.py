@@ -1,0 +1,1 @@
+"""The silhouette of a cell: its mask <-> bits, and the mask <-> coverage of the pixels."""

@@ -1,0 +1,144 @@
+"""Silhouettes as a chunk holds them: facts in its index, points in its streams (FORMAT 4.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .coverage import FULL, RESAMPLINGS, Resampling, coverage
+from .lattice import expand, find_spacing
+from .silhouettes import Silhouettes, has_pixels
+
+try:
+    from .. import _kernel
+except ImportError:  # built without a compiler
+    _kernel = None  # type: ignore[assignment]
+
+Mask = NDArray[np.bool_]
+Sizes = NDArray[np.uint16]
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outlines:
+    """What a chunk's index tells of the silhouettes of its cells.
+
+    Parameters
+    ----------
+    resampling
+        See Silhouettes.
+    spacings
+        uint8 (cell,): of the lattice on which each was drawn; 0 for a cell without silhouette.
+    shapes
+        uint16 (cell, 2): rows and columns of lattice points, both 0 without silhouette.
+    """
+
+    resampling: Resampling
+    spacings: NDArray[np.uint8]
+    shapes: NDArray[np.uint16]
+
+    def take(self, rows: Rows) -> Self:
+        """Those of some cells."""
+        return type(self)(
+            resampling=self.resampling, spacings=self.spacings[rows], shapes=self.shapes[rows]
+        )
+
+    def masks(self, points: Sequence[Mask]) -> list[Mask | None]:
+        """The masks of lattice points, bool (rows, columns) of each cell."""
+        return [
+            expand(each, spacing) if spacing else None
+            for each, spacing in zip(points, self.spacings.tolist(), strict=True)
+        ]
+
+    def coverage(
+        self, points: Sequence[Mask], shape: tuple[int, int], sizes: Sizes | None, *, native: bool
+    ) -> NDArray[np.uint8]:
+        """Coverage of each pixel, uint8 (cell, y, x); see Silhouettes.coverage.
+
+        Parameters
+        ----------
+        native
+            Computed by the kernel, which gives the same.
+        """
+        if not native:
+            masks = Silhouettes(masks=self.masks(points), resampling=self.resampling)
+            return masks.coverage(shape, sizes)
+        if sizes is None:
+            sizes = np.full((len(points), 2), shape, np.uint16)
+        code = RESAMPLINGS.index(self.resampling)
+        result: NDArray[np.uint8] = _kernel.coverage(
+            flat(points), self.shapes, self.spacings, np.ascontiguousarray(sizes), shape, code
+        )
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outlined:
+    """Silhouettes of some cells, ready to be coded.
+
+    Parameters
+    ----------
+    outlines
+        Their part of the index.
+    points
+        Of each cell the lattice points of its mask, bool (rows, columns).
+    coverage
+        uint8 (cell, y, x).
+    """
+
+    outlines: Outlines
+    points: list[Mask]
+    coverage: NDArray[np.uint8]
+
+    def take(self, rows: Rows) -> Self:
+        """Those of some cells."""
+        return type(self)(
+            outlines=self.outlines.take(rows),
+            points=[self.points[row] for row in rows.tolist()],
+            coverage=self.coverage[rows],
+        )
+
+
+def outline(
+    silhouettes: Silhouettes, pixels: NDArray[np.uint8], sizes: Sizes | None, *, native: bool
+) -> Outlined | None:
+    """Silhouettes as the stream has them, but for cells that contradict their own.
+
+    None if no cell is left that has one.
+
+    Parameters
+    ----------
+    pixels
+        uint8 (cell, y, x[, channel]). A cell with pixels where its silhouette covers nothing is
+        coded without.
+    """
+    n = len(silhouettes)
+    spacings, shapes = np.zeros(n, np.uint8), np.zeros((n, 2), np.uint16)
+    points: list[Mask] = [np.zeros((0, 0), bool)] * n
+    for i, mask in enumerate(silhouettes.masks):
+        if mask is not None:
+            spacings[i] = find_spacing(mask)
+            points[i] = np.ascontiguousarray(mask[:: spacings[i], :: spacings[i]])
+            shapes[i] = points[i].shape
+    outlines = Outlines(resampling=silhouettes.resampling, spacings=spacings, shapes=shapes)
+    shape = (pixels.shape[1], pixels.shape[2])
+    covered = outlines.coverage(points, shape, sizes, native=native)
+    wrong = (has_pixels(pixels) & (covered == 0)).reshape(n, -1).any(axis=1)
+    for i in np.flatnonzero(wrong).tolist():
+        spacings[i], shapes[i], points[i] = 0, 0, np.zeros((0, 0), bool)
+        height, width = shape if sizes is None else sizes[i].tolist()
+        covered[i] = 0
+        covered[i, :height, :width] = FULL
+    if not spacings.any():
+        return None
+    return Outlined(outlines=outlines, points=points, coverage=covered)
+
+
+def flat(points: Sequence[Mask]) -> NDArray[np.uint8]:
+    """All points one after another, uint8 (point,)."""
+    parts: list[NDArray[Any]] = [each.ravel() for each in points]
+    return np.concatenate(parts).view(np.uint8) if parts else np.zeros(0, np.uint8)

@@ -1,0 +1,106 @@
+"""The silhouettes of some cells, and the coverage of their pixels (FORMAT 4.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .coverage import FULL, Resampling, coverage
+
+Mask = NDArray[np.bool_]
+Sizes = NDArray[np.uint16]
+
+CUT_OUT_SHARE = 1 / 32
+"""Least share of background for which a silhouette is made from the pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Silhouettes:
+    """The silhouette of each of some cells.
+
+    Parameters
+    ----------
+    masks
+        Of each cell bool (y, x), of a size of its own, or None where it has no silhouette.
+    resampling
+        How the pixels were resampled after they had been cut out along the silhouette.
+    """
+
+    masks: Sequence[Mask | None]
+    resampling: Resampling = "same"
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def take(self, rows: Iterable[int]) -> Self:
+        """Those of some cells."""
+        masks = [self.masks[row] for row in rows]
+        return type(self)(masks=masks, resampling=self.resampling)
+
+    def fitted(self, sizes: Sizes) -> Self:
+        """Masks of the size of the pixels, cut off or filled up to these sizes, (cell, 2)."""
+        masks: list[Mask | None] = []
+        for mask, (height, width) in zip(self.masks, sizes.tolist(), strict=True):
+            if mask is not None and mask.shape != (height, width):
+                own = mask[:height, :width]
+                border = ((0, height - own.shape[0]), (0, width - own.shape[1]))
+                mask = np.pad(own, border)
+            masks.append(mask)
+        return type(self)(masks=masks, resampling=self.resampling)
+
+    def without(self, cells: Mask) -> Self:
+        """The same, but for some cells, bool (cell,)."""
+        pairs = zip(self.masks, cells.tolist(), strict=True)
+        masks = [None if left_out else mask for mask, left_out in pairs]
+        return type(self)(masks=masks, resampling=self.resampling)
+
+    def coverage(self, shape: tuple[int, int], sizes: Sizes | None = None) -> NDArray[np.uint8]:
+        """Coverage of each pixel, uint8 (cell, y, x); 255 in a cell without silhouette.
+
+        Parameters
+        ----------
+        shape
+            Height and width of the array.
+        sizes
+            Height and width of each cell, (cell, 2); None where all are ``shape``. Beyond a cell
+            the coverage is 0.
+        """
+        out = np.zeros((len(self.masks), *shape), np.uint8)
+        for i, mask in enumerate(self.masks):
+            height, width = shape if sizes is None else sizes[i].tolist()
+            own = FULL if mask is None else coverage(mask, (height, width), self.resampling)
+            out[i, :height, :width] = own
+        return out
+
+
+def cut_out(pixels: NDArray[np.uint8], sizes: Sizes | None = None) -> Silhouettes | None:
+    """Silhouettes of cells whose background is 0 in all planes, of the size of the cells.
+
+    None for cells with so little background that a mask would take more than it saves; None in all
+    if no cell has more.
+
+    Parameters
+    ----------
+    pixels
+        (cell, y, x) or (cell, y, x, channel).
+    sizes
+        See Silhouettes.coverage.
+    """
+    masks: list[Mask | None] = []
+    for i, has in enumerate(has_pixels(pixels)):
+        mask = has if sizes is None else has[: sizes[i, 0], : sizes[i, 1]]
+        background = mask.size - np.count_nonzero(mask)
+        is_worth_it = CUT_OUT_SHARE * mask.size <= background < mask.size
+        masks.append(mask if is_worth_it else None)
+    if all(mask is None for mask in masks):
+        return None
+    return Silhouettes(masks=masks)
+
+
+def has_pixels(pixels: NDArray[np.uint8]) -> Mask:
+    """Which pixels are not 0 in all planes, bool (cell, y, x)."""
+    return pixels != 0 if pixels.ndim == 3 else (pixels != 0).any(axis=3)
