@@ -61,9 +61,10 @@ def shipped_for(cells: Source, canvas: tuple[int, ...] | None = None) -> Model |
     rows = np.unique(np.linspace(0, cells.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
     pixels = cells.read(rows)
     sizes = None if cells.sizes is None else cells.sizes[rows]
+    silhouettes = cells.silhouettes(rows)
 
     def total_bits(model: Model) -> float:
-        own = coder_for(model).bits(pixels, sizes).min(axis=1)
+        own = coder_for(model).bits(pixels, sizes, silhouettes).min(axis=1)
         return float(own.mean()) * cells.n_cells + 8 * model.n_bytes
 
     return min(models, key=total_bits)
@@ -126,7 +127,7 @@ def choose_assigner(
     if assign == "labels":
         return LabelAssigner(cells, model.class_names)
     if assign == "shortest":
-        return ShortestAssigner(model)
+        return ShortestAssigner(model, cells)
     if assign != "classifier":
         raise InputError(f"assign must be one of {', '.join(ASSIGNMENTS)}, not {assign!r}")
     if labelled is None and not cross_fit:

@@ -7,12 +7,11 @@ import struct
 import hybrid_models
 import numpy as np
 from hybrid_models import changed, hybrid_class, hybrid_model
-from zarrmal_codecs import Model
-from zarrmal_codecs import rans
+from zarrmal_codecs import Model, rans
 from zarrmal_codecs.hybrid import pixel_coder
-from zarrmal_codecs.hybrid.known import Known
 from zarrmal_codecs.hybrid.cells import HybridCells
 from zarrmal_codecs.hybrid.context import MAX_CONTEXT_ACCUMULATOR
+from zarrmal_codecs.hybrid.known import Known
 from zarrmal_codecs.model.class_model import ClassModel
 from zarrmal_codecs.model.layer import Layer
 

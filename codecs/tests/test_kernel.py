@@ -108,8 +108,16 @@ CASES = {
     "coverage of whole cells": Case(lanes=20, coverage=25, planes=2, height=6),
     "coverage of sizes": Case(lanes=20, coverage=25, sized=True, height=6),
     "widest inputs, cut": Case(
-        planes=3, causal=40, flags=40, full=24, components=4, sees=True, lanes=3, width=3,
-        coverage=25, cut="part",
+        planes=3,
+        causal=40,
+        flags=40,
+        full=24,
+        components=4,
+        sees=True,
+        lanes=3,
+        width=3,
+        coverage=25,
+        cut="part",
     ),
     "bounds, cut": Case(kind="bounds", lanes=20, planes=2, cut="part", coverage=25),
     "noise, cut": Case(content="noise", planes=2, lanes=20, cut="part", coverage=25),
@@ -268,7 +276,8 @@ def test_same_as_numpy(level, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["1x1", "3x7", "4 planes, prediction", "bounds", "latents", "3 planes, sized", "3 planes, cut"]
+    "name",
+    ["1x1", "3x7", "4 planes, prediction", "bounds", "latents", "3 planes, sized", "3 planes, cut"],
 )
 def test_numpy_gives_its_pixels_back(name):
     case = CASES[name]
@@ -317,7 +326,7 @@ def damaged(streams: list[bytes]) -> list[memoryview]:
 )
 def test_damaged_streams_have_the_same_status(level, name):
     case = CASES[name]
-    steps, pixels, known, prefix = make(case)
+    steps, _, known, prefix = make(case)
     laid = engine.Streams(damaged(reference(name)[0]))
     result = {}
     for each in ("numpy", level):

@@ -151,7 +151,7 @@ def _assigners(model: Model, cells: Source) -> list[tuple[Assignment, Assigner]]
     with suppress(InputError):
         assigners.append(("labels", LabelAssigner(cells, model.class_names)))
     if not assigners or len(model.classes) > 1:
-        assigners.append(("shortest", ShortestAssigner(model)))
+        assigners.append(("shortest", ShortestAssigner(model, cells)))
     return assigners
 
 

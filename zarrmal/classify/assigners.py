@@ -74,14 +74,21 @@ class ShortestAssigner:
     ----------
     model
         The model that the cells will be written with.
+    source
+        The cells that will be assigned, with their sizes and silhouettes; None where they have no
+        others than their pixels show.
     """
 
-    def __init__(self, model: Model) -> None:
-        self._coder = coder_for(model)
+    def __init__(self, model: Model, source: Source | None = None) -> None:
+        self._coder, self._source = coder_for(model), source
 
     def __call__(self, cells: NDArray[np.uint8], rows: NDArray[np.int64]) -> Assignment:
         """See Assigner."""
-        return Assignment(predicted_class=self._coder.shortest(cells))
+        sizes, silhouettes = None, None
+        if self._source is not None:
+            sizes = None if self._source.sizes is None else self._source.sizes[rows]
+            silhouettes = self._source.silhouettes(rows)
+        return Assignment(predicted_class=self._coder.shortest(cells, sizes, silhouettes))
 
 
 class ClassifierAssigner:

@@ -41,6 +41,7 @@ def append(
     size: o.Size = None,
     group_pattern: o.GroupPattern = None,
     skip_unreadable: o.SkipUnreadable = False,
+    masks: o.Masks = None,
     resume: o.Resume = False,
     workers: o.Workers = None,
     dask: o.Dask = None,
@@ -57,7 +58,9 @@ def append(
     Example: `zarrmal append today/ cells.zarr`
     """
     storage_options = key_values(storage_option)
-    arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
+    arguments = source_arguments(
+        channel, size, group_pattern, skip_unreadable, source_option, masks
+    )
     options = AppendOptions(
         resume=resume, workers=workers or default_workers(), runner=cluster_runner(dask)
     )

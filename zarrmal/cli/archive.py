@@ -82,6 +82,7 @@ def archive(
     size: o.Size = None,
     group_pattern: o.GroupPattern = None,
     skip_unreadable: o.SkipUnreadable = False,
+    masks: o.Masks = None,
     effort: Annotated[
         o.EffortName | None,
         typer.Option(help="hybrid: train a model on these cells, with this effort."),
@@ -109,7 +110,9 @@ def archive(
     Example: `zarrmal archive cells/ cells.zarr`
     """
     storage_options = key_values(storage_option)
-    arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
+    arguments = source_arguments(
+        channel, size, group_pattern, skip_unreadable, source_option, masks
+    )
     options = WriteOptions(
         chunk_cells=chunk_cells,
         shard_cells=shard_cells,

@@ -25,6 +25,7 @@ def source_arguments(
     group_pattern: str | None,
     skip_unreadable: bool,
     source_option: list[str] | None,
+    masks: Path | None = None,
 ) -> dict[str, Any]:
     """Keyword arguments of zarrmal.write, append, verify and train about the source."""
     return {
@@ -32,6 +33,7 @@ def source_arguments(
         "size": size,
         "group_pattern": group_pattern,
         "skip_unreadable": skip_unreadable,
+        "masks": masks,
         "source_options": key_values(source_option, "--source-option"),
     }
 

@@ -93,6 +93,7 @@ def benchmark(
     size: o.Size = None,
     group_pattern: o.GroupPattern = None,
     skip_unreadable: o.SkipUnreadable = False,
+    masks: o.Masks = None,
     source_option: o.SourceOption = None,
     as_json: o.Json = False,
 ) -> None:
@@ -135,7 +136,9 @@ def benchmark(
                 **common,
             )
     with progress_bars() as progress:
-        arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
+        arguments = source_arguments(
+            channel, size, group_pattern, skip_unreadable, source_option, masks
+        )
         cells = open_cells(source, arguments, progress)
         training, unseen_cells = split_source(cells, unseen, seed)
         refuse_unfit(given, cells)

@@ -95,6 +95,14 @@ GroupPattern = Annotated[
         help="Finds the slide of a cell in its file name; data are split by slide.",
     ),
 ]
+Masks = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER|FILE",
+        help="Masks along which the cells were cut out: images named as the cells, or an .npz file "
+        "of packed masks. They make the archive smaller; cells with a background of 0 need none.",
+    ),
+]
 SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave damaged files out instead of stopping.")
 ]

@@ -70,6 +70,7 @@ def train(
     size: o.Size = None,
     group_pattern: o.GroupPattern = None,
     skip_unreadable: o.SkipUnreadable = False,
+    masks: o.Masks = None,
     source_option: o.SourceOption = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     as_json: o.Json = False,
@@ -110,7 +111,9 @@ def train(
             device=device,
         )
     with progress_bars() as progress:
-        arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
+        arguments = source_arguments(
+            channel, size, group_pattern, skip_unreadable, source_option, masks
+        )
         cells = open_cells(source, arguments, progress)
         if unseen:
             cells, _ = split_source(cells, unseen, seed)

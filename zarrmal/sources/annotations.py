@@ -33,6 +33,10 @@ KEYS = {
 SIZE_KEYS = ("height", "width")
 """Keys of the size of each cell, where both are there."""
 
+PACKED_KEYS = ("bits", "start")
+"""Keys of masks: all of them by numpy.packbits, each from a byte of its own; where each begins and
+the last ends, (cell + 1,). With them `height` and `width` are the size of each mask."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawAnnotations:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AccessError, InputError, input_error, is_store_error
-from .annotations import SIZE_KEYS, RawAnnotations
+from .annotations import PACKED_KEYS, SIZE_KEYS, RawAnnotations
 from .timeout import first_answer
 
 ARRAY_SUFFIXES = (".npy", ".npz")
@@ -49,6 +49,9 @@ class ArrayFile:
         Columns beside the cells.
     heights, widths
         Integers, of each cell; None where the file does not tell both.
+    masks
+        The columns of MASK_KEYS, where all are there: `height` and `width` are then those of the
+        masks.
     unused
         Keys of other arrays.
     """
@@ -57,6 +60,7 @@ class ArrayFile:
     annotations: RawAnnotations = field(default_factory=RawAnnotations)
     heights: NDArray[Any] | None = None
     widths: NDArray[Any] | None = None
+    masks: Mapping[str, NDArray[Any]] | None = None
     unused: frozenset[str] = frozenset()
 
 
@@ -94,15 +98,36 @@ def open_array_file(path: Path) -> ArrayFile:
             sizes = [read_column(archive, key) for key in SIZE_KEYS if key in members]
             has_sizes = len(sizes) == 2 and all(values.dtype.kind in "iu" for values in sizes)
             used |= set(SIZE_KEYS) if has_sizes else set()
+            masks = None
+            if has_sizes and members.issuperset(PACKED_KEYS):
+                masks = dict(zip(SIZE_KEYS, sizes, strict=True))
+                masks |= {key: read_column(archive, key) for key in PACKED_KEYS}
+                used |= set(PACKED_KEYS)
+                has_sizes = False
             return ArrayFile(
                 array=map_member(archive, "cells"),
                 annotations=annotations,
                 heights=sizes[0] if has_sizes else None,
                 widths=sizes[1] if has_sizes else None,
+                masks=masks,
                 unused=frozenset(members - used - {"cells"}),
             )
     except InputError:
         raise
+    except PermissionError as error:
+        raise AccessError(
+            f"{path}: cannot be read: {error.strerror}: change its permissions"
+        ) from error
+    except DAMAGE_ERRORS as error:
+        raise damage(f"{path}", error) from error
+
+
+def read_columns(path: Path, keys: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """Those of the arrays of an .npz file that are there; errors as of open_array_file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = set(archive.namelist())
+            return {key: read_column(archive, key) for key in keys if f"{key}.npy" in members}
     except PermissionError as error:
         raise AccessError(
             f"{path}: cannot be read: {error.strerror}: change its permissions"

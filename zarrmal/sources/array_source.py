@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ..errors import InputError
 from .annotations import AnnotationOptions, RawAnnotations, describe
 from .limits import check_cell_shape
+from .masks import PackedMasks
 from .preprocessing import MAX_CHANNELS, Preprocessing, PreprocessingOptions
 from .sizes import Sizes, beyond, checked_sizes
 from .source import Source, checked_indices
@@ -44,6 +46,8 @@ class ArraySource(Source):
     heights, widths
         Integers (cell,): the size of each cell, at the upper left of what is fetched; None where
         it is all of it.
+    masks
+        Of the cells, which were cut out along them.
     location
         Begins messages and the description, such as "file cells.npy".
     notes
@@ -73,6 +77,7 @@ class ArraySource(Source):
         axes: tuple[int, ...] | None = None,
         heights: NDArray[Any] | None = None,
         widths: NDArray[Any] | None = None,
+        masks: Mapping[str, NDArray[Any]] | None = None,
         notes: Sequence[str] = (),
     ) -> None:
         notes = list(notes)
@@ -82,6 +87,7 @@ class ArraySource(Source):
         check_array(shape, dtype, location)
         self._fetch, self._options = fetch, preprocessing
         self._native_sizes: Sizes | None = None
+        self._masks = None if masks is None else PackedMasks(masks, shape[0], location)
         native = {(shape[1], shape[2])}
         if heights is not None and widths is not None:
             expect_one_per_cell(heights, widths, shape[0], location)
@@ -109,11 +115,33 @@ class ArraySource(Source):
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """See Source.read."""
         rows = checked_indices(indices, self.n_cells)
+        cells = self._stored(rows)
+        sizes = None if self._native_sizes is None else self._native_sizes[rows]
+        return self._options.apply(cells, sizes)
+
+    def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
+        """See Source.silhouettes: masks that are stored, or those of a background of 0.
+
+        The latter where the cells are resampled here, for which they are read once more.
+        """
+        rows = checked_indices(indices, self.n_cells)
+        if self._masks is not None:
+            return self._masks.silhouettes(self, rows)
+        if self._options.size is None:
+            return None
+        cells: Sequence[NDArray[np.uint8]] = list(self._stored(rows))
+        if self._native_sizes is not None:
+            pairs = zip(cells, self._native_sizes[rows].tolist(), strict=True)
+            cells = [cell[:height, :width] for cell, (height, width) in pairs]
+        return self._options.silhouettes(cells)
+
+    def _stored(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Cells as they are stored; InputError if one has pixels beyond its size."""
         cells = self._fetch(rows)
         if self._is_grey:
             cells = cells.reshape(cells.shape[:3])
         if self._native_sizes is None:
-            return self._options.apply(cells)
+            return cells
         sizes = self._native_sizes[rows]
         wrong = rows[beyond(cells, sizes)]
         if len(wrong):
@@ -123,7 +151,7 @@ class ArraySource(Source):
                 f"{self.location}: cell {wrong[0]}{name} is {height} x {width} by `height` and "
                 f"`width`, but has pixels beyond that: correct them, or make those pixels 0"
             )
-        return self._options.apply(cells, sizes)
+        return cells
 
 
 def expect_one_per_cell(

@@ -11,6 +11,7 @@ from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
+from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ..errors import InputError, input_error
 from .annotations import MAX_EXAMPLES, AnnotationOptions, RawAnnotations, describe
@@ -120,26 +121,41 @@ class FolderSource(Source):
         rows = checked_indices(indices, self.n_cells).tolist()
         cells = np.zeros((len(rows), *self.cell_shape), np.uint8)
         for row, index in enumerate(rows):
-            path = os.path.join(self._folder, self._paths[index])
-            try:
-                cell = self._options.apply(read_image(path)[np.newaxis])[0]
-            except (UnreadableError, InputError) as error:
-                if _is_storage_failure(error.__cause__, self._folder):
-                    raise error.__cause__ from None
-                raise InputError(
-                    f"{path}: has changed since the folder was opened: {error}"
-                ) from error
+            cell = self._options.apply(self._image(index)[np.newaxis])[0]
             height, width = (
                 self.cell_shape[:2] if self.sizes is None else self.sizes[index].tolist()
             )
             expected = (height, width, *self.cell_shape[2:])
             if cell.shape != expected:
-                raise InputError(
-                    f"{path}: has changed since the folder was opened: it has shape {cell.shape}, "
-                    f"not {expected}"
-                )
+                raise self._changed(index, f"it has shape {cell.shape}, not {expected}")
             cells[row, :height, :width] = cell
         return cells
+
+    def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
+        """See Source.silhouettes: those of images whose background is 0, where they are resampled.
+
+        The images are read once more.
+        """
+        if self._options.size is None:
+            return None
+        rows = checked_indices(indices, self.n_cells).tolist()
+        return self._options.silhouettes([self._image(index) for index in rows])
+
+    def _image(self, index: int) -> NDArray[np.uint8]:
+        """An original image."""
+        path = os.path.join(self._folder, self._paths[index])
+        try:
+            image = read_image(path)
+            self._options.cell_shape(image.shape, path)  # refuses one that has become grey
+            return image
+        except (UnreadableError, InputError) as error:
+            if _is_storage_failure(error.__cause__, self._folder):
+                raise error.__cause__ from None
+            raise self._changed(index, f"{error}") from error
+
+    def _changed(self, index: int, how: str) -> InputError:
+        path = os.path.join(self._folder, self._paths[index])
+        return InputError(f"{path}: has changed since the folder was opened: {how}")
 
 
 def _is_storage_failure(cause: BaseException | None, folder: Path) -> TypeGuard[OSError]:

@@ -27,6 +27,7 @@ from .array_file import ARRAY_SUFFIXES, open_array_file, open_remote_array_file
 from .array_source import ArraySource
 from .dimensions import axis_order
 from .folder import FolderSource
+from .masks import with_masks
 from .packed import packed_url
 from .preprocessing import RGB_CHANNELS, Channel, PreprocessingOptions
 from .sizes import PaddedCells
@@ -56,6 +57,7 @@ def open_source(
     group_pattern: str | None = None,
     skip_unreadable: bool = False,
     storage_options: Mapping[str, Any] | None = None,
+    masks: str | os.PathLike[str] | None = None,
     labels: Column | None = None,
     groups: Column | None = None,
     names: Column | None = None,
@@ -70,7 +72,8 @@ def open_source(
         * A folder of PNG, TIFF, JPEG or BMP images: one sub-folder per class, or flat; or such
           folders within folders called train, test or validation (see FolderSource).
         * An .npy file, or an .npz file with `cells` and, if known, `label`, `slide`, `path`,
-          `split`, `height` and `width`; a path or a URL.
+          `split`, `height` and `width`; a path or a URL. With `bits` and `start` it holds masks,
+          along which the cells were cut out (see PACKED_KEYS).
         * A Zarr array, or a group that holds `cells`; a local directory with zarr.json, .zgroup
           or .zarray, or any URL that fsspec knows.
         * An array in memory or lazy: NumPy, xarray, Zarr. Of an xarray.DataArray, coordinates
@@ -96,6 +99,9 @@ def open_source(
         Leave out images of a folder that cannot be read, and list them in ``unreadable``.
     storage_options
         For fsspec; unused for local paths.
+    masks
+        Where the masks of the cells lie, along which they were cut out: a folder of images named
+        as the cells, or an .npz file of packed masks and `path`. See Source.silhouettes.
     labels, groups, names, splits
         One string or integer per cell; they override those that the source stores.
     progress
@@ -109,6 +115,21 @@ def open_source(
     TypeError
         If `source` is none of the above.
     """
+    if masks is not None:
+        opened = open_source(
+            source,
+            channel=channel,
+            size=size,
+            group_pattern=group_pattern,
+            skip_unreadable=skip_unreadable,
+            storage_options=storage_options,
+            labels=labels,
+            groups=groups,
+            names=names,
+            splits=splits,
+            progress=progress,
+        )
+        return with_masks(opened, masks)
     preprocessing = PreprocessingOptions(channel=channel, size=size)
     given = RawAnnotations(labels=labels, groups=groups, names=names, splits=splits)
     annotation = AnnotationOptions(given=given, group_pattern=group_pattern)
@@ -217,6 +238,7 @@ def _open_address(
             stored=file.annotations,
             heights=file.heights,
             widths=file.widths,
+            masks=file.masks,
             location=f"file {address}",
             notes=unused_notes("keys", file.unused),
         )

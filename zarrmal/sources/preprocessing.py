@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from zarrmal_codecs.silhouette.silhouettes import Silhouettes, cut_out
 
 from ..errors import InputError
 from .sizes import Sizes
@@ -99,6 +100,24 @@ class PreprocessingOptions:
         if self.channel in RGB_CHANNELS:
             cells = cells[..., RGB_CHANNELS[self.channel]]
         return np.ascontiguousarray(cells)
+
+    def silhouettes(
+        self, cells: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
+    ) -> Silhouettes | None:
+        """Masks of cells that were cut out before they are resampled here; None if they are not.
+
+        Parameters
+        ----------
+        cells
+            As for ``apply``, each of its own size.
+        """
+        if self.size is None:
+            return None
+        masks: list[NDArray[np.bool_] | None] = []
+        for cell in cells:
+            own = cut_out(np.asarray(cell)[np.newaxis])
+            masks.append(None if own is None else own.masks[0])
+        return Silhouettes(masks=masks, resampling="triangle")
 
     def record(self, native_sizes: Collection[tuple[int, int]]) -> Preprocessing:
         """The record of applying these options to images of some sizes, (height, width)."""

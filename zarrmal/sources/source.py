@@ -7,12 +7,20 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from zarrmal_codecs.silhouette.coverage import Resampling
+from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ..errors import InputError
 from .limits import MAX_LABELS
 from .preprocessing import Preprocessing
 from .sizes import MAX_SIDE, Sizes, on_canvas, sizes_text
 from .strings import Strings
+
+FACTS = (
+    *("n_cells", "cell_shape", "sizes", "class_names", "labels", "groups", "names", "splits"),
+    *("preprocessing", "unreadable", "location", "description"),
+)
+"""Attributes of a source that tell of all cells."""
 
 
 class Source(abc.ABC):
@@ -88,6 +96,18 @@ class Source(abc.ABC):
             If an image has changed since the source was opened.
         """
 
+    def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
+        """Masks along which some cells were cut out; None where the source has none.
+
+        A cell's mask may have another size than its pixels, if those were resampled afterwards.
+
+        Parameters
+        ----------
+        indices
+            See ``read``.
+        """
+        return None
+
     def original(self, index: int) -> NDArray[np.uint8]:
         """One cell at its own size, uint8 (y, x[, channel]).
 
@@ -138,6 +158,10 @@ class Subset(Source):
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """See Source.read."""
         return self._source.read(self._indices[checked_indices(indices, self.n_cells)])
+
+    def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
+        """See Source.silhouettes."""
+        return self._source.silhouettes(self._indices[checked_indices(indices, self.n_cells)])
 
 
 class OnCanvas(Source):
@@ -192,6 +216,12 @@ class OnCanvas(Source):
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """See Source.read."""
         return on_canvas(self._source.read(indices), self.cell_shape)
+
+    def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
+        """See Source.silhouettes."""
+        own = self._source.silhouettes(indices)
+        # Coverage would be that of the whole canvas.
+        return own if own is None or own.resampling == "same" else None
 
 
 class ConcatSource(Source):
@@ -258,6 +288,26 @@ class ConcatSource(Source):
             start = self._stops[number] - source.n_cells
             cells[positions] = source.read(rows[positions] - start)
         return cells
+
+    def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
+        """See Source.silhouettes; None where the sources were not resampled alike."""
+        rows = checked_indices(indices, self.n_cells)
+        source_numbers = np.searchsorted(self._stops, rows, side="right")
+        masks: list[NDArray[np.bool_] | None] = [None] * len(rows)
+        found: set[Resampling] = set()
+        for number in np.unique(source_numbers).tolist():
+            source = self._sources[number]
+            positions = np.flatnonzero(source_numbers == number)
+            start = self._stops[number] - source.n_cells
+            part = source.silhouettes(rows[positions] - start)
+            if part is None:
+                return None
+            found.add(part.resampling)
+            for position, mask in zip(positions.tolist(), part.masks, strict=True):
+                masks[position] = mask
+        if len(found) != 1:
+            return None
+        return Silhouettes(masks=masks, resampling=found.pop())
 
 
 def require_one_size(source: Source, what: str) -> None:

@@ -55,6 +55,7 @@ def encode(
     plan: Plan,
     pixels: NDArray[np.uint8],
     sizes: NDArray[np.uint16] | None,
+    coverage: NDArray[np.uint8] | None,
     predicted: NDArray[np.uint8] | None,
     first: list[NDArray[np.int32]],
     prefix: NDArray[np.uint16],
@@ -69,10 +70,14 @@ def encode(
     sizes
         (cell, 2): height and width of each cell, at least 1 and at most y and x; None where all
         have the size of the array. Not with predicted.
+    coverage
+        (cell, y, x); pixels where it is 0 must be 0, and are not coded. None where it is 255, but
+        for what lies beyond the sizes. 0 beyond them.
     first
         For each step (cell, output of the first layer): the sums of bias and latents.
     prefix
-        (cell, symbol, 2): start and frequency, at least 1, of the symbols before the pixels.
+        (cell, symbol, 2): start and frequency of the symbols before the pixels; a frequency of 0
+        where a cell has none.
     level
         From ``levels()``.
     """
@@ -81,6 +86,7 @@ def bits(
     plan: Plan,
     pixels: NDArray[np.uint8],
     sizes: NDArray[np.uint16] | None,
+    coverage: NDArray[np.uint8] | None,
     predicted: NDArray[np.uint8] | None,
     first: list[NDArray[np.int32]],
     level: str,
@@ -95,6 +101,7 @@ def decode(
     states: NDArray[np.uint32],
     shape: tuple[int, int, int],
     sizes: NDArray[np.uint16] | None,
+    coverage: NDArray[np.uint8] | None,
     predicted: NDArray[np.uint8] | None,
     first: list[NDArray[np.int32]],
     level: str,
@@ -109,4 +116,53 @@ def decode(
         (cell,): the state before the first pixel.
     shape
         (plane, y, x).
+    """
+
+def mask_intervals(
+    points: NDArray[np.uint8], shapes: NDArray[np.uint16], frequencies: NDArray[np.uint16]
+) -> NDArray[np.uint16]:
+    """Start and frequency of each lattice point, (cell, point, 2); see ``encode``'s prefix.
+
+    Parameters
+    ----------
+    points
+        (point,): 0 or 1, of one mask after another.
+    shapes
+        (cell, 2): rows and columns of each; 0 where a cell has no mask.
+    frequencies
+        (65536,): of a 1 for each window; see mask_coder.by_window.
+    """
+
+def decode_masks(
+    data: bytes | bytearray | memoryview | NDArray[np.uint8],
+    positions: NDArray[np.int64],
+    stops: NDArray[np.int64],
+    states: NDArray[np.uint32],
+    shapes: NDArray[np.uint16],
+    frequencies: NDArray[np.uint16],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint8]]:
+    """The points of all masks, and for each stream its state, its position, and 1 if words missed.
+
+    Parameters
+    ----------
+    data, positions, stops, states
+        As of ``decode``.
+    """
+
+def coverage(
+    points: NDArray[np.uint8],
+    shapes: NDArray[np.uint16],
+    spacings: NDArray[np.uint8],
+    sizes: NDArray[np.uint16],
+    shape: tuple[int, int],
+    resampling: int,
+) -> NDArray[np.uint8]:
+    """Coverage (cell, y, x) of cells of these sizes in an array of this shape (FORMAT 4.7.2).
+
+    Parameters
+    ----------
+    spacings
+        (cell,): of the lattice; 0 where a cell has no mask, so that its coverage is 255.
+    resampling
+        Index into RESAMPLINGS.
     """

@@ -28,6 +28,7 @@ from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.chunk.header import Header, header_bytes, parse_header
 from zarrmal_codecs.constants import BLANK_CLASS
 from zarrmal_codecs.plugins.zarr import MAX_GAP_BYTES, header_limit
+from zarrmal_codecs.silhouette.outlined import Outlines
 
 from ..format import Grid
 from ..shard import read_shard_index, shard_index_bytes
@@ -88,8 +89,22 @@ class Part:
     out: slice
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StreamPart:
+    """Some streams: which cells they are, their bytes, and what their headers tell of them."""
+
+    members: Rows
+    data: list[memoryview]
+    sizes: Sizes | None
+    outlines: Outlines | None
+
+
+Kind = tuple[int, int, str | None]
+"""Class, coding byte, and how silhouettes were resampled: streams that can be decoded at once."""
+
+
 class Streams:
-    """Streams of one class and coding out of several chunks.
+    """Streams of one kind out of several chunks.
 
     Parameters
     ----------
@@ -101,16 +116,19 @@ class Streams:
         self._cell_size = cell_size
         self._members: list[Rows] = []
         self._sizes: list[Sizes | None] = []
+        self._outlines: list[Outlines] = []
         self.data: list[memoryview] = []
 
     def add(self, run: StreamRun, first: int) -> None:
         """Add the streams of a chunk; its first cell is number ``first`` of all asked for."""
         self._members.append(first + run.members)
         self._sizes.append(run.sizes)
+        if run.outlines is not None:
+            self._outlines.append(run.outlines)
         self.data += run.streams()
 
-    def part(self, block: slice) -> tuple[Rows, list[memoryview], Sizes | None]:
-        """Some of the streams: which cells they are, their bytes and sizes."""
+    def part(self, block: slice) -> StreamPart:
+        """Some of the streams."""
         members = np.concatenate(self._members)
         sizes = None
         if any(each is not None for each in self._sizes):
@@ -119,7 +137,12 @@ class Streams:
                 np.tile(whole, (len(own), 1)) if each is None else each
                 for own, each in zip(self._members, self._sizes, strict=True)
             ])[block]  # fmt: skip
-        return members[block], self.data[block], sizes
+        outlines = None
+        if self._outlines:
+            outlines = Outlines.joined(self._outlines).take(np.arange(len(members))[block])
+        return StreamPart(
+            members=members[block], data=self.data[block], sizes=sizes, outlines=outlines
+        )
 
 
 class CellReader:
@@ -197,7 +220,7 @@ class CellReader:
             ranges += [ByteRange(key, start, stop) for start, stop in spans]
             counts.append(len(spans))
         fetched = iter(zip(ranges, self._fetch(ranges), strict=True))
-        groups: dict[tuple[int, int], Streams] = {}
+        groups: dict[Kind, Streams] = {}
         for part, n_ranges in zip(parts, counts, strict=True):
             head = heads[part.number]
             pieces = [
@@ -205,7 +228,9 @@ class CellReader:
             ]
             payload = Payload(head.payload, pieces)
             for run in cell_streams(head.header, part.rows, payload.read, self._coder):
-                streams = groups.setdefault((run.index, run.coding), Streams(out.shape[1:3]))
+                how = None if run.outlines is None else run.outlines.resampling
+                kind = run.index, run.coding, how
+                streams = groups.setdefault(kind, Streams(out.shape[1:3]))
                 streams.add(run, part.out.start)
         self._expect_same_ends(parts, heads)
         assert self._coder is not None or not groups
@@ -213,21 +238,22 @@ class CellReader:
         for part in parts:
             expect_pixels(heads[part.number].header, part.rows, out[part.out])
 
-    def _decode(self, groups: dict[tuple[int, int], Streams], out: Pixels, workers: int) -> None:
+    def _decode(self, groups: dict[Kind, Streams], out: Pixels, workers: int) -> None:
         n_streams = sum(len(streams.data) for streams in groups.values())
         per_worker = -(-n_streams // (workers * LANES)) * LANES
         block_cells = max(LANES, min(BLOCK_CELLS, per_worker))
         shape, coder = self._array.shape[1:], self._coder
         tasks = [
             (index, coding, streams.part(slice(a, a + block_cells)))
-            for (index, coding), streams in groups.items()
+            for (index, coding, _), streams in groups.items()
             for a in range(0, len(streams.data), block_cells)
         ]
 
-        def run(task: tuple[int, int, tuple[Rows, list[memoryview], Sizes | None]]) -> None:
-            index, coding, (members, data, sizes) = task
+        def run(task: tuple[int, int, StreamPart]) -> None:
+            index, coding, part = task
             assert coder is not None
-            out[members] = coder.cells(index).decode(data, coding, shape, sizes)
+            cells = coder.cells(index)
+            out[part.members] = cells.decode(part.data, coding, shape, part.sizes, part.outlines)
 
         if len(tasks) < 2 or workers < 2:
             for task in tasks:

@@ -21,12 +21,14 @@ from zarrmal_codecs.chunk.coder import Coder, coder_for
 from zarrmal_codecs.chunk.header import header_bytes, parse_header
 from zarrmal_codecs.constants import BLANK_CLASS, DIGEST_PREFIX_BYTES
 from zarrmal_codecs.paper.golomb_rice import RiceChoice
+from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ...errors import InputError
 from ...sources import Source
 from ...sources.sizes import beyond
 from ..format import UINT8
 from ..opened import OpenArchive
+from ..read.silhouettes import chunk_silhouettes
 from ..shard import join_shard, split_shard
 from ..storage.objects import get_bytes, join_key, put_bytes
 
@@ -144,16 +146,20 @@ class ObjectWriter:
                 yield chunk
                 continue
             pixels = np.zeros((n, *self._array.shape[1:]), np.uint8)  # Zarr pads the last chunk
+            parts: list[Silhouettes | None] = []
             if n_stored:
                 if chunk is None:
                     raise CorruptionError(
                         f"object {task.number} lacks a chunk: see `zarrmal verify`"
                     )
                 pixels[:n_stored] = self._decoded(chunk)[:n_stored]
+                parts.append(chunk_silhouettes(chunk, np.arange(n_stored), self._coder))
             if last - first > n_stored:
                 assert source is not None
                 new = slice(first + n_stored - task.n_stored, last - task.n_stored)
                 pixels[n_stored : last - first] = _read(source, task.rows[new])
+                if self._coder.takes_silhouettes:
+                    parts.append(source.silhouettes(task.rows[new]))
             classes = np.zeros(n, np.uint8)
             classes[: last - first] = task.classes[first:last]
             if (
@@ -163,7 +169,13 @@ class ObjectWriter:
             ):
                 yield chunk
             else:
-                yield encode_chunk(pixels, self._coder, classes=classes, rice=self._rice)
+                yield encode_chunk(
+                    pixels,
+                    self._coder,
+                    classes=classes,
+                    rice=self._rice,
+                    silhouettes=_joined(parts, n),
+                )
 
     def _decoded(self, chunk: Chunk) -> Pixels:
         shape = (self._grid.chunk_cells, *self._array.shape[1:])
@@ -191,6 +203,18 @@ def _read(source: Source, rows: NDArray[np.int64]) -> Pixels:
         raise InputError(f"{source.location}: cell {rows[wrong][0]} is {height} x {width}, but has "
                          f"pixels beyond that: make them 0")  # fmt: skip
     return cells
+
+
+def _joined(parts: list[Silhouettes | None], n: int) -> Silhouettes | None:
+    """Silhouettes of stored and of new cells, and of none as padding.
+
+    None, so that the pixels show them, unless both were resampled alike.
+    """
+    known = [part for part in parts if part is not None]
+    if not known or len(known) < len(parts) or len({part.resampling for part in known}) > 1:
+        return None
+    masks = [mask for part in known for mask in part.masks]
+    return Silhouettes(masks=masks + [None] * (n - len(masks)), resampling=known[0].resampling)
 
 
 def is_chunk_of(chunk: Chunk, pixels: Pixels, classes: NDArray[np.uint8], coder: Coder) -> bool:

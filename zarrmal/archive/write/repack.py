@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import CorruptionError
+from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ...classify import Assignment
 from ...errors import InputError, LockedError
@@ -25,6 +26,7 @@ from ..lock.writer_lock import writer_lock
 from ..opened import OpenArchive
 from ..read.columns import read_column
 from ..read.copied import attribute_problem
+from ..read.silhouettes import read_silhouettes
 from ..storage.location import Location
 from ..storage.replaceable import expect_replaceable
 from ..verify.verify import verify_archive
@@ -99,7 +101,7 @@ class StoredCells(Source):
     """
 
     def __init__(self, archive: OpenArchive) -> None:
-        facts = archive.facts
+        facts, self._archive = archive.facts, archive
         self.n_cells, self.cell_shape = archive.n_cells, archive.cell_shape
         self.preprocessing = facts.preprocessing or Preprocessing()
         self.location = self.description = f"archive {archive.location.printable}"
@@ -137,6 +139,12 @@ class StoredCells(Source):
             return self._fetch(positions)
         except InputError as error:  # of a source; this one is the archive itself
             raise CorruptionError(str(error)) from None
+
+    def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
+        """See Source.silhouettes; those with which the cells are stored."""
+        return read_silhouettes(
+            self._archive, self._positions[checked_indices(indices, self.n_cells)]
+        )
 
 
 class _StoredClasses:

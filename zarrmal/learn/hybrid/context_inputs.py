@@ -179,7 +179,8 @@ def _prepared(
         return np.pad(values, border)
 
     result: dict[str, NDArray[Any]] = {}
-    part, seen = np.int16(256), block
+    part: NDArray[np.int16] = np.full((1, 1, 1, 1), 256, np.int16)
+    seen = block
     if coverage is not None:
         part = fraction(coverage)[:, None]
         seen = brightness(block, coverage[:, None]).astype(np.uint8)
@@ -190,12 +191,12 @@ def _prepared(
         values = padded[:, :, REACH + y : REACH + y + height, REACH + x : REACH + x + width]
         return values if coverage is None else covered(values, part)
 
-    nearest = [near(y, x).astype(np.int16) for y, x in NEAREST]
-    middle = covered(np.int32(MIDDLE_GREY), part)
+    west, north, northeast, northwest = (near(y, x).astype(np.int16) for y, x in NEAREST)
+    own = own_base(west, north, northeast, northwest, covered(MIDDLE_GREY, part))
     blank = np.logical_and.reduce([(near(y, x) == 0).all(axis=1) for y, x in CAUSAL[:12]])
     return result | {
         "padded": padded.ravel(),
-        "own_base": own_base(*nearest, middle).astype(np.uint8).ravel(),
+        "own_base": own.astype(np.uint8).ravel(),
         "blank_around": blank.ravel(),
     }
 
@@ -277,7 +278,8 @@ class ContextInputs:
         def value(plane: int) -> torch.Tensor:
             if cells.values is None:
                 return cells.padded[centre(plane)].long()
-            return cells.values[first_own + plane * area].long()
+            known: torch.Tensor = cells.values[first_own + plane * area].long()
+            return known
 
         def expected(plane: int) -> torch.Tensor:
             values: torch.Tensor = cells.own_base[first_own + plane * area].long()

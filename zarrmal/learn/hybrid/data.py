@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from zarrmal_codecs.hybrid.prediction import n_planes
+from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ...errors import InputError
 from ...progress import Progress
@@ -17,6 +18,8 @@ from ...sources.source import require_one_size
 from ..checkpoint import run_digest
 from ..selection import SINGLE_CLASS, evenly, labels_of, select_cells
 from .context_inputs import PreparedCells, prepare
+from .cut_out import LEAST_SHARE, Planes, read_cut_out
+from .masks import mask_table
 from .options import HybridOptions
 
 EVALUATION_CELLS = 400
@@ -50,6 +53,10 @@ class TrainingData:
         uint8 (cell, *cell_shape) of ``training`` where classes are learned, else None.
     validation_cells, validation_sizes
         uint8 (cell, *cell_shape) of ``validation``, and their sizes where these differ.
+    validation_silhouettes
+        Theirs, where the source has any.
+    masks
+        The table by which masks are coded; None where few cells are cut out.
     digest
         Of options and cells, for checkpoints.
     """
@@ -66,6 +73,8 @@ class TrainingData:
     cells: NDArray[np.uint8] | None
     validation_cells: NDArray[np.uint8]
     validation_sizes: Sizes | None
+    validation_silhouettes: Silhouettes | None
+    masks: NDArray[np.int8] | None
     digest: str
 
 
@@ -116,18 +125,21 @@ def read_cells(
     cells: NDArray[np.uint8] | None = None
     if source.sizes is None:
         cells = source.read(training)
-        covered = [_coverage(source, rows, of) for rows, of in ((training, cells), (validation, validation_cells))]
-        prepared = prepare(_planes(cells), labels[training], device, covered[0])
-        validated = prepare(_planes(validation_cells), labels[validation], device, covered[1])
-        content = cells
+        planes_of: list[Planes] = [_planes(cells), _planes(validation_cells)]
     else:
         training = _within_memory(training, source.sizes, planes)
-        prepared = prepare(_originals(source, training), labels[training], device)
-        validated = prepare(_originals(source, validation), labels[validation], device)
-        content = prepared.padded.cpu().numpy()
+        planes_of = [_originals(source, rows) for rows in (training, validation)]
+    cut = [read_cut_out(source, rows, of) for rows, of in zip((training, validation), planes_of)]
+    has_silhouettes = cut[0].share >= LEAST_SHARE
+    prepared, validated = (
+        prepare(of, labels[rows], device, own.coverage if has_silhouettes else None)
+        for of, rows, own in zip(planes_of, (training, validation), cut, strict=True)
+    )
+    n_cells = options.n_archive_cells or source.n_cells
+    content = cells if cells is not None else prepared.padded.cpu().numpy()
     return TrainingData(
         options=options,
-        n_cells=options.n_archive_cells or source.n_cells,
+        n_cells=n_cells,
         training=prepared,
         validation=validated,
         has_validation=len(held_out) > 0,
@@ -138,6 +150,8 @@ def read_cells(
         cells=None if options.classes is None else cells,
         validation_cells=validation_cells,
         validation_sizes=None if source.sizes is None else source.sizes[validation],
+        validation_silhouettes=source.silhouettes(validation),
+        masks=mask_table(cut[0].masks, n_cells) if has_silhouettes else None,
         digest=run_digest(
             options, source.n_cells, names, content, labels[training], validation_cells
         ),

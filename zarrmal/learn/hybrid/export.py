@@ -37,6 +37,8 @@ def export(
     cell_shape: tuple[int, ...],
     about: dict[str, Any],
     classes: Sequence[int] | None = None,
+    *,
+    masks: NDArray[np.int8] | None = None,
 ) -> Model:
     """Quantise a trained network.
 
@@ -50,20 +52,24 @@ def export(
         (y, x) or (y, x, channel).
     classes
         The network's classes that the names are for; None: all.
+    masks
+        See TrainingData.
     """
     classes = range(len(names)) if classes is None else classes
     return Model(
         profile=PROFILE_HYBRID,
         cell_shape=cell_shape,
-        classes=tuple(_class(network, k, name) for k, name in zip(classes, names, strict=True)),
+        classes=tuple(
+            _class(network, k, name, masks) for k, name in zip(classes, names, strict=True)
+        ),
         about=about,
     )
 
 
-def _class(network: HybridNetwork, k: int, name: str) -> ClassModel:
+def _class(network: HybridNetwork, k: int, name: str, masks: NDArray[np.int8] | None) -> ClassModel:
     inputs, effort = network.inputs, network.inputs.effort
     has_prediction = bool(network.autoencoders)
-    tensors: Tensors = {}
+    tensors: Tensors = {} if masks is None else {"silhouette": masks}
     networks: dict[str, tuple[Layer, ...]] = {}
     for s, step in enumerate(network.steps):
         assert isinstance(step, ContextNetwork)

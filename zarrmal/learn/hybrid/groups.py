@@ -110,7 +110,7 @@ def group_names(n: int) -> tuple[str, ...]:
 
 def bits_by_group(network: HybridNetwork, data: TrainingData, cells: NDArray[np.uint8]) -> Floats:
     """Bits of each cell in each group by the codec, float64 (cell, group)."""
-    model = export(network, group_names(network.n_classes), data.cell_shape, {})
+    model = export(network, group_names(network.n_classes), data.cell_shape, {}, masks=data.masks)
     return Coder(model).bits(cells)
 
 
@@ -136,7 +136,9 @@ def profitable_groups(network: HybridNetwork, data: TrainingData, bits: Floats) 
     def total(groups: Sequence[int]) -> float:
         own_bits = bits[:, list(groups)]
         entropy = group_entropy(own_bits.argmin(axis=1))
-        model = export(network, group_names(len(groups)), data.cell_shape, {}, groups)
+        model = export(
+            network, group_names(len(groups)), data.cell_shape, {}, groups, masks=data.masks
+        )
         cell_bits = float(own_bits.min(axis=1).mean()) + entropy
         return data.n_cells * cell_bits + 8 * BASE64 * model.n_bytes
 

@@ -45,16 +45,38 @@ class Effort:
     learning_rate: float
 
 
-# fmt: off
 EFFORTS: dict[EffortName, Effort] = {
-    "fast": Effort(n_causal=12, n_flags=7, n_full=8, n_coverage=13, widths=(16, 16), n_components=2,
-                   n_steps=6_000, learning_rate=8e-3),
-    "default": Effort(n_causal=24, n_flags=12, n_full=12, n_coverage=25, widths=(64, 48), n_components=3,
-                      n_steps=8_000, learning_rate=6e-3),
-    "max": Effort(n_causal=40, n_flags=16, n_full=20, n_coverage=25, widths=(128, 64), n_components=4,
-                  n_steps=8_000, learning_rate=5e-3),
+    "fast": Effort(
+        n_causal=12,
+        n_flags=7,
+        n_full=8,
+        n_coverage=13,
+        widths=(16, 16),
+        n_components=2,
+        n_steps=6_000,
+        learning_rate=8e-3,
+    ),
+    "default": Effort(
+        n_causal=24,
+        n_flags=12,
+        n_full=12,
+        n_coverage=25,
+        widths=(64, 48),
+        n_components=3,
+        n_steps=8_000,
+        learning_rate=6e-3,
+    ),
+    "max": Effort(
+        n_causal=40,
+        n_flags=16,
+        n_full=20,
+        n_coverage=25,
+        widths=(128, 64),
+        n_components=4,
+        n_steps=8_000,
+        learning_rate=5e-3,
+    ),
 }
-# fmt: on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,7 +135,7 @@ def train_hybrid(
     }
     groups = None
     if options.classes is None:
-        model = export(network, names, data.cell_shape, about)
+        model = export(network, names, data.cell_shape, about, masks=data.masks)
     else:
         progress("grouping all cells", 0, 1)
         model, groups = _drop_groups(network, data, source, about)
@@ -169,8 +169,8 @@ def _drop_groups(
     classes = profitable_groups(network, data, bits)
     names = group_names(len(classes))
     about = about | {"classes": "learned", "n_classes": len(classes)}
-    model = export(network, names, data.cell_shape, about, classes)
-    shortest = Coder(model).shortest(data.validation_cells)
+    model = export(network, names, data.cell_shape, about, classes, masks=data.masks)
+    shortest = Coder(model).shortest(data.validation_cells, None, data.validation_silhouettes)
     data.validation.classes.copy_(torch.from_numpy(np.array(classes)[shortest]))
     groups = bits[:, classes].argmin(axis=1)
     return model, describe(source, data, names, groups, network.n_classes)
@@ -179,13 +179,9 @@ def _drop_groups(
 def _codec_bits_per_pixel(model: Model, data: TrainingData) -> float:
     """Bits per (y, x) of the validation cells, by the codec itself."""
     coder, cells, sizes = Coder(model), data.validation_cells, data.validation_sizes
+    bits = coder.bits(cells, sizes, data.validation_silhouettes)
     n_pixels = int(data.validation.areas.sum())
     if data.cells is not None:  # learned classes
-        return float(coder.bits(cells).min(axis=1).sum()) / n_pixels
+        return float(bits.min(axis=1).sum()) / n_pixels
     classes = data.validation.classes.cpu().numpy()
-    total = 0.0
-    for k in np.unique(classes).tolist():
-        members = classes == k
-        own = None if sizes is None else sizes[members]
-        total += float(coder.cells(k).bits(cells[members], own).sum())
-    return total / n_pixels
+    return float(bits[np.arange(len(bits)), classes].sum()) / n_pixels

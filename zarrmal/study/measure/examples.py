@@ -16,6 +16,7 @@ from zarrmal_codecs.constants import (
     PROFILE_PAPER,
 )
 from zarrmal_codecs.hybrid.context import Step, steps_of
+from zarrmal_codecs.hybrid.known import Known
 from zarrmal_codecs.hybrid.pixel_coder import Lanes, Plan
 from zarrmal_codecs.hybrid.prediction import Prediction
 from zarrmal_codecs.paper.cells import PaperCells
@@ -139,16 +140,22 @@ def hybrid_bits(model: Model, k: int, cell: Pixels) -> NDArray[np.float64]:
     steps = steps_of(class_model, 1, n_latents)
     plan = Plan(steps, n_latents > 0)
     first_sums = [_first_sums(step, latents) for step in steps]
-    lanes = Lanes(plan, pixels.shape, predicted, first_sums)
-    inside = lanes.inside()
+    outlined = coder_for(model).outline(cell[None], None, None)
+    known = Known(
+        shape=(1, 1, *cell.shape),
+        first=first_sums,
+        coverage=None if outlined is None else outlined.coverage,
+        predicted=predicted,
+    )
+    lanes = Lanes(plan, known)
     bits = np.zeros(cell.shape)
     for step, y, x in lanes.coding_order():
         value = cell[None, y, x].astype(np.int64)
-        mixture = lanes.distribution(step, y, x)
+        mixture = lanes.distribution(step, y, x, value[None])
         frequency = mixture.cumulative(value + 1) - mixture.cumulative(value)
         bits[y, x] = -np.log2(frequency[0] / FREQUENCY_TOTAL)
         # Set after coding: the network must not see the pixel that it predicts.
-        inside[0, y, x] = value
+        lanes.put(0, y, x, value)
     return bits
 
 

@@ -209,7 +209,9 @@ def parse_header(data: memoryview) -> Header:
     reader = Reader(whole[:-4], "the chunk's header")
     reader.block(5)
     mode, code, flags = reader.uint(1), reader.uint(1), reader.uint(1)
-    known = FLAG_FORTRAN_ORDER | (FLAG_WORD_STREAMS | FLAG_SIZES | FLAG_SILHOUETTES) * (mode == MODE_CELLS)
+    known = FLAG_FORTRAN_ORDER | (FLAG_WORD_STREAMS | FLAG_SIZES | FLAG_SILHOUETTES) * (
+        mode == MODE_CELLS
+    )
     known |= FLAG_BIG_ENDIAN * has_byte_order(code)
     codable = code in ({DTYPE_UINT8} if mode == MODE_CELLS else KNOWN_DTYPES)
     if mode not in MODE_NAMES or not codable or flags & ~known:
@@ -402,8 +404,10 @@ def _read_outlines(
                                   "does not fit")  # fmt: skip
     full = step * (points - 1) + 1
     full[~has] = 1
-    if full.min() < 1 or full.max() > MAX_SILHOUETTE_SIDE or (
-        full.prod(axis=1).max() > MAX_SILHOUETTE_PIXELS
+    if (
+        full.min() < 1
+        or full.max() > MAX_SILHOUETTE_SIDE
+        or (full.prod(axis=1).max() > MAX_SILHOUETTE_PIXELS)
     ):
         raise CorruptionError(
             f"the chunk declares a silhouette of {full.max()} rows or columns, or of no size: at "

@@ -341,9 +341,7 @@ class HybridCells:
         latents, covered = None, None
         if outlines is not None:
             points = self._read_points(decoder, outlines)
-            covered = outlines.coverage(
-                points, block.shape, block.sizes, native=self._is_native()
-            )
+            covered = outlines.coverage(points, block.shape, block.sizes, native=self._is_native())
         if self._has_latents(block):
             latents = self._read_latents(decoder)
         known = self._known(block, latents, covered)

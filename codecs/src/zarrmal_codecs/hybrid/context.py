@@ -220,9 +220,9 @@ def brightness(values: Numbers, coverage: Numbers) -> NDArray[np.int16]:
     return result
 
 
-def covered(brightness: Numbers, fraction: Numbers) -> Numbers:
+def covered(brightness: Numbers | int, fraction: Numbers | np.integer[Any]) -> NDArray[np.int32]:
     """Pixels of this brightness where the silhouette covers this fraction of 256."""
-    result: Numbers = (brightness * fraction.astype(np.int32) + 128) >> 8
+    result: NDArray[np.int32] = (brightness * fraction.astype(np.int32) + 128) >> 8
     return result
 
 
@@ -231,7 +231,7 @@ def own_base(
     north: Numbers,
     northeast: Numbers,
     northwest: Numbers,
-    middle: Numbers | int = MIDDLE_GREY,
+    middle: Numbers | np.integer[Any] | int = MIDDLE_GREY,
 ) -> Numbers:
     """own(p): the value that the neighbours in the plane predict, 1..255 (FORMAT 4.6.3).
 

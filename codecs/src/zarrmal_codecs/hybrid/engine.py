@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import RANS_STATE_BYTES
 from .. import rans
+from ..constants import RANS_STATE_BYTES
 from . import pixel_coder
 from .context import Step
 from .known import Known, Pixels
@@ -24,6 +24,7 @@ except ImportError:  # built without a compiler
     _kernel = None  # type: ignore[assignment]
 
 VARIABLE = "ZARRMAL_KERNEL"
+
 
 class Engine(Protocol):
     """Codes the pixels of many cells of one class; see pixel_coder for shapes."""
@@ -131,7 +132,7 @@ class KernelEngine:
         return pixels, np.where(decoder.short, np.uint8(1), status)
 
 
-def _arrays(known: Known) -> tuple[NDArray[Any] | None, ...]:
+def _arrays(known: Known) -> tuple[NDArray[np.uint16] | None, Pixels | None, Pixels | None]:
     return known.sizes, known.coverage, known.predicted
 
 

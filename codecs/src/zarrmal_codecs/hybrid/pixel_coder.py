@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import rans
 from ..constants import ACTIVATION_MAX, ACTIVATION_ZERO, FREQUENCY_TOTAL, MIDDLE_GREY, REACH
 from ..silhouette.coverage import FULL as WHOLE
-from .. import rans
 from .context import (
     N_POSITION,
     PREDICTION_OFFSETS,
@@ -106,7 +106,7 @@ class Lanes:
         self.full = [_offsets(FULL[: step.n_full]) for step in plan.steps]
         self.covered = [_offsets(COVERED[: step.n_coverage]) for step in plan.steps]
 
-    def _whole_or(self, known: Known) -> Numbers:
+    def _whole_or(self, known: Known) -> NDArray[np.uint8] | np.uint8:
         """Coverage (y, x, lane); without silhouettes that of the cells' rectangles."""
         if known.coverage is not None:
             return known.coverage.transpose(1, 2, 0)
@@ -128,7 +128,8 @@ class Lanes:
     def _own(self, plane: int, y: int, x: int, part: Numbers) -> Numbers:
         image, top, left = self.image[plane], y + REACH, x + REACH
         nearest = [image[top + dy, left + dx] for dy, dx in NEAREST]
-        return own_base(*(covered(near, part) for near in nearest), covered(MIDDLE_GREY, part))
+        west, north, northeast, northwest = (covered(near, part) for near in nearest)
+        return own_base(west, north, northeast, northwest, covered(MIDDLE_GREY, part))
 
     def distribution(self, s: int, y: int, x: int, pixels: Numbers) -> Mixture:
         """Distribution of the pixel of step s at (y, x), for every lane.
@@ -223,9 +224,7 @@ def _intervals(plan: Plan, pixels: Pixels, known: Known) -> Iterator[tuple[Ints,
         yield np.where(has, start, 0), np.where(has, stop - start, FREQUENCY_TOTAL)
 
 
-def encode(
-    plan: Plan, pixels: Pixels, known: Known, prefix: NDArray[np.uint16]
-) -> list[bytes]:
+def encode(plan: Plan, pixels: Pixels, known: Known, prefix: NDArray[np.uint16]) -> list[bytes]:
     """One stream per cell.
 
     Parameters
@@ -255,9 +254,7 @@ def bits(plan: Plan, pixels: Pixels, known: Known) -> NDArray[np.float64]:
     return total
 
 
-def decode(
-    plan: Plan, decoder: rans.Decoder, known: Known
-) -> tuple[Pixels, NDArray[np.uint8]]:
+def decode(plan: Plan, decoder: rans.Decoder, known: Known) -> tuple[Pixels, NDArray[np.uint8]]:
     """Pixels, uint8 (cell, plane, y, x), and the status of each lane, see rans.Decoder.status."""
     lanes = Lanes(plan, known)
     n, n_planes, height, width = known.shape

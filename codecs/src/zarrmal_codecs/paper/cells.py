@@ -11,8 +11,8 @@ from ..constants import MAX_RICE_PARAMETER, RICE_PER_CELL
 from ..errors import CorruptionError, TruncatedError
 from ..model.autoencoder import Autoencoder
 from ..model.model import Model
-from ..wire import packed_bytes
 from ..silhouette.outlined import Mask, Outlined, Outlines
+from ..wire import packed_bytes
 from .golomb_rice import (
     RiceChoice,
     rice_bits,

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .coverage import FULL, RESAMPLINGS, Resampling, coverage
+from .coverage import FULL, RESAMPLINGS, Resampling
 from .lattice import expand, find_spacing
 from .silhouettes import Silhouettes, has_pixels
 
@@ -45,6 +45,15 @@ class Outlines:
         """Those of some cells."""
         return type(self)(
             resampling=self.resampling, spacings=self.spacings[rows], shapes=self.shapes[rows]
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Those of several chunks; all must be resampled alike."""
+        return cls(
+            resampling=parts[0].resampling,
+            spacings=np.concatenate([part.spacings for part in parts]),
+            shapes=np.concatenate([part.shapes for part in parts]),
         )
 
     def masks(self, points: Sequence[Mask]) -> list[Mask | None]:

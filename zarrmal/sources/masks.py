@@ -1,0 +1,291 @@
+"""Masks of cells beside their pixels: packed in an array file, or a folder of images."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from zarrmal_codecs.silhouette.coverage import FULL, RESAMPLINGS, Resampling, coverage
+from zarrmal_codecs.silhouette.silhouettes import Silhouettes
+
+from ..errors import InputError, MissingError
+from .annotations import PACKED_KEYS, SIZE_KEYS
+from .array_file import read_columns
+from .source import FACTS, Source, checked_indices
+
+Mask = NDArray[np.bool_]
+
+MASK_KEYS = (*SIZE_KEYS, *PACKED_KEYS)
+
+SAMPLE_CELLS = 48
+"""Cells by which it is found how pixels were resampled."""
+
+MIDDLE = slice(32, 224)
+"""Coverage by which it is judged."""
+
+
+class Masks(ABC):
+    """A mask of each cell of a source, read by index."""
+
+    location: str
+    _resampling: Resampling | None = None
+
+    @abstractmethod
+    def take(self, indices: NDArray[np.int64]) -> list[Mask | None]:
+        """Masks of some cells, bool (y, x) each, of any size; None for a cell that has none."""
+
+    def silhouettes(self, source: Source, rows: NDArray[np.int64]) -> Silhouettes:
+        """Silhouettes of some cells of a source; how they were resampled is found once."""
+        if self._resampling is None:
+            some = np.unique(np.linspace(0, source.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
+            sizes = None if source.sizes is None else source.sizes[some]
+            self._resampling = find_resampling(source.read(some), self.take(some), sizes)
+        return Silhouettes(masks=self.take(rows), resampling=self._resampling)
+
+
+class PackedMasks(Masks):
+    """Masks as array files hold them, see PACKED_KEYS.
+
+    Parameters
+    ----------
+    columns
+        By key.
+    n_cells
+        So many masks there must be.
+    location
+        Begins messages.
+
+    Raises
+    ------
+    InputError
+        If the columns do not fit each other.
+    """
+
+    def __init__(self, columns: Mapping[str, NDArray[Any]], n_cells: int, location: str) -> None:
+        heights, widths, self._bits, starts = (np.asarray(columns[key]) for key in MASK_KEYS)
+        self.location = location
+        lengths = {"height": len(heights), "width": len(widths), "start": len(starts) - 1}
+        wrong = [name for name, length in lengths.items() if length != n_cells]
+        if wrong or self._bits.dtype != np.uint8 or self._bits.ndim != 1:
+            raise InputError(
+                f"{location}: masks need `height` and `width` of each of {n_cells:,} cells, "
+                f"`start` of one more, and `bits` of uint8, as numpy.packbits gives them"
+            )
+        sizes = np.stack([heights, widths], axis=1).astype(np.int64)
+        n_bytes = (sizes.prod(axis=1) + 7) // 8
+        starts = starts.astype(np.int64)
+        if (
+            sizes.min(initial=1) < 1
+            or (np.diff(starts) != n_bytes).any()
+            or starts[0] < 0
+            or starts[-1] > len(self._bits)
+        ):
+            raise InputError(
+                f"{location}: `start` does not tell where the masks of these sizes begin in "
+                f"`bits`: each takes the bytes of height * width bits, and begins at a byte"
+            )
+        self._sizes, self._starts = sizes, starts
+
+    def take(self, indices: NDArray[np.int64]) -> list[Mask | None]:
+        """See Masks.take."""
+        masks: list[Mask | None] = []
+        for index in indices.tolist():
+            height, width = self._sizes[index].tolist()
+            packed = self._bits[self._starts[index] : self._starts[index + 1]]
+            bits = np.unpackbits(np.asarray(packed), count=height * width)
+            masks.append(bits.astype(bool).reshape(height, width))
+        return masks
+
+
+class NamedMasks(Masks):
+    """Masks in another order.
+
+    Parameters
+    ----------
+    masks
+        Of cells with these names.
+    names
+        Of the masks' cells.
+    wanted
+        Names of the cells whose masks are asked for.
+
+    Raises
+    ------
+    InputError
+        If a cell has no mask.
+    """
+
+    def __init__(self, masks: Masks, names: Sequence[str], wanted: Sequence[str]) -> None:
+        self._masks, self.location = masks, masks.location
+        number = {name: i for i, name in enumerate(names)}
+        missing = [name for name in wanted if name not in number]
+        if missing:
+            raise InputError(_missing_text(masks.location, missing))
+        self._rows = np.array([number[name] for name in wanted], np.int64)
+
+    def take(self, indices: NDArray[np.int64]) -> list[Mask | None]:
+        """See Masks.take."""
+        return self._masks.take(self._rows[indices])
+
+
+def _missing_text(location: str, missing: Sequence[str]) -> str:
+    more = f" and {len(missing) - 1:,} other cells" if len(missing) > 1 else ""
+    return (
+        f"{location}: holds no mask of {missing[0]}{more}: masks have the names of the "
+        f"cells, those in a folder but for the suffix"
+    )
+
+
+class FolderMasks(Masks):
+    """Images of masks, named as the cells, with any suffix: a pixel of 0 is background.
+
+    Parameters
+    ----------
+    folder
+        Its files are searched below it as the cells lie below theirs.
+    names
+        Of the cells.
+
+    Raises
+    ------
+    InputError
+        If a cell has no mask.
+    """
+
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        from .folder import image_names
+
+        self.location = f"masks {folder}/"
+        found = {os.path.splitext(name)[0]: name for name in image_names(folder)[0]}
+        paths = [found.get(os.path.splitext(name)[0]) for name in names]
+        missing = [name for name, path in zip(names, paths) if path is None]
+        if missing:
+            raise InputError(_missing_text(self.location, missing))
+        self._folder, self._paths = folder, paths
+
+    def take(self, indices: NDArray[np.int64]) -> list[Mask | None]:
+        """See Masks.take."""
+        from .image_file import UnreadableError, read_image
+
+        masks: list[Mask | None] = []
+        for index in indices.tolist():
+            path = os.path.join(self._folder, self._paths[index] or "")
+            try:
+                image = read_image(path)
+            except UnreadableError as error:
+                raise InputError(f"{path}: cannot be read as a mask: {error}") from error
+            inside: Mask = image.reshape(*image.shape[:2], -1).max(axis=2) > 0
+            masks.append(inside)
+        return masks
+
+
+class Masked(Source):
+    """The cells of a source with masks beside them.
+
+    Parameters
+    ----------
+    source
+        Everything but the silhouettes is taken over.
+    masks
+        Of the cells at their native size, or at that of the source.
+    """
+
+    def __init__(self, source: Source, masks: Masks) -> None:
+        for name in FACTS:
+            setattr(self, name, getattr(source, name))
+        self._source, self._masks = source, masks
+
+    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """See Source.read."""
+        return self._source.read(indices)
+
+    def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
+        """See Source.silhouettes."""
+        return self._masks.silhouettes(self._source, checked_indices(indices, self.n_cells))
+
+
+def with_masks(source: Source, masks: str | os.PathLike[str]) -> Source:
+    """A source with the masks that lie in a folder, or in an .npz file (MASK_KEYS, `path`).
+
+    Raises
+    ------
+    InputError
+        If a cell has no mask, or they cannot be read. MissingError if there is nothing there.
+    """
+    path = Path(masks)
+    names = None if source.names is None else source.names.tolist()
+    if path.is_dir():
+        if names is None:
+            raise InputError(f"{path}: a folder of masks is for cells with names, which "
+                             f"{source.location or 'the source'} has not")  # fmt: skip
+        return Masked(source, FolderMasks(path, names))
+    if not path.exists():
+        raise MissingError(f"{path}: there are no masks: give a folder of images, or an .npz file")
+    columns = read_columns(path, (*MASK_KEYS, "path"))
+    if any(key not in columns for key in MASK_KEYS):
+        raise InputError(f"{path}: holds no {', '.join(MASK_KEYS)}: those are the masks of an .npz "
+                         f"file, as numpy.packbits gives them")  # fmt: skip
+    packed = PackedMasks(columns, len(columns["height"]), f"file {path}")
+    if "path" in columns and names is not None:
+        return Masked(source, NamedMasks(packed, columns["path"].tolist(), names))
+    if len(columns["height"]) != source.n_cells:
+        raise InputError(f"{path}: holds {len(columns['height']):,} masks for {source.n_cells:,} "
+                         f"cells, and no `path` that tells whose they are")  # fmt: skip
+    return Masked(source, packed)
+
+
+def find_resampling(
+    cells: NDArray[np.uint8], masks: Sequence[Mask | None], sizes: NDArray[np.uint16] | None
+) -> Resampling:
+    """How pixels were resampled after they had been cut out along the masks.
+
+    Pixels at the edge are about as bright as those within the cell beside them, times the coverage.
+    That which says so best is taken.
+
+    Parameters
+    ----------
+    cells
+        uint8 (cell, y, x[, channel]).
+    sizes
+        Height and width of each; None where all have those of the array.
+    """
+    shape = cells.shape[1:3]
+    own = [shape if sizes is None else tuple(sizes[i].tolist()) for i in range(len(cells))]
+    present = [(i, mask) for i, mask in enumerate(masks) if mask is not None]
+    if all(mask.shape == own[i] for i, mask in present):
+        return "same"
+    grey = cells.reshape(*cells.shape[:3], -1).mean(axis=3)
+
+    def error(resampling: Resampling) -> float:
+        errors = [
+            _edge_error(grey[i, : own[i][0], : own[i][1]], mask, resampling) for i, mask in present
+        ]
+        return float(np.nanmean(errors)) if errors else 0.0
+
+    return min(RESAMPLINGS[1:], key=error)
+
+
+def _edge_error(cell: NDArray[np.float64], mask: Mask, resampling: Resampling) -> float:
+    """Mean difference of edge pixels from their coverage times the brightness about them."""
+    covered = coverage(mask, (cell.shape[0], cell.shape[1]), resampling)
+    edge = (covered >= MIDDLE.start) & (covered < MIDDLE.stop)
+    whole = covered == FULL
+    if not edge.any() or not whole.any():
+        return float("nan")
+    padded, inside = np.pad(cell * whole, 2), np.pad(whole.astype(float), 2)
+    sums, counts = np.zeros(cell.shape), np.zeros(cell.shape)
+    for y in range(5):
+        for x in range(5):
+            part = (slice(y, y + cell.shape[0]), slice(x, x + cell.shape[1]))
+            sums += padded[part]
+            counts += inside[part]
+    edge &= counts > 0
+    if not edge.any():
+        return float("nan")
+    expected = covered[edge] / FULL * sums[edge] / counts[edge]
+    return float(np.abs(cell[edge] - expected).mean())
