@@ -25,9 +25,6 @@ MASK_KEYS = (*SIZE_KEYS, *PACKED_KEYS)
 SAMPLE_CELLS = 48
 """Cells by which it is found how pixels were resampled."""
 
-MIDDLE = slice(32, 224)
-"""Coverage by which it is judged."""
-
 
 class Masks(ABC):
     """A mask of each cell of a source, read by index."""
@@ -260,32 +257,29 @@ def find_resampling(
     if all(mask.shape == own[i] for i, mask in present):
         return "same"
     grey = cells.reshape(*cells.shape[:3], -1).mean(axis=3)
-
-    def error(resampling: Resampling) -> float:
-        errors = [
-            _edge_error(grey[i, : own[i][0], : own[i][1]], mask, resampling) for i, mask in present
-        ]
-        return float(np.nanmean(errors)) if errors else 0.0
-
-    return min(RESAMPLINGS[1:], key=error)
+    errors = np.zeros(len(RESAMPLINGS) - 1)
+    for i, mask in present:
+        errors += _edge_errors(grey[i, : own[i][0], : own[i][1]], mask)
+    return RESAMPLINGS[1:][int(errors.argmin())]
 
 
-def _edge_error(cell: NDArray[np.float64], mask: Mask, resampling: Resampling) -> float:
-    """Mean difference of edge pixels from their coverage times the brightness about them."""
-    covered = coverage(mask, (cell.shape[0], cell.shape[1]), resampling)
-    edge = (covered >= MIDDLE.start) & (covered < MIDDLE.stop)
-    whole = covered == FULL
-    if not edge.any() or not whole.any():
-        return float("nan")
+def _edge_errors(cell: NDArray[np.float64], mask: Mask) -> NDArray[np.float64]:
+    """How far the pixels at the edge are from what each resampling would make of the cell.
+
+    That is their coverage times the brightness of the pixels about them that are within the mask
+    by each resampling. float64 (resampling,): sums of differences, in the order of RESAMPLINGS.
+    """
+    shape = (cell.shape[0], cell.shape[1])
+    covered = np.stack([coverage(mask, shape, each) for each in RESAMPLINGS[1:]])
+    whole = (covered == FULL).all(axis=0)
     padded, inside = np.pad(cell * whole, 2), np.pad(whole.astype(float), 2)
-    sums, counts = np.zeros(cell.shape), np.zeros(cell.shape)
+    sums, counts = np.zeros(shape), np.zeros(shape)
     for y in range(5):
         for x in range(5):
-            part = (slice(y, y + cell.shape[0]), slice(x, x + cell.shape[1]))
+            part = (slice(y, y + shape[0]), slice(x, x + shape[1]))
             sums += padded[part]
             counts += inside[part]
-    edge &= counts > 0
-    if not edge.any():
-        return float("nan")
-    expected = covered[edge] / FULL * sums[edge] / counts[edge]
-    return float(np.abs(cell[edge] - expected).mean())
+    edge = ~whole & (counts > 0)
+    expected = covered[:, edge] / FULL * (sums[edge] / counts[edge])
+    differences: NDArray[np.float64] = np.abs(cell[edge] - expected).sum(axis=1)
+    return differences

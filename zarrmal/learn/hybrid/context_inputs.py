@@ -263,7 +263,8 @@ class ContextInputs:
             return first + plane * padded_area
 
         def places(middle: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-            return middle[:, None] + row_length[:, None] * offsets[:, 0] + offsets[:, 1]
+            index: torch.Tensor = middle[:, None] + row_length[:, None] * offsets[:, 0]
+            return index + offsets[:, 1]
 
         coverage = cells.coverage
         if coverage is not None:

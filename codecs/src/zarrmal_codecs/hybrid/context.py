@@ -222,7 +222,8 @@ def brightness(values: Numbers, coverage: Numbers) -> NDArray[np.int16]:
 
 def covered(brightness: Numbers | int, fraction: Numbers | np.integer[Any]) -> NDArray[np.int32]:
     """Pixels of this brightness where the silhouette covers this fraction of 256."""
-    result: NDArray[np.int32] = (brightness * fraction.astype(np.int32) + 128) >> 8
+    part: Any = fraction.astype(np.int32)
+    result: NDArray[np.int32] = (brightness * part + 128) >> 8
     return result
 
 

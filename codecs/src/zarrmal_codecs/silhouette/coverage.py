@@ -32,21 +32,23 @@ def weights(n: int, n_from: int, resampling: Resampling) -> NDArray[np.int64]:
     The same for columns. Distances are in 1 / (2 * n) of the silhouette's rows.
     """
     to, source = np.arange(n)[:, None], np.arange(n_from)[None]
-    if resampling == "area":
-        stop = np.minimum((to + 1) * n_from, (source + 1) * n)
-        return np.maximum(0, stop - np.maximum(to * n_from, source * n))
     distance = (2 * source + 1) * n - (2 * to + 1) * n_from
     widest = max(n, n_from)
+    result: NDArray[np.int64]
     if resampling == "triangle":
-        return np.maximum(0, 2 * widest - np.abs(distance))
-    if resampling == "linear":
+        result = np.maximum(0, 2 * widest - np.abs(distance))
+    elif resampling == "box":
+        result = ((-widest < distance) & (distance <= widest)).astype(np.int64)
+    elif resampling == "area":
+        stop = np.minimum((to + 1) * n_from, (source + 1) * n)
+        result = np.maximum(0, stop - np.maximum(to * n_from, source * n))
+    elif resampling == "linear":
         # At the ends the nearest row alone has weight, wherever the middle of the pixel lies.
         inside = np.clip((2 * to + 1) * n_from, n, (2 * n_from - 1) * n)
-        return np.maximum(0, 2 * n - np.abs((2 * source + 1) * n - inside))
-    if resampling == "box":
-        return ((-widest < distance) & (distance <= widest)).astype(np.int64)
-    nearest: NDArray[np.int64] = (source == (2 * to + 1) * n_from // (2 * n)).astype(np.int64)
-    return nearest
+        result = np.maximum(0, 2 * n - np.abs((2 * source + 1) * n - inside))
+    else:
+        result = (source == (2 * to + 1) * n_from // (2 * n)).astype(np.int64)
+    return result
 
 
 def coverage(

@@ -103,4 +103,5 @@ def cut_out(pixels: NDArray[np.uint8], sizes: Sizes | None = None) -> Silhouette
 
 def has_pixels(pixels: NDArray[np.uint8]) -> Mask:
     """Which pixels are not 0 in all planes, bool (cell, y, x)."""
-    return pixels != 0 if pixels.ndim == 3 else (pixels != 0).any(axis=3)
+    has: Mask = pixels != 0 if pixels.ndim == 3 else pixels.max(axis=3) != 0
+    return has
