@@ -12,6 +12,7 @@ from zarrmal_codecs import Model
 from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.hybrid.context import Layer7, Step
+from zarrmal_codecs.hybrid.known import Known
 from zarrmal_codecs.hybrid.pixel_coder import Lanes, Plan
 
 from zarrmal import InputError
@@ -36,7 +37,12 @@ def coloured() -> Source:
     return open_source(drawn.cells, labels=drawn.label, groups=drawn.slide)
 
 
-def codec_lanes(effort: Effort, order: tuple[int, ...], cells: np.ndarray) -> Lanes:
+def codec_lanes(
+    effort: Effort,
+    order: tuple[int, ...],
+    cells: np.ndarray,
+    coverage: np.ndarray | None = None,
+) -> Lanes:
     """The codec's view of cells (cell, plane, y, x), with a network that is never run."""
     empty = Layer7(np.zeros((1, 1), np.int8), np.zeros(1, np.int32), np.ones(1, np.uint8))
     steps = tuple(
@@ -46,25 +52,41 @@ def codec_lanes(effort: Effort, order: tuple[int, ...], cells: np.ndarray) -> La
             n_flags=effort.n_flags,
             n_full=effort.n_full,
             n_components=effort.n_components,
+            n_coverage=0 if coverage is None else effort.n_coverage,
             layers=(empty, empty, empty),
             latent=None,
         )
         for plane in order
     )
-    lanes = Lanes(Plan(steps, False), cells.shape, None, [np.zeros((len(cells), 1), np.int32)])
-    lanes.inside()[:] = cells.transpose(1, 2, 3, 0)
+    first = [np.zeros((len(cells), 1), np.int32)]
+    lanes = Lanes(Plan(steps, False), Known(shape=cells.shape, first=first, coverage=coverage))
+    for plane, y, x in np.ndindex(cells.shape[1:]):
+        lanes.put(plane, y, x, cells[:, plane, y, x].astype(np.int64))
     return lanes
 
 
+def some_coverage(cells: np.ndarray) -> np.ndarray:
+    """Any coverage, uint8 (cell, y, x), of cells (cell, plane, y, x), which become 0 where it is."""
+    generator = np.random.default_rng(3)
+    shape = (cells.shape[0], *cells.shape[2:])
+    coverage = generator.integers(0, 256, shape, np.uint8)
+    coverage[generator.random(shape) < 0.3] = 0
+    coverage[generator.random(shape) < 0.3] = 255
+    cells[np.broadcast_to(coverage[:, None] == 0, cells.shape)] = 0
+    return coverage
+
+
+@pytest.mark.parametrize("cut_out", [False, True])
 @pytest.mark.parametrize("n_planes", [1, 3])
 @pytest.mark.parametrize("effort", EFFORTS.values(), ids=EFFORTS)
-def test_training_sees_what_the_codec_sees(effort: Effort, n_planes: int) -> None:
+def test_training_sees_what_the_codec_sees(effort: Effort, n_planes: int, cut_out: bool) -> None:
     drawn = synthetic_cells(6, n_slides=2, size=17, seed=2, channels=n_planes)
     cells = drawn.cells.reshape(6, 17, 17, n_planes).transpose(0, 3, 1, 2)
-    prepared = prepare(cells, np.zeros(6, np.uint8), torch.device("cpu"))
+    coverage = some_coverage(cells) if cut_out else None
+    prepared = prepare(cells, np.zeros(6, np.uint8), torch.device("cpu"), coverage)
     order = (1, 0, 2)[:n_planes] if n_planes == 3 else (0,)
     inputs = ContextInputs(effort, order, prepared)
-    lanes = codec_lanes(effort, order, cells)
+    lanes = codec_lanes(effort, order, cells, coverage)
     cell = torch.arange(6).repeat_interleave(17 * 17)
     pixel = torch.arange(17 * 17).repeat(6)
     for s in range(n_planes):
@@ -72,33 +94,40 @@ def test_training_sees_what_the_codec_sees(effort: Effort, n_planes: int) -> Non
         integers = (floats + inputs.offsets(s, False)) * 64
         for index in (0, 5, 8 * 17 + 9, 17 * 17 - 1):
             y, x = divmod(index, 17)
-            expected, expected_base = lanes.inputs(s, y, x)
+            expected, expected_base = lanes.inputs(s, y, x, cells[:, :, y, x].T.astype(int))
             drawn = pixel == index
             np.testing.assert_array_equal(integers[drawn].numpy().T, expected)
             np.testing.assert_array_equal(base[drawn].numpy(), expected_base)
             np.testing.assert_array_equal(values[drawn].numpy(), cells[:, order[s], y, x])
 
 
-def test_training_sees_cells_of_any_size_as_the_codec_does() -> None:
+@pytest.mark.parametrize("cut_out", [False, True])
+def test_training_sees_cells_of_any_size_as_the_codec_does(cut_out: bool) -> None:
     effort, order, sizes = EFFORTS["default"], (1, 0, 2), [(9, 17), (17, 4), (1, 8)]
     drawn = synthetic_cells(3, n_slides=2, size=17, seed=2, channels=3).cells
     cells = [
         np.ascontiguousarray(cell[:height, :width].transpose(2, 0, 1))
         for cell, (height, width) in zip(drawn, sizes, strict=True)
     ]
-    prepared = prepare(cells, np.zeros(3, np.uint8), torch.device("cpu"))
+    coverage = [some_coverage(cell[None])[0] for cell in cells] if cut_out else None
+    prepared = prepare(cells, np.zeros(3, np.uint8), torch.device("cpu"), coverage)
     assert prepared.one_size is None
     inputs = ContextInputs(effort, order, prepared)
     cell, pixel = prepared.pixels(torch.arange(3))
-    assert len(cell) == sum(height * width for height, width in sizes)
+    areas = [height * width for height, width in sizes]
+    if coverage is not None:
+        areas = [np.count_nonzero(own) for own in coverage]
+    assert np.bincount(cell).tolist() == areas
     for s in range(3):
         floats, values, base = inputs(s, torch.arange(3), cell, pixel, None)
         integers = (floats + inputs.offsets(s, False)) * 64
         for k, (height, width) in enumerate(sizes):
-            lanes = codec_lanes(effort, order, cells[k][None])
-            for index in (0, height * width // 2, height * width - 1):
+            own = None if coverage is None else coverage[k][None]
+            lanes = codec_lanes(effort, order, cells[k][None], own)
+            coded = pixel[cell == k].tolist()
+            for index in (coded[0], coded[len(coded) // 2], coded[-1]):
                 y, x = divmod(index, width)
-                expected, expected_base = lanes.inputs(s, y, x)
+                expected, expected_base = lanes.inputs(s, y, x, cells[k][:, y, x, None].astype(int))
                 at = (cell == k) & (pixel == index)
                 np.testing.assert_array_equal(integers[at].numpy().T, expected)
                 np.testing.assert_array_equal(base[at].numpy(), expected_base)
@@ -113,7 +142,7 @@ def test_the_codec_needs_the_bits_that_training_reports(
     coder = Coder(result.model)
     assert cells.labels is not None
     pixels = cells.read(np.arange(cells.n_cells))
-    expected = sum(coder.cells(k).bits(pixels[cells.labels == k]).sum() for k in (0, 1)) / 8
+    expected = coder.bits(pixels)[np.arange(cells.n_cells), cells.labels].sum() / 8
     data = encode_chunk(pixels, coder, classes=cells.labels)
     assert len(data) == pytest.approx(expected, rel=0.02)
     assert np.array_equal(decode_chunk(data, coder), pixels)

@@ -19,7 +19,7 @@ from ..checkpoint import run_digest
 from ..selection import SINGLE_CLASS, evenly, labels_of, select_cells
 from .context_inputs import PreparedCells, prepare
 from .cut_out import LEAST_SHARE, Planes, read_cut_out
-from .masks import mask_table
+from .masks import mask_bits, mask_table
 from .options import HybridOptions
 
 EVALUATION_CELLS = 400
@@ -57,6 +57,8 @@ class TrainingData:
         Theirs, where the source has any.
     masks
         The table by which masks are coded; None where few cells are cut out.
+    mask_bits
+        Of the validation cells, for each (y, x).
     digest
         Of options and cells, for checkpoints.
     """
@@ -75,6 +77,7 @@ class TrainingData:
     validation_sizes: Sizes | None
     validation_silhouettes: Silhouettes | None
     masks: NDArray[np.int8] | None
+    mask_bits: float
     digest: str
 
 
@@ -136,6 +139,8 @@ def read_cells(
         for of, rows, own in zip(planes_of, (training, validation), cut, strict=True)
     )
     n_cells = options.n_archive_cells or source.n_cells
+    masks = mask_table(cut[0].masks, n_cells) if has_silhouettes else None
+    n_pixels = int(validated.areas.sum())
     content = cells if cells is not None else prepared.padded.cpu().numpy()
     return TrainingData(
         options=options,
@@ -151,7 +156,8 @@ def read_cells(
         validation_cells=validation_cells,
         validation_sizes=None if source.sizes is None else source.sizes[validation],
         validation_silhouettes=source.silhouettes(validation),
-        masks=mask_table(cut[0].masks, n_cells) if has_silhouettes else None,
+        masks=masks,
+        mask_bits=0.0 if masks is None else mask_bits(cut[1].masks, masks) / n_pixels,
         digest=run_digest(
             options, source.n_cells, names, content, labels[training], validation_cells
         ),

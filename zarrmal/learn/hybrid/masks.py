@@ -8,7 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.constants import FREQUENCY_TOTAL, MAX_TEMPLATE
-from zarrmal_codecs.silhouette.mask_coder import FREQUENCY, TEMPLATE, WINDOW, windows
+from zarrmal_codecs.silhouette.mask_coder import (
+    FREQUENCY,
+    TEMPLATE,
+    WINDOW,
+    by_window,
+    intervals,
+    windows,
+)
 
 Mask = NDArray[np.bool_]
 Counts = NDArray[np.int64]
@@ -43,6 +50,13 @@ def mask_table(masks: Sequence[Mask], n_cells: int) -> NDArray[np.int8]:
         return share * bits + 8 * len(zlib.compress(_table(halves.sum(axis=0), n).tobytes(), 9))
 
     return _table(halves.sum(axis=0), min(TEMPLATES, key=total))
+
+
+def mask_bits(masks: Sequence[Mask], table: NDArray[np.int8]) -> float:
+    """Bits of the lattice points of some masks."""
+    frequencies = by_window(table)
+    each = (intervals(points, frequencies)[:, 1] / FREQUENCY_TOTAL for points in masks)
+    return -float(sum(np.log2(shares).sum() for shares in each))
 
 
 def _by_context(counts: Counts, n: int) -> Counts:

@@ -30,7 +30,7 @@ from .trials import Trial, TrialRuns
 class HybridReport:
     """How training ended.
 
-    Rates are in bits per (y, x) and include the latents, not the model.
+    Rates are in bits per (y, x) and include latents and silhouettes, not the model.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def train_hybrid(
         n_validation=len(data.validation_cells) if data.has_validation else 0,
         n_steps=training.step,
         seconds=time.monotonic() - began,
-        float_bits=bits_per_pixel(network, data.validation, integer=False),
+        float_bits=bits_per_pixel(network, data.validation, integer=False) + data.mask_bits,
         int8_bits=_codec_bits_per_pixel(model, data),
         trials=trials,
         group_trials=group_trials,
