@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import FREQUENCY_TOTAL, MAX_TEMPLATE
 from .. import rans
+from ..constants import FREQUENCY_TOTAL, MAX_TEMPLATE
 
 Mask = NDArray[np.bool_]
 
@@ -109,9 +109,7 @@ def decode(
             inside = frequencies[window].astype(np.int64)
             outside = FREQUENCY_TOTAL - inside
             bit = decoder.slots() >= outside
-            decoder.advance(
-                np.where(bit, outside, 0), np.where(bit, inside, outside), has
-            )
+            decoder.advance(np.where(bit, outside, 0), np.where(bit, inside, outside), has)
             bordered[y + ABOVE, x + BESIDE] = bit & has
     return [
         bordered[ABOVE : ABOVE + h, BESIDE : BESIDE + w, lane] > 0

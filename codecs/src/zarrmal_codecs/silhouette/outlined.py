@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import MAX_CHUNK_PIXELS
-from .coverage import FULL, RESAMPLINGS, Resampling, coverage
+from .coverage import FULL, RESAMPLINGS, Resampling
 from .lattice import expand, find_spacing
 from .silhouettes import Silhouettes, has_pixels
 
