@@ -27,8 +27,9 @@ class Index:
     codings: bytes
     runs: list[list[int]]
     streams: list[bytes]
-    sizes: list[list[int]]
-    """Heights and widths; none without the flag."""
+    columns: list[list[int]]
+    """Numbers of each cell: heights and widths; spacings, and rows and columns of masks."""
+    resampling: int = 0
 
 
 @dataclass(slots=True)
@@ -57,6 +58,11 @@ class Chunk:
     def sized(self) -> bool:
         """Cells have sizes of their own."""
         return bool(self.flags & 8)
+
+    @property
+    def outlined(self) -> bool:
+        """Cells have silhouettes."""
+        return bool(self.flags & 16)
 
 
 def _varint(data: bytes, offset: int) -> tuple[int, int]:
@@ -98,18 +104,28 @@ def parse(data: bytes) -> Chunk:
         runs.append([k, count])
     n = chunk.shape[0]
     assert n < 5000
-    sizes = []
+    columns, resampling = [], 0
     for _ in range(2 * chunk.sized):
         values, offset = _packed("<HB", data, offset, n)
-        sizes.append(values)
+        columns.append(values)
+    if chunk.outlined:
+        resampling, offset = data[offset], offset + 1
+        for _ in range(_n_outlines(resampling)):
+            values, offset = _packed("<HB", data, offset, n)
+            columns.append(values)
     lengths, offset = _packed("<IB", data, offset, n)
     streams, start = [], 0
     for length in lengths:
         stop = start + length * (2 if chunk.words else 1)
         streams.append(chunk.payload[start:stop])
         start = stop
-    chunk.index = Index(prefix, codings, runs, streams, sizes)
+    chunk.index = Index(prefix, codings, runs, streams, columns, resampling)
     return chunk
+
+
+def _n_outlines(resampling: int) -> int:
+    """Columns of silhouettes: their spacings, and the shapes of those that were resampled."""
+    return 3 if resampling else 1
 
 
 def _packed(form: str, data: bytes, offset: int, n: int) -> tuple[list[int], int]:
@@ -163,7 +179,11 @@ def _index_bytes(chunk: Chunk, index: Index, rng: Random | None) -> bytes:
     out = index.digest_prefix + bytes([len(index.codings) & 255]) + index.codings
     out += _varint_bytes(chunk.extra.get("runs", len(index.runs)))
     out += b"".join(bytes([k & 255]) + _varint_bytes(n & 0xFFFFFFFF) for k, n in index.runs)
-    for values in index.sizes if chunk.sized else ():
+    n_columns = [2 * chunk.sized, _n_outlines(index.resampling) * chunk.outlined]
+    columns = (index.columns + [[1] * len(index.streams)] * 5)[: sum(n_columns)]
+    for k, values in enumerate(columns):
+        if k == n_columns[0]:
+            out += bytes([index.resampling])
         out += _packed_bytes("<HB", values, 0, rng)
     lengths = [len(s) // 2 if chunk.words else len(s) for s in index.streams]
     out += _packed_bytes("<IB", lengths, int(chunk.words), rng)
@@ -250,29 +270,33 @@ def _mutate_index(chunk: Chunk, index: Index, rng: Random, prefixes: list[bytes]
     n = len(index.streams)
     offset = rng.randrange(n) if n else 0
     run = rng.choice(index.runs) if index.runs else [0, 1]
-    kind = rng.randrange(13)
-    if kind == 12 and n and index.sizes:
-        column = rng.choice(index.sizes)
-        column[rng.randrange(len(column))] = rng.choice((0, 1, 2, 9, 255, 4096, 65535))
+    kind = rng.randrange(15)
+    if kind == 12 and n and index.columns:
+        column = rng.choice(index.columns)
+        column[rng.randrange(len(column))] = rng.choice((0, 1, 2, 3, 9, 15, 16, 255, 4096, 65535))
+    elif kind == 13:
+        index.resampling = rng.choice((*range(6), rng.randrange(256)))
+    elif kind == 14:
+        _mutate_outlines(chunk, index, rng)
     elif kind < 4 and n:
         index.streams[offset] = _stream(index.streams[offset], rng, words=chunk.words)
     elif kind == 4 and n:  # a cell lost
         del index.streams[offset]
-        for column in index.sizes:
+        for column in index.columns:
             del column[offset]
         run[1] -= 1
         chunk.shape[:1] = [n - 1]
     elif kind == 5 and n and index.runs:  # cells doubled
         more = rng.choice((1, 1, 2, 300))
         index.streams[offset:offset] = [index.streams[offset]] * more
-        for column in index.sizes:
+        for column in index.columns:
             column[offset:offset] = [column[offset]] * more
         run[1] += more
         chunk.shape[:1] = [n + more]
     elif kind == 6:  # blank cells, many of which cost nothing
         more = rng.choice((1, 9, 200, 4000))
         index.streams += [b""] * more
-        for column in index.sizes:
+        for column in index.columns:
             column += [1] * more
         index.runs.append([BLANK, more])
         chunk.shape[:1] = [n + more]
@@ -292,6 +316,17 @@ def _mutate_index(chunk: Chunk, index: Index, rng: Random, prefixes: list[bytes]
         index.digest_prefix = rng.choice(prefixes)
     elif n > 1:
         rng.shuffle(index.streams)
+
+
+def _mutate_outlines(chunk: Chunk, index: Index, rng: Random) -> None:
+    """Silhouettes where there were none, or masks of another size for all cells."""
+    n = len(index.streams)
+    if not chunk.outlined and rng.random() < 0.5:
+        chunk.flags |= 16
+        index.resampling = rng.randrange(6)
+    del index.columns[2 * chunk.sized :]
+    index.columns.append([rng.choice((0, 1, 1, 2, 3, 15)) for _ in range(n)])
+    index.columns += [[rng.choice((1, 2, 5, 9, 40, 300))] * n for _ in range(2)]
 
 
 def _stream(stream: bytes, rng: Random, *, words: bool) -> bytes:

@@ -98,15 +98,31 @@ def chunk(data: bytes) -> int:
     require(isinstance(other, ZarrmalError), "another shape than expected")
     other = outcome(lambda: decode_chunk(data, coder, dtype=np.dtype("V11")))
     require(isinstance(other, ZarrmalError) or header.dtype == "V11", "another dtype than expected")
-    return BASE_BYTES + 64 * len(data) + 40 * n_pixels * header.dtype.itemsize
+    of_masks = 16 * min(_mask_pixels(header), MANY_PIXELS)
+    return BASE_BYTES + 64 * len(data) + 40 * n_pixels * header.dtype.itemsize + of_masks
 
 
 def _affordable(header: Header, level: str) -> bool:
     if header.index is None or prod(header.shape) == 0:
         return True
+    masks = _mask_shapes(header)
+    if _mask_pixels(header) > MANY_PIXELS:
+        return False
     if level == "numpy":
-        return prod(header.shape[1:]) <= MANY_CELL_PIXELS
+        return max(prod(header.shape[1:]), int(masks.max(axis=0).prod())) <= MANY_CELL_PIXELS
     return prod(header.shape) <= MANY_PIXELS or not header.index.lengths.any()
+
+
+def _mask_shapes(header: Header) -> np.ndarray[Any, Any]:
+    """At least the rows and columns of each mask, (cell, 2)."""
+    if header.index is None or header.index.outlines is None:
+        return np.zeros((1, 2), np.int64)
+    outlines = header.index.outlines
+    return outlines.spacings[:, None].astype(np.int64) * outlines.shapes
+
+
+def _mask_pixels(header: Header) -> int:
+    return int(_mask_shapes(header).prod(axis=1).sum())
 
 
 def _same(a: Any, b: Any) -> None:

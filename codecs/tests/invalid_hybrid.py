@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 import hybrid_models
 import numpy as np
 from hybrid_models import changed, hybrid_class, hybrid_model
 from zarrmal_codecs import Model, rans
+from zarrmal_codecs.chunk.chunk import encode_chunk
+from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.hybrid import pixel_coder
 from zarrmal_codecs.hybrid.cells import HybridCells
 from zarrmal_codecs.hybrid.context import MAX_CONTEXT_ACCUMULATOR
@@ -68,11 +71,13 @@ def models() -> dict[str, tuple[bytes, str, str]]:
         "full-25": (0, 4, 1, 25, 2, 0),
         "components-0": (0, 4, 1, 5, 0, 0),
         "components-5": (0, 4, 1, 5, 5, 0),
-        "reserved": (0, 4, 1, 5, 2, 1),
+        "coverage-26": (0, 4, 1, 5, 2, 26),
+        "coverage-1": (0, 4, 1, 5, 2, 1),
         "components-3": (0, 4, 1, 5, 3, 0),
         "flags-2": (0, 4, 2, 5, 2, 0),
     }.items():
-        said = {"plane": "planes", "components-3": "weight3_0", "flags-2": "weight1_0"}
+        said = {"plane": "planes", "components-3": "weight3_0", "flags-2": "weight1_0",
+                "coverage-1": "weight1_0"}  # fmt: skip
         out[f"context-{name}"] = (
             of(changed(good, context_0=np.array(values, np.uint8))), wrong,
             said.get(name, "context_0"))  # fmt: skip
@@ -119,6 +124,16 @@ def models() -> dict[str, tuple[bytes, str, str]]:
             of(replaced(seeing, "decoder", seeing.networks["decoder"] * 2)), wrong, ""),
         "encoder-turned": (
             of(replaced(seeing, "encoder", seeing.networks["decoder"])), wrong, "encoder"),
+        "silhouette-dtype": (
+            of(changed(good, **tensor("silhouette", "uint8", 1, 2))), wrong, "silhouette"),
+        "silhouette-length": (
+            of(changed(good, **tensor("silhouette", "int8", 1, 2, 3))), wrong, "silhouette"),
+        "silhouette-empty": (
+            of(changed(good, **tensor("silhouette", "int8"))), wrong, "silhouette"),
+        "silhouette-shape": (
+            of(changed(good, **tensor("silhouette", "int8", [1], [2]))), wrong, "silhouette"),
+        "silhouette-2-17": (
+            of(changed(good, silhouette=np.zeros(1 << 17, np.int8))), wrong, "silhouette"),
         "encoder-chain": (
             of(replaced(seeing, "encoder", seeing.networks["encoder"] * 2)), wrong, ""),
     }  # fmt: skip
@@ -135,15 +150,109 @@ def ending_in(model: Model, pixels: np.ndarray, last: int) -> bytes:
     return rans.encode(starts, frequencies, np.array([last]))[0]
 
 
+def column(least: int, n_bits: int = 0, bits: bytes = b"") -> bytes:
+    """One number of each cell (FORMAT 4.3)."""
+    return struct.pack("<HB", least, n_bits) + bits
+
+
+def silhouettes(tools: dict) -> dict[str, tuple[bytes, str, str, str]]:
+    """Chunks of the model `cut_out` with wrong silhouettes; see chunks()."""
+    chunk_of, sealed = tools["chunk_of"], tools["sealed"]
+    model: Model = hybrid_models.cut_out()
+    grey, paper = hybrid_models.grey(), tools["constant"]
+    good = np.full((1, 4, 4), 9, np.uint8)
+    good[0, 0, :2] = 0
+    coder = Coder(model)
+    stream = coder.cells(0).encode(good, "mean", None, coder.outline(good, None, None))[1][0]
+    long = bytes(range(1, 255)) * 2
+
+    def cells(
+        outlines: bytes,
+        body: bytes = stream,
+        *,
+        n: int = 1,
+        shape: tuple[int, int] = (4, 4),
+        of: Model = model,
+        run: bytes = bytes([1, 0, 1]),
+        flags: int = 18,
+        sizes: bytes = b"",
+        lengths: bytes | None = None,
+    ) -> bytes:
+        index = bytes.fromhex(of.digest)[:8] + bytes([len(of.classes)]) + bytes(len(of.classes))
+        index += run + sizes + outlines
+        index += struct.pack("<IBB", len(body) // 2, 1, 0) if lengths is None else lengths
+        chunk = chunk_of(2, (n, *shape), body * n, index, crc=zlib.crc32(good))
+        return sealed(chunk[:7] + bytes([flags]) + chunk[8:])
+
+    def same(spacing: int) -> bytes:
+        return b"\0" + column(spacing)
+
+    def triangle(spacing: int, rows: int, columns: int) -> bytes:
+        return b"\1" + column(spacing) + column(rows) + column(columns)
+
+    whole = encode_chunk(good, coder, classes=np.array([0]), keep_cells=True)
+    assert cells(same(1)) == whole
+    newer, corrupt, short = "CompatibilityError", "CorruptionError", "TruncatedError"
+    many = 512  # masks of 2**22 points each
+    lots = {"n": many, "run": bytes([1, 0, 0x80, 4]), "shape": (1, 1)}
+    lots["lengths"] = struct.pack("<IB", 16, 1) + bytes(many // 8)
+    cases = {
+        "paper": (
+            cells(same(1), bytes(4), of=paper, shape=(3, 4), flags=16,
+                  lengths=struct.pack("<IBH", 4, 0, tools["crc_16"](bytes(4)))),
+            corrupt, "profile 'paper'", "constant"),
+        "no-table": (cells(same(1), of=grey), corrupt, "does not suit", "grey"),
+        "resampling-6": (cells(b"\6" + triangle(1, 2, 2)[1:]), newer, "method 6", ""),
+        "resampling-255": (cells(b"\xff" + triangle(1, 2, 2)[1:]), newer, "method 255", ""),
+        "spacing-16": (cells(triangle(16, 2, 2)), corrupt, "up to 16", ""),
+        "spacing-16-same": (cells(same(16), shape=(17, 17)), corrupt, "up to 16", ""),
+        "spacing-bits": (cells(b"\0" + column(1, 17, b"\0\0\0")), corrupt, "17 bits", ""),
+        "spacing-fill": (cells(b"\0" + column(0, 1, b"\xc0")), corrupt, "padded", ""),
+        "spacing-of-cell": (cells(same(2)), corrupt, "does not fit", ""),
+        "spacing-of-columns": (cells(same(2), shape=(5, 4)), corrupt, "does not fit", ""),
+        "spacing-of-size": (
+            cells(same(3), flags=26, sizes=column(4) + column(3)), corrupt, "does not fit", ""),
+        "rows-0": (cells(triangle(1, 0, 2)), corrupt, "of no size", ""),
+        "columns-0": (cells(triangle(15, 2, 0)), corrupt, "of no size", ""),
+        "rows-4097": (cells(triangle(1, 4097, 1), long), corrupt, "4097 rows", ""),
+        "columns-4097": (cells(triangle(8, 1, 513), long), corrupt, "4097 rows", ""),
+        "rows-65535": (cells(triangle(15, 65535, 65535), long), corrupt, "983011 rows", ""),
+        "pixels": (cells(triangle(1, 2049, 2048), long), corrupt, "4194304 pixels", ""),
+        "pixels-of-lattice": (cells(triangle(4, 513, 513), long), corrupt, "4194304 pixels", ""),
+        "points": (
+            cells(triangle(1, 2048, 2048), long[:32], **lots), corrupt, "more than 2147483647", ""),
+        "blank": (
+            cells(same(1), b"", run=bytes([1, 255, 1])), corrupt, "of blank cells", ""),
+        "stream-short": (
+            cells(triangle(1, 2048, 2048), long[:30]), short, "fewer than the 32", ""),
+        "stream-empty": (cells(same(1), b""), short, "fewer than the 4", ""),
+        "ends-in-points": (cells(triangle(1, 90, 90), stream[:4]), short, "last pixel", ""),
+        "zeros": (cells(triangle(1, 90, 90), bytes(4)), short, "last pixel", ""),
+        "ends-in-pixels": (cells(same(1), stream[:-2]), short, "last pixel", ""),
+        "words-left": (cells(same(1), stream + b"\0\0"), corrupt, "last state", ""),
+        "not-said": (cells(b"", flags=2), corrupt, "", ""),
+        "not-there": (cells(same(0)), corrupt, "", ""),
+        "other-mask": (cells(triangle(1, 3, 4)), corrupt, "", ""),
+        "columns-missing": (cells(triangle(1, 4, 4)[:-3]), short, "needed", ""),
+        "flag-of-stored": (
+            sealed(_with_flags(chunk_of(0, (3,), b"abc"), 16)), newer, "flags", ""),
+    }  # fmt: skip
+    return {
+        f"silhouettes-{name}": (data, error, says, model or "cut_out")
+        for name, (data, error, says, model) in cases.items()
+    }
+
+
+def _with_flags(chunk: bytes, flags: int) -> bytes:
+    return chunk[:7] + bytes([flags]) + chunk[8:]
+
+
 MODEL = "grey"
 GOOD = np.array([[[9, 0], [200, 8]], [[1, 2], [3, 4]]], np.uint8)
 
 
 def chunks(tools: dict) -> dict[str, tuple[bytes, str, str, str | None]]:
     """Name -> bytes, class of the error, part of its message, model."""
-    from zarrmal_codecs.chunk.chunk import encode_chunk
-    from zarrmal_codecs.chunk.coder import Coder
-
     model: Model = hybrid_models.HYBRID[MODEL]()
     chunk_of, sealed = tools["chunk_of"], tools["sealed"]
     good = encode_chunk(GOOD, Coder(model))

@@ -44,6 +44,11 @@ def bits_of(data: bytes) -> list[int]:
     return [byte >> k & 1 for byte in data for k in range(7, -1, -1)]
 
 
+def clip(x: int, low: int, high: int) -> int:
+    """Section 1.1."""
+    return max(low, min(high, x))
+
+
 def integer(value: object, low: int, high: int, section: str) -> int:
     must(type(value) is int and low <= value <= high, section)
     return value

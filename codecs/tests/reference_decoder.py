@@ -12,6 +12,7 @@ from math import prod
 from reference_base import Cursor, FormatError, bits_of, crc_16, must, run
 from reference_hybrid import decode_hybrid
 from reference_model import parse_model
+from reference_silhouette import check_outlines
 
 BLANK = 255  # 4.3
 ITEM_BYTES = {
@@ -43,7 +44,7 @@ def parse_header(data: bytes) -> dict:
     must(crc_32(data[: n_header - 4]) == Cursor(data, n_header - 4).uint(4), "4.1: CRC-32")
     must(mode <= 2 and (dtype in ITEM_BYTES or dtype == OTHER), "1.3")
     must(dtype == 1 or mode < 2, "4.1: dtype")
-    must(flags < 16 and (mode == 2 or not flags & 0b1010), "4.1: flags")
+    must(flags < 32 and (mode == 2 or not flags & 0b11010), "4.1: flags")
     must(not flags & 4 or ITEM_BYTES.get(dtype, 1) > 1, "4.1: big_endian")
     head = Cursor(data[: n_header - 4], 12)
     payload_bytes, pixel_crc32, rank = head.uint(8), head.uint(4), head.uint(1)
@@ -56,7 +57,8 @@ def parse_header(data: bytes) -> dict:
     header |= {"dtype": dtype, "item_bytes": item_bytes, "big_endian": flags & 4 > 0}
     if mode == 2:
         must(rank >= 2 and shape[0] >= 1, "4.3")
-        header |= read_index(head, shape, words=bool(flags & 2), sized=bool(flags & 8))
+        names = {"words": 2, "sized": 8, "outlined": 16}
+        header |= read_index(head, shape, **{name: bool(flags & k) for name, k in names.items()})
         must(sum(header["lengths"]) == payload_bytes, "4.4")
     must(head.at == len(head.data), "4.1: exactly as long as its fields")
     header["payload"] = data[n_header:]
@@ -65,7 +67,7 @@ def parse_header(data: bytes) -> dict:
     return header
 
 
-def read_index(head: Cursor, shape: tuple, *, words: bool, sized: bool) -> dict:
+def read_index(head: Cursor, shape: tuple, *, words: bool, sized: bool, outlined: bool) -> dict:
     """Section 4.3."""
     n_cells = shape[0]
     room = 8 * len(head.data) if words else len(head.data) // 2
@@ -81,16 +83,21 @@ def read_index(head: Cursor, shape: tuple, *, words: bool, sized: bool) -> dict:
         must(1 <= count <= n_cells - len(classes), "4.3: class runs")
         classes += [k] * count
     must(len(classes) == n_cells, "4.3: class runs")
-    sizes = None
+    sizes, outlines = None, None
     if sized:
         must(len(shape) >= 3, "4.3: sizes")
-        columns = []
-        for most in shape[1:3]:
-            least, n_bits = head.uint(2), head.uint(1)
-            must(n_bits <= 16, "4.3: sizes")
-            columns.append([least + extra for extra in packed(head, n_cells, n_bits)])
-            must(all(1 <= n <= most for n in columns[-1]), "4.3: sizes")
+        columns = [column(head, n_cells) for _ in "yx"]
+        for most, numbers in zip(shape[1:3], columns, strict=True):
+            must(all(1 <= n <= most for n in numbers), "4.3: sizes")
         sizes = list(zip(*columns, strict=True))
+    if outlined:
+        must(len(shape) >= 3, "4.3: silhouettes")
+        outlines = {"resampling": head.uint(1), "spacings": column(head, n_cells), "shapes": None}
+        must(outlines["resampling"] <= 5, "4.3: resampling")
+        if outlines["resampling"] >= 1:
+            columns = [column(head, n_cells) for _ in "yx"]
+            outlines["shapes"] = list(zip(*columns, strict=True))
+        check_outlines(outlines, classes, sizes or [shape[1:3]] * n_cells)
     least, n_bits = head.uint(4), head.uint(1)
     must(words <= n_bits <= 32, "4.3: n_bits")
     lengths = [least + extra for extra in packed(head, n_cells, n_bits)]
@@ -107,7 +114,15 @@ def read_index(head: Cursor, shape: tuple, *, words: bool, sized: bool) -> dict:
         "lengths": lengths,
         "checks": checks,
         "sizes": sizes,
+        "outlines": outlines,
     }
+
+
+def column(head: Cursor, n_cells: int) -> list[int]:
+    """Section 4.3."""
+    least, n_bits = head.uint(2), head.uint(1)
+    must(n_bits <= 16, "4.3: column")
+    return [least + extra for extra in packed(head, n_cells, n_bits)]
 
 
 def packed(head: Cursor, count: int, n_bits: int) -> list[int]:
@@ -169,6 +184,9 @@ def check_model(header: dict, model: dict | None) -> None:
         must(1 <= prod(found) <= 2**22 and max(found[:2]) <= 4096, "4.3: the shape of a cell")
     must((header["checks"] is None) == (model["profile"] == "hybrid"), "4.3: word_streams")
     must(header["sizes"] is None or model["profile"] == "hybrid", "4.3: sizes")
+    if header["outlines"]:
+        must(model["profile"] == "hybrid", "4.3: silhouettes")
+        must(all(c["silhouette"] for c in model["classes"]), "4.3: a table of masks")
     must(len(header["codings"]) == len(model["classes"]), "4.3: n_classes")
 
 
@@ -183,12 +201,19 @@ def cell_of(header: dict, model: dict, c: int) -> bytes:
     if model["profile"] == "hybrid":
         one, coding = model["classes"][k], header["codings"][k]
         own = (*(header["sizes"] or [cell_shape[:2]] * (c + 1))[c], *cell_shape[2:])
-        pixels = decode_hybrid(stream, coding, one, own, model["cell_shape"])
+        pixels = decode_hybrid(stream, coding, one, own, model["cell_shape"], outline_of(header, c))
         row, full_row = prod(own[1:]), prod(cell_shape[1:])
         rows = [pixels[y * row : (y + 1) * row].ljust(full_row, b"\0") for y in range(own[0])]
         return b"".join(rows).ljust(prod(cell_shape), b"\0")
     decoder = model["classes"][k]["networks"]["decoder"]
     return decode_stream(stream, header["codings"][k], decoder, prod(model["cell_shape"]))
+
+
+def outline_of(header: dict, c: int) -> tuple | None:
+    outlines = header["outlines"]
+    if not outlines or outlines["spacings"][c] == 0:
+        return None
+    return outlines["spacings"][c], outlines["shapes"][c], outlines["resampling"]
 
 
 def decode_stream(stream: bytes, coding: int, decoder: list, n_pixels: int) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from math import exp, floor, prod
 
-from reference_base import Cursor, check_chain, crc_16, must, run
+from reference_base import Cursor, check_chain, clip, crc_16, must, run
+from reference_silhouette import check_table, coverage_of, decode_points, mask_of
 
 
 def sigmoid(t: float) -> float:
@@ -14,10 +15,6 @@ def sigmoid(t: float) -> float:
 
 def nearest(t: float) -> int:
     return floor(t + 0.5)
-
-
-def clip(x: int, low: int, high: int) -> int:
-    return max(low, min(high, x))
 
 
 # 4.6.1
@@ -56,6 +53,7 @@ def check_hybrid(c: dict, cell_shape: tuple) -> None:
     must(n_latents <= 256, "4.6.4: latents")
     c["steps"] = [check_step(c["tensors"], t, n_latents) for t in range(n_planes)]
     must(sorted(step["plane"] for step in c["steps"]) == list(range(n_planes)), "4.6.3: planes")
+    c["silhouette"] = check_table(c["tensors"])
 
 
 def tensor(tensors: dict, name: str, dtype: str, *shape: int) -> list:
@@ -70,10 +68,10 @@ def rows_of(values: list, n_rows: int, n_columns: int) -> list:
 
 def check_step(tensors: dict, t: int, n_latents: int) -> dict:
     """4.6.3"""
-    plane, k, f, e, m, zero = tensor(tensors, f"context_{t}", "uint8", 6)
-    must(4 <= k <= 40 and f <= k and e <= 24 and 1 <= m <= 4 and zero == 0, "4.6.3: context")
-    width = k + f + t * (3 + e) + 4 + (5 if n_latents else 0)
-    must(width <= 255, "4.6.3: I")
+    plane, k, f, e, m, g = tensor(tensors, f"context_{t}", "uint8", 6)
+    must(4 <= k <= 40 and f <= k and e <= 24 and 1 <= m <= 4 and g <= 25, "4.6.3: context")
+    width = k + f + t * (3 + e) + 4 + g + (5 if n_latents else 0)
+    must(width <= 195, "4.6.3: I")
     layers = []
     for number in (1, 2, 3):
         name = f"{number}_{t}"
@@ -97,7 +95,7 @@ def check_step(tensors: dict, t: int, n_latents: int) -> dict:
             must(bound <= 2**30 - 1, "4.6.3: bound")
         layers.append(layer)
         width = n
-    return {"plane": plane, "k": k, "f": f, "e": e, "m": m, "layers": layers}
+    return {"plane": plane, "k": k, "f": f, "e": e, "m": m, "g": g, "layers": layers}
 
 
 def check_prediction(c: dict, n_planes: int) -> dict:
@@ -211,24 +209,47 @@ def predict(prediction: dict, latents: list, height: int, width: int, n_planes: 
 # 4.6.3
 
 
+def brightness(r: int, a: int) -> int:
+    return 0 if a < 16 else min(255, (r * -(-65280 // a)) >> 8)
+
+
+def beside(bright: int, c: int) -> int:
+    """What a neighbour counts as beside a pixel of coverage c."""
+    return (bright * (c + (c >> 7)) + 128) >> 8
+
+
 class Cell:
-    def __init__(self, c: dict, height: int, width: int) -> None:
+    def __init__(self, c: dict, height: int, width: int, coverage: list) -> None:
         self.steps, self.height, self.width = c["steps"], height, width
+        self.coverage = coverage
         self.image = [[[0] * width for _ in range(height)] for _ in c["steps"]]
         self.has_prediction = c["prediction"] is not None
         self.latents: list = []
         self.predicted: list | None = None
 
-    def at(self, plane: int, y: int, x: int) -> int:
-        inside = 0 <= y < self.height and 0 <= x < self.width
-        return self.image[plane][y][x] if inside else 0
+    def inside(self, y: int, x: int) -> bool:
+        return 0 <= y < self.height and 0 <= x < self.width
+
+    def covered(self, y: int, x: int) -> int:
+        return self.coverage[y][x] if self.inside(y, x) else 0
+
+    def near(self, plane: int, y: int, x: int, offsets: list) -> list:
+        """Neighbours as the pixel at (y, x) would see them."""
+        places = [(y + dy, x + dx) for dy, dx in offsets]
+        return [
+            beside(brightness(self.image[plane][i][j], self.coverage[i][j]), self.coverage[y][x])
+            if self.inside(i, j)
+            else 0
+            for i, j in places
+        ]
 
     def own(self, plane: int, y: int, x: int) -> int:
-        offsets = ((y, x - 1), (y - 1, x), (y - 1, x + 1), (y - 1, x - 1))
-        w, n, e, v = (self.at(plane, *offset) for offset in offsets)
+        w, n, e, v = self.near(plane, y, x, [(0, -1), (-1, 0), (-1, 1), (-1, -1)])
         if w and n and e and v:
             return clip((2 * w + 2 * n + e - v + 2) >> 2, 1, 255)
-        return (w + n + 1) >> 1 if w and n else w or n or e or v or 128
+        if w and n:
+            return (w + n + 1) >> 1
+        return w or n or e or v or beside(128, self.coverage[y][x])
 
     def inputs(self, t: int, y: int, x: int) -> tuple[list, int]:
         step = self.steps[t]
@@ -236,22 +257,24 @@ class Cell:
         base = self.own(p, y, x)
         if t:
             q = self.steps[t - 1]["plane"]
-            c = self.at(q, y, x)
+            c = self.image[q][y][x]
             if c:
                 base = clip(base + c - self.own(q, y, x), 1, 255)
-        near = [self.at(p, y + dy, x + dx) for dy, dx in CAUSAL[: step["k"]]]
+        near = self.near(p, y, x, CAUSAL[: step["k"]])
         values = [64 + S[a - base] if a else 64 for a in near]
         values += [0 if a else 64 for a in near[: step["f"]]]
         for earlier in self.steps[:t]:
             q = earlier["plane"]
-            c = self.at(q, y, x)
+            c = self.image[q][y][x]
             values += [0, 64 + S[c - base], 64 + S[c - self.own(q, y, x)]] if c else [64] * 3
-            around = [self.at(q, y + dy, x + dx) for dy, dx in FULL[: step["e"]]]
+            around = self.near(q, y, x, FULL[: step["e"]])
             values += [64 + S[a - c] if a and c else 64 for a in around]
         fx, fy = (2 * x + 1) * 64 // self.width, (2 * y + 1) * 64 // self.height
         values += [base >> 1, fx, fy, ((fx - 64) ** 2 + (fy - 64) ** 2) >> 6]
         if self.has_prediction:
             values += self.seen(p, y, x, base)
+        places = [(0, 0), *FULL][: step["g"]]
+        values += [(self.covered(y + dy, x + dx) + 1) >> 1 for dy, dx in places]
         return values, base
 
     def seen(self, p: int, y: int, x: int, base: int) -> list:
@@ -280,12 +303,20 @@ class Cell:
         return values
 
 
-def decode_hybrid(stream: bytes, coding: int, c: dict, cell_shape: tuple, trained: tuple) -> bytes:
-    """4.6: the pixels of one cell."""
+def decode_hybrid(
+    stream: bytes, coding: int, c: dict, cell_shape: tuple, trained: tuple, outline: tuple | None
+) -> bytes:
+    """4.6: the pixels of one cell; `outline` is (spacing, (rows, columns), resampling)."""
     height, width = cell_shape[:2]
     must(coding == 0, "4.6: coding")
-    must(len(stream) >= max(4, prod(cell_shape) // 4096), "4.6: least length")
-    words, cell = Words(stream), Cell(c, height, width)
+    least = prod(outline[1]) >> 17 if outline else prod(cell_shape) // 4096
+    must(len(stream) >= max(4, least), "4.6: least length")
+    words, coverage = Words(stream), [[255] * width for _ in range(height)]
+    if outline:
+        spacing, shape, resampling = outline
+        points = decode_points(words, c["silhouette"], *shape)
+        coverage = coverage_of(mask_of(points, spacing), height, width, resampling)
+    cell = Cell(c, height, width, coverage)
     if c["prediction"] and (height, width) == trained[:2]:
         scales = c["prediction"]["scale"]
         cell.latents = [words.take(latent_cumulative(SLOPE[i]), 256) - 128 for i in scales]
@@ -294,6 +325,8 @@ def decode_hybrid(stream: bytes, coding: int, c: dict, cell_shape: tuple, traine
     for t, step in enumerate(c["steps"]):
         for y in range(height):
             for x in range(width):
+                if coverage[y][x] == 0:
+                    continue
                 values, base = cell.inputs(t, y, x)
                 cumulative = pixel_cumulative(cell.outputs(t, values), base)
                 cell.image[step["plane"]][y][x] = words.take(cumulative, 256)

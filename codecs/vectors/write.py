@@ -26,6 +26,8 @@ from zarrmal_codecs import Model  # noqa: E402
 from zarrmal_codecs.chunk.chunk import encode_chunk  # noqa: E402
 from zarrmal_codecs.chunk.coder import Coder  # noqa: E402
 from zarrmal_codecs.chunk.header import MODE_NAMES, parse_header  # noqa: E402
+from zarrmal_codecs.silhouette.lattice import expand  # noqa: E402
+from zarrmal_codecs.silhouette.silhouettes import Silhouettes  # noqa: E402
 
 DRAFT = "Status: **draft until release**"
 
@@ -40,6 +42,7 @@ class Vector:
     model: Model | None = None
     rice: str = "mean"
     classes: tuple[int, ...] | None = None
+    silhouettes: Silhouettes | None = None
 
 
 def ramp(*shape: int, step: int = 1) -> np.ndarray:
@@ -175,6 +178,49 @@ def sized(seed: int, *channels: int) -> np.ndarray:
     return out
 
 
+def discs(n: int, rows: int, columns: int) -> list[np.ndarray]:
+    """Masks (rows, columns) that reach beyond some edges."""
+    y, x = np.ogrid[:rows, :columns]
+    reach = (rows + columns) // 4
+    return [(y - k) ** 2 + (x - columns + k) ** 2 <= reach**2 + 3 * k for k in range(n)]
+
+
+def cut(cells: np.ndarray, silhouettes: Silhouettes) -> np.ndarray:
+    """Cells × coverage, as resampled cells are that were cut out before."""
+    covered = silhouettes.coverage(cells.shape[1:3]).astype(int)
+    covered = covered.reshape(*covered.shape, *[1] * (cells.ndim - 3))
+    return (cells * covered // 255).astype(np.uint8)
+
+
+def silhouette_vectors() -> list[Vector]:
+    """Mode 2 with silhouettes."""
+    grey, colour = hybrid_models.cut_out(), hybrid_models.cut_out_colour()
+    masks: list[np.ndarray | None] = [expand(points, 3) for points in discs(6, 6, 5)]
+    masks[2] = None
+    given = Silhouettes(masks=masks, resampling="triangle")
+    cells = cut(models.pixels(51, (6, 7, 5)), given)
+    cells[1, 6, 0] = cells[3] = 0
+    masks[4] = np.zeros((16, 13), bool)  # contradicted
+    sizes_and_zeros = sized(52)
+    sizes_and_zeros[1, :2, 4:] = sizes_and_zeros[4, 2:6, :2] = 0
+    others = {
+        name: Silhouettes(masks=discs(3, 13, 4), resampling=name)
+        for name in ("box", "area", "linear", "nearest")
+    }
+    return [
+        Vector("hybrid-silhouettes", "masks on a lattice of 3, triangle; one cell without, "
+               "one black, one that contradicts its mask", cells, grey, classes=(0, 1, 0, 1, 0, 1),
+               silhouettes=given),
+        Vector("hybrid-silhouettes-colour", "masks of the cells' own zeros, three steps",
+               masked(models.pixels(53, (4, 5, 4, 3))), colour),
+        Vector("hybrid-silhouettes-sizes", "masks of the cells' own zeros and sizes, some latents",
+               sizes_and_zeros, grey),
+        *[Vector(f"hybrid-silhouettes-{name}", f"masks resampled by {name}, lattice of 1",
+                 cut(models.pixels(54 + k, (3, 6, 9)), each), grey, silhouettes=each)
+          for k, (name, each) in enumerate(others.items())],
+    ]  # fmt: skip
+
+
 def hybrid_vectors() -> list[Vector]:
     """Mode 2 with models of profile `hybrid`."""
     grey, two, colour = (hybrid_models.HYBRID[n]() for n in ("grey", "grey_latent", "colour"))
@@ -234,7 +280,8 @@ def write(folder: Path, *, force: bool) -> None:
         for name in json.loads(index_path.read_text(encoding="utf-8")):
             shutil.rmtree(folder / name, ignore_errors=True)
     index = {}
-    for vector in [*fallback_vectors(), *dtype_vectors(), *cell_vectors(), *hybrid_vectors()]:
+    vectors = [*fallback_vectors(), *dtype_vectors(), *cell_vectors(), *hybrid_vectors()]
+    for vector in [*vectors, *silhouette_vectors()]:
         coder = Coder(vector.model) if vector.model else None
         classes = None if vector.classes is None else np.array(vector.classes)
         fortran_order = vector.array.flags.f_contiguous and not vector.array.flags.c_contiguous
@@ -245,6 +292,7 @@ def write(folder: Path, *, force: bool) -> None:
             rice=vector.rice,
             keep_cells=True,
             fortran_order=fortran_order,
+            silhouettes=vector.silhouettes,
         )
         destination = folder / vector.name
         destination.mkdir(parents=True)

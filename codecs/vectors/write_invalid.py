@@ -309,7 +309,13 @@ def write(folder: Path) -> None:
     for name, (data, error, says, model) in chunks().items():
         index[f"chunk-{name}.bin"] = {"error": error, "says": says, "model": model}
         (folder / f"chunk-{name}.bin").write_bytes(data)
-    hybrid = invalid_hybrid.chunks({"chunk_of": chunk_of, "sealed": sealed})
+    tools = {
+        "chunk_of": chunk_of,
+        "sealed": sealed,
+        "crc_16": crc_16,
+        "constant": models.constant(),
+    }
+    hybrid = invalid_hybrid.chunks(tools) | invalid_hybrid.silhouettes(tools)
     for name, (data, error, says, model) in hybrid.items():
         index[f"chunk-hybrid-{name}.bin"] = {"error": error, "says": says, "model": model}
         (folder / f"chunk-hybrid-{name}.bin").write_bytes(data)

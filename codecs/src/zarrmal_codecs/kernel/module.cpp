@@ -296,6 +296,11 @@ decode_masks(nb::handle data, const In<std::int64_t, 1>& positions, const In<std
     check_frequencies(frequencies);
     if (positions.shape(0) != n || stops.shape(0) != n || states.shape(0) != n)
         refuse("positions, stops and states must have the same size");
+    const std::vector<std::int64_t> from(positions.data(), positions.data() + n);
+    const std::vector<std::int64_t> to(stops.data(), stops.data() + n);
+    for (std::size_t k = 0; k < n; ++k)
+        if (from[k] < 0 || from[k] > to[k] || to[k] > buffer.size())
+            refuse("stream " + std::to_string(k) + " lies beyond the data");
     auto points = zeros<std::uint8_t>(masks.starts.back());
     auto new_states = zeros<std::uint32_t>(n);
     auto new_positions = zeros<std::int64_t>(n);
@@ -303,9 +308,7 @@ decode_masks(nb::handle data, const In<std::int64_t, 1>& positions, const In<std
     {
         nb::gil_scoped_release release;
         for (std::size_t k = 0; k < n; ++k) {
-            Tape tape{buffer.data(), positions.data()[k], stops.data()[k], states.data()[k], false};
-            if (tape.position < 0 || tape.position > tape.stop || tape.stop > buffer.size())
-                tape.position = tape.stop = 0;  // was checked; another thread has changed it
+            Tape tape{buffer.data(), from[k], to[k], states.data()[k], false};
             read_mask(tape, masks.rows(k), masks.columns(k), frequencies.data(),
                       points.get() + masks.starts[k]);
             new_states[k] = tape.state;
@@ -339,7 +342,12 @@ Out<std::uint8_t, 3> coverage_of_cells(const In<std::uint8_t, 1>& points,
             refuse("cell " + std::to_string(k) + " is larger than the array, or empty");
         if (!steps[k]) continue;
         if (!rows || !columns) refuse("mask " + std::to_string(k) + " has no points");
-        if (!how && (steps[k] * (rows - 1) + 1 != own[2 * k] || steps[k] * (columns - 1) + 1 != own[2 * k + 1]))
+        const std::size_t from_height = steps[k] * (rows - 1) + 1;
+        const std::size_t from_width = steps[k] * (columns - 1) + 1;
+        // Up to here sums of weights are proven to be below 2**63.
+        if (std::max({from_height, from_width, height, width}) > MAX_SIDE)
+            refuse("mask " + std::to_string(k) + " or its cell has more than 4096 rows or columns");
+        if (!how && (from_height != own[2 * k] || from_width != own[2 * k + 1]))
             refuse("mask " + std::to_string(k) + " has another size than its cell");
     }
     auto coverage = zeros<std::uint8_t>(product(n, height, width));

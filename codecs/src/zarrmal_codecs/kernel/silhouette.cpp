@@ -12,7 +12,7 @@ namespace {
 template <class Use>
 void each_window(std::size_t rows, std::size_t columns, const std::uint8_t* points, Use use) {
     const auto at = [&](std::size_t y, std::size_t up, std::size_t x) -> unsigned {
-        return y < up || x >= columns ? 0u : points[(y - up) * columns + x];
+        return y >= up && x < columns && points[(y - up) * columns + x];
     };
     for (std::size_t y = 0; y < rows; ++y) {
         unsigned west = 0, north = 0, above = 0;
@@ -22,7 +22,7 @@ void each_window(std::size_t rows, std::size_t columns, const std::uint8_t* poin
             north = (north << 1 | at(y, 1, x + 3)) & 127;
             above = (above << 1 | at(y, 2, x + 2)) & 31;
             use(west | north << 3 | above << 10 | at(y, 3, x) << 15, y * columns + x);
-            west = (west << 1 | points[y * columns + x]) & 7;
+            west = (west << 1 | (points[y * columns + x] != 0)) & 7;
         }
     }
 }

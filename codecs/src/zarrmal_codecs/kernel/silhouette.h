@@ -8,13 +8,7 @@
 namespace zarrmal {
 
 constexpr std::size_t WINDOWS = 1 << 16;
-
-// Lattice points of the masks of n cells, one after another, row by row; 0 or 1 each.
-struct Masks {
-    std::size_t n;
-    const std::uint16_t* shapes;    // [cell][rows, columns]
-    const std::uint8_t* spacings;   // [cell], 0 where a cell has no mask
-};
+constexpr std::size_t MAX_SIDE = 4096;  // of a mask, and of a cell that has one
 
 // Start and frequency of each point, [point][2].
 void mask_intervals(const std::uint8_t* points, std::size_t rows, std::size_t columns,

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ..constants import MAX_CHUNK_PIXELS
 from .coverage import FULL, RESAMPLINGS, Resampling
 from .lattice import expand, find_spacing
 from .silhouettes import Silhouettes, has_pixels
@@ -124,6 +125,11 @@ def outline(
     pixels
         uint8 (cell, y, x[, channel]). A cell with pixels where its silhouette covers nothing is
         coded without.
+
+    Raises
+    ------
+    ValueError
+        If the masks have more lattice points than a chunk may have.
     """
     n = len(silhouettes)
     spacings, shapes = np.zeros(n, np.uint8), np.zeros((n, 2), np.uint16)
@@ -133,6 +139,10 @@ def outline(
             spacings[i] = find_spacing(mask)
             points[i] = np.ascontiguousarray(mask[:: spacings[i], :: spacings[i]])
             shapes[i] = points[i].shape
+    if int(shapes.astype(np.int64).prod(axis=1).sum()) > MAX_CHUNK_PIXELS:
+        raise ValueError(
+            f"masks of a chunk may have {MAX_CHUNK_PIXELS} lattice points: choose smaller chunks"
+        )
     outlines = Outlines(resampling=silhouettes.resampling, spacings=spacings, shapes=shapes)
     shape = (pixels.shape[1], pixels.shape[2])
     covered = outlines.coverage(points, shape, sizes, native=native)

@@ -9,7 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .coverage import FULL, Resampling, coverage
+from ..constants import MAX_SILHOUETTE_PIXELS, MAX_SILHOUETTE_SIDE
+from .coverage import FULL, RESAMPLINGS, Resampling, coverage
 
 Mask = NDArray[np.bool_]
 Sizes = NDArray[np.uint16]
@@ -28,10 +29,31 @@ class Silhouettes:
         Of each cell bool (y, x), of a size of its own, or None where it has no silhouette.
     resampling
         How the pixels were resampled after they had been cut out along the silhouette.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a mask is not bool (y, x), has no pixels or more than a chunk can hold (FORMAT 8), or the
+        resampling is unknown.
     """
 
     masks: Sequence[Mask | None]
     resampling: Resampling = "same"
+
+    def __post_init__(self) -> None:
+        if self.resampling not in RESAMPLINGS:
+            known = ", ".join(map(repr, RESAMPLINGS))
+            raise ValueError(f"resampling must be one of {known}, not {self.resampling!r}")
+        for mask in self.masks:
+            if mask is None:
+                continue
+            if mask.dtype != np.bool_ or mask.ndim != 2:
+                raise TypeError(f"a mask must be bool (y, x), not {mask.dtype} {mask.shape}")
+            if not 1 <= mask.size <= MAX_SILHOUETTE_PIXELS or max(mask.shape) > MAX_SILHOUETTE_SIDE:
+                raise ValueError(
+                    f"a mask must have 1 to {MAX_SILHOUETTE_SIDE} rows and columns and at most "
+                    f"{MAX_SILHOUETTE_PIXELS} pixels, not {mask.shape[0]} x {mask.shape[1]}"
+                )
 
     def __len__(self) -> int:
         return len(self.masks)
