@@ -66,7 +66,7 @@ def codec_lanes(
 
 
 def some_coverage(cells: np.ndarray) -> np.ndarray:
-    """Any coverage, uint8 (cell, y, x), of cells (cell, plane, y, x), which become 0 where it is."""
+    """Any coverage, uint8 (cell, y, x), of cells (cell, plane, y, x), 0 where it is."""
     generator = np.random.default_rng(3)
     shape = (cells.shape[0], *cells.shape[2:])
     coverage = generator.integers(0, 256, shape, np.uint8)
@@ -121,7 +121,7 @@ def test_training_sees_cells_of_any_size_as_the_codec_does(cut_out: bool) -> Non
     for s in range(3):
         floats, values, base = inputs(s, torch.arange(3), cell, pixel, None)
         integers = (floats + inputs.offsets(s, False)) * 64
-        for k, (height, width) in enumerate(sizes):
+        for k, (_, width) in enumerate(sizes):
             own = None if coverage is None else coverage[k][None]
             lanes = codec_lanes(effort, order, cells[k][None], own)
             coded = pixel[cell == k].tolist()

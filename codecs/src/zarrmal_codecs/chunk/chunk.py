@@ -117,7 +117,8 @@ def encode_chunk(
         index, payload = _encode_cells(pixels, coder, classes, rice, silhouettes)
         cells = chunk(MODE_CELLS, payload, index)
         worth_it = keep_cells or len(cells) <= max(array.size, SMALL_CHUNK_BYTES)
-        if worth_it and array.size <= CELL_PIXELS_PER_BYTE * len(cells):
+        n_mask_pixels = 0 if index.outlines is None else index.outlines.n_pixels
+        if worth_it and max(array.size, n_mask_pixels) <= CELL_PIXELS_PER_BYTE * len(cells):
             return cells
     elif classes is not None and not fits:
         raise ValueError(

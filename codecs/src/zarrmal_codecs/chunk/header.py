@@ -242,6 +242,12 @@ def parse_header(data: memoryview) -> Header:
             f"the chunk declares shape {shape} in {n_bytes + payload_bytes} bytes, at most "
             f"{CELL_PIXELS_PER_BYTE} pixels a byte are allowed in cells"
         )
+    n_mask_pixels = 0 if index is None or index.outlines is None else index.outlines.n_pixels
+    if n_mask_pixels > CELL_PIXELS_PER_BYTE * (n_bytes + payload_bytes):
+        raise CorruptionError(
+            f"the chunk declares silhouettes of {n_mask_pixels} pixels in "
+            f"{n_bytes + payload_bytes} bytes, at most {CELL_PIXELS_PER_BYTE} a byte are allowed"
+        )
     return Header(
         mode=mode,
         dtype=dtype_of(code, item_bytes, big_endian=bool(flags & FLAG_BIG_ENDIAN)),

@@ -48,6 +48,12 @@ class Outlines:
             resampling=self.resampling, spacings=self.spacings[rows], shapes=self.shapes[rows]
         )
 
+    @property
+    def n_pixels(self) -> int:
+        """Pixels of all masks."""
+        sides = self.spacings[:, None] * (self.shapes.astype(np.int64) - 1) + 1
+        return int(sides.prod(axis=1)[self.spacings > 0].sum())
+
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """Those of several chunks; all must be resampled alike."""
