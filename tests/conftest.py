@@ -170,6 +170,7 @@ def no_hang() -> Iterator[None]:
 def brief_timing(monkeypatch):
     """Tests do not need steady speeds."""
     monkeypatch.setattr("zarrmal.benchmark.timing.MIN_SECONDS", 0.0)
+    monkeypatch.setattr("zarrmal.benchmark.reading.N_ROUNDS", 1)
 
 
 @pytest.fixture(autouse=True, scope="session")
