@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from damaged import Archive, some_cells, write
+from every_moment import EXHAUSTIVE
 from frozen_models import drawn_cells, frozen_hybrid, frozen_paper
 from zarrmal_codecs import Model
 
@@ -169,3 +170,17 @@ def no_hang() -> Iterator[None]:
 def brief_timing(monkeypatch):
     """Tests do not need steady speeds."""
     monkeypatch.setattr("zarrmal.benchmark.timing.MIN_SECONDS", 0.0)
+    monkeypatch.setattr("zarrmal.benchmark.reading.N_ROUNDS", 1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """No power fails: fsync checks what it is asked for, and returns. See test_power.py."""
+
+    def check(descriptor: int) -> None:
+        os.fstat(descriptor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        if not EXHAUSTIVE:
+            patch.setattr(os, "fsync", check)
+        yield

@@ -12,14 +12,14 @@ from zarrmal.archive.lock.writer_lock import WriterLock
 from zarrmal.archive.storage.local import DurableStore
 
 EXHAUSTIVE = bool(os.environ.get("ZARRMAL_EXHAUSTIVE"))
-N_SAMPLED = 4
 
 
 def moments(n, step=1):
-    """Of the stores 0 to n - 1 every ``step``-th, or a few: both at the start and at the end."""
+    """Of the stores 0 to n - 1 every ``step``-th, or six: two at the start, two at the end."""
     if EXHAUSTIVE:
         return sorted({*range(0, n, step), n - 1})
-    between = range(2, n - 2, max(1, n // N_SAMPLED) | 1)  # an odd step: of both kinds
+    third = n // 3
+    between = {third, third + (third | 1)}  # an odd distance: of both kinds
     return sorted({0, 1, *between, n - 2, n - 1} & set(range(n)))
 
 
@@ -32,7 +32,7 @@ def crossed(*axes):
 
 def filled(place, objects):
     """Store the objects there, if there are any; gives the place."""
-    fs, root = Location(place).filesystem()
+    fs, root = Location(str(place)).filesystem()
     for name, data in (objects or {}).items():
         fs.makedirs(f"{root}{name}".rpartition("/")[0], exist_ok=True)
         fs.pipe_file(f"{root}{name}", data)

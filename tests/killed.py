@@ -9,7 +9,8 @@ from zarrmal.archive import AppendOptions, WriteOptions
 from zarrmal.sources import Subset
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["zarrmal", "zarrmal.models"])
+# A process has one such server, so it loads what all tests use; torch only where it is installed.
+CONTEXT.set_forkserver_preload(["zarrmal", "zarrmal.models", "zarrmal.torch"])
 
 
 def killed_at(moment, work, *arguments):

@@ -93,8 +93,12 @@ def test_help_shows_an_example(command):
 
 
 def test_help_and_version_of_the_program():
-    done = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True)
-    assert all(command in done.stdout for command in COMMANDS)
+    command = [sys.executable, "-X", "importtime", PROGRAM, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert all(name in done.stdout for name in COMMANDS)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "zarrmal.archive.archive" in imported
+    assert imported.isdisjoint({"torch", "xarray", "matplotlib"})  # a second or more, each
     assert re.fullmatch(r"zarrmal \d+\.\d+\.\d+\n", run("--version").stdout)
 
 

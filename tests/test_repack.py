@@ -36,7 +36,7 @@ LAYOUTS = {
     "zarr2": {"zarr_format": 2},
     "shards": {"chunk_cells": 8, "shard_cells": 24},
 }
-EDGES = (0, 30, 37, 60, 75, 100)
+EDGES = (0, 30, 37, 100)
 
 
 def part(cells: Source, first: int, last: int) -> Source:
@@ -49,7 +49,7 @@ def write(source: Source, place: object, model: Model, **options: object) -> Non
 
 
 def write_in_parts(cells: Source, place: object, model: Model, **options: object) -> None:
-    """100 cells in five segments."""
+    """100 cells in three segments."""
     write(part(cells, *EDGES[:2]), place, model, **options)
     for first, last in zip(EDGES[1:], EDGES[2:], strict=False):
         source = part(cells, first, last)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+from every_moment import EXHAUSTIVE
 from fsspec import AbstractFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from zarrmal_codecs import Model
@@ -42,7 +43,7 @@ def test_a_sound_archive_in_a_tar_is_never_called_damaged(
     name: str, folder: Path, cells: Source, tmp_path: Path
 ) -> None:
     url = f"tar://cells.zarr::{packed(folder, tmp_path / name)}"
-    for _ in range(10):
+    for _ in range(10 if EXHAUSTIVE else 2):
         assert zarrmal.verify(url, cells).problems == ()
     report = zarrmal.extract(url, tmp_path / "out", skip_damaged=True)
     assert (report.n_cells, report.n_lost) == (cells.n_cells, 0)

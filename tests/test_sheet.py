@@ -42,7 +42,10 @@ def tiles(image: Image.Image, cell: np.ndarray) -> int:
     tile = np.asarray(module._tile(cell).resize((width, height), Image.Resampling.NEAREST))
     sheet = np.asarray(image)
     windows = np.lib.stride_tricks.sliding_window_view(sheet[..., 0], (height, width))
-    return int((windows[:, :: module.GAP] == tile[..., 0]).all(axis=(2, 3)).sum())
+    windows, tile = windows[:, :: module.GAP], tile[..., 0]
+    middle = height // 2  # this row first: few windows have the same
+    windows = windows[(windows[:, :, middle] == tile[middle]).all(axis=2)]
+    return int((windows == tile).all(axis=(1, 2)).sum())
 
 
 def test_cells_of_each_class_are_shown_as_they_are(place: Path) -> None:

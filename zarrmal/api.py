@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import xarray as xr
 from numpy import bool_, uint8
 from numpy.typing import NDArray
 from zarrmal_codecs import Model
@@ -48,6 +47,8 @@ from .progress import Progress, silent
 from .sources import ConcatSource, Source, open_source
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from .learn import HybridOptions, HybridResult, TrainOptions, TrainResult
 
 PROFILES = ("hybrid", "paper")

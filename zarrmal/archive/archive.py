@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import xarray as xr
 from numpy import bool_, uint8, uint16
 from numpy.typing import NDArray
 from zarrmal_codecs import CorruptionError, Model, ZarrmalError
@@ -36,6 +35,9 @@ from .write.append import append_cells, undo_append
 from .write.new import write_new
 from .write.options import AppendOptions, WriteOptions
 from .write.repack import repack_archive
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class Archive(OpenArchive):

@@ -6,10 +6,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 import zarr
 from fsspec.core import strip_protocol
 from numpy.typing import NDArray
@@ -36,11 +35,15 @@ from .strings import refuse_mask
 from .zarr_array import (
     ZARR_MARKERS,
     dimension_names,
+    is_xarray,
     open_zarr,
     xarray_columns,
     xarray_fetch,
     zarr_fetch,
 )
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def open_source(
@@ -147,7 +150,7 @@ def open_source(
         axes = axis_order(dimension_names(source), source.ndim, location)
         fetch = zarr_fetch(source, axes)
         return from_array(fetch, source.shape, source.dtype, axes=axes, location=location)
-    if isinstance(source, xr.DataArray):
+    if is_xarray(source):
         location = f"xarray variable {source.name or ''}".rstrip()
         axes = axis_order(tuple(map(str, source.dims)), source.ndim, location)
         stored, sizes, unused = xarray_columns(source, axes[0] if axes else 0, location)

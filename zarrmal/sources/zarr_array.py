@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
-import xarray as xr
 import zarr
 from numpy.typing import NDArray
 from zarr.storage import LocalStore
@@ -23,6 +23,9 @@ from .preprocessing import Preprocessing
 from .serial import ENDS_EARLY, is_serial, serial_store, tar_ends_early
 from .special_files import RegularFiles
 from .timeout import first_answer
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 VARIABLE = "cells"
 LABEL = "label"
@@ -299,6 +302,12 @@ def zarr_fetch(
         return np.transpose(cells, axes)
 
     return sorted_fetch(take)
+
+
+def is_xarray(source: object) -> TypeGuard[xr.DataArray]:
+    """Whether it is a variable of xarray, which whoever has one has imported."""
+    xarray = sys.modules.get("xarray")
+    return xarray is not None and isinstance(source, xarray.DataArray)
 
 
 def xarray_columns(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import xarray as xr
 import zarr
 
 from ..format import SOURCE_INDEX
 from ..opened import OpenArchive
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 MISSING_IS_AN_ERROR = {"array.read_missing_chunks": False}
 """Of zarr's configuration; versions that lack it read a missing chunk as a black one."""
@@ -21,6 +23,8 @@ def open_dataset(
     archive: OpenArchive, *, source_order: bool = False, chunks: Chunks = None
 ) -> xr.Dataset:
     """See Archive.dataset."""
+    import xarray as xr  # takes as long as all else that is imported
+
     metadata = archive.group.metadata
     with zarr.config.set(MISSING_IS_AN_ERROR):
         dataset: xr.Dataset = xr.open_zarr(
