@@ -32,7 +32,9 @@ def test_it_is_small_and_says_how_it_was_made(shipped: Shipped) -> None:
     size = (304, 244) if is_native else (50, 50)
     assert model.cell_shape == (*size, 3)[: 2 + (shipped.n_channels > 1)]
     assert model.about["effort"] == "default"
-    assert model.about["n_training_cells"] == (3_742 if is_native else 22_604)
+    n_cells = 3_742 if is_native else 17_207 if "masks" in shipped.name else 22_604
+    assert model.about["n_training_cells"] == n_cells
+    assert coder_for(model).takes_silhouettes == ("masks" in shipped.name)
     assert f"-o {shipped.name}" in shipped.trained_by
 
 
@@ -56,12 +58,12 @@ def test_there_is_none_for_two_channels() -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_model_that_codes_some_of_the_cells_shorter_is_chosen(channels: int) -> None:
-    small, native = shipped_models(channels)
+    small, masked, native = shipped_models(channels)
     drawn = synthetic_cells(40, n_slides=2, size=50, channels=channels, seed=4).cells
     magnified = drawn.repeat(3, axis=1).repeat(3, axis=2)
     for cells in (drawn, magnified):
-        bits = [coder_for(model).bits(cells).min(axis=1).sum() for model in (small, native)]
-        expected = (small, native)[int(np.argmin(bits))]
+        bits = [coder_for(model).bits(cells).min(axis=1).sum() for model in (small, masked, native)]
+        expected = (small, masked, native)[int(np.argmin(bits))]
         assert shipped_for(open_source(cells)) is expected
     assert shipped_for(open_source(drawn)) is small
 

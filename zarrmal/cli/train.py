@@ -31,6 +31,15 @@ def train(
     effort: o.EffortOption = o.EffortName.default,
     minutes: o.Minutes = None,
     steps: o.Steps = None,
+    sae: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=2,
+            help="hybrid: autoencoder of no (0), 6 (1) or 10 latents (2); by default short trials "
+            "choose.",
+        ),
+    ] = None,
     archive_cells: Annotated[
         int | None,
         typer.Option(
@@ -92,6 +101,7 @@ def train(
             effort=effort.value,
             minutes=minutes,
             steps=steps,
+            sae=sae,
             n_archive_cells=archive_cells,
             max_cells=max_cells,
             classes=groups,

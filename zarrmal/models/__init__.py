@@ -1,7 +1,8 @@
 """Models included in the package: hybrid, default effort, classes parasitized and uninfected.
 
 They were trained on red blood cells of the NIH / NLM malaria cell images: those for 50 x 50 on
-22,604 cells of 160 slides, those for originals on 3,742 crops of 24 slides at their own size.
+22,604 cells of 160 slides, those for cells with masks on 17,207 of them, of 120 slides, so that the
+other 40 are unseen; those for originals on 3,742 crops of 24 slides at their own size.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ class Shipped:
         1 for grey cells, or one channel of RGB; 3.
     trained_by
         The command. nih50-rgb.npz holds the cells, each resampled bilinearly to 50 x 50;
-        nih-native/ holds the crops as they are, in a folder for each class.
+        nih50-silhouettes.npz their masks, at the size that they had before; nih-native/ holds the
+        crops as they are, in a folder for each class.
     """
 
     name: str
     n_channels: int
     trained_by: str
 
-    @cache  # noqa: B019 (there are four)
+    @cache  # noqa: B019 (there are six)
     def load(self) -> Model | None:
         """The model; None where the installation lacks the file."""
         file = files(__package__) / self.name
@@ -51,6 +53,18 @@ SHIPPED = (
         n_channels=3,
         trained_by="zarrmal train nih50-rgb.npz --validation 0 --steps 4000 --seed 0 "
         "-o nih50-rgb.zmal",
+    ),
+    Shipped(
+        name="nih50-red-masks.zmal",
+        n_channels=1,
+        trained_by="zarrmal train nih50-rgb.npz --channel red --masks nih50-silhouettes.npz "
+        "--sae 1 --validation 0.25 --seed 0 -o nih50-red-masks.zmal",
+    ),
+    Shipped(
+        name="nih50-rgb-masks.zmal",
+        n_channels=3,
+        trained_by="zarrmal train nih50-rgb.npz --masks nih50-silhouettes.npz --sae 1 "
+        "--validation 0.25 --steps 7000 --seed 0 -o nih50-rgb-masks.zmal",
     ),
     Shipped(
         name="nih-native-red.zmal",
