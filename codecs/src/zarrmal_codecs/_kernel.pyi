@@ -118,6 +118,9 @@ def decode(
         (plane, y, x).
     """
 
+def spacing(mask: NDArray[np.uint8], most: int) -> int:
+    """The widest spacing of a lattice, 1..most, whose points give back a mask of 0 and 1."""
+
 def mask_intervals(
     points: NDArray[np.uint8], shapes: NDArray[np.uint16], frequencies: NDArray[np.uint16]
 ) -> NDArray[np.uint16]:

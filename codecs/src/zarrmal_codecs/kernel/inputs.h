@@ -90,7 +90,8 @@ ZM_INLINE typename V::R features(const Group& group, const Step& step, std::size
     const auto known_at = [&](int plane) {
         return V::load(group.values + plane * group.plane + here);
     };
-    const bool partial = group.partial;
+    // Beside pixels that are covered wholly, brightness counts as it is.
+    const bool partial = group.has_pixel[y * group.width + x] & PARTIAL;
     R part[2] = {V::zero(), V::zero()};
     if (partial) {
         const R coverage = V::load(group.coverage + here);

@@ -29,6 +29,8 @@ constexpr int LEAST_COVERAGE = 16;
 constexpr int MAX_LANES = 64;
 constexpr int MAX_OUTPUTS = 1 + 3 * MAX_COMPONENTS;
 
+constexpr std::uint8_t WHOLE = 1, PARTIAL = 2;
+
 struct Tables;
 
 // Weights are stored [output][group][4], inputs padded to whole groups of four with zeros. The
@@ -68,7 +70,8 @@ struct Group {
     bool has_prediction;
     const Tables* tables;
     std::size_t height, width;  // of the largest cell
-    const std::uint8_t* has_pixel;  // [y][x]: not 0 where some lane has a pixel
+    // [y][x]: 0 where no lane has a pixel, else WHOLE, and PARTIAL where one is covered in part.
+    const std::uint8_t* has_pixel;
     int n_vectors;  // word vectors in use: 1, 2 or 4
 
     // Coverage [y + REACH][x + REACH][lane, byte order], with a border of zeros; null where it is 255

@@ -267,6 +267,12 @@ void check_frequencies(const In<std::uint16_t, 1>& frequencies) {
     if (frequencies.shape(0) != WINDOWS) refuse("there must be 65536 frequencies");
 }
 
+std::size_t spacing_of_mask(const In<std::uint8_t, 2>& mask, std::size_t most) {
+    const std::size_t height = mask.shape(0), width = mask.shape(1);
+    if (!height || !width) refuse("a mask has at least one pixel");
+    return widest_spacing(mask.data(), height, width, most);
+}
+
 Out<std::uint16_t, 3> intervals_of_masks(const In<std::uint8_t, 1>& points,
                                          const In<std::uint16_t, 2>& shapes,
                                          const In<std::uint16_t, 1>& frequencies) {
@@ -390,6 +396,7 @@ NB_MODULE(_kernel, m) {
     m.def("bits", &bits_of_cells, nb::arg("plan"), nb::arg("pixels").noconvert(),
           nb::arg("sizes").noconvert().none(), nb::arg("coverage").noconvert().none(),
           nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(), nb::arg("level"));
+    m.def("spacing", &spacing_of_mask, nb::arg("mask").noconvert(), nb::arg("most"));
     m.def("mask_intervals", &intervals_of_masks, nb::arg("points").noconvert(),
           nb::arg("shapes").noconvert(), nb::arg("frequencies").noconvert());
     m.def("decode_masks", &decode_masks, nb::arg("data"), nb::arg("positions").noconvert(),

@@ -30,8 +30,8 @@ void each_window(std::size_t rows, std::size_t columns, const std::uint8_t* poin
 // Whole numbers by which rows (or columns) of a mask weigh in one row of pixels.
 struct Weights {
     std::size_t first;
-    std::vector<std::int64_t> weight;
-    std::int64_t sum;
+    std::vector<std::int32_t> weight;
+    std::int64_t sum;  // below 2**26
 };
 
 std::vector<Weights> weights(std::size_t n, std::size_t n_from, Resampling how) {
@@ -64,7 +64,7 @@ std::vector<Weights> weights(std::size_t n, std::size_t n_from, Resampling how) 
                 break;
             }
             if (own.weight.empty()) own.first = static_cast<std::size_t>(k);
-            own.weight.push_back(w);
+            own.weight.push_back(static_cast<std::int32_t>(w));
             own.sum += w;
         }
     }
@@ -94,6 +94,29 @@ std::vector<std::uint8_t> expanded(const std::uint8_t* points, std::size_t rows,
 }
 
 }  // namespace
+
+std::size_t widest_spacing(const std::uint8_t* mask, std::size_t height, std::size_t width,
+                           std::size_t most) {
+    const auto fits = [&](std::size_t s) {
+        for (std::size_t y = 0; y < height; ++y) {
+            const std::uint8_t* const above = mask + y / s * s * width;
+            const std::uint8_t* const below = mask + (y + s - 1) / s * s * width;
+            const std::uint8_t* const row = mask + y * width;
+            for (std::size_t x = 0; x < width; x += s) {
+                const int here = above[x] & below[x];
+                if (row[x] != here) return false;
+                if (x + 1 == width) break;
+                const int between = here & above[x + s] & below[x + s];
+                for (std::size_t k = 1; k < s; ++k)
+                    if (row[x + k] != between) return false;
+            }
+        }
+        return true;
+    };
+    for (std::size_t s = most; s > 1; --s)
+        if ((height - 1) % s == 0 && (width - 1) % s == 0 && fits(s)) return s;
+    return 1;
+}
 
 void mask_intervals(const std::uint8_t* points, std::size_t rows, std::size_t columns,
                     const std::uint16_t* frequencies, std::uint16_t* to) {
@@ -138,22 +161,24 @@ void cover_cell(const std::uint8_t* points, std::size_t rows, std::size_t column
     }
     const auto down = weights(height, from_height, how), across = weights(width, from_width, how);
     // Rows first: each then serves all columns.
-    std::vector<std::int64_t> summed(from_width);
+    std::vector<std::int32_t> summed(from_width);
     for (std::size_t y = 0; y < height; ++y) {
         std::fill(summed.begin(), summed.end(), 0);
         for (std::size_t k = 0; k < down[y].weight.size(); ++k) {
             const std::uint8_t* const own = mask.data() + (down[y].first + k) * from_width;
-            const std::int64_t weight = down[y].weight[k];
-            for (std::size_t x = 0; x < from_width; ++x) summed[x] += own[x] ? weight : 0;
+            const std::int32_t weight = down[y].weight[k];
+            for (std::size_t x = 0; x < from_width; ++x) summed[x] += weight & -std::int32_t{own[x]};
         }
         for (std::size_t x = 0; x < width; ++x) {
             const Weights& own = across[x];
             std::int64_t covered = 0;
             for (std::size_t k = 0; k < own.weight.size(); ++k)
-                covered += own.weight[k] * summed[own.first + k];
+                covered += std::int64_t{own.weight[k]} * summed[own.first + k];
             const std::int64_t whole = down[y].sum * own.sum;
-            const std::int64_t rounded = (510 * covered + whole) / (2 * whole);
-            to[y * row + x] = static_cast<std::uint8_t>(covered ? std::max<std::int64_t>(rounded, 1) : 0);
+            std::int64_t rounded = covered ? 255 : 0;  // of most pixels
+            if (covered && covered != whole)
+                rounded = std::max<std::int64_t>((510 * covered + whole) / (2 * whole), 1);
+            to[y * row + x] = static_cast<std::uint8_t>(rounded);
         }
     }
 }

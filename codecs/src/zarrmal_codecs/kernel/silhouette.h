@@ -10,6 +10,10 @@ namespace zarrmal {
 constexpr std::size_t WINDOWS = 1 << 16;
 constexpr std::size_t MAX_SIDE = 4096;  // of a mask, and of a cell that has one
 
+// The widest spacing of a lattice, at most `most`, whose points give back the mask (FORMAT 4.7.1).
+std::size_t widest_spacing(const std::uint8_t* mask, std::size_t height, std::size_t width,
+                           std::size_t most);
+
 // Start and frequency of each point, [point][2].
 void mask_intervals(const std::uint8_t* points, std::size_t rows, std::size_t columns,
                     const std::uint16_t* frequencies, std::uint16_t* to);

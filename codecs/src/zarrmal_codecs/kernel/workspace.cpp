@@ -129,7 +129,7 @@ void Workspace::lay_out(const Cells& cells, std::size_t from, std::size_t count)
         std::memset(image_.get(), 0, image_bytes_);
         if (values_) std::memset(values_.get(), 0, image_bytes_);
     } else {
-        std::memset(has_pixel_.get(), 1, pixels);
+        std::memset(has_pixel_.get(), WHOLE, pixels);
     }
     const auto* const first = has_pixel_.get();
     const auto n = static_cast<std::size_t>(pixels - std::count(first, first + pixels, 0));
@@ -157,8 +157,10 @@ void Workspace::cover(const Cells& cells, std::size_t from) {
         }
         for (std::size_t x = 0; x < group_.width; ++x) {
             const std::uint8_t* const lanes = row + x * lanes_;
-            has_pixel_[y * group_.width + x] =
-                std::any_of(lanes, lanes + lanes_, [](std::uint8_t c) { return c != 0; });
+            std::uint8_t& here = has_pixel_[y * group_.width + x];
+            here = 0;
+            for (std::size_t k = 0; k < lanes_; ++k)
+                here |= lanes[k] == 0 ? 0 : lanes[k] == 255 ? WHOLE : WHOLE | PARTIAL;
             if (!group_.partial) continue;
             std::uint16_t* const to = reciprocal_.get() + (y * group_.width + x) * lanes_;
             for (std::size_t k = 0; k < count_; ++k) to[half_index(k)] = reciprocal[lanes[byte_index(k)]];

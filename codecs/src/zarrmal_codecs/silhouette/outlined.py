@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import MAX_CHUNK_PIXELS
+from ..constants import MAX_CHUNK_PIXELS, MAX_LATTICE_SPACING
 from .coverage import FULL, RESAMPLINGS, Resampling
 from .lattice import expand, find_spacing
 from .silhouettes import Silhouettes, has_pixels
@@ -142,7 +142,7 @@ def outline(
     points: list[Mask] = [np.zeros((0, 0), bool)] * n
     for i, mask in enumerate(silhouettes.masks):
         if mask is not None:
-            spacings[i] = find_spacing(mask)
+            spacings[i] = _spacing(mask, native=native)
             points[i] = np.ascontiguousarray(mask[:: spacings[i], :: spacings[i]])
             shapes[i] = points[i].shape
     if int(shapes.astype(np.int64).prod(axis=1).sum()) > MAX_CHUNK_PIXELS:
@@ -161,6 +161,13 @@ def outline(
     if not spacings.any():
         return None
     return Outlined(outlines=outlines, points=points, coverage=covered)
+
+
+def _spacing(mask: Mask, *, native: bool) -> int:
+    if native:
+        own = np.ascontiguousarray(mask).view(np.uint8)
+        return _kernel.spacing(own, MAX_LATTICE_SPACING)
+    return find_spacing(mask)
 
 
 def flat(points: Sequence[Mask]) -> NDArray[np.uint8]:
