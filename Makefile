@@ -91,6 +91,8 @@ $(DEMO)/.installed: $(DIST)/.built
 demo: $(DEMO)/.installed
 	$(DEMO)/bin/zarrmal demo
 
+# One process more than cores, as some tests wait for servers and other processes.
+WORKERS := $(shell $(PYTHON) -c "import os; print(min(4, os.cpu_count() + 1))")
 EXHAUSTIVE ?=
 # Tests make tens of thousands of small files, which takes a minute more on a disk: in memory, where
 # there is 4 GB of room. With EXHAUSTIVE on the disk.
@@ -98,7 +100,7 @@ MEMORY = $(shell df -Pk /dev/shm 2> /dev/null | awk 'NR == 2 && $$4 > 4000000 { 
 test: $(VENV)/.installed $(READER)/.installed
 	ZARRMAL_READER_PYTHON=$(CURDIR)/$(READER)/bin/python OMP_NUM_THREADS=1 \
 	ZARRMAL_EXHAUSTIVE=$(EXHAUSTIVE) $(if $(EXHAUSTIVE),,$(MEMORY:%=TMPDIR=%)) \
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: style demo test test-wheel
 
@@ -114,7 +116,7 @@ test-matrix: $(KERNEL)/.compiled
 	$(call pinned,$(MATRIX_CONSTRAINTS)) $(MATRIX)/bin/python $(PIP) $(COMPILED) ./codecs
 	$(call pinned,$(MATRIX_CONSTRAINTS)) $(MATRIX)/bin/python $(PIP) . \
 	pytest pytest-xdist hypothesis zarrs
-	OMP_NUM_THREADS=1 $(MATRIX)/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal \
+	OMP_NUM_THREADS=1 $(MATRIX)/bin/python -m pytest -n $(WORKERS) --dist worksteal \
 	codecs/tests tests $(MATRIX_IGNORED:%=--ignore=%)
 
 # The kernel under the address and undefined-behaviour sanitizers: equality on all instruction sets
