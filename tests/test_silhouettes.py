@@ -165,6 +165,23 @@ def test_a_black_background_is_a_silhouette_where_cells_are_resampled(tmp_path: 
     assert open_source(images).silhouettes(np.arange(3)) is None  # the codec finds them
 
 
+def test_masks_that_no_chunk_can_hold_are_left_out() -> None:
+    cells = np.zeros((2, 4100, 3), np.uint8)
+    cells[:, 1000:3000] = 200
+    silhouettes = open_source(cells, size=9).silhouettes(np.arange(2))
+    assert silhouettes is not None
+    assert silhouettes.masks == [None, None]
+
+
+def test_large_masks_in_a_file_are_left_out(tmp_path: Path) -> None:
+    masks = np.zeros((2, 4100, 3), bool)
+    masks[:, 1000:3000] = True
+    np.savez(tmp_path / "a.npz", cells=np.full((2, 7, 5), 200, np.uint8), **packed(masks))
+    silhouettes = open_source(tmp_path / "a.npz").silhouettes(np.arange(2))
+    assert silhouettes is not None
+    assert silhouettes.masks == [None, None]
+
+
 def test_parts_of_sources_have_their_silhouettes(tmp_path: Path) -> None:
     first, second = (open_source(array_file(tmp_path, f"{k}.npz", seed=k)) for k in range(2))
     both = ConcatSource([first, second])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.silhouette.coverage import FULL, RESAMPLINGS, Resampling, coverage
-from zarrmal_codecs.silhouette.silhouettes import Silhouettes
+from zarrmal_codecs.silhouette.silhouettes import Silhouettes, is_codable
 
 from ..errors import InputError, MissingError
 from .annotations import PACKED_KEYS, SIZE_KEYS
@@ -42,7 +42,10 @@ class Masks(ABC):
             some = np.unique(np.linspace(0, source.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
             sizes = None if source.sizes is None else source.sizes[some]
             self._resampling = find_resampling(source.read(some), self.take(some), sizes)
-        return Silhouettes(masks=self.take(rows), resampling=self._resampling)
+        masks = [
+            mask if mask is not None and is_codable(mask) else None for mask in self.take(rows)
+        ]
+        return Silhouettes(masks=masks, resampling=self._resampling)
 
 
 class PackedMasks(Masks):

@@ -49,7 +49,7 @@ class Silhouettes:
                 continue
             if mask.dtype != np.bool_ or mask.ndim != 2:
                 raise TypeError(f"a mask must be bool (y, x), not {mask.dtype} {mask.shape}")
-            if not 1 <= mask.size <= MAX_SILHOUETTE_PIXELS or max(mask.shape) > MAX_SILHOUETTE_SIDE:
+            if not is_codable(mask):
                 raise ValueError(
                     f"a mask must have 1 to {MAX_SILHOUETTE_SIDE} rows and columns and at most "
                     f"{MAX_SILHOUETTE_PIXELS} pixels, not {mask.shape[0]} x {mask.shape[1]}"
@@ -99,11 +99,16 @@ class Silhouettes:
         return out
 
 
+def is_codable(mask: Mask) -> bool:
+    """Whether a mask has the size of one that a chunk can hold (FORMAT 8)."""
+    return 1 <= mask.size <= MAX_SILHOUETTE_PIXELS and max(mask.shape) <= MAX_SILHOUETTE_SIDE
+
+
 def cut_out(pixels: NDArray[np.uint8], sizes: Sizes | None = None) -> Silhouettes | None:
     """Silhouettes of cells whose background is 0 in all planes, of the size of the cells.
 
-    None for cells with so little background that a mask would take more than it saves; None in all
-    if no cell has more.
+    None for cells with so little background that a mask would take more than it saves, and for
+    those that are too large; None in all if no cell has more.
 
     Parameters
     ----------
@@ -117,7 +122,7 @@ def cut_out(pixels: NDArray[np.uint8], sizes: Sizes | None = None) -> Silhouette
         mask = has if sizes is None else has[: sizes[i, 0], : sizes[i, 1]]
         background = mask.size - np.count_nonzero(mask)
         is_worth_it = CUT_OUT_SHARE * mask.size <= background < mask.size
-        masks.append(mask if is_worth_it else None)
+        masks.append(mask if is_worth_it and is_codable(mask) else None)
     if all(mask is None for mask in masks):
         return None
     return Silhouettes(masks=masks)
