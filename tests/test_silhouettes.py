@@ -102,6 +102,8 @@ def test_masks_of_cells_at_their_own_size(tmp_path: Path) -> None:
         ("bits", np.zeros(9, np.uint8), "`start` does not tell where"),
         ("bits", np.zeros(9, np.int64), "`bits` of uint8"),
         ("height", np.ones(3, np.int64), "of each of 30 cells"),
+        ("height", np.full((N, 1), 19), "of each of 30 cells"),
+        ("start", np.arange(N + 1.0), "integers"),
         ("height", np.zeros(N, np.int64), "`start` does not tell where"),
     ],
 )
@@ -148,6 +150,19 @@ def test_masks_of_other_cells_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "few.npz", **packed(masks[:3]))
     with pytest.raises(InputError, match="holds 3 masks for 30 cells"):
         open_source(images, masks=tmp_path / "few.npz")
+    np.savez(tmp_path / "square.npz", **{**packed(masks), "height": np.ones((N, 2))})
+    with pytest.raises(InputError, match="masks need integers"):
+        open_source(images, masks=tmp_path / "square.npz")
+    np.savez(tmp_path / "paths.npz", path=["a"], **packed(masks))
+    with pytest.raises(InputError, match="`path` has shape"):
+        open_source(images, masks=tmp_path / "paths.npz")
+    np.savez(tmp_path / "twice.npz", path=["a"] * N, **packed(masks))
+    with pytest.raises(InputError, match="more than one mask of a"):
+        open_source(images, masks=tmp_path / "twice.npz")
+    save_images(tmp_path / "two", masks.astype(np.uint8))
+    Image.fromarray(masks[0].astype(np.uint8)).save(tmp_path / "two" / "s0" / "c0-0.bmp")
+    with pytest.raises(InputError, match="more than one mask of s0/c0-0"):
+        open_source(images, masks=tmp_path / "two")
     np.savez(tmp_path / "none.npz", path=["a"])
     with pytest.raises(InputError, match="holds no height, width, bits, start"):
         open_source(images, masks=tmp_path / "none.npz")

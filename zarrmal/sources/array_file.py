@@ -80,7 +80,7 @@ def open_array_file(path: Path) -> ArrayFile:
     AccessError
         If the file must not be read.
     """
-    try:
+    with _named_errors(path):
         if path.suffix.lower() == ".npy":
             return ArrayFile(array=np.load(path, mmap_mode="r", allow_pickle=False))
         with zipfile.ZipFile(path) as archive:
@@ -112,22 +112,22 @@ def open_array_file(path: Path) -> ArrayFile:
                 masks=masks,
                 unused=frozenset(members - used - {"cells"}),
             )
-    except InputError:
-        raise
-    except PermissionError as error:
-        raise AccessError(
-            f"{path}: cannot be read: {error.strerror}: change its permissions"
-        ) from error
-    except DAMAGE_ERRORS as error:
-        raise damage(f"{path}", error) from error
 
 
 def read_columns(path: Path, keys: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     """Those of the arrays of an .npz file that are there; errors as of open_array_file."""
+    with _named_errors(path), zipfile.ZipFile(path) as archive:
+        members = set(archive.namelist())
+        return {key: read_column(archive, key) for key in keys if f"{key}.npy" in members}
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    """Errors of reading an array file as those of open_array_file."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = set(archive.namelist())
-            return {key: read_column(archive, key) for key in keys if f"{key}.npy" in members}
+        yield
+    except InputError:
+        raise
     except PermissionError as error:
         raise AccessError(
             f"{path}: cannot be read: {error.strerror}: change its permissions"

@@ -69,12 +69,14 @@ class PackedMasks(Masks):
     def __init__(self, columns: Mapping[str, NDArray[Any]], n_cells: int, location: str) -> None:
         heights, widths, self._bits, starts = (np.asarray(columns[key]) for key in MASK_KEYS)
         self.location = location
-        lengths = {"height": len(heights), "width": len(widths), "start": len(starts) - 1}
-        wrong = [name for name, length in lengths.items() if length != n_cells]
-        if wrong or self._bits.dtype != np.uint8 or self._bits.ndim != 1:
+        lengths = ((heights, n_cells), (widths, n_cells), (starts, n_cells + 1))
+        are_integers = all(
+            values.shape == (length,) and values.dtype.kind in "iu" for values, length in lengths
+        )
+        if not are_integers or self._bits.dtype != np.uint8 or self._bits.ndim != 1:
             raise InputError(
-                f"{location}: masks need `height` and `width` of each of {n_cells:,} cells, "
-                f"`start` of one more, and `bits` of uint8, as numpy.packbits gives them"
+                f"{location}: masks need integers `height` and `width` of each of {n_cells:,} "
+                f"cells, `start` of one more, and `bits` of uint8, as numpy.packbits gives them"
             )
         sizes = np.stack([heights, widths], axis=1).astype(np.int64)
         n_bytes = (sizes.prod(axis=1) + 7) // 8
@@ -117,12 +119,13 @@ class NamedMasks(Masks):
     Raises
     ------
     InputError
-        If a cell has no mask.
+        If a cell has no mask, or a name is there twice.
     """
 
     def __init__(self, masks: Masks, names: Sequence[str], wanted: Sequence[str]) -> None:
         self._masks, self.location = masks, masks.location
         number = {name: i for i, name in enumerate(names)}
+        _refuse_repeated(self.location, names)
         missing = [name for name in wanted if name not in number]
         if missing:
             raise InputError(_missing_text(masks.location, missing))
@@ -131,6 +134,15 @@ class NamedMasks(Masks):
     def take(self, indices: NDArray[np.int64]) -> list[Mask | None]:
         """See Masks.take."""
         return self._masks.take(self._rows[indices])
+
+
+def _refuse_repeated(location: str, names: Sequence[str]) -> None:
+    """InputError if a name is there twice: which mask is meant?"""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise InputError(f"{location}: holds more than one mask of {name}: leave one of them")
+        seen.add(name)
 
 
 def _missing_text(location: str, missing: Sequence[str]) -> str:
@@ -154,14 +166,16 @@ class FolderMasks(Masks):
     Raises
     ------
     InputError
-        If a cell has no mask.
+        If a cell has no mask, or two.
     """
 
     def __init__(self, folder: Path, names: Sequence[str]) -> None:
         from .folder import image_names
 
         self.location = f"masks {folder}/"
-        found = {os.path.splitext(name)[0]: name for name in image_names(folder)[0]}
+        files = image_names(folder)[0]
+        found = {os.path.splitext(name)[0]: name for name in files}
+        _refuse_repeated(self.location, [os.path.splitext(name)[0] for name in files])
         paths = [found.get(os.path.splitext(name)[0]) for name in names]
         missing = [name for name, path in zip(names, paths) if path is None]
         if missing:
@@ -230,12 +244,16 @@ def with_masks(source: Source, masks: str | os.PathLike[str]) -> Source:
     if any(key not in columns for key in MASK_KEYS):
         raise InputError(f"{path}: holds no {', '.join(MASK_KEYS)}: those are the masks of an .npz "
                          f"file, as numpy.packbits gives them")  # fmt: skip
-    packed = PackedMasks(columns, len(columns["height"]), f"file {path}")
+    n_masks = columns["height"].size
+    packed = PackedMasks(columns, n_masks, f"file {path}")
     if "path" in columns and names is not None:
+        if columns["path"].shape != (n_masks,):
+            raise InputError(f"{path}: `path` has shape {columns['path'].shape}, not ({n_masks},): "
+                             f"give the name of each mask's cell")  # fmt: skip
         return Masked(source, NamedMasks(packed, columns["path"].tolist(), names))
-    if len(columns["height"]) != source.n_cells:
-        raise InputError(f"{path}: holds {len(columns['height']):,} masks for {source.n_cells:,} "
-                         f"cells, and no `path` that tells whose they are")  # fmt: skip
+    if n_masks != source.n_cells:
+        raise InputError(f"{path}: holds {n_masks:,} masks for {source.n_cells:,} cells, and no "
+                         f"`path` that tells whose they are")  # fmt: skip
     return Masked(source, packed)
 
 

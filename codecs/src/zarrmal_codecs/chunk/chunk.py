@@ -25,6 +25,7 @@ from ..errors import CorruptionError, ModelError, TruncatedError
 from ..paper.golomb_rice import RiceChoice
 from ..silhouette.outlined import Outlines
 from ..silhouette.silhouettes import Silhouettes
+from .cells import encode_cells, used_classes
 from .coder import Coder
 from .fallback import decode_fallback, encode_fallback
 from .header import CellIndex, Header, header_bytes, parse_header
@@ -39,9 +40,6 @@ FIRST_READ_BYTES_PER_CELL = 4
 
 SMALL_CHUNK_BYTES = 1024
 """A chunk of so few bytes is kept in cells even where its pixels would be shorter."""
-
-SIZES_SHARE = 0.9
-"""Cells have sizes of their own where they take at most this share of the array's pixels."""
 
 BLOCK_CELLS = 4096
 """Streams in memory at a time. Each is an object of 200 bytes, though its cell may be one pixel."""
@@ -114,7 +112,7 @@ def encode_chunk(
 
     if coder is not None and fits and coder.can_encode and array.size:
         pixels = octets.reshape(array.shape)
-        index, payload = _encode_cells(pixels, coder, classes, rice, silhouettes)
+        index, payload = encode_cells(pixels, coder, classes, rice, silhouettes)
         cells = chunk(MODE_CELLS, payload, index)
         worth_it = keep_cells or len(cells) <= max(array.size, SMALL_CHUNK_BYTES)
         n_mask_pixels = 0 if index.outlines is None else index.outlines.n_pixels
@@ -322,7 +320,7 @@ def cell_streams(
             sizes=None if sizes is None else sizes[members],
             outlines=None if outlines is None else outlines.take(members),
         )
-        for k in _used(classes)
+        for k in used_classes(classes)
         for members in (np.flatnonzero(classes == k),)
     ]
 
@@ -377,11 +375,6 @@ def _matching_coder(header: Header, coder: Coder | None) -> Coder:
     return coder
 
 
-def _used(classes: Pixels) -> list[int]:
-    # Not np.unique, whose first call imports numpy.ma.
-    return np.flatnonzero(np.bincount(classes, minlength=BLANK_CLASS)[:BLANK_CLASS]).tolist()
-
-
 def _check_least_bytes(
     index: CellIndex,
     classes: Pixels,
@@ -391,7 +384,7 @@ def _check_least_bytes(
     sizes: NDArray[np.uint16] | None,
     outlines: Outlines | None,
 ) -> None:
-    for k in _used(classes):
+    for k in used_classes(classes):
         members = np.flatnonzero(classes == k)
         own = None if sizes is None else sizes[members]
         lines = None if outlines is None else outlines.take(members)
@@ -400,87 +393,3 @@ def _check_least_bytes(
         if short.any():
             needed = int(np.broadcast_to(least, short.shape)[short][0])
             raise TruncatedError(f"a cell of class {k} has fewer than the {needed} bytes it needs")
-
-
-def _encode_cells(
-    pixels: Pixels,
-    coder: Coder,
-    classes: NDArray[np.integer[Any]] | None,
-    rice: RiceChoice,
-    silhouettes: Silhouettes | None,
-) -> tuple[CellIndex, bytes]:
-    n_classes = len(coder.model.classes)
-    # The padding of an array's last chunk is blank. Coded with a class, it would cost a bit per
-    # pixel.
-    blank = ~np.logical_or.reduce(pixels.reshape(len(pixels), -1), axis=1)
-    sizes = None
-    # Coverage is that of the whole array where pixels were resampled to it.
-    if coder.takes_sizes and (silhouettes is None or silhouettes.resampling == "same"):
-        sizes = _worthwhile_sizes(pixels, blank)
-    if silhouettes is not None:
-        if len(silhouettes) != len(pixels):
-            raise ValueError(f"there are {len(silhouettes)} silhouettes for {len(pixels)} cells")
-        silhouettes = silhouettes.without(blank)
-        if silhouettes.resampling == "same":
-            whole = np.broadcast_to(np.array(pixels.shape[1:3], np.uint16), (len(pixels), 2))
-            silhouettes = silhouettes.fitted(whole if sizes is None else sizes)
-    outlined = coder.outline(pixels, sizes, silhouettes)
-    if classes is None:
-        chosen = np.empty(len(pixels), np.uint8)
-        own = None if sizes is None else sizes[~blank]
-        of_cells = None if outlined is None else outlined.take(np.flatnonzero(~blank))
-        chosen[~blank] = coder.shortest_outlined(pixels[~blank], own, of_cells)
-    else:
-        chosen = np.asarray(classes)
-        if chosen.shape != pixels.shape[:1] or not np.issubdtype(chosen.dtype, np.integer):
-            raise ValueError(
-                f"classes must be {len(pixels)} integers, one per cell, not {chosen.dtype} "
-                f"{chosen.shape}"
-            )
-        if int(chosen.min()) < 0 or int(chosen.max()) >= n_classes:
-            raise ValueError(
-                f"classes must be 0..{n_classes - 1}, not {chosen.min()}..{chosen.max()}"
-            )
-        chosen = chosen.astype(np.uint8)
-    codings = bytearray(n_classes)
-    streams = [b""] * len(pixels)
-    chosen[blank] = BLANK_CLASS
-    for k in _used(chosen):
-        members = np.flatnonzero(chosen == k)
-        own = None if sizes is None else sizes[members]
-        of_class = None if outlined is None else outlined.take(members)
-        codings[k], bodies = coder.cells(k).encode(pixels[members], rice, own, of_class)
-        for i, body in zip(members.tolist(), bodies, strict=True):
-            streams[i] = body
-    index = CellIndex(
-        digest_prefix=bytes.fromhex(coder.model.digest)[:DIGEST_PREFIX_BYTES],
-        codings=bytes(codings),
-        classes=chosen,
-        lengths=np.array([len(s) for s in streams], np.int64),
-        checks=_checks(streams) if coder.has_checks else None,
-        sizes=sizes,
-        outlines=None if outlined is None else outlined.outlines,
-    )
-    return index, b"".join(streams)
-
-
-def _worthwhile_sizes(pixels: Pixels, blank: NDArray[np.bool_]) -> NDArray[np.uint16] | None:
-    """Height and width of each cell without the zeros below and to the right, uint16 (cell, 2).
-
-    None where that leaves out few pixels: then cells have the array's size, for which the model was
-    made.
-    """
-    sizes = np.ones((len(pixels), 2), np.uint16)
-    if blank.all():
-        return None
-    for i, others in ((0, (2, 3)), (1, (1, 3))):
-        axes = tuple(axis for axis in others if axis < pixels.ndim)
-        has: NDArray[np.bool_] = np.logical_or.reduce(pixels, axis=axes)
-        sizes[:, i] = np.where(blank, 1, has.shape[1] - has[:, ::-1].argmax(axis=1))
-    areas = sizes[~blank].astype(np.int64).prod(axis=1)
-    whole = len(areas) * pixels.shape[1] * pixels.shape[2]
-    return sizes if int(areas.sum()) <= SIZES_SHARE * whole else None
-
-
-def _checks(streams: list[bytes]) -> NDArray[np.uint16]:
-    return np.array([crc_hqx(s, CHECK_INITIAL) for s in streams], np.uint16)
