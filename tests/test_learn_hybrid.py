@@ -14,13 +14,16 @@ from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.hybrid.context import Layer7, Step
 from zarrmal_codecs.hybrid.known import Known
 from zarrmal_codecs.hybrid.pixel_coder import Lanes, Plan
+from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from zarrmal import InputError
 from zarrmal.learn import HybridOptions, HybridResult, train_hybrid
 from zarrmal.learn.hybrid import EFFORTS, Effort
 from zarrmal.learn.hybrid.context_inputs import ContextInputs, prepare
+from zarrmal.learn.hybrid.data import read_cells
 from zarrmal.learn.hybrid.options import SAE_SIZES
-from zarrmal.sources import Source, open_source
+from zarrmal.progress import silent
+from zarrmal.sources import Source, Subset, open_source
 from zarrmal.sources.synthetic import synthetic_cells
 
 TINY = HybridOptions(effort="fast", steps=30, sae=1, seed=1)
@@ -232,3 +235,24 @@ def test_impossible_options_are_refused(wrong: dict[str, object]) -> None:
 def test_cells_of_other_rank_are_refused() -> None:
     with pytest.raises(InputError, match="channel"):
         train_hybrid(open_source(np.zeros((4, 5, 5, 6), np.uint8)), TINY)
+
+
+def test_cells_with_masks_are_trained_and_grouped_along_them() -> None:
+    """The codec takes the bits that training reports, and a checkpoint is of those masks."""
+
+    class Cut(Subset):
+        def silhouettes(self, indices: np.ndarray) -> Silhouettes:
+            cells = self.read(indices).repeat(2, axis=1).repeat(2, axis=2)
+            wider = (cells > 0) | np.roll(cells > 0, 1, axis=1)
+            return Silhouettes(masks=list(wider), resampling="box")
+
+    drawn = synthetic_cells(60, n_slides=3, size=20, seed=8, channels=1)
+    plain = open_source(drawn.cells, groups=drawn.slide)
+    options = HybridOptions(effort="fast", steps=20, sae=0, seed=1, classes=2)
+    cut = train_hybrid(Cut(plain, np.arange(60)), options)
+    assert cut.report.int8_bits == pytest.approx(cut.report.float_bits, rel=0.02)
+    device = torch.device("cpu")
+    digests = {
+        read_cells(s, options, device, silent).digest for s in (plain, Cut(plain, [*range(60)]))
+    }
+    assert len(digests) == 2

@@ -36,6 +36,8 @@ class TrainingData:
     ----------
     options
         Of the training.
+    source
+        Of the cells.
     n_cells
         How many cells the model is for.
     training, validation
@@ -64,6 +66,7 @@ class TrainingData:
     """
 
     options: HybridOptions
+    source: Source
     n_cells: int
     training: PreparedCells
     validation: PreparedCells
@@ -144,6 +147,7 @@ def read_cells(
     content = cells if cells is not None else prepared.padded.cpu().numpy()
     return TrainingData(
         options=options,
+        source=source,
         n_cells=n_cells,
         training=prepared,
         validation=validated,
@@ -159,7 +163,13 @@ def read_cells(
         masks=masks,
         mask_bits=0.0 if masks is None else mask_bits(cut[1].masks, masks) / n_pixels,
         digest=run_digest(
-            options, source.n_cells, names, content, labels[training], validation_cells
+            options,
+            source.n_cells,
+            names,
+            content,
+            labels[training],
+            validation_cells,
+            None if prepared.coverage is None else prepared.coverage.cpu().numpy(),
         ),
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from zarrmal_codecs.chunk.coder import Coder
+from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ..quantise import Floats
 from . import kmeans
@@ -66,7 +67,9 @@ class Reassignment:
         self.rounds = due
         stride = -(-len(self._cells) // ROUND_CELLS)
         rows = np.arange(due % stride, len(self._cells), stride)
-        self._assign(rows, bits_by_group(network, self._data, self._cells[rows]).argmin(axis=1))
+        silhouettes = self._data.source.silhouettes(self._data.rows[rows])
+        bits = bits_by_group(network, self._data, self._cells[rows], silhouettes)
+        self._assign(rows, bits.argmin(axis=1))
         if fraction < REVIVE_UNTIL:
             self._revive(network, due)
 
@@ -108,10 +111,15 @@ def group_names(n: int) -> tuple[str, ...]:
     return tuple(f"group-{k + 1}" for k in range(n))
 
 
-def bits_by_group(network: HybridNetwork, data: TrainingData, cells: NDArray[np.uint8]) -> Floats:
+def bits_by_group(
+    network: HybridNetwork,
+    data: TrainingData,
+    cells: NDArray[np.uint8],
+    silhouettes: Silhouettes | None,
+) -> Floats:
     """Bits of each cell in each group by the codec, float64 (cell, group)."""
     model = export(network, group_names(network.n_classes), data.cell_shape, {}, masks=data.masks)
-    return Coder(model).bits(cells)
+    return Coder(model).bits(cells, None, silhouettes)
 
 
 def group_entropy(groups: NDArray[np.int64]) -> float:

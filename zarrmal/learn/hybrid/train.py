@@ -165,7 +165,7 @@ def _drop_groups(
     The validation cells get the group that codes them shortest.
     """
     assert data.cells is not None
-    bits = bits_by_group(network, data, data.cells)
+    bits = bits_by_group(network, data, data.cells, source.silhouettes(data.rows))
     classes = profitable_groups(network, data, bits)
     names = group_names(len(classes))
     about = about | {"classes": "learned", "n_classes": len(classes)}

@@ -134,7 +134,9 @@ class TrialRuns:
         fit(training, task, self.progress, seconds=seconds)
         entropy = 0.0
         if n_groups is not None:
-            groups = bits_by_group(network, data, data.validation_cells).argmin(axis=1)
+            groups = bits_by_group(
+                network, data, data.validation_cells, data.validation_silhouettes
+            ).argmin(axis=1)
             data.validation.classes.copy_(torch.from_numpy(groups))
             entropy = group_entropy(groups)
         model = export(network, names, data.cell_shape, {})
