@@ -113,7 +113,7 @@ def check_prediction(c: dict, n_planes: int) -> dict:
     return {"grid": grid, "scale": scale, "decoder": decoder}
 
 
-# 4.6.6
+# 4.6.7
 
 
 class Words:
@@ -135,8 +135,8 @@ class Words:
         return low
 
     def finish(self, pixels: bytes) -> None:
-        must(self.x == 65536 + crc_16(pixels), "4.6.6: the last state")
-        must(self.cursor.at == len(self.cursor.data), "4.6.6: words are left")
+        must(self.x == 65536 + crc_16(pixels), "4.6.7: the last state")
+        must(self.cursor.at == len(self.cursor.data), "4.6.7: words are left")
 
 
 # 4.6.4, 4.6.5

@@ -20,16 +20,18 @@ int n_inputs(const Step& step, bool has_prediction) {
 
 }  // namespace
 
-Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_prediction)
-    : has_prediction_(has_prediction) {
+Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_prediction, int depth)
+    : has_prediction_(has_prediction), depth_(depth) {
+    if (depth != 8 && depth != 16)
+        throw std::invalid_argument("a plan's depth is 8 or 16, not " + std::to_string(depth));
     if (n_planes < 1 || n_planes > MAX_PLANES || steps.size() != static_cast<std::size_t>(n_planes))
-        throw std::invalid_argument("a plan has as many steps as planes, 1 to 4, not " +
+        throw std::invalid_argument("a plan has as many steps as planes, 1 to 64, not " +
                                     std::to_string(steps.size()) + " steps and " +
                                     std::to_string(n_planes) + " planes");
     storage_.reserve(3 * steps.size());
     for (int s = 0; s < static_cast<int>(steps.size()); ++s) {
         const RawStep& raw = steps[static_cast<std::size_t>(s)];
-        require(raw.n_context == 6, s, "context must have 6 values");
+        require(raw.n_context == 7, s, "context must have 7 values");
         Step step{};
         step.plane = raw.context[0];
         step.n_causal = raw.context[1];
@@ -37,6 +39,7 @@ Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_predi
         step.n_full = raw.context[3];
         step.n_components = raw.context[4];
         step.n_coverage = raw.context[5];
+        step.follows = raw.context[6] != 0;
         sees_coverage_ |= step.n_coverage > 0;
         require(step.plane < n_planes, s, "it codes plane " + std::to_string(step.plane));
         require(step.n_causal >= MIN_CAUSAL && step.n_causal <= MAX_CAUSAL &&
@@ -44,10 +47,15 @@ Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_predi
                     step.n_components >= 1 && step.n_components <= MAX_COMPONENTS &&
                     step.n_coverage <= MAX_COVERAGE_INPUTS,
                 s, "context is beyond its bounds");
-        step.n_earlier = s;
-        for (int t = 0; t < s; ++t) {
-            step.earlier[t] = steps_[static_cast<std::size_t>(t)].plane;
-            require(step.earlier[t] != step.plane, s, "an earlier step codes the same plane");
+        for (int t = 0; t < s; ++t)
+            require(steps_[static_cast<std::size_t>(t)].plane != step.plane, s,
+                    "an earlier step codes the same plane");
+        require(raw.n_earlier <= MAX_EARLIER, s, "it sees more than 3 earlier steps");
+        step.n_earlier = static_cast<int>(raw.n_earlier);
+        require(step.n_earlier || !step.follows, s, "it follows an earlier step, but sees none");
+        for (int t = 0; t < step.n_earlier; ++t) {
+            require(raw.earlier[t] < s, s, "it sees a step that is not earlier");
+            step.earlier[t] = steps_[raw.earlier[t]].plane;
         }
         step.n_inputs = n_inputs(step, has_prediction);
         require(step.n_inputs <= MAX_CONTEXT_INPUTS, s,
@@ -64,13 +72,21 @@ Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_predi
             require(layer.n_bias == layer.outputs && layer.n_shift == layer.outputs, s,
                     name + " needs a bias and a shift for each output");
             inputs = layer.outputs;
-            step.layers[k] = pack(layer, s, k);
+            step.layers[k] = packed(layer, s, k);
         }
         require(inputs == static_cast<std::size_t>(1 + 3 * step.n_components), s,
                 "layer 3 needs " + std::to_string(1 + 3 * step.n_components) + " outputs");
         first_outputs_.push_back(raw.layers[0].outputs);
         steps_.push_back(step);
     }
+}
+
+const Layer& Plan::packed(const RawLayer& raw, int s, int k) {
+    const auto key = std::make_tuple(static_cast<const void*>(raw.weight),
+                                     static_cast<const void*>(raw.bias),
+                                     static_cast<const void*>(raw.shift), k);
+    const auto known = layers_.find(key);
+    return known != layers_.end() ? known->second : layers_.emplace(key, pack(raw, s, k)).first->second;
 }
 
 Layer Plan::pack(const RawLayer& raw, int s, int k) {

@@ -11,6 +11,7 @@ from ..constants import MAX_RICE_PARAMETER, RICE_PER_CELL
 from ..errors import CorruptionError, TruncatedError
 from ..model.autoencoder import Autoencoder
 from ..model.model import Model
+from ..scales import Pixels, Scales
 from ..silhouette.outlined import Mask, Outlined, Outlines
 from ..wire import packed_bytes
 from .golomb_rice import (
@@ -60,7 +61,7 @@ class PaperCells:
         """Whether cells of this shape can be coded: only the model's own shape can."""
         return cell_shape == self.cell_shape
 
-    def transform(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
+    def transform(self, pixels: Pixels) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
         """Latent vectors and zigzag residues.
 
         Parameters
@@ -82,9 +83,10 @@ class PaperCells:
 
     def bits(
         self,
-        pixels: NDArray[np.uint8],
+        pixels: Pixels,
         sizes: Sizes | None = None,
         outlined: Outlined | None = None,
+        scales: Scales | None = None,
     ) -> NDArray[np.float64]:
         """Bits of each cell with the best Rice parameter for it, float64 (cell,)."""
         latents, values = self.transform(pixels)
@@ -94,10 +96,11 @@ class PaperCells:
 
     def encode(
         self,
-        pixels: NDArray[np.uint8],
+        pixels: Pixels,
         rice: RiceChoice,
         sizes: Sizes | None = None,
         outlined: Outlined | None = None,
+        scales: Scales | None = None,
     ) -> tuple[int, list[bytes]]:
         """Encode cells: the coding byte, and one stream per cell.
 
@@ -131,6 +134,7 @@ class PaperCells:
         cell_shape: tuple[int, ...],
         sizes: Sizes | None = None,
         outlines: Outlines | None = None,
+        scales: Scales | None = None,
     ) -> NDArray[np.uint8]:
         """Inverse of encode: pixels, uint8 (cell, \\*cell_shape).
 

@@ -1,4 +1,4 @@
-"""The table by which points of masks are coded, counted on the training cells (FORMAT 4.7.3)."""
+"""The table by which points of masks are coded, counted on some masks (FORMAT 4.7.3)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.constants import FREQUENCY_TOTAL, MAX_TEMPLATE
-from zarrmal_codecs.silhouette.mask_coder import (
-    FREQUENCY,
-    TEMPLATE,
-    WINDOW,
-    by_window,
-    intervals,
-    windows,
-)
+
+from ..constants import FREQUENCY_TOTAL, MAX_TEMPLATE
+from .mask_coder import FREQUENCY, TEMPLATE, WINDOW, by_window, intervals, windows
 
 Mask = NDArray[np.bool_]
 Counts = NDArray[np.int64]
