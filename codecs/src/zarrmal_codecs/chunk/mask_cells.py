@@ -5,6 +5,7 @@ They need no model: the table by which the points are coded is counted on the ch
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,7 +130,7 @@ def encode_masks(masks: Mask) -> tuple[MaskIndex, bytes] | None:
     sizes = np.ones((n, 2), np.uint16)
     has = masks.reshape(n, -1).any(axis=1)
     for i, axis in ((0, 2), (1, 1)):
-        along = masks.any(axis=axis)
+        along: Mask = np.logical_or.reduce(masks, axis=axis)
         sizes[:, i] = np.where(has, along.shape[1] - along[:, ::-1].argmax(axis=1), 1)
     if int(sizes.astype(np.int64).prod(axis=1).max()) > MAX_SILHOUETTE_PIXELS:
         return None
@@ -184,7 +185,7 @@ def decode_masks(index: MaskIndex, shape: tuple[int, ...], payload: memoryview) 
     return out
 
 
-def _last(points: list[Mask]) -> NDArray[np.int64]:
+def _last(points: Sequence[Mask]) -> NDArray[np.int64]:
     """The state in which each stream ends, by the lattice points of its mask."""
     states = [rans.last_states(each.view(np.uint8)[None, None])[0] for each in points]
     return np.array(states, np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -345,7 +345,7 @@ class HybridCells:
                 raise TruncatedError("a cell's stream ends before its last point")
         return outlines.masks(points)
 
-    def _read_points(self, decoder: rans.Decoder, outlines: Outlines) -> list[Mask]:
+    def _read_points(self, decoder: rans.Decoder, outlines: Outlines) -> Sequence[Mask]:
         if self._masks is None:
             raise CorruptionError("the chunk declares silhouettes, but its model cannot code masks")
         return self._masks.decode(decoder, outlines.shapes, native=self._is_native())

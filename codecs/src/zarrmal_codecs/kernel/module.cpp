@@ -355,13 +355,18 @@ decode_masks(nb::handle data, const In<std::int64_t, 1>& positions, const In<std
     auto dry = zeros<std::uint8_t>(n);
     {
         nb::gil_scoped_release release;
+        std::vector<Tape> tapes;
+        std::vector<UnreadMask> unread;
+        tapes.reserve(n);
         for (std::size_t k = 0; k < n; ++k) {
-            Tape tape{buffer.data(), from[k], to[k], states.data()[k], false};
-            read_mask(tape, masks.rows(k), masks.columns(k), frequencies.data(),
-                      points.get() + masks.starts[k]);
-            new_states[k] = tape.state;
-            new_positions[k] = tape.position;
-            dry[k] = tape.dry;
+            tapes.push_back({buffer.data(), from[k], to[k], states.data()[k], false});
+            unread.push_back({&tapes[k], masks.rows(k), masks.columns(k), points.get() + masks.starts[k]});
+        }
+        read_masks(unread, frequencies.data());
+        for (std::size_t k = 0; k < n; ++k) {
+            new_states[k] = tapes[k].state;
+            new_positions[k] = tapes[k].position;
+            dry[k] = tapes[k].dry;
         }
     }
     return {owned<std::uint8_t, 1>(std::move(points), {masks.starts.back()}),
@@ -401,12 +406,12 @@ Out<std::uint8_t, 3> coverage_of_cells(const In<std::uint8_t, 1>& points,
     auto coverage = zeros<std::uint8_t>(product(n, height, width));
     {
         nb::gil_scoped_release release;
+        Coverer coverer(static_cast<Resampling>(how));
         for (std::size_t k = 0; k < n; ++k) {
             std::uint8_t* const to = coverage.get() + k * height * width;
             if (steps[k]) {
-                cover_cell(points.data() + masks.starts[k], masks.rows(k), masks.columns(k),
-                           steps[k], static_cast<Resampling>(how), own[2 * k], own[2 * k + 1], to,
-                           width);
+                coverer.cover(points.data() + masks.starts[k], masks.rows(k), masks.columns(k),
+                              steps[k], own[2 * k], own[2 * k + 1], to, width);
             } else {
                 for (std::size_t y = 0; y < own[2 * k]; ++y)
                     std::memset(to + y * width, 255, own[2 * k + 1]);

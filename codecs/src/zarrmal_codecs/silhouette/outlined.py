@@ -172,7 +172,35 @@ def spacing_of(mask: Mask, *, native: bool) -> int:
     return find_spacing(mask)
 
 
+class Points(Sequence[Mask]):
+    """Lattice points of some masks, one mask after another; each is cut out when it is asked for.
+
+    Parameters
+    ----------
+    values
+        uint8 (point,): 0 or 1, of all masks.
+    shapes
+        uint16 (mask, 2): rows and columns of each.
+    """
+
+    def __init__(self, values: NDArray[np.uint8], shapes: NDArray[np.uint16]) -> None:
+        self.values, self._shapes = values, shapes
+        self._stops = shapes.astype(np.int64).prod(axis=1).cumsum()
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        rows, columns = self._shapes[index].tolist()
+        stop = int(self._stops[index])
+        return self.values[stop - rows * columns : stop].view(bool).reshape(rows, columns)
+
+
 def flat(points: Sequence[Mask]) -> NDArray[np.uint8]:
     """All points one after another, uint8 (point,)."""
+    if isinstance(points, Points):
+        return points.values
     parts: list[NDArray[Any]] = [each.ravel() for each in points]
     return np.concatenate(parts).view(np.uint8) if parts else np.zeros(0, np.uint8)
