@@ -19,6 +19,7 @@ VECTORS = Path(__file__).parent
 sys.path.insert(0, str(VECTORS.parent / "tests"))
 
 import invalid_hybrid  # noqa: E402
+import invalid_hybrid_models  # noqa: E402
 import invalid_models  # noqa: E402
 import models  # noqa: E402
 from zarrmal_codecs.chunk.chunk import encode_chunk  # noqa: E402
@@ -319,7 +320,7 @@ def write(folder: Path) -> None:
     for name, (data, error, says, model) in hybrid.items():
         index[f"chunk-hybrid-{name}.bin"] = {"error": error, "says": says, "model": model}
         (folder / f"chunk-hybrid-{name}.bin").write_bytes(data)
-    more = {f"hybrid-{name}": case for name, case in invalid_hybrid.models().items()}
+    more = {f"hybrid-{name}": case for name, case in invalid_hybrid_models.models().items()}
     for name, (data, error, says) in (invalid_models.cases() | more).items():
         index[f"model-{name}.zmal"] = {"error": error, "says": says}
         (folder / f"model-{name}.zmal").write_bytes(data)
