@@ -98,7 +98,8 @@ def encode_chunk(
         )
     octets = octets_of(array)
     crc = zlib.crc32(octets.data)
-    cells = _as_cells(items_of(octets, dtype).reshape(array.shape), coder)
+    native = dtype.newbyteorder("=")  # whatever the byte order, the values are the same
+    cells = _as_cells(items_of(octets, native).reshape(array.shape), coder)
 
     def chunk(
         mode: int,

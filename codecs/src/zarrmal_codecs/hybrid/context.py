@@ -27,6 +27,7 @@ from ..constants import (
 from ..errors import ModelError
 from ..model.class_model import ClassModel
 from ..model.step import ContextLayer, Step
+from ..model.strict_json import shown
 from .tables import RECIPROCAL
 
 Numbers = NDArray[np.integer[Any]]
@@ -88,7 +89,8 @@ def _check_numbers(step: Step, s: int) -> None:
         or not 1 <= step.n_components <= MAX_COMPONENTS
         or step.n_coverage > MAX_COVERAGE_INPUTS
     ):
-        raise ModelError(f"its numbers {step.numbers} are out of bounds (FORMAT 4.6.3)")
+        numbers = ", ".join(map(shown, step.numbers))
+        raise ModelError(f"its numbers {numbers} are out of bounds (FORMAT 4.6.3)")
     if (
         len(step.earlier) > MAX_EARLIER
         or len(set(step.earlier)) < len(step.earlier)
@@ -96,8 +98,9 @@ def _check_numbers(step: Step, s: int) -> None:
         or (step.follows and not step.earlier)
     ):
         raise ModelError(
-            f"it sees the planes of the steps {step.earlier}, but up to {MAX_EARLIER} different "
-            f"earlier ones are allowed, and one at least if the base follows it"
+            f"it sees the planes of the steps {', '.join(map(shown, step.earlier)) or 'none'}, but "
+            f"up to {MAX_EARLIER} different earlier ones are allowed, and one at least if the base "
+            f"follows it"
         )
 
 

@@ -121,7 +121,8 @@ Cells make_cells(const Plan& plan, std::size_t n, std::size_t n_planes, std::siz
         refuse("scales must have the shape (plane, 2)");
     for (std::size_t p = 0; p < n_planes; ++p) {
         const Scale scale{scales(p, 0), scales(p, 1)};
-        if (scale.n_raw > 8 || scale.n_bins < 1 || (LEVEL_BIN * scale.n_bins) << scale.n_raw > MAX_LEVEL + 1)
+        if (scale.n_raw > 8 || scale.n_bins < 1 || scale.n_bins > LEVEL_BIN ||
+            (LEVEL_BIN * scale.n_bins) << scale.n_raw > MAX_LEVEL + 1)
             refuse("the values of plane " + std::to_string(p) + " have more than 16 bits");
         cells.scales.push_back(scale);
     }

@@ -28,7 +28,6 @@ Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_predi
         throw std::invalid_argument("a plan has as many steps as planes, 1 to 64, not " +
                                     std::to_string(steps.size()) + " steps and " +
                                     std::to_string(n_planes) + " planes");
-    storage_.reserve(3 * steps.size());
     for (int s = 0; s < static_cast<int>(steps.size()); ++s) {
         const RawStep& raw = steps[static_cast<std::size_t>(s)];
         require(raw.n_context == 7, s, "context must have 7 values");
@@ -72,7 +71,7 @@ Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_predi
             require(layer.n_bias == layer.outputs && layer.n_shift == layer.outputs, s,
                     name + " needs a bias and a shift for each output");
             inputs = layer.outputs;
-            step.layers[k] = packed(layer, s, k);
+            step.layers[k] = pack(layer, s, k);
         }
         require(inputs == static_cast<std::size_t>(1 + 3 * step.n_components), s,
                 "layer 3 needs " + std::to_string(1 + 3 * step.n_components) + " outputs");
@@ -81,21 +80,30 @@ Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_predi
     }
 }
 
-const Layer& Plan::packed(const RawLayer& raw, int s, int k) {
-    const auto key = std::make_tuple(static_cast<const void*>(raw.weight),
-                                     static_cast<const void*>(raw.bias),
-                                     static_cast<const void*>(raw.shift), k);
-    const auto known = layers_.find(key);
-    return known != layers_.end() ? known->second : layers_.emplace(key, pack(raw, s, k)).first->second;
+const Plan::Weights& Plan::weights(const RawLayer& raw) {
+    const auto [known, is_new] = weights_.try_emplace({raw.weight, raw.outputs, raw.inputs});
+    Weights& made = known->second;
+    if (!is_new) return made;
+    const std::size_t groups = (raw.inputs + 3) / 4, rows = (raw.outputs + 3) / 4 * 4;
+    made.weight.assign(rows * groups * 4, 0);
+    made.offset.assign(rows, 0);
+    for (std::size_t o = 0; o < raw.outputs; ++o)
+        for (std::size_t i = 0; i < raw.inputs; ++i) {
+            const std::int8_t weight = raw.weight[o * raw.inputs + i];
+            made.weight[o * groups * 4 + i] = weight;
+            made.offset[o] += 128 * weight;
+        }
+    made.chains = chain_ends(made.weight, rows, groups);
+    return made;
 }
 
-Layer Plan::pack(const RawLayer& raw, int s, int k) {
-    const std::size_t groups = (raw.inputs + 3) / 4, rows = (raw.outputs + 3) / 4 * 4;
-    Storage made;
-    made.weight.assign(rows * groups * 4, 0);
+const Plan::Sums& Plan::sums(const RawLayer& raw, int s) {
+    const auto [known, is_new] = sums_.try_emplace({raw.bias, raw.shift, raw.outputs});
+    Sums& made = known->second;
+    if (!is_new) return made;
+    const std::size_t rows = (raw.outputs + 3) / 4 * 4;
     made.start.assign(rows, 1);
     made.shift.assign(rows, 1);
-    made.offset.assign(rows, 0);
     for (std::size_t o = 0; o < raw.outputs; ++o) {
         const int shift = raw.shift[o];
         require(shift >= 1 && shift <= MAX_CONTEXT_SHIFT, s,
@@ -104,23 +112,21 @@ Layer Plan::pack(const RawLayer& raw, int s, int k) {
         // Unsigned, because sums of an unchecked model may wrap.
         made.start[o] = static_cast<std::int32_t>(static_cast<std::uint32_t>(raw.bias[o]) +
                                                   (1u << (shift - 1)));
-        for (std::size_t i = 0; i < raw.inputs; ++i) {
-            const std::int8_t weight = raw.weight[o * raw.inputs + i];
-            made.weight[o * groups * 4 + i] = weight;
-            made.offset[o] += 128 * weight;
-        }
     }
-    made.chains = chain_ends(made.weight, rows, groups);
-    storage_.push_back(std::move(made));
-    const Storage& stored = storage_.back();
+    return made;
+}
+
+Layer Plan::pack(const RawLayer& raw, int s, int k) {
+    const Weights& weight = weights(raw);
+    const Sums& sum = sums(raw, s);
     Layer layer{};
-    layer.weight = stored.weight.data();
-    layer.start = stored.start.data();
-    layer.shift = stored.shift.data();
-    layer.offset = stored.offset.data();
-    layer.chains = stored.chains.data();
-    layer.outputs = static_cast<int>(k < 2 ? rows : raw.outputs);
-    layer.groups = static_cast<int>(groups);
+    layer.weight = weight.weight.data();
+    layer.start = sum.start.data();
+    layer.shift = sum.shift.data();
+    layer.offset = weight.offset.data();
+    layer.chains = weight.chains.data();
+    layer.outputs = static_cast<int>(k < 2 ? (raw.outputs + 3) / 4 * 4 : raw.outputs);
+    layer.groups = static_cast<int>((raw.inputs + 3) / 4);
     return layer;
 }
 

@@ -45,22 +45,28 @@ public:
     std::size_t first_outputs(int s) const { return first_outputs_[static_cast<std::size_t>(s)]; }
 
 private:
-    struct Storage {
+    struct Weights {
         std::vector<std::int8_t> weight;
-        std::vector<std::int32_t> start, shift, offset;
+        std::vector<std::int32_t> offset;
         std::vector<std::uint8_t> chains;
     };
 
-    // Layers that steps share are packed once.
-    const Layer& packed(const RawLayer& raw, int s, int k);
+    struct Sums {
+        std::vector<std::int32_t> start, shift;
+    };
+
+    // What steps share is packed once: networks, or only their weights.
+    const Weights& weights(const RawLayer& raw);
+    const Sums& sums(const RawLayer& raw, int s);
     Layer pack(const RawLayer& raw, int s, int k);
 
     bool has_prediction_, sees_coverage_ = false;
     int depth_;
     std::vector<Step> steps_;
     std::vector<std::size_t> first_outputs_;
-    std::vector<Storage> storage_;  // its vectors' data do not move when it grows
-    std::map<std::tuple<const void*, const void*, const void*, int>, Layer> layers_;
+    // By where Python has the arrays, and their sizes.
+    std::map<std::tuple<const void*, std::size_t, std::size_t>, Weights> weights_;
+    std::map<std::tuple<const void*, const void*, std::size_t>, Sums> sums_;
 };
 
 }  // namespace zarrmal

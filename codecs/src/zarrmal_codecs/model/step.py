@@ -17,6 +17,9 @@ TensorAt = Callable[[Any], NDArray[Any]]
 IndexOf = Callable[[NDArray[Any]], int]
 """The index of a tensor, which is stored once however often it is used."""
 
+MAX_ENTRIES = 3
+"""Of `earlier` and `layers`."""
+
 NUMBERS = ("plane", "causal", "flags", "full", "components", "coverage")
 
 
@@ -94,22 +97,30 @@ def step_from_json(tree: Mapping[str, Any], tensor_at: TensorAt) -> Step:
     follows = tree["follows"]
     if not isinstance(follows, bool):
         raise CorruptionError(f"`follows` of a step must be true or false, not {shown(follows)}")
-    layers = tuple(
-        ContextLayer(*(tensor_at(layer[name]) for name in ("weight", "bias", "shift")))
-        for layer in tree["layers"]
-    )
+    earlier, layers = (_array(tree[name], name) for name in ("earlier", "layers"))
     return Step(
         plane=plane,
-        earlier=tuple(_count(s, "earlier") for s in tree["earlier"]),
+        earlier=tuple(_count(s, "earlier") for s in earlier),
         follows=follows,
         n_causal=n_causal,
         n_flags=n_flags,
         n_full=n_full,
         n_components=n_components,
         n_coverage=n_coverage,
-        layers=layers,
+        layers=tuple(
+            ContextLayer(*(tensor_at(layer[name]) for name in ("weight", "bias", "shift")))
+            for layer in layers
+        ),
         latent=tensor_at(tree["latent"]) if "latent" in tree else None,
     )
+
+
+def _array(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list) or len(value) > MAX_ENTRIES:
+        raise CorruptionError(
+            f"`{name}` of a step must be an array of at most {MAX_ENTRIES}, not {shown(value)}"
+        )
+    return value
 
 
 def _count(value: Any, name: str) -> int:

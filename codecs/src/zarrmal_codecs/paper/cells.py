@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import MAX_RICE_PARAMETER, RICE_PER_CELL
-from ..errors import CorruptionError, TruncatedError
+from ..errors import CorruptionError, ModelError, TruncatedError
 from ..model.autoencoder import Autoencoder
 from ..model.model import Model
 from ..scales import Pixels, Scales
@@ -43,7 +43,7 @@ class PaperCells:
     Raises
     ------
     ModelError
-        If its networks do not fit its cell shape.
+        If its networks do not fit its cell shape, or the model is not of depth 8.
     """
 
     has_checks = True
@@ -51,6 +51,8 @@ class PaperCells:
     takes_silhouettes = False
 
     def __init__(self, model: Model, index: int) -> None:
+        if model.depth != 8:
+            raise ModelError(f"the profile paper codes values of 8 bits, not of {model.depth}")
         self.cell_shape = model.cell_shape
         self.n_pixels = model.n_pixels
         self._autoencoder = Autoencoder(model.classes[index], self.n_pixels)
