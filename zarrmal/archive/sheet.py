@@ -185,7 +185,7 @@ def _grey_levels(cells: Pixels) -> GreyLevels | None:
     return GreyLevels(black=finite.min(axis=0), white=finite.max(axis=0))
 
 
-def _tile(pixels: Pixels, grey_levels: GreyLevels | None) -> Image.Image:
+def _tile(pixels: Pixels, grey_levels: GreyLevels | None = None) -> Image.Image:
     """A cell as a picture: grey, or its first three planes as red, green and blue."""
     if grey_levels is not None:
         pixels = grey_levels.as_uint8(pixels)
@@ -219,7 +219,7 @@ def _draw_lost(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> Non
     draw.line((left, lower, right, upper), WARNING)
 
 
-def _footer(archive: OpenArchive, grey_levels: GreyLevels | None) -> list[str]:
+def _footer(archive: OpenArchive, grey_levels: GreyLevels | None = None) -> list[str]:
     """What a viewer has to know of the pixels."""
     shape = archive.cell_shape
     height, _ = _tile_shape(shape)

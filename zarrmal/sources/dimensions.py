@@ -7,7 +7,8 @@ arrays of four axes without names their lengths.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from math import prod
 
 from ..errors import InputError
 
@@ -141,6 +142,28 @@ def axes_by_length(shape: tuple[int, ...], location: str) -> tuple[int, ...]:
         f"{location}: has shape {shape}, which does not say which axis is the channel: give --axes "
         f"cyx or --axes yxc"
     )
+
+
+def axis_order_of_each(
+    shapes: Collection[tuple[int, ...]], n_cells: int, location: str, letters: str | None = None
+) -> tuple[int, ...]:
+    """Axes in the order (cell, y, x, channel), of arrays that are one cell each.
+
+    Where only the first or only the last axis has the same length in all of them, it is the
+    channel. Else the largest tells as in ``axes_by_length``.
+
+    Parameters
+    ----------
+    shapes
+        (y, x, channel) or (channel, y, x), of the cells.
+    letters
+        See axis_order.
+    """
+    lengths = [{shape[axis] for shape in shapes if len(shape) == 3} for axis in (0, 2)]
+    if letters is None and (len(lengths[0]) == 1) != (len(lengths[1]) == 1):
+        return (0, 2, 3, 1) if len(lengths[0]) == 1 else (0, 1, 2, 3)
+    largest = max((shape for shape in shapes if len(shape) == 3), key=prod)
+    return axis_order(None, (n_cells, *largest), location, letters)
 
 
 def archive_dimensions(rank: int, channel_first: bool) -> tuple[str, ...]:

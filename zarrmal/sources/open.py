@@ -25,7 +25,7 @@ from .annotations import (
 )
 from .array_file import ARRAY_SUFFIXES, open_array_file, open_remote_array_file
 from .array_source import ArraySource, array_fetch
-from .dimensions import axis_order, checked_letters, is_channel_first
+from .dimensions import axis_order, axis_order_of_each, checked_letters, is_channel_first
 from .folder import FolderSource
 from .hdf5 import HDF5_SUFFIXES, hdf5_address, open_hdf5
 from .mask_planes import MaskArray, Planes
@@ -264,7 +264,8 @@ def _open_list(
         refuse_mask(cell, location)
     order: tuple[int, ...] = (0, 1, 2)
     if cells[0].ndim == 3:
-        order = axis_order(None, (len(cells), *cells[0].shape), location, axes)
+        shapes = {cell.shape for cell in cells}
+        order = axis_order_of_each(shapes, len(cells), location, axes)
     if order not in ((0, 1, 2), (0, 1, 2, 3), (0, 2, 3, 1)):
         raise InputError(f"{location}: arrays of single cells have the axes yx, yxc or cyx, not "
                          f"{axes}")  # fmt: skip
