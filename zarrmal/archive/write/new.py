@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 from zarrmal_codecs import Model, ZarrmalError, array_arguments
 from zarrmal_codecs.chunk.coder import coder_for
 
@@ -16,6 +17,7 @@ from ...progress import Progress
 from ...sources import Source
 from ...sources.limits import check_cell_shape, model_fits
 from ...sources.preprocessing import Preprocessing
+from ...sources.sizes import sizes_text
 from ...sources.source import OnCanvas, kind_text
 from ...version import SOFTWARE
 from .. import format as layout
@@ -87,10 +89,12 @@ def write_new(
     if model is not None and not model_fits(
         model, source.dtype, cell_shape, channel_first=source.channel_first
     ):
+        cells, allowed = sizes_text(cell_shape, source.sizes), shape_text(model.cell_shape)
+        if source.dtype != np.uint8 or source.channel_first:
+            cells, allowed = kind_text(source, cell_shape), f"{allowed} of uint8"
         raise InputError(
-            f"the cells are {kind_text(source, cell_shape)}, the model is for "
-            f"{shape_text(model.cell_shape)} of uint8: use --size or --channel, train a model on "
-            f"them, or give none"
+            f"the cells are {cells}, the model is for {allowed}: use --size or --channel, train a "
+            f"model on them, or give none"
         )
     digest = source_digest(source)
     resumed = previous if previous is not None and is_resumable(previous, options) else None
