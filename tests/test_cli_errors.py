@@ -218,8 +218,8 @@ def test_the_program(place):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == (
-        "error: file times.npy: holds datetime64[s], cells are numbers (uint8, uint16, float32, …): "
-        "convert it first\n"
+        "error: file times.npy: holds datetime64[s], cells are numbers (uint8, uint16, float32, "
+        "…): convert it first\n"
     )
 
 

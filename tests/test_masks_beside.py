@@ -200,6 +200,36 @@ def test_several_masks_of_each_cell(tmp_path: Path) -> None:
     np.testing.assert_array_equal(saved, cells[2, 3])
 
 
+def test_masks_among_the_images(folder: Path, tmp_path: Path) -> None:
+    """By a pattern of names: those files are no cells."""
+    given = open_source(folder / "cells", masks=folder / "masks")
+    for k, size in enumerate(SIZES):
+        cell, mask = given.original(k), inside(*size).astype(np.uint8)
+        save(tmp_path / f"a/x/{k:02}.png", cell)
+        save(tmp_path / f"a/x/{k:02}_mask.png", mask)
+        save(tmp_path / f"b/{k:02}.tif", cell)
+        save(tmp_path / f"b/{k:02}.png", mask * (1 + k))
+        save(tmp_path / f"masks/x/{k:02}-m.bmp", mask)
+    cases = [
+        ("a", "{name}_mask.png"),
+        ("b", "{name}.png"),
+        ("a", f"{tmp_path}/masks/{{name}}-m.bmp"),
+    ]
+    for name, pattern in cases[:2]:
+        source = open_source(tmp_path / name, masks=pattern)
+        assert source.n_cells == N
+        np.testing.assert_array_equal(source.masks(np.arange(N)), given.masks(np.arange(N)))
+    (tmp_path / "a/x/03_mask.png").unlink()
+    with pytest.raises(InputError, match=r"no mask of x/03.png: .* as in x_mask.png for x.png"):
+        open_source(tmp_path / "a", masks=cases[0][1])
+    for path in (tmp_path / "a/x").glob("*_mask.png"):
+        path.unlink()
+    source = open_source(tmp_path / "a", masks=cases[2][1])
+    np.testing.assert_array_equal(source.masks(np.arange(N)), given.masks(np.arange(N)))
+    save(tmp_path / "b/05.png", np.arange(np.prod(SIZES[5])).reshape(SIZES[5]).astype(np.uint8))
+    assert "hold several values" in open_source(tmp_path / "b", masks="{name}.png").description
+
+
 def test_masks_go_with_their_cells(folder: Path) -> None:
     source = open_source(folder / "cells", masks=folder / "masks")
     some = OnCanvas(Subset(source, [5, 2]), (20, 20))

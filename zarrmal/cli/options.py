@@ -98,8 +98,9 @@ GroupPattern = Annotated[
 Masks = Annotated[
     Path | None,
     typer.Option(
-        metavar="FOLDER|FILE",
-        help="Masks of the cells: images named as the cells, or an .npz file of packed masks. Of "
+        metavar="FOLDER|FILE|PATTERN",
+        help="Masks of the cells: a folder of images named as the cells; a pattern such as "
+        "{name}_mask.png, beside them, or masks/{name}.tif; or an .npz file of packed masks. Of "
         "cells that were cut out along them they make the archive smaller (those with a background "
         "of 0 need none); beside cells with their background they are archived.",
     ),

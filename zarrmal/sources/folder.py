@@ -20,6 +20,7 @@ from .dimensions import checked_letters
 from .image_file import is_image_name, read_image, suffix_for_count
 from .limits import check_cell_shape
 from .mask_planes import Planes
+from .masks import mask_path
 from .preprocessing import PreprocessingOptions
 from .sizes import MAX_SIDE, Pixels
 from .source import Source, checked_indices
@@ -48,6 +49,8 @@ class FolderSource(Source):
         The caller's options.
     planes
         Which channels are masks.
+    mask_pattern
+        Files that have the name of another's mask by this pattern are no cells; see mask_path.
     axes
         "yxc" or "cyx" says how an archive holds the channels; None goes by the first image: pages
         of a TIFF are channels that come first. "cyx" takes pages of any kind as channels.
@@ -70,6 +73,7 @@ class FolderSource(Source):
         preprocessing: PreprocessingOptions,
         annotation: AnnotationOptions,
         planes: Planes | None = None,
+        mask_pattern: str | None = None,
         axes: str | None = None,
         skip_unreadable: bool = False,
         progress: Callable[[int, int], None] | None = None,
@@ -80,6 +84,13 @@ class FolderSource(Source):
             raise InputError(f"{folder}: axes of images are yxc or cyx, not {axes}")
         self._pages_are_channels = letters == "cyx"
         names, skipped = image_names(folder)
+        if mask_pattern is not None:
+            masks = {mask_path(mask_pattern, name) for name in names}
+            own = {name for name in names if mask_path(mask_pattern, name) == name}
+            # Of a.bmp and a.png, which is the mask by "{name}.png", only the former is a cell.
+            stems = Counter(os.path.splitext(name)[0] for name in names)
+            alone = {name for name in own if stems[os.path.splitext(name)[0]] == 1}
+            names = [name for name in names if name not in masks - alone]
         if not names:
             noted = "".join(f" ({note})" for note in skipped_notes(skipped))
             raise InputError(

@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,33 @@ MASK_KEYS = (*SIZE_KEYS, *PACKED_KEYS)
 
 SAMPLE_CELLS = 48
 """Cells by which it is found how pixels were resampled."""
+
+
+PLACE = "{name}"
+"""Stands for the name of a cell in a pattern of masks."""
+
+
+def is_beside(pattern: str) -> bool:
+    """Whether a pattern is of masks in the folders of their cells."""
+    return not os.path.dirname(pattern)
+
+
+def mask_path(pattern: str, name: str) -> str:
+    """Path of the mask of a cell.
+
+    Parameters
+    ----------
+    pattern
+        With ``{name}`` in place of the cell's name, such as ``{name}_mask.png``, which lies beside
+        the cell, or ``masks/{name}.tif``.
+    name
+        Of the cell: its path below the folder of cells.
+    """
+    stem = os.path.splitext(name)[0]
+    if not is_beside(pattern):
+        return pattern.replace(PLACE, stem)
+    folder, own = os.path.split(stem)
+    return os.path.join(folder, pattern.replace(PLACE, own))
 
 
 class Masks(ABC):
@@ -154,34 +181,65 @@ def _missing_text(location: str, missing: Sequence[str]) -> str:
     )
 
 
-class FolderMasks(Masks):
-    """Images of masks, named as the cells, with any suffix: a pixel of 0 is background.
+class FileMasks(Masks):
+    """Images of masks, a file for each: a pixel of 0 is background.
 
     Parameters
     ----------
-    folder
-        Its files are searched below it as the cells lie below theirs.
-    names
-        Of the cells.
-
-    Raises
-    ------
-    InputError
-        If a cell has no mask, or two.
+    paths
+        Of the masks.
+    location
+        Begins messages.
     """
 
-    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+    has_levels = False
+    """Some mask that was read has several values that are not 0, of which nothing is kept."""
+
+    def __init__(self, paths: Sequence[str], location: str) -> None:
+        self._paths, self.location = paths, location
+
+    @classmethod
+    def in_folder(cls, folder: Path, names: Sequence[str]) -> Self:
+        """Masks named as the cells, with any suffix, below a folder as the cells below theirs.
+
+        Raises
+        ------
+        InputError
+            If a cell has no mask, or two.
+        """
         from .folder import image_names
 
-        self.location = f"masks {folder}/"
+        location = f"masks {folder}/"
         files = image_names(folder)[0]
         found = {os.path.splitext(name)[0]: name for name in files}
-        _refuse_repeated(self.location, [os.path.splitext(name)[0] for name in files])
-        paths = [found.get(os.path.splitext(name)[0]) for name in names]
-        missing = [name for name, path in zip(names, paths) if path is None]
+        _refuse_repeated(location, [os.path.splitext(name)[0] for name in files])
+        paths = [found.get(os.path.splitext(name)[0], "") for name in names]
+        missing = [name for name, path in zip(names, paths) if not path]
         if missing:
-            raise InputError(_missing_text(self.location, missing))
-        self._folder, self._paths = folder, paths
+            raise InputError(_missing_text(location, missing))
+        return cls([os.path.join(folder, path) for path in paths], location)
+
+    @classmethod
+    def by_pattern(cls, pattern: str, folder: Path | None, names: Sequence[str]) -> Self:
+        """Masks whose path follows from that of the cell; see mask_path.
+
+        Raises
+        ------
+        InputError
+            If a cell has no mask.
+        """
+        location = f"masks {pattern}"
+        if folder is None and is_beside(pattern):
+            raise InputError(f"{location}: a pattern without a folder is for images: "
+                             f"these cells are none, so give masks/{pattern}")  # fmt: skip
+        paths = [mask_path(pattern, name) for name in names]
+        if folder is not None and is_beside(pattern):
+            paths = [os.path.join(folder, path) for path in paths]
+        missing = [name for name, path in zip(names, paths) if not os.path.isfile(path)]
+        if missing:
+            raise InputError(f"{_missing_text(location, missing)}, as in {mask_path(pattern, 'x')} "
+                             f"for x.png")  # fmt: skip
+        return cls(paths, location)
 
     def take(self, indices: NDArray[np.int64]) -> list[Mask | None]:
         """See Masks.take."""
@@ -190,12 +248,14 @@ class FolderMasks(Masks):
 
         masks: list[Mask | None] = []
         for index in indices.tolist():
-            path = os.path.join(self._folder, self._paths[index] or "")
+            path = self._paths[index]
             try:
                 image = read_image(path).pixels
             except UnreadableError as error:
                 raise InputError(f"{path}: cannot be read as a mask: {error}") from error
             inside: Mask = (image.reshape(*image.shape[:2], -1) != 0).any(axis=2)
+            values = image[inside]
+            self.has_levels |= bool(len(values) and (values != values[0]).any())
             masks.append(inside)
         return masks
 
@@ -225,6 +285,8 @@ class Masked(Source):
                              f"leave {masks.location} out")  # fmt: skip
         self.n_masks, self.has_background = self._compared(progress)
         kept = "" if self.n_masks else ", which are not those of the cells as they are"
+        if isinstance(masks, FileMasks) and masks.has_levels and self.n_masks:
+            kept = ", which hold several values: only whether they are 0 is kept"
         self.description = f"{source.description}, with {masks.location}{kept}"
 
     def _compared(self, progress: Callable[[int, int], None] | None) -> tuple[int, bool]:
@@ -284,11 +346,16 @@ def with_masks(
     source: Source,
     masks: str | os.PathLike[str],
     progress: Callable[[int, int], None] | None = None,
+    folder: Path | None = None,
 ) -> Source:
     """A source with the masks that lie in a folder, or in an .npz file (MASK_KEYS, `path`).
 
     Parameters
     ----------
+    masks
+        A folder or a file; or a pattern, see mask_path.
+    folder
+        Of the cells, where they are images.
     progress
         Called with (done, total) while cells are compared with their masks.
 
@@ -299,11 +366,16 @@ def with_masks(
     """
     path = Path(masks)
     names = None if source.names is None else source.names.tolist()
+    if PLACE in str(masks):
+        if names is None:
+            raise InputError(f"{path}: a pattern of masks is for cells with names, which "
+                             f"{source.location or 'the source'} has not")  # fmt: skip
+        return Masked(source, FileMasks.by_pattern(str(masks), folder, names), progress)
     if path.is_dir():
         if names is None:
             raise InputError(f"{path}: a folder of masks is for cells with names, which "
                              f"{source.location or 'the source'} has not")  # fmt: skip
-        return Masked(source, FolderMasks(path, names), progress)
+        return Masked(source, FileMasks.in_folder(path, names), progress)
     if not path.exists():
         raise MissingError(f"{path}: there are no masks: give a folder of images, or an .npz file")
     columns = read_columns(path, (*MASK_KEYS, "path"))

@@ -29,7 +29,7 @@ from .dimensions import axis_order, axis_order_of_each, checked_letters, is_chan
 from .folder import FolderSource
 from .hdf5 import HDF5_SUFFIXES, hdf5_address, open_hdf5
 from .mask_planes import MaskArray, Planes
-from .masks import with_masks
+from .masks import PLACE, is_beside, with_masks
 from .packed import packed_url
 from .preprocessing import RGB_CHANNELS, Channel, PreprocessingOptions
 from .sizes import PaddedCells
@@ -68,6 +68,7 @@ def open_source(
     masks: str | os.PathLike[str] | None = None,
     axes: str | None = None,
     mask_channels: Sequence[str | int] | None = None,
+    mask_pattern: str | None = None,
     labels: Column | None = None,
     groups: Column | None = None,
     names: Column | None = None,
@@ -114,7 +115,8 @@ def open_source(
         For fsspec; unused for local paths.
     masks
         Where the masks of the cells lie, along which they were cut out: a folder of images named
-        as the cells, or an .npz file of packed masks and `path`. See Source.silhouettes. Those of
+        as the cells; a pattern such as ``{name}_mask.png`` beside them or ``masks/{name}.tif``; or
+        an .npz file of packed masks and `path`. See Source.silhouettes. Those of
         the size of the cells are archived, where the cells have pixels outside: see Source.masks.
     axes
         Of arrays: a letter for each axis after the cells, such as "cyx" or "yxc" (see
@@ -123,6 +125,8 @@ def open_source(
     mask_channels
         Numbers or names of channels that are masks: see Source.masks. ``["none"]`` says that none
         is; None takes what an HDF5 file tells.
+    mask_pattern
+        Of a folder: its files that are masks of others by this pattern are no cells.
     labels, groups, names, splits
         One string or integer per cell; they override those that the source stores.
     progress
@@ -137,8 +141,14 @@ def open_source(
         If `source` is none of the above.
     """
     if masks is not None:
+        folder = None
+        if isinstance(source, str | os.PathLike) and Path(source).is_dir():
+            folder = Path(source)
+        if folder is not None and PLACE in str(masks) and is_beside(str(masks)):
+            mask_pattern = str(masks)
         opened = open_source(
             source,
+            mask_pattern=mask_pattern,
             channel=channel,
             size=size,
             group_pattern=group_pattern,
@@ -152,7 +162,7 @@ def open_source(
             splits=splits,
             progress=progress,
         )
-        return with_masks(opened, masks, progress)
+        return with_masks(opened, masks, progress, folder)
     preprocessing = PreprocessingOptions(channel=channel, size=size)
     given = RawAnnotations(labels=labels, groups=groups, names=names, splits=splits)
     annotation = AnnotationOptions(given=given, group_pattern=group_pattern)
@@ -232,6 +242,7 @@ def open_source(
         annotation,
         planes,
         axes,
+        mask_pattern,
         skip_unreadable,
         storage_options or {},
         progress,
@@ -288,6 +299,7 @@ def _open_address(
     annotation: AnnotationOptions,
     planes: Planes,
     axes: str | None,
+    mask_pattern: str | None,
     skip_unreadable: bool,
     storage_options: Mapping[str, Any],
     progress: Callable[[int, int], None] | None,
@@ -353,6 +365,7 @@ def _open_address(
             preprocessing=preprocessing,
             annotation=annotation,
             planes=planes,
+            mask_pattern=mask_pattern,
             axes=axes,
             skip_unreadable=skip_unreadable,
             progress=progress,

@@ -409,18 +409,18 @@ def require_one_size(source: Source, what: str) -> None:
         )
 
 
-def require_uint8(source: Source, what: str) -> None:
-    """InputError if the pixels are not uint8.
+def require_codable(source: Source, what: str) -> None:
+    """InputError if no model codes such cells, whatever their size: see model_fits.
 
     Parameters
     ----------
     what
         That needs such pixels, for the message.
     """
-    if source.dtype != np.uint8:
+    if source.dtype != np.uint8 or source.channel_first:
         raise InputError(
-            f"{source.location or source.description}: cells of {source.dtype}: {what} needs cells "
-            f"of uint8"
+            f"{source.location or source.description}: cells of {kind_text(source)}: {what} needs "
+            f"cells of uint8, with the channel last"
         )
 
 
