@@ -329,6 +329,22 @@ def test_axes_are_found_by_length(shape, kind, tmp_path):
     assert other.channel_first != first
 
 
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_axes_of_ome_zarr(version, tmp_path):
+    """Of format 2 they are in the group's attributes alone."""
+    stored = noise(4, 9, 4, 3)
+    group = zarr.create_group(tmp_path / "a.zarr", zarr_format=2 if version == "0.4" else 3)
+    array = group.create_array("0", shape=stored.shape, dtype="u1")
+    array[:] = stored
+    axes = [{"name": name, "type": "space"} for name in "tcyx"]
+    multiscales = [{"axes": axes, "datasets": [{"path": "0"}]}]
+    known = {"multiscales": multiscales}
+    group.attrs.update(known if version == "0.4" else {"ome": {"version": version, **known}})
+    source = open_source(tmp_path / "a.zarr/0")
+    assert (source.channel_first, source.cell_shape) == (True, (4, 3, 9))
+    np.testing.assert_array_equal(read_all(source), np.moveaxis(stored, 1, 3))
+
+
 def test_axes_that_are_not_told():
     for shape in ((6, 5, 5, 7), (6, 8, 5, 8), (6, 70, 90, 90), (6, 9, 9, 9)):
         assert "give --axes cyx or --axes yxc" in refusal(noise(*shape))

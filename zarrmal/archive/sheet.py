@@ -135,7 +135,8 @@ def contact_sheet(archive: OpenArchive, per_class: int) -> ContactSheet:
             else:
                 image.paste(_scaled(tile, width, height), (left, upper))
             if labels is not None:
-                text, color = _caption(labels[position], name)
+                # Without a model the only class says nothing of the label.
+                text, color = _caption(labels[position], name if facts.sha256 else None)
                 draw.text((left, upper + height + 2), _cut(text, width), color, _font(CAPTION))
         top += -(-len(shown[k]) // n_columns) * row_height
         done += len(shown[k])
@@ -160,9 +161,10 @@ def _labels(archive: OpenArchive) -> list[str] | None:
     return [names[v] if known and 0 <= v < len(names) else "?" for v, known in pairs]
 
 
-def _caption(label: str, class_name: str) -> tuple[str, str]:
+def _caption(label: str, class_name: str | None) -> tuple[str, str]:
     """The text beneath a cell and its colour: a label that is not the class stands out."""
-    return label, INK if label.casefold() == class_name.casefold() else WARNING
+    is_expected = class_name is None or label.casefold() == class_name.casefold()
+    return label, INK if is_expected else WARNING
 
 
 def _tile_shape(cell_shape: tuple[int, ...]) -> tuple[int, int]:

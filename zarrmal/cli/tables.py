@@ -101,7 +101,10 @@ def info_table(found: ArchiveInfo) -> Table:
     apart = found.latent_bytes > 0  # the hybrid profile codes latents and pixels together
     for label, n in [
         ("raw pixels", found.raw_bytes),
-        ("payload" if apart else "payload, latents included", found.payload_bytes),
+        (
+            "payload, latents included" if found.sha256 and not apart else "payload",
+            found.payload_bytes,
+        ),
         *([("latent vectors", found.latent_bytes)] if apart else []),
         *([("masks", found.mask_bytes)] if found.n_masks else []),
         ("model", found.model_bytes),

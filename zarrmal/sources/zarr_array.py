@@ -101,7 +101,7 @@ def open_zarr(
     try:
         node = _open_node(address, storage_options)
         if isinstance(node, zarr.Array):
-            names = dimension_names(node)
+            names = dimension_names(node) or ome_names(address, storage_options)
             return ZarrCells(
                 array=node,
                 axes=axis_order(names, node.shape, address, letters),
@@ -277,6 +277,25 @@ def read_sizes(
             return None, None
         columns.append(np.asarray(values))
     return columns[0], columns[1]
+
+
+def ome_names(address: str, storage_options: Mapping[str, Any]) -> tuple[str | None, ...] | None:
+    """Names of the axes of an array of OME-Zarr, which are in the group around it.
+
+    None where there is no such group, or it does not list the array.
+    """
+    parent, _, name = address.rstrip("/").rpartition("/")
+    if not parent or "::" in address:
+        return None
+    try:
+        group = _open_node(parent, storage_options)
+        attributes = group.attrs.asdict()
+        for scale in attributes.get("ome", attributes)["multiscales"]:
+            if any(each["path"] == name for each in scale["datasets"]):
+                return tuple(axis["name"] for axis in scale["axes"])
+    except Exception:  # no group, none that may be read, or attributes of something else
+        return None
+    return None
 
 
 def _roles(names: tuple[str | None, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
