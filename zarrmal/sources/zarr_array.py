@@ -289,7 +289,7 @@ def ome_names(address: str, storage_options: Mapping[str, Any]) -> tuple[str | N
         return None
     try:
         group = _open_node(parent, storage_options)
-        attributes = group.attrs.asdict()
+        attributes: Any = group.attrs.asdict()
         for scale in attributes.get("ome", attributes)["multiscales"]:
             if any(each["path"] == name for each in scale["datasets"]):
                 return tuple(axis["name"] for axis in scale["axes"])
