@@ -118,6 +118,14 @@ def test_damage_and_differences(folder: Path, tmp_path: Path) -> None:
     assert "`mask`: chunk c/0/0/0" in problem
     with pytest.raises(CorruptionError):
         zarrmal.extract(tmp_path / "a", tmp_path / "out", masks=tmp_path / "out masks")
+    document = tmp_path / "a/mask/zarr.json"
+    text = document.read_text()
+    document.write_text(text.replace('"bool"', '"bull"'))
+    problems = zarrmal.verify(tmp_path / "a").problems
+    assert any("metadata of `mask`" in p and "copy of its metadata is used" in p for p in problems)
+    assert any("`mask`: chunk c/0/0/0" in p for p in problems)
+    assert zarrmal.info(tmp_path / "a").n_cells == N
+    document.write_text(text)
     report = zarrmal.extract(
         tmp_path / "a",
         tmp_path / "out",

@@ -195,8 +195,11 @@ class OpenArchive:
 
     @property
     def n_masks(self) -> int:
-        """Masks of each cell in the array ``mask``; 0 without."""
-        array = self.array(MASK)
+        """Masks of each cell in the array ``mask``; 0 without it, or where it cannot be opened."""
+        try:
+            array = self.array(MASK)
+        except ZarrmalError:
+            return 0
         if array is None:
             return 0
         return array.shape[1] if array.ndim == 4 else 1

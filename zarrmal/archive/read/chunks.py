@@ -130,7 +130,10 @@ def _stored_size(store: Store, key: str) -> int:
 
 
 def read_chunks(
-    archive: OpenArchive, starts: Sequence[int], name: str = CELLS
+    archive: OpenArchive,
+    starts: Sequence[int],
+    name: str = CELLS,
+    array: zarr.Array[Any] | None = None,
 ) -> Iterator[CellsChunk]:
     """Chunks in the order asked for, decoded by a few threads, a few at a time.
 
@@ -140,9 +143,11 @@ def read_chunks(
         The first cell of each chunk, see chunk_starts.
     name
         ``cells``, or ``mask`` where the archive has it.
+    array
+        That array, if it is open already.
     """
     workers = min(MAX_WORKERS, os.cpu_count() or 1)
-    reader = _ChunkReader(archive, name, n_cached=workers + 1)
+    reader = _ChunkReader(archive, name, array, n_cached=workers + 1)
     pending: deque[Future[CellsChunk]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
@@ -159,8 +164,11 @@ def read_chunks(
 class _ChunkReader:
     """Reads chunks; the last few objects stay, as chunks of one shard are asked for in turn."""
 
-    def __init__(self, archive: OpenArchive, name: str, *, n_cached: int) -> None:
-        array = archive.cells if name == CELLS else archive.array(name)
+    def __init__(
+        self, archive: OpenArchive, name: str, array: zarr.Array[Any] | None, *, n_cached: int
+    ) -> None:
+        if array is None:
+            array = archive.cells if name == CELLS else archive.array(name)
         assert array is not None
         self._archive, self._array, self._name, self._grid = archive, array, name, Grid.of(array)
         self._coder = archive.coder if name == CELLS else codec_configuration(array).coder()

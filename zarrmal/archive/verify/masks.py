@@ -4,36 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
+from zarrmal_codecs import ZarrmalError
 
 from ...sources import Source
 from ...sources.sizes import Pixels
 from .. import format as layout
-from ..opened import OpenArchive
+from ..opened import OpenArchive, codec_configuration
 from ..read.chunks import CellsChunk, chunk_starts, expect_whole_cells, read_chunks
+from ..read.consolidated import find_or_copy
 from ..read.findings import Finding, cells_finding, ranges, ranges_text
 from ..read.sizes import StoredSizes
 from .cells import beyond_sizes, differing_cells
 from .columns import Columns
 
 
+def find_masks(archive: OpenArchive, problems: list[str]) -> zarr.Array[Any] | None:
+    """The array of masks; None where there is none, or where it cannot be read, which is noted."""
+    if layout.MASK not in archive.facts.arrays:
+        return None
+    array, problem = find_or_copy(archive.group, layout.MASK, "b")
+    if problem is not None:
+        problems.append(problem)
+    try:
+        if array is not None:
+            expect_whole_cells(array)
+            codec_configuration(array)
+    except ZarrmalError as error:
+        problems.append(str(error))
+        return None
+    if array is not None and array.shape[0] < archive.n_cells:
+        problems.append(f"`{layout.MASK}` holds {array.shape[0]:,} cells, the archive says "
+                        f"{archive.n_cells:,}")  # fmt: skip
+        return None
+    return array
+
+
 def check_masks(
-    archive: OpenArchive, columns: Columns, sizes: StoredSizes | None, source: Source | None
+    archive: OpenArchive,
+    array: zarr.Array[Any],
+    columns: Columns,
+    sizes: StoredSizes | None,
+    source: Source | None,
 ) -> Iterator[tuple[CellsChunk, list[Finding]]]:
-    """What is wrong with each chunk of masks, in order; nothing where the archive has none."""
-    array = archive.array(layout.MASK)
-    if array is None:
-        return
-    expect_whole_cells(array)
+    """What is wrong with each chunk of masks, in order."""
 
     def read(rows: NDArray[np.int64]) -> Pixels:
         assert source is not None
         return np.moveaxis(source.masks(rows), 1, 3)
 
     none = np.arange(0)
-    for chunk in read_chunks(archive, chunk_starts(array, archive.n_cells), layout.MASK):
+    for chunk in read_chunks(archive, chunk_starts(array, archive.n_cells), layout.MASK, array):
         findings = []
         if chunk.recovered.kind is not None:
             findings.append(cells_finding(chunk, (), ()))

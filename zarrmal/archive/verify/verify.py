@@ -20,7 +20,7 @@ from ..read.copied import COPIED, EMPTIED, attribute_problem, copied_state
 from ..read.sizes import sizes_of
 from .cells import check_cells
 from .columns import check_columns, compare_columns, read_columns
-from .masks import check_masks
+from .masks import check_masks, find_masks
 from .metadata import check_metadata
 from .report import VerifyReport
 
@@ -70,11 +70,12 @@ def verify_archive(archive: OpenArchive, source: Source | None, progress: Progre
         problems += [finding.line for finding in chunk_findings]
         n_chunks += 1
         progress("verifying cells", chunk.stop, archive.n_cells)
-    for chunk, chunk_findings in check_masks(archive, columns, sizes, source):
-        findings += chunk_findings
-        problems += [finding.line for finding in chunk_findings]
-        n_chunks += 1
-        progress("verifying masks", chunk.stop, archive.n_cells)
+    if (masks := find_masks(archive, problems)) is not None:
+        for chunk, chunk_findings in check_masks(archive, masks, columns, sizes, source):
+            findings += chunk_findings
+            problems += [finding.line for finding in chunk_findings]
+            n_chunks += 1
+            progress("verifying masks", chunk.stop, archive.n_cells)
     is_emptied = facts.n_cells > 0 and n_missing == facts.n_cells
     problems = [EMPTIED if is_emptied and line == COPIED else line for line in problems]
     order = columns.get(layout.SOURCE_INDEX)
