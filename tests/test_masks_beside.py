@@ -238,6 +238,21 @@ def test_masks_among_the_images(folder: Path, tmp_path: Path) -> None:
     assert "hold several values" in open_source(tmp_path / "b", masks="{name}.png").description
 
 
+@pytest.mark.parametrize("background", [9, 0])
+def test_packed_masks_of_the_size_of_the_cells(background: int, tmp_path: Path) -> None:
+    mask = np.stack([inside(8, 9)] * 5)
+    cells = np.where(mask, 100 + noise(5, 8, 9) // 2, background).astype(np.uint8)
+    bits = [np.packbits(each) for each in mask]
+    start = np.cumsum([0, *map(len, bits)])
+    sizes = {"height": np.full(5, 8), "width": np.full(5, 9)}
+    np.savez(tmp_path / "a.npz", cells=cells, bits=np.concatenate(bits), start=start, **sizes)
+    source = open_source(tmp_path / "a.npz")
+    assert (source.n_masks, source.has_background) == (1, background > 0)
+    np.testing.assert_array_equal(source.masks(np.array([3, 1]))[:, 0], mask[[3, 1]])
+    np.testing.assert_array_equal(source.silhouettes(np.array([3])).masks[0], mask[3])
+    assert open_source(tmp_path / "a.npz", size=4).n_masks == 0
+
+
 def test_masks_go_with_their_cells(folder: Path) -> None:
     source = open_source(folder / "cells", masks=folder / "masks")
     some = OnCanvas(Subset(source, [5, 2]), (20, 20))

@@ -92,7 +92,9 @@ def test_sparcspy(tmp_path: Path) -> None:
     assert "2 of the channels are masks" in source.description
 
 
-def test_one_data_set_and_what_lies_beside_it(tmp_path: Path) -> None:
+def test_one_data_set_and_what_lies_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cells, path = noise(N, 5, 6), tmp_path / "a.hdf5"
     with h5py.File(path, "w") as file:
         file["crops/images"] = cells
@@ -106,6 +108,10 @@ def test_one_data_set_and_what_lies_beside_it(tmp_path: Path) -> None:
     np.testing.assert_array_equal(source.masks(np.arange(N))[:, 0], cells > 99)
     assert source.groups.tolist() == [f"s{k % 2}" for k in range(N)]
     assert "data sets not used: `area`" in source.description
+    monkeypatch.chdir(tmp_path)
+    named = pickle.dumps(open_source("a.hdf5::crops/images"))
+    monkeypatch.chdir("/")
+    np.testing.assert_array_equal(read_all(pickle.loads(named)), cells)
     del source  # which has the file open
     with h5py.File(path, "r+") as file:
         file["more"] = noise(N, 6, 7, 3)

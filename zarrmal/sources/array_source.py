@@ -16,7 +16,7 @@ from .limits import check_cell_shape, check_dtype
 from .mask_planes import MaskArray, Planes
 from .masks import PackedMasks
 from .preprocessing import Preprocessing, PreprocessingOptions
-from .sizes import Pixels, Sizes, beyond, checked_sizes
+from .sizes import Pixels, Sizes, beyond, block_cells, checked_sizes
 from .source import Source, checked_indices
 
 Fetch = Callable[[NDArray[np.int64]], Pixels]
@@ -108,6 +108,9 @@ class ArraySource(Source):
         if masks is not None and self._planes.masks:
             raise InputError(f"{location}: holds masks beside the cells, and mask planes among the "
                              f"channels: choose --mask-channel none")  # fmt: skip
+        if self._packed is not None and preprocessing.size is None:
+            masks = masks or self._packed.of_size(shape[1:3])
+            self._mask_array = masks
         if masks is not None:
             masks.check(shape, location)
             self.n_masks, self.mask_names = masks.n_masks, masks.names
@@ -141,6 +144,8 @@ class ArraySource(Source):
         self.splits = annotations.splits
         self.location = location
         self.description = describe(location, self.n_cells, "cell", annotations, notes, self.sizes)
+        if self._packed is not None and self.n_masks:
+            self.has_background = has_background(self)
 
     def __reduce__(self) -> Any:
         """Pickle the address and the options where there is an address, not the array."""
@@ -202,6 +207,18 @@ class ArraySource(Source):
                 f"{self.location}: cell {wrong[0]}{name} is {height} x {width} by `height` and "
                 f"`width`, but has {what} beyond that: correct them, or make those pixels 0"
             )
+
+
+def has_background(source: Source) -> bool:
+    """Whether some cell has pixels that are not 0 outside its masks; all cells are read."""
+    n_block = block_cells(source.cell_shape, source.dtype.itemsize)
+    for start in range(0, source.n_cells, n_block):
+        rows = np.arange(start, min(start + n_block, source.n_cells))
+        cells = source.read(rows)
+        has = (cells.reshape(*cells.shape[:3], -1) != 0).any(axis=3)
+        if (has & ~source.masks(rows).any(axis=1)).any():
+            return True
+    return False
 
 
 def expect_one_per_cell(

@@ -16,6 +16,7 @@ from zarrmal_codecs.silhouette.silhouettes import Silhouettes, is_codable
 from ..errors import InputError, MissingError
 from .annotations import PACKED_KEYS, SIZE_KEYS
 from .array_file import read_columns
+from .mask_planes import MaskArray
 from .sizes import Pixels, block_cells
 from .source import FACTS, Source, checked_indices
 
@@ -120,6 +121,18 @@ class PackedMasks(Masks):
                 f"`bits`: each takes the bytes of height * width bits, and begins at a byte"
             )
         self._sizes, self._starts = sizes, starts
+
+    def of_size(self, size: tuple[int, ...]) -> MaskArray | None:
+        """All of them as an array, if each has this height and width."""
+        if (self._sizes != size).any():
+            return None
+
+        def fetch(indices: NDArray[np.int64]) -> Pixels:
+            masks = [mask for mask in self.take(indices) if mask is not None]
+            return np.stack(masks) if masks else np.zeros((0, *size), np.bool_)
+
+        shape = (len(self._sizes), *size)
+        return MaskArray(fetch=fetch, shape=shape, dtype=np.dtype(np.bool_))
 
     def take(self, indices: NDArray[np.int64]) -> list[Mask | None]:
         """See Masks.take."""

@@ -384,6 +384,9 @@ def _open_address(
 
 def absolute_address(address: str) -> str:
     """The address with absolute local paths, so that it holds in any working directory."""
+    if (hdf5 := hdf5_address(address)) is not None:
+        name = "" if hdf5.data_set is None else f"::{hdf5.data_set}"
+        return f"{hdf5.path.absolute()}{name}"
     if "://" not in address and "::" not in address:
         return str(Path(address).absolute())
     *outer, innermost = address.split("::")
