@@ -193,11 +193,16 @@ class OpenArchive:
         """Encodes and decodes with the model; None without one."""
         return None if self.model is None else Coder(self.model)
 
+    @lazy
+    def mask_array(self) -> zarr.Array[Any] | None:
+        """The array ``mask``; None without. It is looked for once, which costs requests."""
+        return self.array(MASK)
+
     @property
     def n_masks(self) -> int:
         """Masks of each cell in the array ``mask``; 0 without it, or where it cannot be opened."""
         try:
-            array = self.array(MASK)
+            array = self.mask_array
         except ZarrmalError:
             return 0
         if array is None:

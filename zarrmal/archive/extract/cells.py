@@ -48,7 +48,7 @@ def extract_cells(
     progress: Progress,
 ) -> ExtractReport:
     """See Archive.extract; ``archive`` is a stable state."""
-    if masks is not None and archive.array(layout.MASK) is None:
+    if masks is not None and archive.mask_array is None:
         raise InputError(f"{archive.location.url} holds no masks: leave --masks out")
     try:
         extraction = _Extraction(archive, folder, class_name, masks, overwrite, skip_damaged)

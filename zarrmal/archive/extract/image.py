@@ -15,7 +15,6 @@ from ...errors import InputError
 from ...sources.sizes import Pixels
 from ...sources.zarr_array import mask_names
 from ...version import SOFTWARE
-from .. import format as layout
 from ..opened import OpenArchive
 from .names import TIFF_SUFFIXES, folded
 
@@ -36,7 +35,7 @@ def refuse_unwritable_dtype(dtype: np.dtype[np.generic]) -> None:
 
 def mask_folders(archive: OpenArchive, folder: Path) -> list[Path]:
     """The folder of each mask of a cell: the folder itself, where there is one mask."""
-    array = archive.array(layout.MASK)
+    array = archive.mask_array
     assert array is not None
     if archive.n_masks == 1:
         return [folder]

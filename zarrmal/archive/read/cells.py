@@ -13,7 +13,7 @@ from zarrmal_codecs import CorruptionError, ZarrmalError
 
 from ...errors import InputError
 from ...sources.sizes import Pixels
-from ..format import MASK, Grid
+from ..format import Grid
 from ..opened import OpenArchive
 from ..storage.objects import join_key
 from .chunks import expect_stored, read_chunks
@@ -42,7 +42,7 @@ def read_cells(
 
 def read_masks(archive: OpenArchive, positions: Positions) -> NDArray[np.bool_]:
     """See Archive.masks."""
-    array = archive.array(MASK)
+    array = archive.mask_array
     if array is None:
         raise InputError(f"{archive.location.url} holds no masks")
     rows = checked_positions(positions, archive.n_cells)

@@ -117,7 +117,7 @@ class ObjectWriter:
             reuse=reuse,
             cancelled=cancelled,
         )
-        masks = archive.array(MASK)
+        masks = archive.mask_array
         self._masks = None
         if masks is not None:
             self._masks = ArrayWriter(masks, _stored_masks, reuse=reuse, cancelled=cancelled)

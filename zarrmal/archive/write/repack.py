@@ -136,7 +136,7 @@ class StoredCells(Source):
         digests = ArchiveDigests(archive.group, archive.location.printable)
         axes = (0, 2, 3, 1) if archive.channel_first else tuple(range(archive.cells.ndim))
         self._fetch = zarr_fetch(archive.cells, axes, digests)
-        masks = archive.array(layout.MASK)
+        masks = archive.mask_array
         if masks is not None:
             self.n_masks, self.mask_names = archive.n_masks, mask_names(masks)
             self._fetch_masks = zarr_fetch(masks, tuple(range(masks.ndim)), digests)

@@ -113,7 +113,7 @@ def write_segment(
 
 def planes_of(archive: OpenArchive) -> list[str]:
     """Names of the arrays with planes of each cell that the archive has."""
-    return [name for name in layout.PLANES if archive.array(name) is not None]
+    return [layout.CELLS] if archive.mask_array is None else [*layout.PLANES]
 
 
 def stored_classes(archive: OpenArchive) -> NDArray[np.uint8]:
