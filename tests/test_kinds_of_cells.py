@@ -204,7 +204,7 @@ def test_other_kinds_are_not_appended(given: np.ndarray, told: str, tmp_path: Pa
 
 def test_a_model_that_does_not_fit_is_refused(hybrid: Model, tmp_path: Path) -> None:
     cells = KINDS["uint16"][0]
-    with pytest.raises(InputError, match=r"9 x 7 of uint16, the model is for .* of uint8"):
+    with pytest.raises(InputError, match=r"more than 255 levels of uint16"):
         zarrmal.write(cells, tmp_path / "a", model=hybrid)
     with pytest.raises(InputError, match="stored without a model, so there are no classes"):
         zarrmal.write(cells, tmp_path / "a", assign="shortest")

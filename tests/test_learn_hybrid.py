@@ -290,7 +290,7 @@ def test_planes_are_ordered_by_what_they_tell() -> None:
     # Planes 1, 2 and 3 share most of what they are, and plane 0 nothing.
     planes = 400 + np.stack([own[0], shared + own[1], shared + 0.2 * own[2], shared + own[3]])
     steps = plan_steps(np.rint(planes).astype(np.int32).transpose(1, 0, 2, 3), 65535)
-    assert [step.plane for step in steps][0] == 2
+    assert steps[0].plane == 2
     assert [step.follows for step in sorted(steps, key=lambda s: s.plane)] == [
         False,
         True,

@@ -63,18 +63,19 @@ def shipped_for(cells: Source, canvas: tuple[int, ...] | None = None) -> Model |
         for model in shipped_models(n_channels)
         if model_fits(model, cells.dtype, shape, channel_first=first)
     ]
-    if len(models) < 2:
+    if not models or (len(models) == 1 and cells.dtype == np.uint8):
         return next(iter(models), None)
     rows = np.unique(np.linspace(0, cells.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
     pixels = cells.read(rows)
     sizes = None if cells.sizes is None else cells.sizes[rows]
     silhouettes = cells.silhouettes(rows)
+    models = [model for model in models if coder_for(model).knows(pixels)]
 
     def total_bits(model: Model) -> float:
         own = coder_for(model).bits(pixels, sizes, silhouettes).min(axis=1)
         return float(own.mean()) * cells.n_cells + 8 * model.n_bytes
 
-    return min(models, key=total_bits)
+    return min(models, key=total_bits, default=None)
 
 
 def train_model(

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ..sources import Source
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[np.unsignedinteger[Any]]
 Cells = Pixels | Sequence[Pixels]
-"""uint8 (cell, y, x[, channel]); or one array a cell, where sizes differ."""
+"""uint8 or uint16 (cell, y, x[, channel]); or one array a cell, where sizes differ."""
 
 Arrangement = Literal["cell", "sheet"]
 """Of rivals; see Measurement."""

@@ -166,7 +166,7 @@ def refuse_unfit(models: Sequence[Model], cells: Source) -> None:
         chosen_level()
     except ValueError as error:
         raise InputError(str(error)) from None
-    require_codable(cells, "the benchmark")
+    require_codable(cells, "the benchmark", deep=True)
     for name, model in zip(model_names(models), models, strict=True):
         if not coder_for(model).takes_sizes:
             require_one_size(cells, f"profile {model.profile}")

@@ -39,8 +39,8 @@ def train_any(
     InputError
         Before training, if no model of this profile can code such cells.
     """
-    require_codable(source, "training")
     profile = PROFILE_PAPER if isinstance(options, TrainOptions) else PROFILE_HYBRID
+    require_codable(source, "training", deep=profile == PROFILE_HYBRID)
     check_cell_shape(source.cell_shape, source.location or source.description, profile)
     if isinstance(options, TrainOptions):
         return train_model(source, options, checkpoint=checkpoint, progress=progress)

@@ -409,18 +409,21 @@ def require_one_size(source: Source, what: str) -> None:
         )
 
 
-def require_codable(source: Source, what: str) -> None:
+def require_codable(source: Source, what: str, *, deep: bool = False) -> None:
     """InputError if no model codes such cells, whatever their size: see model_fits.
 
     Parameters
     ----------
     what
         That needs such pixels, for the message.
+    deep
+        It takes uint16 as well as uint8.
     """
-    if source.dtype != np.uint8 or source.channel_first:
+    allowed = (np.uint8, np.uint16) if deep else (np.uint8,)
+    if source.dtype not in allowed:
         raise InputError(
             f"{source.location or source.description}: cells of {kind_text(source)}: {what} needs "
-            f"cells of uint8, with the channel last"
+            f"cells of {' or '.join(np.dtype(each).name for each in allowed)}"
         )
 
 

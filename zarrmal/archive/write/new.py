@@ -15,7 +15,7 @@ from ...classify import Assigner
 from ...errors import ExistsError, InputError, LockedError
 from ...progress import Progress
 from ...sources import Source
-from ...sources.limits import check_cell_shape, model_fits
+from ...sources.limits import check_cell_shape, knows_levels, model_fits
 from ...sources.preprocessing import Preprocessing
 from ...sources.sizes import sizes_text
 from ...sources.source import OnCanvas, kind_text
@@ -91,10 +91,15 @@ def write_new(
     ):
         cells, allowed = sizes_text(cell_shape, source.sizes), shape_text(model.cell_shape)
         if source.dtype != np.uint8 or source.channel_first:
-            cells, allowed = kind_text(source, cell_shape), f"{allowed} of uint8"
+            cells, allowed = kind_text(source, cell_shape), f"{allowed} of uint8 or uint16"
         raise InputError(
             f"the cells are {cells}, the model is for {allowed}: use --size or --channel, train a "
             f"model on them, or give none"
+        )
+    if model is not None and not knows_levels(model, source):
+        raise InputError(
+            f"the cells have more than 255 levels of {source.dtype}, the model is for fewer: train "
+            f"a model on them, or give none"
         )
     digest = source_digest(source)
     resumed = previous if previous is not None and is_resumable(previous, options) else None

@@ -4,24 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import DTypeLike
+
 from ...errors import InputError
 from .byte_coders import blosc, xz, zstd
-from .colour import minus_green, planes
+from .colour import channels, minus_green, planes, shuffled
 from .image_coders import calic, jpeg2000, jpegls, jxl, png, webp
 from .rival import Rival
 
 RGB_CHANNELS = 3
 
 
-def all_rivals(n_channels: int = 1) -> tuple[Rival, ...]:
+def all_rivals(n_channels: int = 1, dtype: DTypeLike = np.uint8) -> tuple[Rival, ...]:
     """Return every rival of the benchmark.
 
     Parameters
     ----------
     n_channels
-        Three channels are read as red, green, blue: coders without a colour transform also run
-        with one. For any other number above one, planes are laid one below the other.
+        Three channels of uint8 are read as red, green, blue: coders without a colour transform also
+        run with one. For any other number above one, planes are laid one below the other.
+    dtype
+        uint8 or uint16. Of uint16, channels are coded each by itself; three of them by JPEG XL as
+        colour, too.
     """
+    if np.dtype(dtype) == np.uint16:
+        grey = (png(), jpeg2000(), jpegls(), jxl(7), jxl(9), jxl(10, slow=True))
+        rivals = (*grey, shuffled(zstd()), shuffled(xz(1)))
+        if n_channels == 1:
+            return rivals
+        colour = (jxl(9),) if n_channels == RGB_CHANNELS else ()
+        return (*(channels(rival) for rival in rivals), *colour)
     native = (
         png(),
         zstd(),

@@ -27,6 +27,42 @@ def planes(rival: Rival) -> Rival:
     return _adapted(rival, "planes", encode, decode)
 
 
+def channels(rival: Rival) -> Rival:
+    """Code each plane of an image by itself, as files of one channel are."""
+
+    def encode(image: Pixels) -> bytes:
+        if image.ndim == 2:
+            return rival.encode(image)
+        parts = [rival.encode(np.ascontiguousarray(plane)) for plane in np.moveaxis(image, 2, 0)]
+        return b"".join(len(part).to_bytes(4, "little") + part for part in parts)
+
+    def decode(data: bytes, shape: tuple[int, ...]) -> Pixels:
+        if len(shape) == 2:
+            return rival.decode(data, shape)
+        decoded, start = [], 0
+        for _ in range(shape[2]):
+            stop = start + 4 + int.from_bytes(data[start : start + 4], "little")
+            decoded.append(rival.decode(data[start + 4 : stop], shape[:2]))
+            start = stop
+        return np.stack(decoded, axis=-1)
+
+    return _adapted(rival, "channels", encode, decode)
+
+
+def shuffled(rival: Rival) -> Rival:
+    """For coders of bytes: first the lower bytes of a uint16 image, then the higher ones."""
+
+    def encode(image: Pixels) -> bytes:
+        octets = np.ascontiguousarray(image, "<u2").view(np.uint8).reshape(*image.shape, 2)
+        return rival.encode(np.ascontiguousarray(np.moveaxis(octets, -1, 0)))
+
+    def decode(data: bytes, shape: tuple[int, ...]) -> Pixels:
+        octets = np.moveaxis(rival.decode(data, (2, *shape)), 0, -1)
+        return np.ascontiguousarray(octets).view("<u2").reshape(shape)
+
+    return _adapted(rival, "shuffled", encode, decode)
+
+
 def minus_green(rival: Rival) -> Rival:
     """Code green, red - green + 128 and blue - green + 128, modulo 256.
 

@@ -174,7 +174,7 @@ def sheets(cells: Pixels, columns: int = SHEET_COLUMNS) -> Iterator[Pixels]:
     for start in range(0, len(cells), SHEET_CELLS):
         block = cells[start : start + SHEET_CELLS]
         n_rows = -(-len(block) // columns)
-        padded = np.zeros((n_rows * columns, *cells.shape[1:]), np.uint8)
+        padded = np.zeros((n_rows * columns, *cells.shape[1:]), cells.dtype)
         padded[: len(block)] = block
         grid = padded.reshape(n_rows, columns, *cells.shape[1:])
         moved = np.moveaxis(grid, 2, 1)  # (row, y, column, x[, channel])

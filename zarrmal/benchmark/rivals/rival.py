@@ -25,7 +25,7 @@ class Rival:
     name
         With its settings, as ``jxl:effort=9``.
     encode
-        uint8 image (y, x) or (y, x, channel) -> bytes.
+        uint8 or uint16 image (y, x) or (y, x, channel) -> bytes.
     decode
         Bytes and the image's shape -> the image.
     slow

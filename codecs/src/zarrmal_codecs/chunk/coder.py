@@ -16,7 +16,7 @@ from ..scales import Pixels, Scales
 from ..silhouette.outlined import Outlined, outline
 from ..silhouette.silhouettes import Silhouettes, cut_out
 from .profiles import CellCoder, Sizes, cell_coder
-from .reduction import reduce
+from .reduction import Reduction, reduce
 
 MAX_CACHED_CODERS = 8
 
@@ -95,17 +95,29 @@ class Coder:
         sizes: Sizes | None = None,
         silhouettes: Silhouettes | None = None,
     ) -> NDArray[np.uint8]:
-        """The class that codes each cell in the fewest bits, uint8 (cell,); see ``bits``."""
+        """The class that codes each cell in the fewest bits, uint8 (cell,); see ``bits``.
+
+        All are of class 0 where the model does not know all their levels: no model codes them then.
+        """
+        if not self.knows(pixels):
+            return np.zeros(len(pixels), np.uint8)
         values, scales = self._values(pixels)
         outlined = self.outline(values, sizes, silhouettes)
         return self.shortest_outlined(values, sizes, outlined, scales)
+
+    def knows(self, pixels: Pixels) -> bool:
+        """Whether pixels, uint8 or uint16 (cell, *cell_shape), have no more levels than it knows."""
+        return pixels.dtype == np.uint8 or self.depth == 16 or self._reduced(pixels) is not None
+
+    def _reduced(self, pixels: Pixels) -> tuple[Pixels, Reduction] | None:
+        has_channels = len(self.model.cell_shape) == 3
+        return reduce(pixels if has_channels else pixels[..., None], self.depth)
 
     def _values(self, pixels: Pixels) -> tuple[Pixels, Scales | None]:
         """What the model codes of pixels, as encode_chunk does for these cells alone."""
         if pixels.dtype == np.uint8:
             return pixels, None
-        has_channels = len(self.model.cell_shape) == 3
-        reduced = reduce(pixels if has_channels else pixels[..., None], self.depth)
+        reduced = self._reduced(pixels)
         if reduced is None:
             raise ValueError(
                 f"the cells have more than 255 levels of {pixels.dtype}, but the model is of depth "
