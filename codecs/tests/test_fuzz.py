@@ -58,7 +58,7 @@ def test_mutations_get_beyond_the_checksums():
 
 def test_mutations_reach_every_dtype():
     rng, dtypes = Random(3), set()
-    chunks = [path.read_bytes() for path in sorted(seeds.VECTORS.glob("dtype-*/chunk.bin"))]
+    chunks = [path.read_bytes() for path in sorted(seeds.VECTORS.glob("[ds]t*-*/chunk.bin"))]
     for _ in range(1500):
         data = worker.mutated("chunk", rng.choice(chunks), rng)
         with contextlib.suppress(ZarrmalError):

@@ -219,7 +219,7 @@ def decode_chunk(
     if len(payload) > header.payload_bytes:
         raise CorruptionError(f"{len(payload) - header.payload_bytes} bytes follow the chunk's end")
     expect_shape(header, shape)
-    _expect_dtype(header, dtype)
+    expect_dtype(header, dtype)
     if header.index is not None:
         rows = np.arange(header.shape[0])
         octets = octets_of(decode_cells(header, rows, lambda a, b: payload[a:b], coder))
@@ -242,7 +242,8 @@ def expect_shape(header: Header, shape: tuple[int, ...] | None) -> None:
         )
 
 
-def _expect_dtype(header: Header, dtype: np.dtype[Any] | None) -> None:
+def expect_dtype(header: Header, dtype: np.dtype[Any] | None) -> None:
+    """CorruptionError unless items were stored from the expected dtype, or None is expected."""
     if dtype is None:
         return
     stored, expected = (d.newbyteorder("<") for d in (header.dtype, stored_dtype(dtype)))
