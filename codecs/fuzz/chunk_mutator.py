@@ -136,8 +136,10 @@ def parse(data: bytes) -> Chunk:
 
 
 def _parse_masks(chunk: Chunk, data: bytes, offset: int) -> Index:
-    n, n_table = chunk.shape[0], 1 << data[offset]
+    n, log_table = chunk.shape[0], data[offset]
     assert n < 5000
+    assert log_table <= 16
+    n_table = 1 << log_table
     table, offset = data[offset : offset + 1 + n_table], offset + 1 + n_table
     columns = []
     for _ in range(3):

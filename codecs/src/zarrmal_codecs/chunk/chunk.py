@@ -18,6 +18,7 @@ from ..constants import (
     CHECK_INITIAL,
     DIGEST_PREFIX_BYTES,
     MAX_CHUNK_PIXELS,
+    MAX_PLANES,
     MAX_RANK,
     MODE_CELLS,
     MODE_MASKS,
@@ -163,6 +164,8 @@ class _Cells:
         if self.items.dtype == np.uint8:
             return self.items, None
         has_channels = self.items.ndim == 4
+        if has_channels and self.items.shape[-1] > MAX_PLANES:
+            return None, None  # more reductions than a reader takes
         reduced = reduce(self.items if has_channels else self.items[..., None], depth)
         if reduced is None:
             return None, None
