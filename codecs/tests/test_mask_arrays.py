@@ -43,8 +43,8 @@ KINDS = {
     "one row": np.stack(masks_of(33, [(1, 300)] * 9)),
     "one column": np.stack(masks_of(34, [(300, 1)] * 9)),
     "lattice": np.stack([expand(m, 7) for m in masks_of(35, [(9, 8)] * 8)]),
-    "many": discs(300, 30, 20),
-    "of a pixel": np.ones((900, 1, 1), bool),
+    "many": discs(150, 30, 20),
+    "of a pixel": np.ones((200, 1, 1), bool),
 }
 
 

@@ -129,7 +129,7 @@ def encode_masks(masks: Mask) -> tuple[MaskIndex, bytes] | None:
     sizes = np.ones((n, 2), np.uint16)
     has = masks.reshape(n, -1).any(axis=1)
     for i, axis in ((0, 2), (1, 1)):
-        along = masks.any(axis=axis)
+        along: Mask = np.logical_or.reduce(masks, axis=axis)
         sizes[:, i] = np.where(has, along.shape[1] - along[:, ::-1].argmax(axis=1), 1)
     if int(sizes.astype(np.int64).prod(axis=1).max()) > MAX_SILHOUETTE_PIXELS:
         return None
