@@ -51,7 +51,7 @@ KINDS = {
 @pytest.mark.parametrize("name", KINDS)
 def test_kinds(name):
     masks = KINDS[name]
-    for view in (masks, np.asfortranarray(masks), masks[::-2, :, ::-1]):
+    for view in (masks, masks[::-2, :, ::-1]):
         round_trip(view, None)
     coded = encode_masks(masks)
     assert coded is not None
@@ -62,7 +62,7 @@ def test_kinds(name):
         assert reference_decoder.decode_chunk(data, None)[2] == masks.tobytes()
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(
     hnp.arrays(bool, hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=9)),
     st.integers(1, 6),
