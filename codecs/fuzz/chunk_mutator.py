@@ -15,13 +15,14 @@ import havoc
 
 PRELUDE = struct.Struct("<4sBBBBIQI")
 BLANK = 255
-OTHER = 15
+OTHER, UINT8, UINT16 = 15, 1, 7
+REDUCTION = struct.Struct("<HHBB")
 ITEM_BYTES = (0, 1, 1, 1, 2, 4, 8, 2, 4, 8, 2, 4, 8, 8, 16)
 
 
 @dataclass(slots=True)
 class Index:
-    """The cell index, with values that need not agree."""
+    """The cell or mask index, with values that need not agree."""
 
     digest_prefix: bytes
     codings: bytes
@@ -30,6 +31,10 @@ class Index:
     columns: list[list[int]]
     """Numbers of each cell: heights and widths; spacings, and rows and columns of masks."""
     resampling: int = 0
+    reductions: list[list[int]] = field(default_factory=list)
+    """Of each channel of 16 bits: least, step, raw bits, bins - 1."""
+    table: bytes | None = None
+    """Of an array of masks: its binary logarithm, and the values."""
 
 
 @dataclass(slots=True)
@@ -52,7 +57,12 @@ class Chunk:
     @property
     def words(self) -> bool:
         """Streams of 16-bit words, without checks."""
-        return bool(self.flags & 2)
+        return bool(self.flags & 2) or (self.index is not None and self.index.table is not None)
+
+    @property
+    def n_channels(self) -> int:
+        """Channels of a cell."""
+        return self.shape[1 if self.flags & 32 else 3] if len(self.shape) == 4 else 1
 
     @property
     def sized(self) -> bool:
@@ -93,6 +103,8 @@ def parse(data: bytes) -> Chunk:
     chunk.payload = data[n_header:]
     if dtype == OTHER:
         (chunk.item_bytes,) = struct.unpack_from("<I", data, offset)
+    if mode == 3:
+        chunk.index = _parse_masks(chunk, data, offset)
     if mode != 2:
         return chunk
     prefix, n_classes = data[offset : offset + 8], data[offset + 8]
@@ -104,6 +116,10 @@ def parse(data: bytes) -> Chunk:
         runs.append([k, count])
     n = chunk.shape[0]
     assert n < 5000
+    reductions = []
+    for _ in range(chunk.n_channels if dtype == UINT16 else 0):
+        reductions.append(list(REDUCTION.unpack_from(data, offset)))
+        offset += REDUCTION.size
     columns, resampling = [], 0
     for _ in range(2 * chunk.sized):
         values, offset = _packed("<HB", data, offset, n)
@@ -114,13 +130,32 @@ def parse(data: bytes) -> Chunk:
             values, offset = _packed("<HB", data, offset, n)
             columns.append(values)
     lengths, offset = _packed("<IB", data, offset, n)
+    streams = _cut(chunk.payload, lengths, 2 if chunk.words else 1)
+    chunk.index = Index(prefix, codings, runs, streams, columns, resampling, reductions)
+    return chunk
+
+
+def _parse_masks(chunk: Chunk, data: bytes, offset: int) -> Index:
+    n, log_table = chunk.shape[0], data[offset]
+    assert n < 5000
+    assert log_table <= 16
+    n_table = 1 << log_table
+    table, offset = data[offset : offset + 1 + n_table], offset + 1 + n_table
+    columns = []
+    for _ in range(3):
+        values, offset = _packed("<HB", data, offset, n)
+        columns.append(values)
+    lengths, offset = _packed("<IB", data, offset, n)
+    return Index(b"", b"", [], _cut(chunk.payload, lengths, 2), columns, table=table)
+
+
+def _cut(payload: bytes, lengths: list[int], size: int) -> list[bytes]:
+    """Streams of these lengths."""
     streams, start = [], 0
     for length in lengths:
-        stop = start + length * (2 if chunk.words else 1)
-        streams.append(chunk.payload[start:stop])
-        start = stop
-    chunk.index = Index(prefix, codings, runs, streams, columns, resampling)
-    return chunk
+        streams.append(payload[start : start + size * length])
+        start += size * length
+    return streams
 
 
 def _n_outlines(resampling: int) -> int:
@@ -176,9 +211,14 @@ def build(chunk: Chunk, rng: Random | None = None) -> bytes:
 
 
 def _index_bytes(chunk: Chunk, index: Index, rng: Random | None) -> bytes:
+    if index.table is not None:
+        columns = b"".join(_packed_bytes("<HB", values, 0, rng) for values in index.columns)
+        lengths = [len(s) // 2 for s in index.streams]
+        return index.table + columns + _packed_bytes("<IB", lengths, 1, rng)
     out = index.digest_prefix + bytes([len(index.codings) & 255]) + index.codings
     out += _varint_bytes(chunk.extra.get("runs", len(index.runs)))
     out += b"".join(bytes([k & 255]) + _varint_bytes(n & 0xFFFFFFFF) for k, n in index.runs)
+    out += b"".join(REDUCTION.pack(*each) for each in index.reductions)
     n_columns = [2 * chunk.sized, _n_outlines(index.resampling) * chunk.outlined]
     columns = (index.columns + [[1] * len(index.streams)] * 5)[: sum(n_columns)]
     for k, values in enumerate(columns):
@@ -218,9 +258,13 @@ def mutate(data: bytes, rng: Random, prefixes: list[bytes]) -> bytes:
 
 
 def _mutate_fields(chunk: Chunk, rng: Random) -> None:
-    kind = rng.randrange(9)
-    if kind == 0:
-        setattr(chunk, rng.choice(("version", "mode")), rng.randrange(5))
+    kind = rng.randrange(10)
+    if kind == 9 and len(chunk.shape) == 4:  # channels first, or last again
+        chunk.flags ^= 32
+        _, a, b, c = chunk.shape
+        chunk.shape[1:] = [c, a, b] if chunk.flags & 32 else [b, c, a]
+    elif kind == 0:
+        setattr(chunk, rng.choice(("version", "mode")), rng.randrange(6))
         chunk.flags ^= rng.choice((0, 0, 1 << rng.randrange(8)))
     elif kind == 8:
         _mutate_dtype(chunk, rng)
@@ -270,8 +314,16 @@ def _mutate_index(chunk: Chunk, index: Index, rng: Random, prefixes: list[bytes]
     n = len(index.streams)
     offset = rng.randrange(n) if n else 0
     run = rng.choice(index.runs) if index.runs else [0, 1]
-    kind = rng.randrange(15)
-    if kind == 12 and n and index.columns:
+    kind = rng.randrange(17)
+    if kind == 15:
+        _mutate_reductions(chunk, index, rng)
+    elif kind == 16 and index.table is not None:
+        n_table = rng.choice((0, 1, 2, 6, 10, 16))
+        index.table = rng.choice((
+            havoc.havoc(index.table, rng),
+            bytes([n_table]) + rng.randbytes(1 << n_table),
+        ))  # fmt: skip
+    elif kind == 12 and n and index.columns:
         column = rng.choice(index.columns)
         column[rng.randrange(len(column))] = rng.choice((0, 1, 2, 3, 9, 15, 16, 255, 4096, 65535))
     elif kind == 13:
@@ -318,9 +370,31 @@ def _mutate_index(chunk: Chunk, index: Index, rng: Random, prefixes: list[bytes]
         rng.shuffle(index.streams)
 
 
+def _mutate_reductions(chunk: Chunk, index: Index, rng: Random) -> None:
+    """Items of 16 bits where they had 8, the other way round, or other reductions."""
+    if not index.reductions or rng.random() < 0.2:
+        is_deep = not index.reductions
+        chunk.dtype, chunk.flags = (UINT16 if is_deep else UINT8), chunk.flags & ~4
+        n_channels = min(chunk.n_channels, 80)
+        index.reductions = [[1, 1, 0, 0] for _ in range(n_channels * is_deep)]
+    elif rng.random() < 0.1:
+        index.reductions = rng.choice((index.reductions * 2, index.reductions[1:]))
+    else:
+        channel = rng.randrange(len(index.reductions))
+        least, step, n_raw, n_bins = index.reductions[channel]
+        index.reductions[channel] = [
+            rng.choice((least, least, 0, 1, 65535, rng.randrange(1 << 16))),
+            rng.choice((step, step, 0, 1, 257, 65535)),
+            rng.choice((n_raw, n_raw, 0, 1, 8, 9, 255)),
+            rng.choice((n_bins, n_bins, 0, 1, 31, 127, 128, 255)),
+        ]
+
+
 def _mutate_outlines(chunk: Chunk, index: Index, rng: Random) -> None:
     """Silhouettes where there were none, or masks of another size for all cells."""
     n = len(index.streams)
+    if index.table is not None:
+        return
     if not chunk.outlined and rng.random() < 0.5:
         chunk.flags |= 16
         index.resampling = rng.randrange(6)

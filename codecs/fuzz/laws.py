@@ -103,18 +103,21 @@ def chunk(data: bytes) -> int:
 
 
 def _affordable(header: Header, level: str) -> bool:
-    if header.index is None or prod(header.shape) == 0:
+    streams = header.index or header.masks
+    if streams is None or prod(header.shape) == 0:
         return True
     masks = _mask_shapes(header)
     if _mask_pixels(header) > MANY_PIXELS:
         return False
     if level == "numpy":
         return max(prod(header.shape[1:]), int(masks.max(axis=0).prod())) <= MANY_CELL_PIXELS
-    return prod(header.shape) <= MANY_PIXELS or not header.index.lengths.any()
+    return prod(header.shape) <= MANY_PIXELS or not streams.lengths.any()
 
 
 def _mask_shapes(header: Header) -> np.ndarray[Any, Any]:
     """At least the rows and columns of each mask, (cell, 2)."""
+    if header.masks is not None:
+        return header.masks.spacings[:, None].astype(np.int64) * header.masks.shapes
     if header.index is None or header.index.outlines is None:
         return np.zeros((1, 2), np.int64)
     outlines = header.index.outlines
@@ -160,12 +163,14 @@ def model(data: bytes) -> int:
     shape = made.model.cell_shape
     if prod(shape) > MANY_CELL_PIXELS:
         return allowed
-    cells = (np.arange(2 * prod(shape)) * 37 % 251).astype(np.uint8).reshape(2, *shape)
+    is_deep = made.model.depth == 16
+    values = np.arange(2 * prod(shape)) * (3701 if is_deep else 37) % (65521 if is_deep else 251)
+    cells = values.astype(np.uint16 if is_deep else np.uint8).reshape(2, *shape)
     cells[1, shape[0] // 2 :] = 0
     outcomes = []
     for level in levels():
         with engine(level):
-            stored = encode_chunk(cells, made)
+            stored = encode_chunk(cells, made, keep_cells=True)
             require(np.array_equal(decode_chunk(stored, made), cells), f"round trip on {level}")
             for stream in (b"", bytes(4), b"\xff" * 64, data[-40:]):
                 for k in range(len(made.model.classes))[:2]:

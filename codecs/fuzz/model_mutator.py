@@ -67,7 +67,7 @@ def mutate(data: bytes, rng: Random) -> bytes:
 
 
 def _edit(tree: Any, blobs: list[bytes], rng: Random) -> tuple[Any, list[bytes]]:
-    kind = rng.randrange(8)
+    kind = rng.randrange(10)
     if kind < 3:
         return json_tree.mutate(tree, rng), blobs
     k = rng.randrange(len(blobs))
@@ -85,9 +85,39 @@ def _edit(tree: Any, blobs: list[bytes], rng: Random) -> tuple[Any, list[bytes]]
             blobs[k] = (blobs[k] * (n // max(1, len(blobs[k])) + 1))[:n].ljust(n, b"\0")
     elif kind == 6:
         _classes(tree, rng)
+    elif kind in (8, 9):
+        _steps(tree, rng)
     else:
         tree["cell_shape"] = [rng.choice((n, n, n + 1, 1, 64, 1 << 11)) for n in tree["cell_shape"]]
     return tree, blobs
+
+
+def _steps(tree: Any, rng: Random) -> None:
+    """Other numbers of a step, steps that share or lose what they have, more of them."""
+    steps = rng.choice(tree["classes"])["steps"]
+    s = rng.randrange(len(steps))
+    step, kind = steps[s], rng.randrange(8)
+    if kind == 0:
+        name = rng.choice(("plane", "causal", "flags", "full", "components", "coverage"))
+        step[name] = max(0, step[name] + rng.choice((-1, 1, 1, 20, 300)))
+    elif kind == 1:
+        step["earlier"] = [rng.randrange(len(steps)) for _ in range(rng.randrange(5))]
+    elif kind == 2:
+        step["follows"] = not step["follows"]
+    elif kind == 3:
+        step["layers"] = rng.choice(steps)["layers"]
+    elif kind == 4:
+        layer = rng.choice(step["layers"])
+        name = rng.choice(("weight", "bias", "shift"))
+        layer[name] = rng.choice((layer[name], rng.randrange(len(tree["tensors"]))))
+    elif kind == 5:
+        tree["depth"] = rng.choice((8, 16, 16, 0, 12))
+    elif kind == 6:
+        rng.shuffle(steps)
+    else:  # a plane for each of many steps
+        copies = rng.choice((1, 2, 63, 64))
+        steps += [step | {"plane": len(steps) + k} for k in range(copies)]
+        tree["cell_shape"] = [*tree["cell_shape"][:2], len(steps)]
 
 
 def _values(blob: bytes, n_bytes: int, rng: Random) -> bytes:

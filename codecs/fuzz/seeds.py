@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from pathlib import Path
+
+from zarrmal_codecs import Model
 
 HERE = Path(__file__).parent
 VECTORS = HERE.parent / "vectors"
@@ -49,7 +50,7 @@ def config_seeds() -> list[bytes]:
         {
             "version": 1,
             "model": base64.b64encode(model).decode(),
-            "sha256": hashlib.sha256(model).hexdigest(),
+            "sha256": Model.from_bytes(model).digest,
             "rice": "best",
         }
         for model in models()

@@ -242,6 +242,13 @@ def deep() -> Model:
 
 
 @cache
+def tiny_deep() -> Model:
+    """Cells of four pixels of 16 bits."""
+    one = hybrid_class(15, "a", 1, n_latents=1, grid=(1, 2), widths=(4, 3))
+    return hybrid_model((2, 2), one, depth=16)
+
+
+@cache
 def deep_colour() -> Model:
     """Values of 16 bits; the last step sees one of the two before."""
     one = hybrid_class(
@@ -260,6 +267,6 @@ HYBRID = {
     f.__name__: f
     for f in (
         grey, grey_latent, two_planes, colour, colour_latent, four_planes, six_planes, shared,
-        no_encoder, tiny_latent, cut_out, cut_out_colour, deep, deep_colour,
+        no_encoder, tiny_latent, cut_out, cut_out_colour, deep, tiny_deep, deep_colour,
     )
 }  # fmt: skip

@@ -54,7 +54,7 @@ def parse_model(data: bytes) -> dict:
         "depth": depth,
         "digest": digest,
         "cell_shape": tuple(integer(n, 1, 1 << 26, "2.2: cell_shape") for n in shape),
-        "classes": [parse_class(entry, tensors, uses) for entry in classes],
+        "classes": [parse_class(entry, tensors, uses, profile) for entry in classes],
     }
     must(len({c["name"] for c in model["classes"]}) == len(classes), "2.3: name is unique")
     for c in model["classes"]:
@@ -110,7 +110,7 @@ def read_tensor(body: Cursor, dtype: object, shape: object) -> tuple:
     return dtype, tuple(shape), values
 
 
-def parse_class(tree: object, tensors: list, uses: list) -> dict:
+def parse_class(tree: object, tensors: list, uses: list, profile: str) -> dict:
     """Section 2.3."""
     name = member(tree, "name", str, "2.3")
     must(1 <= len(name) <= 200, "2.3: name")
@@ -153,38 +153,46 @@ def parse_class(tree: object, tensors: list, uses: list) -> dict:
     more = {key: tensors[named(k)] for key, k in member(tree, "tensors", dict, "2.3").items()}
     steps = optional(tree, "steps", list, [], "2.3")
     must(len(steps) <= 64, "2.3: steps")
-    parsed = [parse_step(step, t, tensors) for t, step in enumerate(steps)]
+    used = profile == "hybrid"
+    parsed = [parse_step(step, t, tensors, used=used) for t, step in enumerate(steps)]
     return {"name": name, "networks": networks, "tensors": more, "steps": parsed}
 
 
-def parse_step(tree: object, t: int, tensors: list) -> dict:
-    """Section 2.4."""
+def parse_step(tree: object, t: int, tensors: list, *, used: bool) -> dict:
+    """Section 2.4; of steps that are not used only the types of members are checked."""
 
     def tensor(entry: dict, name: str, dtype: str, rank: int) -> tuple:
         index = integer(member(entry, name, int, "2.4"), 0, len(tensors) - 1, f"2.4: {name}")
-        must((tensors[index][0], len(tensors[index][1])) == (dtype, rank), f"2.4: {name}")
+        must(
+            not used or (tensors[index][0], len(tensors[index][1])) == (dtype, rank),
+            f"2.4: {name}",
+        )
         return tensors[index]
 
     names = ("plane", "causal", "flags", "full", "components", "coverage")
     step = {name: integer(member(tree, name, int, "2.4"), 0, 1 << 63, "2.4") for name in names}
     earlier = member(tree, "earlier", list, "2.4")
-    step["earlier"] = [integer(s, 0, t - 1, "2.4: earlier steps") for s in earlier]
-    must(len(set(earlier)) == len(earlier) <= 3, "2.4: earlier")
+    most = t - 1 if used else 1 << 63
+    step["earlier"] = [integer(s, 0, most, "2.4: earlier steps") for s in earlier]
+    must(len(earlier) <= 3, "2.4: earlier")
+    must(not used or len(set(earlier)) == len(earlier), "2.4: different integers")
     step["follows"] = member(tree, "follows", bool, "2.4")
-    must(bool(earlier) or not step["follows"], "2.4: follows")
+    must(not used or bool(earlier) or not step["follows"], "2.4: follows")
     layers = member(tree, "layers", list, "2.4")
-    must(len(layers) == 3, "2.4: layers")
+    must(len(layers) == 3 or (len(layers) < 3 and not used), "2.4: layers")
     step["layers"] = []
     for layer in layers:
         weight = tensor(layer, "weight", "int8", 2)
         bias, shift = tensor(layer, "bias", "int32", 1), tensor(layer, "shift", "uint8", 1)
+        if not used:
+            continue
         must(bias[1] == shift[1] == weight[1][:1], "2.4: n_outputs")
         parts = {"shape": weight[1], "rows": rows_of(weight), "bias": bias[2], "shift": shift[2]}
         step["layers"].append(parts)
     step["latent"] = None
     if "latent" in tree:
         latent = tensor(tree, "latent", "int8", 2)
-        step["latent"] = {"shape": latent[1], "rows": rows_of(latent)}
+        step["latent"] = used and {"shape": latent[1], "rows": rows_of(latent)}
     return step
 
 

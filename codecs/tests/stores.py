@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 from zarr.abc.store import RangeByteRequest, Store
 from zarr.core.buffer import default_buffer_prototype
-from zarr.dtype import UInt8
+from zarr.dtype import parse_dtype
 from zarr.storage import MemoryStore, WrapperStore
 from zarrmal_codecs import ZarrmalCodec, ZarrmalError
 
@@ -53,20 +53,22 @@ class CountingStore(WrapperStore):
         return result
 
 
-def spec_of(shape: tuple[int, ...]) -> SimpleNamespace:
-    """The part of zarr's ArraySpec that the codec uses, of an array of uint8."""
-    return SimpleNamespace(shape=shape, dtype=UInt8(), prototype=default_buffer_prototype())
+def spec_of(shape: tuple[int, ...], dtype: str = "u1") -> SimpleNamespace:
+    """The part of zarr's ArraySpec that the codec uses."""
+    kind = parse_dtype(np.dtype(dtype), zarr_format=3)
+    return SimpleNamespace(shape=shape, dtype=kind, prototype=default_buffer_prototype())
 
 
 def read_rows(
-    codec: ZarrmalCodec, damaged: list[bytes], shape: tuple[int, ...]
+    codec: ZarrmalCodec, damaged: list[bytes], shape: tuple[int, ...], dtype: str = "u1"
 ) -> list[list[np.ndarray | ZarrmalError]]:
     """Read each row of each chunk with a partial read: the row, or the error."""
 
     async def cell(data: bytes, row: int) -> np.ndarray | ZarrmalError:
         selection = (slice(row, row + 1), *[slice(None)] * (len(shape) - 1))
+        spec = spec_of(shape, dtype)
         try:
-            result = await codec._decode_partial_single(FakeGetter(data), selection, spec_of(shape))
+            result = await codec._decode_partial_single(FakeGetter(data), selection, spec)
         except ZarrmalError as error:
             return error
         return result.as_numpy_array()

@@ -57,9 +57,9 @@ def test_a_damaged_model_is_refused_beside_its_cached_coder(name, zarr_format, t
     coder_for(MODEL)  # its digest is in the cache, as in a process that has just written
     array = zarr.open_array(tmp_path / "a.zarr", mode="r")
     for selection in (np.s_[:], np.s_[2]):
-        with pytest.raises((ModelError, CorruptionError), match=r"sha256|base64"):
+        with pytest.raises((ModelError, CorruptionError), match=r"model|base64"):
             array[selection]
-    with pytest.raises((ModelError, CorruptionError), match=r"sha256|base64"):
+    with pytest.raises((ModelError, CorruptionError), match=r"model|base64"):
         zarr.open_array(tmp_path / "a.zarr")[:] = CELLS
 
 

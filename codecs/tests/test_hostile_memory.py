@@ -105,12 +105,35 @@ def more_codewords_than_pixels() -> tuple[bytes, bytes]:
     return model.to_bytes(), cells_of(model, (3, 4), [bytes(1 << 17)])
 
 
+def weights_that_steps_share() -> tuple[bytes, bytes]:
+    # With other biases each: what is made of the weights must be made once.
+    one = hybrid_models.hybrid_class(1, "x", 1, widths=(256, 256), n_causal=40, n_flags=40)
+    first, second, last = one.steps[0].layers
+    biases = [models.array(k, (256,), -99, 99, "int32") for k in range(64)]
+    classes = []
+    for k in range(24):
+        layers = [
+            (replace(first, bias=biases[s]), replace(second, bias=biases[s - k]), last)
+            for s in range(64)
+        ]
+        steps = [replace(one.steps[0], plane=s, layers=own) for s, own in enumerate(layers)]
+        classes.append(replace(one, name=str(k), steps=tuple(steps)))
+    model = hybrid_models.hybrid_model((1, 1, 64), *classes)
+    prefix, streams = bytes.fromhex(model.digest)[:8], [b"\xff" * 200] * len(classes)
+    runs = [[k, 1] for k in range(len(classes))]
+    index = Index(prefix, bytes(len(classes)), runs, streams, [])
+    shape = [len(classes), 1, 1, 64]
+    chunk = Chunk(version=1, mode=2, dtype=1, flags=2, crc=0, shape=shape, index=index)
+    return model.to_bytes(), build(chunk)
+
+
 CASES = {
     "black cells": (lambda: grey_cells((2048, 2048), [], 511), 16),
     "a million black cells": (lambda: grey_cells((1, 1), [], 1_000_000), 64),
     "many cells of a pixel": (lambda: grey_cells((1, 1), [b"\xff" * 4] * 100_000, 0), 64),
     "one long row": (one_long_row, 128),
     "a grid finer than the cell": (a_grid_finer_than_the_cell, 192),
+    "weights that steps share": (weights_that_steps_share, 64),
     "weights in a heap": (weights_in_a_heap, 600),
     "as many latents as fit": (lambda: (paper_model(60_000_000, (1, 1)), b""), 160),
     "more codewords than pixels": (more_codewords_than_pixels, 64),

@@ -9,6 +9,7 @@ import xarray as xr
 from any_dtype import filled
 from zarr.storage import MemoryStore
 from zarrmal_codecs import array_arguments
+from zarrmal_codecs.chunk.header import MODE_CELLS
 from zarrmal_codecs.chunk.items import octets_of
 
 CELLS = models.pixels(61, (10, 6, 5))
@@ -60,6 +61,18 @@ def test_other_dtypes(zarr_format, dtype):
     again = opened(written(zarr_format, cells)).cells.values
     assert again.dtype.str[1:] == cells.dtype.str[1:]
     np.testing.assert_array_equal(octets_of(again), octets_of(cells))
+
+
+@FORMATS
+def test_cells_of_16_bits(zarr_format):
+    cells = CELLS.astype(np.uint16) * 257
+    store = written(zarr_format, cells)
+    first = next(key for key in sorted(store._store_dict) if key.endswith("0") and "cells" in key)
+    assert store._store_dict[first].to_bytes()[5:7] == bytes([MODE_CELLS, 7])
+    again = opened(store).cells
+    assert again.dtype == np.uint16
+    np.testing.assert_array_equal(again.values, cells)
+    np.testing.assert_array_equal(again[[9, 1], 2].values, cells[[9, 1], 2])
 
 
 CHANGES = {

@@ -18,6 +18,7 @@ from ..constants import (
     CHECK_INITIAL,
     DIGEST_PREFIX_BYTES,
     MAX_CHUNK_PIXELS,
+    MAX_PLANES,
     MAX_RANK,
     MODE_CELLS,
     MODE_MASKS,
@@ -163,6 +164,8 @@ class _Cells:
         if self.items.dtype == np.uint8:
             return self.items, None
         has_channels = self.items.ndim == 4
+        if has_channels and self.items.shape[-1] > MAX_PLANES:
+            return None, None  # more reductions than a reader takes
         reduced = reduce(self.items if has_channels else self.items[..., None], depth)
         if reduced is None:
             return None, None
@@ -219,7 +222,7 @@ def decode_chunk(
     if len(payload) > header.payload_bytes:
         raise CorruptionError(f"{len(payload) - header.payload_bytes} bytes follow the chunk's end")
     expect_shape(header, shape)
-    _expect_dtype(header, dtype)
+    expect_dtype(header, dtype)
     if header.index is not None:
         rows = np.arange(header.shape[0])
         octets = octets_of(decode_cells(header, rows, lambda a, b: payload[a:b], coder))
@@ -242,7 +245,8 @@ def expect_shape(header: Header, shape: tuple[int, ...] | None) -> None:
         )
 
 
-def _expect_dtype(header: Header, dtype: np.dtype[Any] | None) -> None:
+def expect_dtype(header: Header, dtype: np.dtype[Any] | None) -> None:
+    """CorruptionError unless items were stored from the expected dtype, or None is expected."""
     if dtype is None:
         return
     stored, expected = (d.newbyteorder("<") for d in (header.dtype, stored_dtype(dtype)))

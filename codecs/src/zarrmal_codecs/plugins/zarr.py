@@ -16,6 +16,7 @@ from ..chunk.chunk import (
     decode_cells,
     decode_chunk,
     encode_chunk,
+    expect_dtype,
     expect_shape,
     first_read_bytes,
 )
@@ -141,8 +142,8 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
         """Read the parts of a chunk that hold the selected cells; return their decoder."""
         shape = tuple(chunk_spec.shape)
         rows = _rows(selection, shape)
-        is_cells = _numpy_dtype(chunk_spec.dtype) in (np.uint8, np.uint16)
-        whole = rows is None or not is_cells or 2 * len(rows) > shape[0]
+        dtype = _numpy_dtype(chunk_spec.dtype).newbyteorder("=")
+        whole = rows is None or dtype not in (np.uint8, np.uint16) or 2 * len(rows) > shape[0]
         if not whole:
             n_first = first_read_bytes(shape[0])
             (first,) = yield [RangeByteRequest(0, n_first)]
@@ -161,6 +162,7 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
                 head = _view(first)
             header = parse_header(head)
             expect_shape(header, shape)
+            expect_dtype(header, dtype)
             whole = header.index is None
         if not whole and rows is not None:
             missing = _missing(header, len(head) - n_header, rows)
@@ -202,9 +204,10 @@ def _no_chunk() -> None:
 def header_limit(shape: tuple[int, ...]) -> int:
     """Bytes of the longest valid header for a shape.
 
-    A cell takes at most a class run, 32 bits of length and twice 16 bits of size.
+    A cell takes at most a class run, 32 bits of length and five times 16 bits, of its size and its
+    silhouette; classes and reductions of channels take at most 640 bytes.
     """
-    return CHUNK_PRELUDE_BYTES + 256 + 4 * len(shape) + 16 * (shape[0] if shape else 0)
+    return CHUNK_PRELUDE_BYTES + 640 + 4 * len(shape) + 20 * (shape[0] if shape else 0)
 
 
 def _rows(selection: Any, shape: tuple[int, ...]) -> NDArray[np.int64] | None:

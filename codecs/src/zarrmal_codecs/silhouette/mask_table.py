@@ -17,6 +17,9 @@ Counts = NDArray[np.int64]
 TEMPLATES = (0, 6, 8, 10, 12)
 """Numbers of points around one that may be its context; more hardly tell more."""
 
+BLOCK_POINTS = 1 << 20
+"""Counted at a time."""
+
 PRIOR = 2.0
 """How many points the shorter context counts for in the longer one."""
 
@@ -31,19 +34,35 @@ def mask_table(masks: Sequence[Mask], n_cells: int) -> NDArray[np.int8]:
     n_cells
         How many the table will be used for.
     """
-    halves = np.zeros((2, 1 << MAX_TEMPLATE, 2), np.int64)
-    for i, points in enumerate(masks):
-        index = 2 * windows(points).ravel().astype(np.int64) + points.ravel()
-        halves[i % 2] += np.bincount(index, minlength=2 << MAX_TEMPLATE).reshape(-1, 2)
+    halves = np.stack([_by_window(masks[k::2]) for k in range(2)])
+    # Of the 65,536 windows few occur, in a chunk of masks even fewer.
+    occur = np.flatnonzero(halves.any(axis=(0, 2)))
+    halves = halves[:, occur]
     # Each half is measured with the table of the other, so that rare contexts do not look cheap.
     measured = halves if halves[1].any() else halves[[0, 0]]
     share = n_cells / len(masks)
 
     def total(n: int) -> float:
-        bits = sum(_bits(measured[1 - k], n, _table(measured[k], n)) for k in range(2))
-        return share * bits + 8 * len(zlib.compress(_table(halves.sum(axis=0), n).tobytes(), 9))
+        tables = [_table(measured[k], occur, n) for k in range(2)]
+        bits = sum(_bits(measured[1 - k], occur, n, tables[k]) for k in range(2))
+        return share * bits + 8 * len(zlib.compress(_table(whole, occur, n).tobytes(), 9))
 
-    return _table(halves.sum(axis=0), min(TEMPLATES, key=total))
+    whole = halves.sum(axis=0)
+    return _table(whole, occur, min(TEMPLATES, key=total))
+
+
+def _by_window(masks: Sequence[Mask]) -> Counts:
+    """Points outside and inside after each window, int64 (2**16, 2)."""
+    counts, parts, n = np.zeros(2 << MAX_TEMPLATE, np.int64), [], 0
+    for points in masks:
+        parts.append(2 * windows(points).ravel().astype(np.int32) + points.ravel())
+        n += points.size
+        if n >= BLOCK_POINTS:
+            counts += np.bincount(np.concatenate(parts), minlength=len(counts))
+            parts, n = [], 0
+    if parts:
+        counts += np.bincount(np.concatenate(parts), minlength=len(counts))
+    return counts.reshape(-1, 2)
 
 
 def mask_bits(masks: Sequence[Mask], table: NDArray[np.int8]) -> float:
@@ -53,22 +72,21 @@ def mask_bits(masks: Sequence[Mask], table: NDArray[np.int8]) -> float:
     return -float(sum(np.log2(shares).sum() for shares in each))
 
 
-def _by_context(counts: Counts, n: int) -> Counts:
-    """Points outside and inside, int64 (2**n, 2), of those by window."""
-    index = np.arange(1 << MAX_TEMPLATE)
-    contexts = np.zeros_like(index)
+def _by_context(counts: Counts, occur: NDArray[np.int64], n: int) -> Counts:
+    """Points outside and inside, int64 (2**n, 2), of those by window, (occurring window, 2)."""
+    contexts = np.zeros_like(occur)
     for i, place in enumerate(TEMPLATE[:n]):
-        contexts |= ((index >> WINDOW.index(place)) & 1) << i
+        contexts |= ((occur >> WINDOW.index(place)) & 1) << i
     return np.stack(
         [np.bincount(contexts, each, 1 << n).astype(np.int64) for each in counts.T], axis=1
     )
 
 
-def _table(counts: Counts, n: int) -> NDArray[np.int8]:
+def _table(counts: Counts, occur: NDArray[np.int64], n: int) -> NDArray[np.int8]:
     """Logits in twelfths; a context that is rare takes after the one that is shorter by a point."""
     share = np.array([0.5])
     for k in range(n + 1):
-        own = _by_context(counts, k)
+        own = _by_context(counts, occur, k)
         before = np.tile(share, len(own) // len(share))
         share = (own[:, 1] + PRIOR * before) / (own.sum(axis=1) + PRIOR)
     share = np.clip(share, 1e-5, 1 - 1e-5)
@@ -78,7 +96,7 @@ def _table(counts: Counts, n: int) -> NDArray[np.int8]:
     return logits
 
 
-def _bits(counts: Counts, n: int, table: NDArray[np.int8]) -> float:
-    own = _by_context(counts, n)
+def _bits(counts: Counts, occur: NDArray[np.int64], n: int, table: NDArray[np.int8]) -> float:
+    own = _by_context(counts, occur, n)
     inside = FREQUENCY[table.astype(np.int64) + 128] / FREQUENCY_TOTAL
     return float(-(own[:, 1] * np.log2(inside) + own[:, 0] * np.log2(1 - inside)).sum())
