@@ -17,6 +17,7 @@ from zarrmal_codecs import CorruptionError, Model
 import zarrmal
 from zarrmal import AppendOptions, Archive, InputError, WriteOptions, open_source
 from zarrmal.cli import app
+from zarrmal.learn import HybridOptions, train_hybrid
 from zarrmal.sources import Source
 
 N = 11
@@ -255,3 +256,39 @@ def test_adopting_a_copy(tmp_path: Path) -> None:
     xr.open_zarr(tmp_path / "a").to_zarr(tmp_path / "b", consolidated=False)
     zarrmal.adopt(tmp_path / "b")
     assert zarrmal.verify(tmp_path / "b", cells).problems == ()
+
+
+DEEP = np.cumsum(drawn(40, 9, 8, 5) // 400, axis=2).astype("u2") + 300
+
+
+@pytest.fixture(scope="module")
+def deep_model() -> Model:
+    options = HybridOptions(effort="fast", sae=1, steps=4, validation=0.0)
+    return train_hybrid(open_source(DEEP, axes="yxc"), options).model
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("is_first", [False, True])
+def test_models_code_16_bits(
+    deep_model: Model, layout: str, is_first: bool, tmp_path: Path
+) -> None:
+    """Chunks of other offsets and steps, read whole and cell by cell."""
+    cells = DEEP + 50 * np.arange(len(DEEP), dtype="u2")[:, None, None, None]
+    cells[8:16] *= 3
+    axes, given = "yxc", cells
+    if is_first:
+        axes, given = "cyx", np.ascontiguousarray(cells.transpose(0, 3, 1, 2))
+    place = tmp_path / "a"
+    source = open_source(given, axes=axes)
+    zarrmal.write(
+        source,
+        place,
+        model=deep_model,
+        options=WriteOptions(chunk_cells=8, workers=1, **LAYOUTS[layout]),
+    )
+    archive = zarrmal.open(place)
+    same(zarr.open(place, mode="r")["cells"][:], given)
+    rows = np.array([17, 3, 9, 30, 8])
+    same(np.stack(list(archive.read(rows))), given[rows])
+    assert not archive.verify(source=source).problems
+    assert archive.info().modes.keys() <= {"cells"} if hasattr(archive.info(), "modes") else True

@@ -145,7 +145,9 @@ def benchmark(
         if "paper" in training_options:
             require_one_size(cells, "profile paper")
         n_channels = cells.cell_shape[2] if len(cells.cell_shape) == 3 else 1
-        others = named_rivals(all_rivals(n_channels, cells.dtype), rival, slow=slow) if rivals else []
+        others = (
+            named_rivals(all_rivals(n_channels, cells.dtype), rival, slow=slow) if rivals else []
+        )
         folder = created(save_models)
         trained = [
             reused_or_trained(name, options, training, folder, progress)

@@ -23,9 +23,16 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BytesCodec, Crc32cCodec, ShardingCodec
 from zarrmal_codecs import CorruptionError, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
-from zarrmal_codecs.chunk.chunk import StreamRun, cell_streams, expect_shape, first_read_bytes
+from zarrmal_codecs.chunk.chunk import (
+    StreamRun,
+    cell_streams,
+    expect_shape,
+    first_read_bytes,
+    restored,
+)
 from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.chunk.header import Header, header_bytes, parse_header
+from zarrmal_codecs.chunk.reduction import Reduction
 from zarrmal_codecs.constants import BLANK_CLASS
 from zarrmal_codecs.plugins.zarr import MAX_GAP_BYTES, header_limit
 from zarrmal_codecs.silhouette.outlined import Outlines
@@ -42,7 +49,7 @@ LANES = 32
 """Cells that the kernel decodes side by side, at most; a block is a multiple of it."""
 BLOCK_CELLS = 1024
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[np.unsignedinteger[Any]]
 Rows = NDArray[np.int64]
 Sizes = NDArray[np.uint16]
 
@@ -97,10 +104,12 @@ class StreamPart:
     data: list[memoryview]
     sizes: Sizes | None
     outlines: Outlines | None
+    reduction: Reduction | None
 
 
-Kind = tuple[int, int, str | None]
-"""Class, coding byte, and how silhouettes were resampled: streams that can be decoded at once."""
+Kind = tuple[int, int, str | None, bytes]
+"""Class, coding byte, how silhouettes were resampled, and how items were reduced to values: streams
+that can be decoded at once."""
 
 
 class Streams:
@@ -110,10 +119,12 @@ class Streams:
     ----------
     cell_size
         Height and width of cells that have no size of their own.
+    reduction
+        Of their items to values; None where these are uint8.
     """
 
-    def __init__(self, cell_size: tuple[int, ...]) -> None:
-        self._cell_size = cell_size
+    def __init__(self, cell_size: tuple[int, ...], reduction: Reduction | None) -> None:
+        self._cell_size, self._reduction = cell_size, reduction
         self._members: list[Rows] = []
         self._sizes: list[Sizes | None] = []
         self._outlines: list[Outlines] = []
@@ -141,7 +152,11 @@ class Streams:
         if self._outlines:
             outlines = Outlines.joined(self._outlines).take(np.arange(len(members))[block])
         return StreamPart(
-            members=members[block], data=self.data[block], sizes=sizes, outlines=outlines
+            members=members[block],
+            data=self.data[block],
+            sizes=sizes,
+            outlines=outlines,
+            reduction=self._reduction,
         )
 
 
@@ -169,7 +184,7 @@ class CellReader:
         self._lock = threading.Lock()
 
     def read(self, rows: Rows, workers: int | None = None) -> Pixels:
-        """Pixels of cells, uint8 (cell, y, x[, channel]).
+        """Pixels of cells, of the array's dtype and axes.
 
         Parameters
         ----------
@@ -229,12 +244,15 @@ class CellReader:
             payload = Payload(head.payload, pieces)
             for run in cell_streams(head.header, part.rows, payload.read, self._coder):
                 how = None if run.outlines is None else run.outlines.resampling
-                kind = run.index, run.coding, how
-                streams = groups.setdefault(kind, Streams(out.shape[1:3]))
+                reduced = b"" if run.reduction is None else run.reduction.key
+                kind = run.index, run.coding, how, reduced
+                size = head.header.cell_shape[:2]
+                streams = groups.setdefault(kind, Streams(size, run.reduction))
                 streams.add(run, part.out.start)
         self._expect_same_ends(parts, heads)
         assert self._coder is not None or not groups
-        self._decode(groups, out, workers)
+        channels_first = any(heads[part.number].header.channels_first for part in parts)
+        self._decode(groups, np.moveaxis(out, 1, 3) if channels_first else out, workers)
         for part in parts:
             expect_pixels(heads[part.number].header, part.rows, out[part.out])
 
@@ -242,10 +260,10 @@ class CellReader:
         n_streams = sum(len(streams.data) for streams in groups.values())
         per_worker = -(-n_streams // (workers * LANES)) * LANES
         block_cells = max(LANES, min(BLOCK_CELLS, per_worker))
-        shape, coder = self._array.shape[1:], self._coder
+        shape, coder = out.shape[1:], self._coder
         tasks = [
             (index, coding, streams.part(slice(a, a + block_cells)))
-            for (index, coding, _), streams in groups.items()
+            for (index, coding, _, _), streams in groups.items()
             for a in range(0, len(streams.data), block_cells)
         ]
 
@@ -253,7 +271,9 @@ class CellReader:
             index, coding, part = task
             assert coder is not None
             cells = coder.cells(index)
-            out[part.members] = cells.decode(part.data, coding, shape, part.sizes, part.outlines)
+            scales = None if part.reduction is None else part.reduction.scales
+            values = cells.decode(part.data, coding, shape, part.sizes, part.outlines, scales)
+            out[part.members] = restored(values, part.reduction)
 
         if len(tasks) < 2 or workers < 2:
             for task in tasks:
@@ -412,14 +432,14 @@ def expect_pixels(header: Header, rows: Rows, pixels: Pixels) -> None:
     ):
         return
     check = zlib.crc32(pixels.data)
-    check = zlib.crc32(bytes(n_rest * prod(header.shape[1:])), check)
+    check = zlib.crc32(bytes(n_rest * prod(header.shape[1:]) * header.dtype.itemsize), check)
     if check != header.pixel_crc32:
         raise CorruptionError("the chunk's pixels are damaged: their CRC-32 does not match")
 
 
 def is_selectable(array: zarr.Array[Any]) -> bool:
     """Stored objects are our chunks, or shards of them."""
-    if array.chunks[1:] != array.shape[1:] or array.dtype != "uint8":
+    if array.chunks[1:] != array.shape[1:] or array.dtype not in ("uint8", "uint16"):
         return False
     if array.metadata.zarr_format == 2:
         codecs = (*(array.filters or ()), *array.compressors)

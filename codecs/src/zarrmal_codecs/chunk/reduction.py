@@ -43,6 +43,12 @@ class Reduction:
     step: NDArray[np.uint16]
     scales: Scales
 
+    @property
+    def key(self) -> bytes:
+        """Equal of equal reductions."""
+        parts = (self.least, self.step, self.scales.n_raw, self.scales.n_bins)
+        return b"".join(part.tobytes() for part in parts)
+
     def suits(self, depth: int) -> bool:
         """Whether a model of this depth can have coded the values."""
         return depth > 8 or not (self.scales.n_raw.any() or (self.scales.n_bins > 1).any())
