@@ -16,7 +16,16 @@ from ..errors import InputError, MissingError
 from ..lazy import lazy
 from ..sources.archive_facts import archive_facts, parse_archive_attribute
 from .digests import Digests, read_digests
-from .format import ATTRIBUTE, BACKUP, CELLS, DAMAGED_FACTS, LONG_NAMES, ArchiveFacts, Grid
+from .format import (
+    ATTRIBUTE,
+    BACKUP,
+    BASE_NAMES,
+    CELLS,
+    DAMAGED_FACTS,
+    LONG_NAMES,
+    ArchiveFacts,
+    Grid,
+)
 from .lock.journal import Journal, read_journal
 from .lock.staging import staging_location
 from .storage.location import UNREADABLE_METADATA, Location, Mode
@@ -160,6 +169,8 @@ class OpenArchive:
 
     def array(self, name: str) -> zarr.Array[Any] | None:
         """One of the archive's arrays, None if there is none; CorruptionError if it is damaged."""
+        if name not in BASE_NAMES and name not in self.facts.arrays:
+            return None  # another program's
         return find_array(self.group, name)
 
     def digest(self, array: str, key: str) -> str | None:

@@ -66,12 +66,19 @@ class RiceName(StrEnum):
     per_cell = "best-per-cell"
 
 
+class SplittingName(StrEnum):
+    """How touching cells of a slide are split."""
+
+    watershed = "watershed"
+    hough = "hough"
+
+
 SourceArgument = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="A folder of images (one sub-folder a class, or flat), a .npy or .npz file, or a "
-        "Zarr array at any URL.",
+        help="A folder of images (one sub-folder a class, or flat), a .npy or .npz file, a Zarr "
+        "array at any URL, or a slide (SVS, NDPI, TIFF, OME-Zarr, a picture of a field).",
         show_default=False,
     ),
 ]
@@ -102,6 +109,31 @@ Masks = Annotated[
         help="Masks along which the cells were cut out: images named as the cells, or an .npz file "
         "of packed masks. They make the archive smaller; cells with a background of 0 need none.",
     ),
+]
+TileSide = Annotated[
+    int | None,
+    typer.Option(
+        "--tile",
+        min=1,
+        metavar="N",
+        help="Slides: side of the tiles that are segmented at once, in pixels; small ones take "
+        "longer. By default what suits the cells.",
+    ),
+]
+SplittingOption = Annotated[
+    SplittingName,
+    typer.Option(
+        "--split", help="Slides: split touching cells by a watershed, or by Hough circles."
+    ),
+]
+KeepBackground = Annotated[
+    bool,
+    typer.Option(
+        "--keep-background", help="Slides: cut out rectangles; by default only the cell is not 0."
+    ),
+]
+KeepBorder = Annotated[
+    bool, typer.Option("--keep-border", help="Slides: keep cells cut by the border of the slide.")
 ]
 SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave damaged files out instead of stopping.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,13 @@ from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 from ..errors import InputError
 from .limits import MAX_LABELS
 from .preprocessing import Preprocessing
+from .provenance import Columns, joined, take
 from .sizes import MAX_SIDE, Sizes, on_canvas, sizes_text
 from .strings import Strings
 
 FACTS = (
     *("n_cells", "cell_shape", "sizes", "class_names", "labels", "groups", "names", "splits"),
-    *("preprocessing", "unreadable", "location", "description"),
+    *("columns", "preprocessing", "unreadable", "location", "description"),
 )
 """Attributes of a source that tell of all cells."""
 
@@ -50,6 +52,8 @@ class Source(abc.ABC):
         parts; or None.
     splits
         Strings (cell,): the split that each cell belongs to, such as "train" or "test"; or None.
+    columns
+        Where each cell comes from, by the names of PROVENANCE; empty where that is not known.
     preprocessing
         What was done to the pixels of the original images.
     unreadable
@@ -68,6 +72,7 @@ class Source(abc.ABC):
     groups: Strings | None = None
     names: Strings | None = None
     splits: Strings | None = None
+    columns: Columns = MappingProxyType({})
     preprocessing: Preprocessing = Preprocessing()
     unreadable: tuple[str, ...] = ()
     location: str = ""
@@ -150,6 +155,7 @@ class Subset(Source):
         self.groups = None if source.groups is None else source.groups[self._indices]
         self.names = None if source.names is None else source.names[self._indices]
         self.splits = None if source.splits is None else source.splits[self._indices]
+        self.columns = take(source.columns, self._indices)
         self.preprocessing = source.preprocessing
         self.unreadable = source.unreadable
         self.location = f"{self.n_cells:,} of {source.location or source.description}"
@@ -210,6 +216,7 @@ class OnCanvas(Source):
         self.sizes = sizes.astype(np.uint16)
         self.class_names, self.labels = source.class_names, source.labels
         self.groups, self.names, self.splits = source.groups, source.names, source.splits
+        self.columns = source.columns
         self.preprocessing, self.unreadable = source.preprocessing, source.unreadable
         self.location, self.description = source.location, source.description
 
@@ -276,6 +283,7 @@ class ConcatSource(Source):
         self.groups = _concatenated([source.groups for source in sources])
         self.names = _concatenated([source.names for source in sources])
         self.splits = _concatenated([source.splits for source in sources])
+        self.columns = joined([source.columns for source in sources])
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """See Source.read."""

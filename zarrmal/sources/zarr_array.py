@@ -20,6 +20,7 @@ from .digests import ArchiveDigests
 from .dimensions import axis_order
 from .packed import DAMAGED_CONTAINER
 from .preprocessing import Preprocessing
+from .provenance import DTYPES, Columns
 from .serial import ENDS_EARLY, is_serial, serial_store, tar_ends_early
 from .special_files import RegularFiles
 from .timeout import first_answer
@@ -51,6 +52,8 @@ class ZarrCells:
         What an archive's attribute records; None of other groups.
     heights, widths
         Of each cell; None where the group does not tell both.
+    columns
+        Of an archive: where its cells come from.
     unused
         Names of the group's other arrays, where listing them costs no requests.
     """
@@ -62,6 +65,7 @@ class ZarrCells:
     preprocessing: Preprocessing | None = None
     heights: NDArray[Any] | None = None
     widths: NDArray[Any] | None = None
+    columns: Columns = field(default_factory=dict)
     unused: frozenset[str] = frozenset()
 
 
@@ -112,6 +116,12 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
         heights, widths = read_sizes(node, cells, axes[0] if axes else 0, digests)
         if heights is not None:
             used |= set(SIZE_KEYS)
+        stored = (archive_facts(node) or {}).get("arrays") or ()
+        provenance = {
+            name: np.asarray(values).astype(dtype)
+            for name, dtype in DTYPES.items()
+            if name in stored and (values := column(name)) is not None
+        }
         return ZarrCells(
             array=cells,
             axes=axes,
@@ -120,6 +130,7 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
             preprocessing=archive_preprocessing(node),
             heights=heights,
             widths=widths,
+            columns=provenance,
             unused=unused_arrays(node, cells, used, digests),
         )
     except InputError:

@@ -119,7 +119,8 @@ def _facts_of_model(group: zarr.Group) -> ArchiveFacts:
 
 
 def _read_columns(state: OpenArchive) -> dict[str, Any]:
-    names = [name for name in layout.LONG_NAMES if name != layout.CELLS]
+    own = layout.BASE_NAMES.union(state.facts.arrays) - {layout.CELLS}
+    names = [name for name in layout.LONG_NAMES if name in own]
     columns = {name: read_column(state, name, state.n_cells) for name in names}
     for name in (layout.PREDICTED_CLASS, layout.SOURCE_INDEX):
         if columns[name] is None:

@@ -191,6 +191,7 @@ class StageWriter:
             profile=model.profile,
             sha256=model.digest,
             preprocessing=self._kept.preprocessing,
+            arrays=(layout.CELLS, *columns.values),
             software=SOFTWARE,
         )
         own = {layout.NEEDS_ATTRIBUTE: layout.NEEDS, layout.ATTRIBUTE: facts.to_attribute()}
@@ -211,7 +212,8 @@ class StageWriter:
             shape=(0, *self._source.cell_shape),
             chunks=(options.chunk_length(self._source.cell_shape), *self._source.cell_shape),
             dtype="uint8",
-            attributes=dict(kept.get(layout.CELLS, {})),
+            # To xarray where a cell comes from is a coordinate of it (CF conventions 5).
+            attributes=dict(kept.get(layout.CELLS, {})) | layout.coordinates(columns.values),
             **shards,
             **array_arguments(model, zarr_format=options.zarr_format, rice=options.rice),
         )
