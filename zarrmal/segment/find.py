@@ -221,6 +221,7 @@ class _Collector:
             area, packed = np.count_nonzero(mask) * f * f, b""
             if verdict == Verdict.CELL:
                 packed = np.packbits(mask).tobytes()
+            if verdict == Verdict.CELL and (f > 2 or box[2] % f or box[3] % f):
                 area = np.count_nonzero(smooth(mask, f)[: box[2], : box[3]])
             boxes.append(box)
             verdicts.append(verdict)

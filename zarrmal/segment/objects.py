@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .judge import Verdict
+from .reduce import enlarged
 
 Mask = NDArray[np.bool_]
 
@@ -85,12 +86,12 @@ def smooth(mask: Mask, factor: int) -> Mask:
     Between the centres of pixels the mask is interpolated (Pillow's BILINEAR, integers only), and
     ends where it falls below one half: masks that have no pixel in common still have none.
     """
-    if factor == 1:
-        return mask
+    if factor <= 2:  # nothing would change
+        return enlarged(mask, factor)
     height, width = mask.shape[0] + 2, mask.shape[1] + 2
     padded = np.zeros((height, width), np.uint8)
     padded[1:-1, 1:-1][mask] = 255
-    enlarged = Image.fromarray(padded).resize(
+    larger = Image.fromarray(padded).resize(
         (width * factor, height * factor), Image.Resampling.BILINEAR
     )
-    return np.asarray(enlarged)[factor:-factor, factor:-factor] > 127
+    return np.asarray(larger)[factor:-factor, factor:-factor] > 127

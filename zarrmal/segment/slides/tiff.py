@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -43,12 +44,15 @@ class TiffSlide(Slide):
             raise InputError(f"{address}: is no TIFF that can be read: {error}") from error
         try:
             series = self._file.series[0]
-            array = zarr.open(series.aszarr(level=0), mode="r")
+            store = series.aszarr(level=0)
+            # Of a file in memory tifffile has no store that is for reading only.
+            array = zarr.open(store, mode="r" if store.read_only else "r+")
         except Exception as error:
             self._file.close()
             raise InputError(f"{address}: holds no image that can be read: {error}") from error
         assert isinstance(array, zarr.Array)
         self._array: zarr.Array[Any] = array
+        weakref.finalize(self, self._file.close)
         axes = series.axes
         self._planes_first = axes == "SYX"
         shape, chunks = array.shape, array.chunks
