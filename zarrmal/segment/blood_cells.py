@@ -92,6 +92,6 @@ class BloodCells:
         contrast = contrast_of(c.bright(tile), c.threshold)
         mask = foreground_of(contrast, c.lowest, c.diameter)
         labels, n = split(mask, c.diameter, self.splitting)
-        close_rings(labels, n, c.area)
-        verdicts = judge(labels, n, contrast, reduced(tile, c.factor), c)
+        m = close_rings(labels, n, c.area)
+        verdicts = judge(labels, m, contrast, reduced(tile, c.factor), c)
         return Segmented(labels=labels, verdicts=verdicts, factor=c.factor)

@@ -31,12 +31,15 @@ from .split import split
 Pixels = NDArray[np.uint8]
 """(y, x) or (y, x, 3)."""
 
-LEAST_DIAMETER = 16
-"""Cells are at least so many pixels across where the image is reduced."""
+LEAST_DIAMETER, LEAST_HALVED = 16, 28
+"""Cells are at least so many pixels across where the image is reduced; it is reduced by 2 where
+they are so many before."""
 MAX_FACTOR = 16
 NOISES, SHARE = 4.0, 0.25
 """The lowest contrast of a cell: in standard deviations of the background, in contrasts of a
 typical cell."""
+COARSE_SIDE = 600
+"""Samples of this side or more are reduced by 4 at first, smaller ones by 2."""
 DARK_FIELD = 48
 """Grey level below which the middle of the samples is a dark background: fluorescence."""
 ROUNDS = 3
@@ -107,11 +110,12 @@ def calibrate(samples: Sequence[Pixels]) -> Calibration:
     inverted = float(np.median([np.median(sample) for sample in samples])) < DARK_FIELD
     if inverted:
         samples = [~sample for sample in samples]
-    factor = 4 if min(min(sample.shape[:2]) for sample in samples) >= 800 else 2
+    factor = 4 if min(min(sample.shape[:2]) for sample in samples) >= COARSE_SIDE else 2
     calibration = _calibrated(samples, factor, inverted)
     for _ in range(ROUNDS - 1):
         across = calibration.diameter * calibration.factor
-        factor = min(max(1, int(across / LEAST_DIAMETER)), MAX_FACTOR)
+        factor = min(int(across / LEAST_DIAMETER), MAX_FACTOR)
+        factor = max(factor, 2 if across >= LEAST_HALVED else 1)
         if factor == calibration.factor:
             break
         calibration = _calibrated(samples, factor, inverted)
