@@ -42,6 +42,8 @@ COARSE_SIDE = 600
 """Samples of this side or more are reduced by 4 at first, smaller ones by 2."""
 DARK_FIELD = 48
 """Grey level below which the middle of the samples is a dark background: fluorescence."""
+NUCLEAR_DEVIATIONS, NUCLEAR_STEP = 4.0, 40.0
+"""A nucleus is bluer than cells by so many deviations and grey levels."""
 ROUNDS = 3
 MIN_PIXELS = 50
 MIN_CELLS = 3
@@ -63,6 +65,9 @@ class Calibration:
         Of the channels (one for grey), at least 0, with sum 1: the colour of the stain.
     lowest, typical
         Contrast to the background, in grey levels: the lowest of a cell, that of a typical one.
+    nuclear
+        Blue less red above which a stained pixel is of a nucleus: far from what red cells have.
+        None of grey slides, and where cells are bright.
     inverted
         Cells are brighter than the background.
     """
@@ -72,6 +77,7 @@ class Calibration:
     weights: tuple[float, ...]
     lowest: float
     typical: float
+    nuclear: float | None = None
     inverted: bool = False
 
     @property
@@ -137,9 +143,11 @@ def _calibrated(samples: Sequence[Pixels], factor: int, inverted: bool) -> Calib
         contrast_of(brightness(image, weights.tolist()), max(HALF * typical, lowest))
         for image in images
     ]
+    stained = [contrast > HALF * typical for contrast in contrasts]
     return Calibration(
         factor=factor,
         diameter=_typical_diameter(contrasts, lowest),
+        nuclear=None if inverted else _nuclear(images, stained),
         weights=tuple(weights.tolist()),
         lowest=lowest,
         typical=max(typical, lowest),
@@ -228,6 +236,20 @@ def otsu(values: NDArray[np.float32]) -> float:
     mean_below = sums / np.maximum(below, 1)
     mean_above = (sums[-1] - sums) / np.maximum(above, 1)
     return float(middles[np.argmax(below * above * (mean_below - mean_above) ** 2)])
+
+
+def blueness(image: NDArray[Any]) -> NDArray[np.float32]:
+    """Blue less red of (…, 3): high where nuclei are, which let no red through."""
+    return np.asarray(image[..., 2].astype(np.float32) - image[..., 0])
+
+
+def _nuclear(images: Sequence[NDArray[np.float32]], stained: Sequence[Mask]) -> float | None:
+    if images[0].ndim != 3 or not any(mask.any() for mask in stained):
+        return None
+    values = np.concatenate([blueness(i)[m] for i, m in zip(images, stained, strict=True)])
+    middle = np.median(values)
+    deviation = 1.4826 * float(np.median(np.abs(values - middle)))
+    return float(middle) + max(NUCLEAR_DEVIATIONS * deviation, NUCLEAR_STEP)
 
 
 def _typical_diameter(contrasts: Sequence[Contrast], lowest: float) -> float:

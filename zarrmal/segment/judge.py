@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
-from .calibrate import Calibration
+from .calibrate import Calibration, blueness
 from .foreground import Contrast
 from .shape import Labels, Moments, ellipticity, elongation, moments
 from .split import region_costs
@@ -54,8 +54,11 @@ OPEN_SHARE, GOOD_COST = 0.4, 0.3
 WORST_ELLIPTICITY, WORST_ELONGATION = 0.8, 4.0
 LEAST_EDGE = 0.15
 """Least mean fall of contrast across the outline, in contrasts of a typical cell."""
-NUCLEUS_CONTRAST, NUCLEUS_AREA, NUCLEUS_SHARE, WHITE_AREA = 1.75, 0.4, 0.35, 1.15
-"""A nucleus: contrast, and area, in those of a typical cell; share of its cell; area of that."""
+NUCLEUS_CONTRAST, NUCLEUS_AREA, NUCLEUS_SHARE, WHITE_AREA = 1.75, 0.5, 0.35, 1.0
+"""A nucleus: contrast, and area, in those of a typical cell; share of its cell; area of that.
+Parasites take less of a cell that is no larger than others."""
+MOSTLY_NUCLEUS = 0.7
+"""Share of a white cell of whatever area: a lymphocyte is hardly more than its nucleus."""
 MARK_CHROMA, MARK_BLACK, MARK_SHARE = 160, 32, 0.5
 """Colours that no stain has: difference of channels, or level below which all are; share."""
 
@@ -178,9 +181,14 @@ def judge(
     region, stained = labels[inside], contrast[inside]
     n_pixels = np.maximum(m[0], 1)
     mean = np.bincount(region, stained, n + 1) / n_pixels / typical
-    is_dark = stained > NUCLEUS_CONTRAST * typical
-    dark = np.bincount(region[is_dark], minlength=n + 1)
-    mark = np.bincount(region[_is_no_stain(small[inside])], minlength=n + 1) / n_pixels
+    colours = small[inside]
+    is_nucleus = stained > NUCLEUS_CONTRAST * typical
+    if calibration.nuclear is not None:
+        is_nucleus |= blueness(colours) > calibration.nuclear
+    nucleus = np.bincount(region[is_nucleus], minlength=n + 1)
+    mark = np.zeros(n + 1)
+    if not calibration.inverted:
+        mark = np.bincount(region[_is_no_stain(colours)], minlength=n + 1) / n_pixels
 
     out = np.full(n + 1, Verdict.CELL, np.uint8)
     is_good = costs < GOOD_COST
@@ -189,8 +197,9 @@ def judge(
     out[is_odd] = Verdict.DEBRIS
     out[is_odd & (outline.open_share < OPEN_SHARE)] = Verdict.OVERLAPPED
     out[sizes > LARGE] = Verdict.CLUMP
-    has_nucleus = (dark > NUCLEUS_AREA * area) & (dark > NUCLEUS_SHARE * m[0])
-    out[has_nucleus & (sizes > WHITE_AREA)] = Verdict.WHITE_CELL
+    has_nucleus = (nucleus > NUCLEUS_AREA * area) & (nucleus > NUCLEUS_SHARE * m[0])
+    is_mostly_nucleus = nucleus > MOSTLY_NUCLEUS * m[0]
+    out[has_nucleus & ((sizes > WHITE_AREA) | is_mostly_nucleus)] = Verdict.WHITE_CELL
     is_small = sizes < SMALL
     out[is_small] = Verdict.DEBRIS
     is_platelet = (shape > PLATELET_ELLIPTICITY) & (mean > PLATELET_CONTRAST)
