@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,8 @@ def test_resized_cells_have_native_silhouettes(slide: Path) -> None:
     own = cells.silhouettes(np.array([4, 2]))
     assert own is not None
     assert own.resampling == "triangle"
+    again = pickle.loads(pickle.dumps(cells))  # as for a worker of a cluster
+    np.testing.assert_array_equal(again.read(np.arange(3)), cells.read(np.arange(3)))
     native = cells.native(4)
     np.testing.assert_array_equal(own.masks[0], native.any(axis=2))
     resized = Image.fromarray(native).resize((50, 50), Image.Resampling.BILINEAR)

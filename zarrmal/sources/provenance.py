@@ -13,6 +13,8 @@ from .strings import STRINGS
 Columns = Mapping[str, NDArray[Any]]
 """Name of PROVENANCE -> (cell,): numbers, or Strings."""
 
+NO_COLUMNS: Columns = {}
+
 SLIDE = "slide"
 SLIDE_X, SLIDE_Y = "slide_x", "slide_y"
 SLIDE_WIDTH, SLIDE_HEIGHT = "slide_width", "slide_height"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 from ..errors import InputError
 from .limits import MAX_LABELS
 from .preprocessing import Preprocessing
-from .provenance import Columns, joined, take
+from .provenance import NO_COLUMNS, Columns, joined, take
 from .sizes import MAX_SIDE, Sizes, on_canvas, sizes_text
 from .strings import Strings
 
@@ -72,7 +71,7 @@ class Source(abc.ABC):
     groups: Strings | None = None
     names: Strings | None = None
     splits: Strings | None = None
-    columns: Columns = MappingProxyType({})
+    columns: Columns = NO_COLUMNS
     preprocessing: Preprocessing = Preprocessing()
     unreadable: tuple[str, ...] = ()
     location: str = ""
