@@ -31,7 +31,7 @@ def refusal(where, **options):
 
 def read_all(source):
     cells = source.read(np.arange(source.n_cells))
-    assert cells.dtype == np.uint8
+    assert cells.dtype == source.dtype
     assert cells.shape == (source.n_cells, *source.cell_shape)
     assert cells.flags.c_contiguous
     return cells

@@ -26,6 +26,7 @@ def place(tmp_path, cells, model, monkeypatch):
     np.savez("strange.npz", cells=pixels, label=["red", "white"] * 10)
     np.save("wide.npy", np.zeros((4, 24, 25), np.uint8))
     np.save("float.npy", pixels.astype(np.float32))
+    np.save("times.npy", pixels.astype("M8[s]"))
     for name, sizes in [("empty", []), ("sizes", [24, 25]), ("broken", [24, 24])]:
         Path(name).mkdir()
         for k, size in enumerate(sizes):
@@ -212,12 +213,13 @@ def test_options_out_of_range(place, words):
 
 def test_the_program(place):
     """No traceback in a true process either."""
-    command = [PROGRAM, "archive", "float.npy", "a", *GOOD, "--json"]
+    command = [PROGRAM, "archive", "times.npy", "a", *GOOD, "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert (
-        done.stderr == "error: file float.npy: holds float32, cells are uint8: convert it first\n"
+    assert done.stderr == (
+        "error: file times.npy: holds datetime64[s], cells are numbers (uint8, uint16, float32, "
+        "…): convert it first\n"
     )
 
 

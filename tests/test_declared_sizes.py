@@ -68,7 +68,7 @@ def test_nothing_is_told_of_padding():
 def test_chunks_beyond_the_limit(place, n):
     declare(place, chunks_of(n))
     for read in readers(place, "info"):
-        with pytest.raises(CorruptionError, match="2,147,483,647 pixels at most"):
+        with pytest.raises(CorruptionError, match="2,147,483,647 bytes at most"):
             read()
 
 

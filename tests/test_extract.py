@@ -78,7 +78,7 @@ def test_two_names_that_want_the_same_file(tmp_path, pixels, model):
     names = ["a.jpg", "a.bmp", "b.tif", "c", *map(str, range(36))]
     target = write(pixels, tmp_path / "a", model, names=names)
     zarrmal.extract(target, tmp_path / "out")
-    files = ["a.jpg.png", "a.bmp.png", "b.png", "c.png", *(f"{k}.png" for k in range(36))]
+    files = ["a.jpg.png", "a.bmp.png", "b.tif", "c.png", *(f"{k}.png" for k in range(36))]
     same_images(read_folder(tmp_path / "out"), dict(zip(files, pixels, strict=True)))
 
 
@@ -267,12 +267,14 @@ def test_a_full_disk_leaves_no_half_image(archive, tmp_path, monkeypatch):
     assert {path.suffix for path in left} == {".png"}
 
 
-def test_two_channels_have_no_png(tmp_path):
+def test_two_channels_become_tiff(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 2), np.uint8)
     model = untrained((8, 8, 2))
     target = write(pixels, tmp_path / "a", model)
-    with pytest.raises(InputError, match="PNG cannot hold"):
-        zarrmal.extract(target, tmp_path / "out")
+    zarrmal.extract(target, tmp_path / "out")
+    back = open_source(tmp_path / "out")
+    assert back.names[0] == "cell-00.tif"
+    np.testing.assert_array_equal(back.read(np.arange(40)), pixels)
 
 
 def test_the_command(archive, tmp_path):
@@ -281,6 +283,7 @@ def test_the_command(archive, tmp_path):
     assert json.loads(done.stdout) == {
         "n_cells": 120, "folder": str(tmp_path / "out"),
         "n_lost": 0, "n_recovered": 0, "problems": [], "damaged": [], "pixels_notice": "",
+        "n_masks": 0, "n_masks_saved": 0,
         "preprocessing": {
             "channel": None, "size": None, "resampling": None,
             "native_heights": [24, 24], "native_widths": [24, 24],

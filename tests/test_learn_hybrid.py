@@ -11,9 +11,11 @@ import torch
 from zarrmal_codecs import Model
 from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder
-from zarrmal_codecs.hybrid.context import Layer7, Step
+from zarrmal_codecs.hybrid.depth import DEEP, SHALLOW, Depth
 from zarrmal_codecs.hybrid.known import Known
 from zarrmal_codecs.hybrid.pixel_coder import Lanes, Plan
+from zarrmal_codecs.model.step import ContextLayer, Step
+from zarrmal_codecs.scales import Scales
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from zarrmal import InputError
@@ -22,6 +24,7 @@ from zarrmal.learn.hybrid import EFFORTS, Effort
 from zarrmal.learn.hybrid.context_inputs import ContextInputs, prepare
 from zarrmal.learn.hybrid.data import read_cells
 from zarrmal.learn.hybrid.options import SAE_SIZES
+from zarrmal.learn.hybrid.planes import PlaneStep, plan_steps
 from zarrmal.progress import silent
 from zarrmal.sources import Source, Subset, open_source
 from zarrmal.sources.synthetic import synthetic_cells
@@ -40,17 +43,28 @@ def coloured() -> Source:
     return open_source(drawn.cells, labels=drawn.label, groups=drawn.slide)
 
 
+def planned(*order: int) -> tuple[PlaneStep, ...]:
+    """Steps of these planes, each seeing those before; the second does not follow the first."""
+    return tuple(
+        PlaneStep(plane=plane, earlier=tuple(range(s))[-3:], follows=s > 1)
+        for s, plane in enumerate(order)
+    )
+
+
 def codec_lanes(
     effort: Effort,
-    order: tuple[int, ...],
+    planes: tuple[PlaneStep, ...],
     cells: np.ndarray,
     coverage: np.ndarray | None = None,
+    depth: Depth = SHALLOW,
 ) -> Lanes:
-    """The codec's view of cells (cell, plane, y, x), with a network that is never run."""
-    empty = Layer7(np.zeros((1, 1), np.int8), np.zeros(1, np.int32), np.ones(1, np.uint8))
+    """The codec's view of levels (cell, plane, y, x), with a network that is never run."""
+    empty = ContextLayer(np.zeros((1, 1), np.int8), np.zeros(1, np.int32), np.ones(1, np.uint8))
     steps = tuple(
         Step(
-            plane=plane,
+            plane=plan.plane,
+            earlier=plan.earlier,
+            follows=plan.follows,
             n_causal=effort.n_causal,
             n_flags=effort.n_flags,
             n_full=effort.n_full,
@@ -59,10 +73,16 @@ def codec_lanes(
             layers=(empty, empty, empty),
             latent=None,
         )
-        for plane in order
+        for plan in planes
     )
     first = [np.zeros((len(cells), 1), np.int32)]
-    lanes = Lanes(Plan(steps, False), Known(shape=cells.shape, first=first, coverage=coverage))
+    known = Known(
+        shape=cells.shape,
+        first=first,
+        coverage=coverage,
+        scales=Scales.of_bytes(cells.shape[1]),
+    )
+    lanes = Lanes(Plan(steps, False, depth), known)
     for plane, y, x in np.ndindex(cells.shape[1:]):
         lanes.put(plane, y, x, cells[:, plane, y, x].astype(np.int64))
     return lanes
@@ -81,15 +101,20 @@ def some_coverage(cells: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("cut_out", [False, True])
 @pytest.mark.parametrize("n_planes", [1, 3])
+@pytest.mark.parametrize("depth", [SHALLOW, DEEP], ids=["8", "16"])
 @pytest.mark.parametrize("effort", EFFORTS.values(), ids=EFFORTS)
-def test_training_sees_what_the_codec_sees(effort: Effort, n_planes: int, cut_out: bool) -> None:
+def test_training_sees_what_the_codec_sees(
+    effort: Effort, depth: Depth, n_planes: int, cut_out: bool
+) -> None:
     drawn = synthetic_cells(6, n_slides=2, size=17, seed=2, channels=n_planes)
     cells = drawn.cells.reshape(6, 17, 17, n_planes).transpose(0, 3, 1, 2)
+    if depth is DEEP:
+        cells = cells.astype(np.int32) ** 2
     coverage = some_coverage(cells) if cut_out else None
-    prepared = prepare(cells, np.zeros(6, np.uint8), torch.device("cpu"), coverage)
-    order = (1, 0, 2)[:n_planes] if n_planes == 3 else (0,)
-    inputs = ContextInputs(effort, order, prepared)
-    lanes = codec_lanes(effort, order, cells, coverage)
+    prepared = prepare(cells, np.zeros(6, np.uint8), torch.device("cpu"), coverage, depth)
+    planes = planned(1, 0, 2) if n_planes == 3 else planned(0)
+    inputs = ContextInputs(effort, planes, prepared)
+    lanes = codec_lanes(effort, planes, cells, coverage, depth)
     cell = torch.arange(6).repeat_interleave(17 * 17)
     pixel = torch.arange(17 * 17).repeat(6)
     for s in range(n_planes):
@@ -101,12 +126,12 @@ def test_training_sees_what_the_codec_sees(effort: Effort, n_planes: int, cut_ou
             drawn = pixel == index
             np.testing.assert_array_equal(integers[drawn].numpy().T, expected)
             np.testing.assert_array_equal(base[drawn].numpy(), expected_base)
-            np.testing.assert_array_equal(values[drawn].numpy(), cells[:, order[s], y, x])
+            np.testing.assert_array_equal(values[drawn].numpy(), cells[:, planes[s].plane, y, x])
 
 
 @pytest.mark.parametrize("cut_out", [False, True])
 def test_training_sees_cells_of_any_size_as_the_codec_does(cut_out: bool) -> None:
-    effort, order, sizes = EFFORTS["default"], (1, 0, 2), [(9, 17), (17, 4), (1, 8)]
+    effort, planes, sizes = EFFORTS["default"], planned(1, 0, 2), [(9, 17), (17, 4), (1, 8)]
     drawn = synthetic_cells(3, n_slides=2, size=17, seed=2, channels=3).cells
     cells = [
         np.ascontiguousarray(cell[:height, :width].transpose(2, 0, 1))
@@ -115,7 +140,7 @@ def test_training_sees_cells_of_any_size_as_the_codec_does(cut_out: bool) -> Non
     coverage = [some_coverage(cell[None])[0] for cell in cells] if cut_out else None
     prepared = prepare(cells, np.zeros(3, np.uint8), torch.device("cpu"), coverage)
     assert prepared.one_size is None
-    inputs = ContextInputs(effort, order, prepared)
+    inputs = ContextInputs(effort, planes, prepared)
     cell, pixel = prepared.pixels(torch.arange(3))
     areas = [height * width for height, width in sizes]
     if coverage is not None:
@@ -126,7 +151,7 @@ def test_training_sees_cells_of_any_size_as_the_codec_does(cut_out: bool) -> Non
         integers = (floats + inputs.offsets(s, False)) * 64
         for k, (_, width) in enumerate(sizes):
             own = None if coverage is None else coverage[k][None]
-            lanes = codec_lanes(effort, order, cells[k][None], own)
+            lanes = codec_lanes(effort, planes, cells[k][None], own)
             coded = pixel[cell == k].tolist()
             for index in (coded[0], coded[len(coded) // 2], coded[-1]):
                 y, x = divmod(index, width)
@@ -134,7 +159,7 @@ def test_training_sees_cells_of_any_size_as_the_codec_does(cut_out: bool) -> Non
                 at = (cell == k) & (pixel == index)
                 np.testing.assert_array_equal(integers[at].numpy().T, expected)
                 np.testing.assert_array_equal(base[at].numpy(), expected_base)
-                assert int(values[at]) == cells[k][order[s], y, x]
+                assert int(values[at]) == cells[k][planes[s].plane, y, x]
 
 
 def test_the_codec_needs_the_bits_that_training_reports(
@@ -256,3 +281,38 @@ def test_cells_with_masks_are_trained_and_grouped_along_them() -> None:
         read_cells(s, options, device, silent).digest for s in (plain, Cut(plain, [*range(60)]))
     }
     assert len(digests) == 2
+
+
+def test_planes_are_ordered_by_what_they_tell() -> None:
+    generator = np.random.default_rng(5)
+    own = generator.normal(0, 4, (4, 6, 30, 30))
+    shared = generator.normal(0, 20, (6, 30, 30))
+    # Planes 1, 2 and 3 share most of what they are, and plane 0 nothing.
+    planes = 400 + np.stack([own[0], shared + own[1], shared + 0.2 * own[2], shared + own[3]])
+    steps = plan_steps(np.rint(planes).astype(np.int32).transpose(1, 0, 2, 3), 65535)
+    assert [step.plane for step in steps][0] == 2
+    assert [step.follows for step in sorted(steps, key=lambda s: s.plane)] == [
+        False,
+        True,
+        False,
+        True,
+    ]
+    assert all(len(step.earlier) == min(s, 3) for s, step in enumerate(steps))
+
+
+def test_cells_of_many_channels_share_networks() -> None:
+    generator = np.random.default_rng(6)
+    shape = (12, 9, 8, 7)
+    cells = (200 + 8 * np.cumsum(generator.integers(0, 40, shape), axis=3)).astype(np.uint16)
+    result = train_hybrid(
+        open_source(cells), HybridOptions(effort="fast", steps=4, sae=1, validation=0.0)
+    )
+    model = result.model
+    assert model.depth == 16
+    steps = model.classes[0].steps
+    assert len({id(step.layers[0].weight) for step in steps}) == 5
+    assert all(len(step.earlier) == min(s, 3) for s, step in enumerate(steps))
+    loaded = Model.from_bytes(model.to_bytes())
+    data = encode_chunk(cells, Coder(loaded), keep_cells=True)
+    assert data[5] == 2
+    assert np.array_equal(decode_chunk(data, Coder(model)), cells)

@@ -354,7 +354,7 @@ def test_other_columns_of_these_names_are_not_used(tmp_path: Path) -> None:
     ("cells", "told"),
     [
         ([], "holds 0 cells"),
-        ([np.ones((3, 3)), ORIGINALS[0]], "array 0 holds float64"),
+        ([np.ones((3, 3)), ORIGINALS[0]], "array 1 holds uint8, array 0 float64"),
         ([ORIGINALS[0], np.ones((3, 3, 3), np.uint8)], "have the same channels"),
         ([np.ones(3, np.uint8)], "a cell is"),
         ([np.ones((3, 0), np.uint8)], "a cell is"),

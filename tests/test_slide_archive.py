@@ -111,10 +111,15 @@ def test_resized_cells_have_native_silhouettes(slide: Path) -> None:
     np.testing.assert_array_equal(cells.read(np.array([4]))[0], np.asarray(resized))
 
 
-def test_the_background_can_be_kept(slide: Path) -> None:
+def test_the_background_can_be_kept(slide: Path, tmp_path: Path) -> None:
     kept = open_slide_cells(slide, options=SegmentOptions(keep_background=True))
     assert kept.silhouettes(np.arange(3)) is None
     assert (kept.native(0)[0, 0] > 100).all()
+    path = tmp_path / "a.zarr"
+    zarrmal.write(slide, path, slide=SegmentOptions(keep_background=True))
+    data = xr.open_zarr(path).load()
+    np.testing.assert_array_equal(data.mask.sum(("y", "x")), data.area)
+    assert (data.cells.values[:, 0, 0] > 100).all()
 
 
 def test_segment_writes_a_folder(slide: Path, smear: Smear, tmp_path: Path) -> None:

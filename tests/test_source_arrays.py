@@ -13,7 +13,7 @@ import zarr
 from pictures import noise, read_all, refusal
 
 from zarrmal.errors import AccessError, InputError, MissingError, UnreachableError
-from zarrmal.sources import Subset, open_source
+from zarrmal.sources import ConcatSource, Subset, open_source
 
 # Array files
 
@@ -128,8 +128,7 @@ def test_damaged_array_files(tmp_path):
 @pytest.mark.parametrize(
     ("cells", "found"),
     [
-        (np.zeros((2, 3, 3), np.uint16), "uint16"),
-        (np.zeros((2, 3, 3), bool), "bool"),
+        (np.zeros((2, 3, 3), "M8[s]"), "datetime64"),
         (np.zeros((2, 3), np.uint8), "(2, 3)"),
         (np.zeros((2, 3, 3, 3, 3), np.uint8), "(2, 3, 3, 3, 3)"),
         (np.zeros((2, 3, 3, 5), np.uint8), "(2, 3, 3, 5)"),
@@ -294,7 +293,107 @@ def test_axes_are_found_by_name(names, kind, tmp_path):
     np.testing.assert_array_equal(read_all(source), stored.transpose(order))
     wanted = np.array([4, 0, 4])
     np.testing.assert_array_equal(source.read(wanted), stored.transpose(order)[wanted])
-    assert ("axes reordered from" in source.description) == (order != sorted(order))
+    assert source.channel_first == (len(roles) == 4 and roles.index("channel") < 2)
+    is_kept = order in (sorted(order), [0, 2, 3, 1])
+    assert ("axes reordered from" in source.description) != is_kept
+    assert ("channels first" in source.description) == (order == [0, 2, 3, 1])
+
+
+LENGTHS = {
+    (6, 5, 4, 3): "nyxc",
+    (6, 2, 5, 4): "nyxc",
+    (6, 7, 8, 5): "nyxc",
+    (6, 5, 7, 8): "ncyx",
+    (6, 3, 9, 9): "ncyx",
+}
+
+
+@pytest.mark.parametrize("kind", ["array", "npy", "zarr"])
+@pytest.mark.parametrize("shape", LENGTHS, ids=str)
+def test_axes_are_found_by_length(shape, kind, tmp_path):
+    stored = noise(*shape)
+    first = LENGTHS[shape] == "ncyx"
+    where = stored
+    if kind == "npy":
+        where = tmp_path / "a.npy"
+        np.save(where, stored)
+    elif kind == "zarr":
+        where = zarr.create_array({}, data=stored)
+    source = open_source(where)
+    assert source.channel_first == first
+    expected = np.moveaxis(stored, 1, 3) if first else stored
+    np.testing.assert_array_equal(read_all(source), expected)
+    np.testing.assert_array_equal(source.read(np.array([5, 0])), expected[[5, 0]])
+    other = open_source(where, axes="yxc" if first else "cyx")
+    np.testing.assert_array_equal(read_all(other), stored if first else np.moveaxis(stored, 1, 3))
+    assert other.channel_first != first
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_axes_of_ome_zarr(version, tmp_path):
+    """Of format 2 they are in the group's attributes alone."""
+    stored = noise(4, 9, 4, 3)
+    group = zarr.create_group(tmp_path / "a.zarr", zarr_format=2 if version == "0.4" else 3)
+    array = group.create_array("0", shape=stored.shape, dtype="u1")
+    array[:] = stored
+    axes = [{"name": name, "type": "space"} for name in "tcyx"]
+    multiscales = [{"axes": axes, "datasets": [{"path": "0"}]}]
+    known = {"multiscales": multiscales}
+    group.attrs.update(known if version == "0.4" else {"ome": {"version": version, **known}})
+    source = open_source(tmp_path / "a.zarr/0")
+    assert (source.channel_first, source.cell_shape) == (True, (4, 3, 9))
+    np.testing.assert_array_equal(read_all(source), np.moveaxis(stored, 1, 3))
+
+
+def test_axes_that_are_not_told():
+    for shape in ((6, 5, 5, 7), (6, 8, 5, 8), (6, 70, 90, 90), (6, 9, 9, 9)):
+        assert "give --axes cyx or --axes yxc" in refusal(noise(*shape))
+    assert "letters y, x and c" in refusal(noise(4, 5, 5), axes="yz")
+    assert "4 axes, --axes yx says 3" in refusal(noise(4, 5, 6, 7), axes="yx")
+    turned = noise(5, 4, 7)
+    source = open_source(turned, axes="xny")
+    np.testing.assert_array_equal(read_all(source), turned.transpose(1, 2, 0))
+
+
+DTYPES = ["?", "i1", "<u2", ">u2", "u4", "<i8", "<f2", ">f4", "f8", "c8"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_numbers_of_any_dtype(dtype, tmp_path):
+    cells = (noise(3, 4, 5) / 3).astype(dtype)
+    np.savez(tmp_path / "a.npz", cells=cells)
+    for where in (cells, tmp_path / "a.npz", list(cells), xr.DataArray(cells)):
+        source = open_source(where)
+        assert source.dtype.isnative
+        np.testing.assert_array_equal(read_all(source), cells)
+    if dtype == "<u2":
+        resized = open_source(cells * 257, size=4).read(np.arange(3))
+        assert resized.dtype == np.uint16
+        assert resized.max() > 256
+    if dtype == "u4":
+        assert "--size resamples uint8" in refusal(cells, size=4)
+    other = np.zeros((4, 5), "f4" if dtype == "i1" else "i1")
+    assert "cells of one archive have one dtype" in refusal([cells[0], other])
+
+
+def test_masks_beside_cells(tmp_path):
+    cells, mask = noise(3, 4, 5), noise(3, 4, 5) > 99
+    np.savez(tmp_path / "a.npz", cells=cells, mask=mask)
+    group = zarr.create_group(tmp_path / "a.zarr")
+    group["cells"], group["mask"] = cells, np.stack([mask, ~mask], axis=1)
+    for name, expected in (("a.npz", mask[:, None]), ("a.zarr", group["mask"][:])):
+        source = open_source(tmp_path / name)
+        assert "not used" not in source.description
+        np.testing.assert_array_equal(source.masks(np.arange(3)), expected)
+        some = Subset(source, [2, 0])
+        np.testing.assert_array_equal(some.masks(np.arange(2)), expected[[2, 0]])
+        whole = ConcatSource([some, source])
+        np.testing.assert_array_equal(whole.masks(np.array([4, 1])), expected[[2, 0]])
+        assert "which --size does not resample" in refusal(tmp_path / name, size=3)
+    np.savez(tmp_path / "b.npz", cells=cells, mask=mask[:2])
+    assert "`mask` is bool of shape (2, 4, 5)" in refusal(tmp_path / "b.npz")
+    np.savez(tmp_path / "c.npz", cells=cells, mask=cells)
+    assert "`mask`; annotations" in open_source(tmp_path / "c.npz").description
 
 
 @pytest.mark.parametrize(

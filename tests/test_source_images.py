@@ -77,11 +77,92 @@ READABLE = {
 }
 
 
+DEEP = np.random.default_rng(5).integers(0, 65536, (6, 5, 4), np.uint16)
+FIVE = np.random.default_rng(6).integers(0, 65536, (6, 5, 5), np.uint16)
+PAGES = np.moveaxis(FIVE, 2, 0).copy()
+SEVENTHS = FIVE[..., 0] / np.float32(7)
+READABLE |= {
+    "16-bit.png": (lambda path: path.write_bytes(png_16_bits(1)), DEEP[..., 0]),
+    "16-bit rgb.png": (lambda path: path.write_bytes(png_16_bits(3)), DEEP[..., :3]),
+    "16-bit.tif": (lambda path: save(path, DEEP[..., 0]), DEEP[..., 0]),
+    "16-bit big-endian.tif": (lambda path: save(path, DEEP[..., 0], byteorder=">"), DEEP[..., 0]),
+    "16-bit rgb.tif": (
+        lambda path: save(path, DEEP[..., :3], photometric="rgb", compression="zlib"),
+        DEEP[..., :3],
+    ),
+    "float.tif": (
+        lambda path: save(path, FIVE[..., 0] / np.float32(7)),
+        FIVE[..., 0] / np.float32(7),
+    ),
+    "signed.tif": (lambda path: save(path, GREY.view(np.int8)), GREY.view(np.int8)),
+    "pages.tif": (lambda path: save(path, PAGES, photometric="minisblack"), FIVE),
+    "imagej.tif": (lambda path: save(path, PAGES, imagej=True, metadata={"axes": "CYX"}), FIVE),
+    "ome.ome.tif": (lambda path: save(path, PAGES, ome=True, metadata={"axes": "CYX"}), FIVE),
+    "samples.tif": (
+        lambda path: save(path, FIVE, photometric="minisblack", planarconfig="contig"),
+        FIVE,
+    ),
+    "planes.tif": (
+        lambda path: save(path, PAGES, photometric="minisblack", planarconfig="separate"),
+        FIVE,
+    ),
+    "rgb and two more.tif": (
+        lambda path: save(
+            path, FIVE, photometric="rgb", extrasamples=["unspecified", "unspecified"]
+        ),
+        FIVE,
+    ),
+}
+"""Those whose channels are pages, and so come first."""
+WITH_PAGES = {"pages.tif", "imagej.tif", "ome.ome.tif"}
+
+
 @pytest.mark.parametrize("name", READABLE)
 def test_readable_images(name, tmp_path):
     write, pixels = READABLE[name]
     write(tmp_path / name)
-    np.testing.assert_array_equal(read_all(open_source(tmp_path))[0], pixels)
+    source = open_source(tmp_path)
+    assert source.dtype == pixels.dtype
+    assert source.channel_first == (name in WITH_PAGES)
+    np.testing.assert_array_equal(read_all(source)[0], pixels)
+
+
+def test_pages_that_the_caller_takes_for_channels(tmp_path):
+    save(tmp_path / "z.tif", PAGES, imagej=True, metadata={"axes": "ZYX"})
+    source = open_source(tmp_path, axes="cyx")
+    assert source.channel_first
+    np.testing.assert_array_equal(read_all(source)[0], FIVE)
+    save(tmp_path / "more/c.tif", PAGES, photometric="minisblack")
+    assert not open_source(tmp_path / "more", axes="yxc").channel_first
+    assert "are yxc or cyx" in refusal(tmp_path, axes="xyc")
+
+
+def test_a_page_that_is_a_mask(tmp_path):
+    inside = GREY > 99
+    save(
+        tmp_path / "a.tif",
+        np.stack([GREY, inside.astype(np.uint8), GREY]),
+        photometric="minisblack",
+    )
+    source = open_source(tmp_path, mask_channels=[1])
+    np.testing.assert_array_equal(read_all(source)[0], np.stack([GREY, GREY], axis=2))
+    np.testing.assert_array_equal(source.masks(np.array([0])), inside[np.newaxis, np.newaxis])
+    wrong = open_source(tmp_path, mask_channels=["0"])
+    with pytest.raises(
+        InputError, match=r"channel 0 of cell 0 holds \d+, a mask holds 0 and 1 or 255"
+    ):
+        wrong.masks(np.array([0]))
+    assert "has no channel '3'" in refusal(tmp_path, mask_channels=["3"])
+    assert "--size does not resample" in refusal(tmp_path, mask_channels=["1"], size=4)
+
+
+@pytest.mark.parametrize("other", [FIVE[..., 0], FIVE, FIVE[..., :3]], ids=["depth", "five", "rgb"])
+def test_kinds_of_images_are_not_mixed(other, tmp_path):
+    save(tmp_path / "a.png", GREY)
+    save(tmp_path / "b.tif", other, photometric="minisblack", planarconfig="contig")
+    message = refusal(tmp_path)
+    colours = {2: "grey", 3: "RGB" if other.shape[-1] == 3 else "5 channels"}[other.ndim]
+    assert f"1 images are grey of uint8 (such as a.png) and 1 are {colours} of uint16" in message
 
 
 def test_jpeg_is_read_as_pillow_reads_it(tmp_path):
@@ -91,17 +172,32 @@ def test_jpeg_is_read_as_pillow_reads_it(tmp_path):
     np.testing.assert_array_equal(read_all(open_source(tmp_path))[0], expected)
 
 
-def rgb16_png():
-    """A 16-bit RGB PNG, which Pillow would cut to 8 bits in silence."""
+def png_16_bits(n_samples, key=None):
+    """A 16-bit PNG of noise, which Pillow would cut to 8 bits in silence."""
 
     def block(kind, body):
         crc = struct.pack(">I", zlib.crc32(kind + body))
         return struct.pack(">I", len(body)) + kind + body + crc
 
-    header = struct.pack(">IIBBBBB", 5, 6, 16, 2, 0, 0, 0)
-    rows = b"".join(b"\0" + bytes(30) for _ in range(6))
-    parts = [block(b"IHDR", header), block(b"IDAT", zlib.compress(rows)), block(b"IEND", b"")]
+    colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[n_samples]
+    header = struct.pack(">IIBBBBB", 5, 6, 16, colour_type, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in DEEP[..., :n_samples])
+    parts = [block(b"IHDR", header)]
+    parts += [] if key is None else [block(b"tRNS", key)]
+    parts += [block(b"IDAT", zlib.compress(rows)), block(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def flip_half_way(path, data):
+    path.write_bytes(
+        data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :]
+    )
+
+
+def write_with_thumbnail(path):
+    with tifffile.TiffWriter(path) as file:
+        file.write(noise(16, 16), photometric="minisblack", metadata=None)
+        file.write(noise(4, 4), photometric="minisblack", metadata=None)
 
 
 def write_transparent_palette(path):
@@ -113,8 +209,8 @@ def write_frames(path):
     frames[0].save(path, save_all=True, append_images=frames[1:])
 
 
-def write_cut(path, n_bytes=-40, **options):
-    save(path, noise(40, 40, 3), **options)
+def write_cut(path, n_bytes=-40, shape=(40, 40, 3), **options):
+    save(path, noise(*shape), **options)
     path.write_bytes(path.read_bytes()[:n_bytes])
 
 
@@ -151,11 +247,13 @@ UNREADABLE = {
         "cut short",
     ),
     "flipped.png": (write_flipped, "damaged"),
-    "16-bit.png": (lambda path: save(path, GREY.astype(np.uint16)), "16-bit"),
-    "16-bit rgb.png": (lambda path: path.write_bytes(rgb16_png()), "16-bit"),
-    "16-bit.tif": (lambda path: save(path, GREY.astype(np.uint16)), "16-bit"),
-    "float.tif": (lambda path: save(path, GREY.astype(np.float32)), "float32"),
-    "signed.tif": (lambda path: save(path, GREY.view(np.int8)), "int8"),
+    "complex.tif": (lambda path: save(path, GREY.astype(np.complex64)), "complex64"),
+    "16-bit transparent.png": (lambda path: path.write_bytes(png_16_bits(4)), "transparent"),
+    "16-bit colour key.png": (
+        lambda path: path.write_bytes(png_16_bits(3, b"\0" * 6)),
+        "transparent colour",
+    ),
+    "16-bit flipped.png": (lambda path: flip_half_way(path, png_16_bits(3)), "damaged"),
     "cmyk.jpg": (lambda path: Image.fromarray(OPAQUE, "CMYK").save(path), "CMYK"),
     "cmyk.tif": (lambda path: save(path, OPAQUE, photometric="separated"), "SEPARATED"),
     "alpha.png": (lambda path: save(path, noise(6, 5, 4)), "transparent"),
@@ -164,10 +262,24 @@ UNREADABLE = {
         lambda path: save(path, noise(6, 5, 4), photometric="rgb", extrasamples=["unassalpha"]),
         "alpha",
     ),
-    "pages.tif": (lambda path: save(path, noise(3, 6, 5), photometric="minisblack"), "3 pages"),
-    "imagej.tif": (
-        lambda path: save(path, noise(3, 6, 5), imagej=True),
-        "3 pages",
+    "z.tif": (
+        lambda path: save(path, noise(3, 6, 5), imagej=True, metadata={"axes": "ZYX"}),
+        "3 pages that are focal planes, not channels: --axes cyx",
+    ),
+    "z and c.tif": (
+        lambda path: save(path, noise(3, 2, 6, 5), imagej=True, metadata={"axes": "ZCYX"}),
+        "a stack of shape (3, 2, 6, 5)",
+    ),
+    "thumbnail.tif": (write_with_thumbnail, "2 pages of several kinds"),
+    "rgb pages.tif": (lambda path: save(path, noise(2, 6, 5, 3), photometric="rgb"), "a stack"),
+    "cut pages.tif": (
+        lambda path: write_cut(path, shape=(3, 40, 40), photometric="minisblack"),
+        "damaged or unknown",
+    ),
+    "cut imagej.tif": (lambda path: write_cut(path, shape=(3, 40, 40), imagej=True), "damaged"),
+    "many pages.tif": (
+        lambda path: save(path, noise(65, 2, 2), photometric="minisblack"),
+        "1 to 64 pages",
     ),
     "volume.tif": (
         lambda path: save(

@@ -15,6 +15,7 @@ from zarrmal.errors import InputError
 from zarrmal.sources import ConcatSource, Subset, open_source
 from zarrmal.sources import strings as module
 from zarrmal.sources.folder import image_names
+from zarrmal.sources.image_file import DecodedImage
 from zarrmal.sources.strings import (
     STRINGS,
     checked_strings,
@@ -52,9 +53,10 @@ def test_memory_of_long_names(kind, tmp_path, monkeypatch):
         monkeypatch.setattr("zarrmal.sources.array_file.SMALL_BYTES", 1 << 20)
     if kind == "folder":
         folder, _, _ = NAME.rpartition("/")
+        image = DecodedImage(pixels=cells[0])
         files = [name.rpartition("/")[2] for name in names]
         monkeypatch.setattr(os, "walk", lambda top, **_: [(f"{top}/{folder}", [], files)])
-        monkeypatch.setattr("zarrmal.sources.folder.read_image", lambda path: cells[0])
+        monkeypatch.setattr("zarrmal.sources.folder.read_image", lambda *_, **__: image)
         del names
     open_source(cells[:1])
     gc.collect()

@@ -235,7 +235,7 @@ def test_grey_and_rgb_mixed(channel, tmp_path):
     save(tmp_path / "b.png", RGB)
     save(tmp_path / "c.png", RGB)
     message = refusal(tmp_path, channel=channel, size=4)
-    assert "1 images are grey and 2 are RGB" in message
+    assert "1 images are grey of uint8 (such as a.png) and 2 are RGB of uint8 (such as b" in message
 
 
 def test_images_of_different_sizes(tmp_path):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numpy import bool_, uint8
+from numpy import bool_
 from numpy.typing import NDArray
 from zarrmal_codecs import Model
 
@@ -123,8 +123,8 @@ def write(
         Local path, fsspec URL, or a store of zarr (see Archive.write for what that means).
     model
         A Model or a model file. None takes that of the shipped models which codes some of the
-        cells in the fewest bits; where none can code them, or ``train_options`` are given, one is
-        trained on these cells first.
+        cells in the fewest bits; where none can code them, they are stored without one, deflated.
+        Where ``train_options`` are given, a model is trained on these cells first.
     assign
         How cells get their class: "labels", "classifier", "shortest", any callable
         ``(cells, rows) -> classes`` (see zarrmal.classify.Assigner), or "auto": labels where all
@@ -162,7 +162,6 @@ def write(
     with store_errors():
         refuse_location(location, options, source)
         interrupted = interrupted_archive(location, options)
-        resumed = None if model is not None or interrupted is None else interrupted.model
     if isinstance(model, str | os.PathLike):
         model = load_model(model)
     facts = None if interrupted is None else interrupted.facts
@@ -170,16 +169,18 @@ def write(
         facts, location.url, source, listener, source_options, source_arguments, slide
     )
     cell_shape = options.canvas_shape(cells.cell_shape)
-    options.chunk_length(cell_shape)  # or an InputError, before anything is trained
+    # Or an InputError, before anything is trained.
+    options.chunk_length(cell_shape, cells.dtype.itemsize)
     if labelled is not None:
         labelled = open_source(labelled, storage_options=source_options, **source_arguments)
     origin: Origin = "given"
-    if resumed is not None:
-        model, origin = resumed, "resumed"
+    if model is None and interrupted is not None:
+        model, origin = interrupted.model, "resumed"
     elif model is not None:
         pass
-    elif train_options is None and (model := shipped_for(cells, cell_shape)) is not None:
-        origin = "shipped"
+    elif train_options is None:
+        model = shipped_for(cells, cell_shape)
+        origin = "none" if model is None else "shipped"
     else:
         listener.training(cells)
         checkpoint = training_checkpoint(location)
@@ -196,7 +197,7 @@ def write(
         cross_fit=cross_fit,
         progress=listener.progress,
     )
-    if assign == "classifier" and is_shipped:
+    if assign == "classifier" and is_shipped and model is not None:
         listener.classifying_with(shipped_classifier_for(cells, model))
     archive = Archive.write(
         cells,
@@ -262,7 +263,7 @@ def append(
     assigner = choose_assigner(
         assign, cells, model, classifier=classifier, progress=listener.progress
     )
-    if assign == "classifier" and classifier is None:
+    if assign == "classifier" and classifier is None and model is not None:
         listener.classifying_with(shipped_classifier_for(cells, model))
     archive.append(cells, assigner=assigner, options=options, progress=listener.progress)
     _report(assigner, listener)
@@ -288,7 +289,7 @@ def open(
     Returns
     -------
     xarray.Dataset
-        ``cells`` uint8 (cell, y, x[, channel]) and the arrays of FORMAT 6.
+        ``cells`` (cell, y, x[, channel]) or (cell, channel, y, x), and the arrays of FORMAT 6.
 
     Raises
     ------
@@ -301,13 +302,13 @@ def open(
 
 def recover_cells(
     url: Where, cells: Positions | None = None, *, storage_options: StorageOptions = None
-) -> tuple[NDArray[uint8], NDArray[bool_]]:
+) -> tuple[NDArray[Any], NDArray[bool_]]:
     """Read cells of an archive that may be damaged; see Archive.recover.
 
     Returns
     -------
     pixels
-        uint8 (cell, y, x[, channel]); zeros where a cell is lost.
+        As of Archive.read; zeros where a cell is lost.
     good
         bool (cell,).
     """
@@ -373,15 +374,17 @@ def extract(
     folder: str | os.PathLike[str],
     *,
     class_name: str | None = None,
+    masks: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     skip_damaged: bool = False,
     progress: Progress = silent,
     storage_options: StorageOptions = None,
 ) -> ExtractReport:
-    """Write the cells of an archive as PNG files; see Archive.extract."""
+    """Write the cells of an archive as PNG or TIFF files; see Archive.extract."""
     return Archive.open(url, storage_options=storage_options).extract(
         Path(folder),
         class_name=class_name,
+        masks=None if masks is None else Path(masks),
         overwrite=overwrite,
         skip_damaged=skip_damaged,
         progress=progress,

@@ -19,12 +19,13 @@ from .classify import (
     ShortestAssigner,
 )
 from .classify.assigners import class_indices
-from .classify.assignment import class_index
+from .classify.assignment import ONE_CLASS, class_index
 from .errors import InputError, MissingError
 from .models import shipped_models
 from .models.classifiers import shipped_classifier
 from .progress import Progress, silent
 from .sources import Source
+from .sources.limits import model_fits
 
 if TYPE_CHECKING:
     from .learn import HybridOptions, TrainOptions
@@ -51,11 +52,17 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 def shipped_for(cells: Source, canvas: tuple[int, ...] | None = None) -> Model | None:
     """The shipped model that takes the fewest bits for the cells, judged by some of them.
 
-    None if there is none for their shape, or that of the canvas on which they are stored.
+    None if there is none for their dtype, their channels, and their shape or that of the canvas on
+    which they are stored.
     """
     shape = canvas or cells.cell_shape
     n_channels = shape[2] if len(shape) == 3 else 1
-    models = [m for m in shipped_models(n_channels) if coder_for(m).fits(shape)]
+    first = cells.channel_first
+    models = [
+        model
+        for model in shipped_models(n_channels)
+        if model_fits(model, cells.dtype, shape, channel_first=first)
+    ]
     if len(models) < 2:
         return next(iter(models), None)
     rows = np.unique(np.linspace(0, cells.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
@@ -108,7 +115,7 @@ def shipped_classifier_for(cells: Source, model: Model) -> CellClassifier:
 def choose_assigner(
     assign: Assignment | Assigner,
     cells: Source,
-    model: Model,
+    model: Model | None,
     *,
     classifier: CellClassifier | None = None,
     labelled: Source | None = None,
@@ -117,6 +124,11 @@ def choose_assigner(
 ) -> Assigner:
     """The assigner that was asked for; see zarrmal.write for the parameters."""
     refuse_conflicts(assign, classifier is not None, labelled is not None, cross_fit)
+    if model is None:
+        if assign != "auto":
+            raise InputError("the cells are stored without a model, so there are no classes to "
+                             "assign: leave --assign (assign=) out")  # fmt: skip
+        return LabelAssigner(cells, ONE_CLASS)
     if callable(assign):
         return assign
     if assign == "auto":
@@ -155,11 +167,11 @@ def refuse_conflicts(assign: Assignment | Assigner, *given: bool) -> None:
 
 
 def _refuse_channels(classifier: CellClassifier, cells: Source) -> None:
-    if not classifier.fits(cells.cell_shape):
+    if cells.dtype != np.uint8 or not classifier.fits(cells.cell_shape):
         raise InputError(
-            f"the classifier is for cells of {classifier.n_channels} channels, these are "
-            f"{' x '.join(map(str, cells.cell_shape))}: pick a plane with --channel, or train "
-            f"another with `zarrmal train-classifier`"
+            f"the classifier is for cells of {classifier.n_channels} channels of uint8, these are "
+            f"{' x '.join(map(str, cells.cell_shape))} of {cells.dtype}: pick a plane "
+            f"with --channel, or train another with `zarrmal train-classifier`"
         )
 
 

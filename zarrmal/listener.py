@@ -10,7 +10,7 @@ from .classify import CellClassifier, ClassifierReport
 from .progress import Progress, silent
 from .sources import Source
 
-Origin = Literal["given", "resumed", "shipped", "trained"]
+Origin = Literal["given", "resumed", "shipped", "trained", "none"]
 
 
 class Listener:
@@ -31,8 +31,8 @@ class Listener:
     def training(self, source: Source) -> None:
         """A model is trained on the cells first."""
 
-    def coding_with(self, model: Model, origin: Origin, source: Source) -> None:
-        """The model that codes the cells, and where it comes from."""
+    def coding_with(self, model: Model | None, origin: Origin, source: Source) -> None:
+        """The model that codes the cells, and where it comes from; None: they are deflated."""
 
     def classifying_with(self, classifier: CellClassifier) -> None:
         """A shipped classifier assigns classes."""

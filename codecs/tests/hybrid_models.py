@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 from models import array
 from zarrmal_codecs import Model
-from zarrmal_codecs.hybrid.context import Step, n_inputs, steps_of
+from zarrmal_codecs.hybrid.context import n_inputs
 from zarrmal_codecs.model.class_model import ClassModel
 from zarrmal_codecs.model.layer import Layer
+from zarrmal_codecs.model.step import ContextLayer, Step
 
-WEIGHTS = ("weight", "bias", "shift")
+Earlier = tuple[tuple[int, ...], ...]
 
 
 def autoencoder_layer(seed: int, n_inputs: int, n_outputs: int, ends: str) -> Layer:
@@ -41,9 +44,14 @@ def hybrid_class(
     n_coverage: int = 0,
     template: int | None = None,
     order: tuple[int, ...] | None = None,
+    earlier: Earlier | None = None,
+    follows: tuple[bool, ...] | None = None,
     encoder: bool = True,
 ) -> ClassModel:
-    """A class of mixed weights with wide distributions where no neighbour is known."""
+    """A class of mixed weights with wide distributions where no neighbour is known.
+
+    Steps see all earlier ones, and their base follows the last, unless told otherwise.
+    """
     networks = {}
     tensors: dict[str, np.ndarray] = {}
     if n_latents:
@@ -58,39 +66,70 @@ def hybrid_class(
         tensors["latent_scale"] = array(seed + 30, (n_latents,), 30, 90, "uint8")
     if template is not None:
         tensors["silhouette"] = array(seed + 50, (1 << template,), -40, 40, "int8")
+    steps = []
     for s, plane in enumerate(order or range(n_planes)):
-        width = n_inputs(s, n_causal, n_flags, n_full, n_latents > 0, n_coverage)
-        head = (plane, n_causal, n_flags, n_full, n_components, n_coverage)
-        tensors[f"context_{s}"] = np.array(head, np.uint8)
+        sees = earlier[s] if earlier else tuple(range(s))
+        step = Step(
+            plane=plane,
+            earlier=sees,
+            follows=follows[s] if follows else bool(sees),
+            n_causal=n_causal,
+            n_flags=n_flags,
+            n_full=n_full,
+            n_components=n_components,
+            n_coverage=n_coverage,
+            layers=(),
+            latent=array(seed + 40 + s, (widths[0], n_latents), -40, 40, "int8")
+            if n_latents
+            else None,
+        )
+        width, layers = n_inputs(step, n_latents > 0), []
         for k, n in enumerate((*widths, 1 + 3 * n_components), 1):
-            offset = seed + 100 * s + 1000 * k
-            tensors[f"weight{k}_{s}"] = array(offset, (n, width), -60, 60, "int8")
-            tensors[f"bias{k}_{s}"] = array(offset + 1, (n,), -2000, 2000, "int32")
-            tensors[f"shift{k}_{s}"] = array(offset + 2, (n,), 4, 8, "uint8")
+            layers.append(context_layer(seed + 100 * s + 1000 * k, n, width, is_last=k == 3))
             width = n
-        tensors[f"bias3_{s}"] = tensors[f"bias3_{s}"].copy()
-        tensors[f"bias3_{s}"][2::3] += 8000  # scales: near half of their table
-        if n_latents:
-            tensors[f"latent_{s}"] = array(seed + 40 + s, (widths[0], n_latents), -40, 40, "int8")
-    return ClassModel(name=name, networks=networks, tensors=tensors)
+        steps.append(replace(step, layers=tuple(layers)))
+    return ClassModel(name=name, networks=networks, tensors=tensors, steps=tuple(steps))
 
 
-def hybrid_model(cell_shape: tuple[int, ...], *classes: ClassModel) -> Model:
-    return Model(profile="hybrid", cell_shape=cell_shape, classes=classes, about={"for": "tests"})
+def context_layer(seed: int, n: int, width: int, *, is_last: bool) -> ContextLayer:
+    bias = array(seed + 1, (n,), -2000, 2000, "int32")
+    if is_last:
+        bias[2::3] += 8000  # scales: near half of their table
+    weight, shift = (
+        array(seed, (n, width), -60, 60, "int8"),
+        array(seed + 2, (n,), 4, 8, "uint8"),
+    )
+    return ContextLayer(weight, bias, shift)
+
+
+def hybrid_model(cell_shape: tuple[int, ...], *classes: ClassModel, depth: int = 8) -> Model:
+    return Model(
+        profile="hybrid",
+        cell_shape=cell_shape,
+        classes=classes,
+        depth=depth,
+        about={"for": "tests"},
+    )
 
 
 def changed(model: ClassModel, **tensors: np.ndarray | None) -> ClassModel:
-    """The model with other tensors; None removes one."""
+    """The class with other tensors; None removes one."""
     new = {k: v for k, v in {**model.tensors, **tensors}.items() if v is not None}
-    return ClassModel(name=model.name, networks=model.networks, tensors=new)
+    return replace(model, tensors=new)
 
 
-def steps(model: Model, index: int = 0) -> tuple[Step, ...]:
-    """The tensors of a class of a model."""
-    one = model.classes[index]
-    n_latents = one.networks["decoder"][0].n_inputs if one.networks.get("decoder") else 0
-    n_planes = model.cell_shape[2] if len(model.cell_shape) == 3 else 1
-    return steps_of(one, n_planes, n_latents)
+def with_step(model: ClassModel, s: int, **members: Any) -> ClassModel:
+    """The class with other members of a step."""
+    steps = list(model.steps)
+    steps[s] = replace(steps[s], **members)
+    return replace(model, steps=tuple(steps))
+
+
+def with_layer(model: ClassModel, s: int, k: int, **tensors: np.ndarray) -> ClassModel:
+    """The class with other tensors of layer k, 0 to 2, of a step."""
+    layers = list(model.steps[s].layers)
+    layers[k] = replace(layers[k], **tensors)
+    return with_step(model, s, layers=tuple(layers))
 
 
 @cache
@@ -128,16 +167,32 @@ def four_planes() -> Model:
 
 
 @cache
+def six_planes() -> Model:
+    """Later steps see some of the earlier ones, and share networks or only weights."""
+    one = hybrid_class(
+        9,
+        "six",
+        6,
+        order=(3, 0, 5, 1, 4, 2),
+        earlier=((), (0,), (1, 0), (0, 2), (3, 1), (4, 0, 2)),
+        follows=(False, True, False, True, False, True),
+        n_causal=6,
+        n_flags=3,
+        n_full=2,
+    )
+    first = one.steps[2].layers
+    one = with_step(one, 3, layers=first)
+    one = with_step(one, 4, layers=first)
+    return hybrid_model((4, 3, 6), with_layer(one, 4, 2, bias=first[2].bias - 300))
+
+
+@cache
 def shared() -> Model:
     """Three classes that share all tensors except some of their last layers."""
     a = hybrid_class(6, "a", 1, n_latents=2, n_components=3)
     others = [hybrid_class(60 + k, "x", 1, n_latents=2, n_components=3) for k in range(2)]
     classes = [a] + [
-        ClassModel(
-            name=name,
-            networks=a.networks,
-            tensors={**a.tensors, "bias3_0": other.tensors["bias3_0"]},
-        )
+        replace(with_layer(a, 0, 2, bias=other.steps[0].layers[2].bias), name=name)
         for name, other in zip("bc", others, strict=True)
     ]
     return hybrid_model((6, 6), *classes)
@@ -176,10 +231,35 @@ def cut_out_colour() -> Model:
     return hybrid_model((5, 4, 3), one)
 
 
+@cache
+def deep() -> Model:
+    """Values of 16 bits, two classes with latents and silhouettes."""
+    a, b = (
+        hybrid_class(40_000 * k, name, 1, n_latents=2, n_coverage=9, template=6)
+        for k, name in enumerate("ab", 1)
+    )
+    return hybrid_model((7, 5), a, b, depth=16)
+
+
+@cache
+def deep_colour() -> Model:
+    """Values of 16 bits; the last step sees one of the two before."""
+    one = hybrid_class(
+        13,
+        "rgb",
+        3,
+        order=(1, 0, 2),
+        earlier=((), (0,), (0,)),
+        follows=(False, True, False),
+        n_components=3,
+    )
+    return hybrid_model((5, 4, 3), one, depth=16)
+
+
 HYBRID = {
     f.__name__: f
     for f in (
-        grey, grey_latent, two_planes, colour, colour_latent, four_planes, shared, no_encoder,
-        tiny_latent, cut_out, cut_out_colour,
+        grey, grey_latent, two_planes, colour, colour_latent, four_planes, six_planes, shared,
+        no_encoder, tiny_latent, cut_out, cut_out_colour, deep, deep_colour,
     )
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Hostile models and chunks of profile `hybrid`, made by hand from FORMAT 2.3, 4.3 and 4.6."""
+"""Hostile chunks of profile `hybrid`, made by hand from FORMAT 2.3, 4.3 and 4.6."""
 
 from __future__ import annotations
 
@@ -7,143 +7,19 @@ import zlib
 
 import hybrid_models
 import numpy as np
-from hybrid_models import changed, hybrid_class, hybrid_model
 from zarrmal_codecs import Model, rans
 from zarrmal_codecs.chunk.chunk import encode_chunk
 from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.hybrid import pixel_coder
 from zarrmal_codecs.hybrid.cells import HybridCells
-from zarrmal_codecs.hybrid.context import MAX_CONTEXT_ACCUMULATOR
+from zarrmal_codecs.hybrid.depth import SHALLOW
 from zarrmal_codecs.hybrid.known import Known
-from zarrmal_codecs.model.class_model import ClassModel
-from zarrmal_codecs.model.layer import Layer
-
-
-def one(n_planes: int = 1, **options: object) -> ClassModel:
-    return hybrid_class(77, "one", n_planes, widths=(3, 2), n_causal=4, n_flags=1, **options)
-
-
-def of(model: ClassModel, shape: tuple[int, ...] = (3, 3)) -> bytes:
-    return hybrid_model(shape, model).to_bytes()
-
-
-def tensor(name: str, dtype: str, *values: object) -> dict[str, np.ndarray]:
-    return {name: np.array(values, dtype)}
-
-
-def replaced(model: ClassModel, name: str, layers: tuple[Layer, ...]) -> ClassModel:
-    networks = {**model.networks, name: layers}
-    return ClassModel(name=model.name, networks=networks, tensors=model.tensors)
-
-
-def at_the_bound(*, over: int, sign: int, latent: bool = False) -> bytes:
-    """A row whose accumulator could reach 2**30 - 1 + over."""
-    base = one(n_latents=1) if latent else one()
-    bias = base.tensors["bias1_0"].copy()
-    weights = np.abs(base.tensors["weight1_0"][1].astype(int)).sum() * 127
-    if latent:
-        weights += 1024 * int(np.abs(base.tensors["latent_0"][1].astype(int)).sum())
-    bias[1] = sign * (MAX_CONTEXT_ACCUMULATOR - weights + over)
-    return of(changed(base, bias1_0=bias))
-
-
-def models() -> dict[str, tuple[bytes, str, str]]:
-    """Name -> bytes, class of the error, part of its message."""
-    wrong, good, seeing = "ModelError", one(), one(n_latents=2)
-    colour = one(3, order=(2, 0, 1))
-    out = {}
-    for name in good.tensors:
-        out[f"no-{name}"] = of(changed(good, **{name: None})), wrong, f"no tensor {name!r}"
-        other = "int16" if good.tensors[name].dtype != "int16" else "int8"
-        values = good.tensors[name].astype(other)
-        out[f"dtype-{name}"] = of(changed(good, **{name: values})), wrong, "is int16"
-        flat = good.tensors[name].reshape(1, -1, 1)
-        out[f"shape-{name}"] = of(changed(good, **{name: flat})), wrong, name
-        empty = good.tensors[name][:0]
-        out[f"empty-{name}"] = of(changed(good, **{name: empty})), wrong, name
-    for name in ("grid", "latent_scale", "latent_0"):
-        out[f"no-{name}"] = of(changed(seeing, **{name: None})), wrong, name
-    for name, values in {
-        "plane": (1, 4, 1, 5, 2, 0),
-        "causal-3": (0, 3, 1, 5, 2, 0),
-        "causal-41": (0, 41, 1, 5, 2, 0),
-        "flags-5": (0, 4, 5, 5, 2, 0),
-        "full-25": (0, 4, 1, 25, 2, 0),
-        "components-0": (0, 4, 1, 5, 0, 0),
-        "components-5": (0, 4, 1, 5, 5, 0),
-        "coverage-26": (0, 4, 1, 5, 2, 26),
-        "coverage-1": (0, 4, 1, 5, 2, 1),
-        "components-3": (0, 4, 1, 5, 3, 0),
-        "flags-2": (0, 4, 2, 5, 2, 0),
-    }.items():
-        said = {"plane": "planes", "components-3": "weight3_0", "flags-2": "weight1_0",
-                "coverage-1": "weight1_0"}  # fmt: skip
-        out[f"context-{name}"] = (
-            of(changed(good, context_0=np.array(values, np.uint8))), wrong,
-            said.get(name, "context_0"))  # fmt: skip
-    shift = good.tensors["shift2_0"]
-    out |= {
-        "shift-0": (of(changed(good, shift2_0=0 * shift)), wrong, "must be 1..24"),
-        "shift-25": (of(changed(good, shift2_0=0 * shift + 25)), wrong, "must be 1..24"),
-        "bound": (at_the_bound(over=1, sign=1), wrong, "1073741824"),
-        "bound-negative": (at_the_bound(over=1, sign=-1), wrong, "1073741824"),
-        "bound-latent": (at_the_bound(over=1, sign=1, latent=True), wrong, "1073741824"),
-        "bound-lowest": (
-            of(changed(good, bias1_0=np.full(3, -(2**31), np.int32))), wrong, "proven"),
-        "steps-missing": (of(good, (3, 3, 2)), wrong, "context_1"),
-        "planes-5": (of(good, (3, 3, 5)), wrong, "hybrid"),
-        "cell-rank-1": (of(good, (3,)), wrong, "hybrid"),
-        "plane-twice": (
-            of(changed(colour, context_1=colour.tensors["context_0"]), (3, 3, 3)),
-            wrong, "each of 3 planes"),
-        "width-257": (
-            of(hybrid_class(79, "wide", 1, widths=(257, 1))), wrong, "257 outputs"),
-        "width-257-second": (
-            of(hybrid_class(79, "wide", 1, widths=(1, 257))), wrong, "257 outputs"),
-        "prediction-not-expected": (
-            of(replaced(good, "decoder", seeing.networks["decoder"])), wrong, "grid"),
-        "prediction-missing": (of(replaced(seeing, "decoder", ())), wrong, "weight1_0"),
-        "latents-257": (of(one(n_latents=257)), wrong, "257 latents"),
-        "latents-other": (
-            of(changed(seeing, latent_0=seeing.tensors["latent_0"][:, :1])), wrong, "latent_0"),
-        "latent-units": (
-            of(changed(seeing, latent_0=seeing.tensors["latent_0"][:2])), wrong, "latent_0"),
-        "latent-scale-128": (
-            of(changed(seeing, **tensor("latent_scale", "uint8", 128, 0))), wrong, "0..127"),
-        "latent-scale-short": (
-            of(changed(seeing, **tensor("latent_scale", "uint8", 1))), wrong, "latent_scale"),
-        "latent-scale-dtype": (
-            of(changed(seeing, **tensor("latent_scale", "int8", 1, 1))), wrong, "latent_scale"),
-        "grid-0": (of(changed(seeing, **tensor("grid", "uint8", 0, 6))), wrong, "grid"),
-        "grid-3": (of(changed(seeing, **tensor("grid", "uint8", 3, 2, 1))), wrong, "grid"),
-        "grid-dtype": (of(changed(seeing, **tensor("grid", "uint16", 3, 2))), wrong, "grid"),
-        "grid-other": (of(changed(seeing, **tensor("grid", "uint8", 3, 3))), wrong, "decoder"),
-        "decoder-turned": (
-            of(replaced(seeing, "decoder", seeing.networks["encoder"])), wrong, ""),
-        "decoder-chain": (
-            of(replaced(seeing, "decoder", seeing.networks["decoder"] * 2)), wrong, ""),
-        "encoder-turned": (
-            of(replaced(seeing, "encoder", seeing.networks["decoder"])), wrong, "encoder"),
-        "silhouette-dtype": (
-            of(changed(good, **tensor("silhouette", "uint8", 1, 2))), wrong, "silhouette"),
-        "silhouette-length": (
-            of(changed(good, **tensor("silhouette", "int8", 1, 2, 3))), wrong, "silhouette"),
-        "silhouette-empty": (
-            of(changed(good, **tensor("silhouette", "int8"))), wrong, "silhouette"),
-        "silhouette-shape": (
-            of(changed(good, **tensor("silhouette", "int8", [1], [2]))), wrong, "silhouette"),
-        "silhouette-2-17": (
-            of(changed(good, silhouette=np.zeros(1 << 17, np.int8))), wrong, "silhouette"),
-        "encoder-chain": (
-            of(replaced(seeing, "encoder", seeing.networks["encoder"] * 2)), wrong, ""),
-    }  # fmt: skip
-    return out
 
 
 def ending_in(model: Model, pixels: np.ndarray, last: int) -> bytes:
     """The stream of one cell (y, x), which ends in the given state."""
     cells = HybridCells(model, 0)
-    plan = pixel_coder.Plan(cells._steps, False)
+    plan = pixel_coder.Plan(cells._steps, False, SHALLOW)
     known = Known(shape=(1, 1, *pixels.shape), first=cells._first(None, 1))
     pairs = pixel_coder._intervals(plan, pixels[None, None], known)
     starts, frequencies = np.array(list(pairs)).transpose(1, 0, 2)

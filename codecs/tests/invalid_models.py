@@ -204,6 +204,10 @@ def cases() -> dict[str, tuple[bytes, str, str]]:
             changed(put("cell_shape", [1] * 50_000), compressor=2), wrong, "cell"),
         "layers-33": (changed(put(*decoder, [one] * 33)), corrupt, "33 layers"),
         "layer-wide": (wide(), wrong, "at most 1048576"),
+        "depth-16-of-paper": (changed(put("depth", 16)), wrong, "codes values of 8 bits"),
+        "steps-null-of-paper": (changed(put("classes", 0, "steps", None)), corrupt, "steps"),
+        "steps-object-of-paper": (changed(put("classes", 0, "steps", {})), corrupt, "steps"),
+        "step-of-paper": (changed(put("classes", 0, "steps", [{}])), corrupt, "plane"),
         "profile-unknown": (changed(put("profile", "rans")), "CompatibilityError", "rans"),
         "model-of-tests": (models.one_layer().to_bytes()[:-30], "TruncatedError", "ends after"),
     }  # fmt: skip

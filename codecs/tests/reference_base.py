@@ -44,6 +44,22 @@ def bits_of(data: bytes) -> list[int]:
     return [byte >> k & 1 for byte in data for k in range(7, -1, -1)]
 
 
+def column(head: Cursor, n_cells: int) -> list[int]:
+    """Section 4.3."""
+    least, n_bits = head.uint(2), head.uint(1)
+    must(n_bits <= 16, "4.3: column")
+    return [least + extra for extra in packed(head, n_cells, n_bits)]
+
+
+def packed(head: Cursor, count: int, n_bits: int) -> list[int]:
+    """Section 1.2."""
+    bits = bits_of(head.block((count * n_bits + 7) // 8))
+    must(not any(bits[count * n_bits :]), "1.2")
+    return [
+        sum(bits[c * n_bits + k] << (n_bits - 1 - k) for k in range(n_bits)) for c in range(count)
+    ]
+
+
 def clip(x: int, low: int, high: int) -> int:
     """Section 1.1."""
     return max(low, min(high, x))
@@ -57,6 +73,10 @@ def integer(value: object, low: int, high: int, section: str) -> int:
 def member(tree: object, name: str, kind: type, section: str):
     must(isinstance(tree, dict) and type(tree.get(name)) is kind, f"{section}: {name}")
     return tree[name]
+
+
+def optional(tree: dict, name: str, kind: type, absent: object, section: str):
+    return member(tree, name, kind, section) if name in tree else absent
 
 
 def check_chain(layers: list, takes: tuple, gives: tuple) -> None:

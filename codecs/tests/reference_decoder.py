@@ -9,8 +9,9 @@ import sys
 import zlib
 from math import prod
 
-from reference_base import Cursor, FormatError, bits_of, crc_16, must, run
+from reference_base import Cursor, FormatError, bits_of, column, crc_16, must, packed, run
 from reference_hybrid import decode_hybrid
+from reference_masks import decode_masks, read_mask_index
 from reference_model import parse_model
 from reference_silhouette import check_outlines
 
@@ -42,9 +43,9 @@ def parse_header(data: bytes) -> dict:
     n_header = chunk.uint(4)
     must(24 + 5 <= n_header <= len(data), "4.1: header_bytes")
     must(crc_32(data[: n_header - 4]) == Cursor(data, n_header - 4).uint(4), "4.1: CRC-32")
-    must(mode <= 2 and (dtype in ITEM_BYTES or dtype == OTHER), "1.3")
-    must(dtype == 1 or mode < 2, "4.1: dtype")
-    must(flags < 32 and (mode == 2 or not flags & 0b11010), "4.1: flags")
+    must(mode <= 3 and (dtype in ITEM_BYTES or dtype == OTHER), "1.3")
+    must(mode < 2 or dtype in ((1, 7) if mode == 2 else (2,)), "4.1: dtype")
+    must(flags < 64 and (mode == 2 or not flags & 0b111010), "4.1: flags")
     must(not flags & 4 or ITEM_BYTES.get(dtype, 1) > 1, "4.1: big_endian")
     head = Cursor(data[: n_header - 4], 12)
     payload_bytes, pixel_crc32, rank = head.uint(8), head.uint(4), head.uint(1)
@@ -57,17 +58,28 @@ def parse_header(data: bytes) -> dict:
     header |= {"dtype": dtype, "item_bytes": item_bytes, "big_endian": flags & 4 > 0}
     if mode == 2:
         must(rank >= 2 and shape[0] >= 1, "4.3")
+        header["channels_first"] = flags & 32 > 0
+        must(rank == 4 or not flags & 32, "4.3: channels_first")
+        cell_shape = (*shape[2:], shape[1]) if flags & 32 else shape[1:]
+        header["cell_shape"] = cell_shape
         names = {"words": 2, "sized": 8, "outlined": 16}
-        header |= read_index(head, shape, **{name: bool(flags & k) for name, k in names.items()})
+        given = {name: bool(flags & k) for name, k in names.items()}
+        n_reductions = 0 if dtype == 1 else prod(cell_shape[2:])
+        header |= read_index(head, (shape[0], *cell_shape), n_reductions, **given)
+    elif mode == 3:
+        header |= read_mask_index(head, shape)
+    if mode >= 2:
         must(sum(header["lengths"]) == payload_bytes, "4.4")
     must(head.at == len(head.data), "4.1: exactly as long as its fields")
     header["payload"] = data[n_header:]
     must(len(header["payload"]) == payload_bytes, "4.1: the chunk ends with its payload")
-    must(mode < 2 or prod(shape) <= 65536 * len(data), "8: pixels of a chunk of cells")
+    must(mode < 2 or prod(shape) <= 65536 * len(data), "8: pixels of a chunk of modes 2 and 3")
     return header
 
 
-def read_index(head: Cursor, shape: tuple, *, words: bool, sized: bool, outlined: bool) -> dict:
+def read_index(
+    head: Cursor, shape: tuple, n_reductions: int, *, words: bool, sized: bool, outlined: bool
+) -> dict:
     """Section 4.3."""
     n_cells = shape[0]
     room = 8 * len(head.data) if words else len(head.data) // 2
@@ -83,6 +95,8 @@ def read_index(head: Cursor, shape: tuple, *, words: bool, sized: bool, outlined
         must(1 <= count <= n_cells - len(classes), "4.3: class runs")
         classes += [k] * count
     must(len(classes) == n_cells, "4.3: class runs")
+    must(4 * n_reductions <= len(head.data), "1.4: sizes against the bytes that are there")
+    reductions = [read_reduction(head) for _ in range(n_reductions)]
     sizes, outlines = None, None
     if sized:
         must(len(shape) >= 3, "4.3: sizes")
@@ -113,25 +127,18 @@ def read_index(head: Cursor, shape: tuple, *, words: bool, sized: bool, outlined
         "classes": classes,
         "lengths": lengths,
         "checks": checks,
+        "reductions": reductions,
         "sizes": sizes,
         "outlines": outlines,
     }
 
 
-def column(head: Cursor, n_cells: int) -> list[int]:
-    """Section 4.3."""
-    least, n_bits = head.uint(2), head.uint(1)
-    must(n_bits <= 16, "4.3: column")
-    return [least + extra for extra in packed(head, n_cells, n_bits)]
-
-
-def packed(head: Cursor, count: int, n_bits: int) -> list[int]:
-    """1.2"""
-    bits = bits_of(head.block((count * n_bits + 7) // 8))
-    must(not any(bits[count * n_bits :]), "1.2")
-    return [
-        sum(bits[c * n_bits + k] << (n_bits - 1 - k) for k in range(n_bits)) for c in range(count)
-    ]
+def read_reduction(head: Cursor) -> tuple:
+    """4.3.1: `least`, `step`, R and B."""
+    least, step, n_raw, n_bins = head.uint(2), head.uint(2), head.uint(1), head.uint(1) + 1
+    must(least >= 1 and step >= 1 and n_raw <= 8, "4.3.1")
+    must((256 * n_bins) << n_raw <= 65536, "4.3.1: levels")
+    return least, step, n_raw, n_bins
 
 
 def decode_chunk(data: bytes, model: dict | None) -> tuple[tuple, bool, bytes]:
@@ -139,23 +146,29 @@ def decode_chunk(data: bytes, model: dict | None) -> tuple[tuple, bool, bytes]:
     header = parse_header(data)
     n_items, item_bytes, payload = prod(header["shape"]), header["item_bytes"], header["payload"]
     n_bytes = n_items * item_bytes
-    if header["mode"] == 0:
-        shuffled = payload
-    elif header["mode"] == 1:
-        must(n_bytes <= 1032 * (len(payload) + 1), "8: deflated bytes of items")
-        stream = zlib.decompressobj(wbits=-15)
-        try:
-            shuffled = stream.decompress(payload, n_bytes + 1)
-        except zlib.error as error:
-            raise FormatError(f"4.2: {error}") from None
-        must(stream.eof and not stream.unused_data, "4.2: ends exactly at the payload's end")
-    else:
+    if header["mode"] == 2:
         check_model(header, model)
-        shuffled = b"".join(cell_of(header, model, c) for c in range(header["shape"][0]))
-    must(len(shuffled) == n_bytes, "4.2")
-    items = bytes(shuffled[j * n_items + i] for i in range(n_items) for j in range(item_bytes))
+        items = b"".join(cell_of(header, model, c) for c in range(header["shape"][0]))
+    elif header["mode"] == 3:
+        items = decode_masks(header)
+    else:
+        shuffled = inflate(payload, n_bytes) if header["mode"] == 1 else payload
+        must(len(shuffled) == n_bytes, "4.2")
+        items = bytes(shuffled[j * n_items + i] for i in range(n_items) for j in range(item_bytes))
     must(crc_32(items) == header["crc"], "4.4: pixel_crc32")
     return header["shape"], header["fortran_order"], in_memory(header, items)
+
+
+def inflate(payload: bytes, n_bytes: int) -> bytes:
+    """Mode 1."""
+    must(n_bytes <= 1032 * (len(payload) + 1), "8: deflated bytes of items")
+    stream = zlib.decompressobj(wbits=-15)
+    try:
+        shuffled = stream.decompress(payload, n_bytes + 1)
+    except zlib.error as error:
+        raise FormatError(f"4.2: {error}") from None
+    must(stream.eof and not stream.unused_data, "4.2: ends exactly at the payload's end")
+    return shuffled
 
 
 def in_memory(header: dict, items: bytes) -> bytes:
@@ -167,16 +180,16 @@ def in_memory(header: dict, items: bytes) -> bytes:
 
 
 def decode_cell(data: bytes, model: dict, c: int) -> bytes:
-    """One cell of a chunk of mode 2."""
+    """One cell of a chunk of mode 2, in the byte order of memory."""
     header = parse_header(data)
     must(header["mode"] == 2, "4.4")
     check_model(header, model)
-    return cell_of(header, model, c)
+    return in_memory(header, cell_of(header, model, c))
 
 
 def check_model(header: dict, model: dict | None) -> None:
     must(model is not None and header["prefix"] == model["digest"][:8], "4.3: digest_prefix")
-    found, trained = header["shape"][1:], model["cell_shape"]
+    found, trained = header["cell_shape"], model["cell_shape"]
     if model["profile"] == "paper":
         must(found == trained, "4.3: the shape of a cell")
     else:
@@ -188,25 +201,57 @@ def check_model(header: dict, model: dict | None) -> None:
         must(model["profile"] == "hybrid", "4.3: silhouettes")
         must(all(c["silhouette"] for c in model["classes"]), "4.3: a table of masks")
     must(len(header["codings"]) == len(model["classes"]), "4.3: n_classes")
+    if model["depth"] == 8:
+        must(all(r[2:] == (0, 1) for r in header["reductions"]), "4.3.1: depth 8")
 
 
 def cell_of(header: dict, model: dict, c: int) -> bytes:
+    """The items of one cell, little-endian."""
     start = sum(header["lengths"][:c])
     stream = header["payload"][start : start + header["lengths"][c]]
     if header["checks"] is not None:
         must(crc_16(stream) == header["checks"][c], "4.4: check")
-    k, cell_shape = header["classes"][c], header["shape"][1:]
+    k, cell_shape = header["classes"][c], header["cell_shape"]
     if k == BLANK:
-        return bytes(prod(cell_shape))
+        return bytes(prod(cell_shape) * header["item_bytes"])
+    n_planes = prod(cell_shape[2:])
     if model["profile"] == "hybrid":
-        one, coding = model["classes"][k], header["codings"][k]
+        must(header["codings"][k] == 0, "4.6: coding")
         own = (*(header["sizes"] or [cell_shape[:2]] * (c + 1))[c], *cell_shape[2:])
-        pixels = decode_hybrid(stream, coding, one, own, model["cell_shape"], outline_of(header, c))
+        scales = [r[2:] for r in header["reductions"]] or [(0, 1)] * n_planes
+        values = decode_hybrid(
+            stream,
+            model["classes"][k],
+            own,
+            model["cell_shape"],
+            outline_of(header, c),
+            model["depth"],
+            scales,
+        )
         row, full_row = prod(own[1:]), prod(cell_shape[1:])
-        rows = [pixels[y * row : (y + 1) * row].ljust(full_row, b"\0") for y in range(own[0])]
-        return b"".join(rows).ljust(prod(cell_shape), b"\0")
-    decoder = model["classes"][k]["networks"]["decoder"]
-    return decode_stream(stream, header["codings"][k], decoder, prod(model["cell_shape"]))
+        rows = [values[y * row : (y + 1) * row] + [0] * (full_row - row) for y in range(own[0])]
+        values = [value for row_of in rows for value in row_of] + [0] * (
+            (cell_shape[0] - own[0]) * full_row
+        )
+    else:
+        decoder = model["classes"][k]["networks"]["decoder"]
+        coded = decode_stream(stream, header["codings"][k], decoder, prod(model["cell_shape"]))
+        values = list(coded)
+    items = [item_of(header, value, i % n_planes) for i, value in enumerate(values)]
+    if header["channels_first"]:
+        items = [item for plane in range(n_planes) for item in items[plane::n_planes]]
+    return b"".join(item.to_bytes(header["item_bytes"], "little") for item in items)
+
+
+def item_of(header: dict, value: int, plane: int) -> int:
+    """4.3.1"""
+    if header["dtype"] == 1:
+        must(value <= 255, "4.3.1: a value above 255")
+        return value
+    least, step = header["reductions"][plane][:2]
+    item = least + step * (value - 1) if value else 0
+    must(item <= 65535, "4.3.1: an item above 65535")
+    return item
 
 
 def outline_of(header: dict, c: int) -> tuple | None:

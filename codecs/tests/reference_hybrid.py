@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cache
-from math import exp, floor, prod
+from math import prod
 
-from reference_base import Cursor, check_chain, clip, crc_16, must, run
+from reference_base import check_chain, clip, must, run
+from reference_mixture import (
+    OCTAVES,
+    S16,
+    SLOPE,
+    S,
+    Words,
+    latent_cumulative,
+    level_cumulative,
+    take_deep,
+)
 from reference_silhouette import check_table, coverage_of, decode_points, mask_of
-
-
-def sigmoid(t: float) -> float:
-    return 1 / (1 + exp(-t))
-
-
-def nearest(t: float) -> int:
-    return floor(t + 0.5)
-
-
-# 4.6.1
-
-S = {
-    d: (1 if d > 0 else -1) * (2 * min(abs(d), 8) + (min(abs(d), 32) >> 1) + (abs(d) >> 3))
-    for d in range(-255, 256)
-}
-KNOT = [
-    nearest(32768 * (sigmoid(i / 4 - 8) - sigmoid(-8)) / (1 - 2 * sigmoid(-8))) for i in range(65)
-]
-SLOPE = [nearest(2 ** (17 - i / 12)) for i in range(128)]
-BLANK = {i: clip(nearest(65536 * sigmoid(i / 16)), 1, 65280) for i in range(-255, 256)}
-EXP = [nearest(4096 * exp(-i / 16)) for i in range(511)]
-
 
 # 4.6.2
 
@@ -44,14 +30,16 @@ FULL = ordered(AROUND)[:24]
 
 
 def check_hybrid(c: dict, cell_shape: tuple) -> None:
-    """The tensors of a class, parsed into its members `steps` and `prediction`."""
+    """Check a class, and parse its tensors into `prediction` and `silhouette`."""
     must(len(cell_shape) in (2, 3), "2.2: cell_shape")
     n_planes = cell_shape[2] if len(cell_shape) == 3 else 1
-    must(n_planes <= 4, "4.6: planes")
+    must(n_planes <= 64, "4.6: planes")
     c["prediction"] = check_prediction(c, n_planes) if c["networks"].get("decoder") else None
     n_latents = len(c["prediction"]["scale"]) if c["prediction"] else 0
     must(n_latents <= 256, "4.6.4: latents")
-    c["steps"] = [check_step(c["tensors"], t, n_latents) for t in range(n_planes)]
+    must(len(c["steps"]) == n_planes, "4.6.3: a class has P steps")
+    for step in c["steps"]:
+        check_step(step, n_latents)
     must(sorted(step["plane"] for step in c["steps"]) == list(range(n_planes)), "4.6.3: planes")
     c["silhouette"] = check_table(c["tensors"])
 
@@ -62,40 +50,28 @@ def tensor(tensors: dict, name: str, dtype: str, *shape: int) -> list:
     return tensors[name][2]
 
 
-def rows_of(values: list, n_rows: int, n_columns: int) -> list:
-    return [values[r * n_columns : (r + 1) * n_columns] for r in range(n_rows)]
-
-
-def check_step(tensors: dict, t: int, n_latents: int) -> dict:
+def check_step(step: dict, n_latents: int) -> None:
     """4.6.3"""
-    plane, k, f, e, m, g = tensor(tensors, f"context_{t}", "uint8", 6)
-    must(4 <= k <= 40 and f <= k and e <= 24 and 1 <= m <= 4 and g <= 25, "4.6.3: context")
-    width = k + f + t * (3 + e) + 4 + g + (5 if n_latents else 0)
-    must(width <= 195, "4.6.3: I")
-    layers = []
-    for number in (1, 2, 3):
-        name = f"{number}_{t}"
-        must(f"weight{name}" in tensors, "4.6.3: a tensor is missing")
-        shape = tensors[f"weight{name}"][1]
-        n = shape[0] if shape else 0
-        must(1 <= n <= 256 if number < 3 else n == 1 + 3 * m, "4.6.3: H1, H2, M")
-        layer = {
-            "rows": rows_of(tensor(tensors, f"weight{name}", "int8", n, width), n, width),
-            "bias": tensor(tensors, f"bias{name}", "int32", n),
-            "shift": tensor(tensors, f"shift{name}", "uint8", n),
-            "latent": [[]] * n,
-        }
+    k, f, e = step["causal"], step["flags"], step["full"]
+    must(4 <= k <= 40 and f <= k and e <= 24, "4.6.3: K, F, E")
+    must(1 <= step["components"] <= 4 and step["coverage"] <= 25, "4.6.3: M, G")
+    width = k + f + len(step["earlier"]) * (3 + e) + 4 + step["coverage"] + 5 * (n_latents > 0)
+    must(width <= 255, "4.6.3: I")
+    must((step["latent"] is not None) == (n_latents > 0), "2.4: latent")
+    for number, layer in enumerate(step["layers"], 1):
+        n = layer["shape"][0]
+        must(1 <= n <= 256 if number < 3 else n == 1 + 3 * step["components"], "4.6.3: H1, H2, M")
+        must(layer["shape"] == (n, width), "4.6.3: layers")
+        layer["latent"] = [[]] * n
         if number == 1 and n_latents:
-            latent = tensor(tensors, f"latent_{t}", "int8", n, n_latents)
-            layer["latent"] = rows_of(latent, n, n_latents)
+            must(step["latent"]["shape"] == (n, n_latents), "4.6.3: latent")
+            layer["latent"] = step["latent"]["rows"]
         must(all(1 <= shift <= 24 for shift in layer["shift"]), "4.6.3: shift")
         for o in range(n):
             bound = abs(layer["bias"][o]) + 127 * sum(abs(w) for w in layer["rows"][o])
             bound += 1024 * sum(abs(w) for w in layer["latent"][o])
             must(bound <= 2**30 - 1, "4.6.3: bound")
-        layers.append(layer)
         width = n
-    return {"plane": plane, "k": k, "f": f, "e": e, "m": m, "g": g, "layers": layers}
 
 
 def check_prediction(c: dict, n_planes: int) -> dict:
@@ -113,72 +89,7 @@ def check_prediction(c: dict, n_planes: int) -> dict:
     return {"grid": grid, "scale": scale, "decoder": decoder}
 
 
-# 4.6.6
-
-
-class Words:
-    def __init__(self, stream: bytes) -> None:
-        self.cursor = Cursor(stream)
-        self.x = self.cursor.uint(4)
-
-    def take(self, cumulative, n_symbols: int) -> int:
-        """The next symbol, of the distribution `cumulative`."""
-        slot = self.x & 65535
-        low, high = 0, n_symbols  # cumulative(low) <= slot < cumulative(high)
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if cumulative(middle) <= slot else (low, middle)
-        start, stop = cumulative(low), cumulative(high)
-        self.x = (stop - start) * (self.x >> 16) + slot - start
-        if self.x < 65536:
-            self.x = 65536 * self.x + self.cursor.uint(2)
-        return low
-
-    def finish(self, pixels: bytes) -> None:
-        must(self.x == 65536 + crc_16(pixels), "4.6.6: the last state")
-        must(self.cursor.at == len(self.cursor.data), "4.6.6: words are left")
-
-
-# 4.6.4, 4.6.5
-
-
-def logistic(d: int, slope: int) -> int:
-    u = clip(32768 + ((d * slope) >> 6), 0, 65535)
-    i = u >> 10
-    return KNOT[i] + (((KNOT[i + 1] - KNOT[i]) * (u & 1023)) >> 10)
-
-
-def latent_cumulative(slope: int):
-    def cumulative(v: int) -> int:
-        if v in (0, 256):
-            return 256 * v
-        return v + ((65280 * 2 * logistic(16 * v - 2056, slope)) >> 16)
-
-    return cumulative
-
-
-def pixel_cumulative(out: list, base: int):
-    blank = BLANK[clip(out[0], -255, 255)]
-    location = [clip(o, -4096, 4095) for o in out[1::3]]
-    slope = [SLOPE[clip(o, 0, 127)] for o in out[2::3]]
-    logit = [clip(o, -255, 255) for o in out[3::3]]
-    part = [EXP[max(logit) - one] for one in logit]
-    weight = [1024 * one // sum(part) for one in part]
-    weight[0] = 1024 - sum(weight[1:])
-
-    @cache
-    def cumulative(v: int) -> int:
-        if v < 2:
-            return blank * v
-        if v == 256:
-            return 65536
-        x = sum(
-            w * logistic(16 * v - 8 - 16 * base - mu, s)
-            for w, mu, s in zip(weight, location, slope, strict=True)
-        )
-        return blank + v - 1 + (((65281 - blank) * (x >> 9)) >> 16)
-
-    return cumulative
+# 4.6.4
 
 
 def along(j: int, n: int, size: int) -> tuple:
@@ -209,8 +120,8 @@ def predict(prediction: dict, latents: list, height: int, width: int, n_planes: 
 # 4.6.3
 
 
-def brightness(r: int, a: int) -> int:
-    return 0 if a < 16 else min(255, (r * -(-65280 // a)) >> 8)
+def brightness(r: int, a: int, most: int) -> int:
+    return 0 if a < 16 else min(most, (r * -(-65280 // a)) >> 8)
 
 
 def beside(bright: int, c: int) -> int:
@@ -219,7 +130,9 @@ def beside(bright: int, c: int) -> int:
 
 
 class Cell:
-    def __init__(self, c: dict, height: int, width: int, coverage: list) -> None:
+    def __init__(self, c: dict, height: int, width: int, coverage: list, depth: int) -> None:
+        self.depth, self.most = depth, 255 if depth == 8 else 65535
+        self.s = S if depth == 8 else S16
         self.steps, self.height, self.width = c["steps"], height, width
         self.coverage = coverage
         self.image = [[[0] * width for _ in range(height)] for _ in c["steps"]]
@@ -235,9 +148,10 @@ class Cell:
 
     def near(self, plane: int, y: int, x: int, offsets: list) -> list:
         """Neighbours as the pixel at (y, x) would see them."""
+        image, coverage, beside_of = self.image[plane], self.coverage, self.coverage[y][x]
         places = [(y + dy, x + dx) for dy, dx in offsets]
         return [
-            beside(brightness(self.image[plane][i][j], self.coverage[i][j]), self.coverage[y][x])
+            beside(brightness(image[i][j], coverage[i][j], self.most), beside_of)
             if self.inside(i, j)
             else 0
             for i, j in places
@@ -246,34 +160,34 @@ class Cell:
     def own(self, plane: int, y: int, x: int) -> int:
         w, n, e, v = self.near(plane, y, x, [(0, -1), (-1, 0), (-1, 1), (-1, -1)])
         if w and n and e and v:
-            return clip((2 * w + 2 * n + e - v + 2) >> 2, 1, 255)
+            return clip((2 * w + 2 * n + e - v + 2) >> 2, 1, self.most)
         if w and n:
             return (w + n + 1) >> 1
         return w or n or e or v or beside(128, self.coverage[y][x])
 
     def inputs(self, t: int, y: int, x: int) -> tuple[list, int]:
-        step = self.steps[t]
-        p = step["plane"]
+        step, s = self.steps[t], self.s
+        p, planes = step["plane"], [self.steps[e]["plane"] for e in step["earlier"]]
         base = self.own(p, y, x)
-        if t:
-            q = self.steps[t - 1]["plane"]
+        if step["follows"]:
+            q = planes[-1]
             c = self.image[q][y][x]
             if c:
-                base = clip(base + c - self.own(q, y, x), 1, 255)
-        near = self.near(p, y, x, CAUSAL[: step["k"]])
-        values = [64 + S[a - base] if a else 64 for a in near]
-        values += [0 if a else 64 for a in near[: step["f"]]]
-        for earlier in self.steps[:t]:
-            q = earlier["plane"]
+                base = clip(base + c - self.own(q, y, x), 1, self.most)
+        near = self.near(p, y, x, CAUSAL[: step["causal"]])
+        values = [64 + s[a - base] if a else 64 for a in near]
+        values += [0 if a else 64 for a in near[: step["flags"]]]
+        for q in planes:
             c = self.image[q][y][x]
-            values += [0, 64 + S[c - base], 64 + S[c - self.own(q, y, x)]] if c else [64] * 3
-            around = self.near(q, y, x, FULL[: step["e"]])
-            values += [64 + S[a - c] if a and c else 64 for a in around]
+            values += [0, 64 + s[c - base], 64 + s[c - self.own(q, y, x)]] if c else [64] * 3
+            around = self.near(q, y, x, FULL[: step["full"]])
+            values += [64 + s[a - c] if a and c else 64 for a in around]
         fx, fy = (2 * x + 1) * 64 // self.width, (2 * y + 1) * 64 // self.height
-        values += [base >> 1, fx, fy, ((fx - 64) ** 2 + (fy - 64) ** 2) >> 6]
+        values += [base >> 1 if self.depth == 8 else OCTAVES[base]]
+        values += [fx, fy, ((fx - 64) ** 2 + (fy - 64) ** 2) >> 6]
         if self.has_prediction:
-            values += self.seen(p, y, x, base)
-        places = [(0, 0), *FULL][: step["g"]]
+            values += self.seen(p, y, x, base if self.depth == 8 else 2 * OCTAVES[base])
+        places = [(0, 0), *FULL][: step["coverage"]]
         values += [(self.covered(y + dy, x + dx) + 1) >> 1 for dy, dx in places]
         return values, base
 
@@ -303,12 +217,31 @@ class Cell:
         return values
 
 
+# 4.3.1
+
+
+def value_of(level: int, raw: int, n_raw: int) -> int:
+    return min(((level - 1) << n_raw | raw) + 1, 65535) if level else 0
+
+
+def level_of(value: int, n_raw: int) -> int:
+    return ((value - 1) >> n_raw) + 1 if value else 0
+
+
 def decode_hybrid(
-    stream: bytes, coding: int, c: dict, cell_shape: tuple, trained: tuple, outline: tuple | None
-) -> bytes:
-    """4.6: the pixels of one cell; `outline` is (spacing, (rows, columns), resampling)."""
+    stream: bytes,
+    c: dict,
+    cell_shape: tuple,
+    trained: tuple,
+    outline: tuple | None,
+    depth: int,
+    scales: list,
+) -> list:
+    """4.6: the values of one cell; `outline` is (spacing, (rows, columns), resampling).
+
+    `scales` is (R, B) of each plane.
+    """
     height, width = cell_shape[:2]
-    must(coding == 0, "4.6: coding")
     least = prod(outline[1]) >> 17 if outline else prod(cell_shape) // 4096
     must(len(stream) >= max(4, least), "4.6: least length")
     words, coverage = Words(stream), [[255] * width for _ in range(height)]
@@ -316,20 +249,28 @@ def decode_hybrid(
         spacing, shape, resampling = outline
         points = decode_points(words, c["silhouette"], *shape)
         coverage = coverage_of(mask_of(points, spacing), height, width, resampling)
-    cell = Cell(c, height, width, coverage)
+    cell = Cell(c, height, width, coverage, depth)
     if c["prediction"] and (height, width) == trained[:2]:
-        scales = c["prediction"]["scale"]
-        cell.latents = [words.take(latent_cumulative(SLOPE[i]), 256) - 128 for i in scales]
+        indices = c["prediction"]["scale"]
+        cell.latents = [words.take(latent_cumulative(SLOPE[i]), 256) - 128 for i in indices]
         n_planes = len(c["steps"])
         cell.predicted = predict(c["prediction"], cell.latents, height, width, n_planes)
+    values = [[[0] * width for _ in range(height)] for _ in c["steps"]]
     for t, step in enumerate(c["steps"]):
+        p = step["plane"]
+        n_raw, n_bins = scales[p]
         for y in range(height):
             for x in range(width):
                 if coverage[y][x] == 0:
                     continue
-                values, base = cell.inputs(t, y, x)
-                cumulative = pixel_cumulative(cell.outputs(t, values), base)
-                cell.image[step["plane"]][y][x] = words.take(cumulative, 256)
-    pixels = bytes(plane[y][x] for y in range(height) for x in range(width) for plane in cell.image)
-    words.finish(pixels)
-    return pixels
+                given, base = cell.inputs(t, y, x)
+                out = cell.outputs(t, given)
+                if depth == 8:
+                    value = words.take(level_cumulative(out, base), 256)
+                else:
+                    value = value_of(*take_deep(words, out, base, n_raw, n_bins), n_raw)
+                values[p][y][x] = value
+                cell.image[p][y][x] = level_of(value, n_raw)
+    flat = [plane[y][x] for y in range(height) for x in range(width) for plane in values]
+    words.finish(b"".join(value.to_bytes(depth // 8, "little") for value in flat))
+    return flat

@@ -8,7 +8,16 @@ import lzma
 import zlib
 from math import prod
 
-from reference_base import RANGES, Cursor, FormatError, check_chain, integer, member, must
+from reference_base import (
+    RANGES,
+    Cursor,
+    FormatError,
+    check_chain,
+    integer,
+    member,
+    must,
+    optional,
+)
 from reference_hybrid import check_hybrid
 
 TENSOR_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4}
@@ -22,6 +31,7 @@ def parse_model(data: bytes) -> dict:
     must(reserved == 0, "1.3: reserved")
     must(n_body <= 64 << 20, "8: decompressed model")
     body = Cursor(decompress(data[file.at :], compressor, n_body))
+    digest = hashlib.sha256(body.data).digest()
     n_json = body.uint(4)
     must(n_json <= 1 << 20, "8: JSON")
     tree = parse_json(body.block(n_json))
@@ -37,9 +47,12 @@ def parse_model(data: bytes) -> dict:
     must(1 <= len(classes) <= 64, "2.2: classes")
     profile = member(tree, "profile", str, "2.2")
     must(profile in ("paper", "hybrid"), "2.2: profile")
+    depth = optional(tree, "depth", int, 8, "2.2")
+    must(depth in ((8,) if profile == "paper" else (8, 16)), "2.2: depth")
     model = {
         "profile": profile,
-        "digest": hashlib.sha256(data).digest(),
+        "depth": depth,
+        "digest": digest,
         "cell_shape": tuple(integer(n, 1, 1 << 26, "2.2: cell_shape") for n in shape),
         "classes": [parse_class(entry, tensors, uses) for entry in classes],
     }
@@ -117,10 +130,9 @@ def parse_class(tree: object, tensors: list, uses: list) -> dict:
         must(isinstance(entry, dict) and ("weight" in entry) != ("transpose_of" in entry), "2.3")
         turned = "transpose_of" in entry
         weight = tensor(entry["transpose_of" if turned else "weight"], "int8", 2)
-        n_rows, n_columns = weight[1]
-        rows = [weight[2][r * n_columns : (r + 1) * n_columns] for r in range(n_rows)]
+        rows = rows_of(weight)
         if turned:
-            rows = [list(column) for column in zip(*rows)] if n_rows else []
+            rows = [list(column) for column in zip(*rows)]
         bias = tensor(entry.get("bias"), "int32", 1)[2]
         multiplier = tensor(entry.get("multiplier"), "uint16", 1)[2]
         must(len(rows) == len(bias) == len(multiplier) and bool(rows), "2.3: widths")
@@ -139,7 +151,47 @@ def parse_class(tree: object, tensors: list, uses: list) -> dict:
         must(type(layers) is list and len(layers) <= 32, "2.3: networks")
         networks[key] = [layer(entry) for entry in layers]
     more = {key: tensors[named(k)] for key, k in member(tree, "tensors", dict, "2.3").items()}
-    return {"name": name, "networks": networks, "tensors": more}
+    steps = optional(tree, "steps", list, [], "2.3")
+    must(len(steps) <= 64, "2.3: steps")
+    parsed = [parse_step(step, t, tensors) for t, step in enumerate(steps)]
+    return {"name": name, "networks": networks, "tensors": more, "steps": parsed}
+
+
+def parse_step(tree: object, t: int, tensors: list) -> dict:
+    """Section 2.4."""
+
+    def tensor(entry: dict, name: str, dtype: str, rank: int) -> tuple:
+        index = integer(member(entry, name, int, "2.4"), 0, len(tensors) - 1, f"2.4: {name}")
+        must((tensors[index][0], len(tensors[index][1])) == (dtype, rank), f"2.4: {name}")
+        return tensors[index]
+
+    names = ("plane", "causal", "flags", "full", "components", "coverage")
+    step = {name: integer(member(tree, name, int, "2.4"), 0, 1 << 63, "2.4") for name in names}
+    earlier = member(tree, "earlier", list, "2.4")
+    step["earlier"] = [integer(s, 0, t - 1, "2.4: earlier steps") for s in earlier]
+    must(len(set(earlier)) == len(earlier) <= 3, "2.4: earlier")
+    step["follows"] = member(tree, "follows", bool, "2.4")
+    must(bool(earlier) or not step["follows"], "2.4: follows")
+    layers = member(tree, "layers", list, "2.4")
+    must(len(layers) == 3, "2.4: layers")
+    step["layers"] = []
+    for layer in layers:
+        weight = tensor(layer, "weight", "int8", 2)
+        bias, shift = tensor(layer, "bias", "int32", 1), tensor(layer, "shift", "uint8", 1)
+        must(bias[1] == shift[1] == weight[1][:1], "2.4: n_outputs")
+        parts = {"shape": weight[1], "rows": rows_of(weight), "bias": bias[2], "shift": shift[2]}
+        step["layers"].append(parts)
+    step["latent"] = None
+    if "latent" in tree:
+        latent = tensor(tree, "latent", "int8", 2)
+        step["latent"] = {"shape": latent[1], "rows": rows_of(latent)}
+    return step
+
+
+def rows_of(tensor: tuple) -> list:
+    """The rows of a tensor of rank 2."""
+    n_rows, n_columns = tensor[1]
+    return [tensor[2][r * n_columns : (r + 1) * n_columns] for r in range(n_rows)]
 
 
 def check_autoencoder(networks: dict, n_pixels: int) -> None:

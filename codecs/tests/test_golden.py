@@ -42,7 +42,7 @@ def test_reference_decoder_gives_the_same_pixels(vector):
     assert fortran_order == (entry["order"] == "F")
     assert hashlib.sha256(pixels).hexdigest() == entry["pixels_sha256"]
     if entry["mode"] == "cells":
-        n = prod(shape[1:])
+        n = prod(shape[1:]) * np.dtype(entry["dtype"]).itemsize
         cells = [reference_decoder.decode_cell(data, parsed, c) for c in range(shape[0])]
         assert cells == [pixels[c * n : (c + 1) * n] for c in range(shape[0])]
 
@@ -74,16 +74,21 @@ def test_encodes_to_the_same_bytes(vector):
 
 def test_vectors_cover_every_mode_and_coding():
     index = json.loads((VECTORS / "index.json").read_text(encoding="utf-8"))
-    assert {entry["mode"] for entry in index.values()} == {"stored", "deflate", "cells"}
+    assert {entry["mode"] for entry in index.values()} == {"stored", "deflate", "cells", "masks"}
     assert {entry["rice"] for entry in index.values()} == {"mean", "best", "best-per-cell"}
     assert {reference_decoder.parse_header(path.read_bytes())["dtype"]
             for path in VECTORS.glob("*/chunk.bin")} == set(range(1, 16))  # fmt: skip
     assert {len(entry["shape"]) for entry in index.values()} >= {0, 1, 2, 3, 4, 5}
     files = [p for p in VECTORS.rglob("*") if p.is_file() and "archives" not in p.parts]
-    assert sum(path.stat().st_size for path in files) < 440_000
+    assert sum(path.stat().st_size for path in files) < 600_000
     assert sum(name.startswith("hybrid") for name in index) >= 20
     headers = [reference_decoder.parse_header(path.read_bytes())
                for path in VECTORS.glob("hybrid-*/chunk.bin")]  # fmt: skip
+    kept = [r[2:] for header in headers for r in header.get("reductions", [])]
+    assert {n_raw for n_raw, _ in kept} >= {0, 2, 4, 7, 8}
+    assert {n_bins for _, n_bins in kept} >= {1, 12, 256}
+    assert {header["dtype"] for header in headers if header["mode"] == 2} == {1, 7}
+    assert sum(header.get("channels_first", False) for header in headers) >= 4
     outlines = [header["outlines"] for header in headers if header.get("outlines")]
     assert {each["resampling"] for each in outlines} == set(range(6))
     assert {spacing for each in outlines for spacing in each["spacings"]} >= {0, 1, 3}

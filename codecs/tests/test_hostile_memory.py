@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import hybrid_models
 import models
@@ -13,7 +14,6 @@ import numpy as np
 import pytest
 from chunk_mutator import Chunk, Index, build
 from invalid_models import body_of, model_file
-from zarrmal_codecs.model.class_model import ClassModel
 from zarrmal_codecs.model.layer import Layer
 from zarrmal_codecs.model.model import Model
 
@@ -60,7 +60,7 @@ def latents_to(grid: tuple[int, int], shape: tuple[int, int]) -> Model:
     )
     one = hybrid_models.hybrid_class(7, "x", 1, n_latents=1)
     tensors = {**one.tensors, "grid": np.array(grid, np.uint8)}
-    made = ClassModel(name="x", networks={"decoder": (layer,)}, tensors=tensors)
+    made = replace(one, networks={"decoder": (layer,)}, tensors=tensors)
     return hybrid_models.hybrid_model(shape, made)
 
 

@@ -8,16 +8,21 @@ from math import exp, floor, log2
 import numpy as np
 import pytest
 import reference_hybrid
+import reference_mixture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from zarrmal_codecs import rans
 from zarrmal_codecs.hybrid import tables
+from zarrmal_codecs.hybrid.deep_mixture import DeepMixture
+from zarrmal_codecs.hybrid.depth import DEEP, OCTAVES
 from zarrmal_codecs.hybrid.mixture import Mixture, latent_cumulative
 
 QUICK = settings(max_examples=100, deadline=None, derandomize=True)
 CHECKSUMS = {
     "SQUASH": 0x0122B6CC,
+    "DEEP_SQUASH": 0xE1FC5391,
+    "DEEP_SLOPE": 0x20C7CCA7,
     "KNOT": 0x580228F3,
     "SLOPE": 0xD6CFE355,
     "BLANK": 0xE456C0F2,
@@ -33,11 +38,17 @@ def test_tables_are_these(name):
 
 
 def test_tables_of_the_reference_are_the_same():
-    assert tables.SQUASH.tolist() == list(reference_hybrid.S.values())
-    assert tables.KNOT.tolist() == reference_hybrid.KNOT
-    assert tables.SLOPE.tolist() == reference_hybrid.SLOPE
-    assert tables.BLANK.tolist() == list(reference_hybrid.BLANK.values())
-    assert tables.EXP.tolist() == reference_hybrid.EXP
+    for ours, plain in (
+        (tables.SQUASH, reference_mixture.S.values()),
+        (tables.DEEP_SQUASH, reference_mixture.S16.values()),
+        (OCTAVES, reference_mixture.OCTAVES),
+        (tables.KNOT, reference_mixture.KNOT),
+        (tables.SLOPE, reference_mixture.SLOPE),
+        (tables.DEEP_SLOPE, reference_mixture.SLOPE16),
+        (tables.BLANK, reference_mixture.BLANK.values()),
+        (tables.EXP, reference_mixture.EXP),
+    ):
+        assert ours.tolist() == list(plain)
     assert list(tables.CAUSAL) == reference_hybrid.CAUSAL
     assert list(tables.FULL) == reference_hybrid.FULL
 
@@ -48,6 +59,7 @@ def test_no_value_lies_near_a_tie():
 
     values = [32768 * (s(i / 4 - 8) - s(-8)) / (1 - 2 * s(-8)) for i in range(65)]
     values += [2 ** (17 - i / 12) for i in range(128)]
+    values += [2 ** (17 - i / 8) for i in range(128)]
     values += [65536 * s(i / 16) for i in range(-255, 256)]
     values += [4096 * exp(-i / 16) for i in range(511)]
     assert min(abs(value - floor(value) - 0.5) for value in values) > 1e-3
@@ -76,7 +88,7 @@ def test_every_value_has_a_frequency(result, base):
     assert frequencies.min() >= 1
     assert frequencies.max() <= 65281  # what least_bytes relies on
     for lane in range(2):
-        plain = reference_hybrid.pixel_cumulative(result[:, lane].tolist(), int(base[lane]))
+        plain = reference_mixture.level_cumulative(result[:, lane].tolist(), int(base[lane]))
         assert edges[:, lane].tolist() == [plain(v) for v in range(257)]
 
 
@@ -84,11 +96,42 @@ def test_every_value_has_a_frequency(result, base):
 @given(outputs, bases, hnp.arrays(np.int64, (6,), elements=st.integers(0, 65535)))
 def test_find_is_the_inverse_of_cumulative(result, base, slots):
     mixture = Mixture.of(result, base)
-    value, start, frequency = mixture.find(slots)
+    value, start, frequency = mixture._find(slots)
     np.testing.assert_array_equal(mixture.cumulative(value), start)
     np.testing.assert_array_equal(mixture.cumulative(value + 1), start + frequency)
     assert (start <= slots).all()
     assert (slots < start + frequency).all()
+
+
+deep_bases = hnp.arrays(
+    np.int64, (6,), elements=st.one_of(st.integers(1, 65535), st.integers(65000, 65535))
+)
+bins = st.sampled_from([1, 2, 3, 31, 255, 256])
+
+
+@settings(QUICK, max_examples=25)
+@given(outputs, deep_bases, bins, hnp.arrays(np.int64, (6,), elements=st.integers(0, 255)))
+def test_every_bin_and_place_has_a_frequency(result, base, n_bins, index):
+    mixture = DeepMixture(Mixture.of(result, base, DEEP), 0, n_bins)
+    blank, index = mixture._mixture.blank, index % n_bins
+    firsts = np.stack([mixture._first(np.full(6, j)) for j in range(n_bins + 1)])
+    places = np.stack([mixture._second(index, np.full(6, k)) for k in range(257)])
+    assert (firsts[0] == blank).all()
+    assert (firsts[-1] == 1 << 16).all()
+    assert blank.min() >= 1
+    assert np.diff(firsts, axis=0).min() >= 1
+    assert (places[0] == 0).all()
+    assert (places[256] == 1 << 16).all()
+    frequencies = np.diff(places, axis=0)
+    assert frequencies.min() >= 1
+    assert max(frequencies.max(), blank.max()) <= 65281  # what least_bytes relies on
+    for lane in range(2):
+        first, places_of = reference_mixture.deep_cumulatives(
+            result[:, lane].tolist(), int(base[lane]), n_bins
+        )
+        assert firsts[:, lane].tolist() == [first(1 + j) for j in range(n_bins + 1)]
+        second = places_of(int(index[lane]))
+        assert places[:, lane].tolist() == [second(k) for k in range(257)]
 
 
 @pytest.mark.parametrize("scale", range(128))
@@ -97,7 +140,7 @@ def test_every_latent_has_a_frequency(scale):
     edges = latent_cumulative(np.arange(257), np.int64(slope))
     assert (edges[0], edges[256]) == (0, 1 << 16)
     assert np.diff(edges).min() >= 1
-    plain = reference_hybrid.latent_cumulative(slope)
+    plain = reference_mixture.latent_cumulative(slope)
     assert edges.tolist() == [plain(v) for v in range(257)]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import lzma
+
 import hybrid_models
 import models
 import numpy as np
@@ -315,11 +318,20 @@ def test_what_is_no_cell_falls_back(shape):
     assert round_trip(array, CODERS["grey"]).mode != MODE_CELLS
 
 
-def test_transposed_colours_fall_back():
+def test_channels_first_and_otherwise_transposed_colours():
     cells = cells_of(CODERS["colour"], 4)
+    data = encode_chunk(cells, CODERS["colour"])
     for axes in ((0, 3, 1, 2), (3, 1, 2, 0), (1, 2, 3, 0)):
-        fits = cells.transpose(axes).shape[3] == 3
-        assert (round_trip(cells.transpose(axes), CODERS["colour"]).mode == MODE_CELLS) == fits
+        turned = cells.transpose(axes)
+        header = round_trip(turned, CODERS["colour"])
+        assert (header.mode == MODE_CELLS) == (axes == (0, 3, 1, 2))
+        assert header.channels_first == (axes == (0, 3, 1, 2))
+    turned = cells.transpose(0, 3, 1, 2)
+    check_against_reference(np.ascontiguousarray(turned), CODERS["colour"])
+    # The streams are those of the cells with channels last.
+    assert encode_chunk(turned, CODERS["colour"])[-50:] == data[-50:]
+    # Where both could be meant, channels are last.
+    assert not round_trip(cells_of(CODERS["colour"], 2, 3, 4), CODERS["colour"]).channels_first
 
 
 def test_a_cell_of_too_many_pixels_falls_back():
@@ -362,7 +374,40 @@ def test_shared_tensors_are_stored_once():
         assert sorted(one.tensors) == sorted(other.tensors)
         for key, tensor in one.tensors.items():
             np.testing.assert_array_equal(other.tensors[key], tensor)
-    assert again.classes[0].tensors["weight1_0"] is again.classes[1].tensors["weight1_0"]
+        for layer, twin in zip(one.steps[0].layers, other.steps[0].layers, strict=True):
+            np.testing.assert_array_equal(twin.weight, layer.weight)
+            np.testing.assert_array_equal(twin.bias, layer.bias)
+            np.testing.assert_array_equal(twin.shift, layer.shift)
+    a, b = (each.steps[0].layers[0] for each in again.classes[:2])
+    assert a.weight is b.weight
+
+
+def test_steps_share_networks_and_weights():
+    model = hybrid_models.six_planes()
+    again = Model.from_bytes(model.to_bytes())
+    assert again.to_bytes() == model.to_bytes()
+    steps = again.classes[0].steps
+    for k in range(3):
+        assert steps[3].layers[k].weight is steps[2].layers[k].weight
+        assert steps[4].layers[k].weight is steps[2].layers[k].weight
+    assert steps[3].layers[2].bias is steps[2].layers[2].bias
+    assert steps[4].layers[2].bias is not steps[2].layers[2].bias
+    assert [(step.plane, step.earlier, step.follows) for step in steps] == [
+        (3, (), False), (0, (0,), True), (5, (1, 0), False),
+        (1, (0, 2), True), (4, (3, 1), False), (2, (4, 0, 2), True),
+    ]  # fmt: skip
+
+
+def test_the_digest_is_that_of_the_body():
+    # So a model has one name, however it is compressed.
+    model = hybrid_models.deep()
+    body = lzma.decompress(model.to_bytes()[12:])
+    plain = model.to_bytes()[:5] + b"\0" + model.to_bytes()[6:12] + body
+    again = Model.from_bytes(plain)
+    assert again.digest == model.digest == hashlib.sha256(body).hexdigest()
+    assert again.to_bytes() == plain
+    assert again.depth == 16
+    assert Model.from_base64(again.to_base64(), model.digest) == model
 
 
 def test_without_an_encoder_latents_are_zero():

@@ -6,7 +6,7 @@ import json
 import tracemalloc
 
 import hybrid_models
-import invalid_hybrid
+import invalid_hybrid_models
 import models
 import pytest
 import reference_decoder
@@ -89,12 +89,12 @@ def test_files_are_those_of_the_generators():
 def test_a_good_hybrid_model_and_chunk_pass():
     # Else the errors above could come from something that is wrong in all of them.
     for n_latents in (0, 2):
-        one = invalid_hybrid.one(n_latents=n_latents)
-        Coder(Model.from_bytes(invalid_hybrid.of(one)))
-        reference_decoder.parse_model(invalid_hybrid.of(one))
+        one = invalid_hybrid_models.one(n_latents=n_latents)
+        Coder(Model.from_bytes(invalid_hybrid_models.of(one)))
+        reference_decoder.parse_model(invalid_hybrid_models.of(one))
     for latent in (False, True):
         for sign in (1, -1):
-            data = invalid_hybrid.at_the_bound(over=0, sign=sign, latent=latent)
+            data = invalid_hybrid_models.at_the_bound(over=0, sign=sign, latent=latent)
             Coder(Model.from_bytes(data))
             reference_decoder.parse_model(data)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import hybrid_models
 import models
@@ -14,10 +15,13 @@ from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.constants import MAX_CONTEXT_ACCUMULATOR
 from zarrmal_codecs.hybrid import engine
 from zarrmal_codecs.hybrid.cells import HybridCells
-from zarrmal_codecs.hybrid.context import Layer7, Step, n_inputs
+from zarrmal_codecs.hybrid.context import n_inputs
+from zarrmal_codecs.hybrid.depth import depth_of
 from zarrmal_codecs.hybrid.known import Known
 from zarrmal_codecs.hybrid.mixture import latent_cumulative
 from zarrmal_codecs.hybrid.tables import SLOPE
+from zarrmal_codecs.model.step import ContextLayer, Step
+from zarrmal_codecs.scales import Scales
 
 _kernel = engine._kernel
 LEVELS = [level for level in engine.levels() if level != "numpy"]
@@ -48,6 +52,12 @@ class Case:
     sized: bool = False  # cells have sizes of their own
     coverage: int = 0  # pixels whose coverage is an input
     cut: str = ""  # how much of the pixels is covered: "" all, "whole" all or nothing, "part" any
+    depth: int = 8
+    raw: int = 0  # lowest bits that are stored as they are, of every other plane one fewer
+    bins: int = 1  # of 256 levels, of every other plane one fewer
+    earlier: int = 3  # steps that a step sees, at most
+    follows: bool = True
+    shared: bool = False  # steps that see as many others share networks
 
 
 LANES = (1, 2, 15, 16, 17, 63, 64, 65, 130)
@@ -124,6 +134,47 @@ CASES = {
     "bounds": Case(kind="bounds", lanes=20, planes=2),
     "bounds, wide": Case(kind="bounds", lanes=20, widths=(256, 255)),
     **{f"{c} pixels": Case(content=c, planes=2, lanes=20) for c in ("zeros", "full", "noise")},
+    "6 planes": Case(planes=6, lanes=18, height=4, shared=True),
+    "64 planes": Case(planes=64, lanes=2, height=1, earlier=1, shared=True),
+    "base of its own": Case(planes=4, follows=False, earlier=2),
+    **{
+        f"{n} lanes, deep": Case(depth=16, lanes=n, bins=3, planes=2, height=2)
+        for n in (1, 15, 16, 17, 64, 65, 130)
+    },
+    **{
+        f"{2**r} raw values, {b} bins": Case(depth=16, raw=r, bins=b, content="noise", planes=2)
+        for r, b in ((0, 1), (0, 2), (1, 128), (3, 32), (4, 9), (8, 1), (0, 256))
+    },
+    **{
+        f"{kind}, deep": Case(depth=16, kind=kind, sees=True, bins=200, planes=2)
+        for kind in ("high", "low", "signs", "shift-24", "bounds")
+    },
+    **{f"{m} components, deep": Case(depth=16, components=m, bins=2) for m in (1, 3, 4)},
+    **{f"{c} pixels, deep": Case(depth=16, content=c, bins=256) for c in ("zeros", "full")},
+    "6 planes, deep": Case(depth=16, planes=6, lanes=18, bins=5, raw=1, shared=True),
+    "latents, deep": Case(depth=16, sees=True, latents=7, bins=4),
+    "no prediction given, deep": Case(depth=16, sees=True, predicted=False),
+    "sized, deep": Case(depth=16, lanes=67, planes=2, height=6, width=5, sized=True, bins=9),
+    "cut whole, deep": Case(depth=16, lanes=17, height=5, cut="whole", coverage=25, bins=3),
+    "cut, deep": Case(depth=16, lanes=66, planes=2, height=6, cut="part", bins=256, coverage=25),
+    "cut, sized, deep": Case(
+        depth=16, lanes=20, height=7, cut="part", sized=True, coverage=4, bins=40, raw=2
+    ),
+    "widest inputs, deep": Case(
+        depth=16,
+        planes=4,
+        causal=40,
+        flags=40,
+        full=24,
+        components=4,
+        sees=True,
+        lanes=3,
+        width=3,
+        coverage=25,
+        cut="part",
+        bins=30,
+        raw=3,
+    ),
 }
 
 
@@ -132,7 +183,7 @@ def some_integers(seed: int, shape: tuple[int, ...], low: int, high: int, dtype:
     return np.random.default_rng(seed).integers(low, high + 1, shape).astype(dtype)
 
 
-def layer(seed: int, kind: str, n: int, width: int) -> Layer7:
+def layer(seed: int, kind: str, n: int, width: int) -> ContextLayer:
     weight = some_integers(seed, (n, width), -60, 60, "int8")
     bias = some_integers(seed + 1, (n,), -2000, 2000, "int32")
     shift = some_integers(seed + 2, (n,), 1 if kind == "bounds" else 4, 8, "uint8")
@@ -161,41 +212,64 @@ def layer(seed: int, kind: str, n: int, width: int) -> Layer7:
         room = MAX_CONTEXT_ACCUMULATOR - 127 * np.abs(weight.astype(np.int64)).sum(axis=1)
         bias = np.where(np.arange(n) % 2, room, -room).astype(np.int32)
         shift[::3] = 24
-    return Layer7(weight, bias, shift)
+    return ContextLayer(weight, bias, shift)
+
+
+def pixels_of(case: Case, shape: tuple[int, ...]) -> tuple[np.ndarray, Scales | None]:
+    """Pixels (cell, plane, y, x), and the scales of those of depth 16."""
+    dtype, most, scales = "uint8", np.full(shape[1], 255), None
+    if case.depth == 16:
+        fewer = np.arange(shape[1]) % 2
+        n_raw = np.maximum(case.raw - fewer, 0).astype(np.uint8)
+        n_bins = np.maximum(case.bins - fewer, 1).astype(np.uint16)
+        dtype, scales = "uint16", Scales(n_raw=n_raw, n_bins=n_bins)
+        most = np.minimum((256 * n_bins.astype(int)) << n_raw, 65535)
+    most = most[:, None, None]
+    noise = some_integers(1, shape, 0, 10**6, "int64") % (most + 1)
+    alike = (90 + some_integers(1, shape, 0, 50, "int64")) * most // 255
+    pixels = {
+        "like cells": alike,
+        "noise": noise,
+        "zeros": 0 * noise,
+        "full": 0 * noise + most,
+    }[case.content]
+    if case.content == "like cells":
+        pixels[some_integers(2, shape, 0, 5, "uint8") == 0] = 0
+        full = some_integers(3, shape, 0, 40, "uint8") == 0
+        pixels[full] = np.broadcast_to(most, shape)[full]
+    return pixels.astype(dtype), scales
 
 
 def make(case: Case) -> tuple[tuple[Step, ...], np.ndarray, Known, np.ndarray]:
     """Steps, pixels, what is known before them, prefix."""
     order = [(s + 1) % case.planes for s in range(case.planes)]
-    steps = []
+    steps: list[Step] = []
     for s in range(case.planes):
-        width = n_inputs(s, case.causal, case.flags, case.full, case.sees, case.coverage)
-        layers = []
-        for k, n in enumerate((*case.widths, 1 + 3 * case.components)):
-            layers.append(layer(100 * s + 10 * k, case.kind, n, width))
-            width = n
-        steps.append(
-            Step(
-                plane=order[s],
-                n_causal=case.causal,
-                n_flags=case.flags,
-                n_full=case.full,
-                n_components=case.components,
-                n_coverage=case.coverage,
-                layers=(layers[0], layers[1], layers[2]),
-                latent=None,
-            )
+        earlier = tuple(range(max(0, s - case.earlier), s))
+        step = Step(
+            plane=order[s],
+            earlier=earlier,
+            follows=bool(earlier) and case.follows,
+            n_causal=case.causal,
+            n_flags=case.flags,
+            n_full=case.full,
+            n_components=case.components,
+            n_coverage=case.coverage,
+            layers=(),
+            latent=None,
         )
+        alike = [old for old in steps if len(old.earlier) == len(earlier)]
+        if case.shared and alike:
+            layers = alike[0].layers
+        else:
+            widths = (n_inputs(step, case.sees), *case.widths, 1 + 3 * case.components)
+            layers = tuple(
+                layer(100 * s + 10 * k, case.kind, n, width)
+                for k, (width, n) in enumerate(pairwise(widths))
+            )
+        steps.append(replace(step, layers=layers))
     shape = (case.lanes, case.planes, case.height, case.width)
-    pixels = {
-        "like cells": some_integers(1, shape, 90, 140, "uint8"),
-        "noise": some_integers(1, shape, 0, 255, "uint8"),
-        "zeros": np.zeros(shape, np.uint8),
-        "full": np.full(shape, 255, np.uint8),
-    }[case.content]
-    if case.content == "like cells":
-        pixels[some_integers(2, shape, 0, 5, "uint8") == 0] = 0
-        pixels[some_integers(3, shape, 0, 40, "uint8") == 0] = 255
+    pixels, scales = pixels_of(case, shape)
     sizes = None
     if case.sized:
         most = np.array([case.height, case.width])
@@ -230,8 +304,19 @@ def make(case: Case) -> tuple[tuple[Step, ...], np.ndarray, Known, np.ndarray]:
     start = latent_cumulative(symbols, slopes)
     stop = latent_cumulative(symbols + 1, slopes)
     prefix = np.stack([start, stop - start], axis=-1).astype(np.uint16)
-    known = Known(shape=shape, first=first, sizes=sizes, coverage=coverage, predicted=predicted)
+    known = Known(
+        shape=shape,
+        first=first,
+        sizes=sizes,
+        coverage=coverage,
+        predicted=predicted,
+        scales=scales,
+    )
     return tuple(steps), pixels, known, prefix
+
+
+def engine_of(case: Case, steps: tuple[Step, ...], level: str) -> engine.Engine:
+    return engine.make_engine(steps, case.sees, depth_of(case.depth), level)
 
 
 _results: dict[str, tuple[list[bytes], np.ndarray]] = {}
@@ -241,7 +326,7 @@ def reference(name: str) -> tuple[list[bytes], np.ndarray]:
     """Streams and bits of the NumPy engine, computed once for all levels."""
     if name not in _results:
         steps, pixels, known, prefix = make(CASES[name])
-        plain = engine.make_engine(steps, CASES[name].sees, "numpy")
+        plain = engine_of(CASES[name], steps, "numpy")
         streams = plain.encode(pixels, known, prefix)
         _results[name] = streams, plain.bits(pixels, known)
     return _results[name]
@@ -262,7 +347,7 @@ def decoder_after(streams: engine.Streams, prefix: np.ndarray):
 def test_same_as_numpy(level, name):
     case = CASES[name]
     steps, pixels, known, prefix = make(case)
-    kernel = engine.make_engine(steps, case.sees, level)
+    kernel = engine_of(case, steps, level)
     streams, bits = reference(name)
     assert kernel.encode(pixels, known, prefix) == streams
     measured = kernel.bits(pixels, known)
@@ -271,18 +356,21 @@ def test_same_as_numpy(level, name):
     decoder = decoder_after(laid, prefix)
     result, status = kernel.decode(decoder, laid, known)
     assert not status.any()
-    assert result.dtype == np.uint8
+    assert result.dtype == pixels.dtype
     np.testing.assert_array_equal(result, pixels)
 
 
 @pytest.mark.parametrize(
     "name",
-    ["1x1", "3x7", "4 planes, prediction", "bounds", "latents", "3 planes, sized", "3 planes, cut"],
-)
+    [
+        "1x1", "3x7", "4 planes, prediction", "bounds", "latents", "3 planes, sized",
+        "3 planes, cut", "6 planes, deep", "cut, sized, deep", "1 raw values, 256 bins",
+    ],
+)  # fmt: skip
 def test_numpy_gives_its_pixels_back(name):
     case = CASES[name]
     steps, pixels, known, prefix = make(case)
-    plain = engine.make_engine(steps, case.sees, "numpy")
+    plain = engine_of(case, steps, "numpy")
     streams, _ = reference(name)
     laid = engine.Streams([memoryview(s) for s in streams])
     decoder = decoder_after(laid, prefix)
@@ -322,6 +410,9 @@ def damaged(streams: list[bytes]) -> list[memoryview]:
         "3x7",
         "65 lanes, sized",
         "65 lanes, cut part",
+        "65 lanes, deep",
+        "16 raw values, 9 bins",
+        "cut, deep",
     ],
 )
 def test_damaged_streams_have_the_same_status(level, name):
@@ -330,7 +421,7 @@ def test_damaged_streams_have_the_same_status(level, name):
     laid = engine.Streams(damaged(reference(name)[0]))
     result = {}
     for each in ("numpy", level):
-        coder = engine.make_engine(steps, case.sees, each)
+        coder = engine_of(case, steps, each)
         decoder = decoder_after(laid, prefix)
         result[each] = coder.decode(decoder, laid, known)
     status = result["numpy"][1]
@@ -354,14 +445,14 @@ def test_damaged_streams_have_the_same_status(level, name):
 )
 def test_sizes_that_do_not_fit_are_refused(level, sizes, says):
     steps, pixels, known, prefix = make(Case(lanes=2))
-    kernel = engine.make_engine(steps, False, level)
+    kernel = engine_of(Case(), steps, level)
     given = replace(known, sizes=np.array(sizes, np.uint16))
     with pytest.raises(ValueError, match=says):
         kernel.encode(pixels, given, prefix)
     with pytest.raises(ValueError, match=says):
         kernel.bits(pixels, given)
     steps, pixels, known, _ = make(Case(lanes=2, sees=True))
-    sees = engine.make_engine(steps, True, level)
+    sees = engine_of(Case(sees=True), steps, level)
     with pytest.raises(ValueError, match="one size"):
         sees.bits(pixels, replace(known, sizes=np.ones((2, 2), np.uint16)))
 
@@ -369,11 +460,26 @@ def test_sizes_that_do_not_fit_are_refused(level, sizes, says):
 @native
 def test_coverage_of_another_shape_is_refused(level):
     steps, pixels, known, prefix = make(Case(lanes=2))
-    kernel = engine.make_engine(steps, False, level)
+    kernel = engine_of(Case(), steps, level)
     for shape in ((1, 3, 4), (2, 4, 4), (2, 3, 5)):
         given = replace(known, coverage=np.full(shape, 255, np.uint8))
         with pytest.raises(ValueError, match="coverage must have the shape"):
             kernel.encode(pixels, given, prefix)
+
+
+@native
+def test_scales_of_more_than_16_bits_are_refused(level):
+    case = Case(depth=16, lanes=2)
+    steps, pixels, known, _ = make(case)
+    kernel = engine_of(case, steps, level)
+    for n_raw, n_bins in ((9, 1), (0, 0), (0, 257), (1, 129), (8, 2), (8, 65535)):
+        scales = Scales(n_raw=np.array([n_raw], np.uint8), n_bins=np.array([n_bins], np.uint16))
+        with pytest.raises(ValueError, match="more than 16 bits"):
+            kernel.bits(pixels, replace(known, scales=scales))
+    with pytest.raises(ValueError, match=r"\(plane, 2\)"):
+        kernel.bits(pixels, replace(known, scales=Scales.of_bytes(2)))
+    with pytest.raises(TypeError, match="pixels"):
+        kernel.bits(pixels.astype(np.uint8), known)
 
 
 @pytest.mark.skipif(not LEVELS, reason="the native kernel is not built")
@@ -439,7 +545,7 @@ def test_an_unknown_level_is_the_callers_mistake(monkeypatch, wish):
 def test_what_the_kernel_gets_is_aligned(n_cells):
     # Tensors lie in the model's bytes at any address; found by fuzzing under the sanitizers.
     model = Model.from_bytes(hybrid_models.four_planes().to_bytes())
-    biases = [model.classes[0].tensors[f"bias1_{s}"] for s in range(4)]
+    biases = [step.layers[0].bias for step in model.classes[0].steps]
     assert not all(bias.flags.aligned for bias in biases)
     sums = HybridCells(model, 0)._first(None, n_cells)
     assert all(each.flags.aligned and each.flags.c_contiguous for each in sums)

@@ -120,14 +120,18 @@ def near_128(seed: int, name: str) -> ClassModel:
 def near_base(seed: int, name: str, n_planes: int) -> ClassModel:
     """Class of profile `hybrid` that expects values near the base, a few grey levels wide."""
     one = hybrid_models.hybrid_class(seed, name, n_planes, n_latents=2, grid=(4, 3))
-    tensors: dict[str, np.ndarray] = {}
     for t in range(n_planes):
-        n_out, n_in = one.tensors[f"weight3_{t}"].shape
+        n_out, n_in = one.steps[t].layers[2].weight.shape
         middle = [-70, *[0, 64, 0] * (n_out // 3)]  # blank, then location, scale, weight
-        tensors[f"weight3_{t}"] = models.array(seed + t, (n_out, n_in), -2, 2, "int8")
-        tensors[f"bias3_{t}"] = np.array(middle, np.int32) << 6
-        tensors[f"shift3_{t}"] = np.full(n_out, 6, np.uint8)
-    return hybrid_models.changed(one, **tensors)
+        one = hybrid_models.with_layer(
+            one,
+            t,
+            2,
+            weight=models.array(seed + t, (n_out, n_in), -2, 2, "int8"),
+            bias=np.array(middle, np.int32) << 6,
+            shift=np.full(n_out, 6, np.uint8),
+        )
+    return one
 
 
 @cache

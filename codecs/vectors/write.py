@@ -11,18 +11,18 @@ import hashlib
 import json
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 VECTORS = Path(__file__).parent
-sys.path.insert(0, str(VECTORS.parent / "tests"))
+sys.path[:0] = [str(VECTORS), str(VECTORS.parent / "tests")]
 
 import any_dtype  # noqa: E402
 import hybrid_models  # noqa: E402
 import models  # noqa: E402
-from zarrmal_codecs import Model  # noqa: E402
+import wide_vectors  # noqa: E402
+from vector import Vector, cut, discs, masked, ramp, sized  # noqa: E402
 from zarrmal_codecs.chunk.chunk import encode_chunk  # noqa: E402
 from zarrmal_codecs.chunk.coder import Coder  # noqa: E402
 from zarrmal_codecs.chunk.header import MODE_NAMES, parse_header  # noqa: E402
@@ -30,24 +30,6 @@ from zarrmal_codecs.silhouette.lattice import expand  # noqa: E402
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes  # noqa: E402
 
 DRAFT = "Status: **draft until release**"
-
-
-@dataclass(frozen=True)
-class Vector:
-    """One case."""
-
-    name: str
-    shows: str
-    array: np.ndarray
-    model: Model | None = None
-    rice: str = "mean"
-    classes: tuple[int, ...] | None = None
-    silhouettes: Silhouettes | None = None
-
-
-def ramp(*shape: int, step: int = 1) -> np.ndarray:
-    """0, step, 2 step, ... modulo 256."""
-    return (np.arange(int(np.prod(shape))) * step % 256).astype(np.uint8).reshape(shape)
 
 
 def around_128(amplitude: int, n_cells: int = 3) -> np.ndarray:
@@ -159,39 +141,6 @@ def cell_vectors() -> list[Vector]:
     ]  # fmt: skip
 
 
-def masked(cells: np.ndarray) -> np.ndarray:
-    """Cells with corners of zeros, like segmented ones."""
-    out = cells.copy()
-    for k, cell in enumerate(out):
-        cell[: k % 3 + 1, : k % 2 + 1] = 0
-        cell[-1 - k % 2 :, -1:] = 0
-    return out
-
-
-def sized(seed: int, *channels: int) -> np.ndarray:
-    """Six cells of other sizes in an array of 12 x 9; the third is black."""
-    sizes = ((7, 5), (3, 9), (0, 0), (12, 2), (7, 5), (5, 4))
-    out = np.zeros((len(sizes), 12, 9, *channels), np.uint8)
-    for k, (height, width) in enumerate(sizes):
-        if height:
-            out[k, :height, :width] = models.pixels(seed + k, (1, height, width, *channels))[0]
-    return out
-
-
-def discs(n: int, rows: int, columns: int) -> list[np.ndarray]:
-    """Masks (rows, columns) that reach beyond some edges."""
-    y, x = np.ogrid[:rows, :columns]
-    reach = (rows + columns) // 4
-    return [(y - k) ** 2 + (x - columns + k) ** 2 <= reach**2 + 3 * k for k in range(n)]
-
-
-def cut(cells: np.ndarray, silhouettes: Silhouettes) -> np.ndarray:
-    """Cells × coverage, as resampled cells are that were cut out before."""
-    covered = silhouettes.coverage(cells.shape[1:3]).astype(int)
-    covered = covered.reshape(*covered.shape, *[1] * (cells.ndim - 3))
-    return (cells * covered // 255).astype(np.uint8)
-
-
 def silhouette_vectors() -> list[Vector]:
     """Mode 2 with silhouettes."""
     grey, colour = hybrid_models.cut_out(), hybrid_models.cut_out_colour()
@@ -281,7 +230,8 @@ def write(folder: Path, *, force: bool) -> None:
             shutil.rmtree(folder / name, ignore_errors=True)
     index = {}
     vectors = [*fallback_vectors(), *dtype_vectors(), *cell_vectors(), *hybrid_vectors()]
-    for vector in [*vectors, *silhouette_vectors()]:
+    vectors += [*silhouette_vectors(), *wide_vectors.vectors(), *wide_vectors.mask_vectors()]
+    for vector in vectors:
         coder = Coder(vector.model) if vector.model else None
         classes = None if vector.classes is None else np.array(vector.classes)
         fortran_order = vector.array.flags.f_contiguous and not vector.array.flags.c_contiguous

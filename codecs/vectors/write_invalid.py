@@ -19,7 +19,9 @@ VECTORS = Path(__file__).parent
 sys.path.insert(0, str(VECTORS.parent / "tests"))
 
 import invalid_hybrid  # noqa: E402
+import invalid_hybrid_models  # noqa: E402
 import invalid_models  # noqa: E402
+import invalid_wide  # noqa: E402
 import models  # noqa: E402
 from zarrmal_codecs.chunk.chunk import encode_chunk  # noqa: E402
 from zarrmal_codecs.chunk.coder import Coder  # noqa: E402
@@ -117,7 +119,8 @@ def chunks() -> dict[str, tuple[bytes, str, str, str | None]]:
         "magic": (b"ZARR" + good[4:], "CorruptionError", "not a zarrmal chunk", two),
         "version-2": (patched(4, 2), "CompatibilityError", "version 2", two),
         "version-0": (patched(4, 0), "CorruptionError", "version 0", two),
-        "mode-3": (patched(5, 3), "CompatibilityError", "mode 3", two),
+        "mode-3": (patched(5, 3), "CompatibilityError", "mode 3, dtype 1", two),
+        "mode-4": (patched(5, 4), "CompatibilityError", "mode 4", two),
         "dtype-2": (patched(6, 2), "CompatibilityError", "dtype 2", two),
         "flags": (patched(7, 4), "CompatibilityError", "flags", two),
         "flag-of-words": (patched(7, 2), "CorruptionError", "follow", two),
@@ -306,7 +309,7 @@ def write(folder: Path) -> None:
     for old in folder.iterdir():
         old.unlink()
     index = {}
-    for name, (data, error, says, model) in chunks().items():
+    for name, (data, error, says, model) in (chunks() | invalid_wide.chunks(chunk_of)).items():
         index[f"chunk-{name}.bin"] = {"error": error, "says": says, "model": model}
         (folder / f"chunk-{name}.bin").write_bytes(data)
     tools = {
@@ -319,7 +322,7 @@ def write(folder: Path) -> None:
     for name, (data, error, says, model) in hybrid.items():
         index[f"chunk-hybrid-{name}.bin"] = {"error": error, "says": says, "model": model}
         (folder / f"chunk-hybrid-{name}.bin").write_bytes(data)
-    more = {f"hybrid-{name}": case for name, case in invalid_hybrid.models().items()}
+    more = {f"hybrid-{name}": case for name, case in invalid_hybrid_models.models().items()}
     for name, (data, error, says) in (invalid_models.cases() | more).items():
         index[f"model-{name}.zmal"] = {"error": error, "says": says}
         (folder / f"model-{name}.zmal").write_bytes(data)

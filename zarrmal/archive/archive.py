@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy import bool_, uint8, uint16
+from numpy import bool_, uint16
 from numpy.typing import NDArray
 from zarrmal_codecs import CorruptionError, Model, ZarrmalError
 
@@ -20,7 +20,7 @@ from .extract.cells import extract_cells
 from .extract.report import ExtractReport
 from .info import ArchiveInfo, archive_info
 from .opened import OpenArchive
-from .read.cells import Positions, read_cells, recover_cells
+from .read.cells import Positions, read_cells, read_masks, recover_cells
 from .read.dataset import Chunks, open_dataset
 from .read.selected import CellReader
 from .read.sizes import StoredSizes, read_sizes
@@ -102,7 +102,7 @@ class Archive(OpenArchive):
         source: Source,
         where: Where,
         *,
-        model: Model,
+        model: Model | None,
         assigner: Assigner,
         options: WriteOptions | None = None,
         progress: Progress = silent,
@@ -122,7 +122,8 @@ class Archive(OpenArchive):
         where
             See ``open``. Unless ``options.overwrite``, nothing may be there.
         model
-            Stored with the array. A resumed run continues with its own.
+            Stored with the array. None stores the cells without one. A resumed run continues with
+            its own.
         assigner
             Gives each cell its class.
 
@@ -243,7 +244,7 @@ class Archive(OpenArchive):
         Returns
         -------
         xarray.Dataset
-            ``cells`` uint8 (cell, y, x[, channel]) and the arrays of FORMAT 6.
+            ``cells`` (cell, y, x[, channel]) or (cell, channel, y, x), and the arrays of FORMAT 6.
         """
         with store_errors():
             return open_dataset(self, source_order=source_order, chunks=chunks)
@@ -252,7 +253,7 @@ class Archive(OpenArchive):
     def _cell_reader(self) -> CellReader:
         return CellReader(self.cells, self.n_cells, self.configuration.coder())
 
-    def read(self, positions: Positions, *, workers: int | None = None) -> NDArray[uint8]:
+    def read(self, positions: Positions, *, workers: int | None = None) -> NDArray[Any]:
         """Read some cells: only these are fetched and decoded, those of one class together.
 
         Each cell is checked by its CRC-16; where all cells of a chunk are read, their CRC-32 is
@@ -268,8 +269,9 @@ class Archive(OpenArchive):
         Returns
         -------
         ndarray
-            uint8 (cell, y, x[, channel]), in the order asked for. Cells of different sizes are
-            padded with zeros at the bottom and right; see ``sizes`` and ``cell``.
+            ``dtype`` (cell, y, x), (cell, y, x, channel) or, where ``channel_first``, (cell,
+            channel, y, x), in the order asked for. Cells of different sizes are padded with zeros
+            at the bottom and right; see ``sizes`` and ``cell``.
 
         Raises
         ------
@@ -302,8 +304,8 @@ class Archive(OpenArchive):
             raise CorruptionError(f"{sizes.lines[0]}: see `zarrmal verify`")
         return sizes.values.astype(uint16)
 
-    def cell(self, position: int) -> NDArray[uint8]:
-        """Read one cell at its own size, uint8 (y, x[, channel]).
+    def cell(self, position: int) -> NDArray[Any]:
+        """Read one cell at its own size, (y, x), (y, x, channel) or (channel, y, x).
 
         Parameters
         ----------
@@ -317,16 +319,41 @@ class Archive(OpenArchive):
         ZarrmalError
             If its chunk or its size is damaged.
         """
-        pixels: NDArray[uint8] = self.read([position])[0]
+        pixels: NDArray[Any] = self.read([position])[0]
         sizes = self._stored_sizes
         if sizes is None:
             return pixels
         if not sizes.known[position]:
             raise CorruptionError(f"the size of cell {position} is lost: {sizes.lines[0]}: see "
                                   f"`zarrmal verify`")  # fmt: skip
-        return np.ascontiguousarray(sizes.crop(pixels, position))
+        height, width = sizes.values[position].tolist()
+        own = pixels[:, :height, :width] if self.channel_first else pixels[:height, :width]
+        return np.ascontiguousarray(own)
 
-    def recover(self, positions: Positions | None = None) -> tuple[NDArray[uint8], NDArray[bool_]]:
+    def masks(self, positions: Positions) -> NDArray[bool_]:
+        """Read the masks of some cells, which lay beside them.
+
+        Parameters
+        ----------
+        positions
+            As for ``read``.
+
+        Returns
+        -------
+        ndarray
+            bool (cell, y, x), or (cell, mask, y, x) where each cell has several.
+
+        Raises
+        ------
+        InputError
+            If the archive holds no masks, or there is no such cell.
+        ZarrmalError
+            If a chunk is damaged.
+        """
+        with store_errors():
+            return read_masks(self, positions)
+
+    def recover(self, positions: Positions | None = None) -> tuple[NDArray[Any], NDArray[bool_]]:
         """Read cells of an archive that may be damaged: those that are left, and which they are.
 
         Whole chunks are compared with their SHA-256. Of a damaged chunk each cell is decoded alone;
@@ -342,7 +369,7 @@ class Archive(OpenArchive):
         Returns
         -------
         pixels
-            uint8 (cell, y, x[, channel]); zeros where a cell is lost.
+            As of ``read``; zeros where a cell is lost.
         good
             bool (cell,).
 
@@ -408,13 +435,16 @@ class Archive(OpenArchive):
         folder: Path,
         *,
         class_name: str | None = None,
+        masks: Path | None = None,
         overwrite: bool = False,
         skip_damaged: bool = False,
         progress: Progress = silent,
     ) -> ExtractReport:
-        """Write cells as PNG files, each at its own size.
+        """Write cells as PNG or TIFF files, each at its own size.
 
-        Files keep their original names below ``folder``, with the suffix .png; cells without a name
+        Files keep their original names below ``folder``. What was TIFF, and what no PNG holds
+        (other numbers than uint8 and uint16, 2 channels, 5 and more), becomes TIFF, anything else
+        PNG, with that suffix. Cells without a name
         are numbered as in the source, in one sub-folder per label where there are labels. Cells
         whose name is too long for the file system are named by their position in the archive, and
         listed. During an append, and after one that was interrupted, the cells that were there
@@ -428,6 +458,9 @@ class Archive(OpenArchive):
         class_name
             Only cells of this predicted class; if there is none of that name, of the only one that
             differs in case.
+        masks
+            A folder for the masks of the array ``mask``, as PNG files of 0 and 255 with the names
+            of the cells; in one folder for each mask where a cell has several.
         skip_damaged
             Save all that can be recovered of a damaged archive, and list the rest in the report and
             in ``folder``/damaged-cells.txt. Of a damaged chunk each cell is decoded alone, checked
@@ -449,6 +482,7 @@ class Archive(OpenArchive):
                 stable_state(self.location, partly=skip_damaged),
                 folder,
                 class_name=class_name,
+                masks=masks,
                 overwrite=overwrite,
                 skip_damaged=skip_damaged,
                 progress=progress,

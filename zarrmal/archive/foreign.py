@@ -15,7 +15,7 @@ from ..errors import InputError
 from .format import BASE_NAMES, CELLS, dimensions
 from .opened import OpenArchive, find_array, reopened
 
-CELL_DIMENSION = dimensions(1)[0]
+CELL_DIMENSION = dimensions(CELLS, 1)[0]
 
 
 def longer_arrays(archive: OpenArchive) -> dict[str, int]:

@@ -16,6 +16,7 @@ from zarrmal_codecs import CompatibilityError, CorruptionError
 
 from ..errors import InputError
 from ..sources.archive_facts import ARCHIVE_ATTRIBUTE, DIGESTS_GROUP
+from ..sources.dimensions import archive_dimensions
 from ..sources.limits import MAX_LABELS as MAX_LABELS
 from ..sources.preprocessing import Preprocessing
 from ..sources.provenance import PROVENANCE
@@ -27,8 +28,11 @@ ATTRIBUTE = ARCHIVE_ATTRIBUTE
 NEEDS_ATTRIBUTE, NEEDS = "needs", "to read `cells`: pip install zarrmal-codecs"
 """On the group, which opens without the codec; zarr itself says only "Unknown codec: 'zarrmal'"."""
 CELLS = "cells"
-UINT8 = np.dtype(np.uint8)
-"""Of the pixels: a chunk of another dtype is damaged."""
+MASK = "mask"
+PLANES = (CELLS, MASK)
+"""Arrays with planes of each cell, in chunks of the same cells; the others hold a value a cell."""
+CHANNEL_NAMES, MASK_NAMES = "channel_names", "mask_names"
+"""Attributes of ``cells`` and ``mask``, where the names are known."""
 PREDICTED_CLASS = "predicted_class"
 CLASS_PROBABILITY = "class_probability"
 LABEL = "label"
@@ -48,6 +52,7 @@ inherits the attribute, from the archive, and restores an attribute that was rem
 
 LONG_NAMES = {
     CELLS: "cell image, grey levels",
+    MASK: "mask that lay beside the cell image",
     PREDICTED_CLASS: "class whose model coded the cell",
     CLASS_PROBABILITY: "probability of the predicted class",
     LABEL: "class known beforehand",
@@ -83,9 +88,17 @@ DAMAGED_FACTS = (
 """What parsing damaged facts raises."""
 
 
-def dimensions(rank: int) -> tuple[str, ...]:
-    """Dimension names of a per-cell array of this rank."""
-    return ("cell", "y", "x", "channel")[:rank]
+def dimensions(name: str, rank: int, *, channel_first: bool = False) -> tuple[str, ...]:
+    """Dimension names of one of an archive's arrays.
+
+    Parameters
+    ----------
+    channel_first
+        Of ``cells``: the channel lies before y and x.
+    """
+    if name == MASK and rank == 4:  # a dimension and a variable of one name would be a coordinate
+        return ("cell", "mask_plane", "y", "x")
+    return archive_dimensions(rank, channel_first and name == CELLS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +171,7 @@ class ArchiveFacts:
         One for the first write and one for each append: the cell at which each class starts in
         it, and the cell at which it ends. Within a segment cells are sorted by class.
     profile, sha256
-        Of the model.
+        Of the model; both empty without one.
     arrays
         Names of the archive's arrays.
     digests

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from zarr.abc.store import RangeByteRequest
 from zarr.core.sync import sync
 from zarrmal_codecs import ZarrmalError
-from zarrmal_codecs.chunk.header import parse_header
+from zarrmal_codecs.chunk.header import CellIndex, parse_header
 from zarrmal_codecs.constants import PROFILE_PAPER
 from zarrmal_codecs.plugins.zarr import header_limit
 
 from ..sources.archive_facts import DIGESTS_GROUP
 from ..sources.preprocessing import Preprocessing
 from .foreign import n_foreign_cells
-from .format import ARRAY_NAMES, BACKUP, BASE_NAMES, CELLS
+from .format import ARRAY_NAMES, BACKUP, BASE_NAMES, CELLS, MASK, PLANES
 from .lock.journal import read_journal
 from .opened import OpenArchive
 from .preprocessing import pixels_notice
@@ -31,7 +31,7 @@ from .shard import read_shard_index, shard_index_bytes
 from .storage.location import METADATA_FILES
 from .storage.objects import get_bytes, join_key
 
-COLUMN_NAMES = ARRAY_NAMES - {CELLS}
+COLUMN_NAMES = ARRAY_NAMES - set(PLANES)
 METADATA_NAMES = (*METADATA_FILES, ".zattrs", ".zmetadata", BACKUP.rpartition("/")[2])
 
 
@@ -65,6 +65,14 @@ class ArchiveInfo:
         consolidated copy, the model in it included.
     columns_bytes
         Chunks of the other arrays: labels, names, order, …
+    dtype
+        Of the pixels.
+    n_channels, channel_first, channel_names
+        1 where cells are (y, x); whether they are stored as (channel, y, x); names where known.
+    n_masks, mask_bytes
+        Masks of each cell in the array ``mask``, 0 without it, and the bytes of its chunks.
+    n_silhouettes
+        Cells that are coded with a silhouette.
     n_foreign_cells
         Cells behind the archive's own that another program has stored; not in ``n_cells``.
     """
@@ -89,6 +97,13 @@ class ArchiveInfo:
     other_metadata_bytes: int
     columns_bytes: int
     n_foreign_cells: int = 0
+    dtype: str = "uint8"
+    n_channels: int = 1
+    channel_first: bool = False
+    channel_names: tuple[str, ...] = ()
+    n_masks: int = 0
+    mask_bytes: int = 0
+    n_silhouettes: int = 0
     heights: tuple[int, int] | None = None
     widths: tuple[int, int] | None = None
     n_pixels: int = 0
@@ -106,7 +121,7 @@ class ArchiveInfo:
     @property
     def stored_bytes(self) -> int:
         """Everything that is stored below the archive."""
-        return self.cells_bytes + self.other_metadata_bytes + self.columns_bytes
+        return self.cells_bytes + self.mask_bytes + self.other_metadata_bytes + self.columns_bytes
 
     @property
     def cells_bytes(self) -> int:
@@ -169,56 +184,83 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
     cells_metadata = sum(n for k, n in metadata.items() if k.startswith(folder))
     chunk_bytes = sum(n for k, n in sizes.items() if k.startswith(folder)) - cells_metadata
     columns_bytes = sum(n for k, n in columns.items() if k not in metadata)
-    latent_bytes = _latent_bytes(archive)
+    is_mask = {k: n for k, n in sizes.items() if k.startswith(f"{MASK}/") and k not in metadata}
+    mask_bytes = sum(is_mask.values())
+    latent_bytes, n_silhouettes = _in_headers(archive)
+    shape = archive.cell_shape
     model_bytes = len(archive.configuration.model)
     own = read_sizes(archive)
     sides = (None, None) if own is None or not facts.n_cells else own.bounds
+    n_pixels = facts.n_cells * prod(shape[:2]) if own is None else own.n_pixels
     return ArchiveInfo(
         url=archive.location.printable,
         zarr_format=archive.group.metadata.zarr_format,
         complete=facts.complete,
         n_cells=facts.n_cells,
-        cell_shape=array.shape[1:],
+        cell_shape=shape,
         chunk_cells=array.chunks[0],
         classes=facts.class_counts,
         profile=facts.profile,
         sha256=facts.sha256,
         software=facts.software,
-        model=repr(archive.model),
+        model="" if archive.model is None else repr(archive.model),
         preprocessing=facts.preprocessing,
-        raw_bytes=prod(array.shape) if own is None else own.n_pixels * prod(array.shape[3:]),
+        raw_bytes=n_pixels * prod(shape[2:]) * archive.dtype.itemsize,
         payload_bytes=chunk_bytes - latent_bytes,
         latent_bytes=latent_bytes,
         model_bytes=model_bytes,
         cells_metadata_bytes=cells_metadata - model_bytes,
-        other_metadata_bytes=sum(sizes.values()) - chunk_bytes - cells_metadata - columns_bytes,
+        other_metadata_bytes=sum(sizes.values())
+        - (chunk_bytes + cells_metadata + columns_bytes + mask_bytes),
         columns_bytes=columns_bytes,
+        dtype=archive.dtype.name,
+        n_channels=prod(shape[2:]),
+        channel_first=archive.channel_first,
+        channel_names=archive.channel_names,
+        n_masks=archive.n_masks,
+        mask_bytes=mask_bytes,
+        n_silhouettes=n_silhouettes,
         heights=sides[0],
         widths=sides[1],
-        n_pixels=facts.n_cells * prod(array.shape[1:3]) if own is None else own.n_pixels,
+        n_pixels=n_pixels,
         n_foreign_cells=0 if read_journal(archive.location) else n_foreign_cells(archive),
     )
 
 
-def _latent_bytes(archive: OpenArchive) -> int:
-    """By the chunks' headers: blank cells and chunks in a fallback mode hold no latent vectors."""
-    model = archive.model
-    if model.profile != PROFILE_PAPER:
-        return 0  # entropy-coded with the pixels: part of the payload
-    latents = np.array([c.network("decoder")[0].n_inputs for c in model.classes])
+def _in_headers(archive: OpenArchive) -> tuple[int, int]:
+    """Bytes of latent vectors, and number of silhouettes, by the chunks' headers.
 
-    def in_object(k: int) -> int:
+    Blank cells and chunks in a fallback mode hold no latent vectors. In profile hybrid they are
+    entropy-coded with the pixels, part of the payload.
+    """
+    model, coder = archive.model, archive.coder
+    if model is None or coder is None:
+        return 0, 0
+    latents: NDArray[np.int64] = np.zeros(len(model.classes), np.int64)
+    if model.profile == PROFILE_PAPER:
+        latents = np.array([c.network("decoder")[0].n_inputs for c in model.classes])
+    elif not coder.takes_silhouettes:
+        return 0, 0
+
+    def in_object(k: int) -> tuple[int, int]:
+        n_bytes = n_outlines = 0
         try:
-            return sum(int(latents[c[c < len(latents)]].sum()) for c in _classes(archive, k))
+            for index in _indexes(archive, k):
+                n_bytes += int(latents[index.classes[index.classes < len(latents)]].sum())
+                if index.outlines is not None:
+                    n_outlines += int(np.count_nonzero(index.outlines.spacings))
         except (ZarrmalError, OSError):
-            return 0  # verify reports it
+            pass  # verify reports it
+        return n_bytes, n_outlines
 
     with ThreadPoolExecutor(16) as pool:
-        return sum(pool.map(in_object, range(archive.grid.n_objects(archive.cells.shape[0]))))
+        n_objects = archive.grid.n_objects(archive.cells.shape[0])
+        counts = list(pool.map(in_object, range(n_objects)))
+    return sum(n for n, _ in counts), sum(n for _, n in counts)
 
 
-def _classes(archive: OpenArchive, k: int) -> Iterator[NDArray[np.uint8]]:
-    """Classes of the cells that are not blank in stored object ``k``, by its chunks' headers."""
+def _indexes(archive: OpenArchive, k: int) -> Iterator[CellIndex]:
+    """The cells' part of the headers of the chunks of stored object ``k``."""
     array, grid = archive.cells, archive.grid
     store, limit = array.store, header_limit(array.chunks)
     key = join_key(array.path, grid.key(array, k))
@@ -234,4 +276,4 @@ def _classes(archive: OpenArchive, k: int) -> Iterator[NDArray[np.uint8]]:
         head = get_bytes(store, key, RangeByteRequest(offset, offset + min(length, limit)))
         cell_index = None if head is None else parse_header(memoryview(head)).index
         if cell_index is not None:
-            yield cell_index.classes
+            yield cell_index

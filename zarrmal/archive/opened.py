@@ -6,15 +6,21 @@ import json
 from collections.abc import Mapping
 from typing import Any, Self
 
+import numpy as np
 import zarr
+from numpy.typing import NDArray
 from zarr.codecs import ShardingCodec
 from zarrmal_codecs import CorruptionError, Model, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
 from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.plugins.configuration import Configuration
 
+from ..classify.assignment import ONE_CLASS
 from ..errors import InputError, MissingError
 from ..lazy import lazy
 from ..sources.archive_facts import archive_facts, parse_archive_attribute
+from ..sources.dimensions import archive_dimensions
+from ..sources.limits import PIXEL_KINDS
+from ..sources.zarr_array import channel_names, dimension_names
 from .digests import Digests, read_digests
 from .format import (
     ATTRIBUTE,
@@ -23,6 +29,7 @@ from .format import (
     CELLS,
     DAMAGED_FACTS,
     LONG_NAMES,
+    MASK,
     ArchiveFacts,
     Grid,
 )
@@ -139,8 +146,28 @@ class OpenArchive:
 
     @property
     def cell_shape(self) -> tuple[int, ...]:
-        """(y, x) or (y, x, channel)."""
-        return self.cells.shape[1:]
+        """(y, x) or (y, x, channel), wherever the channel is stored."""
+        shape = self.cells.shape[1:]
+        return (*shape[1:], shape[0]) if self.channel_first else shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the pixels, in this machine's byte order."""
+        return np.dtype(self.cells.dtype).newbyteorder("=")
+
+    @property
+    def channel_first(self) -> bool:
+        """Whether cells are stored as (cell, channel, y, x), by the names of the dimensions."""
+        return dimension_names(self.cells) == archive_dimensions(4, True)
+
+    def channel_last(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """A view of stored cells as (cell, y, x[, channel])."""
+        return np.moveaxis(pixels, 1, 3) if self.channel_first else pixels
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Of the channels; empty where they are not known."""
+        return channel_names(self.cells)
 
     @property
     def grid(self) -> Grid:
@@ -153,14 +180,35 @@ class OpenArchive:
         return codec_configuration(self.cells)
 
     @lazy
-    def model(self) -> Model:
-        """The model in the codec's configuration, parsed and checked anew."""
-        return Model.from_base64(self.configuration.model, self.configuration.sha256)
+    def model(self) -> Model | None:
+        """The model in the codec's configuration, parsed and checked anew; None without one."""
+        return parsed_model(self.configuration)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Of the model's classes."""
+        return classes_of(self.model)
 
     @lazy
-    def coder(self) -> Coder:
-        """Encodes and decodes with the model."""
-        return Coder(self.model)
+    def coder(self) -> Coder | None:
+        """Encodes and decodes with the model; None without one."""
+        return None if self.model is None else Coder(self.model)
+
+    @lazy
+    def mask_array(self) -> zarr.Array[Any] | None:
+        """The array ``mask``; None without. It is looked for once, which costs requests."""
+        return self.array(MASK)
+
+    @property
+    def n_masks(self) -> int:
+        """Masks of each cell in the array ``mask``; 0 without it, or where it cannot be opened."""
+        try:
+            array = self.mask_array
+        except ZarrmalError:
+            return 0
+        if array is None:
+            return 0
+        return array.shape[1] if array.ndim == 4 else 1
 
     @property
     def array_names(self) -> set[str]:
@@ -176,6 +224,18 @@ class OpenArchive:
     def digest(self, array: str, key: str) -> str | None:
         """SHA-256 that a stored object must have; None if the archive states none."""
         return self.digests.of(array).get(key)
+
+
+def parsed_model(configuration: Configuration) -> Model | None:
+    """The model of a codec, parsed and checked anew; None without one."""
+    if not configuration.model:
+        return None
+    return Model.from_base64(configuration.model, configuration.sha256)
+
+
+def classes_of(model: Model | None) -> tuple[str, ...]:
+    """Names of the classes of an archive with this model."""
+    return ONE_CLASS if model is None else model.class_names
 
 
 def read_facts(group: zarr.Group, where: str, *, incomplete: bool = False) -> ArchiveFacts:
@@ -260,7 +320,7 @@ def reopened(group: zarr.Group, *, consolidated: bool) -> zarr.Group:
 def cells_array(group: zarr.Group) -> zarr.Array[Any]:
     """The array ``cells``; CorruptionError if it is not there."""
     array = find_array(group, CELLS)
-    if array is None or array.ndim not in (3, 4) or array.dtype != "uint8":
+    if array is None or array.ndim not in (3, 4) or np.dtype(array.dtype).kind not in PIXEL_KINDS:
         raise CorruptionError(f"the archive has no array `{CELLS}` of cell images")
     return array
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import ExistsError, InputError
-from ..sources.sizes import sizes_text
+from ..sources.sizes import Pixels, sizes_text
 from .format import LABEL
 from .opened import OpenArchive, shape_text
 from .preprocessing import pixels_notice
@@ -26,9 +26,40 @@ SHEET_WIDTH = 1200
 TILE_EDGES = (80, 160)
 """Smallest and largest edge of a cell, in pixels of the sheet: cells are enlarged or reduced."""
 GAP = 8
+SHOWN_PLANES = 3
 CAPTION, TITLE = 12, 20
 """Font sizes in pixels."""
 BACKGROUND, INK, PALE, WARNING = "white", "#202020", "#707070", "#b00020"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GreyLevels:
+    """Values that are drawn black and white, of each of at most three planes.
+
+    Parameters
+    ----------
+    black, white
+        float64 (plane,): the smallest and the largest on the sheet.
+    """
+
+    black: NDArray[np.float64]
+    white: NDArray[np.float64]
+
+    @property
+    def text(self) -> str:
+        """``0 to 4,095 drawn as black to white``, for each plane where they differ."""
+        pairs = zip(self.black.tolist(), self.white.tolist(), strict=True)
+        ranges = [f"{low:,.5g} to {high:,.5g}" for low, high in pairs]
+        return f"{', '.join(dict.fromkeys(ranges))} drawn as black to white"
+
+    def as_uint8(self, cell: Pixels) -> NDArray[np.uint8]:
+        """A cell, (y, x) or (y, x, channel), with its first planes only."""
+        planes = cell[..., :SHOWN_PLANES] if cell.ndim == 3 else cell[..., np.newaxis]
+        values = np.abs(planes) if planes.dtype.kind == "c" else planes.astype(np.float64)
+        span = np.maximum(self.white - self.black, np.finfo(np.float64).tiny)
+        share = np.clip(np.nan_to_num((values - self.black) / span), 0, 1)
+        shown: NDArray[np.uint8] = np.rint(255 * share).astype(np.uint8)
+        return shown if cell.ndim == 3 else shown[..., 0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,15 +104,17 @@ def contact_sheet(archive: OpenArchive, per_class: int) -> ContactSheet:
     pixels, good = recover_cells(archive, positions)
     labels = _labels(archive)
     sizes = read_sizes(archive)
+    pixels = archive.channel_last(pixels)
+    grey_levels = _grey_levels(pixels[good])
     cells = [
         cell if sizes is None else sizes.crop(cell, position)
         for cell, position in zip(pixels, positions.tolist(), strict=True)
     ]
-    tiles = [_tile(cell) if ok else None for cell, ok in zip(cells, good, strict=True)]
+    tiles = [_tile(cell, grey_levels) if ok else None for cell, ok in zip(cells, good, strict=True)]
     height, width = _tile_shape(archive.cell_shape)
     row_height = height + GAP + (CAPTION + GAP if labels is not None else 0)
     n_columns = max((SHEET_WIDTH - GAP) // (width + GAP), 1)
-    footer = _footer(archive)
+    footer = _footer(archive, grey_levels)
     sections = [(name, k) for k, name in enumerate(facts.classes) if len(members[k])]
     n_rows = [-(-len(shown[k]) // n_columns) for _, k in sections]
     total = sum(TITLE + 2 * GAP + n * row_height for n in n_rows) + GAP
@@ -102,7 +135,8 @@ def contact_sheet(archive: OpenArchive, per_class: int) -> ContactSheet:
             else:
                 image.paste(_scaled(tile, width, height), (left, upper))
             if labels is not None:
-                text, color = _caption(labels[position], name)
+                # Without a model the only class says nothing of the label.
+                text, color = _caption(labels[position], name if facts.sha256 else None)
                 draw.text((left, upper + height + 2), _cut(text, width), color, _font(CAPTION))
         top += -(-len(shown[k]) // n_columns) * row_height
         done += len(shown[k])
@@ -127,9 +161,10 @@ def _labels(archive: OpenArchive) -> list[str] | None:
     return [names[v] if known and 0 <= v < len(names) else "?" for v, known in pairs]
 
 
-def _caption(label: str, class_name: str) -> tuple[str, str]:
+def _caption(label: str, class_name: str | None) -> tuple[str, str]:
     """The text beneath a cell and its colour: a label that is not the class stands out."""
-    return label, INK if label.casefold() == class_name.casefold() else WARNING
+    is_expected = class_name is None or label.casefold() == class_name.casefold()
+    return label, INK if is_expected else WARNING
 
 
 def _tile_shape(cell_shape: tuple[int, ...]) -> tuple[int, int]:
@@ -140,13 +175,27 @@ def _tile_shape(cell_shape: tuple[int, ...]) -> tuple[int, int]:
     return max(round(cell_shape[0] * scale), 1), max(round(cell_shape[1] * scale), 1)
 
 
-def _tile(pixels: NDArray[np.uint8]) -> Image.Image:
+def _grey_levels(cells: Pixels) -> GreyLevels | None:
+    """What is black and white of each plane, where pixels are not uint8; None where they are."""
+    if cells.dtype == np.uint8:
+        return None
+    planes = cells.reshape(-1, *(cells.shape[3:] or (1,)))[:, :SHOWN_PLANES]
+    values = np.abs(planes) if planes.dtype.kind == "c" else planes.astype(np.float64)
+    finite = np.where(np.isfinite(values), values, 0)
+    if not len(finite):
+        return GreyLevels(black=np.zeros(1), white=np.ones(1))
+    return GreyLevels(black=finite.min(axis=0), white=finite.max(axis=0))
+
+
+def _tile(pixels: Pixels, grey_levels: GreyLevels | None = None) -> Image.Image:
     """A cell as a picture: grey, or its first three planes as red, green and blue."""
+    if grey_levels is not None:
+        pixels = grey_levels.as_uint8(pixels)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     if pixels.ndim == 3:
-        planes = pixels[..., :3]
-        missing = np.zeros((*planes.shape[:2], 3 - planes.shape[2]), np.uint8)
+        planes = pixels[..., :SHOWN_PLANES]
+        missing = np.zeros((*planes.shape[:2], SHOWN_PLANES - planes.shape[2]), np.uint8)
         pixels = np.concatenate([planes, missing], axis=2)
     return Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB")
 
@@ -172,7 +221,7 @@ def _draw_lost(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int]) -> Non
     draw.line((left, lower, right, upper), WARNING)
 
 
-def _footer(archive: OpenArchive) -> list[str]:
+def _footer(archive: OpenArchive, grey_levels: GreyLevels | None = None) -> list[str]:
     """What a viewer has to know of the pixels."""
     shape = archive.cell_shape
     height, _ = _tile_shape(shape)
@@ -183,6 +232,8 @@ def _footer(archive: OpenArchive) -> list[str]:
         lines = [f"cells of {sizes_text(shape, sizes.values)}, each scaled to its tile"]
     if len(shape) == 3 and shape[2] not in (1, 3):
         lines[0] += "; the first planes as red, green and blue"
+    if grey_levels is not None:
+        lines.append(f"{archive.dtype.name}: {grey_levels.text}")
     notice = pixels_notice(archive.facts.preprocessing)
     return [*lines, notice] if notice else lines
 

@@ -15,7 +15,7 @@ from zarrmal_codecs.hybrid.engine import chosen_level
 from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source, Subset
-from ..sources.source import require_one_size
+from ..sources.source import require_codable, require_one_size
 from ..split import split_by_group
 from .cache import MeasurementCache
 from .comparison import Ratio, break_even, required_ratios
@@ -166,6 +166,7 @@ def refuse_unfit(models: Sequence[Model], cells: Source) -> None:
         chosen_level()
     except ValueError as error:
         raise InputError(str(error)) from None
+    require_codable(cells, "the benchmark")
     for name, model in zip(model_names(models), models, strict=True):
         if not coder_for(model).takes_sizes:
             require_one_size(cells, f"profile {model.profile}")

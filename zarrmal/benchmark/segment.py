@@ -19,7 +19,8 @@ from ..progress import Progress, silent
 from ..segment import BloodCells, Objects, SegmentOptions, find_objects, open_slide
 from ..segment.calibrate import calibrate
 from ..segment.find import samples
-from ..sources.image_file import UnreadableError, is_image_name, read_image
+from ..sources.image_file import is_image_name, read_image
+from ..sources.unreadable import UnreadableError
 
 SAME = 0.5
 """Least IoU of a cell found and a cell known."""
@@ -342,7 +343,7 @@ def _beside(folder: Path, field: Path) -> Path:
 
 def _image(path: Path) -> NDArray[np.uint8]:
     try:
-        return read_image(str(path))
+        return np.asarray(read_image(str(path)).pixels, np.uint8)
     except UnreadableError as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
 

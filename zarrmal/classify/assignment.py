@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..sources.strings import refuse_mask
 
+ONE_CLASS = ("cell",)
+"""The classes of an archive without a model."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Assignment:

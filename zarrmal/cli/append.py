@@ -42,6 +42,8 @@ def append(
     group_pattern: o.GroupPattern = None,
     skip_unreadable: o.SkipUnreadable = False,
     masks: o.Masks = None,
+    axes: o.Axes = None,
+    mask_channel: o.MaskChannel = None,
     tile: o.TileSide = None,
     splitting: o.SplittingOption = o.SplittingName.watershed,
     keep_background: o.KeepBackground = False,
@@ -63,7 +65,14 @@ def append(
     """
     storage_options = key_values(storage_option)
     arguments = source_arguments(
-        channel, size, group_pattern, skip_unreadable, source_option, masks
+        channel,
+        size,
+        group_pattern,
+        skip_unreadable,
+        source_option,
+        masks,
+        axes,
+        mask_channel,
     )
     options = AppendOptions(
         resume=resume, workers=workers or default_workers(), runner=cluster_runner(dask)

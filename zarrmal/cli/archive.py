@@ -89,6 +89,8 @@ def archive(
     group_pattern: o.GroupPattern = None,
     skip_unreadable: o.SkipUnreadable = False,
     masks: o.Masks = None,
+    axes: o.Axes = None,
+    mask_channel: o.MaskChannel = None,
     tile: o.TileSide = None,
     splitting: o.SplittingOption = o.SplittingName.watershed,
     keep_background: o.KeepBackground = False,
@@ -109,7 +111,8 @@ def archive(
 ) -> None:
     """Write cells as an archive.
 
-    Without --model the shipped model is used, where it can code the cells. --effort (or --profile
+    Without --model the shipped model is used, where one can code the cells; others are deflated.
+    --effort (or --profile
     paper) trains one on these cells first. --assign classifier takes the shipped classifier
     (--classifier, --labelled and --cross-fit another), and measures it where there are labels.
 
@@ -124,7 +127,14 @@ def archive(
     """
     storage_options = key_values(storage_option)
     arguments = source_arguments(
-        channel, size, group_pattern, skip_unreadable, source_option, masks
+        channel,
+        size,
+        group_pattern,
+        skip_unreadable,
+        source_option,
+        masks,
+        axes,
+        mask_channel,
     )
     options = WriteOptions(
         chunk_cells=chunk_cells,

@@ -29,6 +29,8 @@ def source_arguments(
     skip_unreadable: bool,
     source_option: list[str] | None,
     masks: Path | None = None,
+    axes: str | None = None,
+    mask_channel: str | None = None,
 ) -> dict[str, Any]:
     """Keyword arguments of zarrmal.write, append, verify and train about the source."""
     return {
@@ -37,6 +39,8 @@ def source_arguments(
         "group_pattern": group_pattern,
         "skip_unreadable": skip_unreadable,
         "masks": masks,
+        "axes": axes,
+        "mask_channels": None if mask_channel is None else mask_channel.split(","),
         "source_options": key_values(source_option, "--source-option"),
     }
 

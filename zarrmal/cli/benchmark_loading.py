@@ -13,7 +13,7 @@ from .. import choose
 from ..benchmark.loading import LoadingResult, measure_loading
 from ..errors import InputError
 from ..sources import open_source
-from ..sources.source import require_one_size
+from ..sources.source import require_codable, require_one_size
 from . import options as o
 from .app import app
 from .arguments import source_arguments
@@ -48,6 +48,7 @@ def benchmark_loading(
     arguments["storage_options"] = arguments.pop("source_options")
     arguments.pop("group_pattern"), arguments.pop("skip_unreadable")
     cells = open_source(source, **arguments)
+    require_codable(cells, "this benchmark")
     require_one_size(cells, "this benchmark")
     ready = choose.load_model(model) if model else choose.shipped_for(cells)
     if ready is None:

@@ -83,6 +83,9 @@ def verify(
     size: o.Size = None,
     group_pattern: o.GroupPattern = None,
     skip_unreadable: o.SkipUnreadable = False,
+    masks: o.Masks = None,
+    axes: o.Axes = None,
+    mask_channel: o.MaskChannel = None,
     tile: o.TileSide = None,
     splitting: o.SplittingOption = o.SplittingName.watershed,
     keep_background: o.KeepBackground = False,
@@ -98,7 +101,16 @@ def verify(
 
     Example: `zarrmal verify cells.zarr --source cells/`
     """
-    arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
+    arguments = source_arguments(
+        channel,
+        size,
+        group_pattern,
+        skip_unreadable,
+        source_option,
+        masks,
+        axes,
+        mask_channel,
+    )
     with progress_bars() as progress:
         report = api.verify(
             url,
@@ -135,6 +147,10 @@ def extract(
     class_name: Annotated[
         str | None, typer.Option("--class", metavar="NAME", help="Only this predicted class.")
     ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write the masks too, as PNG files in this folder."),
+    ] = None,
     overwrite: o.Overwrite = False,
     skip_damaged: Annotated[
         bool,
@@ -148,6 +164,8 @@ def extract(
 ) -> None:
     """Write the cells of an archive as PNG files under their original names.
 
+    What was TIFF, and what no PNG holds, becomes TIFF.
+
     A damaged archive is refused. With --skip-damaged all else is saved, including single cells of
     damaged chunks (checked by their own CRC-16), and what is lost or not certain is listed in
     FOLDER/damaged-cells.txt; the exit code is then 1.
@@ -159,6 +177,7 @@ def extract(
             url,
             folder,
             class_name=class_name,
+            masks=masks,
             overwrite=overwrite,
             skip_damaged=skip_damaged,
             progress=progress,
@@ -177,6 +196,10 @@ def extract(
         if report.listing is not None:
             out.print(f"listed in {report.listing}", markup=False)
         out.print(f"{report.n_cells:,} images in {folder}", markup=False)
+        if masks is not None:
+            out.print(f"masks of {report.n_masks_saved:,} cells in {masks}", markup=False)
+        elif report.n_masks:
+            out.print("the archive holds masks too: --masks FOLDER writes them", markup=False)
         print_notice(report.pixels_notice)
     if report.problems:
         raise typer.Exit(EXIT_DAMAGE)

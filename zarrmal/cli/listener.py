@@ -12,6 +12,7 @@ from ..classify import CellClassifier, ClassifierReport
 from ..listener import Listener, Origin
 from ..progress import Progress
 from ..sources import Source, open_source
+from ..sources.source import kind_text
 from .console import say
 
 
@@ -32,9 +33,12 @@ class ConsoleListener(Listener):
         """See Listener."""
         say("no --model: training one on these cells (`zarrmal train` saves one for reuse)")
 
-    def coding_with(self, model: Model, origin: Origin, source: Source) -> None:
+    def coding_with(self, model: Model | None, origin: Origin, source: Source) -> None:
         """See Listener."""
-        if origin != "shipped":
+        if origin == "none":
+            say(f"no shipped model is for cells of {kind_text(source)}: they are stored without "
+                f"one, shuffled and deflated")  # fmt: skip
+        if origin != "shipped" or model is None:
             return
         say(f"no --model: using the shipped one, {model!r}")
         if source.cell_shape != model.cell_shape:

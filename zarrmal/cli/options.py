@@ -77,8 +77,9 @@ SourceArgument = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="A folder of images (one sub-folder a class, or flat), a .npy or .npz file, a Zarr "
-        "array at any URL, or a slide (SVS, NDPI, TIFF, OME-Zarr, a picture of a field).",
+        help="A folder of images (one sub-folder a class, or flat), a .npy, .npz or HDF5 file "
+        "(file.h5::name), a Zarr array at any URL, or a slide (SVS, NDPI, TIFF, OME-Zarr, or a "
+        "picture of a field).",
         show_default=False,
     ),
 ]
@@ -105,9 +106,28 @@ GroupPattern = Annotated[
 Masks = Annotated[
     Path | None,
     typer.Option(
-        metavar="FOLDER|FILE",
-        help="Masks along which the cells were cut out: images named as the cells, or an .npz file "
-        "of packed masks. They make the archive smaller; cells with a background of 0 need none.",
+        metavar="FOLDER|FILE|PATTERN",
+        help="Masks of the cells: a folder of images named as the cells; a pattern such as "
+        "{name}_mask.png, beside them, or masks/{name}.tif; or an .npz file of packed masks. Of "
+        "cells that were cut out along them they make the archive smaller (those with a background "
+        "of 0 need none); beside cells with their background they are archived.",
+    ),
+]
+Axes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="AXES",
+        help="Axes of an array after its cells, such as cyx or yxc; by default from the names of "
+        "its dimensions, else from their lengths. Of images: cyx takes pages as channels.",
+    ),
+]
+MaskChannel = Annotated[
+    str | None,
+    typer.Option(
+        "--mask-channel",
+        metavar="N,N,…",
+        help="Channels that are masks, by number or name; none where none is. By default as an "
+        "HDF5 file says.",
     ),
 ]
 TileSide = Annotated[

@@ -77,6 +77,16 @@ def info_table(found: ArchiveInfo) -> Table:
     table.add_column(justify="right")
     has_sizes = found.heights is not None
     table.add_row("cells", f"{found.n_cells:,} of {found.sizes_text}")
+    channels = f"{found.n_channels} channel{'s' if found.n_channels > 1 else ''}"
+    where = " before y and x" if found.channel_first else ""
+    table.add_row("pixels", f"{found.dtype}, {channels}{where}")
+    if found.channel_names:
+        table.add_row("channels", plain(", ".join(found.channel_names)))
+    if found.n_masks:
+        each = "mask" if found.n_masks == 1 else "masks"
+        table.add_row("beside each cell", f"{found.n_masks} {each}")
+    if found.n_silhouettes:
+        table.add_row("coded with a silhouette", f"{found.n_silhouettes:,}")
     if has_sizes:
         table.add_row("canvas", " x ".join(map(str, found.cell_shape)))
     for name, n in found.classes.items():
@@ -84,14 +94,19 @@ def info_table(found: ArchiveInfo) -> Table:
     if found.n_foreign_cells:
         table.add_row("  behind them, of another program", f"{found.n_foreign_cells:,}")
     table.add_row("zarr format, chunk", f"{found.zarr_format}, {found.chunk_cells} cells")
-    table.add_row("profile", plain(f"{found.profile}, sha256 {found.sha256[:12]}"))
+    model = f"{found.profile}, sha256 {found.sha256[:12]}" if found.sha256 else "none: no model"
+    table.add_row("profile", plain(model))
     table.add_row("complete", "yes" if found.complete else "NO: `zarrmal archive --resume`")
     table.add_section()
     apart = found.latent_bytes > 0  # the hybrid profile codes latents and pixels together
     for label, n in [
         ("raw pixels", found.raw_bytes),
-        ("payload" if apart else "payload, latents included", found.payload_bytes),
+        (
+            "payload, latents included" if found.sha256 and not apart else "payload",
+            found.payload_bytes,
+        ),
         *([("latent vectors", found.latent_bytes)] if apart else []),
+        *([("masks", found.mask_bytes)] if found.n_masks else []),
         ("model", found.model_bytes),
         ("metadata of the cells", found.cells_metadata_bytes),
         ("other metadata, digests", found.other_metadata_bytes),

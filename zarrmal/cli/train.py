@@ -80,6 +80,8 @@ def train(
     group_pattern: o.GroupPattern = None,
     skip_unreadable: o.SkipUnreadable = False,
     masks: o.Masks = None,
+    axes: o.Axes = None,
+    mask_channel: o.MaskChannel = None,
     source_option: o.SourceOption = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     as_json: o.Json = False,
@@ -122,7 +124,14 @@ def train(
         )
     with progress_bars() as progress:
         arguments = source_arguments(
-            channel, size, group_pattern, skip_unreadable, source_option, masks
+            channel,
+            size,
+            group_pattern,
+            skip_unreadable,
+            source_option,
+            masks,
+            axes,
+            mask_channel,
         )
         cells = open_cells(source, arguments, progress)
         if unseen:

@@ -9,6 +9,7 @@ from zarrmal_codecs.constants import PROFILE_HYBRID, PROFILE_PAPER
 from ..progress import Progress, silent
 from ..sources import Source
 from ..sources.limits import check_cell_shape
+from ..sources.source import require_codable
 from .hybrid import HybridOptions, HybridResult, train_hybrid
 from .paper import ClassReport, TrainOptions, TrainResult, train_model
 
@@ -38,6 +39,7 @@ def train_any(
     InputError
         Before training, if no model of this profile can code such cells.
     """
+    require_codable(source, "training")
     profile = PROFILE_PAPER if isinstance(options, TrainOptions) else PROFILE_HYBRID
     check_cell_shape(source.cell_shape, source.location or source.description, profile)
     if isinstance(options, TrainOptions):

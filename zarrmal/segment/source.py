@@ -16,7 +16,7 @@ from ..sources import Source
 from ..sources import provenance as columns
 from ..sources.annotations import AnnotationOptions, RawAnnotations, describe
 from ..sources.limits import check_cell_shape
-from ..sources.preprocessing import Channel, PreprocessingOptions
+from ..sources.preprocessing import Channel, PreprocessingOptions, resample
 from ..sources.sizes import MAX_SIDE
 from ..sources.source import checked_indices
 from ..sources.strings import STRINGS
@@ -64,6 +64,8 @@ class SlideSource(Source):
         self.slide, self.objects = slide, objects
         self._cells, self._options = objects.cells(), options
         self._keep_background = keep_background
+        # Beside the background lies the mask; without it the silhouettes are the masks.
+        self.n_masks = 1 if keep_background else 0
         self.location = slide.location
         self.n_cells = len(self._cells)
         rejected = [f"{n:,} {text}" for text, n in objects.counts.items() if text != "cell"]
@@ -131,6 +133,21 @@ class SlideSource(Source):
     def mask(self, index: int) -> NDArray[np.bool_]:
         """The mask of one cell at its native size."""
         return self._cells.mask(index)
+
+    def masks(self, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """See Source.masks; where the background is kept, at the size of the cells.
+
+        A resized mask holds the pixels that the cell covers to one half at least.
+        """
+        rows = checked_indices(indices, self.n_cells)
+        out = np.zeros((len(rows), self.n_masks, *self.cell_shape[:2]), np.bool_)
+        for place, index in enumerate(rows.tolist() if self.n_masks else ()):
+            mask = self._cells.mask(index)
+            if self._options.size is not None:
+                grey = mask.astype(np.uint8) * np.uint8(255)
+                mask = resample(grey, self._options.size) > 127
+            out[place, 0, : mask.shape[0], : mask.shape[1]] = mask
+        return out
 
     def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
         """See Source.silhouettes: the native masks, unless the background was kept."""

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ..errors import AccessError, InputError, input_error, is_store_error
 from .annotations import PACKED_KEYS, SIZE_KEYS, RawAnnotations
+from .mask_planes import MASK_KEY
 from .timeout import first_answer
 
 ARRAY_SUFFIXES = (".npy", ".npz")
@@ -49,9 +50,11 @@ class ArrayFile:
         Columns beside the cells.
     heights, widths
         Integers, of each cell; None where the file does not tell both.
-    masks
+    packed_masks
         The columns of MASK_KEYS, where all are there: `height` and `width` are then those of the
         masks.
+    masks
+        The array `mask`, where it is one of bool.
     unused
         Keys of other arrays.
     """
@@ -60,7 +63,8 @@ class ArrayFile:
     annotations: RawAnnotations = field(default_factory=RawAnnotations)
     heights: NDArray[Any] | None = None
     widths: NDArray[Any] | None = None
-    masks: Mapping[str, NDArray[Any]] | None = None
+    packed_masks: Mapping[str, NDArray[Any]] | None = None
+    masks: NDArray[np.bool_] | None = None
     unused: frozenset[str] = frozenset()
 
 
@@ -70,8 +74,8 @@ def open_array_file(path: Path) -> ArrayFile:
     Parameters
     ----------
     path
-        .npy, or .npz with the keys `cells` and, if known, those of annotations (KEYS) and sizes
-        (SIZE_KEYS).
+        .npy, or .npz with the keys `cells` and, if known, those of annotations (KEYS), sizes
+        (SIZE_KEYS) and `mask`.
 
     Raises
     ------
@@ -98,19 +102,24 @@ def open_array_file(path: Path) -> ArrayFile:
             sizes = [read_column(archive, key) for key in SIZE_KEYS if key in members]
             has_sizes = len(sizes) == 2 and all(values.dtype.kind in "iu" for values in sizes)
             used |= set(SIZE_KEYS) if has_sizes else set()
-            masks = None
+            packed = None
             if has_sizes and members.issuperset(PACKED_KEYS):
-                masks = dict(zip(SIZE_KEYS, sizes, strict=True))
-                masks |= {key: read_column(archive, key) for key in PACKED_KEYS}
+                packed = dict(zip(SIZE_KEYS, sizes, strict=True))
+                packed |= {key: read_column(archive, key) for key in PACKED_KEYS}
                 used |= set(PACKED_KEYS)
                 has_sizes = False
+            masks = map_member(archive, MASK_KEY) if MASK_KEY in members else None
+            if masks is not None and masks.dtype != np.bool_:
+                masks = None
+            used |= {"cells"} if masks is None else {"cells", MASK_KEY}
             return ArrayFile(
                 array=map_member(archive, "cells"),
                 annotations=annotations,
                 heights=sizes[0] if has_sizes else None,
                 widths=sizes[1] if has_sizes else None,
+                packed_masks=packed,
                 masks=masks,
-                unused=frozenset(members - used - {"cells"}),
+                unused=frozenset(members - used),
             )
 
 
@@ -141,7 +150,7 @@ def damage(location: str, error: Exception) -> InputError:
     if "Python objects" in str(error) or "Object arrays" in str(error):
         return InputError(
             f"{location}: holds Python objects, which are never unpickled: save plain arrays "
-            "(cells as uint8, text as str)"
+            "(cells as numbers, text as str)"
         )
     return InputError(f"{location}: is no array file, or damaged: {error}: save it again")
 

@@ -6,8 +6,9 @@ import errno
 import os
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +16,17 @@ from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ..errors import InputError, input_error
 from .annotations import MAX_EXAMPLES, AnnotationOptions, RawAnnotations, describe
-from .image_file import (
-    UnreadableError,
-    is_image_name,
-    read_image,
-    suffix_for_count,
-)
+from .dimensions import checked_letters
+from .image_file import is_image_name, read_image, suffix_for_count
 from .limits import check_cell_shape
+from .mask_planes import Planes
+from .masks import mask_path
 from .preprocessing import PreprocessingOptions
-from .sizes import MAX_SIDE
+from .sizes import MAX_SIDE, Pixels
 from .source import Source, checked_indices
 from .special_files import special_kind
 from .strings import STRINGS, Strings, checked_strings
+from .unreadable import UnreadableError
 
 SPLIT_NAMES = frozenset({"train", "training", "test", "testing", "val", "valid", "validation"})
 
@@ -47,6 +47,13 @@ class FolderSource(Source):
         description counts them.
     preprocessing, annotation
         The caller's options.
+    planes
+        Which channels are masks.
+    mask_pattern
+        Files that have the name of another's mask by this pattern are no cells; see mask_path.
+    axes
+        "yxc" or "cyx" says how an archive holds the channels; None goes by the first image: pages
+        of a TIFF are channels that come first. "cyx" takes pages of any kind as channels.
     skip_unreadable
         Leave out images that cannot be read, and list them in ``unreadable``.
     progress
@@ -55,8 +62,8 @@ class FolderSource(Source):
     Raises
     ------
     InputError
-        If there are no images, some cannot be read, grey and RGB are mixed, or the codec cannot
-        code cells of their size.
+        If there are no images, some cannot be read, they are of several dtypes or numbers of
+        channels, or the codec cannot code cells of their size.
     """
 
     def __init__(
@@ -65,11 +72,25 @@ class FolderSource(Source):
         *,
         preprocessing: PreprocessingOptions,
         annotation: AnnotationOptions,
+        planes: Planes | None = None,
+        mask_pattern: str | None = None,
+        axes: str | None = None,
         skip_unreadable: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self._folder, self._options = folder.absolute(), preprocessing
+        letters = None if axes is None else checked_letters(axes).replace("n", "")
+        if letters not in (None, "yx", "yxc", "cyx"):
+            raise InputError(f"{folder}: axes of images are yxc or cyx, not {axes}")
+        self._pages_are_channels = letters == "cyx"
         names, skipped = image_names(folder)
+        if mask_pattern is not None:
+            masks = {mask_path(mask_pattern, name) for name in names}
+            own = {name for name in names if mask_path(mask_pattern, name) == name}
+            # Of a.bmp and a.png, which is the mask by "{name}.png", only the former is a cell.
+            stems = Counter(os.path.splitext(name)[0] for name in names)
+            alone = {name for name in own if stems[os.path.splitext(name)[0]] == 1}
+            names = [name for name in names if name not in masks - alone]
         if not names:
             noted = "".join(f" ({note})" for note in skipped_notes(skipped))
             raise InputError(
@@ -86,11 +107,28 @@ class FolderSource(Source):
                 "move each into a class folder, or all into one flat folder"
             )
         n_images = len(names)
-        readable, sizes, channels, unreadable = decode_all(folder, names, progress)
+        readable, sizes, kinds, unreadable = decode_all(
+            folder, names, progress, pages_are_channels=self._pages_are_channels
+        )
         del names  # Python strings take more memory than all else here
         if unreadable and (not skip_unreadable or not readable):
             raise InputError(unreadable_message(folder, unreadable, n_images))
-        self.cell_shape = common_shape(folder, sizes, channels, preprocessing)
+        kind = common_kind(folder, kinds)
+        self.dtype = kind.dtype
+        preprocessing.check_dtype(self.dtype, f"{folder}")
+        self._planes = (planes or Planes()).of(kind.channels, f"{folder}")
+        self._n_channels = kind.channels
+        self.n_masks = len(self._planes.masks)
+        if self.n_masks and preprocessing.size is not None:
+            raise InputError(f"{folder}: holds masks at the size of the cells, which --size does "
+                             f"not resample: leave --size out, or choose --mask-channel "
+                             f"none")  # fmt: skip
+        canvas = sizes.max(axis=0).tolist()
+        native = self._planes.image_shape((1, *canvas, *kind.channels))[1:]
+        self._is_grey = native[2:] == (1,)
+        self.cell_shape = preprocessing.cell_shape(native[: 2 + (not self._is_grey)], f"{folder}")
+        first = kind.channel_first if letters is None else letters == "cyx"
+        self.channel_first = first and len(self.cell_shape) == 3
         has_one_size = preprocessing.size is not None or bool((sizes == sizes[0]).all())
         check_cell_shape(self.cell_shape, f"{folder}", is_canvas=not has_one_size)
         if not has_one_size:
@@ -116,20 +154,38 @@ class FolderSource(Source):
             self.location, self.n_cells, "image", annotations, skipped_notes(skipped), self.sizes
         )
 
-    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def read(self, indices: NDArray[np.int64]) -> Pixels:
         """See Source.read."""
         rows = checked_indices(indices, self.n_cells).tolist()
-        cells = np.zeros((len(rows), *self.cell_shape), np.uint8)
+        cells = np.zeros((len(rows), *self.cell_shape), self.dtype)
         for row, index in enumerate(rows):
-            cell = self._options.apply(self._image(index)[np.newaxis])[0]
-            height, width = (
-                self.cell_shape[:2] if self.sizes is None else self.sizes[index].tolist()
-            )
+            image = self._planes.image_planes(self._image(index))
+            cell = self._options.apply((image[..., 0] if self._is_grey else image)[np.newaxis])[0]
+            height, width = self._size(index)
             expected = (height, width, *self.cell_shape[2:])
             if cell.shape != expected:
                 raise self._changed(index, f"it has shape {cell.shape}, not {expected}")
             cells[row, :height, :width] = cell
         return cells
+
+    def masks(self, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """See Source.masks."""
+        masks = super().masks(indices)
+        for row, index in enumerate(np.asarray(indices).tolist() if self.n_masks else ()):
+            image = self._image(index)[np.newaxis]
+            own = self._planes.mask_planes(image, np.array([index]), self.location)[0]
+            height, width = self._size(index)
+            if own.shape[1:] != (height, width):
+                raise self._changed(index, f"it is {own.shape[1]} x {own.shape[2]}")
+            masks[row, :, :height, :width] = own
+        return masks
+
+    def _size(self, index: int) -> tuple[int, int]:
+        """Height and width of a cell."""
+        if self.sizes is None:
+            return self.cell_shape[0], self.cell_shape[1]
+        height, width = self.sizes[index].tolist()
+        return height, width
 
     def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
         """See Source.silhouettes: those of images whose background is 0, where they are resampled.
@@ -141,12 +197,16 @@ class FolderSource(Source):
         rows = checked_indices(indices, self.n_cells).tolist()
         return self._options.silhouettes([self._image(index) for index in rows])
 
-    def _image(self, index: int) -> NDArray[np.uint8]:
-        """An original image."""
+    def _image(self, index: int) -> Pixels:
+        """An original image, with its masks if there are any."""
         path = os.path.join(self._folder, self._paths[index])
         try:
-            image = read_image(path)
-            self._options.cell_shape(image.shape, path)  # refuses one that has become grey
+            image = read_image(path, pages_are_channels=self._pages_are_channels).pixels
+            kind = (image.dtype, image.shape[2:])
+            if kind != (self.dtype, self._n_channels):
+                before = ImageKind(dtype=self.dtype, channels=self._n_channels)
+                now = ImageKind(dtype=image.dtype, channels=image.shape[2:])
+                raise InputError(f"it is {now.text}, and was {before.text}")
             return image
         except (UnreadableError, InputError) as error:
             if _is_storage_failure(error.__cause__, self._folder):
@@ -239,9 +299,47 @@ def skipped_notes(skipped: Counter[str]) -> list[str]:
     return [f"skipped {', '.join(listed)}{more}"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageKind:
+    """What all images of a folder have in common.
+
+    Parameters
+    ----------
+    dtype
+        Of the pixels.
+    channels
+        () is grey, (3,) RGB or three channels.
+    channel_first
+        Of the first such image; see DecodedImage.
+    """
+
+    dtype: np.dtype[Any]
+    channels: tuple[int, ...]
+    channel_first: bool = field(default=False, compare=False)
+
+    @property
+    def text(self) -> str:
+        """``grey of uint8``, ``RGB of uint16``, ``5 channels of uint16``."""
+        if not self.channels:
+            colours = "grey"
+        elif self.channels == (3,) and not self.channel_first:
+            colours = "RGB"
+        else:
+            colours = f"{self.channels[0]} channels"
+        return f"{colours} of {self.dtype}"
+
+
+Kinds = dict[ImageKind, tuple[int, str]]
+"""Kind -> how many images there are of it, and the name of the first."""
+
+
 def decode_all(
-    folder: Path, names: list[str], progress: Callable[[int, int], None] | None
-) -> tuple[list[str], NDArray[np.int64], Counter[tuple[int, ...]], dict[str, str]]:
+    folder: Path,
+    names: list[str],
+    progress: Callable[[int, int], None] | None,
+    *,
+    pages_are_channels: bool = False,
+) -> tuple[list[str], NDArray[np.int64], Kinds, dict[str, str]]:
     """Decode each image once.
 
     Returns
@@ -250,21 +348,28 @@ def decode_all(
         Names of the readable images.
     sizes
         int64 (image, 2): height and width of each of them.
-    channels
-        Number of images of each kind: () is grey, (3,) RGB.
+    kinds
+        Of each kind of them the number, and the name of the first.
     unreadable
         Reason of each other image, by its name.
     """
     readable: list[str] = []
     sizes = np.empty((len(names), 2), np.int64)
-    channels: Counter[tuple[int, ...]] = Counter()
+    kinds: Kinds = {}
     unreadable: dict[str, str] = {}
     for n_done, name in enumerate(names, start=1):
         try:
             name.encode()
-            shape = read_image(os.path.join(folder, name)).shape
+            image = read_image(os.path.join(folder, name), pages_are_channels=pages_are_channels)
+            shape = image.pixels.shape
             sizes[len(readable)] = shape[:2]
-            channels[shape[2:]] += 1
+            kind = ImageKind(
+                dtype=image.pixels.dtype,
+                channels=shape[2:],
+                channel_first=image.channel_first and len(shape) == 3,
+            )
+            n_before, first = kinds.get(kind, (0, name))
+            kinds[kind] = n_before + 1, first
             readable.append(name)
         except UnicodeEncodeError:
             # The name can neither be printed nor stored.
@@ -273,7 +378,7 @@ def decode_all(
             unreadable[name] = str(error)
         if progress is not None:
             progress(n_done, len(names))
-    return readable, sizes[: len(readable)], channels, unreadable
+    return readable, sizes[: len(readable)], kinds, unreadable
 
 
 def unreadable_message(folder: Path, unreadable: dict[str, str], n_images: int) -> str:
@@ -290,24 +395,19 @@ def unreadable_message(folder: Path, unreadable: dict[str, str], n_images: int) 
     )
 
 
-def common_shape(
-    folder: Path,
-    sizes: NDArray[np.int64],
-    channels: Counter[tuple[int, ...]],
-    preprocessing: PreprocessingOptions,
-) -> tuple[int, ...]:
-    """The shape of all cells after preprocessing; where sizes differ, of their canvas.
+def common_kind(folder: Path, kinds: Kinds) -> ImageKind:
+    """The kind of all images.
 
     Raises
     ------
     InputError
-        If grey and RGB images are mixed, or a channel of grey images is asked for.
+        If there are several.
     """
-    n_grey, n_images = channels[()], len(sizes)
-    if 0 < n_grey < n_images:
+    if len(kinds) > 1:
+        (one, (n_one, first)), (other, (n_other, second)) = list(kinds.items())[:2]
         raise InputError(
-            f"{folder}: {n_grey:,} images are grey and {n_images - n_grey:,} are RGB: cells of one "
-            "archive are alike, so convert one kind or keep them in two folders"
+            f"{folder}: {n_one:,} images are {one.text} (such as {first}) and {n_other:,} are "
+            f"{other.text} (such as {second}): cells of one archive are alike, so convert one kind "
+            f"or keep them in two folders"
         )
-    canvas = sizes.max(axis=0).tolist()
-    return preprocessing.cell_shape((*canvas, *next(iter(channels))), f"{folder}")
+    return next(iter(kinds))

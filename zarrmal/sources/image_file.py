@@ -1,4 +1,4 @@
-"""Image files: one file to exact 8-bit pixels, or the reason why it has none."""
+"""Image files: one file to its exact pixels, or the reason why it has none."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import os
 import re
 import struct
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import imagecodecs
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from .sizes import Pixels
 from .special_files import special_kind
+from .tiff_file import read_tiff
+from .unreadable import UnreadableError
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 PILLOW_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
@@ -24,7 +27,8 @@ PILLOW_FORMATS = ("PNG", "JPEG", "BMP")  # no other decoder of Pillow's, whateve
 GREY_MODES = ("1", "L", "LA")
 RGB_MODES = ("P", "RGB", "PA", "RGBA")
 PNG_DEPTH_OFFSET = 24  # signature, length, "IHDR", width, height, then the bit depth
-TIFF_GREY_SCALE = {1: 255, 2: 85, 4: 17, 8: 1}  # bits per sample -> exact factor onto 0..255
+PNG_COLOURS = {1: 1, 2: 1, 3: 3, 4: 3}
+"""Samples of a PNG's pixel -> those of them that are not alpha."""
 
 DECODING_ERRORS = (
     OSError,
@@ -44,8 +48,20 @@ DECODING_ERRORS = (
 documents a full list."""
 
 
-class UnreadableError(ValueError):
-    """The file is no image, or none that 8-bit grey or RGB holds without loss; a few words."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DecodedImage:
+    """The pixels of a file.
+
+    Parameters
+    ----------
+    pixels
+        (y, x) or (y, x, channel).
+    channel_first
+        The file holds the channels one after the other, as the pages of a TIFF.
+    """
+
+    pixels: Pixels
+    channel_first: bool = False
 
 
 def is_image_name(name: str) -> bool:
@@ -59,7 +75,7 @@ def suffix_for_count(name: str) -> str:
     return suffix if PLAIN_SUFFIX.fullmatch(suffix) else "others"
 
 
-def read_image(path: str) -> NDArray[np.uint8]:
+def read_image(path: str, *, pages_are_channels: bool = False) -> DecodedImage:
     """Pixels of one image as they are stored; an orientation tag is ignored.
 
     1-bit images become grey (0, 255), palettes become RGB, and an alpha channel that is opaque
@@ -69,24 +85,22 @@ def read_image(path: str) -> NDArray[np.uint8]:
     ----------
     path
         A PNG, JPEG or BMP file; a TIFF file by its suffix.
-
-    Returns
-    -------
-    NDArray
-        uint8 (y, x) or (y, x, 3).
+    pages_are_channels
+        See read_tiff.
 
     Raises
     ------
     UnreadableError
-        If the file is damaged, no image, or not one 8-bit grey or RGB image.
+        If the file is damaged, or no image of cells: 8-bit or 16-bit grey or RGB, or see read_tiff.
     """
     try:
         data = read_regular_file(path)
         if not data:
             raise UnreadableError("the file is empty")
         if path.lower().endswith(TIFF_SUFFIXES):
-            return read_tiff(data)
-        return read_with_pillow(data)
+            pixels, channel_first = read_tiff(data, pages_are_channels=pages_are_channels)
+            return DecodedImage(pixels=pixels, channel_first=channel_first)
+        return DecodedImage(pixels=read_with_pillow(data))
     except UnreadableError:
         raise
     except UnidentifiedImageError as error:
@@ -112,8 +126,8 @@ def read_regular_file(path: str) -> bytes:
         return file.read()
 
 
-def read_with_pillow(data: bytes) -> NDArray[np.uint8]:
-    """Pixels of a PNG, JPEG or BMP file; see read_image."""
+def read_with_pillow(data: bytes) -> Pixels:
+    """Pixels of a PNG, JPEG or BMP file, (y, x) or (y, x, 3); see read_image."""
     # load() skips the checksums of a PNG, and verify() loads no pixels: both are needed.
     Image.open(io.BytesIO(data), formats=PILLOW_FORMATS).verify()
     with Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
@@ -122,7 +136,7 @@ def read_with_pillow(data: bytes) -> NDArray[np.uint8]:
             raise UnreadableError(f"{n_frames} frames, 1 is allowed")
         if image.format == "PNG" and data[PNG_DEPTH_OFFSET] == 16:
             # Pillow would drop the low bytes of 16-bit RGB in silence.
-            raise UnreadableError("16-bit, 8-bit is allowed")
+            return read_16_bit_png(data, has_key="transparency" in image.info)
         if image.mode not in GREY_MODES + RGB_MODES:
             raise UnreadableError(f"mode {image.mode}, 8-bit grey or RGB is allowed")
         image.load()
@@ -136,88 +150,22 @@ def read_with_pillow(data: bytes) -> NDArray[np.uint8]:
         return np.asarray(opaque if opaque.mode == mode else opaque.convert(mode))
 
 
-def read_tiff(data: bytes) -> NDArray[np.uint8]:
-    """Pixels of a TIFF file with one page.
-
-    Grey of 1, 2 or 4 bits is scaled to 0..255; "white is zero" is inverted; a palette becomes RGB;
-    an alpha channel that is opaque everywhere is dropped. The orientation tag is ignored.
+def read_16_bit_png(data: bytes, *, has_key: bool) -> NDArray[np.uint16]:
+    """Pixels of a PNG of 16 bits, whose checksums have been compared.
 
     Parameters
     ----------
-    data
-        The whole file.
-
-    Returns
-    -------
-    NDArray
-        uint8 (y, x) or (y, x, 3).
-
-    Raises
-    ------
-    UnreadableError
-        If the file holds anything else. Damage raises one of DECODING_ERRORS.
+    has_key
+        One colour stands for transparent pixels.
     """
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        if len(file.pages) != 1:
-            raise UnreadableError(f"{len(file.pages)} pages, 1 is allowed")
-        page = file.pages[0]
-        check_tiff_layout(page, file.series[0], len(data))
-        pixels = np.asarray(page.asarray())
-        if page.axes == "SYX":
-            pixels = np.moveaxis(pixels, 0, 2)
-        return tiff_to_grey_or_rgb(page, pixels)
-
-
-def check_tiff_layout(page: Any, series: Any, n_bytes: int) -> None:
-    """Refuse, before decoding, what is no single 8-bit image or is cut short."""
-    bits, dtype = page.bitspersample, page.dtype
-    if dtype is None or dtype.kind not in "bu" or bits not in TIFF_GREY_SCALE:
-        raise UnreadableError(f"{bits}-bit {dtype}, 8-bit unsigned is allowed")
-    if page.axes not in ("YX", "YXS", "SYX") or series.size != page.size:
-        raise UnreadableError(f"a stack of shape {series.shape}, one image is allowed")
-    # tifffile fills missing strips with zeros and does not report it.
-    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
-        if not count or offset + count > n_bytes:
-            raise UnreadableError("the file is cut short")
-
-
-def tiff_to_grey_or_rgb(page: Any, pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Stored samples, (y, x) or (y, x, sample), to uint8 grey (y, x) or RGB (y, x, 3)."""
-    photometric, bits = page.photometric, page.bitspersample
-    if pixels.ndim == 3:
-        n_colours = pixels.shape[2] - len(page.extrasamples)
-        if len(page.extrasamples) > 1 or (pixels[..., n_colours:] != 255).any():
-            raise UnreadableError("an alpha channel that is not opaque, or extra channels")
-        pixels = pixels[..., 0] if n_colours == 1 else pixels[..., :n_colours]
-    kinds = tifffile.PHOTOMETRIC
-    if photometric in (kinds.MINISBLACK, kinds.MINISWHITE) and pixels.ndim == 2:
-        grey = pixels.astype(np.uint8) * np.uint8(TIFF_GREY_SCALE[bits])
-        return np.invert(grey) if photometric == kinds.MINISWHITE else grey
-    if photometric == kinds.PALETTE and pixels.ndim == 2:
-        return palette_8_bit(page.colormap)[pixels.astype(np.uint8)]
-    is_rgb = photometric == kinds.RGB or (
-        # imagecodecs converts the YCbCr of JPEG to RGB, but no other compression's.
-        photometric == kinds.YCBCR and page.compression == tifffile.COMPRESSION.JPEG
-    )
-    if is_rgb and bits == 8 and pixels.ndim == 3 and pixels.shape[2] == 3:
-        return pixels.astype(np.uint8, copy=False)
-    raise UnreadableError(
-        f"colours are {getattr(photometric, 'name', photometric)} with {bits} bits and "
-        f"{page.samplesperpixel} samples; grey, palette and 8-bit RGB are allowed"
-    )
-
-
-def palette_8_bit(colormap: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """A TIFF palette, uint16 (3, entry), as uint8 (entry, 3).
-
-    Writers store the 8-bit value v as 256 v, or as 257 v.
-
-    Raises
-    ------
-    UnreadableError
-        If a colour needs more than 8 bits.
-    """
-    high = colormap >> 8
-    if (colormap != high * 256).any() and (colormap != high * 257).any():
-        raise UnreadableError("a palette of 16-bit colours, 8-bit is allowed")
-    return high.T.astype(np.uint8)
+    if has_key:
+        raise UnreadableError("16-bit with a transparent colour, only opaque pixels are allowed")
+    samples = np.asarray(imagecodecs.png_decode(data))
+    if samples.dtype != np.uint16 or samples.ndim not in (2, 3):
+        raise UnreadableError(f"decodes to {samples.dtype} of shape {samples.shape}")
+    if samples.ndim == 2:
+        return samples
+    n_colours = PNG_COLOURS[samples.shape[2]]
+    if (samples[..., n_colours:] != np.iinfo(np.uint16).max).any():
+        raise UnreadableError("transparent pixels, only opaque ones are allowed")
+    return samples[..., 0] if n_colours == 1 else np.ascontiguousarray(samples[..., :n_colours])

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from math import prod
 
+import numpy as np
+from numpy.typing import DTypeLike
+from zarrmal_codecs import Model
+from zarrmal_codecs.chunk.coder import coder_for
 from zarrmal_codecs.constants import (
     MAX_HYBRID_CELL_PIXELS,
     MAX_HYBRID_CELL_SIDE,
@@ -19,6 +23,40 @@ MAX_LABELS = 255
 
 MAX_CELL_VALUES = {PROFILE_HYBRID: MAX_HYBRID_CELL_PIXELS, PROFILE_PAPER: MAX_LAYER_WIDTH}
 """Values of a cell, height * width * channels, by the profile of the codec."""
+
+
+PIXEL_KINDS = "buifc"
+"""NumPy's kinds of the dtypes of pixels: bool, integers, floating and complex numbers."""
+
+
+def model_fits(
+    model: Model, dtype: DTypeLike, cell_shape: tuple[int, ...], *, channel_first: bool = False
+) -> bool:
+    """Whether a model codes such cells; the codec's fallback stores any others.
+
+    Parameters
+    ----------
+    cell_shape
+        (y, x) or (y, x, channel).
+    channel_first
+        They are stored as (channel, y, x).
+    """
+    return np.dtype(dtype) == np.uint8 and not channel_first and coder_for(model).fits(cell_shape)
+
+
+def check_dtype(dtype: DTypeLike, location: str) -> None:
+    """Raise InputError unless pixels of this dtype can be archived.
+
+    Parameters
+    ----------
+    location
+        Begins the message.
+    """
+    if np.dtype(dtype).kind not in PIXEL_KINDS:
+        raise InputError(
+            f"{location}: holds {np.dtype(dtype)}, cells are numbers (uint8, uint16, float32, …): "
+            f"convert it first"
+        )
 
 
 def check_cell_shape(

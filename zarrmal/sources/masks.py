@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from zarrmal_codecs.silhouette.silhouettes import Silhouettes, is_codable
 from ..errors import InputError, MissingError
 from .annotations import PACKED_KEYS, SIZE_KEYS
 from .array_file import read_columns
+from .mask_planes import MaskArray
+from .sizes import Pixels, block_cells
 from .source import FACTS, Source, checked_indices
 
 Mask = NDArray[np.bool_]
@@ -24,6 +26,33 @@ MASK_KEYS = (*SIZE_KEYS, *PACKED_KEYS)
 
 SAMPLE_CELLS = 48
 """Cells by which it is found how pixels were resampled."""
+
+
+PLACE = "{name}"
+"""Stands for the name of a cell in a pattern of masks."""
+
+
+def is_beside(pattern: str) -> bool:
+    """Whether a pattern is of masks in the folders of their cells."""
+    return not os.path.dirname(pattern)
+
+
+def mask_path(pattern: str, name: str) -> str:
+    """Path of the mask of a cell.
+
+    Parameters
+    ----------
+    pattern
+        With ``{name}`` in place of the cell's name, such as ``{name}_mask.png``, which lies beside
+        the cell, or ``masks/{name}.tif``.
+    name
+        Of the cell: its path below the folder of cells.
+    """
+    stem = os.path.splitext(name)[0]
+    if not is_beside(pattern):
+        return pattern.replace(PLACE, stem)
+    folder, own = os.path.split(stem)
+    return os.path.join(folder, pattern.replace(PLACE, own))
 
 
 class Masks(ABC):
@@ -93,6 +122,18 @@ class PackedMasks(Masks):
             )
         self._sizes, self._starts = sizes, starts
 
+    def of_size(self, size: tuple[int, ...]) -> MaskArray | None:
+        """All of them as an array, if each has this height and width."""
+        if (self._sizes != size).any():
+            return None
+
+        def fetch(indices: NDArray[np.int64]) -> Pixels:
+            masks = [mask for mask in self.take(indices) if mask is not None]
+            return np.stack(masks) if masks else np.zeros((0, *size), np.bool_)
+
+        shape = (len(self._sizes), *size)
+        return MaskArray(fetch=fetch, shape=shape, dtype=np.dtype(np.bool_))
+
     def take(self, indices: NDArray[np.int64]) -> list[Mask | None]:
         """See Masks.take."""
         masks: list[Mask | None] = []
@@ -153,47 +194,81 @@ def _missing_text(location: str, missing: Sequence[str]) -> str:
     )
 
 
-class FolderMasks(Masks):
-    """Images of masks, named as the cells, with any suffix: a pixel of 0 is background.
+class FileMasks(Masks):
+    """Images of masks, a file for each: a pixel of 0 is background.
 
     Parameters
     ----------
-    folder
-        Its files are searched below it as the cells lie below theirs.
-    names
-        Of the cells.
-
-    Raises
-    ------
-    InputError
-        If a cell has no mask, or two.
+    paths
+        Of the masks.
+    location
+        Begins messages.
     """
 
-    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+    has_levels = False
+    """Some mask that was read has several values that are not 0, of which nothing is kept."""
+
+    def __init__(self, paths: Sequence[str], location: str) -> None:
+        self._paths, self.location = paths, location
+
+    @classmethod
+    def in_folder(cls, folder: Path, names: Sequence[str]) -> Self:
+        """Masks named as the cells, with any suffix, below a folder as the cells below theirs.
+
+        Raises
+        ------
+        InputError
+            If a cell has no mask, or two.
+        """
         from .folder import image_names
 
-        self.location = f"masks {folder}/"
+        location = f"masks {folder}/"
         files = image_names(folder)[0]
         found = {os.path.splitext(name)[0]: name for name in files}
-        _refuse_repeated(self.location, [os.path.splitext(name)[0] for name in files])
-        paths = [found.get(os.path.splitext(name)[0]) for name in names]
-        missing = [name for name, path in zip(names, paths) if path is None]
+        _refuse_repeated(location, [os.path.splitext(name)[0] for name in files])
+        paths = [found.get(os.path.splitext(name)[0], "") for name in names]
+        missing = [name for name, path in zip(names, paths) if not path]
         if missing:
-            raise InputError(_missing_text(self.location, missing))
-        self._folder, self._paths = folder, paths
+            raise InputError(_missing_text(location, missing))
+        return cls([os.path.join(folder, path) for path in paths], location)
+
+    @classmethod
+    def by_pattern(cls, pattern: str, folder: Path | None, names: Sequence[str]) -> Self:
+        """Masks whose path follows from that of the cell; see mask_path.
+
+        Raises
+        ------
+        InputError
+            If a cell has no mask.
+        """
+        location = f"masks {pattern}"
+        if folder is None and is_beside(pattern):
+            raise InputError(f"{location}: a pattern without a folder is for images: "
+                             f"these cells are none, so give masks/{pattern}")  # fmt: skip
+        paths = [mask_path(pattern, name) for name in names]
+        if folder is not None and is_beside(pattern):
+            paths = [os.path.join(folder, path) for path in paths]
+        missing = [name for name, path in zip(names, paths) if not os.path.isfile(path)]
+        if missing:
+            raise InputError(f"{_missing_text(location, missing)}, as in {mask_path(pattern, 'x')} "
+                             f"for x.png")  # fmt: skip
+        return cls(paths, location)
 
     def take(self, indices: NDArray[np.int64]) -> list[Mask | None]:
         """See Masks.take."""
-        from .image_file import UnreadableError, read_image
+        from .image_file import read_image
+        from .unreadable import UnreadableError
 
         masks: list[Mask | None] = []
         for index in indices.tolist():
-            path = os.path.join(self._folder, self._paths[index] or "")
+            path = self._paths[index]
             try:
-                image = read_image(path)
+                image = read_image(path).pixels
             except UnreadableError as error:
                 raise InputError(f"{path}: cannot be read as a mask: {error}") from error
-            inside: Mask = image.reshape(*image.shape[:2], -1).max(axis=2) > 0
+            inside: Mask = (image.reshape(*image.shape[:2], -1) != 0).any(axis=2)
+            values = image[inside]
+            self.has_levels |= bool(len(values) and (values != values[0]).any())
             masks.append(inside)
         return masks
 
@@ -209,22 +284,93 @@ class Masked(Source):
         Of the cells at their native size, or at that of the source.
     """
 
-    def __init__(self, source: Source, masks: Masks) -> None:
+    def __init__(
+        self,
+        source: Source,
+        masks: Masks,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
         for name in FACTS:
             setattr(self, name, getattr(source, name))
         self._source, self._masks = source, masks
+        if source.n_masks:
+            raise InputError(f"{source.location or source.description}: holds masks of its own: "
+                             f"leave {masks.location} out")  # fmt: skip
+        self.n_masks, self.has_background = self._compared(progress)
+        kept = "" if self.n_masks else ", which are not those of the cells as they are"
+        if isinstance(masks, FileMasks) and masks.has_levels and self.n_masks:
+            kept = ", which hold several values: only whether they are 0 is kept"
+        self.description = f"{source.description}, with {masks.location}{kept}"
 
-    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def _compared(self, progress: Callable[[int, int], None] | None) -> tuple[int, bool]:
+        """How many masks of the size of its pixels each cell has, and whether any has a background.
+
+        All cells are read, but not beyond the first whose mask has another size.
+        """
+        n_cells, n_block = self.n_cells, block_cells(self.cell_shape, self.dtype.itemsize)
+        has_background = False
+        for start in range(0, n_cells, n_block):
+            rows = np.arange(start, min(start + n_block, n_cells))
+            if not self._have_own_size(rows):
+                return 0, True
+            if not has_background:
+                cells = self._source.read(rows)
+                has = (cells.reshape(*cells.shape[:3], -1) != 0).any(axis=3)
+                has_background = bool((has & ~self._on_canvas(rows)).any())
+            if progress is not None:
+                progress(int(rows[-1]) + 1, n_cells)
+        return 1, has_background
+
+    def _have_own_size(self, rows: NDArray[np.int64]) -> bool:
+        masks = self._masks.take(rows)
+        sizes = self._sizes_of(rows)
+        return all(mask is not None and mask.shape == size for mask, size in zip(masks, sizes))
+
+    def _sizes_of(self, rows: NDArray[np.int64]) -> list[tuple[int, ...]]:
+        if self.sizes is None:
+            return [self.cell_shape[:2]] * len(rows)
+        return [tuple(size) for size in self.sizes[rows].tolist()]
+
+    def _on_canvas(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Masks bool (cell, y, x)."""
+        out = np.zeros((len(rows), *self.cell_shape[:2]), np.bool_)
+        for i, (mask, size) in enumerate(zip(self._masks.take(rows), self._sizes_of(rows))):
+            if mask is None or mask.shape != size:
+                raise InputError(f"{self._masks.location}: the mask of cell {rows[i]} has changed "
+                                 f"since it was opened")  # fmt: skip
+            out[i, : size[0], : size[1]] = mask
+        return out
+
+    def read(self, indices: NDArray[np.int64]) -> Pixels:
         """See Source.read."""
         return self._source.read(indices)
+
+    def masks(self, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """See Source.masks."""
+        rows = checked_indices(indices, self.n_cells)
+        return self._on_canvas(rows)[:, None] if self.n_masks else super().masks(rows)
 
     def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
         """See Source.silhouettes."""
         return self._masks.silhouettes(self._source, checked_indices(indices, self.n_cells))
 
 
-def with_masks(source: Source, masks: str | os.PathLike[str]) -> Source:
+def with_masks(
+    source: Source,
+    masks: str | os.PathLike[str],
+    progress: Callable[[int, int], None] | None = None,
+    folder: Path | None = None,
+) -> Source:
     """A source with the masks that lie in a folder, or in an .npz file (MASK_KEYS, `path`).
+
+    Parameters
+    ----------
+    masks
+        A folder or a file; or a pattern, see mask_path.
+    folder
+        Of the cells, where they are images.
+    progress
+        Called with (done, total) while cells are compared with their masks.
 
     Raises
     ------
@@ -233,11 +379,16 @@ def with_masks(source: Source, masks: str | os.PathLike[str]) -> Source:
     """
     path = Path(masks)
     names = None if source.names is None else source.names.tolist()
+    if PLACE in str(masks):
+        if names is None:
+            raise InputError(f"{path}: a pattern of masks is for cells with names, which "
+                             f"{source.location or 'the source'} has not")  # fmt: skip
+        return Masked(source, FileMasks.by_pattern(str(masks), folder, names), progress)
     if path.is_dir():
         if names is None:
             raise InputError(f"{path}: a folder of masks is for cells with names, which "
                              f"{source.location or 'the source'} has not")  # fmt: skip
-        return Masked(source, FolderMasks(path, names))
+        return Masked(source, FileMasks.in_folder(path, names), progress)
     if not path.exists():
         raise MissingError(f"{path}: there are no masks: give a folder of images, or an .npz file")
     columns = read_columns(path, (*MASK_KEYS, "path"))
@@ -250,15 +401,15 @@ def with_masks(source: Source, masks: str | os.PathLike[str]) -> Source:
         if columns["path"].shape != (n_masks,):
             raise InputError(f"{path}: `path` has shape {columns['path'].shape}, not ({n_masks},): "
                              f"give the name of each mask's cell")  # fmt: skip
-        return Masked(source, NamedMasks(packed, columns["path"].tolist(), names))
+        return Masked(source, NamedMasks(packed, columns["path"].tolist(), names), progress)
     if n_masks != source.n_cells:
         raise InputError(f"{path}: holds {n_masks:,} masks for {source.n_cells:,} cells, and no "
                          f"`path` that tells whose they are")  # fmt: skip
-    return Masked(source, packed)
+    return Masked(source, packed, progress)
 
 
 def find_resampling(
-    cells: NDArray[np.uint8], masks: Sequence[Mask | None], sizes: NDArray[np.uint16] | None
+    cells: Pixels, masks: Sequence[Mask | None], sizes: NDArray[np.uint16] | None
 ) -> Resampling:
     """How pixels were resampled after they had been cut out along the masks.
 
@@ -268,7 +419,7 @@ def find_resampling(
     Parameters
     ----------
     cells
-        uint8 (cell, y, x[, channel]).
+        (cell, y, x[, channel]).
     sizes
         Height and width of each; None where all have those of the array.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +24,12 @@ from .annotations import (
     unused_notes,
 )
 from .array_file import ARRAY_SUFFIXES, open_array_file, open_remote_array_file
-from .array_source import ArraySource
-from .dimensions import axis_order
+from .array_source import ArraySource, array_fetch
+from .dimensions import axis_order, axis_order_of_each, checked_letters, is_channel_first
 from .folder import FolderSource
-from .masks import with_masks
+from .hdf5 import HDF5_SUFFIXES, hdf5_address, open_hdf5
+from .mask_planes import MaskArray, Planes
+from .masks import PLACE, is_beside, with_masks
 from .packed import packed_url
 from .preprocessing import RGB_CHANNELS, Channel, PreprocessingOptions
 from .sizes import PaddedCells
@@ -34,9 +37,11 @@ from .source import Source
 from .strings import refuse_mask
 from .zarr_array import (
     ZARR_MARKERS,
+    channel_names,
     dimension_names,
     is_xarray,
     open_zarr,
+    xarray_channel_names,
     xarray_columns,
     xarray_fetch,
     zarr_fetch,
@@ -61,6 +66,9 @@ def open_source(
     skip_unreadable: bool = False,
     storage_options: Mapping[str, Any] | None = None,
     masks: str | os.PathLike[str] | None = None,
+    axes: str | None = None,
+    mask_channels: Sequence[str | int] | None = None,
+    mask_pattern: str | None = None,
     labels: Column | None = None,
     groups: Column | None = None,
     names: Column | None = None,
@@ -75,8 +83,9 @@ def open_source(
         * A folder of PNG, TIFF, JPEG or BMP images: one sub-folder per class, or flat; or such
           folders within folders called train, test or validation (see FolderSource).
         * An .npy file, or an .npz file with `cells` and, if known, `label`, `slide`, `path`,
-          `split`, `height` and `width`; a path or a URL. With `bits` and `start` it holds masks,
-          along which the cells were cut out (see PACKED_KEYS).
+          `split`, `height`, `width` and `mask`; a path or a URL. With `bits` and `start` it holds
+          masks along which the cells were cut out (see PACKED_KEYS).
+        * An HDF5 file with one data set of images, or ``file.h5::data/set`` (see open_hdf5).
         * A Zarr array, or a group that holds `cells`; a local directory with zarr.json, .zgroup
           or .zarray, or any URL that fsspec knows.
         * An array in memory or lazy: NumPy, xarray, Zarr. Of an xarray.DataArray, coordinates
@@ -87,8 +96,10 @@ def open_source(
         Images may differ in size: see Source.sizes. Arrays hold cells of different sizes at the
         upper left, with zeros beyond, and their sizes in `height` and `width`.
 
-        Arrays are uint8 (cell, y, x) or (cell, y, x, channel), 1 <= channel <= 4; with 1 channel
-        cells are grey, (y, x). Dimensions of Zarr and xarray that have names may be in any order.
+        Arrays are (cell, y, x), (cell, y, x, channel) or (cell, channel, y, x), 1 <= channel <= 64,
+        of bool, integers, floating or complex numbers; with 1 channel cells are grey, (y, x).
+        Dimensions of Zarr and xarray that have names may be in any order. Masks beside the cells
+        are `mask`, bool (cell, y, x), or (cell, mask, y, x).
     channel
         "red", "green" or "blue" picks that channel of RGB; "auto" and "all" keep those that are
         there.
@@ -104,7 +115,18 @@ def open_source(
         For fsspec; unused for local paths.
     masks
         Where the masks of the cells lie, along which they were cut out: a folder of images named
-        as the cells, or an .npz file of packed masks and `path`. See Source.silhouettes.
+        as the cells; a pattern such as ``{name}_mask.png`` beside them or ``masks/{name}.tif``; or
+        an .npz file of packed masks and `path`. See Source.silhouettes. Those of
+        the size of the cells are archived, where the cells have pixels outside: see Source.masks.
+    axes
+        Of arrays: a letter for each axis after the cells, such as "cyx" or "yxc" (see
+        axes_by_letters); None goes by names of dimensions, or by their lengths (axes_by_length).
+        Of images: how an archive holds their channels.
+    mask_channels
+        Numbers or names of channels that are masks: see Source.masks. ``["none"]`` says that none
+        is; None takes what an HDF5 file tells.
+    mask_pattern
+        Of a folder: its files that are masks of others by this pattern are no cells.
     labels, groups, names, splits
         One string or integer per cell; they override those that the source stores.
     progress
@@ -119,46 +141,72 @@ def open_source(
         If `source` is none of the above.
     """
     if masks is not None:
+        folder = None
+        if isinstance(source, str | os.PathLike) and Path(source).is_dir():
+            folder = Path(source)
+        if folder is not None and PLACE in str(masks) and is_beside(str(masks)):
+            mask_pattern = str(masks)
         opened = open_source(
             source,
+            mask_pattern=mask_pattern,
             channel=channel,
             size=size,
             group_pattern=group_pattern,
             skip_unreadable=skip_unreadable,
             storage_options=storage_options,
+            axes=axes,
+            mask_channels=mask_channels,
             labels=labels,
             groups=groups,
             names=names,
             splits=splits,
             progress=progress,
         )
-        return with_masks(opened, masks)
+        return with_masks(opened, masks, progress, folder)
     preprocessing = PreprocessingOptions(channel=channel, size=size)
     given = RawAnnotations(labels=labels, groups=groups, names=names, splits=splits)
     annotation = AnnotationOptions(given=given, group_pattern=group_pattern)
+    planes = Planes(wanted=None if mask_channels is None else tuple(map(str, mask_channels)))
     from_array = partial(
-        ArraySource, stored=RawAnnotations(), preprocessing=preprocessing, annotation=annotation
+        ArraySource,
+        stored=RawAnnotations(),
+        preprocessing=preprocessing,
+        annotation=annotation,
+        planes=planes,
     )
+    if axes is not None:
+        checked_letters(axes)
 
     if isinstance(source, Source):
+        if axes is not None or mask_channels is not None:
+            raise InputError(f"{source.location or source.description}: axes and mask channels are "
+                             f"of arrays and files, not of a source that is open: give them where "
+                             f"it is opened")  # fmt: skip
         options = (size, group_pattern, labels, groups, names, splits)
         if channel not in RGB_CHANNELS and all(option is None for option in options):
             return source
         return with_options(source, preprocessing, annotation)
     if isinstance(source, zarr.Array):
         location = f"Zarr array {source.name or ''}".rstrip()
-        axes = axis_order(dimension_names(source), source.ndim, location)
-        fetch = zarr_fetch(source, axes)
-        return from_array(fetch, source.shape, source.dtype, axes=axes, location=location)
-    if is_xarray(source):
-        location = f"xarray variable {source.name or ''}".rstrip()
-        axes = axis_order(tuple(map(str, source.dims)), source.ndim, location)
-        stored, sizes, unused = xarray_columns(source, axes[0] if axes else 0, location)
+        order = axis_order(dimension_names(source), source.shape, location, axes)
         return from_array(
-            xarray_fetch(source, axes),
+            zarr_fetch(source, order),
             source.shape,
             source.dtype,
-            axes=axes,
+            axes=order,
+            planes=replace(planes, names=channel_names(source)),
+            location=location,
+        )
+    if is_xarray(source):
+        location = f"xarray variable {source.name or ''}".rstrip()
+        order = axis_order(tuple(map(str, source.dims)), source.shape, location, axes)
+        stored, sizes, unused = xarray_columns(source, order[0] if order else 0, location)
+        return from_array(
+            xarray_fetch(source, order),
+            source.shape,
+            source.dtype,
+            axes=order,
+            planes=replace(planes, names=xarray_channel_names(source, order)),
             stored=stored,
             heights=sizes[0] if sizes else None,
             widths=sizes[1] if sizes else None,
@@ -168,9 +216,16 @@ def open_source(
     if isinstance(source, np.ndarray):
         refuse_mask(source, "array")
         source = np.asarray(source)
-        return from_array(source.__getitem__, source.shape, source.dtype, location="array")
+        order = axis_order(None, source.shape, "array", axes)
+        return from_array(
+            array_fetch(source, order),
+            source.shape,
+            source.dtype,
+            axes=order,
+            location="array",
+        )
     if isinstance(source, list | tuple) and all(isinstance(cell, np.ndarray) for cell in source):
-        return _open_list(source, from_array)
+        return _open_list(source, from_array, axes)
     if not isinstance(source, str | os.PathLike):
         raise TypeError(
             f"a source is a path, a URL, an array of NumPy, xarray or Zarr, or a list of arrays, "
@@ -182,7 +237,15 @@ def open_source(
         raise InputError(f"storage options are a mapping of names to values, not a "
                          f"{type(storage_options).__name__}")  # fmt: skip
     opened = _open_address(
-        address, preprocessing, annotation, skip_unreadable, storage_options or {}, progress
+        address,
+        preprocessing,
+        annotation,
+        planes,
+        axes,
+        mask_pattern,
+        skip_unreadable,
+        storage_options or {},
+        progress,
     )
     if isinstance(opened, ArraySource):
         opened.reopen = partial(
@@ -192,6 +255,8 @@ def open_source(
             size=size,
             group_pattern=group_pattern,
             storage_options=storage_options,
+            axes=axes,
+            mask_channels=mask_channels,
             labels=labels,
             groups=groups,
             names=names,
@@ -200,17 +265,28 @@ def open_source(
     return opened
 
 
-def _open_list(cells: Sequence[NDArray[Any]], from_array: Callable[..., Source]) -> Source:
+def _open_list(
+    cells: Sequence[NDArray[Any]], from_array: Callable[..., Source], axes: str | None
+) -> Source:
     location = "list of arrays"
     if not cells:
         raise InputError(f"{location}: holds 0 cells, at least 1 is needed")
     for cell in cells:
         refuse_mask(cell, location)
-    fetch = PaddedCells(cells, location)
+    order: tuple[int, ...] = (0, 1, 2)
+    if cells[0].ndim == 3:
+        shapes = {cell.shape for cell in cells}
+        order = axis_order_of_each(shapes, len(cells), location, axes)
+    if order not in ((0, 1, 2), (0, 1, 2, 3), (0, 2, 3, 1)):
+        raise InputError(f"{location}: arrays of single cells have the axes yx, yxc or cyx, not "
+                         f"{axes}")  # fmt: skip
+    fetch = PaddedCells(cells, location, channel_first=is_channel_first(order))
+    own = tuple(fetch.shape[i] for i in np.argsort(order)) if len(order) == 4 else fetch.shape
     return from_array(
         fetch,
-        fetch.shape,
-        np.uint8,
+        own,
+        fetch.dtype,
+        axes=order,
         heights=fetch.heights,
         widths=fetch.widths,
         location=location,
@@ -221,11 +297,29 @@ def _open_address(
     address: str,
     preprocessing: PreprocessingOptions,
     annotation: AnnotationOptions,
+    planes: Planes,
+    axes: str | None,
+    mask_pattern: str | None,
     skip_unreadable: bool,
     storage_options: Mapping[str, Any],
     progress: Callable[[int, int], None] | None,
 ) -> Source:
     from_array = partial(ArraySource, preprocessing=preprocessing, annotation=annotation)
+    if (named := hdf5_address(address)) is not None:
+        stored = open_hdf5(named, axes)
+        return from_array(
+            stored.fetch,
+            stored.shape,
+            stored.dtype,
+            axes=stored.axes,
+            stored=stored.annotations,
+            planes=replace(stored.planes, wanted=planes.wanted),
+            masks=stored.masks,
+            heights=stored.heights,
+            widths=stored.widths,
+            location=stored.location,
+            notes=unused_notes("data sets", stored.unused),
+        )
     if address.startswith("file://"):
         address = strip_protocol(address)
     is_remote = "://" in address or "::" in address
@@ -234,25 +328,31 @@ def _open_address(
         file = (
             open_remote_array_file(address, storage_options) if is_remote else open_array_file(path)
         )
+        order = axis_order(None, file.array.shape, f"file {address}", axes)
         return from_array(
-            file.array.__getitem__,
+            array_fetch(file.array, order),
             file.array.shape,
             file.array.dtype,
+            axes=order,
             stored=file.annotations,
+            planes=planes,
             heights=file.heights,
             widths=file.widths,
-            masks=file.masks,
+            packed_masks=file.packed_masks,
+            masks=None if file.masks is None else MaskArray.of(file.masks),
             location=f"file {address}",
             notes=unused_notes("keys", file.unused),
         )
     if is_remote or any((path / marker).exists() for marker in ZARR_MARKERS):
-        opened = open_zarr(address, storage_options)
+        opened = open_zarr(address, storage_options, axes)
         source = from_array(
             zarr_fetch(opened.array, opened.axes, opened.digests),
             opened.array.shape,
             opened.array.dtype,
             axes=opened.axes,
             stored=opened.annotations,
+            planes=replace(planes, names=opened.channel_names),
+            masks=opened.masks,
             earlier=opened.preprocessing,
             heights=opened.heights,
             widths=opened.widths,
@@ -266,6 +366,9 @@ def _open_address(
             path,
             preprocessing=preprocessing,
             annotation=annotation,
+            planes=planes,
+            mask_pattern=mask_pattern,
+            axes=axes,
             skip_unreadable=skip_unreadable,
             progress=progress,
         )
@@ -275,13 +378,17 @@ def _open_address(
     if path.exists():
         raise InputError(
             f"{address}: a file ending in {path.suffix or 'nothing'} is no source: give a folder "
-            f"of images, a Zarr, or a file ending in {' or '.join(ARRAY_SUFFIXES)}"
+            f"of images, a Zarr, or a file ending in "
+            f"{' or '.join((*ARRAY_SUFFIXES, HDF5_SUFFIXES[0]))}"
         )
     raise MissingError(f"{address}: there is no such file or folder: check the path")
 
 
 def absolute_address(address: str) -> str:
     """The address with absolute local paths, so that it holds in any working directory."""
+    if (hdf5 := hdf5_address(address)) is not None:
+        name = "" if hdf5.data_set is None else f"::{hdf5.data_set}"
+        return f"{hdf5.path.absolute()}{name}"
     if "://" not in address and "::" not in address:
         return str(Path(address).absolute())
     *outer, innermost = address.split("::")
@@ -299,20 +406,30 @@ def with_options(
     if source.labels is not None:
         labels = np.array(source.class_names, np.str_)[source.labels]
     sizes = source.sizes
+    masks = None
+    if source.n_masks:
+        shape = (source.n_cells, source.n_masks, *source.cell_shape[:2])
+        masks = MaskArray(
+            fetch=source.masks, shape=shape, dtype=np.dtype(np.bool_), names=source.mask_names
+        )
     derived = ArraySource(
         source.read,
         (source.n_cells, *source.cell_shape),
-        np.uint8,
+        source.dtype,
         stored=RawAnnotations(
             labels=labels, groups=source.groups, names=source.names, splits=source.splits
         ),
         preprocessing=preprocessing,
         earlier=source.preprocessing,
         annotation=annotation,
+        planes=Planes(names=source.channel_names),
+        masks=masks,
         location=location,
         heights=None if sizes is None else sizes[:, 0],
         widths=None if sizes is None else sizes[:, 1],
     )
+    derived.channel_first = source.channel_first and len(derived.cell_shape) == 3
+    derived.has_background = source.has_background
     if annotation.given.labels is None:
         # A subset may lack a class; its labels must keep their index.
         derived.class_names, derived.labels = source.class_names, source.labels

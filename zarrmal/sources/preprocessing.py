@@ -12,14 +12,15 @@ from PIL import Image
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes, cut_out
 
 from ..errors import InputError
-from .sizes import Sizes
+from .sizes import Pixels, Sizes
 
 Channel = Literal["auto", "red", "green", "blue", "all"]
 """Channels of a cell that a source gives: one of RGB, or ("auto", "all") those that are there."""
 
 RGB_CHANNELS = {"red": 0, "green": 1, "blue": 2}
 RESAMPLING = "bilinear"
-MAX_CHANNELS = 4
+RESAMPLED = ("uint8", "int8", "uint16", "int16", "float16", "float32")
+"""Dtypes that are resampled: float32 holds each of their values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +77,26 @@ class PreprocessingOptions:
             )
         return (height, width)
 
-    def apply(self, cells: NDArray[np.uint8], sizes: Sizes | None = None) -> NDArray[np.uint8]:
+    def check_dtype(self, dtype: np.dtype[Any], location: str) -> None:
+        """InputError if pixels of this dtype would have to be resampled, and cannot be.
+
+        Parameters
+        ----------
+        location
+            Begins the message.
+        """
+        if self.size is not None and dtype.name not in RESAMPLED:
+            raise InputError(f"{location}: holds {dtype}, --size resamples {', '.join(RESAMPLED)}: "
+                             f"leave it out, or resample them yourself")  # fmt: skip
+
+    def apply(self, cells: Pixels, sizes: Sizes | None = None) -> Pixels:
         """Resample the cells, then pick the channel.
 
         Parameters
         ----------
         cells
-            uint8 (cell, y, x) or (cell, y, x, channel), 1 <= channel <= 4.
+            (cell, y, x) or (cell, y, x, channel), of a dtype that can be resampled where a size is
+            asked for.
         sizes
             uint16 (cell, 2): what is resampled of each; None takes all of it.
 
@@ -92,7 +106,8 @@ class PreprocessingOptions:
             C-contiguous; `cells` itself where nothing is to do and it is contiguous.
         """
         if self.size is not None:
-            resampled = np.empty((len(cells), self.size, self.size, *cells.shape[3:]), np.uint8)
+            shape = (len(cells), self.size, self.size, *cells.shape[3:])
+            resampled = np.empty(shape, cells.dtype)
             for index, cell in enumerate(cells):
                 height, width = cell.shape[:2] if sizes is None else sizes[index].tolist()
                 resampled[index] = resample(cell[:height, :width], self.size)
@@ -101,9 +116,7 @@ class PreprocessingOptions:
             cells = cells[..., RGB_CHANNELS[self.channel]]
         return np.ascontiguousarray(cells)
 
-    def silhouettes(
-        self, cells: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
-    ) -> Silhouettes | None:
+    def silhouettes(self, cells: Sequence[Pixels] | Pixels) -> Silhouettes | None:
         """Masks of cells that were cut out before they are resampled here; None if they are not.
 
         Parameters
@@ -268,13 +281,18 @@ def _merged_range(ranges: list[tuple[int, int] | None]) -> tuple[int, int] | Non
     return min(low for low, _ in known), max(high for _, high in known)
 
 
-def resample(cell: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """One cell, uint8 (y, x) or (y, x, channel), bilinearly at size x size.
+def resample(cell: Pixels, size: int) -> Pixels:
+    """One cell, (y, x) or (y, x, channel) of a dtype of RESAMPLED, bilinearly at size x size.
 
-    The aspect ratio is not kept.
+    The aspect ratio is not kept. Integers are rounded to the nearest.
     """
-    if cell.ndim == 3 and cell.shape[2] != 3:
+    is_uint8 = cell.dtype == np.uint8
+    if cell.ndim == 3 and not (is_uint8 and cell.shape[2] == 3):
         # Pillow would treat the last of two or four channels as alpha, and weight by it.
         return np.stack([resample(plane, size) for plane in np.moveaxis(cell, 2, 0)], axis=2)
-    image = Image.fromarray(np.ascontiguousarray(cell))
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+    own = np.ascontiguousarray(cell if is_uint8 else cell.astype(np.float32))
+    resized = np.asarray(Image.fromarray(own).resize((size, size), Image.Resampling.BILINEAR))
+    if cell.dtype.kind in "ui" and not is_uint8:
+        limits = np.iinfo(cell.dtype)
+        resized = np.clip(np.rint(resized), limits.min, limits.max)
+    return resized.astype(cell.dtype, copy=False)

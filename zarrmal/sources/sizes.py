@@ -17,6 +17,9 @@ from ..errors import InputError
 Sizes = NDArray[np.uint16]
 """uint16 (cell, 2): height and width of each cell in pixels, at least 1."""
 
+Pixels = NDArray[Any]
+"""Of cells: bool, integers, floating or complex numbers."""
+
 MAX_SIDE = 65_535
 """Rows or columns of a cell whose size is stored: uint16."""
 
@@ -24,9 +27,9 @@ BLOCK_CELLS = 1024
 BLOCK_BYTES = 64 * 2**20
 
 
-def block_cells(cell_shape: tuple[int, ...]) -> int:
+def block_cells(cell_shape: tuple[int, ...], item_bytes: int = 1) -> int:
     """Cells that are read at a time: at most 1,024, and 64 MiB; at least 1."""
-    return max(1, min(BLOCK_CELLS, BLOCK_BYTES // max(prod(cell_shape), 1)))
+    return max(1, min(BLOCK_CELLS, BLOCK_BYTES // max(prod(cell_shape) * item_bytes, 1)))
 
 
 def checked_sizes(
@@ -61,13 +64,13 @@ def checked_sizes(
     return None if (sizes == canvas[:2]).all() else sizes
 
 
-def beyond(cells: NDArray[np.uint8], sizes: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+def beyond(cells: Pixels, sizes: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
     """bool (cell,): a pixel outside the cell's size is not zero.
 
     Parameters
     ----------
     cells
-        uint8 (cell, y, x[, channel]), on their canvas.
+        (cell, y, x[, channel]), on their canvas.
     sizes
         Integers (cell, 2).
     """
@@ -80,11 +83,11 @@ def beyond(cells: NDArray[np.uint8], sizes: NDArray[np.integer[Any]]) -> NDArray
     )
 
 
-def on_canvas(cells: NDArray[np.uint8], canvas: tuple[int, ...]) -> NDArray[np.uint8]:
+def on_canvas(cells: Pixels, canvas: tuple[int, ...]) -> Pixels:
     """Cells on another canvas (y, x[, channel]), which each of them fits."""
     if cells.shape[1:] == canvas:
         return cells
-    moved = np.zeros((len(cells), *canvas), np.uint8)
+    moved = np.zeros((len(cells), *canvas), cells.dtype)
     height, width = (min(a, b) for a, b in zip(cells.shape[1:3], canvas[:2], strict=True))
     moved[:, :height, :width] = cells[:, :height, :width]
     return moved
@@ -96,14 +99,18 @@ class PaddedCells:
     Parameters
     ----------
     cells
-        Each uint8 (y, x) or (y, x, channel), at least 1 pixel; all of one number of channels.
+        Each (y, x) or (y, x, channel), at least 1 pixel; all of one dtype and number of channels.
     location
         Begins messages.
+    channel_first
+        They are (channel, y, x).
 
     Attributes
     ----------
     shape
         (cell, y, x[, channel]) of all cells.
+    dtype
+        Of all cells.
     heights, widths
         int64 (cell,).
 
@@ -113,11 +120,17 @@ class PaddedCells:
         If they are something else.
     """
 
-    def __init__(self, cells: Sequence[NDArray[Any]], location: str) -> None:
+    def __init__(
+        self, cells: Sequence[NDArray[Any]], location: str, *, channel_first: bool = False
+    ) -> None:
+        if channel_first:
+            cells = [cell if cell.ndim != 3 else np.moveaxis(cell, 0, 2) for cell in cells]
+        self.dtype = cells[0].dtype
         for k, cell in enumerate(cells):
-            if cell.dtype != np.uint8:
+            if cell.dtype != self.dtype:
                 raise InputError(
-                    f"{location}: array {k} holds {cell.dtype}, cells are uint8: convert it first"
+                    f"{location}: array {k} holds {cell.dtype}, array 0 {self.dtype}: cells of one "
+                    f"archive have one dtype: convert them first"
                 )
             if cell.ndim not in (2, 3) or 0 in cell.shape:
                 raise InputError(f"{location}: array {k} has shape {cell.shape}, a cell is (y, x) "
@@ -133,9 +146,9 @@ class PaddedCells:
         self.shape: tuple[int, ...] = (len(cells), *canvas.tolist(), *cells[0].shape[2:])
         self.heights, self.widths = sizes.T
 
-    def __call__(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def __call__(self, indices: NDArray[np.int64]) -> Pixels:
         """See Fetch."""
-        out = np.zeros((len(indices), *self.shape[1:]), np.uint8)
+        out = np.zeros((len(indices), *self.shape[1:]), self.dtype)
         for row, index in enumerate(indices.tolist()):
             cell = self._cells[index]
             out[row, : cell.shape[0], : cell.shape[1]] = cell

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,15 @@ from ..errors import InputError
 from .limits import MAX_LABELS
 from .preprocessing import Preprocessing
 from .provenance import NO_COLUMNS, Columns, joined, take
-from .sizes import MAX_SIDE, Sizes, on_canvas, sizes_text
+from .sizes import MAX_SIDE, Pixels, Sizes, on_canvas, sizes_text
 from .strings import Strings
 
+UINT8 = np.dtype(np.uint8)
+
 FACTS = (
-    *("n_cells", "cell_shape", "sizes", "class_names", "labels", "groups", "names", "splits"),
+    *("n_cells", "cell_shape", "dtype", "channel_first", "channel_names", "sizes"),
+    *("n_masks", "mask_names", "has_background"),
+    *("class_names", "labels", "groups", "names", "splits"),
     *("columns", "preprocessing", "unreadable", "location", "description"),
 )
 """Attributes of a source that tell of all cells."""
@@ -37,9 +42,23 @@ class Source(abc.ABC):
     cell_shape
         (y, x) or (y, x, channel): of each cell, or, where sizes differ, of the canvas that holds
         any of them.
+    dtype
+        Of the pixels: bool, integers, floating or complex numbers, in this machine's byte order.
+    channel_first
+        The array, or the images, had the channel before y and x, and an archive keeps that. Cells
+        are given with the channel last in any case.
+    channel_names
+        Of the channels; empty where they are not known.
     sizes
         uint16 (cell, 2): height and width of each cell, which lies at the upper left of its
         canvas; the rest of it is zero. None where each cell fills its canvas.
+    n_masks
+        Masks of each cell that lie beside its pixels, at the size of the cell; see ``masks``.
+    mask_names
+        Of these masks; empty where they are not known.
+    has_background
+        Some cell has pixels that are not 0 outside its mask. If none has, the silhouettes hold the
+        masks already. True where there are no masks.
     class_names
         Names of the labels, sorted; empty without labels.
     labels
@@ -65,7 +84,13 @@ class Source(abc.ABC):
 
     n_cells: int
     cell_shape: tuple[int, ...]
+    dtype: np.dtype[Any] = UINT8
+    channel_first: bool = False
+    channel_names: tuple[str, ...] = ()
     sizes: Sizes | None = None
+    n_masks: int = 0
+    mask_names: tuple[str, ...] = ()
+    has_background: bool = True
     class_names: tuple[str, ...] = ()
     labels: NDArray[np.uint8] | None = None
     groups: Strings | None = None
@@ -78,7 +103,7 @@ class Source(abc.ABC):
     description: str = ""
 
     @abc.abstractmethod
-    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def read(self, indices: NDArray[np.int64]) -> Pixels:
         """Pixels of some cells.
 
         Parameters
@@ -89,7 +114,7 @@ class Source(abc.ABC):
         Returns
         -------
         NDArray
-            uint8 (cell, y, x) or (cell, y, x, channel), C-contiguous; the caller may change it.
+            ``dtype`` (cell, y, x) or (cell, y, x, channel), C-contiguous; the caller may change it.
             Cells smaller than ``cell_shape`` are padded with zeros at the bottom and right.
 
         Raises
@@ -112,15 +137,33 @@ class Source(abc.ABC):
         """
         return None
 
-    def original(self, index: int) -> NDArray[np.uint8]:
-        """One cell at its own size, uint8 (y, x[, channel]).
+    def masks(self, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Masks that lie beside some cells, bool (cell, mask, y, x), on the canvas of the cells.
+
+        Outside a cell's own size they are False.
+
+        Parameters
+        ----------
+        indices
+            See ``read``.
 
         Raises
         ------
         IndexError, TypeError, InputError
             As for ``read``.
         """
-        cell: NDArray[np.uint8] = self.read(np.array([index]))[0]
+        n_cells = len(checked_indices(indices, self.n_cells))
+        return np.zeros((n_cells, self.n_masks, *self.cell_shape[:2]), np.bool_)
+
+    def original(self, index: int) -> Pixels:
+        """One cell at its own size, (y, x[, channel]).
+
+        Raises
+        ------
+        IndexError, TypeError, InputError
+            As for ``read``.
+        """
+        cell: Pixels = self.read(np.array([index]))[0]
         if self.sizes is None:
             return cell
         height, width = self.sizes[index].tolist()
@@ -146,27 +189,29 @@ class Subset(Source):
     def __init__(self, source: Source, indices: NDArray[np.int64] | Sequence[int]) -> None:
         self._source = source
         self._indices = checked_indices(indices, source.n_cells)
+        for name in FACTS:
+            setattr(self, name, getattr(source, name))
         self.n_cells = len(self._indices)
-        self.cell_shape = source.cell_shape
         self.sizes = None if source.sizes is None else source.sizes[self._indices]
-        self.class_names = source.class_names
         self.labels = None if source.labels is None else source.labels[self._indices]
         self.groups = None if source.groups is None else source.groups[self._indices]
         self.names = None if source.names is None else source.names[self._indices]
         self.splits = None if source.splits is None else source.splits[self._indices]
         self.columns = take(source.columns, self._indices)
-        self.preprocessing = source.preprocessing
-        self.unreadable = source.unreadable
         self.location = f"{self.n_cells:,} of {source.location or source.description}"
         self.description = f"{self.n_cells:,} of {source.description}"
 
-    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def read(self, indices: NDArray[np.int64]) -> Pixels:
         """See Source.read."""
         return self._source.read(self._indices[checked_indices(indices, self.n_cells)])
 
     def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
         """See Source.silhouettes."""
         return self._source.silhouettes(self._indices[checked_indices(indices, self.n_cells)])
+
+    def masks(self, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """See Source.masks."""
+        return self._source.masks(self._indices[checked_indices(indices, self.n_cells)])
 
 
 class OnCanvas(Source):
@@ -196,7 +241,9 @@ class OnCanvas(Source):
         advice: str = "give",
     ) -> None:
         self._source = source
-        self.n_cells, self.cell_shape = source.n_cells, (*canvas, *source.cell_shape[2:])
+        for name in FACTS:
+            setattr(self, name, getattr(source, name))
+        self.cell_shape = (*canvas, *source.cell_shape[2:])
         sizes = source.sizes
         if sizes is None:
             sizes = np.full((source.n_cells, 2), source.cell_shape[:2], np.int64)
@@ -213,13 +260,8 @@ class OnCanvas(Source):
             raise InputError(f"a canvas has at most {MAX_SIDE:,} rows and columns, not {canvas[0]} "
                              f"x {canvas[1]}")  # fmt: skip
         self.sizes = sizes.astype(np.uint16)
-        self.class_names, self.labels = source.class_names, source.labels
-        self.groups, self.names, self.splits = source.groups, source.names, source.splits
-        self.columns = source.columns
-        self.preprocessing, self.unreadable = source.preprocessing, source.unreadable
-        self.location, self.description = source.location, source.description
 
-    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def read(self, indices: NDArray[np.int64]) -> Pixels:
         """See Source.read."""
         return on_canvas(self._source.read(indices), self.cell_shape)
 
@@ -228,6 +270,12 @@ class OnCanvas(Source):
         own = self._source.silhouettes(indices)
         # Coverage would be that of the whole canvas.
         return own if own is None or own.resampling == "same" else None
+
+    def masks(self, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """See Source.masks."""
+        own = self._source.masks(indices)
+        planes = own.reshape(-1, *own.shape[2:])
+        return on_canvas(planes, self.cell_shape[:2]).reshape(*own.shape[:2], *self.cell_shape[:2])
 
 
 class ConcatSource(Source):
@@ -239,19 +287,24 @@ class ConcatSource(Source):
     ----------
     sources
         At least one, all with the same channels. Where their cells differ in size, the canvas is
-        the smallest that holds all. Labels, groups, names and splits are
+        the smallest that holds all. Labels, groups, names, splits and masks are
         those of the sources if all sources have them, else None.
 
     Raises
     ------
     InputError
-        If the channels differ, cells are not preprocessed alike, or there are too many different
-        labels.
+        If dtypes or channels differ, cells are not preprocessed alike, or there are too many
+        different labels.
     """
 
     def __init__(self, sources: Sequence[Source]) -> None:
         first = sources[0]
         for source in sources:
+            if source.dtype != first.dtype:
+                raise InputError(
+                    f"{source.description}: cells of {source.dtype}, those of the first source are "
+                    f"{first.dtype}: convert one of them"
+                )
             if source.cell_shape[2:] != first.cell_shape[2:]:
                 raise InputError(
                     f"{source.description}: cells of {source.cell_shape}, those of the first "
@@ -267,7 +320,11 @@ class ConcatSource(Source):
         self._sources = tuple(sources)
         self._stops = np.cumsum([source.n_cells for source in sources])
         self.n_cells = int(self._stops[-1])
-        self.cell_shape = sources[0].cell_shape
+        self.cell_shape, self.dtype = sources[0].cell_shape, first.dtype
+        self.channel_first, self.channel_names = first.channel_first, first.channel_names
+        if len({source.n_masks for source in sources}) == 1:
+            self.n_masks, self.mask_names = first.n_masks, first.mask_names
+            self.has_background = any(source.has_background for source in sources)
         self.location = "; ".join(source.location or source.description for source in sources)
         self.description = "; ".join(source.description for source in sources)
         self.unreadable = tuple(name for source in sources for name in source.unreadable)
@@ -284,29 +341,29 @@ class ConcatSource(Source):
         self.splits = _concatenated([source.splits for source in sources])
         self.columns = joined([source.columns for source in sources])
 
-    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def read(self, indices: NDArray[np.int64]) -> Pixels:
         """See Source.read."""
         rows = checked_indices(indices, self.n_cells)
-        source_numbers = np.searchsorted(self._stops, rows, side="right")
-        cells = np.empty((len(rows), *self.cell_shape), np.uint8)
-        for number in np.unique(source_numbers).tolist():
-            source = self._sources[number]
-            positions = np.flatnonzero(source_numbers == number)
-            start = self._stops[number] - source.n_cells
-            cells[positions] = source.read(rows[positions] - start)
+        cells = np.empty((len(rows), *self.cell_shape), self.dtype)
+        for source, positions, own in self._parts(rows):
+            cells[positions] = source.read(own)
         return cells
+
+    def masks(self, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """See Source.masks."""
+        rows = checked_indices(indices, self.n_cells)
+        masks = np.zeros((len(rows), self.n_masks, *self.cell_shape[:2]), np.bool_)
+        for source, positions, own in self._parts(rows) if self.n_masks else ():
+            masks[positions] = source.masks(own)
+        return masks
 
     def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
         """See Source.silhouettes; None where the sources were not resampled alike."""
         rows = checked_indices(indices, self.n_cells)
-        source_numbers = np.searchsorted(self._stops, rows, side="right")
         masks: list[NDArray[np.bool_] | None] = [None] * len(rows)
         found: set[Resampling] = set()
-        for number in np.unique(source_numbers).tolist():
-            source = self._sources[number]
-            positions = np.flatnonzero(source_numbers == number)
-            start = self._stops[number] - source.n_cells
-            part = source.silhouettes(rows[positions] - start)
+        for source, positions, own in self._parts(rows):
+            part = source.silhouettes(own)
             if part is None:
                 return None
             found.add(part.resampling)
@@ -315,6 +372,31 @@ class ConcatSource(Source):
         if len(found) != 1:
             return None
         return Silhouettes(masks=masks, resampling=found.pop())
+
+    def _parts(
+        self, rows: NDArray[np.int64]
+    ) -> Iterator[tuple[Source, NDArray[np.intp], NDArray[np.int64]]]:
+        """Each source of some cells, which of the rows are its own, and their indices there."""
+        numbers = np.searchsorted(self._stops, rows, side="right")
+        for number in np.unique(numbers).tolist():
+            source = self._sources[number]
+            positions = np.flatnonzero(numbers == number)
+            yield source, positions, rows[positions] - (self._stops[number] - source.n_cells)
+
+
+def kind_text(source: Source, cell_shape: tuple[int, ...] | None = None) -> str:
+    """``50 x 50 x 3 of uint8``, or ``50 x 50 of uint16, 5 channels first``; for messages.
+
+    Parameters
+    ----------
+    cell_shape
+        On another canvas.
+    """
+    shape = cell_shape or source.cell_shape
+    if source.channel_first:
+        text = sizes_text(shape[:2], source.sizes)
+        return f"{text} of {source.dtype}, {shape[2]} channels first"
+    return f"{sizes_text(shape, source.sizes)} of {source.dtype}"
 
 
 def require_one_size(source: Source, what: str) -> None:
@@ -330,6 +412,21 @@ def require_one_size(source: Source, what: str) -> None:
             f"{source.location or source.description}: cells of "
             f"{sizes_text(source.cell_shape, source.sizes)}: {what} needs cells of one size: "
             f"resample them with --size N"
+        )
+
+
+def require_codable(source: Source, what: str) -> None:
+    """InputError if no model codes such cells, whatever their size: see model_fits.
+
+    Parameters
+    ----------
+    what
+        That needs such pixels, for the message.
+    """
+    if source.dtype != np.uint8 or source.channel_first:
+        raise InputError(
+            f"{source.location or source.description}: cells of {kind_text(source)}: {what} needs "
+            f"cells of uint8, with the channel last"
         )
 
 

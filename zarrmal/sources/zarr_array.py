@@ -17,11 +17,13 @@ from .annotations import SIZE_KEYS, Column, RawAnnotations
 from .archive_facts import archive_facts
 from .array_source import Fetch, sorted_fetch
 from .digests import ArchiveDigests
-from .dimensions import axis_order
+from .dimensions import archive_dimensions, axis_order, is_channel_first
+from .mask_planes import MASK_KEY, MaskArray
 from .packed import DAMAGED_CONTAINER
 from .preprocessing import Preprocessing
 from .provenance import DTYPES, Columns
 from .serial import ENDS_EARLY, is_serial, serial_store, tar_ends_early
+from .sizes import Pixels
 from .special_files import RegularFiles
 from .timeout import first_answer
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 VARIABLE = "cells"
+CHANNEL_NAMES, MASK_NAMES = "channel_names", "mask_names"
+"""Attributes of ``cells`` and ``mask`` of an archive."""
 LABEL = "label"
 ZARR_MARKERS = ("zarr.json", ".zgroup", ".zarray")
 OPENING_ERRORS = (OSError, ValueError, TypeError, LookupError, *DAMAGED_CONTAINER)
@@ -54,6 +58,10 @@ class ZarrCells:
         Of each cell; None where the group does not tell both.
     columns
         Of an archive: where its cells come from.
+    masks
+        The group's array `mask`; None where there is none that fits.
+    channel_names
+        By an attribute of the array; empty where it has none.
     unused
         Names of the group's other arrays, where listing them costs no requests.
     """
@@ -66,10 +74,14 @@ class ZarrCells:
     heights: NDArray[Any] | None = None
     widths: NDArray[Any] | None = None
     columns: Columns = field(default_factory=dict)
+    masks: MaskArray | None = None
+    channel_names: tuple[str, ...] = ()
     unused: frozenset[str] = frozenset()
 
 
-def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
+def open_zarr(
+    address: str, storage_options: Mapping[str, Any], letters: str | None = None
+) -> ZarrCells:
     """The array of cells at an address, with what is stored beside it.
 
     Parameters
@@ -81,6 +93,8 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
         get the names that its attribute gives.
     storage_options
         For fsspec; unused for a path.
+    letters
+        The axes, where the caller says them; see axis_order.
 
     Raises
     ------
@@ -91,7 +105,12 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
     try:
         node = _open_node(address, storage_options)
         if isinstance(node, zarr.Array):
-            return ZarrCells(array=node, axes=axis_order(dimension_names(node), node.ndim, address))
+            names = dimension_names(node) or ome_names(address, storage_options)
+            return ZarrCells(
+                array=node,
+                axes=axis_order(names, node.shape, address, letters),
+                channel_names=channel_names(node),
+            )
         cells = node.get(VARIABLE)
         if not isinstance(cells, zarr.Array):
             arrays = ", ".join(sorted(node.array_keys())) or "no arrays"
@@ -101,9 +120,11 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
             )
         label_names, digests = archive_label_names(node), ArchiveDigests(node, address)
         digests.require_arrays(node)
-        # An archive's cells are in the standard order, and its digests are of chunks along axis 0.
-        names = None if digests.covers(cells) else dimension_names(cells)
-        axes = axis_order(names, cells.ndim, address)
+        names = dimension_names(cells)
+        if digests.covers(cells) and names is not None:
+            # Its digests are of chunks along axis 0, whatever somebody has made of the names.
+            names = archive_dimensions(cells.ndim, is_channel_first(_roles(names, cells.shape)))
+        axes = axis_order(names, cells.shape, address, letters)
 
         def column(key: str) -> Column | None:
             array = node.get(key)
@@ -122,6 +143,8 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
             for name, dtype in DTYPES.items()
             if name in stored and (values := column(name)) is not None
         }
+        masks = read_masks(node, cells, axes, digests)
+        used |= set() if masks is None else {MASK_KEY}
         return ZarrCells(
             array=cells,
             axes=axes,
@@ -131,6 +154,8 @@ def open_zarr(address: str, storage_options: Mapping[str, Any]) -> ZarrCells:
             heights=heights,
             widths=widths,
             columns=provenance,
+            masks=masks,
+            channel_names=channel_names(cells),
             unused=unused_arrays(node, cells, used, digests),
         )
     except InputError:
@@ -265,6 +290,67 @@ def read_sizes(
     return columns[0], columns[1]
 
 
+def ome_names(address: str, storage_options: Mapping[str, Any]) -> tuple[str | None, ...] | None:
+    """Names of the axes of an array of OME-Zarr, which are in the group around it.
+
+    None where there is no such group, or it does not list the array.
+    """
+    parent, _, name = address.rstrip("/").rpartition("/")
+    if not parent or "::" in address:
+        return None
+    try:
+        group = _open_node(parent, storage_options)
+        attributes: Any = group.attrs.asdict()
+        for scale in attributes.get("ome", attributes)["multiscales"]:
+            if any(each["path"] == name for each in scale["datasets"]):
+                return tuple(axis["name"] for axis in scale["axes"])
+    except Exception:  # no group, none that may be read, or attributes of something else
+        return None
+    return None
+
+
+def _roles(names: tuple[str | None, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    try:
+        return axis_order(names, shape, "")
+    except InputError:
+        return tuple(range(len(shape)))
+
+
+def read_masks(
+    group: zarr.Group, cells: zarr.Array[Any], axes: tuple[int, ...], digests: ArchiveDigests
+) -> MaskArray | None:
+    """The array `mask` of a group; None where there is none of bool that fits the cells.
+
+    Its axes are cell, y, x, or cell, mask, y, x where each cell has several. One of an archive must
+    fit; that is checked later.
+    """
+    array = group.get(MASK_KEY)
+    if not isinstance(array, zarr.Array):
+        return None
+    expected = tuple(cells.shape[axis] for axis in axes[:3])
+    fits = array.ndim in (3, 4) and (array.shape[0], *array.shape[-2:]) == expected
+    if not digests.covers(array) and not (fits and array.dtype.kind == "b"):
+        return None
+    own = tuple(range(array.ndim))
+    return MaskArray(
+        fetch=zarr_fetch(array, own, digests),
+        shape=array.shape,
+        dtype=np.dtype(array.dtype),
+        names=mask_names(array),
+    )
+
+
+def channel_names(array: zarr.Array[Any], key: str = CHANNEL_NAMES) -> tuple[str, ...]:
+    """Names of an array's channels, by its attribute; empty where it has none."""
+    names = array.attrs.get(key)
+    return tuple(map(str, names)) if isinstance(names, list) else ()
+
+
+def mask_names(array: zarr.Array[Any]) -> tuple[str, ...]:
+    """Names of the masks of a cell, likewise."""
+    return channel_names(array, MASK_NAMES)
+
+
 def dimension_names(array: zarr.Array[Any]) -> tuple[str | None, ...] | None:
     """Names of the dimensions, in format 2 by xarray's attribute; None if there are none."""
     names = getattr(array.metadata, "dimension_names", None)
@@ -300,7 +386,7 @@ def zarr_fetch(
 ) -> Fetch:
     """Reads cells of a Zarr array: only the chunks that hold them, checked by their digests."""
 
-    def take(selection: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
+    def take(selection: NDArray[np.int64] | slice) -> Pixels:
         if digests is not None and digests.covers(array):
             digests.check(array, np.arange(array.shape[0])[selection])
         elif digests is not None and digests.is_copied and axes[0] == 0:
@@ -361,10 +447,17 @@ def xarray_columns(
     return annotations, sizes, unused
 
 
+def xarray_channel_names(array: xr.DataArray, axes: tuple[int, ...]) -> tuple[str, ...]:
+    """Names of an xarray variable's channels: those of the coordinate of their dimension."""
+    if len(axes) < 4 or array.dims[axes[3]] not in array.coords:
+        return ()
+    return tuple(map(str, array.coords[array.dims[axes[3]]].to_numpy().tolist()))
+
+
 def xarray_fetch(array: xr.DataArray, axes: tuple[int, ...]) -> Fetch:
     """Reads cells of an xarray variable."""
 
-    def take(selection: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
+    def take(selection: NDArray[np.int64] | slice) -> Pixels:
         return np.transpose(array.isel({array.dims[axes[0]]: selection}).to_numpy(), axes)
 
     return sorted_fetch(take)

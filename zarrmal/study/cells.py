@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..sources import Source, Subset
-from ..sources.source import require_one_size
+from ..sources.source import require_codable, require_one_size
 from ..split import split_by_group
 from .results.study_results import TRAINING, UNSEEN, CellSet
 
@@ -115,6 +115,7 @@ def split_cells(
         If the cells have more than one plane, no labels, not two classes, no slides, or if there
         are too few.
     """
+    require_codable(source, "the study")
     require_one_size(source, "the study")
     if len(source.cell_shape) != 2:
         raise InputError(

@@ -87,8 +87,8 @@ class ArchiveHandle:
         names: list[str] = np.asarray(array[: self.archive.n_cells]).tolist()
         return np.array(names, np.str_)
 
-    def pixels(self, positions: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Pixels, uint8 (cell, y, x[, channel]).
+    def pixels(self, positions: NDArray[np.int64]) -> NDArray[Any]:
+        """Pixels as Archive.read gives them.
 
         A worker of a DataLoader decodes with one thread: there are other workers.
         """
@@ -96,9 +96,10 @@ class ArchiveHandle:
         return self.archive.read(positions, workers=workers)
 
     def read(self, positions: NDArray[np.int64]) -> torch.Tensor:
-        """Pixels, uint8 (cell, channel, y, x)."""
+        """Pixels, ``dtype`` (cell, channel, y, x)."""
         pixels = self.pixels(positions)
-        pixels = pixels[:, None] if pixels.ndim == 3 else np.moveaxis(pixels, 3, 1)
+        if not self.archive.channel_first:
+            pixels = pixels[:, None] if pixels.ndim == 3 else np.moveaxis(pixels, 3, 1)
         return torch.from_numpy(np.ascontiguousarray(pixels))
 
 

@@ -4,21 +4,12 @@ Arrays must be C-contiguous and have the dtypes given here, else TypeError is ra
 not fit each other raise ValueError. All functions release the GIL; threads may share a Plan.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-_Step = tuple[
-    NDArray[np.uint8],
-    NDArray[np.int8],
-    NDArray[np.int32],
-    NDArray[np.uint8],
-    NDArray[np.int8],
-    NDArray[np.int32],
-    NDArray[np.uint8],
-    NDArray[np.int8],
-    NDArray[np.int32],
-    NDArray[np.uint8],
-]
+_Pixels = NDArray[np.unsignedinteger[Any]]
 
 def levels() -> list[str]:
     """Instruction sets of this build that this machine has, slowest first; always "baseline"."""
@@ -35,13 +26,17 @@ class Plan:
     Parameters
     ----------
     steps
-        For each step context (6,), and for each of its three layers weight (output, input), bias
-        (output,) and shift (output,); see context.Step. The first layer's bias is not used, since
-        ``first`` below includes it.
+        For each step its numbers, uint8 (7,): plane, causal, flags, full, components, coverage,
+        follows; uint8 (n,): the earlier steps that it sees; and for each of its three layers weight
+        int8 (output, input), bias int32 (output,) and shift uint8 (output,); see model.step. The
+        first layer's bias is not used, since ``first`` below includes it. Arrays that are the same
+        object are stored once.
     n_planes
-        Number of steps, 1 to 4.
+        Number of steps, 1 to 64.
     has_prediction
         Whether the autoencoder's prediction is an input of the networks.
+    depth
+        8 or 16: pixels are uint8 or uint16.
 
     Raises
     ------
@@ -49,14 +44,21 @@ class Plan:
         If a size is beyond the bounds of FORMAT 4.6.3. Accumulators are not checked.
     """
 
-    def __init__(self, steps: list[_Step], n_planes: int, has_prediction: bool) -> None: ...
+    def __init__(
+        self,
+        steps: list[tuple[NDArray[Any], ...]],
+        n_planes: int,
+        has_prediction: bool,
+        depth: int,
+    ) -> None: ...
 
 def encode(
     plan: Plan,
-    pixels: NDArray[np.uint8],
+    pixels: _Pixels,
     sizes: NDArray[np.uint16] | None,
     coverage: NDArray[np.uint8] | None,
     predicted: NDArray[np.uint8] | None,
+    scales: NDArray[np.uint16],
     first: list[NDArray[np.int32]],
     prefix: NDArray[np.uint16],
     level: str,
@@ -73,6 +75,8 @@ def encode(
     coverage
         (cell, y, x); pixels where it is 0 must be 0, and are not coded. None where it is 255, but
         for what lies beyond the sizes. 0 beyond them.
+    scales
+        (plane, 2): lowest bits stored as they are, and bins; 0 and 1 of depth 8.
     first
         For each step (cell, output of the first layer): the sums of bias and latents.
     prefix
@@ -84,10 +88,11 @@ def encode(
 
 def bits(
     plan: Plan,
-    pixels: NDArray[np.uint8],
+    pixels: _Pixels,
     sizes: NDArray[np.uint16] | None,
     coverage: NDArray[np.uint8] | None,
     predicted: NDArray[np.uint8] | None,
+    scales: NDArray[np.uint16],
     first: list[NDArray[np.int32]],
     level: str,
 ) -> NDArray[np.float64]:
@@ -103,9 +108,10 @@ def decode(
     sizes: NDArray[np.uint16] | None,
     coverage: NDArray[np.uint8] | None,
     predicted: NDArray[np.uint8] | None,
+    scales: NDArray[np.uint16],
     first: list[NDArray[np.int32]],
     level: str,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+) -> tuple[_Pixels, NDArray[np.uint8]]:
     """Pixels (cell, plane, y, x) and status (cell,): 0 complete, 1 words are missing, 2 damaged.
 
     Parameters

@@ -20,6 +20,7 @@ MAX_TENSOR_RANK: Final = 8
 MAX_TENSOR_USES: Final = 2  # once as it is, once transposed
 MAX_LAYERS: Final = 32  # of a network
 MAX_LAYER_WIDTH: Final = 1 << 20
+DEPTHS: Final = (8, 16)  # bits of the values that networks see
 TENSOR_DTYPES: Final = ("int8", "uint8", "int16", "uint16", "int32")
 
 # FORMAT 3: integer layers
@@ -35,15 +36,18 @@ CHUNK_PRELUDE_BYTES: Final = 24
 MODE_STORED: Final = 0
 MODE_DEFLATE: Final = 1
 MODE_CELLS: Final = 2
+MODE_MASKS: Final = 3
 DTYPE_UINT8: Final = 1
+DTYPE_BOOL: Final = 2
+DTYPE_UINT16: Final = 7
 DTYPE_CODES: Final = {  # of NumPy's names: kind and bytes
     "u1": DTYPE_UINT8,
-    "b1": 2,
+    "b1": DTYPE_BOOL,
     "i1": 3,
     "i2": 4,
     "i4": 5,
     "i8": 6,
-    "u2": 7,
+    "u2": DTYPE_UINT16,
     "u4": 8,
     "u8": 9,
     "f2": 10,
@@ -58,6 +62,7 @@ FLAG_WORD_STREAMS: Final = 2  # FORMAT 4.3: lengths in 16-bit words, no checks
 FLAG_BIG_ENDIAN: Final = 4
 FLAG_SIZES: Final = 8  # FORMAT 4.3: each cell has a height and a width
 FLAG_SILHOUETTES: Final = 16  # FORMAT 4.3: cells have silhouettes
+FLAG_CHANNELS_FIRST: Final = 32  # FORMAT 4.3: cells are (channel, y, x)
 WORD_BYTES: Final = 2
 MAX_RANK: Final = 32
 MAX_CHUNK_PIXELS: Final = (1 << 31) - 1  # of one byte: bytes of all items
@@ -74,7 +79,8 @@ RICE_PER_CELL: Final = 0xFF
 
 # FORMAT 4.6: streams of the profile `hybrid`
 PROFILE_HYBRID: Final = "hybrid"
-MAX_PLANES: Final = 4
+MAX_PLANES: Final = 64
+MAX_EARLIER: Final = 3  # planes that a step sees
 MAX_HYBRID_CELL_PIXELS: Final = 1 << 22
 MAX_HYBRID_CELL_SIDE: Final = 1 << 12  # working memory is 13 times as large for one long row
 HYBRID_PIXELS_PER_BYTE: Final = 4096  # an upper bound for any stream
@@ -98,6 +104,9 @@ N_SLOPES: Final = 128
 BLANK_LIMIT: Final = 255
 LOCATION_LIMIT: Final = 4096  # sixteenths of a grey level
 FREQUENCY_TOTAL: Final = 1 << 16
+LEVEL_BIN: Final = 256  # FORMAT 4.6.6: levels of one high part
+DEEP_LOCATION_LIMIT: Final = 32768  # the same for models of depth 16
+MAX_LEVEL: Final = (1 << 16) - 1
 RANS_LOWEST: Final = 1 << 16
 RANS_STATE_BYTES: Final = 4
 

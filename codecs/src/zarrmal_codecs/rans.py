@@ -1,4 +1,4 @@
-"""Range asymmetric numeral systems, one state per lane (FORMAT 4.6.6).
+"""Range asymmetric numeral systems, one state per lane (FORMAT 4.6.7).
 
 Duda (arXiv:1311.2540). States lie in 2**16 <= x < 2**32, words have 16 bits, frequencies add up to
 2**16, so coding a symbol moves at most one word.
@@ -16,17 +16,20 @@ from .constants import CHECK_INITIAL, RANS_LOWEST, RANS_STATE_BYTES
 Ints = NDArray[np.int64]
 
 
-def last_states(pixels: NDArray[np.uint8], sizes: NDArray[np.uint16] | None = None) -> Ints:
+def last_states(
+    pixels: NDArray[np.uint8] | NDArray[np.uint16], sizes: NDArray[np.uint16] | None = None
+) -> Ints:
     """State in which each cell's stream must end, int64 (cell,): 2**16 + CRC-16 of its pixels.
 
     Parameters
     ----------
     pixels
-        uint8 (cell, plane, y, x).
+        uint8 or uint16 (cell, plane, y, x).
     sizes
         Height and width of each cell, (cell, 2); None where all are those of the array.
     """
-    cells = list(pixels.transpose(0, 2, 3, 1))  # channels last
+    little = pixels.dtype.newbyteorder("<")
+    cells = list(pixels.astype(little, copy=False).transpose(0, 2, 3, 1))  # channels last
     if sizes is not None:
         own = zip(cells, sizes.tolist(), strict=True)
         cells = [cell[:height, :width] for cell, (height, width) in own]

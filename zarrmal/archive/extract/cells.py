@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from ..read.consolidated import with_sound_cells
 from ..read.findings import cells_finding
 from ..read.sizes import read_sizes
 from ..read.stable import expect_unchanged
-from .folder import fitting, refuse_inside, save
+from .folder import fitting, refuse_inside
+from .image import mask_files, mask_folders, png_holds, refuse_unwritable_dtype, save
 from .names import file_names
 from .report import (
     LISTING,
@@ -40,14 +42,19 @@ def extract_cells(
     folder: Path,
     *,
     class_name: str | None,
+    masks: Path | None = None,
     overwrite: bool,
     skip_damaged: bool,
     progress: Progress,
 ) -> ExtractReport:
     """See Archive.extract; ``archive`` is a stable state."""
+    if masks is not None and archive.mask_array is None:
+        raise InputError(f"{archive.location.url} holds no masks: leave --masks out")
     try:
-        extraction = _Extraction(archive, folder, class_name, overwrite, skip_damaged)
+        extraction = _Extraction(archive, folder, class_name, masks, overwrite, skip_damaged)
         report = extraction.run(progress)
+        if masks is not None:
+            report = extraction.run_masks(report, progress)
     except ZarrmalError:
         expect_unchanged(archive)
         raise
@@ -64,18 +71,22 @@ class _Extraction:
         archive: OpenArchive,
         folder: Path,
         class_name: str | None,
+        masks: Path | None,
         overwrite: bool,
         skip_damaged: bool,
     ) -> None:
         self._archive = archive = with_sound_cells(archive, prefer_copy=skip_damaged)
         self._folder, self._overwrite, self._skip_damaged = folder, overwrite, skip_damaged
-        if len(archive.cell_shape) == 3 and archive.cell_shape[2] == 2:
-            raise InputError("PNG cannot hold cells of 2 channels: read the archive with zarr")
+        self._mask_folders: list[Path] = []
+        if masks is not None:
+            self._mask_folders = mask_folders(archive, masks)
+        refuse_unwritable_dtype(archive.dtype)
         expect_stored(archive)
         self._rows = np.arange(archive.n_cells)
         if class_name is not None:
             self._rows = _rows_of_class(archive, class_name)
-        names = file_names(archive)
+        is_png = png_holds(archive.dtype, archive.cell_shape[2:])
+        names = file_names(archive, ".png" if is_png else ".tif")
         self._sizes = read_sizes(archive)
         self._problems = [*archive.problems, *names.problems]
         if self._sizes is not None:
@@ -83,8 +94,10 @@ class _Extraction:
         self._n_saved = 0
         if self._problems and not skip_damaged:
             raise self._refusal()
-        refuse_inside(archive.location, folder, names.files)
+        for place in (folder, *self._mask_folders):
+            refuse_inside(archive.location, place, names.files)
         self._names, self._too_long = fitting(names, folder)
+        self._mask_files = mask_files(self._names.files) if self._mask_folders else []
         self._refuse_existing()
 
     def run(self, progress: Progress) -> ExtractReport:
@@ -122,15 +135,45 @@ class _Extraction:
             problems=tuple(self._problems),
             listing=listing,
             preprocessing=self._archive.facts.preprocessing,
+            n_masks=self._archive.n_masks,
         )
+
+    def run_masks(self, report: ExtractReport, progress: Progress) -> ExtractReport:
+        """Write the masks too; the report with what is wrong with them."""
+        rows, chunk_cells = self._rows, self._archive.grid.chunk_cells
+        starts = np.unique(rows // chunk_cells * chunk_cells).tolist()
+        n_saved, problems = 0, list(report.problems)
+        for chunk in read_chunks(self._archive, starts, layout.MASK):
+            low, high = np.searchsorted(rows, [chunk.start, chunk.stop]).tolist()
+            if chunk.recovered.kind is not None:
+                self._problems.insert(0, cells_finding(chunk, (), ()).line)
+                if not self._skip_damaged:
+                    raise self._refusal()
+                problems.append(self._problems[0])
+            for row in rows[low:high].tolist():
+                if chunk.recovered.good[row - chunk.start]:
+                    self._save_masks(chunk, row)
+                    n_saved += 1
+            progress("extracting masks", high, len(rows))
+        return replace(report, problems=tuple(problems), n_masks_saved=n_saved)
+
+    def _save_masks(self, chunk: CellsChunk, row: int) -> None:
+        planes = chunk.cells[row - chunk.start]
+        planes = planes[..., np.newaxis] if planes.ndim == 2 else planes
+        if self._sizes is not None and self._sizes.known[row]:
+            planes = self._sizes.crop(planes, row)
+        for k, folder in enumerate(self._mask_folders):
+            path = folder / self._mask_files[row]
+            save(path, planes[..., k].astype(np.uint8) * np.uint8(255))
 
     def _save(self, chunk: CellsChunk, rows: NDArray[np.intp]) -> None:
         for row in rows.tolist():
             if chunk.recovered.good[row - chunk.start]:
-                pixels = chunk.recovered.pixels[row - chunk.start]
+                pixels = chunk.cells[row - chunk.start]
                 if self._sizes is not None and self._sizes.known[row]:
                     pixels = self._sizes.crop(pixels, row)
-                save(self._folder / self._names.files[row], pixels)
+                pages = self._archive.channel_first
+                save(self._folder / self._names.files[row], pixels, pages=pages)
                 self._n_saved += 1
 
     def _note_pixels_beyond(self, chunk: CellsChunk) -> None:
@@ -139,7 +182,7 @@ class _Extraction:
         if sizes is None:
             return
         rows = chunk.start + np.flatnonzero(chunk.recovered.good[:n])
-        wrong = rows[sizes.beyond(chunk.recovered.pixels[rows - chunk.start], rows)]
+        wrong = rows[sizes.beyond(chunk.cells[rows - chunk.start], rows)]
         if len(wrong):
             sizes.known[wrong] = False
             self._problems.append(f"cell {wrong[0]} has pixels outside its size, the archive's "
@@ -150,7 +193,10 @@ class _Extraction:
     def _refuse_existing(self) -> None:
         if self._overwrite:
             return
-        paths = [self._folder / self._names.files[row] for row in self._rows.tolist()]
+        files = [self._names.files[row] for row in self._rows.tolist()]
+        paths = [self._folder / file for file in files]
+        for place in self._mask_folders:
+            paths += [place / self._mask_files[row] for row in self._rows.tolist()]
         if self._skip_damaged or self._too_long:
             paths.append(self._folder / LISTING)
         existing = [path for path in paths if path.exists()]

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from ...errors import InputError
 from ..storage.location import Location
-from .names import FileNames, position_prefix
+from .names import FileNames, position_prefix, suffix
 
 USUAL_NAME_BYTES = 255
 USUAL_PATH_BYTES = 4096
@@ -51,23 +46,10 @@ def fitting(names: FileNames, folder: Path) -> tuple[FileNames, dict[int, str]]:
     prefix = position_prefix(names.files)
     width = len(str(len(names.files) - 1))
     files = [
-        f"{prefix}{position:0{width}d}.png" if position in too_long else file
+        f"{prefix}{position:0{width}d}{suffix(file)}" if position in too_long else file
         for position, file in enumerate(names.files)
     ]
     return replace(names, files=files), too_long
-
-
-def save(path: Path, image: NDArray[np.uint8]) -> None:
-    """One cell (y, x[, channel]) as PNG, atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".zarrmal-{uuid.uuid4().hex}.partial")  # short: the name need not be
-    picture = Image.fromarray(image[..., 0] if image.shape[2:] == (1,) else image)
-    try:
-        picture.save(partial, format="png")
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def _limits(folder: Path) -> tuple[int, int]:

@@ -50,11 +50,19 @@ class FileNames:
     problems: tuple[str, ...]
 
 
-def file_names(archive: OpenArchive) -> FileNames:
-    """Original names with the suffix .png; else indices in the source, in one folder per label.
+TIFF_SUFFIXES = (".tif", ".tiff")
 
-    Cells whose name is lost, or would leave the folder, are named by their position in the archive:
-    ``position-000123.png``.
+
+def suffix(file: str) -> str:
+    """The suffix of a file that this module has named."""
+    return PurePosixPath(file).suffix
+
+
+def file_names(archive: OpenArchive, own: str = ".png") -> FileNames:
+    """Original names; else indices in the source, in one folder per label.
+
+    Files that were TIFF keep their suffix, all others get ``own``. Cells whose name is lost, or
+    would leave the folder, are named by their position in the archive: ``position-000123.png``.
 
     Raises
     ------
@@ -70,14 +78,14 @@ def file_names(archive: OpenArchive) -> FileNames:
     label = None if stored else read_column(archive, layout.LABEL, n_cells)
     unsafe: list[str] = []
     names = (
-        _stored_names(stored, unsafe)
+        _stored_names(stored, unsafe, own)
         if stored
-        else _numbered(order.values, inside, label, archive.facts, unsafe)
+        else _numbered(order.values, inside, label, archive.facts, unsafe, own)
     )
     prefix = position_prefix(name for name in names if name is not None)
     width = len(str(max(n_cells - 1, 0)))
     files = [
-        f"{prefix}{position:0{width}d}.png" if name is None else name
+        f"{prefix}{position:0{width}d}{own}" if name is None else name
         for position, name in enumerate(names)
     ]
     source_index = np.where(inside, order.values, -1)
@@ -132,26 +140,38 @@ def _distinct(files: list[str], source_index: NDArray[np.int64]) -> list[str]:
     for position, (file, index) in enumerate(zip(files, source_index.tolist(), strict=True)):
         name, key = file, folded(file)
         is_shared = counts[key] > 1
-        suffix = f"-{index}" if index >= 0 else f"-position-{position}"
+        number = f"-{index}" if index >= 0 else f"-position-{position}"
+        end = suffix(file)
         while key in folders or (is_shared and key in taken):
-            name = f"{name.removesuffix('.png')}{suffix}.png"
+            name = f"{name.removesuffix(end)}{number}{end}"
             key = folded(name)
         taken.add(key)
         distinct.append(name)
     return distinct
 
 
-def _stored_names(stored: StoredColumn, unsafe: list[str]) -> list[str | None]:
+def _stored_names(stored: StoredColumn, unsafe: list[str], own: str) -> list[str | None]:
     """Names as files; unsafe ones are added to ``unsafe``."""
     pairs = zip(map(str, stored.values.tolist()), stored.known.tolist(), strict=True)
     names = [_safe(name, unsafe) if known else None for name, known in pairs]
-    files = [None if n is None else str(PurePosixPath(n).with_suffix(".png")) for n in names]
+    files = [None if n is None else _as_image(n, own) for n in names]
     keys = [None if file is None else folded(file) for file in files]
     takers = Counter(k for k, _ in {(k, folded(n)) for k, n in zip(keys, names) if k and n})
     shared = {key for key, n in takers.items() if n > 1}
     # a.jpg and a.bmp both want a.png: they become a.jpg.png and a.bmp.png.
     both = zip(names, files, keys, strict=True)
-    return [f"{name}.png" if key in shared else file for name, file, key in both]
+    return [
+        file if name is None or key not in shared or _is_tiff(name) else f"{name}{own}"
+        for name, file, key in both
+    ]
+
+
+def _is_tiff(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in TIFF_SUFFIXES
+
+
+def _as_image(name: str, own: str) -> str:
+    return name if _is_tiff(name) else str(PurePosixPath(name).with_suffix(own))
 
 
 def _numbered(
@@ -160,6 +180,7 @@ def _numbered(
     label: StoredColumn | None,
     facts: ArchiveFacts,
     unsafe: list[str],
+    own: str,
 ) -> list[str | None]:
     """Indices as files, in folders named by label; unsafe labels are added to ``unsafe``."""
     folders: list[str | None] = [""] * len(numbers)
@@ -171,7 +192,7 @@ def _numbered(
         folders = [None if folder is None else f"{folder}/" for folder in folders]
     width = len(str(max(len(numbers) - 1, 0)))
     return [
-        f"{folder}cell-{number:0{width}d}.png" if ok and folder is not None else None
+        f"{folder}cell-{number:0{width}d}{own}" if ok and folder is not None else None
         for folder, number, ok in zip(folders, numbers.tolist(), known.tolist(), strict=True)
     ]
 

@@ -78,6 +78,10 @@ class ExtractReport:
         The file that lists the damaged cells; None if there are none.
     preprocessing
         What was done to the original pixels; None where the archive does not record it.
+    n_masks
+        Masks that the archive holds of each cell.
+    n_masks_saved
+        Cells whose masks were written.
     """
 
     n_cells: int
@@ -85,6 +89,8 @@ class ExtractReport:
     problems: tuple[str, ...] = ()
     listing: Path | None = None
     preprocessing: Preprocessing | None = None
+    n_masks: int = 0
+    n_masks_saved: int = 0
 
     @property
     def pixels_notice(self) -> str:
@@ -114,6 +120,8 @@ class ExtractReport:
             "n_recovered": self.n_recovered,
             "problems": list(self.problems),
             "damaged": [cell.to_json() for cell in self.damaged],
+            "n_masks": self.n_masks,
+            "n_masks_saved": self.n_masks_saved,
             "pixels_notice": self.pixels_notice,
             "preprocessing": None if self.preprocessing is None else self.preprocessing.to_json(),
         }

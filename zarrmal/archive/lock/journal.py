@@ -217,12 +217,15 @@ def journal_problem(journal: Journal) -> str:
 
 
 def source_digest(source: Source) -> str:
-    """SHA-256 of number, shape, sizes, labels, groups, names, splits, and a sample of pixels."""
+    """SHA-256 of number, kind, sizes, labels, groups, names, splits, and a sample of pixels."""
     rows = np.unique(np.linspace(0, source.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
-    digest = hashlib.sha256(repr((source.n_cells, source.cell_shape)).encode())
-    n_block = block_cells(source.cell_shape)
+    kind = (source.n_cells, source.cell_shape, source.dtype.name, source.channel_first)
+    digest = hashlib.sha256(repr((*kind, source.n_masks)).encode())
+    n_block = block_cells(source.cell_shape, source.dtype.itemsize)
     for start in range(0, len(rows), n_block):
         digest.update(source.read(rows[start : start + n_block]).tobytes())
+        if source.n_masks:
+            digest.update(source.masks(rows[start : start + n_block]).tobytes())
     if source.sizes is not None:
         digest.update(np.ascontiguousarray(source.sizes).tobytes())
     digest.update("\0".join(source.class_names).encode())

@@ -12,6 +12,8 @@ from zarr.core.sync import sync
 from zarrmal_codecs import CorruptionError, ZarrmalError
 
 from ...errors import InputError
+from ...sources.sizes import Pixels
+from ..format import Grid
 from ..opened import OpenArchive
 from ..storage.objects import join_key
 from .chunks import expect_stored, read_chunks
@@ -25,30 +27,44 @@ Positions = Sequence[int] | NDArray[np.integer[Any]]
 
 def read_cells(
     archive: OpenArchive, reader: CellReader, positions: Positions, workers: int | None = None
-) -> NDArray[np.uint8]:
+) -> Pixels:
     """See Archive.read; ``reader`` is the archive's."""
     rows = checked_positions(positions, archive.n_cells)
     unique, inverse = np.unique(rows, return_inverse=True)
     try:
         pixels = reader.read(unique, workers)
     except NotSelectableError:
-        _expect_objects(archive, unique)
+        _expect_objects(archive.cells, unique)
         with zarr.config.set(MISSING_IS_AN_ERROR):
             pixels = np.asarray(archive.cells.oindex[unique])
     return pixels if np.array_equal(unique, rows) else pixels[inverse]
 
 
-def _expect_objects(archive: OpenArchive, rows: NDArray[np.int64]) -> None:
+def read_masks(archive: OpenArchive, positions: Positions) -> NDArray[np.bool_]:
+    """See Archive.masks."""
+    array = archive.mask_array
+    if array is None:
+        raise InputError(f"{archive.location.url} holds no masks")
+    rows = checked_positions(positions, archive.n_cells)
+    unique, inverse = np.unique(rows, return_inverse=True)
+    _expect_objects(array, unique)
+    with zarr.config.set(MISSING_IS_AN_ERROR):
+        masks: NDArray[np.bool_] = np.asarray(array.oindex[unique])
+    return masks if np.array_equal(unique, rows) else masks[inverse]
+
+
+def _expect_objects(array: zarr.Array[Any], rows: NDArray[np.int64]) -> None:
     """CorruptionError if an object of some cells is missing: zarr may read it as black cells."""
-    for k in np.unique(rows // archive.grid.object_cells).tolist():
-        key = join_key(archive.cells.path, archive.grid.key(archive.cells, k))
-        if not sync(archive.cells.store.exists(key)):
+    grid = Grid.of(array)
+    for k in np.unique(rows // grid.object_cells).tolist():
+        key = join_key(array.path, grid.key(array, k))
+        if not sync(array.store.exists(key)):
             raise CorruptionError(f"chunk {key} is missing: see `zarrmal verify`")
 
 
 def recover_cells(
     archive: OpenArchive, positions: Positions | None = None
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+) -> tuple[Pixels, NDArray[np.bool_]]:
     """See Archive.recover; ``archive`` is a stable state."""
     try:
         pixels, good, is_damaged = _recover_cells(archive, positions)
@@ -62,14 +78,14 @@ def recover_cells(
 
 def _recover_cells(
     archive: OpenArchive, positions: Positions | None
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_], bool]:
+) -> tuple[Pixels, NDArray[np.bool_], bool]:
     """Pixels, which of them are good, and whether a chunk that was read is damaged."""
     archive = with_sound_cells(archive, prefer_copy=True)
     expect_stored(archive)
     n_cells, chunk_cells = archive.n_cells, archive.grid.chunk_cells
     rows = np.arange(n_cells) if positions is None else checked_positions(positions, n_cells)
     try:
-        pixels = np.zeros((len(rows), *archive.cell_shape), np.uint8)
+        pixels = np.zeros((len(rows), *archive.cells.shape[1:]), archive.dtype)
     except MemoryError:
         raise InputError(f"{len(rows):,} cells of {archive.cell_shape} do not fit into memory: "
                          f"read some of them at a time") from None  # fmt: skip

@@ -17,14 +17,16 @@ from functools import partial
 from math import prod
 from typing import Any
 
+import numpy as np
 import zarr
 from zarr.abc.store import Store
 from zarr.core.sync import sync
 from zarrmal_codecs import CorruptionError, ZarrmalError
 from zarrmal_codecs.constants import DEFLATE_MAX_RATIO, MAX_CHUNK_PIXELS
 
-from ..format import Grid
-from ..opened import OpenArchive
+from ...sources.sizes import Pixels
+from ..format import CELLS, Grid
+from ..opened import OpenArchive, codec_configuration
 from ..shard import split_shard
 from ..storage.objects import get_bytes, join_key
 from .recover import RecoveredChunk, nothing, recover_chunk
@@ -36,12 +38,23 @@ FEW_CELLS = 10_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CellsChunk:
-    """A chunk of cells ``start`` to ``stop`` - 1 of the archive; ``key`` is that of its object."""
+    """A chunk of cells ``start`` to ``stop`` - 1 of the archive; ``key`` is that of its object.
+
+    It is one of ``array``, the cells or their masks.
+    """
 
     key: str
     start: int
     stop: int
     recovered: RecoveredChunk
+    array: str = CELLS
+    channel_first: bool = False
+
+    @property
+    def cells(self) -> Pixels:
+        """A view of what is recovered as (cell, y, x) or (cell, y, x, channel or mask)."""
+        pixels = self.recovered.pixels
+        return np.moveaxis(pixels, 1, 3) if self.channel_first else pixels
 
 
 def chunk_key(array: zarr.Array[Any], start: int) -> str:
@@ -72,10 +85,10 @@ def expect_whole_cells(array: zarr.Array[Any]) -> None:
             f"`{array.basename}` is cut into chunks of {array.chunks}: a chunk of an archive holds "
             f"whole cells"
         )
-    if prod(array.chunks) > MAX_CHUNK_PIXELS:
+    if prod(array.chunks) * np.dtype(array.dtype).itemsize > MAX_CHUNK_PIXELS:
         raise CorruptionError(
             f"`{array.basename}` is cut into chunks of {array.chunks}: a chunk holds "
-            f"{MAX_CHUNK_PIXELS:,} pixels at most"
+            f"{MAX_CHUNK_PIXELS:,} bytes at most"
         )
 
 
@@ -116,16 +129,25 @@ def _stored_size(store: Store, key: str) -> int:
             return 0
 
 
-def read_chunks(archive: OpenArchive, starts: Sequence[int]) -> Iterator[CellsChunk]:
+def read_chunks(
+    archive: OpenArchive,
+    starts: Sequence[int],
+    name: str = CELLS,
+    array: zarr.Array[Any] | None = None,
+) -> Iterator[CellsChunk]:
     """Chunks in the order asked for, decoded by a few threads, a few at a time.
 
     Parameters
     ----------
     starts
         The first cell of each chunk, see chunk_starts.
+    name
+        ``cells``, or ``mask`` where the archive has it.
+    array
+        That array, if it is open already.
     """
     workers = min(MAX_WORKERS, os.cpu_count() or 1)
-    reader = _ChunkReader(archive, n_cached=workers + 1)
+    reader = _ChunkReader(archive, name, array, n_cached=workers + 1)
     pending: deque[Future[CellsChunk]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
@@ -142,10 +164,17 @@ def read_chunks(archive: OpenArchive, starts: Sequence[int]) -> Iterator[CellsCh
 class _ChunkReader:
     """Reads chunks; the last few objects stay, as chunks of one shard are asked for in turn."""
 
-    def __init__(self, archive: OpenArchive, *, n_cached: int) -> None:
-        self._archive, self._array = archive, archive.cells
-        self._coder, self._grid = archive.coder, archive.grid
-        digests = archive.digests.of(self._array.basename)
+    def __init__(
+        self, archive: OpenArchive, name: str, array: zarr.Array[Any] | None, *, n_cached: int
+    ) -> None:
+        if array is None:
+            array = archive.cells if name == CELLS else archive.array(name)
+        assert array is not None
+        self._archive, self._array, self._name, self._grid = archive, array, name, Grid.of(array)
+        self._coder = archive.coder if name == CELLS else codec_configuration(array).coder()
+        self._dtype = np.dtype(array.dtype).newbyteorder("=")
+        self._channel_first = archive.channel_first if name == CELLS else array.ndim == 4
+        digests = archive.digests.of(name)
         self._keys = {digest: key for key, digest in digests.items()}
         self._n_cached, self._lock = n_cached, threading.Lock()
         self._objects: dict[str, Future[tuple[bytes | None, str]]] = {}
@@ -155,7 +184,12 @@ class _ChunkReader:
         stop = min(start + self._array.chunks[0], self._archive.n_cells)
         chunk = self._recover(start, stop - start)
         return CellsChunk(
-            key=chunk_key(self._array, start), start=start, stop=stop, recovered=chunk
+            key=chunk_key(self._array, start),
+            start=start,
+            stop=stop,
+            recovered=chunk,
+            array=self._name,
+            channel_first=self._channel_first,
         )
 
     def _recover(self, start: int, n_cells: int) -> RecoveredChunk:
@@ -165,13 +199,13 @@ class _ChunkReader:
             data, sha256 = self._object(start)
         except OSError as error:  # a bad sector of a disk, a server that fails
             fault = f"cannot be read: {error.strerror or error}"
-            return nothing((n_cells, *shape[1:]), "unreadable", fault)
+            return nothing((n_cells, *shape[1:]), "unreadable", fault, dtype=self._dtype)
         if self._archive.is_rewritten:
             expected = sha256  # the chunk's own CRC-32 decides
         if self._grid.sharded and data is not None:
             chunk = self._in_shard(data, start, n_cells, expected, sha256)
         else:
-            chunk = recover_chunk(data, self._coder, shape, expected, n_cells)
+            chunk = recover_chunk(data, self._coder, shape, expected, n_cells, self._dtype)
         if chunk.kind == "changed" and not chunk.good.any() and sha256 in self._keys:
             other = self._keys[sha256]
             chunk = replace(chunk, fault=f"{chunk.fault}; it holds the bytes of chunk {other}")
@@ -181,20 +215,21 @@ class _ChunkReader:
         self, data: bytes, start: int, n_cells: int, expected: str | None, sha256: str
     ) -> RecoveredChunk:
         """A chunk of a shard: the shard's SHA-256 checks it, or else its own CRC-32."""
-        shape, grid = self._array.chunks, self._grid
+        shape, grid, dtype = self._array.chunks, self._grid, self._dtype
         unpadded = (n_cells, *shape[1:])
         try:
             chunks = split_shard(data, grid.chunks_per_object, grid.index_location)
             chunk = chunks[start % grid.object_cells // grid.chunk_cells]
         except ZarrmalError as error:
-            return nothing(unpadded, "undecodable", f"lies in a damaged shard: {error}")
+            fault = f"lies in a damaged shard: {error}"
+            return nothing(unpadded, "undecodable", fault, dtype=dtype)
         if chunk is None:
-            return nothing(unpadded, "missing", "is missing in its shard")
+            return nothing(unpadded, "missing", "is missing in its shard", dtype=dtype)
         own = bytes(chunk)
         if sha256 == expected:
             own_digest = hashlib.sha256(own).hexdigest()
-            return recover_chunk(own, self._coder, shape, own_digest, n_cells)
-        recovered = recover_chunk(own, self._coder, shape, None, n_cells)
+            return recover_chunk(own, self._coder, shape, own_digest, n_cells, dtype)
+        recovered = recover_chunk(own, self._coder, shape, None, n_cells, dtype)
         if recovered.kind == "no digest" and expected is not None:
             fault = "lies in a shard that was changed, and matches its own CRC-32"
             return replace(recovered, kind="changed", fault=fault, certain=False)

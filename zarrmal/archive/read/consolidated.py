@@ -10,7 +10,14 @@ from zarrmal_codecs import CorruptionError, Model, ZarrmalError
 
 from ..digests import Digests
 from ..format import CELLS, ArchiveFacts, Grid
-from ..opened import OpenArchive, cells_array, codec_configuration, find_array, reopened
+from ..opened import (
+    OpenArchive,
+    cells_array,
+    codec_configuration,
+    find_array,
+    parsed_model,
+    reopened,
+)
 from ..storage.objects import metadata_digests
 from .chunks import expect_whole_cells
 
@@ -135,14 +142,13 @@ def _copied_cells(group: zarr.Group, facts: ArchiveFacts) -> zarr.Array[Any] | N
         array, model = _cells(consolidated)
     except ZarrmalError:
         return None
-    return array if model.digest == facts.sha256 else None
+    return array if ("" if model is None else model.digest) == facts.sha256 else None
 
 
-def _cells(group: zarr.Group) -> tuple[zarr.Array[Any], Model]:
+def _cells(group: zarr.Group) -> tuple[zarr.Array[Any], Model | None]:
     array = cells_array(group)
     expect_whole_cells(array)
-    configuration = codec_configuration(array)
-    return array, Model.from_base64(configuration.model, configuration.sha256)
+    return array, parsed_model(codec_configuration(array))
 
 
 def _with_copy(problem: str) -> str:

@@ -104,10 +104,10 @@ def state_of_arrays(archive: OpenArchive) -> OpenArchive:
         known,
         complete=True,
         n_cells=n_cells,
-        classes=model.class_names,
-        profile=model.profile,
-        sha256=model.digest,
-        segments=((*[0] * len(model.classes), n_cells),),
+        classes=archive.class_names,
+        profile="" if model is None else model.profile,
+        sha256="" if model is None else model.digest,
+        segments=((*[0] * len(archive.class_names), n_cells),),
         digests="",
         arrays=tuple(name for name in LONG_NAMES if name in archive.array_names),
     )
@@ -133,8 +133,9 @@ def state_of_arrays(archive: OpenArchive) -> OpenArchive:
     column = read_column(state(facts), PREDICTED_CLASS, n_cells)
     if column is None or not column.known.all():
         return state(facts)
-    classes: Any = np.clip(column.values, 0, len(model.classes) - 1)
-    edges = np.searchsorted(np.sort(classes), np.arange(len(model.classes)))
+    n_classes = len(archive.class_names)
+    classes: Any = np.clip(column.values, 0, n_classes - 1)
+    edges = np.searchsorted(np.sort(classes), np.arange(n_classes))
     return state(replace(facts, segments=((*edges.tolist(), n_cells),)))
 
 

@@ -112,7 +112,7 @@ def cells_finding(
     assert kind is not None
     positions = lost.tolist()
     return Finding(
-        array=CELLS,
+        array=chunk.array,
         chunk=chunk.key,
         kind=kind,
         first_cell=chunk.start,

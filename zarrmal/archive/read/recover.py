@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import zlib
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,8 @@ from zarrmal_codecs.chunk.chunk import decode_cells, decode_chunk, expect_shape
 from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.chunk.header import Header, header_bytes, parse_header
 
-from ..format import UINT8
+from ...sources.sizes import Pixels
+from ...sources.source import UINT8
 
 Kind = Literal[
     "missing", "unreadable", "changed", "undecodable", "no digest", "padded", "beyond", "differs"
@@ -35,8 +37,8 @@ class RecoveredChunk:
     Parameters
     ----------
     pixels
-        uint8 (cell, \\*cell_shape); not to be used where ``good`` is false. Without padding where
-        nothing is good.
+        (cell, \\*cell_shape) as they are stored; not to be used where ``good`` is false. Without
+        padding where nothing is good.
     good
         bool (cell,): the cell is recovered.
     reasons
@@ -50,7 +52,7 @@ class RecoveredChunk:
         check.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     good: NDArray[np.bool_]
     reasons: dict[int, str]
     kind: Kind | None = None
@@ -64,6 +66,7 @@ def recover_chunk(
     shape: tuple[int, ...],
     digest: str | None,
     n_cells: int | None = None,
+    dtype: np.dtype[Any] = UINT8,
 ) -> RecoveredChunk:
     """Recover what can be recovered of a chunk; never raises, whatever the bytes.
 
@@ -80,18 +83,21 @@ def recover_chunk(
     n_cells
         Cells of the chunk that are not padding; None for all. Where nothing is recovered, the
         result has no more cells than these: the shape comes from an untrusted document.
+    dtype
+        Of the pixels.
     """
     n_cells = shape[0] if n_cells is None else n_cells
     unpadded = (min(shape[0], n_cells), *shape[1:])
     if data is None:
-        return nothing(unpadded, "missing", "is missing")
+        return nothing(unpadded, "missing", "is missing", dtype=dtype)
     actual = hashlib.sha256(data).hexdigest()
     same = actual == digest
     try:
-        pixels = decode_chunk(data, coder, shape=shape, dtype=UINT8)
+        pixels = decode_chunk(data, coder, shape=shape, dtype=dtype)
     except ZarrmalError as error:
         before = "cannot" if same or digest is None else "was changed and cannot"
-        return _damaged(data, coder, shape, digest, f"{before} be decoded: {error}", unpadded)
+        fault = f"{before} be decoded: {error}"
+        return _damaged(data, coder, shape, digest, fault, unpadded, dtype)
     good = np.ones(len(pixels), np.bool_)
     if same:
         return RecoveredChunk(pixels=pixels, good=good, reasons={})
@@ -116,10 +122,17 @@ def _damaged_digest(actual: str, stated: str) -> str:
     return f"has a damaged digest: {wrong} of its {len(actual)} digits are wrong"
 
 
-def nothing(shape: tuple[int, ...], kind: Kind, fault: str, reason: str = "") -> RecoveredChunk:
+def nothing(
+    shape: tuple[int, ...],
+    kind: Kind,
+    fault: str,
+    reason: str = "",
+    *,
+    dtype: np.dtype[Any] = UINT8,
+) -> RecoveredChunk:
     """A chunk of which nothing is recovered."""
     return RecoveredChunk(
-        pixels=np.zeros(shape, np.uint8),
+        pixels=np.zeros(shape, dtype),
         good=np.zeros(shape[0], np.bool_),
         reasons=dict.fromkeys(range(shape[0]), reason or f"the chunk {fault}"),
         kind=kind,
@@ -134,26 +147,28 @@ def _damaged(
     digest: str | None,
     fault: str,
     unpadded: tuple[int, ...],
+    dtype: np.dtype[Any],
 ) -> RecoveredChunk:
     """``unpadded`` is the shape without padding."""
+    nothing_of = partial(nothing, unpadded, "undecodable", fault, dtype=dtype)
     try:
         header = parse_header(memoryview(data))
         expect_shape(header, shape)
         start = header_bytes(memoryview(data))
     except ZarrmalError as error:
-        return nothing(unpadded, "undecodable", fault, f"the chunk is wholly lost: {error}")
+        return nothing_of(f"the chunk is wholly lost: {error}")
     whole = data[: start + header.payload_bytes]
     if len(whole) < len(data) and hashlib.sha256(whole).hexdigest() == digest:
-        inner = recover_chunk(whole, coder, shape, digest)
+        inner = recover_chunk(whole, coder, shape, digest, dtype=dtype)
         return replace(inner, kind="undecodable", fault=fault)
     if header.index is None:
         why = "the chunk is wholly lost: its pixels are stored together, with one check for all"
-        return nothing(unpadded, "undecodable", fault, why)
+        return nothing_of(why)
     payload = memoryview(data)[start : start + header.payload_bytes]
     try:
         decode_cells(header, np.arange(0), lambda a, b: payload[a:b], coder)  # is it the model's?
     except ZarrmalError as error:
-        return nothing(unpadded, "undecodable", fault, f"the chunk is wholly lost: {error}")
+        return nothing_of(f"the chunk is wholly lost: {error}")
     pixels, reasons = _each_cell(header, payload, coder)
     good = np.ones(len(pixels), np.bool_)
     good[list(reasons)] = False
@@ -171,14 +186,14 @@ def _damaged(
 
 def _each_cell(
     header: Header, payload: memoryview, coder: Coder | None
-) -> tuple[NDArray[np.uint8], dict[int, str]]:
+) -> tuple[Pixels, dict[int, str]]:
     """Pixels of all cells, and why some are lost.
 
     A block of cells that fails is halved and tried again, so that a few damaged cells among many do
     not cost a call per cell.
     """
     assert header.index is not None
-    pixels = np.zeros(header.shape, np.uint8)
+    pixels = np.zeros(header.shape, header.dtype.newbyteorder("="))
     reasons: dict[int, str] = {}
     complete = np.cumsum(header.index.lengths) <= len(payload)
     complete |= header.index.lengths == 0

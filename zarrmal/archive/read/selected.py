@@ -185,10 +185,10 @@ class CellReader:
         ZarrmalError
             If an object is missing.
         """
-        out = np.zeros((len(rows), *self._array.shape[1:]), np.uint8)
+        out = np.zeros((len(rows), *self._array.shape[1:]), self._array.dtype)
         if not len(rows):
             return out
-        if not is_selectable(self._array):
+        if self._coder is None or not is_selectable(self._array):
             raise NotSelectableError
         try:
             self._read(self._parts(rows), out, workers or default_workers())

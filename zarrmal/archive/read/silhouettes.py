@@ -24,6 +24,8 @@ def read_silhouettes(archive: OpenArchive, rows: NDArray[np.int64]) -> Silhouett
     ZarrmalError
         If a chunk is missing or damaged.
     """
+    if archive.model is None:
+        return None
     coder = coder_for(archive.model)
     if not coder.takes_silhouettes:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...sources.sizes import beyond
+from ...sources.sizes import Pixels, beyond
 from ..format import HEIGHT, SIZES, WIDTH
 from ..opened import OpenArchive
 from .columns import StoredColumn, read_column
@@ -44,12 +44,12 @@ class StoredSizes:
         low, high = self.values.min(axis=0).tolist(), self.values.max(axis=0).tolist()
         return (low[0], high[0]), (low[1], high[1])
 
-    def crop(self, cell: NDArray[np.uint8], position: int) -> NDArray[np.uint8]:
-        """The cell at its own size."""
+    def crop(self, cell: Pixels, position: int) -> Pixels:
+        """The cell (y, x[, channel]) at its own size."""
         height, width = self.values[position].tolist()
         return cell[:height, :width]
 
-    def beyond(self, cells: NDArray[np.uint8], positions: NDArray[Any]) -> NDArray[np.bool_]:
+    def beyond(self, cells: Pixels, positions: NDArray[Any]) -> NDArray[np.bool_]:
         """bool (cell,): the cell has a pixel that is not zero outside its size."""
         return beyond(cells, self.values[positions])
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...sources import Source
+from ...sources.bits import differing
+from ...sources.sizes import Pixels
 from .. import format as layout
 from ..opened import OpenArchive
 from ..read.chunks import CellsChunk, chunk_starts, read_chunks
@@ -33,7 +35,7 @@ def check_cells(
             findings.append(
                 cells_finding(chunk, indices, names, kind="padded", fault=fault, lost=none)
             )
-        if sizes is not None and len(wrong := _beyond(chunk, sizes)):
+        if sizes is not None and len(wrong := beyond_sizes(chunk, sizes)):
             fault = f"holds pixels beyond the size of {len(wrong)} of its cells: " + ranges_text(
                 ranges(wrong)
             )
@@ -41,7 +43,9 @@ def check_cells(
             findings.append(
                 cells_finding(chunk, indices, names, kind="beyond", fault=fault, lost=none)
             )
-        differ = np.arange(0) if source is None else _differing(chunk, columns, source)
+        differ = np.arange(0)
+        if source is not None:
+            differ = differing_cells(chunk, columns, source.read)
         if len(differ):
             fault = (
                 f"differs from the source in {len(differ)} of its cells, the first is number "
@@ -53,16 +57,18 @@ def check_cells(
         yield chunk, findings
 
 
-def _beyond(chunk: CellsChunk, sizes: StoredSizes) -> NDArray[np.intp]:
+def beyond_sizes(chunk: CellsChunk, sizes: StoredSizes) -> NDArray[np.intp]:
     """Positions of the cells that were decoded and have pixels outside their known sizes."""
     n = chunk.stop - chunk.start
     rows = np.flatnonzero(chunk.recovered.good[:n] & sizes.known[chunk.start : chunk.stop])
-    wrong = sizes.beyond(chunk.recovered.pixels[rows], chunk.start + rows)
+    wrong = sizes.beyond(chunk.cells[rows], chunk.start + rows)
     return chunk.start + np.extract(wrong, rows)
 
 
-def _differing(chunk: CellsChunk, columns: Columns, source: Source) -> NDArray[np.intp]:
-    """Positions of the cells that were decoded and are not the source's."""
+def differing_cells(
+    chunk: CellsChunk, columns: Columns, read: Callable[[NDArray[np.int64]], Pixels]
+) -> NDArray[np.intp]:
+    """Positions of the cells that were decoded and are not the source's, which ``read`` gives."""
     order = columns.get(layout.SOURCE_INDEX)
     if order is None:
         return np.arange(0)
@@ -71,6 +77,5 @@ def _differing(chunk: CellsChunk, columns: Columns, source: Source) -> NDArray[n
     rows = np.flatnonzero(decoded & order.known[chunk.start : chunk.stop])
     if not len(rows):
         return rows
-    expected = source.read(order.values[chunk.start + rows])
-    differ = (chunk.recovered.pixels[rows] != expected).reshape(len(rows), -1).any(axis=1)
-    return chunk.start + np.extract(differ, rows)
+    expected = read(order.values[chunk.start + rows])
+    return chunk.start + np.extract(differing(chunk.cells[rows], expected), rows)

@@ -18,7 +18,7 @@ Columns = dict[str, StoredColumn]
 
 def read_columns(archive: OpenArchive) -> Columns:
     """All arrays but ``cells``, by name."""
-    names = sorted({*archive.facts.arrays, *layout.BASE_NAMES} - {layout.CELLS})
+    names = sorted({*archive.facts.arrays, *layout.BASE_NAMES} - set(layout.PLANES))
     columns = [read_column(archive, name, archive.n_cells) for name in names]
     return {column.name: column for column in columns if column is not None}
 

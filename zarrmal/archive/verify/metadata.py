@@ -37,7 +37,8 @@ def check_metadata(archive: OpenArchive, problems: list[str]) -> None:
         names: Any = attributes.get("_ARRAY_DIMENSIONS")
         if v3:
             names = getattr(array.metadata, "dimension_names", None)
-        if list(names or ()) != list(layout.dimensions(array.ndim)):
+        allowed = {layout.dimensions(name, array.ndim, channel_first=f) for f in (False, True)}
+        if tuple(names or ()) not in allowed:
             problems.append(f"`{name}`: its dimensions are named {names}")
     if facts.digests and not archive.digests.problem:
         problems += [

@@ -20,6 +20,7 @@ from ..read.copied import COPIED, EMPTIED, attribute_problem, copied_state
 from ..read.sizes import sizes_of
 from .cells import check_cells
 from .columns import check_columns, compare_columns, read_columns
+from .masks import check_masks, find_masks
 from .metadata import check_metadata
 from .report import VerifyReport
 
@@ -45,10 +46,12 @@ def verify_archive(archive: OpenArchive, source: Source | None, progress: Progre
         source = _on_canvas(source, archive)
         _expect_alike(source, archive)
     model = archive.model
-    if (model.class_names, model.profile) != (facts.classes, facts.profile):
+    profile, digest = ("", "") if model is None else (model.profile, model.digest)
+    if (archive.class_names, profile) != (facts.classes, facts.profile):
         problems.append("the model has other classes, or another profile, than the archive says")
-    if model.digest != facts.sha256:
-        problems.append(f"the model has sha256 {model.digest}, the archive promises {facts.sha256}")
+    if digest != facts.sha256:
+        problems.append(f"the model has sha256 {digest or 'none'}, the archive promises "
+                        f"{facts.sha256 or 'none'}")  # fmt: skip
     if not archive.is_rewritten:
         check_metadata(archive, problems)
     columns = read_columns(archive)
@@ -67,6 +70,12 @@ def verify_archive(archive: OpenArchive, source: Source | None, progress: Progre
         problems += [finding.line for finding in chunk_findings]
         n_chunks += 1
         progress("verifying cells", chunk.stop, archive.n_cells)
+    if (masks := find_masks(archive, problems)) is not None:
+        for chunk, chunk_findings in check_masks(archive, masks, columns, sizes, source):
+            findings += chunk_findings
+            problems += [finding.line for finding in chunk_findings]
+            n_chunks += 1
+            progress("verifying masks", chunk.stop, archive.n_cells)
     is_emptied = facts.n_cells > 0 and n_missing == facts.n_cells
     problems = [EMPTIED if is_emptied and line == COPIED else line for line in problems]
     order = columns.get(layout.SOURCE_INDEX)
@@ -99,6 +108,13 @@ def _expect_alike(source: Source, archive: OpenArchive) -> None:
     """InputError if the source cannot be the archive's."""
     n_cells, cell_shape = archive.facts.n_cells, archive.cell_shape
     is_on_canvas = source.sizes is None or isinstance(source, OnCanvas)
+    if source.dtype != archive.dtype:
+        raise InputError(f"the source holds {source.dtype}, the archive {archive.dtype}: give the "
+                         f"source that it was written from")  # fmt: skip
+    if archive.n_masks and source.n_masks not in (0, archive.n_masks):
+        raise InputError(f"the source has {source.n_masks} masks of each cell, the archive "
+                         f"{archive.n_masks}: give the same --mask-channel as when it was "
+                         f"written")  # fmt: skip
     if source.cell_shape != cell_shape or not is_on_canvas:
         raise InputError(
             f"the source has {source.n_cells} cells of "

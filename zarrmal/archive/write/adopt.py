@@ -30,6 +30,7 @@ from ..read.sizes import StoredSizes, sizes_of
 from ..storage.location import Location
 from ..storage.objects import get_bytes, join_key
 from .commit import commit, resized
+from .segment import planes_of
 
 Column = NDArray[Any]
 NEW_ARCHIVE = "write a new archive from it: `zarrmal archive` takes it as a source"
@@ -69,7 +70,7 @@ def adopt_arrays(location: Location, progress: Progress) -> None:
             assert array is not None
             changed = index if name == layout.SOURCE_INDEX else column
             _store_column(array, changed, rewrite=changed is not column)
-        names = (layout.CELLS, *values)
+        names = (*planes_of(state), *values)
         facts = replace(
             state.facts,
             segments=segments,
@@ -119,7 +120,7 @@ def _facts_of_model(group: zarr.Group) -> ArchiveFacts:
 
 
 def _read_columns(state: OpenArchive) -> dict[str, Any]:
-    own = layout.BASE_NAMES.union(state.facts.arrays) - {layout.CELLS}
+    own = layout.BASE_NAMES.union(state.facts.arrays) - set(layout.PLANES)
     names = [name for name in layout.LONG_NAMES if name in own]
     columns = {name: read_column(state, name, state.n_cells) for name in names}
     for name in (layout.PREDICTED_CLASS, layout.SOURCE_INDEX):
@@ -135,11 +136,12 @@ def _checked(state: OpenArchive, name: str, column: Any) -> Column:
     if array is None or column.problems or not column.known.all():
         why = column.lines[0] if column.lines else "it cannot be read"
         raise CorruptionError(f"{where} has no value for each cell: {why}")
-    for each in (array, state.cells):
-        if list(dimension_names(each)) != list(layout.dimensions(each.ndim)):
+    for key, each in ((name, array), (layout.CELLS, state.cells)):
+        expected = layout.dimensions(key, each.ndim, channel_first=state.channel_first)
+        if list(dimension_names(each)) != list(expected):
             raise InputError(f"{state.location.url}: the dimensions of `{each.basename}` are named "
-                             f"{list(dimension_names(each))}, not "
-                             f"{list(layout.dimensions(each.ndim))}: {NEW_ARCHIVE}")  # fmt: skip
+                             f"{list(dimension_names(each))}, not {list(expected)}: "
+                             f"{NEW_ARCHIVE}")  # fmt: skip
     limits = {
         layout.PREDICTED_CLASS: len(state.facts.classes),
         layout.LABEL: len(state.facts.label_names),
@@ -192,16 +194,19 @@ def _source_index(archive: OpenArchive, index: Column) -> Column:
 
 def _check_cells(state: OpenArchive, sizes: StoredSizes | None, progress: Progress) -> None:
     """Decode every chunk; CorruptionError at the first that is damaged, or beyond its sizes."""
-    for chunk in read_chunks(state, chunk_starts(state.cells, state.n_cells)):
-        if chunk.recovered.kind is not None:
-            line = cells_finding(chunk, (), ()).line
-            raise CorruptionError(f"{state.location.url}: {line}: damage cannot be adopted; "
-                                  f"`zarrmal extract --skip-damaged` saves the rest")  # fmt: skip
-        rows = np.arange(chunk.start, chunk.stop)
-        if sizes is not None and sizes.beyond(chunk.recovered.pixels[: len(rows)], rows).any():
-            raise CorruptionError(f"{state.location.url}: chunk {chunk.key} has pixels outside the "
-                                  f"`height` and `width` of its cells: {NEW_ARCHIVE}")  # fmt: skip
-        progress("checking cells", chunk.stop, state.n_cells)
+    for name in planes_of(state):
+        for chunk in read_chunks(state, chunk_starts(state.cells, state.n_cells), name):
+            if chunk.recovered.kind is not None:
+                line = cells_finding(chunk, (), ()).line
+                raise CorruptionError(f"{state.location.url}: {line}: damage cannot be adopted; "
+                                      f"`zarrmal extract --skip-damaged` saves the "
+                                      f"rest")  # fmt: skip
+            rows = np.arange(chunk.start, chunk.stop)
+            if sizes is not None and sizes.beyond(chunk.cells[: len(rows)], rows).any():
+                raise CorruptionError(f"{state.location.url}: chunk {chunk.key} of `{name}` has "
+                                      f"pixels outside the `height` and `width` of its cells: "
+                                      f"{NEW_ARCHIVE}")  # fmt: skip
+            progress("checking cells", chunk.stop, state.n_cells)
 
 
 def _expect_known_digests(archive: OpenArchive, state: OpenArchive) -> None:

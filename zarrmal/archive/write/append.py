@@ -75,7 +75,7 @@ def append_cells(
         elif previous.phase == "planned":
             order = stored_order(archive, source.n_cells)
         if order is None:
-            order = order_cells(source, assigner, len(archive.model.classes), progress)
+            order = order_cells(source, assigner, len(archive.class_names), progress)
         columns = new_columns(
             source,
             order,
@@ -100,6 +100,7 @@ def _fitting(source: Source, archive: OpenArchive) -> Source:
     """
     height, width = archive.cell_shape[:2]
     sizes = source.sizes
+    _refuse_other_kind(source, archive)
     if source.cell_shape[2:] != archive.cell_shape[2:]:
         advice = "use --channel"
     elif layout.HEIGHT in archive.facts.arrays:
@@ -118,6 +119,23 @@ def _fitting(source: Source, archive: OpenArchive) -> Source:
         f"the archive's cells are {shape_text(archive.cell_shape)}, these are "
         f"{sizes_text(source.cell_shape, source.sizes)}: {advice}"
     )
+
+
+def _refuse_other_kind(source: Source, archive: OpenArchive) -> None:
+    """InputError if the cells have another dtype than the archive's, or lack their masks.
+
+    Where the archive's channels lie, those of the source are put.
+    """
+    url = archive.location.url
+    if source.dtype != archive.dtype:
+        raise InputError(f"the cells of {url} are {archive.dtype}, these are {source.dtype}: "
+                         f"convert them")  # fmt: skip
+    if archive.n_masks and source.n_masks != archive.n_masks:
+        raise InputError(
+            f"{url} holds {archive.n_masks} mask{'s' if archive.n_masks > 1 else ''} of each cell "
+            f"(`{layout.MASK}`); these cells come with {source.n_masks or 'none'}: append cells "
+            f"that have as many (--masks, --mask-channel)"
+        )
 
 
 def undo_append(location: Location) -> int:
@@ -220,11 +238,11 @@ def _restore_end(archive: OpenArchive, name: str) -> dict[str, str]:
     k, n_here = divmod(facts.n_cells, grid.object_cells)
     if not n_here:
         return dict(archive.digests.of(name))
-    if name == layout.CELLS:
+    if name in layout.PLANES:
         classes = stored_classes(archive)
         task = Task(number=k, n_stored=n_here, rows=np.empty(0, np.int64), classes=classes)
         result = ObjectWriter(archive, reuse=False)(task, None)
-        return {**archive.digests.of(name), grid.key(array, k): result.sha256}
+        return {**archive.digests.of(name), grid.key(array, k): result.sha256_of(name)}
     values = np.asarray(array[k * grid.object_cells :])
     full = resized(array, (k + 1) * grid.object_cells)
     blank = np.full(grid.object_cells - n_here, "" if values.dtype.kind in "OTU" else 0)

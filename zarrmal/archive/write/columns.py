@@ -104,7 +104,7 @@ def matching_columns(columns: NewColumns, archive: OpenArchive) -> NewColumns:
     Further columns of the new cells are dropped. A missing probability becomes NaN, which CF takes
     for a missing value too.
     """
-    names = archive.array_names - {layout.CELLS}
+    names = archive.array_names - set(layout.PLANES)
     values = {name: v for name, v in columns.values.items() if name in names}
     if layout.CLASS_PROBABILITY in names - values.keys():
         n_cells = len(values[layout.SOURCE_INDEX])
@@ -168,11 +168,13 @@ def longest_text(values: Values) -> int:
     return int(np.strings.str_len(values).max(initial=0))
 
 
-def create_array(group: zarr.Group, name: str, **arguments: Any) -> zarr.Array[Any]:
+def create_array(
+    group: zarr.Group, name: str, *, channel_first: bool = False, **arguments: Any
+) -> zarr.Array[Any]:
     """Create an array with its dimension names and attributes, in either format."""
     arguments.pop("zarr_format", None)  # the group's
     arguments.setdefault("config", {"write_empty_chunks": True})
-    names = layout.dimensions(len(arguments["shape"]))
+    names = layout.dimensions(name, len(arguments["shape"]), channel_first=channel_first)
     attributes = arguments.pop("attributes", {}) | {"long_name": layout.LONG_NAMES[name]}
     if group.metadata.zarr_format == 2:
         attributes["_ARRAY_DIMENSIONS"] = list(names)
@@ -205,7 +207,7 @@ def stored_order(archive: OpenArchive, n_new: int) -> CellOrder | None:
 
     None if what is stored there is not an order: each cell once, sorted by class.
     """
-    n_stored, n_classes = archive.facts.n_cells, len(archive.model.classes)
+    n_stored, n_classes = archive.facts.n_cells, len(archive.class_names)
 
     def column(name: str) -> Values | None:
         array = archive.array(name)

@@ -1,5 +1,7 @@
 """Encode one stored object of the cells, a chunk or a shard, or reuse it from an interrupted run.
 
+The object of the masks of the same cells is encoded with it, where an archive has masks.
+
 A task is small and can be sent to another machine. Its bytes depend only on the cells, their
 classes, the model and the cells that the object holds already.
 """
@@ -9,13 +11,16 @@ from __future__ import annotations
 import hashlib
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
-from zarrmal_codecs import CorruptionError, ZarrmalError
+from zarrmal_codecs import CorruptionError, Model, ZarrmalError
 from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder, coder_for
 from zarrmal_codecs.chunk.header import header_bytes, parse_header
@@ -25,14 +30,14 @@ from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ...errors import InputError
 from ...sources import Source
-from ...sources.sizes import beyond
-from ..format import UINT8
-from ..opened import OpenArchive
+from ...sources.bits import differing
+from ...sources.sizes import Pixels, beyond
+from ..format import MASK, Grid
+from ..opened import OpenArchive, codec_configuration
 from ..read.silhouettes import chunk_silhouettes
 from ..shard import join_shard, split_shard
 from ..storage.objects import get_bytes, join_key, put_bytes
 
-Pixels = NDArray[np.uint8]
 Chunk = bytes | memoryview
 
 
@@ -68,6 +73,8 @@ class TaskResult:
         Index of the object in the array.
     sha256
         Of the object's bytes, hexadecimal.
+    mask_sha256
+        Of those of the masks; None in an archive without.
     n_cells
         New cells in it.
     reused
@@ -76,12 +83,19 @@ class TaskResult:
 
     number: int
     sha256: str
+    mask_sha256: str | None
     n_cells: int
     reused: bool
 
+    def sha256_of(self, array: str) -> str:
+        """Of the object of ``cells`` or ``mask``."""
+        digest = self.mask_sha256 if array == MASK else self.sha256
+        assert digest is not None
+        return digest
+
 
 class ObjectWriter:
-    """Encodes and stores the objects of an archive's cells.
+    """Encodes and stores the objects of an archive's cells, and of their masks.
 
     Parameters
     ----------
@@ -96,10 +110,17 @@ class ObjectWriter:
     def __init__(
         self, archive: OpenArchive, *, reuse: bool, cancelled: threading.Event | None = None
     ) -> None:
-        self._array, self._grid = archive.cells, archive.grid
-        self._reuse, self._cancelled = reuse, cancelled
-        self._rice: RiceChoice = archive.configuration.rice
-        self._coder: Coder = coder_for(archive.model)
+        self._cells = ArrayWriter(
+            archive.cells,
+            partial(_stored_cells, channel_first=archive.channel_first),
+            model=archive.model,
+            reuse=reuse,
+            cancelled=cancelled,
+        )
+        masks = archive.mask_array
+        self._masks = None
+        if masks is not None:
+            self._masks = ArrayWriter(masks, _stored_masks, reuse=reuse, cancelled=cancelled)
 
     def __call__(self, task: Task, source: Source | None) -> TaskResult:
         """Run one task; a source is needed where it has new cells.
@@ -111,6 +132,52 @@ class ObjectWriter:
         CancelledError
             If the run was cancelled before the object was stored.
         """
+        sha256, reused = self._cells.write(task, source)
+        of_masks, masks_reused = (
+            (None, True) if self._masks is None else self._masks.write(task, source)
+        )
+        return TaskResult(
+            number=task.number,
+            sha256=sha256,
+            mask_sha256=of_masks,
+            n_cells=len(task.rows),
+            reused=reused and masks_reused,
+        )
+
+
+class ArrayWriter:
+    """Encodes and stores the objects of one array with planes of each cell.
+
+    Parameters
+    ----------
+    array
+        The cells, or their masks; chunks hold whole cells.
+    read
+        New planes of some cells of a source, as the array holds them.
+    model
+        That codes the planes; None takes the codec's own.
+    reuse, cancelled
+        See ObjectWriter.
+    """
+
+    def __init__(
+        self,
+        array: zarr.Array[Any],
+        read: Callable[[Source, NDArray[np.int64]], Pixels],
+        *,
+        reuse: bool,
+        cancelled: threading.Event | None,
+        model: Model | None = None,
+    ) -> None:
+        self._array, self._grid, self._read = array, Grid.of(array), read
+        self._dtype = np.dtype(array.dtype).newbyteorder("=")
+        self._reuse, self._cancelled = reuse, cancelled
+        configuration = codec_configuration(array)
+        self._rice: RiceChoice = configuration.rice
+        self._coder = configuration.coder() if model is None else coder_for(model)
+
+    def write(self, task: Task, source: Source | None) -> tuple[str, bool]:
+        """SHA-256 of the task's object, and whether an earlier run had stored it."""
         key = join_key(self._array.path, self._grid.key(self._array, task.number))
         store = self._array.store
         old = get_bytes(store, key) if task.n_stored or self._reuse else None
@@ -126,8 +193,7 @@ class ObjectWriter:
             if self._cancelled is not None and self._cancelled.is_set():
                 raise CancelledError
             put_bytes(store, key, data)
-        digest = hashlib.sha256(data).hexdigest()
-        return TaskResult(number=task.number, sha256=digest, n_cells=len(task.rows), reused=reused)
+        return hashlib.sha256(data).hexdigest(), reused
 
     def _chunks(
         self, task: Task, source: Source | None, old: bytes | None
@@ -145,7 +211,7 @@ class ObjectWriter:
                 self._decoded(chunk)  # damage must not get a digest of its own
                 yield chunk
                 continue
-            pixels = np.zeros((n, *self._array.shape[1:]), np.uint8)  # Zarr pads the last chunk
+            pixels = np.zeros((n, *self._array.shape[1:]), self._dtype)  # Zarr pads the last chunk
             parts: list[Silhouettes | None] = []
             if n_stored:
                 if chunk is None:
@@ -153,12 +219,13 @@ class ObjectWriter:
                         f"object {task.number} lacks a chunk: see `zarrmal verify`"
                     )
                 pixels[:n_stored] = self._decoded(chunk)[:n_stored]
-                parts.append(chunk_silhouettes(chunk, np.arange(n_stored), self._coder))
+                if self._coder is not None:
+                    parts.append(chunk_silhouettes(chunk, np.arange(n_stored), self._coder))
             if last - first > n_stored:
                 assert source is not None
                 new = slice(first + n_stored - task.n_stored, last - task.n_stored)
-                pixels[n_stored : last - first] = _read(source, task.rows[new])
-                if self._coder.takes_silhouettes:
+                pixels[n_stored : last - first] = self._read(source, task.rows[new])
+                if self._coder is not None and self._coder.takes_silhouettes:
                     parts.append(source.silhouettes(task.rows[new]))
             classes = np.zeros(n, np.uint8)
             classes[: last - first] = task.classes[first:last]
@@ -172,14 +239,14 @@ class ObjectWriter:
                 yield encode_chunk(
                     pixels,
                     self._coder,
-                    classes=classes,
+                    classes=None if self._coder is None else classes,
                     rice=self._rice,
                     silhouettes=_joined(parts, n),
                 )
 
     def _decoded(self, chunk: Chunk) -> Pixels:
         shape = (self._grid.chunk_cells, *self._array.shape[1:])
-        return decode_chunk(chunk, self._coder, shape=shape, dtype=UINT8)
+        return decode_chunk(chunk, self._coder, shape=shape, dtype=self._dtype)
 
     def _old_chunks(self, old: bytes | None, *, required: bool) -> list[Chunk | None]:
         n = self._grid.chunks_per_object
@@ -195,14 +262,28 @@ class ObjectWriter:
             return [None] * n
 
 
-def _read(source: Source, rows: NDArray[np.int64]) -> Pixels:
-    """Cells of a source; InputError if one has pixels beyond its size, which no reader expects."""
+def _stored_cells(source: Source, rows: NDArray[np.int64], *, channel_first: bool) -> Pixels:
+    """Cells of a source as an archive holds them.
+
+    InputError if one has pixels beyond its size, which no reader expects.
+    """
     cells = source.read(rows)
+    _refuse_beyond(cells, source, rows, "pixels")
+    return np.moveaxis(cells, 3, 1) if channel_first else cells
+
+
+def _stored_masks(source: Source, rows: NDArray[np.int64]) -> Pixels:
+    """Masks of cells as an archive holds them, without an axis for a single one."""
+    masks = source.masks(rows)
+    _refuse_beyond(np.moveaxis(masks, 1, 3), source, rows, "a mask")
+    return masks[:, 0] if source.n_masks == 1 else masks
+
+
+def _refuse_beyond(cells: Pixels, source: Source, rows: NDArray[np.int64], what: str) -> None:
     if source.sizes is not None and (wrong := beyond(cells, source.sizes[rows])).any():
         height, width = source.sizes[rows[wrong][0]].tolist()
         raise InputError(f"{source.location}: cell {rows[wrong][0]} is {height} x {width}, but has "
-                         f"pixels beyond that: make them 0")  # fmt: skip
-    return cells
+                         f"{what} beyond that: make them 0")  # fmt: skip
 
 
 def _joined(parts: list[Silhouettes | None], n: int) -> Silhouettes | None:
@@ -217,7 +298,9 @@ def _joined(parts: list[Silhouettes | None], n: int) -> Silhouettes | None:
     return Silhouettes(masks=masks + [None] * (n - len(masks)), resampling=known[0].resampling)
 
 
-def is_chunk_of(chunk: Chunk, pixels: Pixels, classes: NDArray[np.uint8], coder: Coder) -> bool:
+def is_chunk_of(
+    chunk: Chunk, pixels: Pixels, classes: NDArray[np.uint8], coder: Coder | None
+) -> bool:
     """A stored chunk holds these very pixels in these classes, and decodes to them.
 
     The header tells at once which chunks are others. Its CRC-32 is of the pixels that were encoded,
@@ -236,9 +319,11 @@ def is_chunk_of(chunk: Chunk, pixels: Pixels, classes: NDArray[np.uint8], coder:
         blank = index.classes == BLANK_CLASS
         if not np.array_equal(index.classes[~blank], classes[~blank]):
             return False
-        if index.digest_prefix != bytes.fromhex(coder.model.digest)[:DIGEST_PREFIX_BYTES]:
+        digest = "" if coder is None else coder.model.digest
+        if index.digest_prefix != bytes.fromhex(digest)[:DIGEST_PREFIX_BYTES]:
             return False
     try:
-        return np.array_equal(decode_chunk(view, coder, shape=pixels.shape, dtype=UINT8), pixels)
+        decoded = decode_chunk(view, coder, shape=pixels.shape, dtype=pixels.dtype)
+        return not differing(decoded, pixels).any()
     except ZarrmalError:
         return False

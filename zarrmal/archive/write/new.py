@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+import numpy as np
 from zarrmal_codecs import Model, ZarrmalError, array_arguments
 from zarrmal_codecs.chunk.coder import coder_for
 
@@ -13,10 +15,10 @@ from ...classify import Assigner
 from ...errors import ExistsError, InputError, LockedError
 from ...progress import Progress
 from ...sources import Source
-from ...sources.limits import check_cell_shape
+from ...sources.limits import check_cell_shape, model_fits
 from ...sources.preprocessing import Preprocessing
 from ...sources.sizes import sizes_text
-from ...sources.source import OnCanvas
+from ...sources.source import OnCanvas, kind_text
 from ...version import SOFTWARE
 from .. import format as layout
 from ..format import ArchiveFacts
@@ -30,7 +32,7 @@ from ..lock.staging import (
     stage_of,
 )
 from ..lock.writer_lock import WriterLock, while_held, writer_lock
-from ..opened import OpenArchive, shape_text
+from ..opened import OpenArchive, classes_of, shape_text
 from ..preprocessing import merged_record
 from ..storage.location import Location
 from .columns import (
@@ -68,7 +70,7 @@ def write_new(
     source: Source,
     location: Location,
     *,
-    model: Model,
+    model: Model | None,
     assigner: Assigner,
     options: WriteOptions,
     progress: Progress,
@@ -80,14 +82,19 @@ def write_new(
     check_cell_shape(
         cell_shape,
         source.location or source.description,
-        model.profile,
+        None if model is None else model.profile,
         is_canvas=source.sizes is not None or options.canvas is not None,
     )
-    options.chunk_length(cell_shape)  # or an InputError
-    if not coder_for(model).fits(cell_shape):
+    options.chunk_length(cell_shape, source.dtype.itemsize)  # or an InputError
+    if model is not None and not model_fits(
+        model, source.dtype, cell_shape, channel_first=source.channel_first
+    ):
+        cells, allowed = sizes_text(cell_shape, source.sizes), shape_text(model.cell_shape)
+        if source.dtype != np.uint8 or source.channel_first:
+            cells, allowed = kind_text(source, cell_shape), f"{allowed} of uint8"
         raise InputError(
-            f"the cells are {sizes_text(cell_shape, source.sizes)}, the model is for "
-            f"{shape_text(model.cell_shape)}: use --size or --channel, or train a model on them"
+            f"the cells are {cells}, the model is for {allowed}: use --size or --channel, train a "
+            f"model on them, or give none"
         )
     digest = source_digest(source)
     resumed = previous if previous is not None and is_resumable(previous, options) else None
@@ -132,7 +139,7 @@ class StageWriter:
         self,
         stage: Location,
         source: Source,
-        model: Model,
+        model: Model | None,
         assigner: Assigner,
         options: WriteOptions,
         lock: WriterLock,
@@ -158,7 +165,7 @@ class StageWriter:
             order = stored_order(archive, self._source.n_cells)
         self._source = _on_canvas(self._source, canvas)
         if order is None:
-            n_classes = len(self._model.classes)
+            n_classes = len(classes_of(self._model))
             order = order_cells(self._source, self._assigner, n_classes, self._progress)
         columns = new_columns(self._source, order)
         if archive is None:
@@ -183,13 +190,14 @@ class StageWriter:
         stage, options, model = self._stage, self._options, self._model
         if stage.is_local:
             stage.path.parent.mkdir(parents=True, exist_ok=True)
+        classes = classes_of(model)
         facts = ArchiveFacts(
             complete=False,
             n_cells=0,
-            classes=model.class_names,
+            classes=classes,
             segments=(),
-            profile=model.profile,
-            sha256=model.digest,
+            profile="" if model is None else model.profile,
+            sha256="" if model is None else model.digest,
             preprocessing=self._kept.preprocessing,
             arrays=(layout.CELLS, *columns.values),
             software=SOFTWARE,
@@ -198,28 +206,60 @@ class StageWriter:
         kept = self._kept.attributes
         group = stage.open_group("a", options.zarr_format, attributes={**kept.get("", {}), **own})
         attributes = columns.attributes | {
-            layout.PREDICTED_CLASS: layout.flag_attributes(model.class_names),
+            layout.PREDICTED_CLASS: layout.flag_attributes(classes),
             **{name: {"units": units} for name, units in layout.UNITS.items()},
         }
-        shards: dict[str, Any] = {}
-        if options.shard_cells is not None:
-            shape = (options.shard_cells, *self._source.cell_shape)
-            index = options.index_location(stage.url)
-            shards["shards"] = {"shape": shape, "index_location": index}
-        create_array(
-            group,
-            layout.CELLS,
-            shape=(0, *self._source.cell_shape),
-            chunks=(options.chunk_length(self._source.cell_shape), *self._source.cell_shape),
-            dtype="uint8",
-            # To xarray where a cell comes from is a coordinate of it (CF conventions 5).
-            attributes=dict(kept.get(layout.CELLS, {})) | layout.coordinates(columns.values),
-            **shards,
-            **array_arguments(model, zarr_format=options.zarr_format, rice=options.rice),
-        )
+        source = self._source
+        n_chunk = options.chunk_length(source.cell_shape, source.dtype.itemsize)
+
+        def create_planes(name: str, shape: tuple[int, ...], names: tuple[str, ...]) -> None:
+            key = layout.MASK_NAMES if name == layout.MASK else layout.CHANNEL_NAMES
+            own: dict[str, Any] = {key: list(names)} if names else {}
+            if name == layout.CELLS:
+                # To xarray where a cell comes from is a coordinate of it (CF conventions 5).
+                own |= layout.coordinates(columns.values)
+            if options.shard_cells is not None:
+                arguments["shards"] = {
+                    "shape": (options.shard_cells, *shape),
+                    "index_location": options.index_location(stage.url),
+                }
+            create_array(
+                group,
+                name,
+                shape=(0, *shape),
+                chunks=(n_chunk, *shape),
+                attributes={**kept.get(name, {}), **own},
+                **arguments,
+            )
+
+        codec = partial(array_arguments, zarr_format=options.zarr_format, rice=options.rice)
+        arguments: dict[str, Any] = {
+            "dtype": source.dtype,
+            "channel_first": source.channel_first,
+            **codec(model),
+        }
+        shape = source.cell_shape
+        if source.channel_first:
+            shape = (shape[2], *shape[:2])
+        create_planes(layout.CELLS, shape, source.channel_names)
+        if stores_masks(source, model):
+            arguments = {"dtype": "bool", **codec(None)}
+            shape = source.cell_shape[:2]
+            shape = shape if source.n_masks == 1 else (source.n_masks, *shape)
+            create_planes(layout.MASK, shape, source.mask_names)
         for name, values in columns.values.items():
             create_column(group, name, values, {**kept.get(name, {}), **attributes.get(name, {})})
         return OpenArchive(stage, group, facts)
+
+
+def stores_masks(source: Source, model: Model | None) -> bool:
+    """Whether a new archive has an array of the masks that lie beside the cells.
+
+    Where no cell has pixels outside its mask, silhouettes hold the masks, if the model codes them.
+    """
+    if not source.n_masks:
+        return False
+    return source.has_background or model is None or not coder_for(model).takes_silhouettes
 
 
 def _on_canvas(source: Source, canvas: tuple[int, int] | None) -> Source:

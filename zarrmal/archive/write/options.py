@@ -95,25 +95,31 @@ class WriteOptions:
         """(y, x[, channel]) of the archive's cells, of those of a source."""
         return cell_shape if self.canvas is None else (*self.canvas, *cell_shape[2:])
 
-    def chunk_length(self, cell_shape: tuple[int, ...]) -> int:
-        """Cells in a chunk, decided for cells of this shape (y, x[, channel]).
+    def chunk_length(self, cell_shape: tuple[int, ...], item_bytes: int = 1) -> int:
+        """Cells in a chunk, decided for cells of this shape.
+
+        Parameters
+        ----------
+        item_bytes
+            Of a pixel's value.
 
         Raises
         ------
         InputError
-            If such a chunk has more values than the codec takes, or does not divide the shard.
+            If such a chunk has more bytes than the codec takes, or does not divide the shard.
         """
-        n_values = prod(cell_shape)
+        n_values = prod(cell_shape) * item_bytes
         n_cells = self.chunk_cells
         if n_cells is None:
             n_cells = MAX_AUTO_CHUNK_CELLS
             while n_cells > 1 and n_cells * n_values > MAX_AUTO_CHUNK_BYTES:
                 n_cells //= 2
         if n_cells * n_values > MAX_CHUNK_PIXELS:
-            text = " x ".join(map(str, cell_shape))
+            text, unit = " x ".join(map(str, cell_shape)), "values" if item_bytes == 1 else "bytes"
+            most = max(MAX_CHUNK_PIXELS // n_values, 1)
             raise InputError(f"a chunk of {n_cells:,} cells of {text} has {n_cells * n_values:,} "
-                             f"values, at most {MAX_CHUNK_PIXELS:,} are possible: take "
-                             f"--chunk-cells {MAX_CHUNK_PIXELS // n_values} or fewer, or leave it "
+                             f"{unit}, at most {MAX_CHUNK_PIXELS:,} are possible: take "
+                             f"--chunk-cells {most} or fewer, or leave it "
                              f"out")  # fmt: skip
         if self.shard_cells is not None:
             refuse_shard(self.shard_cells, n_cells)

@@ -56,7 +56,8 @@ def order_cells(
     InputError
         If the assigner returns something that does not fit the cells.
     """
-    n_cells, n_block = source.n_cells, block_cells(source.cell_shape)
+    n_cells = source.n_cells
+    n_block = block_cells(source.cell_shape, source.dtype.itemsize)
     classes = np.empty(n_cells, np.uint8)
     probabilities: NDArray[np.float32] | None = None
     needs_pixels = getattr(assigner, "needs_pixels", True)

@@ -13,12 +13,14 @@ from ...classify import Assignment
 from ...errors import InputError, LockedError
 from ...progress import Progress
 from ...sources import Source
+from ...sources.array_source import Fetch
 from ...sources.digests import ArchiveDigests
 from ...sources.preprocessing import Preprocessing
 from ...sources.provenance import DTYPES, PROVENANCE
+from ...sources.sizes import Pixels
 from ...sources.source import checked_indices
 from ...sources.strings import STRINGS, Strings
-from ...sources.zarr_array import zarr_fetch
+from ...sources.zarr_array import mask_names, zarr_fetch
 from .. import format as layout
 from ..foreign import refuse_longer
 from ..lock.journal import Journal, busy_message, read_journal
@@ -104,6 +106,8 @@ class StoredCells(Source):
     def __init__(self, archive: OpenArchive) -> None:
         facts, self._archive = archive.facts, archive
         self.n_cells, self.cell_shape = archive.n_cells, archive.cell_shape
+        self.dtype, self.channel_first = archive.dtype, archive.channel_first
+        self.channel_names = archive.channel_names
         self.preprocessing = facts.preprocessing or Preprocessing()
         self.location = self.description = f"archive {archive.location.printable}"
         index = _column(archive, layout.SOURCE_INDEX)
@@ -136,13 +140,29 @@ class StoredCells(Source):
             column(layout.PREDICTED_CLASS), column(layout.CLASS_PROBABILITY)
         )
         digests = ArchiveDigests(archive.group, archive.location.printable)
-        self._fetch = zarr_fetch(archive.cells, tuple(range(archive.cells.ndim)), digests)
+        axes = (0, 2, 3, 1) if archive.channel_first else tuple(range(archive.cells.ndim))
+        self._fetch = zarr_fetch(archive.cells, axes, digests)
+        masks = archive.mask_array
+        if masks is not None:
+            self.n_masks, self.mask_names = archive.n_masks, mask_names(masks)
+            self._fetch_masks = zarr_fetch(masks, tuple(range(masks.ndim)), digests)
 
-    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def read(self, indices: NDArray[np.int64]) -> Pixels:
         """See Source.read; CorruptionError if a stored chunk is damaged."""
+        cells = self._stored(self._fetch, indices)
+        return np.ascontiguousarray(cells, self.dtype)
+
+    def masks(self, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """See Source.masks; CorruptionError if a stored chunk is damaged."""
+        if not self.n_masks:
+            return super().masks(indices)
+        masks = self._stored(self._fetch_masks, indices)
+        return masks.reshape(len(masks), self.n_masks, *masks.shape[-2:])
+
+    def _stored(self, fetch: Fetch, indices: NDArray[np.int64]) -> Pixels:
         positions = self._positions[checked_indices(indices, self.n_cells)]
         try:
-            return self._fetch(positions)
+            return fetch(positions)
         except InputError as error:  # of a source; this one is the archive itself
             raise CorruptionError(str(error)) from None
 
@@ -162,7 +182,7 @@ class _StoredClasses:
         assert classes is not None  # every archive has it
         self._classes, self._probability = classes, probability
 
-    def __call__(self, cells: NDArray[np.uint8], rows: NDArray[np.int64]) -> Assignment:
+    def __call__(self, cells: Pixels, rows: NDArray[np.int64]) -> Assignment:
         probability = None if self._probability is None else self._probability[rows]
         return Assignment(predicted_class=self._classes[rows], probability=probability)
 

@@ -21,7 +21,7 @@ from ..storage.local import PARTIAL
 from ..storage.objects import join_key
 from .columns import NewColumns, write_columns
 from .commit import commit, resized, store_longer
-from .encode import Task
+from .encode import Task, TaskResult
 from .order import CellOrder
 from .runners import Runner, ThreadRunner
 
@@ -70,25 +70,28 @@ def write_segment(
     """
     facts, order, columns = archive.facts, segment.order, segment.columns
     n_cells = facts.n_cells + order.n_cells
-    names = [layout.CELLS, *columns.values]
+    names = [*planes_of(archive), *columns.values]
     lock.begin_changes()
     if archive.location.owner_commits and archive.location.replaces_objects:
         store_longer(archive, names, n_cells)  # Icechunk takes no chunk beyond an array's end
     column_digests = write_columns(archive, columns)
     lock.enter("planned")
-    digest_of: dict[int, str] = {}
+    results: dict[int, TaskResult] = {}
     n_done = 0
     for result in runner(archive, segment.source, segment_tasks(archive, order), reuse=reuse):
-        digest_of[result.number] = result.sha256
+        results[result.number] = result
         n_done += result.n_cells
         lock.expect_not_lost()
         progress("writing cells", n_done, order.n_cells)
     lock.expect_held()
     grid = archive.grid
     digests = {name: column_digests.get(name, {}) for name in names}
-    digests[layout.CELLS] = dict(archive.digests.of(layout.CELLS)) | {
-        grid.key(archive.cells, number): digest_of[number] for number in sorted(digest_of)
-    }
+    for name in planes_of(archive):
+        array = archive.group[name]
+        assert isinstance(array, zarr.Array)
+        digests[name] = dict(archive.digests.of(name)) | {
+            grid.key(array, number): results[number].sha256_of(name) for number in sorted(results)
+        }
     if reuse or not isinstance(runner, ThreadRunner):  # a worker that dies leaves a partial file
         remove_leftovers(archive, names, n_cells)
     edges = tuple(facts.n_cells + edge for edge in order.class_offsets)
@@ -106,6 +109,11 @@ def write_segment(
         digests,
         columns.attributes,
     )
+
+
+def planes_of(archive: OpenArchive) -> list[str]:
+    """Names of the arrays with planes of each cell that the archive has."""
+    return [layout.CELLS] if archive.mask_array is None else [*layout.PLANES]
 
 
 def stored_classes(archive: OpenArchive) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from ...classify.report import ClassifierReport
 from ...errors import InputError
 from ...progress import Progress, silent
 from ...sources import Source
-from ...sources.source import require_one_size
+from ...sources.source import require_codable, require_one_size
 from ...split import split_by_group
 from ..checkpoint import Checkpoint, run_digest
 from ..loop import fit, prepare_device
@@ -135,6 +135,7 @@ def train_classifier(
         If there are no labels, only one class, or fewer than four cells.
     """
     options = options or ClassifierOptions()
+    require_codable(source, "training")
     require_one_size(source, "training")
     names = class_names or source.class_names
     true = labels_as(source, names)

@@ -20,11 +20,15 @@ from zarrmal_codecs.hybrid.context import (
     fraction,
     own_base,
 )
+from zarrmal_codecs.hybrid.depth import SHALLOW, Depth
 from zarrmal_codecs.hybrid.pixel_coder import NEAREST
 from zarrmal_codecs.hybrid.prediction import pool
-from zarrmal_codecs.hybrid.tables import CAUSAL, COVERED, FULL, SQUASH
+from zarrmal_codecs.hybrid.tables import CAUSAL, COVERED, FULL
 
 from .options import Effort
+from .planes import PlaneStep
+
+Levels = Sequence[NDArray[Any]] | NDArray[Any]
 
 SAMPLE_RATE = 0.15
 BLANK_WEIGHT = 8.0
@@ -40,11 +44,13 @@ class PreparedCells:
 
     Parameters
     ----------
+    depth
+        Of the levels.
     padded
-        uint8 (value,): of each cell each plane with a border of zeros about it; brightness, where
-        the cells have silhouettes.
+        uint8, or int32 of depth 16, (value,): of each cell each plane with a border of zeros about
+        it; brightness, where the cells have silhouettes.
     own_base
-        uint8 (value,): of each cell each plane: prediction from the neighbours in the same plane.
+        Likewise (value,): of each cell each plane: prediction from the neighbours in it.
     blank_around
         bool (pixel,): blank neighbours only, in every plane.
     pooled
@@ -60,9 +66,10 @@ class PreparedCells:
     coverage
         uint8 (value,): of each cell with a border of zeros about it; None without silhouettes.
     values
-        uint8 (value,): of each cell each plane; None where ``padded`` holds them.
+        Likewise (value,): of each cell each plane; None where ``padded`` holds them.
     """
 
+    depth: Depth
     padded: torch.Tensor
     own_base: torch.Tensor
     blank_around: torch.Tensor
@@ -132,17 +139,22 @@ class PreparedCells:
 
 
 def prepare(
-    cells: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+    cells: Levels,
     classes: NDArray[np.uint8],
     device: torch.device,
     coverage: Sequence[NDArray[np.uint8]] | NDArray[np.uint8] | None = None,
+    depth: Depth = SHALLOW,
 ) -> PreparedCells:
-    """Prepare cells uint8 (plane, y, x), of one size or not, of classes uint8 (cell,).
+    """Prepare cells (plane, y, x), of one size or not, of classes uint8 (cell,).
 
     Parameters
     ----------
+    cells
+        Levels, uint8 or of depth 16 int32.
     coverage
         Of each cell uint8 (y, x); None where it is 255 everywhere.
+    depth
+        Of the levels.
     """
     has_one_size = isinstance(cells, np.ndarray)
     step = BLOCK_CELLS if has_one_size else 1
@@ -151,16 +163,18 @@ def prepare(
     for start in range(0, len(cells), step):
         block = np.asarray(cells[start : start + step])
         own = None if coverage is None else np.asarray(coverage[start : start + step])
-        for name, value in _prepared(block, own).items():
+        for name, value in _prepared(block, own, depth).items():
             parts.setdefault(name, []).append(value)
         if has_one_size:
-            parts.setdefault("pooled", []).append(pool(block, grid).astype(np.float32) / 255)
+            seen = depth.grid_value(block).astype(np.uint8)
+            parts.setdefault("pooled", []).append(pool(seen, grid).astype(np.float32) / 255)
     tensors = {
         name: torch.from_numpy(np.concatenate(each)).to(device) for name, each in parts.items()
     }
     tensors.setdefault("pooled", torch.zeros(len(cells), 0, device=device))
     return PreparedCells(
         **tensors,
+        depth=depth,
         classes=torch.from_numpy(classes.astype(np.int64)).to(device),
         sizes=torch.tensor([cell.shape[1:] for cell in cells], device=device),
         n_planes=cells[0].shape[0],
@@ -169,12 +183,12 @@ def prepare(
 
 
 def _prepared(
-    block: NDArray[np.uint8], coverage: NDArray[np.uint8] | None
+    block: NDArray[Any], coverage: NDArray[np.uint8] | None, depth: Depth
 ) -> dict[str, NDArray[Any]]:
-    """Flat arrays of cells of one size, uint8 (cell, plane, y, x)."""
+    """Flat arrays of cells of one size, levels (cell, plane, y, x)."""
     height, width = block.shape[2:]
 
-    def bordered(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def bordered(values: NDArray[Any]) -> NDArray[Any]:
         border = ((0, 0),) * (values.ndim - 2) + ((REACH, REACH),) * 2
         return np.pad(values, border)
 
@@ -183,7 +197,7 @@ def _prepared(
     seen = block
     if coverage is not None:
         part = fraction(coverage)[:, None]
-        seen = brightness(block, coverage[:, None]).astype(np.uint8)
+        seen = brightness(block, coverage[:, None], depth.most).astype(block.dtype)
         result |= {"coverage": bordered(coverage).ravel(), "values": block.ravel()}
     padded = bordered(seen)
 
@@ -191,12 +205,12 @@ def _prepared(
         values = padded[:, :, REACH + y : REACH + y + height, REACH + x : REACH + x + width]
         return values if coverage is None else covered(values, part)
 
-    west, north, northeast, northwest = (near(y, x).astype(np.int16) for y, x in NEAREST)
-    own = own_base(west, north, northeast, northwest, covered(MIDDLE_GREY, part))
+    west, north, northeast, northwest = (near(y, x).astype(np.int32) for y, x in NEAREST)
+    own = own_base(west, north, northeast, northwest, covered(MIDDLE_GREY, part), depth.most)
     blank = np.logical_and.reduce([(near(y, x) == 0).all(axis=1) for y, x in CAUSAL[:12]])
     return result | {
         "padded": padded.ravel(),
-        "own_base": own.astype(np.uint8).ravel(),
+        "own_base": own.astype(block.dtype).ravel(),
         "blank_around": blank.ravel(),
     }
 
@@ -208,24 +222,28 @@ class ContextInputs:
     ----------
     effort
         Sets the neighbours that are inputs.
-    order
-        Plane of each step.
+    steps
+        How each plane is coded.
     """
 
-    def __init__(self, effort: Effort, order: tuple[int, ...], cells: PreparedCells) -> None:
-        device = cells.own_base.device
-        self.effort, self.order, self.cells = effort, order, cells
+    def __init__(self, effort: Effort, steps: tuple[PlaneStep, ...], cells: PreparedCells) -> None:
+        device, depth = cells.own_base.device, cells.depth
+        self.effort, self.steps, self.cells = effort, steps, cells
         self._causal = torch.tensor(CAUSAL[: effort.n_causal], device=device)
         self._full = torch.tensor(FULL[: effort.n_full], device=device)
         self.n_coverage = effort.n_coverage if cells.coverage is not None else 0
         self._covered = torch.tensor(COVERED[: self.n_coverage], device=device)
-        self._squash = torch.from_numpy(SQUASH.astype(np.float32)).to(device) / 64
+        self._most = depth.most
+        self._squash = torch.from_numpy(depth.table.astype(np.float32)).to(device) / 64
+        levels = np.arange(depth.most + 1)
+        self._shade = torch.from_numpy(depth.shade(levels).astype(np.float32)).to(device) / 64 - 1
+        self._grid_value = torch.from_numpy(depth.grid_value(levels)).to(device)
 
     def offsets(self, step: int, has_prediction: bool) -> torch.Tensor:
         """Of each input of a step: an integer f enters the network as f / 64 - offset."""
         e = self.effort
         parts = [1.0] * e.n_causal + [0.0] * e.n_flags
-        parts += ([0.0, 1.0, 1.0] + [1.0] * e.n_full) * step
+        parts += ([0.0, 1.0, 1.0] + [1.0] * e.n_full) * len(self.steps[step].earlier)
         parts += [1.0, 1.0, 1.0, 0.0] + [1.0] * (len(PREDICTION_OFFSETS) * has_prediction)
         parts += [1.0] * self.n_coverage
         return torch.tensor(parts)
@@ -247,7 +265,7 @@ class ContextInputs:
         cell, pixel
             Of each drawn pixel: index into rows, and index into the cell.
         predicted
-            float32 (row, plane, y, x) in grey levels, or None.
+            float32 (row, plane, y, x), 0..255, or None.
         """
         cells, e = self.cells, self.effort
         owner = rows[cell]
@@ -286,12 +304,14 @@ class ContextInputs:
             values: torch.Tensor = cells.own_base[first_own + plane * area].long()
             return values
 
-        plane = self.order[step]
+        plane = self.steps[step].plane
         base = expected(plane)
-        earlier = [(plane, value(plane)) for plane in self.order[:step]]
-        if step:
+        planes = [self.steps[t].plane for t in self.steps[step].earlier]
+        earlier = [(plane, value(plane)) for plane in planes]
+        if self.steps[step].follows:
             last, known = earlier[-1]
-            base = torch.where(known > 0, (base + known - expected(last)).clamp(1, 255), base)
+            moved = (base + known - expected(last)).clamp(1, self._most)
+            base = torch.where(known > 0, moved, base)
         near = around(plane, self._causal)
         blank = near == 0
         parts = [self._difference(near, base.int()[:, None]).masked_fill_(blank, 0)]
@@ -303,12 +323,12 @@ class ContextInputs:
             differences = self._difference(beside, known.int()[:, None])
             parts += [
                 missing.float(),
-                self._squash[errors + 255].masked_fill_(missing, 0),
+                self._squash[errors + self._most].masked_fill_(missing, 0),
                 differences.masked_fill_(missing | (beside == 0), 0),
             ]
-        parts += [((base >> 1).float() / 64 - 1)[:, None], self._position(y, x, height, width)]
+        parts += [self._shade[base][:, None], self._position(y, x, height, width)]
         if predicted is not None:
-            parts.append(self._prediction(predicted, plane, cell, y, x, base))
+            parts.append(self._prediction(predicted, plane, cell, y, x, self._grid_value[base]))
         if coverage is not None and self.n_coverage:
             around_it = coverage[places(middle, self._covered)].int()
             parts.append(((around_it + 1) >> 1).float() / 64 - 1)
@@ -323,7 +343,7 @@ class ContextInputs:
         return torch.stack([fx / 64 - 1, fy / 64 - 1, radius / 64], dim=1)
 
     def _difference(self, values: torch.Tensor, base: torch.Tensor) -> torch.Tensor:
-        return self._squash[values - base + 255]
+        return self._squash[values - base + self._most]
 
     def _prediction(
         self,

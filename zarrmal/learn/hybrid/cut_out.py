@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from zarrmal_codecs.silhouette.silhouettes import cut_out
 
 from ...sources import Source
 
-Planes = Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
+Planes = Sequence[NDArray[Any]] | NDArray[Any]
 
 BLOCK_CELLS = 1_000
 LEAST_SHARE = 0.5

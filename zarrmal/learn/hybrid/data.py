@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from zarrmal_codecs.constants import MAX_PLANES
 from zarrmal_codecs.hybrid.prediction import n_planes
+from zarrmal_codecs.silhouette.mask_table import mask_bits, mask_table
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ...errors import InputError
@@ -19,8 +21,9 @@ from ..checkpoint import run_digest
 from ..selection import SINGLE_CLASS, evenly, labels_of, select_cells
 from .context_inputs import PreparedCells, prepare
 from .cut_out import LEAST_SHARE, Planes, read_cut_out
-from .masks import mask_bits, mask_table
+from .levels import reduce_all
 from .options import HybridOptions
+from .planes import PlaneStep, plan_steps
 
 EVALUATION_CELLS = 400
 CANVASES = 32
@@ -47,8 +50,8 @@ class TrainingData:
         Whether the validation cells were held out of training.
     names
         Of the classes that came with the cells.
-    order
-        Plane of each step.
+    steps
+        How each plane is coded.
     rows
         int64 (cell,): indices of the training cells in the source.
     cells
@@ -61,6 +64,8 @@ class TrainingData:
         The table by which masks are coded; None where few cells are cut out.
     mask_bits
         Of the validation cells, for each (y, x).
+    raw_bits
+        Bits of each pixel, in all planes, that are stored as they are.
     digest
         Of options and cells, for checkpoints.
     """
@@ -72,7 +77,7 @@ class TrainingData:
     validation: PreparedCells
     has_validation: bool
     names: tuple[str, ...]
-    order: tuple[int, ...]
+    steps: tuple[PlaneStep, ...]
     cell_shape: tuple[int, ...]
     rows: NDArray[np.int64]
     cells: NDArray[np.uint8] | None
@@ -81,6 +86,7 @@ class TrainingData:
     validation_silhouettes: Silhouettes | None
     masks: NDArray[np.int8] | None
     mask_bits: float
+    raw_bits: int
     digest: str
 
 
@@ -100,10 +106,10 @@ def read_cells(
     if options.sae:
         require_one_size(source, "an autoencoder")
     shape = source.cell_shape
-    if len(shape) not in (2, 3) or n_planes(shape) > 4:
+    if len(shape) not in (2, 3) or n_planes(shape) > MAX_PLANES:
         raise InputError(
-            f"the hybrid profile codes cells (y, x) or (y, x, up to 4 channels), not {shape}: "
-            f"use --channel or --profile paper"
+            f"the hybrid profile codes cells (y, x) or (y, x, up to {MAX_PLANES} channels), not "
+            f"{shape}: use --channel or --profile paper"
         )
     names, labels = labels_of(source)
     if options.classes is not None:
@@ -125,8 +131,6 @@ def read_cells(
     validation = evenly(held_out if len(held_out) else training, EVALUATION_CELLS)
     progress("reading cells", 0, source.n_cells)
     planes = n_planes(shape)
-    # Green first: it correlates best with both others.
-    order = (1, 0, 2, *range(3, planes)) if planes >= 3 else tuple(range(planes))
     validation_cells = source.read(validation)
     cells: NDArray[np.uint8] | None = None
     if source.sizes is None:
@@ -137,9 +141,13 @@ def read_cells(
         planes_of = [_originals(source, rows) for rows in (training, validation)]
     cut = [read_cut_out(source, rows, of) for rows, of in zip((training, validation), planes_of)]
     has_silhouettes = cut[0].share >= LEAST_SHARE
+    reduction = reduce_all(planes_of[0])
+    levels = [reduction.levels(of) for of in planes_of]
     prepared, validated = (
-        prepare(of, labels[rows], device, own.coverage if has_silhouettes else None)
-        for of, rows, own in zip(planes_of, (training, validation), cut, strict=True)
+        prepare(
+            of, labels[rows], device, own.coverage if has_silhouettes else None, reduction.depth
+        )
+        for of, rows, own in zip(levels, (training, validation), cut, strict=True)
     )
     n_cells = options.n_archive_cells or source.n_cells
     masks = mask_table(cut[0].masks, n_cells) if has_silhouettes else None
@@ -153,7 +161,8 @@ def read_cells(
         validation=validated,
         has_validation=len(held_out) > 0,
         names=names,
-        order=order,
+        steps=plan_steps(levels[0], reduction.depth.most),
+        raw_bits=reduction.raw_bits,
         cell_shape=shape,
         rows=training,
         cells=None if options.classes is None else cells,

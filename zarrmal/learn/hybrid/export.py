@@ -11,6 +11,7 @@ from zarrmal_codecs import Model
 from zarrmal_codecs.constants import PROFILE_HYBRID
 from zarrmal_codecs.model.class_model import ClassModel
 from zarrmal_codecs.model.layer import Layer
+from zarrmal_codecs.model.step import ContextLayer, Step
 
 from ..quantise import (
     Floats,
@@ -20,15 +21,15 @@ from ..quantise import (
     power_of_two_bias,
     power_of_two_weight,
 )
-from .network import ACTIVATION_SCALE, SCALE_MIDDLE, ContextNetwork, HybridNetwork, SmallAutoencoder
+from .network import ACTIVATION_SCALE, ContextNetwork, HybridNetwork, SmallAutoencoder, Units
 
 Tensors = dict[str, NDArray[Any]]
 
 LOG2_ACTIVATION = 6
 OUTPUT_LOG2 = 4  # outputs are in sixteenths
-LOCATION_LOG2 = 7  # locations in eighths of a sixteenth: 8 grey levels a unit
 HIDDEN_TOP = 4.0  # of the autoencoder's hidden units, clipped above
 RATE_INDEX = 12
+LATENT_MIDDLE = 36  # index of the scale of 1 in SLOPE
 
 
 def export(
@@ -59,6 +60,7 @@ def export(
     return Model(
         profile=PROFILE_HYBRID,
         cell_shape=cell_shape,
+        depth=network.inputs.cells.depth.bits,
         classes=tuple(
             _class(network, k, name, masks) for k, name in zip(classes, names, strict=True)
         ),
@@ -67,29 +69,45 @@ def export(
 
 
 def _class(network: HybridNetwork, k: int, name: str, masks: NDArray[np.int8] | None) -> ClassModel:
-    inputs, effort = network.inputs, network.inputs.effort
+    inputs = network.inputs
     has_prediction = bool(network.autoencoders)
     tensors: Tensors = {} if masks is None else {"silhouette": masks}
     networks: dict[str, tuple[Layer, ...]] = {}
-    for s, step in enumerate(network.steps):
-        assert isinstance(step, ContextNetwork)
-        head = (inputs.order[s], effort.n_causal, effort.n_flags, effort.n_full)
-        tensors[f"context_{s}"] = np.array(
-            [*head, effort.n_components, inputs.n_coverage], np.uint8
-        )
-        offsets = inputs.offsets(s, has_prediction).numpy().astype(np.float64)
-        tensors |= {f"{key}_{s}": value for key, value in _context(step, k, offsets).items()}
+    steps = tuple(_step(network, s, k) for s in range(len(inputs.steps)))
     if has_prediction:
         autoencoder = network.autoencoders[k]
         assert isinstance(autoencoder, SmallAutoencoder)
         networks = _autoencoder(autoencoder)
-        index = np.rint(RATE_INDEX * as_floats(autoencoder.log_scale) + SCALE_MIDDLE)
+        index = np.rint(RATE_INDEX * as_floats(autoencoder.log_scale) + LATENT_MIDDLE)
         tensors["latent_scale"] = np.clip(index, 0, 127).astype(np.uint8)
         tensors["grid"] = np.array(autoencoder.grid, np.uint8)
-    return ClassModel(name=name, networks=networks, tensors=tensors)
+    return ClassModel(name=name, networks=networks, tensors=tensors, steps=steps)
 
 
-def _context(network: ContextNetwork, k: int, offsets: Floats) -> Tensors:
+def _step(network: HybridNetwork, s: int, k: int) -> Step:
+    inputs, effort = network.inputs, network.inputs.effort
+    context, first = network.step(s)
+    offsets = inputs.offsets(s, bool(network.autoencoders)).numpy().astype(np.float64)
+    layers, latent = _context(context, first + k, offsets, network.units)
+    plan = inputs.steps[s]
+    return Step(
+        plane=plan.plane,
+        earlier=plan.earlier,
+        follows=plan.follows,
+        n_causal=effort.n_causal,
+        n_flags=effort.n_flags,
+        n_full=effort.n_full,
+        n_components=effort.n_components,
+        n_coverage=inputs.n_coverage,
+        layers=layers,
+        latent=latent,
+    )
+
+
+def _context(
+    network: ContextNetwork, k: int, offsets: Floats, units: Units
+) -> tuple[tuple[ContextLayer, ...], NDArray[np.int8] | None]:
+    """The three layers, and the weights of the latents."""
     n_in = network.weight1.shape[1]
     weight1, log2_1 = power_of_two_weight(network.first_layer())
     weight2, log2_2 = power_of_two_weight(network.weight2)
@@ -98,22 +116,23 @@ def _context(network: ContextNetwork, k: int, offsets: Floats) -> Tensors:
     rounded = weight1[:, :n_in] * 2.0 ** -log2_1[:, None]
     bias1 = as_floats(network.bias1)[k] - rounded @ offsets
     bias2, bias3 = as_floats(network.bias2)[k], as_floats(network.bias3)[k].copy()
-    bias3[2::3] += SCALE_MIDDLE / 2**OUTPUT_LOG2
+    bias3[2::3] += units.middle / 2**OUTPUT_LOG2
     shift3 = log2_3 + LOG2_ACTIVATION - OUTPUT_LOG2
-    shift3[1::3] = log2_3[1::3] + LOG2_ACTIVATION - LOCATION_LOG2
-    latent = {"latent": np.ascontiguousarray(weight1[:, n_in:])} if network.n_latents else {}
-    return {
-        "weight1": np.ascontiguousarray(weight1[:, :n_in]),
-        **latent,
-        "bias1": power_of_two_bias(bias1, log2_1, ACTIVATION_SCALE),
-        "shift1": log2_1.astype(np.uint8),
-        "weight2": weight2,
-        "bias2": power_of_two_bias(bias2, log2_2, ACTIVATION_SCALE),
-        "shift2": log2_2.astype(np.uint8),
-        "weight3": weight3,
-        "bias3": power_of_two_bias(bias3, log2_3, ACTIVATION_SCALE),
-        "shift3": shift3.astype(np.uint8),
-    }
+    shift3[1::3] = log2_3[1::3] + LOG2_ACTIVATION - OUTPUT_LOG2 - units.location_log2
+    parts = (
+        (np.ascontiguousarray(weight1[:, :n_in]), bias1, log2_1, log2_1),
+        (weight2, bias2, log2_2, log2_2),
+        (weight3, bias3, log2_3, shift3),
+    )
+    layers = tuple(
+        ContextLayer(
+            weight=weight,
+            bias=power_of_two_bias(bias, log2, ACTIVATION_SCALE),
+            shift=shift.astype(np.uint8),
+        )
+        for weight, bias, log2, shift in parts
+    )
+    return layers, np.ascontiguousarray(weight1[:, n_in:]) if network.n_latents else None
 
 
 def _autoencoder(network: SmallAutoencoder) -> dict[str, tuple[Layer, ...]]:

@@ -14,7 +14,7 @@ from ..quantise import Floats
 from . import kmeans
 from .data import TrainingData
 from .export import export
-from .network import ContextNetwork, HybridNetwork
+from .network import HybridNetwork
 
 ROUNDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Fractions of the training after which cells move."""
@@ -90,20 +90,8 @@ class Reassignment:
             members = np.flatnonzero(classes == largest)
             halves = kmeans.cluster(self._points[members], 2, self._seed + round_number)
             classes[members[halves == 1]] = k
-            _copy_class(network, largest, k)
+            network.copy_class(largest, k)
         self._assign(np.arange(len(classes)), classes)
-
-
-def _copy_class(network: HybridNetwork, source: int, target: int) -> None:
-    """Copy the parameters that are a class's own to another class."""
-    with torch.no_grad():
-        for step in network.steps:
-            assert isinstance(step, ContextNetwork)
-            for bias in (step.bias1, step.bias2, step.bias3):
-                bias[target] = bias[source]
-        if network.autoencoders:
-            state = network.autoencoders[source].state_dict()
-            network.autoencoders[target].load_state_dict(state)
 
 
 def group_names(n: int) -> tuple[str, ...]:

@@ -2,21 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
 import torch
 from torch import nn
-from zarrmal_codecs.constants import ACTIVATION_MAX, FREQUENCY_TOTAL, LOCATION_LIMIT
+from zarrmal_codecs.constants import (
+    ACTIVATION_MAX,
+    DEEP_LOCATION_LIMIT,
+    FREQUENCY_TOTAL,
+    LEVEL_BIN,
+    LOCATION_LIMIT,
+)
 from zarrmal_codecs.hybrid.tables import KNOT
 
 from ..quantise import WEIGHT_MAX, simulated_int8, straight_round
 from .context_inputs import ContextInputs, PreparedCells
 from .options import Effort, SaeSize
+from .planes import PlaneStep, networks_of
 
 ACTIVATION_SCALE = 64
 LATENT_SCALE = 8  # a latent z enters the network as z / 8
-SCALE_MIDDLE = 36  # index of the scale of one grey level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Units:
+    """How outputs of a network of some depth are to be read.
+
+    Parameters
+    ----------
+    per_octave
+        Indices of scales an octave; that of one level is three octaves.
+    location_log2
+        Of the levels of one unit of a location.
+    log2_scale
+        Of the levels of a scale before training.
+    limit
+        Of a location, in levels.
+    """
+
+    per_octave: int
+    location_log2: int
+    log2_scale: float
+    limit: float
+
+    @property
+    def middle(self) -> int:
+        """Index of the scale of one level."""
+        return 3 * self.per_octave
+
+
+SHALLOW_UNITS = Units(per_octave=12, location_log2=3, log2_scale=1.0, limit=LOCATION_LIMIT / 16)
+DEEP_UNITS = Units(per_octave=8, location_log2=5, log2_scale=3.0, limit=DEEP_LOCATION_LIMIT / 16)
+
+
+def units_of(bits: int) -> Units:
+    """Those of a depth of 8 or 16 bits."""
+    return SHALLOW_UNITS if bits == 8 else DEEP_UNITS
 
 
 class ContextNetwork(nn.Module):
@@ -27,11 +70,19 @@ class ContextNetwork(nn.Module):
     n_in, n_latents
         Inputs, and latents that join them.
     log2_scale
-        Of the mixture's middle component before training: log2 of its width in grey levels.
+        Of the mixture's middle component before training: log2 of its width in levels.
+    per_octave
+        Scales of the codec an octave.
     """
 
     def __init__(
-        self, n_in: int, effort: Effort, n_classes: int, n_latents: int, log2_scale: float
+        self,
+        n_in: int,
+        effort: Effort,
+        n_classes: int,
+        n_latents: int,
+        log2_scale: float,
+        per_octave: int,
     ) -> None:
         super().__init__()
         first, second = effort.widths
@@ -52,8 +103,8 @@ class ContextNetwork(nn.Module):
         out[:, 0] = -2
         middle = (effort.n_components - 1) / 2
         for m in range(effort.n_components):
-            # In sixteenths: log2 of the scale is (16 out) / 12 from the scale of one grey level.
-            out[:, 2 + 3 * m] = (12 * log2_scale + 12 * (m - middle)) / 16
+            # In sixteenths: log2 of the scale is (16 out) / per_octave from that of one level.
+            out[:, 2 + 3 * m] = per_octave * (log2_scale + m - middle) / 16
         self.bias3 = nn.Parameter(out)
 
     def first_layer(self) -> torch.Tensor:
@@ -121,34 +172,39 @@ def bits(
     values: torch.Tensor,
     base: torch.Tensor,
     n_components: int,
+    units: Units,
     integer: bool,
 ) -> torch.Tensor:
-    """Code length of each value, float32 (pixel,) (FORMAT 4.6.5)."""
+    """Code length of each level, float32 (pixel,) (FORMAT 4.6.5, 4.6.6)."""
     if integer:
-        outputs = torch.cat(
-            [outputs[:, :1], _as_outputs(outputs[:, 1:].reshape(-1, n_components, 3)).flatten(1)],
-            dim=1,
-        )
+        rounded = _as_outputs(outputs[:, 1:].reshape(-1, n_components, 3), units)
+        outputs = torch.cat([outputs[:, :1], rounded.flatten(1)], dim=1)
     v = values.float()
     parts = outputs[:, 1:].reshape(-1, n_components, 3)
-    limit = LOCATION_LIMIT / 16
-    middle = base.float()[:, None] + (8 * parts[..., 0]).clamp(-limit, limit)
-    index = (16 * parts[..., 1] + SCALE_MIDDLE).clamp(0, 127)
-    slope = torch.exp2((SCALE_MIDDLE - index) / 12)
+    moved = (2**units.location_log2 * parts[..., 0]).clamp(-units.limit, units.limit)
+    middle = base.float()[:, None] + moved
+    index = (16 * parts[..., 1] + units.middle).clamp(0, 127)
+    slope = torch.exp2((units.middle - index) / units.per_octave)
     weight = torch.softmax(parts[..., 2], dim=1)
     above = _cumulative((v[:, None] + 0.5 - middle) * slope, integer)
     below = _cumulative((v[:, None] - 0.5 - middle) * slope, integer)
-    above = torch.where((values >= 255)[:, None], torch.ones_like(above), above)
+    if units is SHALLOW_UNITS:
+        above = torch.where((values >= 255)[:, None], torch.ones_like(above), above)
     below = torch.where((values <= 1)[:, None], torch.zeros_like(below), below)
     inside = (weight * (above - below)).sum(dim=1)
     blank = torch.sigmoid(outputs[:, 0])
     probability = torch.where(values == 0, blank, (1 - blank) * inside)
-    return -torch.log2(probability * (1 - 256 / FREQUENCY_TOTAL) + 1 / FREQUENCY_TOTAL)
+    if units is SHALLOW_UNITS:
+        return -torch.log2(probability * (1 - 256 / FREQUENCY_TOTAL) + 1 / FREQUENCY_TOTAL)
+    # Both symbols of a level have a least frequency.
+    least = 1 / FREQUENCY_TOTAL / LEVEL_BIN
+    return -torch.log2(probability * (1 - 2 * LEVEL_BIN / FREQUENCY_TOTAL) + least)
 
 
-def _as_outputs(parts: torch.Tensor) -> torch.Tensor:
-    """Locations to sixteenths of a grey level, scales to whole indices."""
-    location = straight_round(parts[..., 0] * 128) / 128
+def _as_outputs(parts: torch.Tensor, units: Units) -> torch.Tensor:
+    """Locations to sixteenths of a level, scales to whole indices."""
+    unit = 16 << units.location_log2
+    location = straight_round(parts[..., 0] * unit) / unit
     scale = straight_round(parts[..., 1] * 16) / 16
     return torch.stack([location, scale, parts[..., 2]], dim=-1)
 
@@ -195,7 +251,7 @@ class SmallAutoencoder(nn.Module):
         return self.grid_gain * (hidden @ self.outer.T) + self.grid_bias + self.get_buffer("mean")
 
     def decode(self, latents: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-        """Predicted cells in grey levels, (row, plane, y, x)."""
+        """Predicted cells, (row, plane, y, x), 0..255."""
         grid = self.decode_grid(latents).clamp(0, 1) * 255
         grid = grid.view(-1, *self.grid, self.n_planes).permute(0, 3, 1, 2)
         return nn.functional.interpolate(grid, size=size, mode="bilinear", align_corners=False)
@@ -208,8 +264,8 @@ class HybridNetwork(nn.Module):
     ----------
     cells
         To train on; they set the mean of each autoencoder.
-    order
-        Plane of each step.
+    steps
+        How each plane is coded.
     """
 
     def __init__(
@@ -218,23 +274,28 @@ class HybridNetwork(nn.Module):
         n_classes: int,
         effort: Effort,
         size: SaeSize,
-        order: tuple[int, ...],
+        steps: tuple[PlaneStep, ...],
     ) -> None:
         super().__init__()
-        self.inputs = ContextInputs(effort, order, cells)
+        self.inputs = ContextInputs(effort, steps, cells)
+        self.units = units_of(cells.depth.bits)
         self.shape = cells.one_size
         self.n_classes, self.size = n_classes, size
         has_prediction = size.n_latents > 0
-        self.steps = nn.ModuleList(
-            ContextNetwork(
-                len(self.inputs.offsets(s, has_prediction)),
-                effort,
-                n_classes,
-                size.n_latents,
-                1.0 - (s > 0),
+        self.network_of = networks_of(steps)
+        self.networks = nn.ModuleList()
+        for network in sorted(set(self.network_of)):
+            s = self.network_of.index(network)
+            self.networks.append(
+                ContextNetwork(
+                    len(self.inputs.offsets(s, has_prediction)),
+                    effort,
+                    n_classes * self.network_of.count(network),
+                    size.n_latents,
+                    self.units.log2_scale - steps[s].follows,
+                    self.units.per_octave,
+                )
             )
-            for s in range(cells.n_planes)
-        )
         self.autoencoders = nn.ModuleList()
         for k in range(n_classes if has_prediction else 0):
             pooled = cells.pooled[cells.classes == k]
@@ -243,7 +304,24 @@ class HybridNetwork(nn.Module):
 
     def set_cells(self, cells: PreparedCells) -> None:
         """Compute on other cells, of the same shape where there are autoencoders."""
-        self.inputs = ContextInputs(self.inputs.effort, self.inputs.order, cells)
+        self.inputs = ContextInputs(self.inputs.effort, self.inputs.steps, cells)
+
+    def step(self, s: int) -> tuple[ContextNetwork, int]:
+        """The network of a step, and where the biases of its classes begin there."""
+        network = self.networks[self.network_of[s]]
+        assert isinstance(network, ContextNetwork)
+        return network, self.n_classes * self.network_of[:s].count(self.network_of[s])
+
+    def copy_class(self, source: int, target: int) -> None:
+        """Copy the parameters that are a class's own to another class."""
+        with torch.no_grad():
+            for s in range(len(self.inputs.steps)):
+                network, first = self.step(s)
+                for bias in (network.bias1, network.bias2, network.bias3):
+                    bias[first + target] = bias[first + source]
+            if self.autoencoders:
+                state = self.autoencoders[source].state_dict()
+                self.autoencoders[target].load_state_dict(state)
 
     def _predict(
         self, pooled: torch.Tensor, classes: torch.Tensor
@@ -252,7 +330,7 @@ class HybridNetwork(nn.Module):
         assert self.shape is not None
         latents = pooled.new_zeros(len(pooled), self.size.n_latents)
         length = pooled.new_zeros(len(pooled))
-        predicted = pooled.new_zeros(len(pooled), len(self.steps), *self.shape)
+        predicted = pooled.new_zeros(len(pooled), self.inputs.cells.n_planes, *self.shape)
         for k, autoencoder in enumerate(self.autoencoders):
             members = (classes == k).nonzero()[:, 0]
             if len(members):
@@ -289,10 +367,10 @@ class HybridNetwork(nn.Module):
             pooled = self.inputs.cells.pooled[rows]
             latents, length, predicted = self._predict(pooled, classes)
             total = length.sum()
-        for s, network in enumerate(self.steps):
-            assert isinstance(network, ContextNetwork)
+        for s in range(len(self.inputs.steps)):
+            network, first = self.step(s)
             inputs, values, base = self.inputs(s, rows, cell, pixel, predicted)
-            outputs = network(inputs, classes, latents, cell, integer)
-            pixel_bits = bits(outputs, values, base, network.n_components, integer)
+            outputs = network(inputs, first + classes, latents, cell, integer)
+            pixel_bits = bits(outputs, values, base, network.n_components, self.units, integer)
             total = total + (pixel_bits * weight).sum()
         return total

@@ -61,10 +61,10 @@ EFFORTS: dict[EffortName, Effort] = {
         n_flags=12,
         n_full=12,
         n_coverage=25,
-        widths=(64, 48),
+        widths=(32, 32),
         n_components=3,
         n_steps=8_000,
-        learning_rate=6e-3,
+        learning_rate=7e-3,
     ),
     "max": Effort(
         n_causal=40,

@@ -121,7 +121,7 @@ def train_hybrid(
         names, reassign = group_names(n_groups), Reassignment(data, n_groups)
     effort = EFFORTS[options.effort]
     torch.manual_seed(options.seed)
-    network = HybridNetwork(data.training, len(names), effort, size, data.order).to(device)
+    network = HybridNetwork(data.training, len(names), effort, size, data.steps).to(device)
     if seconds is not None:
         seconds = max(1.0, seconds - (time.monotonic() - began))
     n_steps = options.steps or effort.n_steps
@@ -147,7 +147,9 @@ def train_hybrid(
         n_validation=len(data.validation_cells) if data.has_validation else 0,
         n_steps=training.step,
         seconds=time.monotonic() - began,
-        float_bits=bits_per_pixel(network, data.validation, integer=False) + data.mask_bits,
+        float_bits=bits_per_pixel(network, data.validation, integer=False)
+        + data.mask_bits
+        + data.raw_bits,
         int8_bits=_codec_bits_per_pixel(model, data),
         trials=trials,
         group_trials=group_trials,

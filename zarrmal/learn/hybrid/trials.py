@@ -125,7 +125,7 @@ class TrialRuns:
         reassign = None if n_groups is None else Reassignment(data, n_groups)
         names = data.names if n_groups is None else group_names(n_groups)
         torch.manual_seed(options.seed)
-        network = HybridNetwork(data.training, len(names), effort, size, data.order)
+        network = HybridNetwork(data.training, len(names), effort, size, data.steps)
         network = network.to(data.training.classes.device)
         steps = min(TRIAL_STEPS, options.steps or TRIAL_STEPS)
         share = GROUP_TRIAL_SHARE if options.classes == "auto" else SIZE_TRIAL_SHARE

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from PIL import UnidentifiedImageError
 
 from ...errors import InputError
-from ...sources.image_file import DECODING_ERRORS, UnreadableError, read_with_pillow
-from .slide import LEAST_BLOCK, Slide
+from ...sources.image_file import DECODING_ERRORS, read_with_pillow
+from ...sources.unreadable import UnreadableError
+from .slide import LEAST_BLOCK, Slide, as_image, checked_shape
 from .tiff import slide_name
 
 
@@ -49,7 +50,7 @@ class PictureSlide(Slide):
 def decoded(data: bytes, address: str) -> NDArray[np.uint8]:
     """Pixels of a picture; InputError if there are none."""
     try:
-        return read_with_pillow(data)
+        pixels = read_with_pillow(data)
     except UnreadableError as error:
         raise InputError(f"{address}: cannot be read as a slide: {error}") from error
     except UnidentifiedImageError as error:
@@ -57,3 +58,4 @@ def decoded(data: bytes, address: str) -> NDArray[np.uint8]:
     except DECODING_ERRORS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{address}: the picture is damaged: {reason}") from error
+    return as_image(pixels, checked_shape(pixels.shape, pixels.dtype, address))

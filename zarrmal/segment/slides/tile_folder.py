@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...sources.image_file import UnreadableError, is_image_name, read_image
-from .slide import Slide
+from ...sources.image_file import is_image_name, read_image
+from ...sources.unreadable import UnreadableError
+from .slide import Slide, as_image, checked_shape
 
 TILE_NAME = re.compile(r"(\d+)[_-](\d+)")
 
@@ -91,6 +92,7 @@ class TileFolder(Slide):
     def _image(self, row: int, column: int) -> NDArray[np.uint8]:
         path = self._folder / self._tiles[row, column]
         try:
-            return read_image(str(path))
+            pixels = read_image(str(path)).pixels
         except UnreadableError as error:
             raise InputError(f"{path}: the tile cannot be read: {error}") from error
+        return as_image(pixels, checked_shape(pixels.shape, pixels.dtype, str(path)))

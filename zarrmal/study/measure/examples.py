@@ -15,10 +15,12 @@ from zarrmal_codecs.constants import (
     PROFILE_HYBRID,
     PROFILE_PAPER,
 )
-from zarrmal_codecs.hybrid.context import Step, steps_of
+from zarrmal_codecs.hybrid.context import steps_of
+from zarrmal_codecs.hybrid.depth import SHALLOW
 from zarrmal_codecs.hybrid.known import Known
 from zarrmal_codecs.hybrid.pixel_coder import Lanes, Plan
 from zarrmal_codecs.hybrid.prediction import Prediction
+from zarrmal_codecs.model.step import Step
 from zarrmal_codecs.paper.cells import PaperCells
 from zarrmal_codecs.paper.golomb_rice import unzigzag
 
@@ -138,7 +140,7 @@ def hybrid_bits(model: Model, k: int, cell: Pixels) -> NDArray[np.float64]:
             latents = prediction.encode(pixels)
             predicted = prediction.decode(latents)
     steps = steps_of(class_model, 1, n_latents)
-    plan = Plan(steps, n_latents > 0)
+    plan = Plan(steps, n_latents > 0, SHALLOW)
     first_sums = [_first_sums(step, latents) for step in steps]
     outlined = coder_for(model).outline(cell[None], None, None)
     known = Known(
@@ -152,7 +154,7 @@ def hybrid_bits(model: Model, k: int, cell: Pixels) -> NDArray[np.float64]:
     for step, y, x in lanes.coding_order():
         value = cell[None, y, x].astype(np.int64)
         mixture = lanes.distribution(step, y, x, value[None])
-        frequency = mixture.cumulative(value + 1) - mixture.cumulative(value)
+        ((_, frequency),) = mixture.intervals(value)
         bits[y, x] = -np.log2(frequency[0] / FREQUENCY_TOTAL)
         # Set after coding: the network must not see the pixel that it predicts.
         lanes.put(0, y, x, value)

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ..constants import BLANK_CLASS, CHECK_INITIAL, DIGEST_PREFIX_BYTES
 from ..paper.golomb_rice import RiceChoice
+from ..scales import Pixels
 from ..silhouette.silhouettes import Silhouettes
 from .coder import Coder
 from .header import CellIndex
-
-Pixels = NDArray[np.uint8]
+from .reduction import Reduction
 
 SIZES_SHARE = 0.9
 """Cells have sizes of their own where they take at most this share of the array's pixels."""
@@ -26,8 +26,16 @@ def encode_cells(
     classes: NDArray[np.integer[Any]] | None,
     rice: RiceChoice,
     silhouettes: Silhouettes | None,
+    reduction: Reduction | None = None,
 ) -> tuple[CellIndex, bytes]:
-    """The index and the streams of some cells; see encode_chunk."""
+    """The index and the streams of some cells; see encode_chunk.
+
+    Parameters
+    ----------
+    pixels
+        (cell, y, x[, channel]): values, where the items were reduced.
+    """
+    scales = None if reduction is None else reduction.scales
     n_classes = len(coder.model.classes)
     # The padding of an array's last chunk is blank. Coded with a class, it would cost a bit per
     # pixel.
@@ -48,7 +56,7 @@ def encode_cells(
         chosen = np.empty(len(pixels), np.uint8)
         own = None if sizes is None else sizes[~blank]
         of_cells = None if outlined is None else outlined.take(np.flatnonzero(~blank))
-        chosen[~blank] = coder.shortest_outlined(pixels[~blank], own, of_cells)
+        chosen[~blank] = coder.shortest_outlined(pixels[~blank], own, of_cells, scales)
     else:
         chosen = np.asarray(classes)
         if chosen.shape != pixels.shape[:1] or not np.issubdtype(chosen.dtype, np.integer):
@@ -68,7 +76,7 @@ def encode_cells(
         members = np.flatnonzero(chosen == k)
         own = None if sizes is None else sizes[members]
         of_class = None if outlined is None else outlined.take(members)
-        codings[k], bodies = coder.cells(k).encode(pixels[members], rice, own, of_class)
+        codings[k], bodies = coder.cells(k).encode(pixels[members], rice, own, of_class, scales)
         for i, body in zip(members.tolist(), bodies, strict=True):
             streams[i] = body
     index = CellIndex(
@@ -79,6 +87,7 @@ def encode_cells(
         checks=_checks(streams) if coder.has_checks else None,
         sizes=sizes,
         outlines=None if outlined is None else outlined.outlines,
+        reduction=reduction,
     )
     return index, b"".join(streams)
 
@@ -105,7 +114,7 @@ def _checks(streams: list[bytes]) -> NDArray[np.uint16]:
     return np.array([crc_hqx(s, CHECK_INITIAL) for s in streams], np.uint16)
 
 
-def used_classes(classes: Pixels) -> list[int]:
+def used_classes(classes: NDArray[np.uint8]) -> list[int]:
     """Those of which there are cells."""
     # Not np.unique, whose first call imports numpy.ma.
     return np.flatnonzero(np.bincount(classes, minlength=BLANK_CLASS)[:BLANK_CLASS]).tolist()

@@ -20,18 +20,20 @@ from ..constants import (
     MAX_CHUNK_PIXELS,
     MAX_RANK,
     MODE_CELLS,
+    MODE_MASKS,
 )
 from ..errors import CorruptionError, ModelError, TruncatedError
 from ..paper.golomb_rice import RiceChoice
+from ..scales import Pixels
 from ..silhouette.outlined import Outlines
 from ..silhouette.silhouettes import Silhouettes
 from .cells import encode_cells, used_classes
 from .coder import Coder
 from .fallback import decode_fallback, encode_fallback
-from .header import CellIndex, Header, header_bytes, parse_header
+from .header import CellIndex, Header, cell_shape_of, header_bytes, parse_header
 from .items import as_dtype, items_of, octets_of, stored_dtype
-
-Pixels = NDArray[np.uint8]
+from .mask_cells import MaskIndex, decode_masks, encode_masks
+from .reduction import Reduction, reduce
 
 # Length of a first ranged read that holds most headers: per cell two bytes of check and 16 bits of
 # stream length. A longer header only costs a second read.
@@ -61,10 +63,11 @@ def encode_chunk(
     ----------
     array
         Any rank up to 32, any shape and memory order, at most 2**31 - 1 bytes. Items of any dtype
-        but objects; only uint8 is coded with a model.
+        but objects; uint8 and uint16 are coded with a model, bool (cell, y, x) as masks.
     coder
         The coder of the model to use. Items are stored or deflated instead if it is None or can
-        only decode, if the array is not uint8 (cell, \\*cell_shape), or if coded cells would take
+        only decode, if the array is not uint8 or uint16 (cell, \\*cell_shape) or (cell, channel, y,
+        x), if it has more than 255 levels and the model is of depth 8, or if coded cells would take
         more bytes than their pixels.
     classes
         Class of each cell, an index into the model's classes. By default the class that codes the
@@ -95,10 +98,15 @@ def encode_chunk(
         )
     octets = octets_of(array)
     crc = zlib.crc32(octets.data)
-    may_be_cells = dtype == np.uint8 and array.ndim > 0
-    fits = coder is not None and may_be_cells and coder.fits(array.shape[1:])
+    native = dtype.newbyteorder("=")  # whatever the byte order, the values are the same
+    cells = _as_cells(items_of(octets, native).reshape(array.shape), coder)
 
-    def chunk(mode: int, payload: bytes, index: CellIndex | None = None) -> bytes:
+    def chunk(
+        mode: int,
+        payload: bytes,
+        index: CellIndex | None = None,
+        masks: MaskIndex | None = None,
+    ) -> bytes:
         header = Header(
             mode=mode,
             dtype=dtype,
@@ -107,22 +115,69 @@ def encode_chunk(
             pixel_crc32=crc,
             payload_bytes=len(payload),
             index=index,
+            masks=masks,
+            channels_first=index is not None and cells is not None and cells.channels_first,
         )
         return header.to_bytes() + payload
 
-    if coder is not None and fits and coder.can_encode and array.size:
-        pixels = octets.reshape(array.shape)
-        index, payload = encode_cells(pixels, coder, classes, rice, silhouettes)
-        cells = chunk(MODE_CELLS, payload, index)
-        worth_it = keep_cells or len(cells) <= max(array.size, SMALL_CHUNK_BYTES)
-        n_mask_pixels = 0 if index.outlines is None else index.outlines.n_pixels
-        if worth_it and max(array.size, n_mask_pixels) <= CELL_PIXELS_PER_BYTE * len(cells):
-            return cells
-    elif classes is not None and not fits:
+    if coder is not None and cells is not None and coder.can_encode and array.size:
+        values, reduction = cells.reduced(coder.depth)
+        if values is not None:
+            index, payload = encode_cells(values, coder, classes, rice, silhouettes, reduction)
+            coded = chunk(MODE_CELLS, payload, index)
+            worth_it = keep_cells or len(coded) <= max(n_bytes, SMALL_CHUNK_BYTES)
+            n_mask_pixels = 0 if index.outlines is None else index.outlines.n_pixels
+            if worth_it and max(array.size, n_mask_pixels) <= CELL_PIXELS_PER_BYTE * len(coded):
+                return coded
+    elif classes is not None and cells is None:
         raise ValueError(
             f"classes need an array of the model's cells, not {array.dtype} {array.shape}"
         )
+    if dtype == np.bool_ and array.ndim == 3 and array.size:
+        masks = encode_masks(octets.view(bool).reshape(array.shape)) if octets.max() < 2 else None
+        if masks is not None:
+            coded = chunk(MODE_MASKS, masks[1], masks=masks[0])
+            if array.size <= CELL_PIXELS_PER_BYTE * len(coded):
+                fallback = chunk(*encode_fallback(octets, dtype.itemsize))
+                return min(coded, fallback, key=len)
     return chunk(*encode_fallback(octets, dtype.itemsize))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Cells:
+    """An array as cells of a model.
+
+    Parameters
+    ----------
+    items
+        uint8 or uint16 (cell, \\*cell_shape), with channels last.
+    channels_first
+        Whether the array is (cell, channel, y, x).
+    """
+
+    items: Pixels
+    channels_first: bool
+
+    def reduced(self, depth: int) -> tuple[Pixels | None, Reduction | None]:
+        """What a model of this depth codes; None if it cannot, and of uint8 the items."""
+        if self.items.dtype == np.uint8:
+            return self.items, None
+        has_channels = self.items.ndim == 4
+        reduced = reduce(self.items if has_channels else self.items[..., None], depth)
+        if reduced is None:
+            return None, None
+        return reduced[0].reshape(self.items.shape), reduced[1]
+
+
+def _as_cells(items: NDArray[Any], coder: Coder | None) -> _Cells | None:
+    """Items as cells that the model of a coder codes; None if they are not."""
+    if coder is None or items.dtype not in (np.uint8, np.uint16) or items.ndim < 2:
+        return None
+    if coder.fits(items.shape[1:]):
+        return _Cells(items=items, channels_first=False)
+    if items.ndim == 4 and coder.fits(cell_shape_of(items.shape, channels_first=True)):
+        return _Cells(items=items.transpose(0, 2, 3, 1), channels_first=True)
+    return None
 
 
 def decode_chunk(
@@ -167,7 +222,9 @@ def decode_chunk(
     _expect_dtype(header, dtype)
     if header.index is not None:
         rows = np.arange(header.shape[0])
-        octets = decode_cells(header, rows, lambda a, b: payload[a:b], coder).reshape(-1)
+        octets = octets_of(decode_cells(header, rows, lambda a, b: payload[a:b], coder))
+    elif header.masks is not None:
+        octets = octets_of(decode_masks(header.masks, header.shape, payload))
     else:
         octets = decode_fallback(header, payload)
     if zlib.crc32(octets.data) != header.pixel_crc32:
@@ -222,19 +279,20 @@ def decode_cells(
     Returns
     -------
     ndarray
-        uint8, shape (len(rows), \\*cell_shape).
+        uint8 or uint16, shape (len(rows), \\*header.shape[1:]).
 
     Raises
     ------
     ZarrmalError
     """
     coder = _matching_coder(header, coder)
-    pixels = np.zeros((len(rows), *header.shape[1:]), np.uint8)
+    items = np.zeros((len(rows), *header.shape[1:]), header.dtype.newbyteorder("="))
+    cells = items.transpose(0, 2, 3, 1) if header.channels_first else items
     for run in cell_streams(header, rows, fetch, coder):
         for start in range(0, len(run.members), BLOCK_CELLS):
             block = slice(start, start + BLOCK_CELLS)
-            pixels[run.members[block]] = run.decode(coder, header.shape[1:], block)
-    return pixels
+            cells[run.members[block]] = run.decode(coder, header.cell_shape, block)
+    return items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -256,6 +314,8 @@ class StreamRun:
         uint16 (stream, 2): height and width of each cell; None where all have the array's.
     outlines
         Of the silhouettes; None without.
+    reduction
+        Of the items to values; None where the items are uint8.
     """
 
     index: int
@@ -264,18 +324,22 @@ class StreamRun:
     fetch: Callable[[int], memoryview]
     sizes: NDArray[np.uint16] | None
     outlines: Outlines | None
+    reduction: Reduction | None
 
     def streams(self, block: slice = slice(None)) -> list[memoryview]:
         """Some of the streams; CorruptionError or TruncatedError if one is damaged."""
         return [self.fetch(i) for i in self.members[block].tolist()]
 
     def decode(self, coder: Coder, cell_shape: tuple[int, ...], block: slice) -> Pixels:
-        """Pixels of some of the streams, uint8 (stream, \\*cell_shape)."""
+        """Items of some of the streams (stream, \\*cell_shape), with channels last."""
         sizes = None if self.sizes is None else self.sizes[block]
         members = np.arange(len(self.members))[block]
         outlines = None if self.outlines is None else self.outlines.take(members)
-        cells = coder.cells(self.index)
-        return cells.decode(self.streams(block), self.coding, cell_shape, sizes, outlines)
+        scales = None if self.reduction is None else self.reduction.scales
+        values = coder.cells(self.index).decode(
+            self.streams(block), self.coding, cell_shape, sizes, outlines, scales
+        )
+        return restored(values, self.reduction)
 
 
 def cell_streams(
@@ -295,7 +359,7 @@ def cell_streams(
     stops = np.cumsum(index.lengths)[rows]
     sizes = None if index.sizes is None else index.sizes[rows]
     outlines = None if index.outlines is None else index.outlines.take(rows)
-    _check_least_bytes(index, classes, lengths, coder, header.shape[1:], sizes, outlines)
+    _check_least_bytes(index, classes, lengths, coder, header.cell_shape, sizes, outlines)
 
     def stream(i: int) -> memoryview:
         row, stop, length = int(rows[i]), int(stops[i]), int(lengths[i])
@@ -319,10 +383,26 @@ def cell_streams(
             fetch=stream,
             sizes=None if sizes is None else sizes[members],
             outlines=None if outlines is None else outlines.take(members),
+            reduction=index.reduction,
         )
         for k in used_classes(classes)
         for members in (np.flatnonzero(classes == k),)
     ]
+
+
+def restored(values: Pixels, reduction: Reduction | None) -> Pixels:
+    """Items of values (cell, *cell_shape), with channels last."""
+    if reduction is None:  # of uint8, also where a model of depth 16 coded them
+        return values if values.dtype == np.uint8 else _as_bytes(values)
+    has_channels = values.ndim == 4
+    items = reduction.restore(values if has_channels else values[..., None])
+    return items.reshape(values.shape)
+
+
+def _as_bytes(values: Pixels) -> Pixels:
+    if values.size and int(values.max()) > 255:
+        raise CorruptionError("a cell holds a value of more than 8 bits")
+    return values.astype(np.uint8)
 
 
 def decode_silhouettes(
@@ -362,14 +442,15 @@ def _matching_coder(header: Header, coder: Coder | None) -> Coder:
             f"the chunk was written with model {index.digest_prefix.hex()}…, not with "
             f"{model.digest[:16]}…: read it with the metadata of its own array"
         )
-    if not coder.fits(header.shape[1:]) or len(index.codings) != len(model.classes):
+    if not coder.fits(header.cell_shape) or len(index.codings) != len(model.classes):
         raise CorruptionError(
-            f"the chunk has cells {header.shape[1:]} in {len(index.codings)} "
+            f"the chunk has cells {header.cell_shape} in {len(index.codings)} "
             f"classes, but its model has {model.cell_shape} in {len(model.classes)}"
         )
     if coder.has_checks != (index.checks is not None) or (
         (index.sizes is not None and not coder.takes_sizes)
         or (index.outlines is not None and not coder.takes_silhouettes)
+        or (index.reduction is not None and not index.reduction.suits(coder.depth))
     ):
         raise CorruptionError(f"the chunk's index does not suit profile {model.profile!r}")
     return coder
@@ -377,7 +458,7 @@ def _matching_coder(header: Header, coder: Coder | None) -> Coder:
 
 def _check_least_bytes(
     index: CellIndex,
-    classes: Pixels,
+    classes: NDArray[np.uint8],
     lengths: NDArray[np.int64],
     coder: Coder,
     cell_shape: tuple[int, ...],

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from ..hybrid.engine import chosen_level
 from ..model.model import Model
+from ..scales import Pixels, Scales
 from ..silhouette.outlined import Outlined, outline
 from ..silhouette.silhouettes import Silhouettes, cut_out
 from .profiles import CellCoder, Sizes, cell_coder
+from .reduction import reduce
 
 MAX_CACHED_CODERS = 8
 
@@ -36,6 +38,7 @@ class Coder:
         self.has_checks = self._cells[0].has_checks
         self.takes_sizes = self._cells[0].takes_sizes
         self.takes_silhouettes = all(cells.takes_silhouettes for cells in self._cells)
+        self.depth = model.depth
         self.can_encode = all(cells.can_encode for cells in self._cells)
 
     def cells(self, index: int) -> CellCoder:
@@ -47,7 +50,7 @@ class Coder:
         return all(cells.fits(cell_shape) for cells in self._cells)
 
     def outline(
-        self, pixels: NDArray[np.uint8], sizes: Sizes | None, silhouettes: Silhouettes | None
+        self, pixels: Pixels, sizes: Sizes | None, silhouettes: Silhouettes | None
     ) -> Outlined | None:
         """The silhouettes with which cells (cell, *cell_shape) are coded, or None.
 
@@ -67,36 +70,74 @@ class Coder:
 
     def bits(
         self,
-        pixels: NDArray[np.uint8],
+        pixels: Pixels,
         sizes: Sizes | None = None,
         silhouettes: Silhouettes | None = None,
     ) -> NDArray[np.float64]:
-        """Bits of each cell under each class, float64 (cell, class); see ``outline``."""
-        return self._bits(pixels, sizes, self.outline(pixels, sizes, silhouettes))
+        """Bits of each cell under each class, float64 (cell, class); see ``outline``.
+
+        Parameters
+        ----------
+        pixels
+            uint8 or uint16 (cell, \\*cell_shape).
+
+        Raises
+        ------
+        ValueError
+            If the pixels have more levels than the model knows.
+        """
+        values, scales = self._values(pixels)
+        return self._bits(values, sizes, self.outline(values, sizes, silhouettes), scales)
 
     def shortest(
         self,
-        pixels: NDArray[np.uint8],
+        pixels: Pixels,
         sizes: Sizes | None = None,
         silhouettes: Silhouettes | None = None,
     ) -> NDArray[np.uint8]:
-        """The class that codes each cell in the fewest bits, uint8 (cell,); see ``outline``."""
-        return self.shortest_outlined(pixels, sizes, self.outline(pixels, sizes, silhouettes))
+        """The class that codes each cell in the fewest bits, uint8 (cell,); see ``bits``."""
+        values, scales = self._values(pixels)
+        outlined = self.outline(values, sizes, silhouettes)
+        return self.shortest_outlined(values, sizes, outlined, scales)
+
+    def _values(self, pixels: Pixels) -> tuple[Pixels, Scales | None]:
+        """What the model codes of pixels, as encode_chunk does for these cells alone."""
+        if pixels.dtype == np.uint8:
+            return pixels, None
+        has_channels = len(self.model.cell_shape) == 3
+        reduced = reduce(pixels if has_channels else pixels[..., None], self.depth)
+        if reduced is None:
+            raise ValueError(
+                f"the cells have more than 255 levels of {pixels.dtype}, but the model is of depth "
+                f"{self.depth}: train one on such cells"
+            )
+        values, reduction = reduced
+        return values.reshape(pixels.shape), reduction.scales
 
     def shortest_outlined(
-        self, pixels: NDArray[np.uint8], sizes: Sizes | None, outlined: Outlined | None
+        self,
+        pixels: Pixels,
+        sizes: Sizes | None,
+        outlined: Outlined | None,
+        scales: Scales | None,
     ) -> NDArray[np.uint8]:
-        """The same where the silhouettes were prepared already."""
+        """The same where values and silhouettes were prepared already."""
         if len(self._cells) == 1:
             return np.zeros(len(pixels), np.uint8)
-        bits = self._bits(pixels, sizes, outlined)
+        bits = self._bits(pixels, sizes, outlined, scales)
         chosen: NDArray[np.uint8] = bits.argmin(axis=1).astype(np.uint8)
         return chosen
 
     def _bits(
-        self, pixels: NDArray[np.uint8], sizes: Sizes | None, outlined: Outlined | None
+        self,
+        pixels: Pixels,
+        sizes: Sizes | None,
+        outlined: Outlined | None,
+        scales: Scales | None,
     ) -> NDArray[np.float64]:
-        return np.stack([cells.bits(pixels, sizes, outlined) for cells in self._cells], axis=1)
+        return np.stack(
+            [cells.bits(pixels, sizes, outlined, scales) for cells in self._cells], axis=1
+        )
 
 
 _lock = threading.Lock()

@@ -19,10 +19,13 @@ from ..constants import (
     CHUNK_MAGIC,
     CHUNK_PRELUDE_BYTES,
     DIGEST_PREFIX_BYTES,
+    DTYPE_BOOL,
     DTYPE_CODES,
     DTYPE_OTHER,
     DTYPE_UINT8,
+    DTYPE_UINT16,
     FLAG_BIG_ENDIAN,
+    FLAG_CHANNELS_FIRST,
     FLAG_FORTRAN_ORDER,
     FLAG_SILHOUETTES,
     FLAG_SIZES,
@@ -31,24 +34,34 @@ from ..constants import (
     MAX_CHUNK_PIXELS,
     MAX_CLASSES,
     MAX_LATTICE_SPACING,
+    MAX_PLANES,
     MAX_RANK,
     MAX_SILHOUETTE_PIXELS,
     MAX_SILHOUETTE_SIDE,
     MODE_CELLS,
     MODE_DEFLATE,
+    MODE_MASKS,
     MODE_STORED,
-    WORD_BYTES,
 )
 from ..errors import CompatibilityError, CorruptionError, TruncatedError
+from ..scales import Scales, is_codable
 from ..silhouette.coverage import RESAMPLINGS
 from ..silhouette.outlined import Outlines
-from ..wire import Reader, Writer, pack_bits, packed_bytes, unpack_bits
+from ..wire import Reader, Writer
+from .columns import read_column, read_lengths, write_column, write_lengths
 from .items import dtype_code, dtype_of, has_byte_order, is_big_endian
+from .mask_cells import MaskIndex
+from .reduction import Reduction
 
-MODE_NAMES = {MODE_STORED: "stored", MODE_DEFLATE: "deflate", MODE_CELLS: "cells"}
-MAX_LENGTH_BITS = 32
-MAX_SIZE_BITS = 16
+MODE_NAMES = {
+    MODE_STORED: "stored",
+    MODE_DEFLATE: "deflate",
+    MODE_CELLS: "cells",
+    MODE_MASKS: "masks",
+}
 KNOWN_DTYPES = {*DTYPE_CODES.values(), DTYPE_OTHER}
+DTYPES_OF = {MODE_CELLS: {DTYPE_UINT8, DTYPE_UINT16}, MODE_MASKS: {DTYPE_BOOL}}
+FLAGS_OF_CELLS = FLAG_WORD_STREAMS | FLAG_SIZES | FLAG_SILHOUETTES | FLAG_CHANNELS_FIRST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,6 +86,8 @@ class CellIndex:
         pixels are 0. None where all cells have the size of the array.
     outlines
         Of the cells' silhouettes; None where no cell has one.
+    reduction
+        Of items of 16 bits to values; None where the items are uint8.
     """
 
     digest_prefix: bytes
@@ -82,6 +97,7 @@ class CellIndex:
     checks: NDArray[np.uint16] | None
     sizes: NDArray[np.uint16] | None = None
     outlines: Outlines | None = None
+    reduction: Reduction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,7 +107,7 @@ class Header:
     Parameters
     ----------
     mode
-        0 stored, 1 deflate, 2 cells.
+        0 stored, 1 deflate, 2 cells, 3 masks.
     dtype
         Of the decoded items: a number, in the byte order of the decoded array, or void. Items are
         coded in little-endian order in either case.
@@ -105,6 +121,10 @@ class Header:
         Bytes of the payload.
     index
         The index of the cells; None unless mode is 2.
+    masks
+        The index of the masks; None unless mode is 3.
+    channels_first
+        Whether cells are (channel, y, x).
     """
 
     mode: int
@@ -114,6 +134,13 @@ class Header:
     pixel_crc32: int
     payload_bytes: int
     index: CellIndex | None = None
+    masks: MaskIndex | None = None
+    channels_first: bool = False
+
+    @property
+    def cell_shape(self) -> tuple[int, ...]:
+        """Shape of a cell of mode 2, with channels last, as models have it."""
+        return cell_shape_of(self.shape, channels_first=self.channels_first)
 
     @property
     def _words(self) -> bool:
@@ -130,7 +157,7 @@ class Header:
     @property
     def _flags(self) -> int:
         flags = FLAG_FORTRAN_ORDER * self.fortran_order | FLAG_WORD_STREAMS * self._words
-        flags |= FLAG_SILHOUETTES * self._outlined
+        flags |= FLAG_SILHOUETTES * self._outlined | FLAG_CHANNELS_FIRST * self.channels_first
         return flags | FLAG_BIG_ENDIAN * is_big_endian(self.dtype) | FLAG_SIZES * self._sized
 
     def to_bytes(self) -> bytes:
@@ -144,6 +171,8 @@ class Header:
             rest.uint(self.dtype.itemsize, 4)
         if self.index is not None:
             _write_index(rest, self.index)
+        if self.masks is not None:
+            self.masks.write(rest)
         tail = rest.getvalue()
         head = Writer()
         head.block(CHUNK_MAGIC)
@@ -157,6 +186,11 @@ class Header:
         head.block(tail)
         head.uint(zlib.crc32(head.getvalue()), 4)
         return head.getvalue()
+
+
+def cell_shape_of(shape: tuple[int, ...], *, channels_first: bool) -> tuple[int, ...]:
+    """Shape of the cells of an array, with channels last."""
+    return (*shape[2:], shape[1]) if channels_first else shape[1:]
 
 
 def header_bytes(prelude: memoryview) -> int:
@@ -209,11 +243,9 @@ def parse_header(data: memoryview) -> Header:
     reader = Reader(whole[:-4], "the chunk's header")
     reader.block(5)
     mode, code, flags = reader.uint(1), reader.uint(1), reader.uint(1)
-    known = FLAG_FORTRAN_ORDER | (FLAG_WORD_STREAMS | FLAG_SIZES | FLAG_SILHOUETTES) * (
-        mode == MODE_CELLS
-    )
+    known = FLAG_FORTRAN_ORDER | FLAGS_OF_CELLS * (mode == MODE_CELLS)
     known |= FLAG_BIG_ENDIAN * has_byte_order(code)
-    codable = code in ({DTYPE_UINT8} if mode == MODE_CELLS else KNOWN_DTYPES)
+    codable = code in DTYPES_OF.get(mode, KNOWN_DTYPES)
     if mode not in MODE_NAMES or not codable or flags & ~known:
         raise CompatibilityError(
             f"the chunk has mode {mode}, dtype {code}, flags {flags:#x}, unknown to this "
@@ -233,11 +265,18 @@ def parse_header(data: memoryview) -> Header:
             f"the chunk declares shape {shape} of items of {item_bytes} bytes, at most "
             f"{MAX_CHUNK_PIXELS} bytes are allowed"
         )
-    index = _read_index(reader, shape, flags) if mode == MODE_CELLS else None
+    channels_first = bool(flags & FLAG_CHANNELS_FIRST)
+    if channels_first and len(shape) != 4:
+        raise CorruptionError(f"the chunk declares cells (channel, y, x), but has shape {shape}")
+    canonical = (*shape[:1], *cell_shape_of(shape, channels_first=channels_first))
+    is_deep = code == DTYPE_UINT16
+    index = _read_index(reader, canonical, flags, is_deep) if mode == MODE_CELLS else None
+    masks = MaskIndex.read(reader, shape) if mode == MODE_MASKS else None
     reader.finish()
-    if index is not None and int(index.lengths.sum()) != payload_bytes:
+    streams = index or masks
+    if streams is not None and int(streams.lengths.sum()) != payload_bytes:
         raise CorruptionError("the chunk's stream lengths do not add up to its payload")
-    if mode == MODE_CELLS and prod(shape) > CELL_PIXELS_PER_BYTE * (n_bytes + payload_bytes):
+    if streams is not None and prod(shape) > CELL_PIXELS_PER_BYTE * (n_bytes + payload_bytes):
         raise CorruptionError(
             f"the chunk declares shape {shape} in {n_bytes + payload_bytes} bytes, at most "
             f"{CELL_PIXELS_PER_BYTE} pixels a byte are allowed in cells"
@@ -256,6 +295,8 @@ def parse_header(data: memoryview) -> Header:
         pixel_crc32=pixel_crc32,
         payload_bytes=payload_bytes,
         index=index,
+        masks=masks,
+        channels_first=channels_first,
     )
 
 
@@ -269,54 +310,59 @@ def _write_index(out: Writer, index: CellIndex) -> None:
     for start, stop in zip(edges, edges[1:]):
         out.uint(int(index.classes[start]), 1)
         out.varint(stop - start)
+    if index.reduction is not None:
+        _write_reduction(out, index.reduction)
     if index.sizes is not None:
         for sizes in index.sizes.T:
-            _write_column(out, sizes, index.classes != BLANK_CLASS)
+            write_column(out, sizes, index.classes != BLANK_CLASS)
     if index.outlines is not None:
         _write_outlines(out, index.outlines)
-    words = index.checks is None
-    lengths = index.lengths // WORD_BYTES if words else index.lengths
-    least = int(lengths.min())
-    extra = lengths - least
-    n_bits = max(int(words), int(extra.max()).bit_length())
-    out.uint(least, 4)
-    out.uint(n_bits, 1)
-    out.block(pack_bits(extra, n_bits))
+    write_lengths(out, index.lengths, words=index.checks is None)
     if index.checks is not None:
         out.block(index.checks.astype("<u2").tobytes())
 
 
+def _write_reduction(out: Writer, reduction: Reduction) -> None:
+    scales = reduction.scales
+    columns = (reduction.least, reduction.step, scales.n_raw, scales.n_bins)
+    for least, step, n_raw, n_bins in zip(*(c.tolist() for c in columns), strict=True):
+        out.uint(least, 2)
+        out.uint(step, 2)
+        out.uint(n_raw, 1)
+        out.uint(n_bins - 1, 1)
+
+
+def _read_reduction(reader: Reader, shape: tuple[int, ...]) -> Reduction:
+    """Of each channel of an array (cell, y, x[, channel])."""
+    n = shape[3] if len(shape) == 4 else 1
+    if not 1 <= n <= MAX_PLANES:
+        raise CorruptionError(f"the chunk declares {n} channels, 1..{MAX_PLANES} are allowed")
+    rows = []
+    for _ in range(n):
+        least, step = reader.uint(2), reader.uint(2)
+        n_raw, n_bins = reader.uint(1), reader.uint(1) + 1
+        if least < 1 or step < 1 or not is_codable(n_raw, n_bins):
+            raise CorruptionError(
+                f"the chunk declares items from {least} in steps of {step}, in {n_bins} bins of "
+                f"{n_raw} bits more: they need 16 bits, and steps of 1 or more"
+            )
+        rows.append((least, step, n_raw, n_bins))
+    least, step, n_raw, n_bins = np.array(rows, np.uint16).T
+    return Reduction(
+        least=least, step=step, scales=Scales(n_raw=n_raw.astype(np.uint8), n_bins=n_bins)
+    )
+
+
 def _write_outlines(out: Writer, outlines: Outlines) -> None:
     out.uint(RESAMPLINGS.index(outlines.resampling), 1)
-    _write_column(out, outlines.spacings, outlines.spacings >= 0)
+    write_column(out, outlines.spacings, outlines.spacings >= 0)
     if outlines.resampling != "same":
         for shapes in outlines.shapes.T:
-            _write_column(out, shapes, outlines.spacings > 0)
+            write_column(out, shapes, outlines.spacings > 0)
 
 
-def _write_column(
-    out: Writer, values: NDArray[np.integer[Any]], present: NDArray[np.bool_]
-) -> None:
-    """One number a cell, below 2**16, as the least and what each has more; none where absent."""
-    values = values.astype(np.int64)
-    least = int(values[present].min())
-    extra = np.where(present, values - least, 0)
-    n_bits = int(extra.max()).bit_length()
-    out.uint(least, 2)
-    out.uint(n_bits, 1)
-    out.block(pack_bits(extra, n_bits))
-
-
-def _read_column(reader: Reader, n_cells: int) -> NDArray[np.int64]:
-    """Inverse of _write_column; absent cells have the least value."""
-    least, n_bits = reader.uint(2), reader.uint(1)
-    if n_bits > MAX_SIZE_BITS:
-        raise CorruptionError(f"the chunk declares numbers of {n_bits} bits for its cells")
-    extra = reader.block(packed_bytes(n_cells, n_bits))
-    return least + unpack_bits(extra, n_cells, n_bits)
-
-
-def _read_index(reader: Reader, shape: tuple[int, ...], flags: int) -> CellIndex:
+def _read_index(reader: Reader, shape: tuple[int, ...], flags: int, is_deep: bool) -> CellIndex:
+    """The index of an array (cell, y, x[, channel]), of items of 16 bits or of 8."""
     words = bool(flags & FLAG_WORD_STREAMS)
     digest_prefix = bytes(reader.block(DIGEST_PREFIX_BYTES))
     n_classes = reader.uint(1)
@@ -340,18 +386,14 @@ def _read_index(reader: Reader, shape: tuple[int, ...], flags: int) -> CellIndex
         start += count
     if start != n_cells:
         raise CorruptionError(f"the class runs hold {start} of {n_cells} cells")
+    reduction = _read_reduction(reader, shape) if is_deep else None
     sizes = _read_sizes(reader, shape) if flags & FLAG_SIZES else None
     outlines = _read_outlines(reader, shape, classes, sizes) if flags & FLAG_SILHOUETTES else None
-    least, n_bits = reader.uint(4), reader.uint(1)
-    if not int(words) <= n_bits <= MAX_LENGTH_BITS:
-        raise CorruptionError(f"the chunk declares stream lengths of {n_bits} bits")
-    lengths = least + unpack_bits(reader.block(packed_bytes(n_cells, n_bits)), n_cells, n_bits)
+    lengths = read_lengths(reader, n_cells, words=words)
     if lengths[classes == BLANK_CLASS].any():
         raise CorruptionError("the chunk declares a blank cell that has a stream")
     checks = None
-    if words:
-        lengths *= WORD_BYTES
-    else:
+    if not words:
         checks = np.frombuffer(reader.block(2 * n_cells), "<u2").astype(np.uint16)
     return CellIndex(
         digest_prefix=digest_prefix,
@@ -361,6 +403,7 @@ def _read_index(reader: Reader, shape: tuple[int, ...], flags: int) -> CellIndex
         checks=checks,
         sizes=sizes,
         outlines=outlines,
+        reduction=reduction,
     )
 
 
@@ -370,7 +413,7 @@ def _read_sizes(reader: Reader, shape: tuple[int, ...]) -> NDArray[np.uint16]:
         raise CorruptionError(f"the chunk declares sizes of cells, but has shape {shape}")
     columns = []
     for most in shape[1:3]:
-        sizes = _read_column(reader, shape[0])
+        sizes = read_column(reader, shape[0])
         if int(sizes.min()) < 1 or int(sizes.max()) > most:
             raise CorruptionError(f"the chunk declares cells of {sizes.min()} to {sizes.max()} "
                                   f"rows or columns in an array of {most}")  # fmt: skip
@@ -393,14 +436,14 @@ def _read_outlines(
             f"the chunk's silhouettes were resampled by method {code}, unknown to this software: "
             f"upgrade zarrmal-codecs"
         )
-    spacings = _read_column(reader, shape[0])
+    spacings = read_column(reader, shape[0])
     has = spacings > 0
     if int(spacings.max()) > MAX_LATTICE_SPACING or has[classes == BLANK_CLASS].any():
         raise CorruptionError(f"the chunk declares silhouettes on lattices of up to "
                               f"{spacings.max()}, or of blank cells")  # fmt: skip
     step = np.maximum(spacings, 1)[:, None]
     if code:
-        points = np.stack([_read_column(reader, shape[0]) for _ in range(2)], axis=1)
+        points = np.stack([read_column(reader, shape[0]) for _ in range(2)], axis=1)
     else:
         own = np.array(shape[1:3]) if sizes is None else sizes.astype(np.int64)
         own = np.broadcast_to(own, (shape[0], 2))

@@ -14,6 +14,7 @@ from ..hybrid.cells import HybridCells
 from ..model.model import Model
 from ..paper.cells import PaperCells
 from ..paper.golomb_rice import RiceChoice
+from ..scales import Pixels, Scales
 from ..silhouette.outlined import Mask, Outlined, Outlines
 
 Sizes = NDArray[np.uint16]
@@ -24,7 +25,8 @@ class CellCoder(Protocol):
     """Coder of the cells of one class. Thread-safe.
 
     ``sizes`` are None where all cells have the size of the array; pixels beyond a cell's size are 0
-    and not coded. ``outlined`` and ``outlines`` are None where no cell has a silhouette.
+    and not coded. ``outlined`` and ``outlines`` are None where no cell has a silhouette. Pixels are
+    uint8, or values of a model of depth 16, uint16, which ``scales`` are of.
     """
 
     has_checks: bool
@@ -45,20 +47,22 @@ class CellCoder(Protocol):
 
     def bits(
         self,
-        pixels: NDArray[np.uint8],
+        pixels: Pixels,
         sizes: Sizes | None = None,
         outlined: Outlined | None = None,
+        scales: Scales | None = None,
     ) -> NDArray[np.float64]:
         """Bits that each cell would take, float64 (cell,)."""
 
     def encode(
         self,
-        pixels: NDArray[np.uint8],
+        pixels: Pixels,
         rice: RiceChoice,
         sizes: Sizes | None = None,
         outlined: Outlined | None = None,
+        scales: Scales | None = None,
     ) -> tuple[int, list[bytes]]:
-        """The class's coding byte, and one stream per cell, of uint8 (cell, *cell_shape)."""
+        """The class's coding byte, and one stream per cell, of pixels (cell, *cell_shape)."""
 
     def decode(
         self,
@@ -67,7 +71,8 @@ class CellCoder(Protocol):
         cell_shape: tuple[int, ...],
         sizes: Sizes | None = None,
         outlines: Outlines | None = None,
-    ) -> NDArray[np.uint8]:
+        scales: Scales | None = None,
+    ) -> Pixels:
         """Inverse of encode; a ZarrmalError if a stream is not exactly one cell."""
 
     def masks(self, streams: list[memoryview], outlines: Outlines) -> list[Mask | None]:

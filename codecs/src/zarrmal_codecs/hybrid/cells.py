@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -23,20 +23,20 @@ from ..constants import (
 from ..errors import CorruptionError, ModelError, TruncatedError
 from ..model.model import Model
 from ..paper.golomb_rice import RiceChoice
+from ..scales import Pixels, Scales
 from ..silhouette.masks import MaskCoder
 from ..silhouette.outlined import Mask, Outlined, Outlines
 from .context import steps_of
+from .depth import SHALLOW, depth_of
 from .engine import Engine, Streams, chosen_level, make_engine
 from .known import First, Known, Sizes
 from .mixture import latent_cumulative
 from .prediction import Prediction, n_planes
 from .prediction import pool as pool
 
-Pixels = NDArray[np.uint8]
-
 BLOCK_CELLS = 1024
 BLOCK_PIXELS = 1 << 23
-"""Coded at a time, so that working memory stays small."""
+"""Coded at a time, so that working memory stays small; a third of it of depth 16."""
 LANES = 64
 """Cells that the widest engine codes at once."""
 
@@ -88,13 +88,14 @@ class HybridCells:
             raise ModelError(
                 f"the profile hybrid codes (y, x) or (y, x, 1..{MAX_PLANES}), not {shape}"
             )
-        self._cell_shape = shape
+        self._cell_shape, self._depth = shape, depth_of(model.depth)
         self._prediction = (
             Prediction(class_model, shape) if class_model.networks.get("decoder") else None
         )
         n_latents = self._prediction.n_latents if self._prediction else 0
         self._steps = steps_of(class_model, n_planes(shape), n_latents)
         self._masks = MaskCoder.of(class_model)
+        self._block_values = BLOCK_PIXELS // (1 if self._depth is SHALLOW else 3)
         self._engines: dict[str, Engine] = {}
 
     @property
@@ -115,7 +116,7 @@ class HybridCells:
         level = chosen_level()
         engine = self._engines.get(level)
         if engine is None:
-            engine = make_engine(self._steps, self._prediction is not None, level)
+            engine = make_engine(self._steps, self._prediction is not None, self._depth, level)
             self._engines[level] = engine
         return engine
 
@@ -125,7 +126,11 @@ class HybridCells:
         return self._prediction is not None and is_trained
 
     def _known(
-        self, block: Block, latents: NDArray[np.int8] | None, covered: NDArray[np.uint8] | None
+        self,
+        block: Block,
+        latents: NDArray[np.int8] | None,
+        covered: NDArray[np.uint8] | None,
+        scales: Scales | None,
     ) -> Known:
         """What both sides know of a block's cells once the latents are known."""
         n = len(block.members)
@@ -139,14 +144,20 @@ class HybridCells:
             sizes=block.sizes,
             coverage=covered,
             predicted=predicted,
+            scales=scales,
         )
 
-    def _latents(self, block: Block, pixels: Pixels) -> NDArray[np.int8] | None:
+    def _latents(
+        self, block: Block, pixels: Pixels, scales: Scales | None
+    ) -> NDArray[np.int8] | None:
         """int8 (cell, latent) of pixels (cell, plane, y, x); None where cells have none."""
         if not self._has_latents(block):
             return None
         assert self._prediction is not None
-        return self._prediction.encode(pixels)
+        if self._depth is SHALLOW:
+            return self._prediction.encode(pixels)
+        levels = (scales or Scales.of_bytes(pixels.shape[1])).levels(pixels)
+        return self._prediction.encode(self._depth.grid_value(levels).astype(np.uint8))
 
     def _is_trained_shape(self, shape: tuple[int, ...]) -> bool:
         return shape == self._cell_shape[:2]
@@ -156,7 +167,7 @@ class HybridCells:
         n_values = prod(shape)
         if self._prediction is not None and self._is_trained_shape(shape[1:]):
             n_values = max(n_values, self._prediction.widest)
-        return max(1, min(BLOCK_CELLS, BLOCK_PIXELS // n_values))
+        return max(1, min(BLOCK_CELLS, self._block_values // n_values))
 
     def _blocks(
         self,
@@ -189,8 +200,8 @@ class HybridCells:
         blocks, others, own = trained, others[order], own[order]
         while len(others):
             largest = np.maximum.accumulate(own[:BLOCK_CELLS], axis=0)
-            fits = n_planes * np.arange(1, len(largest) + 1) * largest.prod(axis=1) <= BLOCK_PIXELS
-            n = max(1, int(fits.sum()))
+            n_values = n_planes * np.arange(1, len(largest) + 1) * largest.prod(axis=1)
+            n = max(1, int((n_values <= self._block_values).sum()))
             n = n // LANES * LANES or n
             height, width = largest[n - 1].tolist()
             block = Block(members=others[:n], shape=(height, width), sizes=sizes[others[:n]])
@@ -228,12 +239,16 @@ class HybridCells:
         return np.stack([start, stop - start], axis=-1).astype(np.uint16)
 
     def bits(
-        self, pixels: Pixels, sizes: Sizes | None = None, outlined: Outlined | None = None
+        self,
+        pixels: Pixels,
+        sizes: Sizes | None = None,
+        outlined: Outlined | None = None,
+        scales: Scales | None = None,
     ) -> NDArray[np.float64]:
-        """Bits of each cell, float64 (cell,), of pixels, uint8 (cell, *cell_shape)."""
+        """Bits of each cell, float64 (cell,), of pixels (cell, *cell_shape)."""
         out = np.empty(len(pixels))
         for block, cells in self._pixels_of_blocks(pixels, sizes, outlined):
-            known, prefix = self._prepared(block, cells, outlined)
+            known, prefix = self._prepared(block, cells, outlined, scales)
             frequencies = prefix[..., 1] / FREQUENCY_TOTAL
             before = -np.log2(frequencies, where=frequencies > 0, out=np.zeros(frequencies.shape))
             # The first state holds 16 bits of the symbols.
@@ -242,10 +257,10 @@ class HybridCells:
         return out
 
     def _prepared(
-        self, block: Block, cells: Pixels, outlined: Outlined | None
+        self, block: Block, cells: Pixels, outlined: Outlined | None, scales: Scales | None
     ) -> tuple[Known, NDArray[np.uint16]]:
         """What is known before the pixels, and the symbols that tell it."""
-        latents = self._latents(block, cells)
+        latents = self._latents(block, cells, scales)
         prefix, covered = self._prefix(latents, len(cells)), None
         if outlined is not None:
             assert self._masks is not None
@@ -253,7 +268,7 @@ class HybridCells:
             covered = np.ascontiguousarray(own.coverage[:, : block.shape[0], : block.shape[1]])
             before = self._masks.prefix(own.points, native=self._is_native())
             prefix = np.ascontiguousarray(np.concatenate([before, prefix], axis=1))
-        return self._known(block, latents, covered), prefix
+        return self._known(block, latents, covered, scales), prefix
 
     def _is_native(self) -> bool:
         return chosen_level() != "numpy"
@@ -264,11 +279,12 @@ class HybridCells:
         rice: RiceChoice,
         sizes: Sizes | None = None,
         outlined: Outlined | None = None,
+        scales: Scales | None = None,
     ) -> tuple[int, list[bytes]]:
-        """Encode cells, uint8 (cell, *cell_shape): the coding byte, 0, and one stream per cell."""
+        """Encode cells (cell, *cell_shape): the coding byte, 0, and one stream per cell."""
         out = [b""] * len(pixels)
         for block, cells in self._pixels_of_blocks(pixels, sizes, outlined):
-            known, prefix = self._prepared(block, cells, outlined)
+            known, prefix = self._prepared(block, cells, outlined, scales)
             streams = self._engine().encode(cells, known, prefix)
             for i, stream in zip(block.members.tolist(), streams, strict=True):
                 out[i] = stream
@@ -278,7 +294,7 @@ class HybridCells:
         self, pixels: Pixels, sizes: Sizes | None, outlined: Outlined | None
     ) -> Iterator[tuple[Block, Pixels]]:
         """Blocks, and their pixels (cell, plane, y, x)."""
-        planes = _planes_first(pixels)
+        planes = _planes_first(pixels).astype(self._depth.dtype, copy=False)
         outlines = None if outlined is None else outlined.outlines
         for block in self._blocks(len(planes), planes.shape[1:], sizes, outlines):
             height, width = block.shape
@@ -291,8 +307,9 @@ class HybridCells:
         cell_shape: tuple[int, ...],
         sizes: Sizes | None = None,
         outlines: Outlines | None = None,
+        scales: Scales | None = None,
     ) -> Pixels:
-        """Inverse of encode: pixels, uint8 (cell, *cell_shape).
+        """Inverse of encode: pixels (cell, *cell_shape).
 
         Raises
         ------
@@ -302,13 +319,13 @@ class HybridCells:
         self.least_bytes(coding, cell_shape)
         shape = (n_planes(cell_shape), cell_shape[0], cell_shape[1])
         # Memory beyond the cells' own sizes is never touched.
-        out = np.zeros((len(streams), *cell_shape), np.uint8)
+        out: Pixels = np.zeros((len(streams), *cell_shape), self._depth.dtype)
         planes = _planes_first(out)
         for block in self._blocks(len(streams), shape, sizes, outlines):
             height, width = block.shape
             own = None if outlines is None else outlines.take(block.members)
             of_block = [streams[i] for i in block.members.tolist()]
-            planes[block.members, :, :height, :width] = self._decode(of_block, block, own)
+            planes[block.members, :, :height, :width] = self._decode(of_block, block, own, scales)
         return out
 
     def masks(self, streams: list[memoryview], outlines: Outlines) -> list[Mask | None]:
@@ -328,13 +345,17 @@ class HybridCells:
                 raise TruncatedError("a cell's stream ends before its last point")
         return outlines.masks(points)
 
-    def _read_points(self, decoder: rans.Decoder, outlines: Outlines) -> list[Mask]:
+    def _read_points(self, decoder: rans.Decoder, outlines: Outlines) -> Sequence[Mask]:
         if self._masks is None:
             raise CorruptionError("the chunk declares silhouettes, but its model cannot code masks")
         return self._masks.decode(decoder, outlines.shapes, native=self._is_native())
 
     def _decode(
-        self, of_block: list[memoryview], block: Block, outlines: Outlines | None
+        self,
+        of_block: list[memoryview],
+        block: Block,
+        outlines: Outlines | None,
+        scales: Scales | None,
     ) -> Pixels:
         streams = _opened(of_block)
         decoder = streams.decoder()
@@ -344,7 +365,7 @@ class HybridCells:
             covered = outlines.coverage(points, block.shape, block.sizes, native=self._is_native())
         if self._has_latents(block):
             latents = self._read_latents(decoder)
-        known = self._known(block, latents, covered)
+        known = self._known(block, latents, covered, scales)
         pixels, status = self._engine().decode(decoder, streams, known)
         bad = np.flatnonzero(status)
         if len(bad):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from ..constants import (
     MAX_CONTEXT_SHIFT,
     MAX_CONTEXT_WIDTH,
     MAX_COVERAGE_INPUTS,
+    MAX_EARLIER,
     MAX_FULL,
     MAX_LATENTS,
     MIDDLE_GREY,
@@ -26,7 +26,9 @@ from ..constants import (
 )
 from ..errors import ModelError
 from ..model.class_model import ClassModel
-from .tables import RECIPROCAL, SQUASH
+from ..model.step import ContextLayer, Step
+from ..model.strict_json import shown
+from .tables import RECIPROCAL
 
 Numbers = NDArray[np.integer[Any]]
 """Integers of 16 bits or more."""
@@ -34,56 +36,16 @@ Numbers = NDArray[np.integer[Any]]
 PREDICTION_OFFSETS = ((0, 0), (0, 1), (1, 0), (0, 2), (2, 0))
 """(y, x) of the pixels of the autoencoder's prediction that are inputs."""
 
+N_LAYERS = 3
 N_POSITION = 3
 N_EARLIER = 3
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Layer7:
-    """A layer with inputs 0..128: int8 weight, int32 bias and uint8 shift."""
-
-    weight: NDArray[np.int8]
-    bias: NDArray[np.int32]
-    shift: NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Step:
-    """The network that codes one plane.
-
-    Parameters
-    ----------
-    plane
-        Index of the plane.
-    n_causal, n_flags, n_full, n_components, n_coverage
-        See FORMAT 4.6.3.
-    layers
-        The three layers.
-    latent
-        int8 (output of the first layer, latent), or None.
-    """
-
-    plane: int
-    n_causal: int
-    n_flags: int
-    n_full: int
-    n_components: int
-    n_coverage: int
-    layers: tuple[Layer7, Layer7, Layer7]
-    latent: NDArray[np.int8] | None
-
-    def header(self) -> NDArray[np.uint8]:
-        """The tensor ``context_t`` of this step."""
-        parts = (self.plane, self.n_causal, self.n_flags, self.n_full, self.n_components)
-        return np.array((*parts, self.n_coverage), np.uint8)
-
-
-def n_inputs(
-    step: int, n_causal: int, n_flags: int, n_full: int, has_prediction: bool, n_coverage: int
-) -> int:
+def n_inputs(step: Step, has_prediction: bool) -> int:
     """Inputs of the network of a step (FORMAT 4.6.3)."""
-    own = n_causal + n_flags + 1 + N_POSITION + n_coverage
-    return own + step * (N_EARLIER + n_full) + len(PREDICTION_OFFSETS) * has_prediction
+    own = step.n_causal + step.n_flags + 1 + N_POSITION + step.n_coverage
+    earlier = len(step.earlier) * (N_EARLIER + step.n_full)
+    return own + earlier + len(PREDICTION_OFFSETS) * has_prediction
 
 
 def steps_of(model: ClassModel, n_planes: int, n_latents: int) -> tuple[Step, ...]:
@@ -99,110 +61,115 @@ def steps_of(model: ClassModel, n_planes: int, n_latents: int) -> tuple[Step, ..
     Raises
     ------
     ModelError
-        If a tensor is missing, has another shape or dtype, or could overflow.
+        If a number is out of bounds, a tensor has another shape or dtype, or a sum could overflow.
     """
     if n_latents > MAX_LATENTS:
         raise ModelError(
             f"class {model.name!r}: {n_latents} latents, at most {MAX_LATENTS} are allowed"
         )
-    steps = tuple(_step(model, s, n_latents) for s in range(n_planes))
-    if sorted(step.plane for step in steps) != list(range(n_planes)):
+    if sorted(step.plane for step in model.steps) != list(range(n_planes)):
         raise ModelError(
             f"class {model.name!r}: its steps must code each of {n_planes} planes once"
         )
-    return steps
+    proven: set[tuple[int, ...]] = set()
+    for s, step in enumerate(model.steps):
+        try:
+            _check_numbers(step, s)
+            _check_layers(step, n_latents, proven)
+        except ModelError as error:
+            raise ModelError(f"class {model.name!r}, step {s}: {error}") from None
+    return model.steps
 
 
-def _step(model: ClassModel, s: int, n_latents: int) -> Step:
-    head = _tensor(model, f"context_{s}", "uint8", (6,))
-    plane, n_causal, n_flags, n_full, n_components, n_coverage = head.tolist()
+def _check_numbers(step: Step, s: int) -> None:
     if (
-        not MIN_CAUSAL <= n_causal <= MAX_CAUSAL
-        or n_flags > n_causal
-        or n_full > MAX_FULL
-        or not 1 <= n_components <= MAX_COMPONENTS
-        or n_coverage > MAX_COVERAGE_INPUTS
+        not MIN_CAUSAL <= step.n_causal <= MAX_CAUSAL
+        or step.n_flags > step.n_causal
+        or step.n_full > MAX_FULL
+        or not 1 <= step.n_components <= MAX_COMPONENTS
+        or step.n_coverage > MAX_COVERAGE_INPUTS
+    ):
+        numbers = ", ".join(map(shown, step.numbers))
+        raise ModelError(f"its numbers {numbers} are out of bounds (FORMAT 4.6.3)")
+    if (
+        len(step.earlier) > MAX_EARLIER
+        or len(set(step.earlier)) < len(step.earlier)
+        or any(earlier >= s for earlier in step.earlier)
+        or (step.follows and not step.earlier)
     ):
         raise ModelError(
-            f"class {model.name!r}: context_{s} {head.tolist()} is out of bounds (FORMAT 4.6.3)"
+            f"it sees the planes of the steps {', '.join(map(shown, step.earlier)) or 'none'}, but "
+            f"up to {MAX_EARLIER} different earlier ones are allowed, and one at least if the base "
+            f"follows it"
         )
-    width = n_inputs(s, n_causal, n_flags, n_full, n_latents > 0, n_coverage)
+
+
+def _check_layers(step: Step, n_latents: int, proven: set[tuple[int, ...]]) -> None:
+    """Shapes and bounds of the layers; ``proven`` holds those that earlier steps share."""
+    width = n_inputs(step, n_latents > 0)
     if width > MAX_CONTEXT_INPUTS:
         raise ModelError(
-            f"class {model.name!r}: a context network has {width} inputs, at most "
-            f"{MAX_CONTEXT_INPUTS} are allowed"
+            f"its network has {width} inputs, at most {MAX_CONTEXT_INPUTS} are allowed"
         )
-    layers = []
-    for k in (1, 2, 3):
-        n_outputs = 1 + 3 * n_components if k == 3 else None
-        layers.append(_layer(model, f"{k}_{s}", width, n_outputs))
-        width = len(layers[-1].weight)
-    latent = None
-    if n_latents:
-        latent = _tensor(model, f"latent_{s}", "int8", (len(layers[0].weight), n_latents))
-    for k, layer in enumerate(layers):
-        weights = np.abs(layer.weight.astype(np.int64)).sum(axis=1)
-        bound = np.abs(layer.bias.astype(np.int64)) + ACTIVATION_MAX * weights
-        if k == 0 and latent is not None:
-            bound += 128 * LATENT_GAIN * np.abs(latent.astype(np.int64)).sum(axis=1)
-        if int(bound.max()) > MAX_CONTEXT_ACCUMULATOR:
+    if len(step.layers) != N_LAYERS:
+        raise ModelError(f"its network has {len(step.layers)} layers, not {N_LAYERS}")
+    if (step.latent is None) != (n_latents == 0):
+        raise ModelError("`latent` must be there where the class has a `decoder`, and nowhere else")
+    for k, layer in enumerate(step.layers):
+        n_outputs = 1 + 3 * step.n_components if k == N_LAYERS - 1 else None
+        latent = step.latent if k == 0 else None
+        _check_shapes(layer, k, width, n_outputs)
+        width = len(layer.weight)
+        if latent is not None and (latent.dtype != np.int8 or latent.shape != (width, n_latents)):
             raise ModelError(
-                f"class {model.name!r}: an accumulator of layer {k + 1}_{s} could reach "
-                f"{int(bound.max())}, at most {MAX_CONTEXT_ACCUMULATOR} is allowed: this model "
-                f"cannot be proven exact and is refused"
+                f"`latent` is {latent.dtype} {latent.shape}, but must be int8 {(width, n_latents)}"
             )
-    return Step(
-        plane=plane,
-        n_causal=n_causal,
-        n_flags=n_flags,
-        n_full=n_full,
-        n_components=n_components,
-        n_coverage=n_coverage,
-        layers=(layers[0], layers[1], layers[2]),
-        latent=latent,
-    )
+        key = (id(layer.weight), id(layer.bias), id(latent))
+        if key not in proven:
+            _prove_bound(layer, k, latent)
+            proven.add(key)
 
 
-def _layer(model: ClassModel, suffix: str, n_in: int, n_out: int | None) -> Layer7:
-    name = f"weight{suffix}"
-    weight = _tensor(model, name, "int8", None)
-    if weight.ndim != 2 or weight.shape[1] != n_in or (n_out and len(weight) != n_out):
+def _check_shapes(layer: ContextLayer, k: int, n_in: int, n_out: int | None) -> None:
+    weight = layer.weight
+    if (
+        weight.dtype != np.int8
+        or weight.ndim != 2
+        or weight.shape[1] != n_in
+        or (n_out is not None and len(weight) != n_out)
+    ):
         raise ModelError(
-            f"class {model.name!r}: {name} has shape {weight.shape}, "
-            f"but must have ({n_out or 'n'}, {n_in})"
+            f"the weight of layer {k} is {weight.dtype} {weight.shape}, but must be int8 "
+            f"({n_out or 'n'}, {n_in})"
         )
     if not 1 <= len(weight) <= MAX_CONTEXT_WIDTH:
+        raise ModelError(f"layer {k} has {len(weight)} outputs, 1..{MAX_CONTEXT_WIDTH} are allowed")
+    shape = (len(weight),)
+    for name, dtype in (("bias", np.int32), ("shift", np.uint8)):
+        tensor = getattr(layer, name)
+        if tensor.dtype != dtype or tensor.shape != shape:
+            raise ModelError(
+                f"the {name} of layer {k} is {tensor.dtype} {tensor.shape}, but must be "
+                f"{np.dtype(dtype)} {shape}"
+            )
+    if int(layer.shift.min()) < 1 or int(layer.shift.max()) > MAX_CONTEXT_SHIFT:
         raise ModelError(
-            f"class {model.name!r}: {name} has {len(weight)} outputs, 1..{MAX_CONTEXT_WIDTH} are "
-            f"allowed"
+            f"shifts of layer {k} must be 1..{MAX_CONTEXT_SHIFT}, not "
+            f"{int(layer.shift.min())}..{int(layer.shift.max())}"
         )
-    shift = _tensor(model, f"shift{suffix}", "uint8", (len(weight),))
-    if int(shift.min()) < 1 or int(shift.max()) > MAX_CONTEXT_SHIFT:
+
+
+def _prove_bound(layer: ContextLayer, k: int, latent: NDArray[np.int8] | None) -> None:
+    weights = np.abs(layer.weight.astype(np.int64)).sum(axis=1)
+    bound = np.abs(layer.bias.astype(np.int64)) + ACTIVATION_MAX * weights
+    if latent is not None:
+        bound += 128 * LATENT_GAIN * np.abs(latent.astype(np.int64)).sum(axis=1)
+    if int(bound.max()) > MAX_CONTEXT_ACCUMULATOR:
         raise ModelError(
-            f"class {model.name!r}: shift{suffix} must be 1..{MAX_CONTEXT_SHIFT}, not "
-            f"{int(shift.min())}..{int(shift.max())}"
+            f"an accumulator of layer {k} could reach {int(bound.max())}, at most "
+            f"{MAX_CONTEXT_ACCUMULATOR} is allowed: this model cannot be proven exact and is "
+            f"refused"
         )
-    return Layer7(weight, _tensor(model, f"bias{suffix}", "int32", (len(weight),)), shift)
-
-
-def _tensor(
-    model: ClassModel, name: str, dtype: str, shape: tuple[int, ...] | None
-) -> NDArray[Any]:
-    tensor = model.tensors.get(name)
-    if tensor is None:
-        raise ModelError(f"class {model.name!r} of the model has no tensor {name!r}")
-    if tensor.dtype != dtype or (shape is not None and tensor.shape != shape) or not tensor.size:
-        raise ModelError(
-            f"class {model.name!r}: tensor {name!r} is {tensor.dtype} {tensor.shape}, but must be "
-            f"{dtype} {shape or 'and not empty'}"
-        )
-    return tensor
-
-
-def squash(differences: Numbers) -> NDArray[np.int16]:
-    """S(d) of differences of grey levels, -255..255 (FORMAT 4.6.1)."""
-    result: NDArray[np.int16] = SQUASH.take(differences + 255)
-    return result
 
 
 def fraction(coverage: Numbers) -> NDArray[np.int16]:
@@ -210,13 +177,14 @@ def fraction(coverage: Numbers) -> NDArray[np.int16]:
     return coverage.astype(np.int16) + (coverage >> 7)
 
 
-def brightness(values: Numbers, coverage: Numbers) -> NDArray[np.int16]:
-    """What pixels would be if their silhouette covered them whole, 0..255 (FORMAT 4.6.3).
+def brightness(levels: Numbers, coverage: Numbers, most: int = 255) -> NDArray[np.int32]:
+    """What pixels would be if their silhouette covered them whole, 0..most (FORMAT 4.6.3).
 
     0, as a blank pixel, where so little is covered that this would be a guess.
     """
-    whole = (values.astype(np.int32) * RECIPROCAL[coverage]) >> 8
-    result: NDArray[np.int16] = np.minimum(whole, 255).astype(np.int16)
+    # In 64 bits, since levels of 16 bits are multiplied by up to 4,080.
+    whole = (levels.astype(np.int64) * RECIPROCAL[coverage]) >> 8
+    result: NDArray[np.int32] = np.minimum(whole, most).astype(np.int32)
     return result
 
 
@@ -233,8 +201,9 @@ def own_base(
     northeast: Numbers,
     northwest: Numbers,
     middle: Numbers | np.integer[Any] | int = MIDDLE_GREY,
+    most: int = 255,
 ) -> Numbers:
-    """own(p): the value that the neighbours in the plane predict, 1..255 (FORMAT 4.6.3).
+    """own(p): the level that the neighbours in the plane predict, 1..most (FORMAT 4.6.3).
 
     Parameters
     ----------
@@ -242,7 +211,7 @@ def own_base(
         The prediction where all of them are blank.
     """
     slope = (2 * west + 2 * north + northeast - northwest + 2) >> 2
-    slope = np.minimum(np.maximum(slope, 1), 255)
+    slope = np.minimum(np.maximum(slope, 1), most)
     with_both = np.where((northeast > 0) & (northwest > 0), slope, (west + north + 1) >> 1)
     nearest = np.where(northwest > 0, northwest, middle)
     for neighbour in (northeast, north, west):

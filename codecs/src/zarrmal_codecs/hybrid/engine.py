@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from .. import rans
 from ..constants import RANS_STATE_BYTES
+from ..model.step import Step
+from ..scales import Pixels, Scales
 from . import pixel_coder
-from .context import Step
-from .known import Known, Pixels
+from .depth import Depth
+from .known import First, Known
 
 try:
     from .. import _kernel
@@ -24,6 +26,10 @@ except ImportError:  # built without a compiler
     _kernel = None  # type: ignore[assignment]
 
 VARIABLE = "ZARRMAL_KERNEL"
+
+Optional = NDArray[np.uint8] | None
+Beside = tuple[NDArray[np.uint16] | None, Optional, Optional, NDArray[np.uint16], First]
+"""Sizes, coverage, prediction, scales and first sums."""
 
 
 class Engine(Protocol):
@@ -65,8 +71,8 @@ class Streams:
 class NumpyEngine:
     """The NumPy implementation, which is the reference."""
 
-    def __init__(self, steps: tuple[Step, ...], has_prediction: bool) -> None:
-        self._plan = pixel_coder.Plan(steps, has_prediction)
+    def __init__(self, steps: tuple[Step, ...], has_prediction: bool, depth: Depth) -> None:
+        self._plan = pixel_coder.Plan(steps, has_prediction, depth)
 
     def encode(self, pixels: Pixels, known: Known, prefix: NDArray[np.uint16]) -> list[bytes]:
         """See Engine."""
@@ -86,30 +92,43 @@ class NumpyEngine:
 class KernelEngine:
     """The native kernel with one instruction set."""
 
-    def __init__(self, steps: tuple[Step, ...], has_prediction: bool, level: str) -> None:
-        self.level = level
-        parts: list[Any] = []
-        for step in steps:
-            row: list[Any] = [step.header()]
-            for layer in step.layers:
-                # Tensors are views of the model's bytes; the kernel needs them aligned.
-                arrays = (layer.weight, layer.bias, layer.shift)
-                row += [np.require(a, requirements=["C", "A"]) for a in arrays]
-            parts.append(tuple(row))
-        self._plan = _kernel.Plan(parts, len(steps), has_prediction)
+    def __init__(
+        self, steps: tuple[Step, ...], has_prediction: bool, depth: Depth, level: str
+    ) -> None:
+        self.level, self._depth = level, depth
+        aligned: dict[int, NDArray[Any]] = {}
+
+        def ready(tensor: NDArray[Any]) -> NDArray[Any]:
+            # Tensors are views of the model's bytes; the kernel needs them aligned, and stores
+            # those that steps share once.
+            if id(tensor) not in aligned:
+                aligned[id(tensor)] = np.require(tensor, requirements=["C", "A"])
+            return aligned[id(tensor)]
+
+        parts = [
+            (
+                np.array((*step.numbers, step.follows), np.uint8),
+                np.array(step.earlier, np.uint8),
+                *(
+                    ready(tensor)
+                    for layer in step.layers
+                    for tensor in (layer.weight, layer.bias, layer.shift)
+                ),
+            )
+            for step in steps
+        ]
+        self._plan = _kernel.Plan(parts, len(steps), has_prediction, depth.bits)
 
     def encode(self, pixels: Pixels, known: Known, prefix: NDArray[np.uint16]) -> list[bytes]:
         """See Engine."""
-        data, lengths = _kernel.encode(
-            self._plan, pixels, *_arrays(known), known.first, prefix, self.level
-        )
+        data, lengths = _kernel.encode(self._plan, pixels, *self._known(known), prefix, self.level)
         stops = np.cumsum(lengths)
         return [data[a:b] for a, b in zip((stops - lengths).tolist(), stops.tolist(), strict=True)]
 
     def bits(self, pixels: Pixels, known: Known) -> NDArray[np.float64]:
         """See Engine."""
         n_bits: NDArray[np.float64] = _kernel.bits(
-            self._plan, pixels, *_arrays(known), known.first, self.level
+            self._plan, pixels, *self._known(known), self.level
         )
         return n_bits
 
@@ -125,15 +144,16 @@ class KernelEngine:
             streams.stops,
             states,
             known.shape[1:],
-            *_arrays(known),
-            known.first,
+            *self._known(known),
             self.level,
         )
         return pixels, np.where(decoder.short, np.uint8(1), status)
 
-
-def _arrays(known: Known) -> tuple[NDArray[np.uint16] | None, Pixels | None, Pixels | None]:
-    return known.sizes, known.coverage, known.predicted
+    @staticmethod
+    def _known(known: Known) -> Beside:
+        scales = known.scales or Scales.of_bytes(known.shape[1])
+        both = np.stack([scales.n_raw, scales.n_bins], axis=1).astype(np.uint16)
+        return known.sizes, known.coverage, known.predicted, both, known.first
 
 
 def levels() -> tuple[str, ...]:
@@ -160,8 +180,8 @@ def chosen_level() -> str:
     return level
 
 
-def make_engine(steps: tuple[Step, ...], has_prediction: bool, level: str) -> Engine:
+def make_engine(steps: tuple[Step, ...], has_prediction: bool, depth: Depth, level: str) -> Engine:
     """The engine of one of ``levels()``."""
     if level == "numpy":
-        return NumpyEngine(steps, has_prediction)
-    return KernelEngine(steps, has_prediction, level)
+        return NumpyEngine(steps, has_prediction, depth)
+    return KernelEngine(steps, has_prediction, depth, level)

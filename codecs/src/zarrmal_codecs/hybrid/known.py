@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from ..scales import Scales
+
 First = list[NDArray[np.int32]]
 Sizes = NDArray[np.uint16]
 
@@ -30,10 +31,13 @@ class Known:
         each cell covers all of it.
     predicted
         Cells that the autoencoder predicts, uint8 (cell, plane, y, x), or None.
+    scales
+        Of the values, for a model of depth 16; else None.
     """
 
     shape: tuple[int, int, int, int]
     first: First
     sizes: Sizes | None = None
     coverage: NDArray[np.uint8] | None = None
-    predicted: Pixels | None = None
+    predicted: NDArray[np.uint8] | None = None
+    scales: Scales | None = None

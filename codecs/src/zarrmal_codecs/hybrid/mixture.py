@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import BLANK_LIMIT, FREQUENCY_TOTAL, LOCATION_LIMIT, N_SLOPES
-from .tables import BLANK, EXP, KNOT, KNOT_STEP, SLOPE
+from .. import rans
+from ..constants import BLANK_LIMIT, FREQUENCY_TOTAL, N_SLOPES
+from .depth import SHALLOW, Depth
+from .tables import BLANK, EXP, KNOT, KNOT_STEP
 
 Ints = NDArray[np.int64]
 
@@ -26,9 +28,9 @@ def logistic(distance: Ints, slope: Ints) -> Ints:
     Parameters
     ----------
     distance
-        Sixteenths of a grey level, any shape, magnitude at most 8,184.
+        Sixteenths of a level, any shape, magnitude below 2**21.
     slope
-        Values of SLOPE, of a shape that broadcasts with distance.
+        Values of SLOPE or DEEP_SLOPE, of a shape that broadcasts with distance.
     """
     cumulative: Ints = LOGISTIC.take(32768 + ((distance * slope) >> 6), mode="clip")
     return cumulative
@@ -42,14 +44,14 @@ def clipped(values: Ints, low: int, high: int) -> Ints:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mixture:
-    """A distribution over 0..255 for each lane.
+    """A distribution over levels for each lane; the methods are those of depth 8.
 
     Parameters
     ----------
     blank
         int64 (lane,): frequency of value 0.
     middle
-        int64 (component, lane): sixteenths of a grey level.
+        int64 (component, lane): sixteenths of a level.
     slope, weight
         int64 (component, lane); weights add up to 1024.
     """
@@ -60,8 +62,9 @@ class Mixture:
     weight: Ints
 
     @classmethod
-    def of(cls, outputs: Ints, base: Ints) -> Mixture:
+    def of(cls, outputs: Ints, base: Ints, depth: Depth = SHALLOW) -> Mixture:
         """The mixture of a network's outputs (1 + 3 * component, lane) and base (lane,), int64."""
+        limit = depth.location_limit
         blank = BLANK[clipped(outputs[0], -BLANK_LIMIT, BLANK_LIMIT) + BLANK_LIMIT]
         logits = clipped(outputs[3::3], -BLANK_LIMIT, BLANK_LIMIT)
         parts = EXP[logits.max(axis=0) - logits].astype(np.int64)
@@ -69,8 +72,8 @@ class Mixture:
         weight[0] = 1024 - weight[1:].sum(axis=0)
         return cls(
             blank.astype(np.int64),
-            16 * base + clipped(outputs[1::3], -LOCATION_LIMIT, LOCATION_LIMIT - 1),
-            SLOPE[clipped(outputs[2::3], 0, N_SLOPES - 1)].astype(np.int64),
+            16 * base + clipped(outputs[1::3], -limit, limit - 1),
+            depth.slopes[clipped(outputs[2::3], 0, N_SLOPES - 1)].astype(np.int64),
             weight,
         )
 
@@ -83,7 +86,18 @@ class Mixture:
         inside = np.where(value == 1, self.blank, inside)
         return np.where(value == 0, 0, np.where(value == 256, FREQUENCY_TOTAL, inside))
 
-    def find(self, slots: Ints) -> tuple[Ints, Ints, Ints]:
+    def intervals(self, values: Ints) -> list[tuple[Ints, Ints]]:
+        """Start and frequency of the symbol of values, int64 (lane,) each."""
+        start = self.cumulative(values)
+        return [(start, self.cumulative(values + 1) - start)]
+
+    def decode(self, decoder: rans.Decoder, has: NDArray[np.bool_] | bool) -> Ints:
+        """Read the value of each lane, int64 (lane,); without meaning where a lane has no pixel."""
+        value, start, frequency = self._find(decoder.slots())
+        decoder.advance(start, frequency, has)
+        return value
+
+    def _find(self, slots: Ints) -> tuple[Ints, Ints, Ints]:
         """Value whose interval covers the slot, its start and its frequency, int64 (lane,) each."""
         # Bit by bit from the highest, since C grows; d * SLOPE grows by additions. Everything fits
         # in 32 bits: |d| < 2**13, SLOPE <= 2**17, and the product with `rest` is below 2**32.

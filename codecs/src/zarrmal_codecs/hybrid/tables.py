@@ -18,6 +18,7 @@ from ..constants import (
     LEAST_COVERAGE,
     MAX_CAUSAL,
     MAX_FULL,
+    MAX_LEVEL,
     N_KNOTS,
     N_SLOPES,
     REACH,
@@ -38,6 +39,18 @@ def _squash() -> NDArray[np.int16]:
     size = np.abs(np.arange(-255, 256))
     bent = 2 * np.minimum(size, 8) + (np.minimum(size, 32) >> 1) + (size >> 3)
     squash: NDArray[np.int16] = (np.sign(np.arange(-255, 256)) * bent).astype(np.int16)
+    return squash
+
+
+def _deep_squash() -> NDArray[np.int16]:
+    size = np.abs(np.arange(-MAX_LEVEL, MAX_LEVEL + 1))
+    bent = 2 * np.minimum(size, 8)
+    for k in range(4):  # each piece is four times as long as the one before, and as flat
+        low, high = 8 << 2 * k, 32 << 2 * k
+        bent += np.clip(size - low, 0, high - low - (k == 3)) >> (2 * k + 1)
+    squash: NDArray[np.int16] = (np.sign(np.arange(-MAX_LEVEL, MAX_LEVEL + 1)) * bent).astype(
+        np.int16
+    )
     return squash
 
 
@@ -62,6 +75,9 @@ def _neighbours(*, causal: bool) -> Offsets:
 SQUASH: Final = _squash()
 """int16 (511,): S(d) at index d + 255."""
 
+DEEP_SQUASH: Final = _deep_squash()
+"""int16 (131071,): S(d) of depth 16 at index d + 65535."""
+
 KNOT: Final = _knots()
 """int32 (65,): cumulative of a logistic distribution at -8, -7.75 … 8, from 0 to 32768."""
 
@@ -69,6 +85,9 @@ KNOT_STEP: Final = np.append(np.diff(KNOT), 0).astype(np.int32)
 
 SLOPE: Final = _rounded(2.0 ** (17 - np.arange(N_SLOPES) / 12))
 """int32 (128,): 2**14 / scale i, which is 2**(i / 12 - 3) grey levels."""
+
+DEEP_SLOPE: Final = _rounded(2.0 ** (17 - np.arange(N_SLOPES) / 8))
+"""int32 (128,): of depth 16; the scale is 2**(i / 8 - 3) levels."""
 
 BLANK: Final = np.clip(
     _rounded(FREQUENCY_TOTAL * _sigmoid(np.arange(-BLANK_LIMIT, BLANK_LIMIT + 1) / 16)),

@@ -12,16 +12,17 @@ namespace {
 constexpr std::uint32_t LOWEST_STATE = 1 << 16;
 
 // CRC-16 of the pixels of cell k. They lie here as [plane][y][x]; the format has channels last.
-std::uint16_t check(const std::uint8_t* pixels, const Cells& cells, std::size_t k) {
+template <class T>
+std::uint16_t check(const T* pixels, const Cells& cells, std::size_t k) {
     const std::size_t plane = cells.height * cells.width;
     pixels += k * cells.n_planes * plane;
     if (!cells.sizes) return crc16(pixels, cells.n_planes, plane);
     const std::size_t height = cells.sizes[2 * k], width = cells.sizes[2 * k + 1];
-    std::vector<std::uint8_t> own;
+    std::vector<T> own;
     own.reserve(cells.n_planes * height * width);
     for (std::size_t p = 0; p < cells.n_planes; ++p)
         for (std::size_t y = 0; y < height; ++y) {
-            const std::uint8_t* row = pixels + p * plane + y * cells.width;
+            const T* row = pixels + p * plane + y * cells.width;
             own.insert(own.end(), row, row + width);
         }
     return crc16(own.data(), cells.n_planes, height * width);
@@ -38,8 +39,9 @@ void each_group(Workspace& space, const Cells& cells, Use use) {
 
 }  // namespace
 
-Encoded encode(const Level& level, const Plan& plan, const Cells& cells,
-               const std::uint8_t* pixels, const Prefix& prefix) {
+template <class T>
+Encoded encode(const Level& level, const Plan& plan, const Cells& cells, const T* pixels,
+               const Prefix& prefix) {
     Workspace space(level, plan, cells, Workspace::For::encoding, prefix.n_symbols);
     Group& group = space.group();
     Encoded encoded;
@@ -60,7 +62,8 @@ Encoded encode(const Level& level, const Plan& plan, const Cells& cells,
     return encoded;
 }
 
-void measure(const Level& level, const Plan& plan, const Cells& cells, const std::uint8_t* pixels,
+template <class T>
+void measure(const Level& level, const Plan& plan, const Cells& cells, const T* pixels,
              double* bits) {
     Workspace space(level, plan, cells, Workspace::For::measuring, 0);
     Group& group = space.group();
@@ -71,8 +74,9 @@ void measure(const Level& level, const Plan& plan, const Cells& cells, const std
     });
 }
 
+template <class T>
 void decode(const Level& level, const Plan& plan, const Cells& cells, const Streams& streams,
-            std::uint8_t* pixels, std::uint8_t* status) {
+            T* pixels, std::uint8_t* status) {
     Workspace space(level, plan, cells, Workspace::For::decoding, 0);
     Group& group = space.group();
     group.data = streams.data;
@@ -102,5 +106,14 @@ void decode(const Level& level, const Plan& plan, const Cells& cells, const Stre
         }
     });
 }
+
+template Encoded encode(const Level&, const Plan&, const Cells&, const std::uint8_t*, const Prefix&);
+template Encoded encode(const Level&, const Plan&, const Cells&, const std::uint16_t*, const Prefix&);
+template void measure(const Level&, const Plan&, const Cells&, const std::uint8_t*, double*);
+template void measure(const Level&, const Plan&, const Cells&, const std::uint16_t*, double*);
+template void decode(const Level&, const Plan&, const Cells&, const Streams&, std::uint8_t*,
+                     std::uint8_t*);
+template void decode(const Level&, const Plan&, const Cells&, const Streams&, std::uint16_t*,
+                     std::uint8_t*);
 
 }  // namespace zarrmal

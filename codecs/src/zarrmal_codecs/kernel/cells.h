@@ -18,6 +18,7 @@ struct Cells {
     const std::uint8_t* coverage;             // [cell][y][x] or null
     const std::uint8_t* predicted;            // [cell][plane][y][x] or null
     std::vector<const std::int32_t*> first;   // for each step [cell][output]
+    std::vector<Scale> scales;                // of each plane, checked
 };
 
 struct Prefix {
@@ -30,10 +31,13 @@ struct Encoded {
     std::vector<std::int64_t> lengths;
 };
 
-Encoded encode(const Level& level, const Plan& plan, const Cells& cells,
-               const std::uint8_t* pixels, const Prefix& prefix);
+// Pixels are std::uint8_t, or std::uint16_t of a plan of depth 16.
+template <class T>
+Encoded encode(const Level& level, const Plan& plan, const Cells& cells, const T* pixels,
+               const Prefix& prefix);
 
-void measure(const Level& level, const Plan& plan, const Cells& cells, const std::uint8_t* pixels,
+template <class T>
+void measure(const Level& level, const Plan& plan, const Cells& cells, const T* pixels,
              double* bits);
 
 struct Streams {
@@ -43,7 +47,8 @@ struct Streams {
     const std::uint32_t* states;
 };
 
+template <class T>
 void decode(const Level& level, const Plan& plan, const Cells& cells, const Streams& streams,
-            std::uint8_t* pixels, std::uint8_t* status);
+            T* pixels, std::uint8_t* status);
 
 }  // namespace zarrmal

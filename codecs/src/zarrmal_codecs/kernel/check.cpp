@@ -24,8 +24,28 @@ struct Table {
 
 }  // namespace
 
-std::uint16_t crc16(const std::uint8_t* values, std::size_t n_planes, std::size_t n) {
+namespace {
+
+const Table& table_of_bytes() {
     static const Table table;
+    return table;
+}
+
+}  // namespace
+
+std::uint16_t crc16(const std::uint16_t* values, std::size_t n_planes, std::size_t n) {
+    const Table& table = table_of_bytes();
+    std::uint32_t crc = INITIAL;
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t p = 0; p < n_planes; ++p)
+            for (int k = 0; k < 16; k += 8)
+                crc = (crc << 8 & 0xFFFF) ^
+                      table.after[0][(values[p * n + i] >> k & 0xFF) ^ crc >> 8];
+    return static_cast<std::uint16_t>(crc);
+}
+
+std::uint16_t crc16(const std::uint8_t* values, std::size_t n_planes, std::size_t n) {
+    const Table& table = table_of_bytes();
     std::uint32_t crc = INITIAL;
     std::size_t i = 0;
     if (n_planes == 1)

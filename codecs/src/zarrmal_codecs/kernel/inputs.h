@@ -114,9 +114,10 @@ ZM_INLINE typename V::R features(const Group& group, const Step& step, std::size
     };
 
     R base = own<V>(pixel, group.row, near_at, middle);
-    R owns[MAX_PLANES];
-    for (int t = 0; t < step.n_earlier; ++t) owns[t] = own<V>(address(step.earlier[t]), group.row, near_at, middle);
-    if (step.n_earlier) {
+    R owns[MAX_EARLIER];
+    for (int t = 0; t < step.n_earlier; ++t)
+        owns[t] = own<V>(address(step.earlier[t]), group.row, near_at, middle);
+    if (step.follows) {
         // One of the two differences is 0, so saturation clips as FORMAT 4.6.3 does.
         const R before = owns[step.n_earlier - 1];
         const R known = known_at(step.earlier[step.n_earlier - 1]);

@@ -11,7 +11,8 @@
 namespace zarrmal {
 
 // FORMAT 4.6; the names are those of constants.py.
-constexpr int MAX_PLANES = 4;
+constexpr int MAX_PLANES = 64;
+constexpr int MAX_EARLIER = 3;
 constexpr int REACH = 6;
 constexpr int MIN_CAUSAL = 4;
 constexpr int MAX_CAUSAL = 40;
@@ -25,6 +26,9 @@ constexpr int N_EARLIER = 3;
 constexpr int N_PREDICTION = 5;
 constexpr int MAX_COVERAGE_INPUTS = 25;
 constexpr int LEAST_COVERAGE = 16;
+constexpr int LEVEL_BIN = 256;
+constexpr int MAX_LEVEL = 65535;
+constexpr int SYMBOLS_OF_DEEP = 3;  // at most, of a pixel
 
 constexpr int MAX_LANES = 64;
 constexpr int MAX_OUTPUTS = 1 + 3 * MAX_COMPONENTS;
@@ -53,9 +57,16 @@ struct Step {
     int n_components;
     int n_coverage;
     int n_earlier;
-    int earlier[MAX_PLANES];
+    int earlier[MAX_EARLIER];  // planes
+    bool follows;
     int n_inputs;
     Layer layers[3];
+};
+
+// How the values of a plane are seen by networks of depth 16 (FORMAT 4.3.1).
+struct Scale {
+    int n_raw;
+    int n_bins;
 };
 
 // Cells coded together, one per lane. Lanes have three orders. Unpacking and packing within 128 bits,
@@ -68,6 +79,7 @@ struct Group {
     const Step* steps;
     int n_steps;
     bool has_prediction;
+    bool is_deep;  // of depth 16
     const Tables* tables;
     std::size_t height, width;  // of the largest cell
     // [y][x]: 0 where no lane has a pixel, else WHOLE, and PARTIAL where one is covered in part.
@@ -81,16 +93,22 @@ struct Group {
     // and the pixels themselves, which are the same unless some are covered in part.
     std::uint8_t* image;
     std::uint8_t* values;
+    // The same of depth 16, where brightness is that of levels.
+    std::uint16_t* deep_image;
+    std::uint16_t* deep_values;
+    const Scale* scales;  // of each plane
+    int n_cells;
+    int byte_of[MAX_LANES], half_of[MAX_LANES];  // of each cell its lane, in byte and in half order
     bool partial;
     const std::uint16_t* reciprocal;  // if partial, of the coverage [y][x][lane, half order]
-    std::ptrdiff_t row, plane;  // bytes from one row or plane to the next
+    std::ptrdiff_t row, plane;  // lanes from one row or plane to the next
     // Predicted cells [plane][y][x][lane, byte order], or null.
     const std::uint8_t* predicted;
     // For each column and each row fx or fy, [lane, byte order], and its square (f - 64)**2,
     // [lane, half order].
     const std::uint8_t *across, *down;
     const std::uint16_t *across_square, *down_square;
-    std::ptrdiff_t causal[MAX_CAUSAL];  // bytes from a pixel to its neighbours
+    std::ptrdiff_t causal[MAX_CAUSAL];  // lanes from a pixel to its neighbours
     std::ptrdiff_t full[MAX_FULL];
     std::ptrdiff_t covered[MAX_COVERAGE_INPUTS];
     // For each step the first sums, rounding included, [output][lane, word order].

@@ -58,23 +58,24 @@ std::vector<std::string> level_names() {
 
 // The arrays of a step; keeps them alive until they are packed.
 struct StepArrays {
-    In<std::uint8_t, 1> context;
+    In<std::uint8_t, 1> context, earlier;
     In<std::int8_t, 2> weight[3];
     In<std::int32_t, 1> bias[3];
     In<std::uint8_t, 1> shift[3];
 
     explicit StepArrays(const nb::tuple& from) {
-        if (from.size() != 10) refuse("a step must have 10 arrays, not " + std::to_string(from.size()));
+        if (from.size() != 11) refuse("a step must have 11 arrays, not " + std::to_string(from.size()));
         context = array<std::uint8_t, 1>(from[0], "context");
+        earlier = array<std::uint8_t, 1>(from[1], "earlier");
         for (std::size_t k = 0; k < 3; ++k) {
-            weight[k] = array<std::int8_t, 2>(from[1 + 3 * k], "weight");
-            bias[k] = array<std::int32_t, 1>(from[2 + 3 * k], "bias");
-            shift[k] = array<std::uint8_t, 1>(from[3 + 3 * k], "shift");
+            weight[k] = array<std::int8_t, 2>(from[2 + 3 * k], "weight");
+            bias[k] = array<std::int32_t, 1>(from[3 + 3 * k], "bias");
+            shift[k] = array<std::uint8_t, 1>(from[4 + 3 * k], "shift");
         }
     }
 
     RawStep raw() const {
-        RawStep step{context.data(), context.shape(0), {}};
+        RawStep step{context.data(), context.shape(0), earlier.data(), earlier.shape(0), {}};
         for (std::size_t k = 0; k < 3; ++k)
             step.layers[k] = {weight[k].data(), weight[k].shape(0), weight[k].shape(1),
                               bias[k].data(),   bias[k].shape(0),   shift[k].data(),
@@ -83,7 +84,8 @@ struct StepArrays {
     }
 };
 
-void make_plan(Plan* memory, const nb::list& from, long long n_planes, bool has_prediction) {
+void make_plan(Plan* memory, const nb::list& from, long long n_planes, bool has_prediction,
+               int depth) {
     std::vector<StepArrays> arrays;
     std::vector<RawStep> steps;
     for (nb::handle each : from) {
@@ -92,13 +94,14 @@ void make_plan(Plan* memory, const nb::list& from, long long n_planes, bool has_
         arrays.emplace_back(step);
         steps.push_back(arrays.back().raw());
     }
-    new (memory) Plan(steps, n_planes, has_prediction);
+    new (memory) Plan(steps, n_planes, has_prediction, depth);
 }
 
 Cells make_cells(const Plan& plan, std::size_t n, std::size_t n_planes, std::size_t height,
                  std::size_t width, const std::optional<In<std::uint16_t, 2>>& sizes,
                  const std::optional<In<std::uint8_t, 3>>& coverage,
-                 const std::optional<In<std::uint8_t, 4>>& predicted, const First& first) {
+                 const std::optional<In<std::uint8_t, 4>>& predicted,
+                 const In<std::uint16_t, 2>& scales, const First& first) {
     if (n < 1 || height < 1 || width < 1) refuse("cells, rows and columns must be 1 or more");
     if (n_planes != static_cast<std::size_t>(plan.n_planes()))
         refuse("the cells have " + std::to_string(n_planes) + " planes, the plan has " +
@@ -113,7 +116,16 @@ Cells make_cells(const Plan& plan, std::size_t n, std::size_t n_planes, std::siz
     if (coverage && (coverage->shape(0) != n || coverage->shape(1) != height || coverage->shape(2) != width))
         refuse("coverage must have the shape (cell, y, x)");
     Cells cells{n, n_planes, height, width, nullptr, coverage ? coverage->data() : nullptr,
-                predicted ? predicted->data() : nullptr, {}};
+                predicted ? predicted->data() : nullptr, {}, {}};
+    if (scales.shape(0) != n_planes || scales.shape(1) != 2)
+        refuse("scales must have the shape (plane, 2)");
+    for (std::size_t p = 0; p < n_planes; ++p) {
+        const Scale scale{scales(p, 0), scales(p, 1)};
+        if (scale.n_raw > 8 || scale.n_bins < 1 || scale.n_bins > LEVEL_BIN ||
+            (LEVEL_BIN * scale.n_bins) << scale.n_raw > MAX_LEVEL + 1)
+            refuse("the values of plane " + std::to_string(p) + " have more than 16 bits");
+        cells.scales.push_back(scale);
+    }
     for (std::size_t s = 0; s < first.size(); ++s) {
         if (first[s].shape(0) != n || first[s].shape(1) != plan.first_outputs(static_cast<int>(s)))
             refuse("first[" + std::to_string(s) +
@@ -144,44 +156,69 @@ Out<T, N> owned(Array<T> data, std::initializer_list<std::size_t> shape) {
     return Out<T, N>(raw, shape, owner);
 }
 
-std::tuple<nb::bytes, Out<std::int64_t, 1>> encode_cells(
-    const Plan& plan, const In<std::uint8_t, 4>& pixels,
-    const std::optional<In<std::uint16_t, 2>>& sizes,
-    const std::optional<In<std::uint8_t, 3>>& coverage,
-    const std::optional<In<std::uint8_t, 4>>& predicted, const First& first,
-    const In<std::uint16_t, 3>& prefix, const std::string& level_name) {
-    const Level& level = level_named(level_name);
-    Cells cells = make_cells(plan, pixels.shape(0), pixels.shape(1), pixels.shape(2),
-                             pixels.shape(3), sizes, coverage, predicted, first);
-    const auto copy = checked_sizes(sizes, cells);
-    if (prefix.shape(0) != cells.n || prefix.shape(2) != 2)
-        refuse("prefix must have the shape (cell, symbol, 2)");
-    Encoded encoded;
-    {
-        nb::gil_scoped_release release;
-        encoded = encode(level, plan, cells, pixels.data(), {prefix.data(), prefix.shape(1)});
-    }
-    auto lengths = zeros<std::int64_t>(cells.n);
-    std::memcpy(lengths.get(), encoded.lengths.data(), cells.n * sizeof(std::int64_t));
-    return {nb::bytes(encoded.data.data(), encoded.data.size()),
-            owned<std::int64_t, 1>(std::move(lengths), {cells.n})};
+// What functions take of cells beside their pixels.
+struct Beside {
+    const std::optional<In<std::uint16_t, 2>>& sizes;
+    const std::optional<In<std::uint8_t, 3>>& coverage;
+    const std::optional<In<std::uint8_t, 4>>& predicted;
+    const In<std::uint16_t, 2>& scales;
+    const First& first;
+};
+
+// Calls use(cells, pixels) with pixels of the plan's type.
+template <class Use>
+void with_pixels(const Plan& plan, nb::handle from, const Beside& beside, Use&& use) {
+    const auto call = [&](const auto& pixels) {
+        Cells cells = make_cells(plan, pixels.shape(0), pixels.shape(1), pixels.shape(2),
+                                 pixels.shape(3), beside.sizes, beside.coverage, beside.predicted,
+                                 beside.scales, beside.first);
+        const auto copy = checked_sizes(beside.sizes, cells);
+        use(cells, pixels.data());
+    };
+    if (plan.is_deep())
+        call(array<std::uint16_t, 4>(from, "pixels"));
+    else
+        call(array<std::uint8_t, 4>(from, "pixels"));
 }
 
-Out<double, 1> bits_of_cells(const Plan& plan, const In<std::uint8_t, 4>& pixels,
+std::tuple<nb::bytes, Out<std::int64_t, 1>> encode_cells(
+    const Plan& plan, nb::handle pixels, const std::optional<In<std::uint16_t, 2>>& sizes,
+    const std::optional<In<std::uint8_t, 3>>& coverage,
+    const std::optional<In<std::uint8_t, 4>>& predicted, const In<std::uint16_t, 2>& scales,
+    const First& first, const In<std::uint16_t, 3>& prefix, const std::string& level_name) {
+    const Level& level = level_named(level_name);
+    Encoded encoded;
+    with_pixels(plan, pixels, {sizes, coverage, predicted, scales, first},
+                [&](const Cells& cells, const auto* values) {
+                    if (prefix.shape(0) != cells.n || prefix.shape(2) != 2)
+                        refuse("prefix must have the shape (cell, symbol, 2)");
+                    nb::gil_scoped_release release;
+                    encoded = encode(level, plan, cells, values, {prefix.data(), prefix.shape(1)});
+                });
+    const std::size_t n = encoded.lengths.size();
+    auto lengths = zeros<std::int64_t>(n);
+    std::memcpy(lengths.get(), encoded.lengths.data(), n * sizeof(std::int64_t));
+    return {nb::bytes(encoded.data.data(), encoded.data.size()),
+            owned<std::int64_t, 1>(std::move(lengths), {n})};
+}
+
+Out<double, 1> bits_of_cells(const Plan& plan, nb::handle pixels,
                              const std::optional<In<std::uint16_t, 2>>& sizes,
                              const std::optional<In<std::uint8_t, 3>>& coverage,
                              const std::optional<In<std::uint8_t, 4>>& predicted,
-                             const First& first, const std::string& level_name) {
+                             const In<std::uint16_t, 2>& scales, const First& first,
+                             const std::string& level_name) {
     const Level& level = level_named(level_name);
-    Cells cells = make_cells(plan, pixels.shape(0), pixels.shape(1), pixels.shape(2),
-                             pixels.shape(3), sizes, coverage, predicted, first);
-    const auto copy = checked_sizes(sizes, cells);
-    auto bits = zeros<double>(cells.n);
-    {
-        nb::gil_scoped_release release;
-        measure(level, plan, cells, pixels.data(), bits.get());
-    }
-    return owned<double, 1>(std::move(bits), {cells.n});
+    Array<double> bits;
+    std::size_t n = 0;
+    with_pixels(plan, pixels, {sizes, coverage, predicted, scales, first},
+                [&](const Cells& cells, const auto* values) {
+                    n = cells.n;
+                    bits = zeros<double>(n);
+                    nb::gil_scoped_release release;
+                    measure(level, plan, cells, values, bits.get());
+                });
+    return owned<double, 1>(std::move(bits), {n});
 }
 
 std::vector<std::vector<int>> chain_ends_of(const In<std::int8_t, 2>& weight) {
@@ -214,19 +251,20 @@ private:
     Py_buffer view_;
 };
 
-std::tuple<Out<std::uint8_t, 4>, Out<std::uint8_t, 1>> decode_cells(
+nb::tuple decode_cells(
     const Plan& plan, nb::handle data, const In<std::int64_t, 1>& starts,
     const In<std::int64_t, 1>& stops, const In<std::uint32_t, 1>& states,
     const std::tuple<std::size_t, std::size_t, std::size_t>& shape,
     const std::optional<In<std::uint16_t, 2>>& sizes,
     const std::optional<In<std::uint8_t, 3>>& coverage,
-    const std::optional<In<std::uint8_t, 4>>& predicted, const First& first,
-    const std::string& level_name) {
+    const std::optional<In<std::uint8_t, 4>>& predicted, const In<std::uint16_t, 2>& scales,
+    const First& first, const std::string& level_name) {
     const Level& level = level_named(level_name);
     const Buffer buffer(data);
     const auto [n_planes, height, width] = shape;
     Cells cells =
-        make_cells(plan, starts.shape(0), n_planes, height, width, sizes, coverage, predicted, first);
+        make_cells(plan, starts.shape(0), n_planes, height, width, sizes, coverage, predicted,
+                   scales, first);
     const auto copy = checked_sizes(sizes, cells);
     if (stops.shape(0) != cells.n || states.shape(0) != cells.n)
         refuse("starts, stops and states must have the same size");
@@ -236,15 +274,20 @@ std::tuple<Out<std::uint8_t, 4>, Out<std::uint8_t, 1>> decode_cells(
     for (std::size_t k = 0; k < cells.n; ++k)
         if (from[k] < 0 || from[k] > to[k] || to[k] > buffer.size())
             refuse("stream " + std::to_string(k) + " lies beyond the data");
-    auto pixels = zeros<std::uint8_t>(product(cells.n, n_planes, height, width));
-    auto status = zeros<std::uint8_t>(cells.n);
-    {
-        nb::gil_scoped_release release;
-        decode(level, plan, cells, {buffer.data(), from.data(), to.data(), states.data()},
-               pixels.get(), status.get());
-    }
-    return {owned<std::uint8_t, 4>(std::move(pixels), {cells.n, n_planes, height, width}),
-            owned<std::uint8_t, 1>(std::move(status), {cells.n})};
+    const Streams streams{buffer.data(), from.data(), to.data(), states.data()};
+    const std::size_t n = cells.n, rows = height, columns = width, planes = n_planes;
+    const auto run = [&](auto zero) {
+        using T = decltype(zero);
+        auto pixels = zeros<T>(product(n, planes, rows, columns));
+        auto status = zeros<std::uint8_t>(n);
+        {
+            nb::gil_scoped_release release;
+            decode(level, plan, cells, streams, pixels.get(), status.get());
+        }
+        return nb::make_tuple(owned<T, 4>(std::move(pixels), {n, planes, rows, columns}),
+                              owned<std::uint8_t, 1>(std::move(status), {n}));
+    };
+    return plan.is_deep() ? run(std::uint16_t{0}) : run(std::uint8_t{0});
 }
 
 // Copies of the shapes and where the points of each mask begin, checked against the number of points.
@@ -313,13 +356,18 @@ decode_masks(nb::handle data, const In<std::int64_t, 1>& positions, const In<std
     auto dry = zeros<std::uint8_t>(n);
     {
         nb::gil_scoped_release release;
+        std::vector<Tape> tapes;
+        std::vector<UnreadMask> unread;
+        tapes.reserve(n);
         for (std::size_t k = 0; k < n; ++k) {
-            Tape tape{buffer.data(), from[k], to[k], states.data()[k], false};
-            read_mask(tape, masks.rows(k), masks.columns(k), frequencies.data(),
-                      points.get() + masks.starts[k]);
-            new_states[k] = tape.state;
-            new_positions[k] = tape.position;
-            dry[k] = tape.dry;
+            tapes.push_back({buffer.data(), from[k], to[k], states.data()[k], false});
+            unread.push_back({&tapes[k], masks.rows(k), masks.columns(k), points.get() + masks.starts[k]});
+        }
+        read_masks(unread, frequencies.data());
+        for (std::size_t k = 0; k < n; ++k) {
+            new_states[k] = tapes[k].state;
+            new_positions[k] = tapes[k].position;
+            dry[k] = tapes[k].dry;
         }
     }
     return {owned<std::uint8_t, 1>(std::move(points), {masks.starts.back()}),
@@ -359,12 +407,12 @@ Out<std::uint8_t, 3> coverage_of_cells(const In<std::uint8_t, 1>& points,
     auto coverage = zeros<std::uint8_t>(product(n, height, width));
     {
         nb::gil_scoped_release release;
+        Coverer coverer(static_cast<Resampling>(how));
         for (std::size_t k = 0; k < n; ++k) {
             std::uint8_t* const to = coverage.get() + k * height * width;
             if (steps[k]) {
-                cover_cell(points.data() + masks.starts[k], masks.rows(k), masks.columns(k),
-                           steps[k], static_cast<Resampling>(how), own[2 * k], own[2 * k + 1], to,
-                           width);
+                coverer.cover(points.data() + masks.starts[k], masks.rows(k), masks.columns(k),
+                              steps[k], own[2 * k], own[2 * k + 1], to, width);
             } else {
                 for (std::size_t y = 0; y < own[2 * k]; ++y)
                     std::memset(to + y * width, 255, own[2 * k + 1]);
@@ -384,18 +432,20 @@ NB_MODULE(_kernel, m) {
     causal_offsets();
     full_offsets();
     levels();
-    crc16(nullptr, 1, 0);
+    crc16(static_cast<const std::uint8_t*>(nullptr), 1, 0);
     m.def("levels", &level_names);
     m.def("chain_ends", &chain_ends_of, nb::arg("weight").noconvert());
     nb::class_<Plan>(m, "Plan").def("__init__", &make_plan, nb::arg("steps"), nb::arg("n_planes"),
-                                    nb::arg("has_prediction"));
-    m.def("encode", &encode_cells, nb::arg("plan"), nb::arg("pixels").noconvert(),
+                                    nb::arg("has_prediction"), nb::arg("depth"));
+    m.def("encode", &encode_cells, nb::arg("plan"), nb::arg("pixels"),
           nb::arg("sizes").noconvert().none(), nb::arg("coverage").noconvert().none(),
-          nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(),
+          nb::arg("predicted").noconvert().none(), nb::arg("scales").noconvert(),
+          nb::arg("first").noconvert(),
           nb::arg("prefix").noconvert(), nb::arg("level"));
-    m.def("bits", &bits_of_cells, nb::arg("plan"), nb::arg("pixels").noconvert(),
+    m.def("bits", &bits_of_cells, nb::arg("plan"), nb::arg("pixels"),
           nb::arg("sizes").noconvert().none(), nb::arg("coverage").noconvert().none(),
-          nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(), nb::arg("level"));
+          nb::arg("predicted").noconvert().none(), nb::arg("scales").noconvert(),
+          nb::arg("first").noconvert(), nb::arg("level"));
     m.def("spacing", &spacing_of_mask, nb::arg("mask").noconvert(), nb::arg("most"));
     m.def("mask_intervals", &intervals_of_masks, nb::arg("points").noconvert(),
           nb::arg("shapes").noconvert(), nb::arg("frequencies").noconvert());
@@ -408,5 +458,6 @@ NB_MODULE(_kernel, m) {
     m.def("decode", &decode_cells, nb::arg("plan"), nb::arg("data"), nb::arg("starts").noconvert(),
           nb::arg("stops").noconvert(), nb::arg("states").noconvert(), nb::arg("shape"),
           nb::arg("sizes").noconvert().none(), nb::arg("coverage").noconvert().none(),
-          nb::arg("predicted").noconvert().none(), nb::arg("first").noconvert(), nb::arg("level"));
+          nb::arg("predicted").noconvert().none(), nb::arg("scales").noconvert(),
+          nb::arg("first").noconvert(), nb::arg("level"));
 }

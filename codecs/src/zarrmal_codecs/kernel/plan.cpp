@@ -20,16 +20,17 @@ int n_inputs(const Step& step, bool has_prediction) {
 
 }  // namespace
 
-Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_prediction)
-    : has_prediction_(has_prediction) {
+Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_prediction, int depth)
+    : has_prediction_(has_prediction), depth_(depth) {
+    if (depth != 8 && depth != 16)
+        throw std::invalid_argument("a plan's depth is 8 or 16, not " + std::to_string(depth));
     if (n_planes < 1 || n_planes > MAX_PLANES || steps.size() != static_cast<std::size_t>(n_planes))
-        throw std::invalid_argument("a plan has as many steps as planes, 1 to 4, not " +
+        throw std::invalid_argument("a plan has as many steps as planes, 1 to 64, not " +
                                     std::to_string(steps.size()) + " steps and " +
                                     std::to_string(n_planes) + " planes");
-    storage_.reserve(3 * steps.size());
     for (int s = 0; s < static_cast<int>(steps.size()); ++s) {
         const RawStep& raw = steps[static_cast<std::size_t>(s)];
-        require(raw.n_context == 6, s, "context must have 6 values");
+        require(raw.n_context == 7, s, "context must have 7 values");
         Step step{};
         step.plane = raw.context[0];
         step.n_causal = raw.context[1];
@@ -37,6 +38,7 @@ Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_predi
         step.n_full = raw.context[3];
         step.n_components = raw.context[4];
         step.n_coverage = raw.context[5];
+        step.follows = raw.context[6] != 0;
         sees_coverage_ |= step.n_coverage > 0;
         require(step.plane < n_planes, s, "it codes plane " + std::to_string(step.plane));
         require(step.n_causal >= MIN_CAUSAL && step.n_causal <= MAX_CAUSAL &&
@@ -44,10 +46,15 @@ Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_predi
                     step.n_components >= 1 && step.n_components <= MAX_COMPONENTS &&
                     step.n_coverage <= MAX_COVERAGE_INPUTS,
                 s, "context is beyond its bounds");
-        step.n_earlier = s;
-        for (int t = 0; t < s; ++t) {
-            step.earlier[t] = steps_[static_cast<std::size_t>(t)].plane;
-            require(step.earlier[t] != step.plane, s, "an earlier step codes the same plane");
+        for (int t = 0; t < s; ++t)
+            require(steps_[static_cast<std::size_t>(t)].plane != step.plane, s,
+                    "an earlier step codes the same plane");
+        require(raw.n_earlier <= MAX_EARLIER, s, "it sees more than 3 earlier steps");
+        step.n_earlier = static_cast<int>(raw.n_earlier);
+        require(step.n_earlier || !step.follows, s, "it follows an earlier step, but sees none");
+        for (int t = 0; t < step.n_earlier; ++t) {
+            require(raw.earlier[t] < s, s, "it sees a step that is not earlier");
+            step.earlier[t] = steps_[raw.earlier[t]].plane;
         }
         step.n_inputs = n_inputs(step, has_prediction);
         require(step.n_inputs <= MAX_CONTEXT_INPUTS, s,
@@ -73,13 +80,30 @@ Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_predi
     }
 }
 
-Layer Plan::pack(const RawLayer& raw, int s, int k) {
+const Plan::Weights& Plan::weights(const RawLayer& raw) {
+    const auto [known, is_new] = weights_.try_emplace({raw.weight, raw.outputs, raw.inputs});
+    Weights& made = known->second;
+    if (!is_new) return made;
     const std::size_t groups = (raw.inputs + 3) / 4, rows = (raw.outputs + 3) / 4 * 4;
-    Storage made;
     made.weight.assign(rows * groups * 4, 0);
+    made.offset.assign(rows, 0);
+    for (std::size_t o = 0; o < raw.outputs; ++o)
+        for (std::size_t i = 0; i < raw.inputs; ++i) {
+            const std::int8_t weight = raw.weight[o * raw.inputs + i];
+            made.weight[o * groups * 4 + i] = weight;
+            made.offset[o] += 128 * weight;
+        }
+    made.chains = chain_ends(made.weight, rows, groups);
+    return made;
+}
+
+const Plan::Sums& Plan::sums(const RawLayer& raw, int s) {
+    const auto [known, is_new] = sums_.try_emplace({raw.bias, raw.shift, raw.outputs});
+    Sums& made = known->second;
+    if (!is_new) return made;
+    const std::size_t rows = (raw.outputs + 3) / 4 * 4;
     made.start.assign(rows, 1);
     made.shift.assign(rows, 1);
-    made.offset.assign(rows, 0);
     for (std::size_t o = 0; o < raw.outputs; ++o) {
         const int shift = raw.shift[o];
         require(shift >= 1 && shift <= MAX_CONTEXT_SHIFT, s,
@@ -88,23 +112,21 @@ Layer Plan::pack(const RawLayer& raw, int s, int k) {
         // Unsigned, because sums of an unchecked model may wrap.
         made.start[o] = static_cast<std::int32_t>(static_cast<std::uint32_t>(raw.bias[o]) +
                                                   (1u << (shift - 1)));
-        for (std::size_t i = 0; i < raw.inputs; ++i) {
-            const std::int8_t weight = raw.weight[o * raw.inputs + i];
-            made.weight[o * groups * 4 + i] = weight;
-            made.offset[o] += 128 * weight;
-        }
     }
-    made.chains = chain_ends(made.weight, rows, groups);
-    storage_.push_back(std::move(made));
-    const Storage& stored = storage_.back();
+    return made;
+}
+
+Layer Plan::pack(const RawLayer& raw, int s, int k) {
+    const Weights& weight = weights(raw);
+    const Sums& sum = sums(raw, s);
     Layer layer{};
-    layer.weight = stored.weight.data();
-    layer.start = stored.start.data();
-    layer.shift = stored.shift.data();
-    layer.offset = stored.offset.data();
-    layer.chains = stored.chains.data();
-    layer.outputs = static_cast<int>(k < 2 ? rows : raw.outputs);
-    layer.groups = static_cast<int>(groups);
+    layer.weight = weight.weight.data();
+    layer.start = sum.start.data();
+    layer.shift = sum.shift.data();
+    layer.offset = weight.offset.data();
+    layer.chains = weight.chains.data();
+    layer.outputs = static_cast<int>(k < 2 ? (raw.outputs + 3) / 4 * 4 : raw.outputs);
+    layer.groups = static_cast<int>((raw.inputs + 3) / 4);
     return layer;
 }
 

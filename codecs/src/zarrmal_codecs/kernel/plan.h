@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <tuple>
 #include <vector>
 
 #include "kernel.h"
@@ -21,6 +23,8 @@ struct RawLayer {
 struct RawStep {
     const std::uint8_t* context;
     std::size_t n_context;
+    const std::uint8_t* earlier;
+    std::size_t n_earlier;
     RawLayer layers[3];
 };
 
@@ -28,30 +32,41 @@ class Plan {
 public:
     // Throws std::invalid_argument, with the value and the bound, if the lanes could not run this
     // safely. Overflow of sums is not checked: they wrap.
-    Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_prediction);
+    Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_prediction, int depth);
     Plan(const Plan&) = delete;
     Plan& operator=(const Plan&) = delete;
 
     int n_planes() const { return static_cast<int>(steps_.size()); }
     bool has_prediction() const { return has_prediction_; }
+    bool is_deep() const { return depth_ == 16; }
     bool sees_coverage() const { return sees_coverage_; }
     const Step* steps() const { return steps_.data(); }
     // Outputs of the first layer, before padding.
     std::size_t first_outputs(int s) const { return first_outputs_[static_cast<std::size_t>(s)]; }
 
 private:
-    struct Storage {
+    struct Weights {
         std::vector<std::int8_t> weight;
-        std::vector<std::int32_t> start, shift, offset;
+        std::vector<std::int32_t> offset;
         std::vector<std::uint8_t> chains;
     };
 
+    struct Sums {
+        std::vector<std::int32_t> start, shift;
+    };
+
+    // What steps share is packed once: networks, or only their weights.
+    const Weights& weights(const RawLayer& raw);
+    const Sums& sums(const RawLayer& raw, int s);
     Layer pack(const RawLayer& raw, int s, int k);
 
     bool has_prediction_, sees_coverage_ = false;
+    int depth_;
     std::vector<Step> steps_;
     std::vector<std::size_t> first_outputs_;
-    std::vector<Storage> storage_;  // its vectors' data do not move when it grows
+    // By where Python has the arrays, and their sizes.
+    std::map<std::tuple<const void*, std::size_t, std::size_t>, Weights> weights_;
+    std::map<std::tuple<const void*, const void*, std::size_t>, Sums> sums_;
 };
 
 }  // namespace zarrmal

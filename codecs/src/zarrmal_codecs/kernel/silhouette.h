@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <tuple>
 #include <vector>
 
 namespace zarrmal {
@@ -26,16 +28,43 @@ struct Tape {
     bool dry;
 };
 
-void read_mask(Tape& tape, std::size_t rows, std::size_t columns,
-               const std::uint16_t* frequencies, std::uint8_t* points);
+// A mask whose points are to be read from a stream.
+struct UnreadMask {
+    Tape* tape;
+    std::size_t rows, columns;
+    std::uint8_t* points;
+};
+
+void read_masks(const std::vector<UnreadMask>& masks, const std::uint16_t* frequencies);
 
 // How pixels were resampled; the numbers are those of the format.
 enum class Resampling { same, triangle, box, area, linear, nearest };
 
-// Coverage of the pixels of a cell of height x width in rows of `row` bytes, for lattice points of a
-// mask.
-void cover_cell(const std::uint8_t* points, std::size_t rows, std::size_t columns,
-                std::size_t spacing, Resampling how, std::size_t height, std::size_t width,
-                std::uint8_t* to, std::size_t row);
+// Coverage of the pixels of cells; keeps the weights of the sizes that it has met.
+class Coverer {
+public:
+    explicit Coverer(Resampling how) : how_(how) {}
+
+    // For lattice points of a mask; the cell of height x width lies in rows of `row` bytes.
+    void cover(const std::uint8_t* points, std::size_t rows, std::size_t columns,
+               std::size_t spacing, std::size_t height, std::size_t width, std::uint8_t* to,
+               std::size_t row);
+
+private:
+    // Whole numbers by which rows (or columns) of a mask, as it is kept, weigh in each row of pixels.
+    struct Axis {
+        std::vector<std::size_t> first;    // of each row of pixels: the first row of the mask
+        std::vector<std::size_t> start;    // and its weight; one more than rows
+        std::vector<std::int32_t> weight;
+        std::vector<std::int64_t> sum;     // below 2**26
+    };
+
+    const Axis& axis(std::size_t to, std::size_t points, std::size_t spacing);
+
+    Resampling how_;
+    std::map<std::tuple<std::size_t, std::size_t, std::size_t>, Axis> axes_;
+    std::vector<std::int32_t> mask_, summed_;
+    std::vector<std::size_t> alike_;
+};
 
 }  // namespace zarrmal

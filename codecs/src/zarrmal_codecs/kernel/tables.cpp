@@ -37,6 +37,7 @@ Tables make_tables() {
     }
     for (int i = 0; i < 128; ++i) {
         t.slope[i] = rounded(std::pow(2.0, 17 - i / 12.0));
+        t.deep_slope[i] = rounded(std::pow(2.0, 17 - i / 8.0));
         for (int k = 0; k < 3; ++k) t.slope_bytes[k][i] = byte(t.slope[i], k);
     }
     for (int i = 0; i <= 510; ++i) {

@@ -4,6 +4,7 @@
 
 #include <math.h>  // not <cmath>, whose overloads have external linkage
 
+#include "deep.h"
 #include "inputs.h"
 #include "lanes.h"
 #include "layers.h"
@@ -135,17 +136,20 @@ Level make_level(const char* name) {
     level.name = name;
     level.lanes = V::LANES;
     level.encode = [](Group& group) {
-        group.n_vectors == 1   ? encode_lanes<V, 1>(group)
+        group.is_deep          ? encode_deep<V>(group)
+        : group.n_vectors == 1   ? encode_lanes<V, 1>(group)
         : group.n_vectors == 2 ? encode_lanes<V, 2>(group)
                                : encode_lanes<V, 4>(group);
     };
     level.bits = [](Group& group) {
-        group.n_vectors == 1   ? bits_lanes<V, 1>(group)
+        group.is_deep          ? bits_deep<V>(group)
+        : group.n_vectors == 1   ? bits_lanes<V, 1>(group)
         : group.n_vectors == 2 ? bits_lanes<V, 2>(group)
                                : bits_lanes<V, 4>(group);
     };
     level.decode = [](Group& group) {
-        group.n_vectors == 1   ? decode_lanes<V, 1>(group)
+        group.is_deep          ? decode_deep<V>(group)
+        : group.n_vectors == 1   ? decode_lanes<V, 1>(group)
         : group.n_vectors == 2 ? decode_lanes<V, 2>(group)
                                : decode_lanes<V, 4>(group);
     };

@@ -13,8 +13,13 @@ Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, F
     const std::size_t pixels = product(cells.height, cells.width, cells.n_planes);
     const std::size_t rows = cells.height + 2 * REACH, columns = cells.width + 2 * REACH;
     const std::size_t whole = product(rows, columns, n_planes_, lanes_);
-    image_bytes_ = whole;
-    image_ = zeros<std::uint8_t>(whole);
+    image_size_ = whole;
+    if (plan.is_deep()) {
+        deep_image_ = zeros<std::uint16_t>(whole);
+        deep_values_ = zeros<std::uint16_t>(whole);
+    } else {
+        image_ = zeros<std::uint8_t>(whole);
+    }
     has_coverage_ = cells.sizes || cells.coverage || plan.sees_coverage();
     has_pixel_ = zeros<std::uint8_t>(product(cells.height, cells.width));
     for (auto [axis, n] : {std::pair{&across_, cells.width}, std::pair{&down_, cells.height}}) {
@@ -30,6 +35,11 @@ Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, F
     g.steps = plan.steps();
     g.n_steps = plan.n_planes();
     g.has_prediction = plan.has_prediction();
+    g.is_deep = plan.is_deep();
+    scales_ = cells.scales;
+    g.scales = scales_.data();
+    g.deep_image = deep_image_.get();
+    g.deep_values = deep_values_.get();
     g.tables = &tables();
     g.height = cells.height;
     g.width = cells.width;
@@ -41,7 +51,7 @@ Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, F
     g.has_pixel = has_pixel_.get();
     const std::uint8_t* const last = cells.coverage + (cells.coverage ? cells.n * cells.height * cells.width : 0);
     g.partial = std::any_of(cells.coverage, last, [](std::uint8_t c) { return c && c != 255; });
-    if (g.partial) {
+    if (g.partial && !g.is_deep) {
         values_ = zeros<std::uint8_t>(whole);
         g.values = values_.get();
         reciprocal_ = zeros<std::uint16_t>(product(cells.height, cells.width, lanes_));
@@ -75,7 +85,7 @@ Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, F
     }
     if (use == For::encoding) {
         const std::size_t n_cells = std::min(cells.n, lanes_);
-        const std::size_t symbols = product(n_prefix + pixels, 1);
+        const std::size_t symbols = product(n_prefix + product(pixels, g.is_deep ? SYMBOLS_OF_DEEP : 1), 1);
         const std::size_t quarter = lanes_ / 4;
         const std::size_t stored = n_cells <= 2 * quarter ? lanes_ / 2 : lanes_;
         starts_ = zeros<std::uint16_t>(product(symbols, stored));
@@ -126,8 +136,10 @@ void Workspace::lay_out(const Cells& cells, std::size_t from, std::size_t count)
     const std::size_t pixels = group_.height * group_.width;
     if (has_coverage_) {
         cover(cells, from);
-        std::memset(image_.get(), 0, image_bytes_);
-        if (values_) std::memset(values_.get(), 0, image_bytes_);
+        if (image_) std::memset(image_.get(), 0, image_size_);
+        if (values_) std::memset(values_.get(), 0, image_size_);
+        for (auto* deep : {deep_image_.get(), deep_values_.get()})
+            if (deep) std::memset(deep, 0, image_size_ * sizeof(std::uint16_t));
     } else {
         std::memset(has_pixel_.get(), WHOLE, pixels);
     }
@@ -161,7 +173,7 @@ void Workspace::cover(const Cells& cells, std::size_t from) {
             here = 0;
             for (std::size_t k = 0; k < lanes_; ++k)
                 here |= lanes[k] == 0 ? 0 : lanes[k] == 255 ? WHOLE : WHOLE | PARTIAL;
-            if (!group_.partial) continue;
+            if (!reciprocal_) continue;
             std::uint16_t* const to = reciprocal_.get() + (y * group_.width + x) * lanes_;
             for (std::size_t k = 0; k < count_; ++k) to[half_index(k)] = reciprocal[lanes[byte_index(k)]];
         }
@@ -172,6 +184,11 @@ void Workspace::load_cells(const Cells& cells, std::size_t from, std::size_t cou
     count_ = count;
     lay_out(cells, from, count);
     const std::size_t quarter = lanes_ / 4;
+    group_.n_cells = static_cast<int>(count);
+    for (std::size_t k = 0; k < count; ++k) {
+        group_.byte_of[k] = static_cast<int>(byte_index(k));
+        group_.half_of[k] = static_cast<int>(half_index(k));
+    }
     group_.n_vectors = count <= quarter ? 1 : count <= 2 * quarter ? 2 : 4;
     for (int s = 0; s < group_.n_steps; ++s) {
         const Layer& layer = group_.steps[s].layers[0];
@@ -196,22 +213,26 @@ void Workspace::load_cells(const Cells& cells, std::size_t from, std::size_t cou
 }
 
 // Interleaves one row of all cells; one row at a time stays in the cache.
-void Workspace::interleave_row(const std::uint8_t* rows, std::size_t cell_bytes, std::uint8_t* to,
-                       std::size_t width) const {
+template <class T>
+void Workspace::interleave_row(const T* rows, std::size_t cell, T* to, std::size_t width) const {
     for (std::size_t k = 0; k < count_; ++k) {
-        const std::uint8_t* row = rows + k * cell_bytes;
-        std::uint8_t* lane = to + byte_index(k);
+        const T* row = rows + k * cell;
+        T* lane = to + byte_index(k);
         for (std::size_t x = 0; x < width; ++x) lane[x * lanes_] = row[x];
     }
+}
+
+std::ptrdiff_t Workspace::begin_of(std::size_t plane, std::size_t y) const {
+    return static_cast<std::ptrdiff_t>(plane) * group_.plane +
+           static_cast<std::ptrdiff_t>(y + REACH) * group_.row +
+           static_cast<std::ptrdiff_t>(REACH * lanes_);
 }
 
 void Workspace::load_pixels(const std::uint8_t* pixels, std::size_t from) {
     const std::size_t row = group_.width, cell = n_planes_ * group_.height * row;
     for (std::size_t p = 0; p < n_planes_; ++p)
         for (std::size_t y = 0; y < group_.height; ++y) {
-            const std::ptrdiff_t begin = static_cast<std::ptrdiff_t>(p) * group_.plane +
-                                         static_cast<std::ptrdiff_t>(y + REACH) * group_.row +
-                                         static_cast<std::ptrdiff_t>(REACH * lanes_);
+            const std::ptrdiff_t begin = begin_of(p, y);
             interleave_row(pixels + from * cell + (p * group_.height + y) * row, cell,
                            group_.values + begin, row);
             if (!group_.partial) continue;
@@ -225,19 +246,43 @@ void Workspace::load_pixels(const std::uint8_t* pixels, std::size_t from) {
         }
 }
 
-void Workspace::store_pixels(std::uint8_t* pixels, std::size_t from) const {
+void Workspace::load_pixels(const std::uint16_t* pixels, std::size_t from) {
+    const std::size_t row = group_.width, cell = n_planes_ * group_.height * row;
+    for (std::size_t p = 0; p < n_planes_; ++p) {
+        const int n_raw = scales_[p].n_raw;
+        for (std::size_t y = 0; y < group_.height; ++y) {
+            const std::ptrdiff_t begin = begin_of(p, y);
+            interleave_row(pixels + from * cell + (p * group_.height + y) * row, cell,
+                           group_.deep_values + begin, row);
+            for (std::size_t i = 0; i < row * lanes_; ++i) {
+                const std::ptrdiff_t at = begin + static_cast<std::ptrdiff_t>(i);
+                const unsigned value = group_.deep_values[at];
+                const unsigned level = value ? ((value - 1) >> n_raw) + 1 : 0;
+                const std::ptrdiff_t place = at - static_cast<std::ptrdiff_t>(p) * group_.plane;
+                const unsigned coverage = group_.coverage ? group_.coverage[place] : 255;
+                const unsigned reciprocal =
+                    coverage < LEAST_COVERAGE ? 0 : (65280 + coverage - 1) / coverage;
+                group_.deep_image[at] =
+                    static_cast<std::uint16_t>(std::min(level * reciprocal >> 8, 65535u));
+            }
+        }
+    }
+}
+
+template <class T>
+void Workspace::store_from(const T* values, T* pixels, std::size_t from) const {
     const std::size_t row = group_.width, cell = n_planes_ * group_.height * row;
     for (std::size_t p = 0; p < n_planes_; ++p)
         for (std::size_t y = 0; y < group_.height; ++y)
             for (std::size_t k = 0; k < count_; ++k) {
-                std::uint8_t* to = pixels + (from + k) * cell + (p * group_.height + y) * row;
-                const std::uint8_t* lane = group_.values +
-                                         static_cast<std::ptrdiff_t>(p) * group_.plane +
-                                         static_cast<std::ptrdiff_t>(y + REACH) * group_.row +
-                                         REACH * lanes_ + byte_index(k);
+                T* to = pixels + (from + k) * cell + (p * group_.height + y) * row;
+                const T* lane = values + begin_of(p, y) + byte_index(k);
                 for (std::size_t x = 0; x < row; ++x) to[x] = lane[x * lanes_];
             }
 }
+
+template void Workspace::store_from(const std::uint8_t*, std::uint8_t*, std::size_t) const;
+template void Workspace::store_from(const std::uint16_t*, std::uint16_t*, std::size_t) const;
 
 void Workspace::load_prefix(const Prefix& prefix, std::size_t from) {
     const std::size_t stored = half_lanes();

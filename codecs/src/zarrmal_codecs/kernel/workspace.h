@@ -1,6 +1,8 @@
 // The memory of a group of lanes, used for one group of cells after another.
 #pragma once
 
+#include <vector>
+
 #include "cells.h"
 
 namespace zarrmal {
@@ -18,8 +20,14 @@ public:
     // Prepares for cells from, from + 1, ... from + count - 1; count <= lanes().
     void load_cells(const Cells& cells, std::size_t from, std::size_t count);
     void load_pixels(const std::uint8_t* pixels, std::size_t from);
+    void load_pixels(const std::uint16_t* pixels, std::size_t from);
     void load_prefix(const Prefix& prefix, std::size_t from);
-    void store_pixels(std::uint8_t* pixels, std::size_t from) const;
+    void store_pixels(std::uint8_t* pixels, std::size_t from) const {
+        store_from(group_.values, pixels, from);
+    }
+    void store_pixels(std::uint16_t* pixels, std::size_t from) const {
+        store_from(group_.deep_values, pixels, from);
+    }
 
     // Index of cell k of the group in half order.
     std::size_t half_index(std::size_t k) const;
@@ -30,13 +38,17 @@ private:
     void cover(const Cells& cells, std::size_t from);
     void lay_out(const Cells& cells, std::size_t from, std::size_t count);
     std::size_t byte_index(std::size_t k) const;
-    void interleave_row(const std::uint8_t* rows, std::size_t cell_bytes, std::uint8_t* row,
-                std::size_t lane_row) const;
+    template <class T>
+    void interleave_row(const T* rows, std::size_t cell, T* to, std::size_t width) const;
+    template <class T>
+    void store_from(const T* values, T* pixels, std::size_t from) const;
+    // Lanes from the beginning of an image to the first pixel of a row of a plane.
+    std::ptrdiff_t begin_of(std::size_t plane, std::size_t y) const;
 
     std::size_t lanes_, count_ = 0, n_planes_;
     const Plan& plan_;
     Group group_{};
-    std::size_t image_bytes_;
+    std::size_t image_size_;
     bool has_coverage_, is_new_ = true;
     Array<std::uint8_t> image_, values_, coverage_, has_pixel_, predicted_, inputs_, activations_[2], streams_;
     // Of columns and of rows.
@@ -47,7 +59,8 @@ private:
     Axis across_, down_;
     Array<std::int16_t> outputs_;
     std::vector<Array<std::int32_t>> first_;
-    Array<std::uint16_t> starts_, frequencies_, reciprocal_;
+    Array<std::uint16_t> starts_, frequencies_, reciprocal_, deep_image_, deep_values_;
+    std::vector<Scale> scales_;
 };
 
 }  // namespace zarrmal

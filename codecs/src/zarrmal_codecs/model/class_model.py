@@ -1,4 +1,4 @@
-"""One class of a model: named networks of integer layers, and tensors (FORMAT 2.3)."""
+"""One class of a model: networks of integer layers, tensors, and steps (FORMAT 2.3)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import MAX_LAYERS, MAX_TENSOR_USES
+from ..constants import MAX_LAYERS, MAX_PLANES, MAX_TENSOR_USES
 from ..errors import CorruptionError, ModelError
 from .layer import Layer
+from .step import Step, step_from_json, step_to_json
 from .strict_json import shown, text_from_json
 
 MAX_NAME_CHARACTERS = 200
@@ -21,7 +22,7 @@ MAX_NAME_CHARACTERS = 200
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClassModel:
-    """Networks and tensors of one class.
+    """Networks, tensors and steps of one class.
 
     Parameters
     ----------
@@ -31,11 +32,14 @@ class ClassModel:
         Name -> layers, in the order in which they run.
     tensors
         Further integer tensors by name, those that the profile defines.
+    steps
+        The context networks, in the order in which planes are coded (profile "hybrid").
     """
 
     name: str
     networks: Mapping[str, tuple[Layer, ...]]
     tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.name) <= MAX_NAME_CHARACTERS:
@@ -105,11 +109,14 @@ def class_to_json(
         ]
         for name, layers in model.networks.items()
     }
-    return {
+    tree: dict[str, Any] = {
         "name": model.name,
         "networks": networks,
         "tensors": {name: add_shared(tensor) for name, tensor in model.tensors.items()},
     }
+    if model.steps:
+        tree["steps"] = [step_to_json(step, add_shared) for step in model.steps]
+    return tree
 
 
 def class_from_json(
@@ -158,8 +165,12 @@ def class_from_json(
             )
         return tuple(layer(entry) for entry in entries)
 
+    steps = tree.get("steps", [])
+    if not isinstance(steps, list) or len(steps) > MAX_PLANES:
+        raise CorruptionError(f"`steps` of a class must be an array of at most {MAX_PLANES} steps")
     return ClassModel(
         name=text_from_json(tree["name"], "name"),
         networks={str(name): network(layers) for name, layers in tree["networks"].items()},
         tensors={str(name): tensor_at(index) for name, index in tree["tensors"].items()},
+        steps=tuple(step_from_json(step, tensor_at) for step in steps),
     )

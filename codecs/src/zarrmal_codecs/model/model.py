@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import (
+    DEPTHS,
     FORMAT_VERSION,
     MAX_CLASSES,
     MAX_MODEL_BODY_BYTES,
@@ -50,18 +51,22 @@ class Model:
         Shape of one cell, (y, x) or (y, x, channel), each >= 1.
     classes
         1 to 64, with different names.
+    depth
+        Bits of the values that the networks see: 8 or 16. Those of uint16 cells are reduced to them
+        (FORMAT 4.3.1).
     about
         Free JSON object: how the model was trained. Readers ignore it.
 
     Raises
     ------
     ModelError
-        If a number of classes, a name or the cell shape is out of bounds.
+        If a number of classes, a name, the cell shape or the depth is out of bounds.
     """
 
     profile: str
     cell_shape: tuple[int, ...]
     classes: tuple[ClassModel, ...]
+    depth: int = 8
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -73,6 +78,8 @@ class Model:
             raise ModelError(
                 f"a cell must be (y, x) or (y, x, channel), each >= 1, not {self.cell_shape}"
             )
+        if self.depth not in DEPTHS:
+            raise ModelError(f"a model's depth must be 8 or 16, not {self.depth}")
 
     def __repr__(self) -> str:
         sizes = "; ".join(f"{c.name}: {c.describe()}" for c in self.classes)
@@ -111,17 +118,17 @@ class Model:
 
     @property
     def digest(self) -> str:
-        """Lower-case hexadecimal sha256 of the model's bytes: its name (FORMAT 2.1)."""
+        """Lower-case hexadecimal sha256 of the model's body: its name (FORMAT 2.1)."""
         digest: str | None = self.__dict__.get("_digest")
         if digest is None:
-            digest = self.__dict__["_digest"] = hashlib.sha256(self.to_bytes()).hexdigest()
+            digest = self.__dict__["_digest"] = hashlib.sha256(_body(self)).hexdigest()
         return digest
 
     def to_bytes(self) -> bytes:
         """The model layout of FORMAT 2; ``Model.from_bytes(m.to_bytes())`` equals ``m``."""
         data: bytes | None = self.__dict__.get("_bytes")
         if data is None:
-            data = self.__dict__["_bytes"] = _serialize(self)
+            data = self.__dict__["_bytes"] = _file(_body(self))
         return data
 
     @classmethod
@@ -137,9 +144,15 @@ class Model:
         ModelError
             A well-formed model whose arithmetic cannot be proven exact.
         """
-        model = cls(**_parse(data))
-        # The digest is that of these bytes; another zlib might compress the model to others.
+        return cls._from_body(_read_body(data), data)
+
+    @classmethod
+    def _from_body(cls, body: bytes, data: bytes) -> Self:
+        """The model of a body, and the file that holds it."""
+        model = cls(**_parse(body))
+        # Kept as it came: another xz might compress the body to other bytes.
         model.__dict__["_bytes"] = bytes(data)
+        model.__dict__["_digest"] = hashlib.sha256(body).hexdigest()
         return model
 
     def to_base64(self) -> str:
@@ -165,13 +178,14 @@ class Model:
             data = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError) as error:
             raise CorruptionError(f"the codec's model is not base64: {error}") from None
-        digest = hashlib.sha256(data).hexdigest()
+        body = _read_body(data)
+        digest = hashlib.sha256(body).hexdigest()
         if digest != sha256:
             raise ModelError(
                 f"the model in the codec's configuration has sha256 {digest[:16]}…, the "
                 f"configuration states {sha256[:16]}…: one of them was changed"
             )
-        return cls.from_bytes(data)
+        return cls._from_body(body, data)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -186,12 +200,14 @@ class Model:
         partial.replace(path)
 
 
-def _serialize(model: Model) -> bytes:
+def _body(model: Model) -> bytes:
+    """JSON and tensors (FORMAT 2.2)."""
     tensors: list[NDArray[Any]] = []
     shared: dict[tuple[Any, ...], int] = {}
     tree = {
         "profile": model.profile,
         "cell_shape": list(model.cell_shape),
+        "depth": model.depth,
         "classes": [class_to_json(c, tensors, shared) for c in model.classes],
         "tensors": [],
         "about": dict(model.about),
@@ -209,6 +225,11 @@ def _serialize(model: Model) -> bytes:
             f"a model may have {MAX_MODEL_BODY_BYTES} bytes, {MAX_MODEL_JSON_BYTES} of them JSON; "
             f"this one has {len(raw)} and {len(text)}: use smaller layers"
         )
+    return raw
+
+
+def _file(raw: bytes) -> bytes:
+    """The model file with this body (FORMAT 2.1)."""
     compressor, packed = min(
         (
             (MODEL_COMPRESSOR_NONE, raw),
@@ -227,7 +248,8 @@ def _serialize(model: Model) -> bytes:
     return out.getvalue()
 
 
-def _parse(data: bytes) -> dict[str, Any]:
+def _read_body(data: bytes) -> bytes:
+    """The body of a model file, decompressed."""
     reader = Reader(memoryview(data), "the model")
     if bytes(reader.block(4)) != MODEL_MAGIC:
         raise CorruptionError(
@@ -245,8 +267,12 @@ def _parse(data: bytes) -> dict[str, Any]:
             f"the model's header is damaged: format version {version}, reserved bytes {reserved}"
         )
     n_body = reader.uint(4)
-    body = memoryview(_decompress(data[reader.position :], compressor, n_body))
-    reader = Reader(body, "the model's body")
+    return _decompress(data[reader.position :], compressor, n_body)
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    """Members of the model that a body holds."""
+    reader = Reader(memoryview(body), "the model's body")
     n_text = reader.uint(4)
     if n_text > MAX_MODEL_JSON_BYTES:
         raise CorruptionError(
@@ -261,6 +287,7 @@ def _parse(data: bytes) -> dict[str, Any]:
         return {
             "profile": text_from_json(tree["profile"], "profile"),
             "cell_shape": tuple(size_from_json(n) for n in tree["cell_shape"]),
+            "depth": size_from_json(tree.get("depth", 8)),
             "classes": tuple(class_from_json(c, tensors, uses) for c in tree["classes"]),
             "about": about if isinstance(about, dict) else {},
         }

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import MAX_RICE_PARAMETER, RICE_PER_CELL
-from ..errors import CorruptionError, TruncatedError
+from ..errors import CorruptionError, ModelError, TruncatedError
 from ..model.autoencoder import Autoencoder
 from ..model.model import Model
+from ..scales import Pixels, Scales
 from ..silhouette.outlined import Mask, Outlined, Outlines
 from ..wire import packed_bytes
 from .golomb_rice import (
@@ -42,7 +43,7 @@ class PaperCells:
     Raises
     ------
     ModelError
-        If its networks do not fit its cell shape.
+        If its networks do not fit its cell shape, or the model is not of depth 8.
     """
 
     has_checks = True
@@ -50,6 +51,8 @@ class PaperCells:
     takes_silhouettes = False
 
     def __init__(self, model: Model, index: int) -> None:
+        if model.depth != 8:
+            raise ModelError(f"the profile paper codes values of 8 bits, not of {model.depth}")
         self.cell_shape = model.cell_shape
         self.n_pixels = model.n_pixels
         self._autoencoder = Autoencoder(model.classes[index], self.n_pixels)
@@ -60,7 +63,7 @@ class PaperCells:
         """Whether cells of this shape can be coded: only the model's own shape can."""
         return cell_shape == self.cell_shape
 
-    def transform(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
+    def transform(self, pixels: Pixels) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
         """Latent vectors and zigzag residues.
 
         Parameters
@@ -82,9 +85,10 @@ class PaperCells:
 
     def bits(
         self,
-        pixels: NDArray[np.uint8],
+        pixels: Pixels,
         sizes: Sizes | None = None,
         outlined: Outlined | None = None,
+        scales: Scales | None = None,
     ) -> NDArray[np.float64]:
         """Bits of each cell with the best Rice parameter for it, float64 (cell,)."""
         latents, values = self.transform(pixels)
@@ -94,10 +98,11 @@ class PaperCells:
 
     def encode(
         self,
-        pixels: NDArray[np.uint8],
+        pixels: Pixels,
         rice: RiceChoice,
         sizes: Sizes | None = None,
         outlined: Outlined | None = None,
+        scales: Scales | None = None,
     ) -> tuple[int, list[bytes]]:
         """Encode cells: the coding byte, and one stream per cell.
 
@@ -131,6 +136,7 @@ class PaperCells:
         cell_shape: tuple[int, ...],
         sizes: Sizes | None = None,
         outlines: Outlines | None = None,
+        scales: Scales | None = None,
     ) -> NDArray[np.uint8]:
         """Inverse of encode: pixels, uint8 (cell, \\*cell_shape).
 

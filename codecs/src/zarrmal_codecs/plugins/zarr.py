@@ -37,7 +37,7 @@ MAX_GAP_BYTES = 16_384
 
 @dataclass(frozen=True)
 class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
-    """Serializer that stores uint8 cells with the models of their classes (FORMAT 5.1).
+    """Serializer that stores uint8 and uint16 cells with the models of their classes (FORMAT 5.1).
 
     Arrays of other dtypes and shapes are stored or deflated.
 
@@ -141,7 +141,7 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
         """Read the parts of a chunk that hold the selected cells; return their decoder."""
         shape = tuple(chunk_spec.shape)
         rows = _rows(selection, shape)
-        is_cells = _numpy_dtype(chunk_spec.dtype) == np.uint8
+        is_cells = _numpy_dtype(chunk_spec.dtype) in (np.uint8, np.uint16)
         whole = rows is None or not is_cells or 2 * len(rows) > shape[0]
         if not whole:
             n_first = first_read_bytes(shape[0])
@@ -181,7 +181,8 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
         ranges = _Ranges([*fetched, (0, head[n_header:])])
 
         def decode() -> Any:
-            out = np.zeros(shape, np.uint8)  # memory of rows that are not written is never mapped
+            # Memory of rows that are not written is never mapped.
+            out = np.zeros(shape, _numpy_dtype(chunk_spec.dtype))
             out[rows] = decode_cells(header, rows, ranges.read, self.configuration.coder())
             return chunk_spec.prototype.nd_buffer.from_ndarray_like(out[selection])
 

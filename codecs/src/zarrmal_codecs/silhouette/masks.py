@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +12,7 @@ from ..constants import MAX_TEMPLATE
 from ..errors import ModelError
 from ..model.class_model import ClassModel
 from . import mask_coder
-from .outlined import Mask, flat
+from .outlined import Mask, Points, flat
 
 try:
     from .. import _kernel
@@ -66,7 +68,7 @@ class MaskCoder:
 
     def decode(
         self, decoder: rans.Decoder, shapes: NDArray[np.uint16], *, native: bool
-    ) -> list[Mask]:
+    ) -> Sequence[Mask]:
         """The points of each lane, bool (rows, columns)."""
         if not native:
             return mask_coder.decode(decoder, shapes.astype(np.int64), self._frequencies)
@@ -76,6 +78,4 @@ class MaskCoder:
         )  # fmt: skip
         decoder.states[:], decoder.positions[:] = states, positions
         decoder.short |= short.view(bool)
-        stops = shapes.astype(np.int64).prod(axis=1).cumsum()
-        parts = np.split(points.view(bool), stops[:-1])
-        return [part.reshape(h, w) for part, (h, w) in zip(parts, shapes.tolist(), strict=True)]
+        return Points(points, shapes)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import MAX_CHUNK_PIXELS, MAX_LATTICE_SPACING
+from ..scales import Pixels
 from .coverage import FULL, RESAMPLINGS, Resampling
 from .lattice import expand, find_spacing
 from .silhouettes import Silhouettes, has_pixels
@@ -120,7 +121,7 @@ class Outlined:
 
 
 def outline(
-    silhouettes: Silhouettes, pixels: NDArray[np.uint8], sizes: Sizes | None, *, native: bool
+    silhouettes: Silhouettes, pixels: Pixels, sizes: Sizes | None, *, native: bool
 ) -> Outlined | None:
     """Silhouettes as the stream has them, but for cells that contradict their own.
 
@@ -129,7 +130,7 @@ def outline(
     Parameters
     ----------
     pixels
-        uint8 (cell, y, x[, channel]). A cell with pixels where its silhouette covers nothing is
+        (cell, y, x[, channel]). A cell with pixels where its silhouette covers nothing is
         coded without.
 
     Raises
@@ -142,7 +143,7 @@ def outline(
     points: list[Mask] = [np.zeros((0, 0), bool)] * n
     for i, mask in enumerate(silhouettes.masks):
         if mask is not None:
-            spacings[i] = _spacing(mask, native=native)
+            spacings[i] = spacing_of(mask, native=native)
             points[i] = np.ascontiguousarray(mask[:: spacings[i], :: spacings[i]])
             shapes[i] = points[i].shape
     if int(shapes.astype(np.int64).prod(axis=1).sum()) > MAX_CHUNK_PIXELS:
@@ -163,14 +164,43 @@ def outline(
     return Outlined(outlines=outlines, points=points, coverage=covered)
 
 
-def _spacing(mask: Mask, *, native: bool) -> int:
+def spacing_of(mask: Mask, *, native: bool) -> int:
+    """The widest spacing of a lattice whose points give back a mask, by the kernel or in NumPy."""
     if native:
         own = np.ascontiguousarray(mask).view(np.uint8)
         return _kernel.spacing(own, MAX_LATTICE_SPACING)
     return find_spacing(mask)
 
 
+class Points(Sequence[Mask]):
+    """Lattice points of some masks, one mask after another; each is cut out when it is asked for.
+
+    Parameters
+    ----------
+    values
+        uint8 (point,): 0 or 1, of all masks.
+    shapes
+        uint16 (mask, 2): rows and columns of each.
+    """
+
+    def __init__(self, values: NDArray[np.uint8], shapes: NDArray[np.uint16]) -> None:
+        self.values, self._shapes = values, shapes
+        self._stops = shapes.astype(np.int64).prod(axis=1).cumsum()
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        rows, columns = self._shapes[index].tolist()
+        stop = int(self._stops[index])
+        return self.values[stop - rows * columns : stop].view(bool).reshape(rows, columns)
+
+
 def flat(points: Sequence[Mask]) -> NDArray[np.uint8]:
     """All points one after another, uint8 (point,)."""
+    if isinstance(points, Points):
+        return points.values
     parts: list[NDArray[Any]] = [each.ravel() for each in points]
     return np.concatenate(parts).view(np.uint8) if parts else np.zeros(0, np.uint8)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import MAX_SILHOUETTE_PIXELS, MAX_SILHOUETTE_SIDE
+from ..scales import Pixels
 from .coverage import FULL, RESAMPLINGS, Resampling, coverage
 
 Mask = NDArray[np.bool_]
@@ -104,7 +105,7 @@ def is_codable(mask: Mask) -> bool:
     return 1 <= mask.size <= MAX_SILHOUETTE_PIXELS and max(mask.shape) <= MAX_SILHOUETTE_SIDE
 
 
-def cut_out(pixels: NDArray[np.uint8], sizes: Sizes | None = None) -> Silhouettes | None:
+def cut_out(pixels: Pixels, sizes: Sizes | None = None) -> Silhouettes | None:
     """Silhouettes of cells whose background is 0 in all planes, of the size of the cells.
 
     None for cells with so little background that a mask would take more than it saves, and for
@@ -128,7 +129,7 @@ def cut_out(pixels: NDArray[np.uint8], sizes: Sizes | None = None) -> Silhouette
     return Silhouettes(masks=masks)
 
 
-def has_pixels(pixels: NDArray[np.uint8]) -> Mask:
+def has_pixels(pixels: Pixels) -> Mask:
     """Which pixels are not 0 in all planes, bool (cell, y, x)."""
     has: Mask = pixels != 0 if pixels.ndim == 3 else pixels.max(axis=3) != 0
     return has
