@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import tifffile
 
-SIDE, RADIUS, PITCH = 768, 18, 48
+SIDE, RADIUS, PITCH = 480, 18, 48
 
 rng = np.random.default_rng(0)
 slide = np.full((SIDE, SIDE, 3), 225.0)
@@ -31,7 +31,7 @@ slide *= np.linspace(1, 0.8, SIDE)[:, np.newaxis]  # uneven light
 slide += rng.normal(0, 1.5, slide.shape)
 pixels = np.clip(np.rint(slide), 0, 255).astype(np.uint8)
 
-options = {"tile": (256, 256), "compression": "jpeg", "photometric": "rgb"}
+options = {"tile": (128, 128), "compression": "jpeg", "photometric": "rgb"}
 with tifffile.TiffWriter(sys.argv[1]) as file:
     file.write(pixels, subifds=1, **options)
     file.write(pixels[::4, ::4], subfiletype=1, **options)

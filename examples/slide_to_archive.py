@@ -26,13 +26,13 @@ data = xr.open_zarr(archive)
 classes = json.loads(data.attrs["zarrmal"])["classes"]
 counts = np.bincount(data.predicted_class.values, minlength=len(classes))
 k = int(counts.argmax())
-here = (data.slide_x < 400) & (data.slide_y < 300) & (data.predicted_class == k)
+here = (data.slide_x < 300) & (data.slide_y < 200) & (data.predicted_class == k)
 some = data.isel(cell=np.flatnonzero(here.values))
 print(f"{some.sizes['cell']} cells of class {classes[k]} in the rectangle")
 print(f"mean diameter {float(some.equivalent_diameter.mean()):.1f} pixels")
 
 # Drawn back where they were.
-canvas = np.zeros((400, 500, 3), np.uint8)
+canvas = np.zeros((280, 380, 3), np.uint8)
 for cell in range(some.sizes["cell"]):
     one = some.isel(cell=cell)
     pixels = one.cells.values[: int(one.slide_height), : int(one.slide_width)]
