@@ -104,6 +104,19 @@ def test_other_stores(archive: Path, example: str, package: str, target: str) ->
     assert "sound\n(80, 50, 50" in out
 
 
+def test_slides(tmp_path: Path) -> None:
+    run(ROOT / "examples/make_slide.py", "slide.svs", cwd=tmp_path)
+    out = run(
+        *(ROOT / "examples/slide_to_archive.py", "slide.svs", "cells.zarr", "region.png"),
+        cwd=tmp_path,
+    )
+    assert "64 cells, " in out
+    assert "in the rectangle\nmean diameter 3" in out
+    assert (tmp_path / "region.png").stat().st_size > 1000
+    own = run(ROOT / "examples/your_own_segmenter.py", "slide.svs", "own.zarr", cwd=tmp_path)
+    assert own == "64 cells\n"
+
+
 def test_every_example_is_tried() -> None:
     text = Path(__file__).read_text()
     for path in (ROOT / "examples").iterdir():

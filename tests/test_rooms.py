@@ -36,7 +36,9 @@ OUTSIDE = {
     "torch": {"learn", "torch"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "PIL": {"sources", "archive", "benchmark"},
+    "PIL": {"sources", "segment", "archive", "benchmark"},
+    "scipy": {"segment", "benchmark"},
+    "skimage": {"segment"},
     "matplotlib": {"benchmark", "study"},
 }
 

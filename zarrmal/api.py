@@ -42,14 +42,17 @@ from .choose import (
     train_model,
 )
 from .classify import Assigner, CellClassifier, ClassifierReport
+from .errors import InputError
 from .listener import Listener, Origin
 from .progress import Progress, silent
-from .sources import ConcatSource, Source, open_source
+from .sources import Channel, ConcatSource, Source, open_source
+from .sources.slide_address import is_slide
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from .learn import HybridOptions, HybridResult, TrainOptions, TrainResult
+    from .segment import SegmentOptions
 
 PROFILES = ("hybrid", "paper")
 StorageOptions = Mapping[str, Any] | None
@@ -107,6 +110,7 @@ def write(
     listener: Listener | None = None,
     storage_options: StorageOptions = None,
     source_options: StorageOptions = None,
+    slide: SegmentOptions | None = None,
     **source_arguments: Any,
 ) -> ArchiveInfo:
     """Write cells as an archive that plain ``zarr.open`` reads.
@@ -114,7 +118,7 @@ def write(
     Parameters
     ----------
     source
-        As for ``train``.
+        As for ``train``; or a slide (see zarrmal.segment.open_slide), whose cells are found first.
     url
         Local path, fsspec URL, or a store of zarr (see Archive.write for what that means).
     model
@@ -143,6 +147,8 @@ def write(
         fsspec's storage options of the archive.
     source_options
         fsspec's storage options of the source.
+    slide
+        How a slide is segmented. With it any source is taken for a slide: a folder of tiles, too.
 
     Raises
     ------
@@ -159,7 +165,9 @@ def write(
     if isinstance(model, str | os.PathLike):
         model = load_model(model)
     facts = None if interrupted is None else interrupted.facts
-    cells = _opened_like(facts, location.url, source, listener, source_options, source_arguments)
+    cells = _opened_like(
+        facts, location.url, source, listener, source_options, source_arguments, slide
+    )
     cell_shape = options.canvas_shape(cells.cell_shape)
     # Or an InputError, before anything is trained.
     options.chunk_length(cell_shape, cells.dtype.itemsize)
@@ -214,6 +222,7 @@ def append(
     listener: Listener | None = None,
     storage_options: StorageOptions = None,
     source_options: StorageOptions = None,
+    slide: SegmentOptions | None = None,
     **source_arguments: Any,
 ) -> ArchiveInfo:
     """Add cells to an archive, coded with the model that it holds.
@@ -231,6 +240,8 @@ def append(
         As for ``write``.
     storage_options, source_options
         fsspec's storage options of the archive, and of the source.
+    slide
+        See ``write``.
 
     Raises
     ------
@@ -247,7 +258,7 @@ def append(
     archive = Archive.open(location)
     model = archive.model
     cells = _opened_like(
-        archive.facts, location.url, source, listener, source_options, source_arguments
+        archive.facts, location.url, source, listener, source_options, source_arguments, slide
     )
     assigner = choose_assigner(
         assign, cells, model, classifier=classifier, progress=listener.progress
@@ -323,6 +334,7 @@ def verify(
     progress: Progress = silent,
     storage_options: StorageOptions = None,
     source_options: StorageOptions = None,
+    slide: SegmentOptions | None = None,
     **source_arguments: Any,
 ) -> VerifyReport:
     """Check every stored byte, decode every cell, and compare with the source if it is given.
@@ -333,6 +345,8 @@ def verify(
         As for ``write``, with the same arguments; ``channel`` and ``size`` are the archive's. Of an
         archive that was appended to, a list of all its sources in order; a list of cells is given
         within such a list.
+    slide
+        See ``write``.
     """
     archive = Archive.open(url, incomplete=True, storage_options=storage_options)
     cells: Source | None = None
@@ -347,6 +361,7 @@ def verify(
                 listener,
                 source_options,
                 source_arguments,
+                slide,
             )
             for part in parts
         ]
@@ -415,6 +430,7 @@ def _opened_like(
     listener: Listener,
     options: StorageOptions,
     arguments: Mapping[str, Any],
+    slide: SegmentOptions | None = None,
 ) -> Source:
     """Open a source; channel and size are those of an archive, where there is one.
 
@@ -428,19 +444,49 @@ def _opened_like(
     channel, size = requested(
         recorded, url, channel=arguments.pop("channel", "auto"), size=arguments.pop("size", None)
     )
-    cells = open_source(
-        source,
-        # Of grey cells no channel can be picked.
-        channel="auto" if recorded is not None else channel,
-        size=size,
-        storage_options=options,
-        progress=reading(listener.progress),
-        **arguments,
-    )
+    # Of grey cells no channel can be picked.
+    picked: Channel = "auto" if recorded is not None else channel
+    if slide is not None or is_slide(source):
+        cells = _open_slide(source, slide, picked, size, options, arguments, listener.progress)
+    else:
+        cells = open_source(
+            source,
+            channel=picked,
+            size=size,
+            storage_options=options,
+            progress=reading(listener.progress),
+            **arguments,
+        )
     if recorded is not None and cells.cell_shape[2:] == (3,):
         cells = open_source(cells, channel=channel)
     listener.opened(cells)
     return cells
+
+
+def _open_slide(
+    source: Any,
+    slide: SegmentOptions | None,
+    channel: Channel,
+    size: int | None,
+    options: StorageOptions,
+    arguments: Mapping[str, Any],
+    progress: Progress,
+) -> Source:
+    from .segment import open_slide_cells  # its libraries take as long as all else
+
+    given = [name for name, value in arguments.items() if value and name != "skip_unreadable"]
+    if unfit := sorted({*given} - {"group_pattern"}):
+        raise InputError(f"{source}: is a slide, whose cells are found by zarrmal: leave out "
+                         f"{', '.join(unfit)}")  # fmt: skip
+    return open_slide_cells(
+        source,
+        options=slide,
+        channel=channel,
+        size=size,
+        group_pattern=arguments.get("group_pattern"),
+        storage_options=options,
+        progress=progress,
+    )
 
 
 def _report(assigner: Assigner, listener: Listener) -> None:

@@ -12,7 +12,7 @@ from zarr.errors import ZarrUserWarning
 from zarrmal_codecs import ZarrmalError
 
 from ..errors import InputError
-from .format import CELLS, LONG_NAMES, dimensions
+from .format import BASE_NAMES, CELLS, dimensions
 from .opened import OpenArchive, find_array, reopened
 
 CELL_DIMENSION = dimensions(CELLS, 1)[0]
@@ -67,7 +67,7 @@ def refuse_foreign_variables(archive: OpenArchive) -> None:
 
     xarray could not open the group any more, as one dimension would have two lengths.
     """
-    names = sorted({name for name, _ in _foreign_variables(archive.group)})
+    names = sorted({name for name, _ in _foreign_variables(archive)})
     if names:
         shown = ", ".join(f"`{name}`" for name in names)
         raise InputError(
@@ -77,8 +77,9 @@ def refuse_foreign_variables(archive: OpenArchive) -> None:
         )
 
 
-def _foreign_variables(group: zarr.Group) -> Iterator[tuple[str, zarr.Array[Any]]]:
+def _foreign_variables(archive: OpenArchive) -> Iterator[tuple[str, zarr.Array[Any]]]:
     """Arrays with a dimension `cell` that are not the archive's, by either kind of metadata."""
+    group, own = archive.group, BASE_NAMES.union(archive.facts.arrays)
     groups = [reopened(group, consolidated=False)]
     if group.metadata.consolidated_metadata is not None:
         groups.append(group)
@@ -88,7 +89,7 @@ def _foreign_variables(group: zarr.Group) -> Iterator[tuple[str, zarr.Array[Any]
     for each in groups:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ZarrUserWarning)  # of files that are no Zarr
-            names = [name for name in each.array_keys() if name not in LONG_NAMES]
+            names = [name for name in each.array_keys() if name not in own]
         for name in names:
             array = find_array(each, name)
             if array is not None and CELL_DIMENSION in dimension_names(array):

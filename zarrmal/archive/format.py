@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -19,6 +19,8 @@ from ..sources.archive_facts import ARCHIVE_ATTRIBUTE, DIGESTS_GROUP
 from ..sources.dimensions import archive_dimensions
 from ..sources.limits import MAX_LABELS as MAX_LABELS
 from ..sources.preprocessing import Preprocessing
+from ..sources.provenance import PROVENANCE
+from ..sources.provenance import UNITS as PROVENANCE_UNITS
 from .shard import IndexLocation
 
 ARCHIVE_FORMAT = 1
@@ -60,9 +62,13 @@ LONG_NAMES = {
     SPLIT: "split of the data set that the cell belongs to, such as train or test",
     HEIGHT: "height of the cell in pixels; beyond it the image is zero",
     WIDTH: "width of the cell in pixels; beyond it the image is zero",
+    **PROVENANCE,
 }
-UNITS = {CLASS_PROBABILITY: "1", HEIGHT: "pixel", WIDTH: "pixel"}
+UNITS = {CLASS_PROBABILITY: "1", HEIGHT: "pixel", WIDTH: "pixel", **PROVENANCE_UNITS}
 ARRAY_NAMES = frozenset(LONG_NAMES)
+BASE_NAMES = ARRAY_NAMES - frozenset(PROVENANCE)
+"""The archive's own wherever they are; those of PROVENANCE only where its attribute names them, as
+other programs use such names too."""
 OWN_NAMES = ARRAY_NAMES | {DIGESTS_GROUP}
 """What an archive holds below its group."""
 INDEX_CHUNK_CELLS = 65_536
@@ -292,6 +298,12 @@ def _digests_sha256(value: Any) -> str:
 
 def _preprocessing(tree: Any) -> Preprocessing | None:
     return None if tree is None else Preprocessing.from_json(tree)
+
+
+def coordinates(names: Iterable[str]) -> dict[str, str]:
+    """The CF attribute of ``cells`` that names what of these arrays tells where a cell lies."""
+    own = [name for name in PROVENANCE if name in set(names)]
+    return {"coordinates": " ".join(own)} if own else {}
 
 
 def flag_attributes(names: tuple[str, ...]) -> dict[str, Any]:

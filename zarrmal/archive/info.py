@@ -17,9 +17,10 @@ from zarrmal_codecs.chunk.header import CellIndex, parse_header
 from zarrmal_codecs.constants import PROFILE_PAPER
 from zarrmal_codecs.plugins.zarr import header_limit
 
+from ..sources.archive_facts import DIGESTS_GROUP
 from ..sources.preprocessing import Preprocessing
 from .foreign import n_foreign_cells
-from .format import ARRAY_NAMES, BACKUP, CELLS, MASK, OWN_NAMES, PLANES
+from .format import ARRAY_NAMES, BACKUP, BASE_NAMES, CELLS, MASK, PLANES
 from .lock.journal import read_journal
 from .opened import OpenArchive
 from .preprocessing import pixels_notice
@@ -170,10 +171,11 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
         archive = copy
     facts, array = archive.facts, archive.cells
     # What somebody else has stored beside is not the archive's.
+    own_nodes = {DIGESTS_GROUP, *BASE_NAMES, *archive.facts.arrays}
     sizes = {
         k: n
         for k, n in archive.location.sizes().items()
-        if "/" not in k or k.partition("/")[0] in OWN_NAMES
+        if "/" not in k or k.partition("/")[0] in own_nodes
     }
     expect_capacity(max(array.shape[0], facts.n_cells), sum(sizes.values()))
     metadata = {k: n for k, n in sizes.items() if k.rsplit("/", 1)[-1] in METADATA_NAMES}

@@ -25,6 +25,7 @@ from .digests import Digests, read_digests
 from .format import (
     ATTRIBUTE,
     BACKUP,
+    BASE_NAMES,
     CELLS,
     DAMAGED_FACTS,
     LONG_NAMES,
@@ -216,6 +217,8 @@ class OpenArchive:
 
     def array(self, name: str) -> zarr.Array[Any] | None:
         """One of the archive's arrays, None if there is none; CorruptionError if it is damaged."""
+        if name not in BASE_NAMES and name not in self.facts.arrays:
+            return None  # another program's
         return find_array(self.group, name)
 
     def digest(self, array: str, key: str) -> str | None:

@@ -12,7 +12,7 @@ from ..archive import AppendOptions
 from ..archive.write.options import default_workers
 from . import options as o
 from .app import app
-from .arguments import cluster_runner, source_arguments
+from .arguments import cluster_runner, slide_options_if_given, source_arguments
 from .console import key_values, print_json, progress_bars, say
 from .errors import reports_errors
 from .listener import ConsoleListener
@@ -44,6 +44,10 @@ def append(
     masks: o.Masks = None,
     axes: o.Axes = None,
     mask_channel: o.MaskChannel = None,
+    tile: o.TileSide = None,
+    splitting: o.SplittingOption = o.SplittingName.watershed,
+    keep_background: o.KeepBackground = False,
+    keep_border: o.KeepBorder = False,
     resume: o.Resume = False,
     workers: o.Workers = None,
     dask: o.Dask = None,
@@ -83,6 +87,7 @@ def append(
             options=options,
             listener=listener,
             storage_options=storage_options,
+            slide=slide_options_if_given(tile, splitting, keep_background, keep_border),
             **arguments,
         )
     if as_json:

@@ -13,7 +13,13 @@ from ..archive.write.options import default_workers
 from ..choose import import_learn
 from . import options as o
 from .app import app
-from .arguments import canvas_size, cluster_runner, source_arguments, widths
+from .arguments import (
+    canvas_size,
+    cluster_runner,
+    slide_options_if_given,
+    source_arguments,
+    widths,
+)
 from .console import err, key_values, print_json, progress_bars
 from .errors import reports_errors
 from .listener import ConsoleListener
@@ -85,6 +91,10 @@ def archive(
     masks: o.Masks = None,
     axes: o.Axes = None,
     mask_channel: o.MaskChannel = None,
+    tile: o.TileSide = None,
+    splitting: o.SplittingOption = o.SplittingName.watershed,
+    keep_background: o.KeepBackground = False,
+    keep_border: o.KeepBorder = False,
     effort: Annotated[
         o.EffortName | None,
         typer.Option(help="hybrid: train a model on these cells, with this effort."),
@@ -107,6 +117,9 @@ def archive(
     (--classifier, --labelled and --cross-fit another), and measures it where there are labels.
 
     Images may differ in size: each is stored, and extracted, at its own.
+
+    Of a slide the cells are found first (`zarrmal segment` shows how well). A folder of tiles named
+    column_row is taken for one slide where an option of slides is given, as --tile 2048.
 
     Continue an interrupted run with --resume and the same SOURCE: stored chunks are reused.
 
@@ -157,6 +170,7 @@ def archive(
             train_options=train_options,
             listener=listener,
             storage_options=storage_options,
+            slide=slide_options_if_given(tile, splitting, keep_background, keep_border),
             **arguments,
         )
     report = listener.report

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..archive import Runner
 from ..errors import InputError
 from . import options as o
 from .console import key_values
+
+if TYPE_CHECKING:
+    from ..segment import SegmentOptions
 
 
 def refuse_output(path: Path) -> None:
@@ -40,6 +43,30 @@ def source_arguments(
         "mask_channels": None if mask_channel is None else mask_channel.split(","),
         "source_options": key_values(source_option, "--source-option"),
     }
+
+
+def slide_options(
+    tile: int | None, splitting: o.SplittingName, keep_background: bool, keep_border: bool
+) -> SegmentOptions:
+    """How a slide is segmented."""
+    from ..segment import SegmentOptions  # its libraries take as long as all else
+
+    return SegmentOptions(
+        tile=tile,
+        splitting=splitting.value,
+        keep_background=keep_background,
+        keep_border=keep_border,
+    )
+
+
+def slide_options_if_given(
+    tile: int | None, splitting: o.SplittingName, keep_background: bool, keep_border: bool
+) -> SegmentOptions | None:
+    """The same; None if none was given, so that the source tells whether it is a slide."""
+    given = tile is not None or splitting is not o.SplittingName.watershed
+    if not (given or keep_background or keep_border):
+        return None
+    return slide_options(tile, splitting, keep_background, keep_border)
 
 
 def widths(hidden: str) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import typer
 from .. import api
 from . import options as o
 from .app import app
-from .arguments import source_arguments
+from .arguments import slide_options_if_given, source_arguments
 from .console import key_values, out, print_json, progress_bars
 from .errors import EXIT_DAMAGE, reports_errors
 from .tables import print_info, print_notice
@@ -86,6 +86,10 @@ def verify(
     masks: o.Masks = None,
     axes: o.Axes = None,
     mask_channel: o.MaskChannel = None,
+    tile: o.TileSide = None,
+    splitting: o.SplittingOption = o.SplittingName.watershed,
+    keep_background: o.KeepBackground = False,
+    keep_border: o.KeepBorder = False,
     storage_option: o.StorageOption = None,
     source_option: o.SourceOption = None,
     as_json: o.Json = False,
@@ -113,6 +117,7 @@ def verify(
             source or None,
             progress=progress,
             storage_options=key_values(storage_option),
+            slide=slide_options_if_given(tile, splitting, keep_background, keep_border),
             **arguments,
         )
     if as_json:

@@ -66,12 +66,20 @@ class RiceName(StrEnum):
     per_cell = "best-per-cell"
 
 
+class SplittingName(StrEnum):
+    """How touching cells of a slide are split."""
+
+    watershed = "watershed"
+    hough = "hough"
+
+
 SourceArgument = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
         help="A folder of images (one sub-folder a class, or flat), a .npy, .npz or HDF5 file "
-        "(file.h5::name), or a Zarr array at any URL.",
+        "(file.h5::name), a Zarr array at any URL, or a slide (SVS, NDPI, TIFF, OME-Zarr, or a "
+        "picture of a field).",
         show_default=False,
     ),
 ]
@@ -121,6 +129,31 @@ MaskChannel = Annotated[
         help="Channels that are masks, by number or name; none where none is. By default as an "
         "HDF5 file says.",
     ),
+]
+TileSide = Annotated[
+    int | None,
+    typer.Option(
+        "--tile",
+        min=1,
+        metavar="N",
+        help="Slides: side of the tiles that are segmented at once, in pixels; small ones take "
+        "longer. By default what suits the cells.",
+    ),
+]
+SplittingOption = Annotated[
+    SplittingName,
+    typer.Option(
+        "--split", help="Slides: split touching cells by a watershed, or by Hough circles."
+    ),
+]
+KeepBackground = Annotated[
+    bool,
+    typer.Option(
+        "--keep-background", help="Slides: cut out rectangles; by default only the cell is not 0."
+    ),
+]
+KeepBorder = Annotated[
+    bool, typer.Option("--keep-border", help="Slides: keep cells cut by the border of the slide.")
 ]
 SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave damaged files out instead of stopping.")

@@ -345,7 +345,7 @@ def _open_address(
         )
     if is_remote or any((path / marker).exists() for marker in ZARR_MARKERS):
         opened = open_zarr(address, storage_options, axes)
-        return from_array(
+        source = from_array(
             zarr_fetch(opened.array, opened.axes, opened.digests),
             opened.array.shape,
             opened.array.dtype,
@@ -359,6 +359,8 @@ def _open_address(
             location=f"Zarr {address}",
             notes=unused_notes("arrays", opened.unused),
         )
+        source.columns = opened.columns
+        return source
     if path.is_dir():
         return FolderSource(
             path,
@@ -437,5 +439,5 @@ def with_options(
         derived.description = describe(
             location, derived.n_cells, "cell", annotations, sizes=derived.sizes
         )
-    derived.unreadable = source.unreadable
+    derived.unreadable, derived.columns = source.unreadable, source.columns
     return derived

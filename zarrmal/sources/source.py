@@ -14,6 +14,7 @@ from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 from ..errors import InputError
 from .limits import MAX_LABELS
 from .preprocessing import Preprocessing
+from .provenance import NO_COLUMNS, Columns, joined, take
 from .sizes import MAX_SIDE, Pixels, Sizes, on_canvas, sizes_text
 from .strings import Strings
 
@@ -23,7 +24,7 @@ FACTS = (
     *("n_cells", "cell_shape", "dtype", "channel_first", "channel_names", "sizes"),
     *("n_masks", "mask_names", "has_background"),
     *("class_names", "labels", "groups", "names", "splits"),
-    *("preprocessing", "unreadable", "location", "description"),
+    *("columns", "preprocessing", "unreadable", "location", "description"),
 )
 """Attributes of a source that tell of all cells."""
 
@@ -69,6 +70,8 @@ class Source(abc.ABC):
         parts; or None.
     splits
         Strings (cell,): the split that each cell belongs to, such as "train" or "test"; or None.
+    columns
+        Where each cell comes from, by the names of PROVENANCE; empty where that is not known.
     preprocessing
         What was done to the pixels of the original images.
     unreadable
@@ -93,6 +96,7 @@ class Source(abc.ABC):
     groups: Strings | None = None
     names: Strings | None = None
     splits: Strings | None = None
+    columns: Columns = NO_COLUMNS
     preprocessing: Preprocessing = Preprocessing()
     unreadable: tuple[str, ...] = ()
     location: str = ""
@@ -193,6 +197,7 @@ class Subset(Source):
         self.groups = None if source.groups is None else source.groups[self._indices]
         self.names = None if source.names is None else source.names[self._indices]
         self.splits = None if source.splits is None else source.splits[self._indices]
+        self.columns = take(source.columns, self._indices)
         self.location = f"{self.n_cells:,} of {source.location or source.description}"
         self.description = f"{self.n_cells:,} of {source.description}"
 
@@ -334,6 +339,7 @@ class ConcatSource(Source):
         self.groups = _concatenated([source.groups for source in sources])
         self.names = _concatenated([source.names for source in sources])
         self.splits = _concatenated([source.splits for source in sources])
+        self.columns = joined([source.columns for source in sources])
 
     def read(self, indices: NDArray[np.int64]) -> Pixels:
         """See Source.read."""

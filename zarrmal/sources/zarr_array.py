@@ -21,6 +21,7 @@ from .dimensions import archive_dimensions, axis_order, is_channel_first
 from .mask_planes import MASK_KEY, MaskArray
 from .packed import DAMAGED_CONTAINER
 from .preprocessing import Preprocessing
+from .provenance import DTYPES, Columns
 from .serial import ENDS_EARLY, is_serial, serial_store, tar_ends_early
 from .sizes import Pixels
 from .special_files import RegularFiles
@@ -55,6 +56,8 @@ class ZarrCells:
         What an archive's attribute records; None of other groups.
     heights, widths
         Of each cell; None where the group does not tell both.
+    columns
+        Of an archive: where its cells come from.
     masks
         The group's array `mask`; None where there is none that fits.
     channel_names
@@ -70,6 +73,7 @@ class ZarrCells:
     preprocessing: Preprocessing | None = None
     heights: NDArray[Any] | None = None
     widths: NDArray[Any] | None = None
+    columns: Columns = field(default_factory=dict)
     masks: MaskArray | None = None
     channel_names: tuple[str, ...] = ()
     unused: frozenset[str] = frozenset()
@@ -133,6 +137,12 @@ def open_zarr(
         heights, widths = read_sizes(node, cells, axes[0] if axes else 0, digests)
         if heights is not None:
             used |= set(SIZE_KEYS)
+        stored = (archive_facts(node) or {}).get("arrays") or ()
+        provenance = {
+            name: np.asarray(values).astype(dtype)
+            for name, dtype in DTYPES.items()
+            if name in stored and (values := column(name)) is not None
+        }
         masks = read_masks(node, cells, axes, digests)
         used |= set() if masks is None else {MASK_KEY}
         return ZarrCells(
@@ -143,6 +153,7 @@ def open_zarr(
             preprocessing=archive_preprocessing(node),
             heights=heights,
             widths=widths,
+            columns=provenance,
             masks=masks,
             channel_names=channel_names(cells),
             unused=unused_arrays(node, cells, used, digests),

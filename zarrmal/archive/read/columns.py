@@ -10,6 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from ...sources.provenance import EQUIVALENT_DIAMETER, SLIDE
 from ..format import CLASS_PROBABILITY, SOURCE_GROUP, SOURCE_NAME, SPLIT
 from ..opened import OpenArchive
 from .chunks import chunk_key, chunk_starts, expected_digest, stored_object
@@ -17,9 +18,12 @@ from .consolidated import find_or_copy
 from .findings import Finding
 from .recover import Kind
 
-TEXTS = (SOURCE_NAME, SOURCE_GROUP, SPLIT)
+TEXTS = (SOURCE_NAME, SOURCE_GROUP, SPLIT, SLIDE)
 INTEGERS = "iu"
-KINDS = {**dict.fromkeys(TEXTS, "OSTU"), CLASS_PROBABILITY: "f"}
+KINDS = {
+    **dict.fromkeys(TEXTS, "OSTU"),
+    **dict.fromkeys((CLASS_PROBABILITY, EQUIVALENT_DIAMETER), "f"),
+}
 """NumPy kinds of the arrays that do not hold integers."""
 
 

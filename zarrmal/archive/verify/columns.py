@@ -18,7 +18,7 @@ Columns = dict[str, StoredColumn]
 
 def read_columns(archive: OpenArchive) -> Columns:
     """All arrays but ``cells``, by name."""
-    names = sorted({*archive.facts.arrays, *layout.ARRAY_NAMES} - set(layout.PLANES))
+    names = sorted({*archive.facts.arrays, *layout.BASE_NAMES} - set(layout.PLANES))
     columns = [read_column(archive, name, archive.n_cells) for name in names]
     return {column.name: column for column in columns if column is not None}
 
@@ -65,6 +65,7 @@ def compare_columns(
         (layout.SOURCE_GROUP, source.groups),
         (layout.SPLIT, source.splits),
     ]
+    pairs += source.columns.items()
     if source.sizes is not None:
         pairs += zip(layout.SIZES, source.sizes.T, strict=True)
     label = columns.get(layout.LABEL)

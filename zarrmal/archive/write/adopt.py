@@ -120,7 +120,8 @@ def _facts_of_model(group: zarr.Group) -> ArchiveFacts:
 
 
 def _read_columns(state: OpenArchive) -> dict[str, Any]:
-    names = [name for name in layout.LONG_NAMES if name not in layout.PLANES]
+    own = layout.BASE_NAMES.union(state.facts.arrays) - set(layout.PLANES)
+    names = [name for name in layout.LONG_NAMES if name in own]
     columns = {name: read_column(state, name, state.n_cells) for name in names}
     for name in (layout.PREDICTED_CLASS, layout.SOURCE_INDEX):
         if columns[name] is None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...sources import Source
 from ...sources.limits import MAX_LABELS
+from ...sources.provenance import SLIDE
 from ...sources.strings import refuse_surrogates
 from .. import format as layout
 from ..opened import OpenArchive
@@ -68,6 +69,7 @@ def new_columns(
         ("groups", () if source.groups is None else source.groups.tolist()),
         ("splits", () if source.splits is None else source.splits.tolist()),
         ("names", () if source.names is None else source.names.tolist()),
+        ("slides", source.columns[SLIDE].tolist() if SLIDE in source.columns else ()),
     ):
         refuse_surrogates(texts, f"{source.description}: the {what}")
     rows = order.source_index
@@ -91,6 +93,8 @@ def new_columns(
         values[layout.SPLIT] = source.splits[rows]
     if source.sizes is not None:
         values[layout.HEIGHT], values[layout.WIDTH] = source.sizes[rows].astype(np.uint16).T
+    for name, column in source.columns.items():
+        values[name] = column[rows]
     return NewColumns(values=values, label_names=label_names)
 
 

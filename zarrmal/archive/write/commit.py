@@ -22,6 +22,7 @@ import zarr
 from zarr.core.array_spec import ArrayConfig
 from zarr.core.buffer import default_buffer_prototype
 
+from ...sources.archive_facts import DIGESTS_GROUP
 from .. import format as layout
 from ..digests import Digests, remove_other_digests, store_digests
 from ..format import ArchiveFacts
@@ -29,8 +30,9 @@ from ..opened import OpenArchive
 from ..storage.objects import get_bytes, join_key, put_bytes
 from ..storage.store import WriteOnceStore
 
-OWN_NODES = {*layout.OWN_NAMES, ".zgroup", ".zattrs"}
-"""Nodes and documents whose copies are made anew; copies of other nodes stay."""
+OWN_NODES = {*layout.BASE_NAMES, DIGESTS_GROUP, ".zgroup", ".zattrs"}
+"""Nodes and documents whose copies are made anew, as those of the arrays that the archive names;
+copies of other nodes stay."""
 
 
 def resized(array: zarr.Array[Any], n_cells: int) -> zarr.Array[Any]:
@@ -141,7 +143,8 @@ def group_documents(
         copies is not None
         or sum(map(len, documents.values())) <= layout.MAX_CONSOLIDATED_MODEL_BYTES
     )
-    beside = {k: v for k, v in (copies or {}).items() if k.partition("/")[0] not in OWN_NODES}
+    own = OWN_NODES.union(facts.arrays)
+    beside = {k: v for k, v in (copies or {}).items() if k.partition("/")[0] not in own}
     if group.metadata.zarr_format == 3:
         tree: dict[str, Any] = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
         if consolidates:

@@ -204,6 +204,7 @@ class StageWriter:
             profile="" if model is None else model.profile,
             sha256="" if model is None else model.digest,
             preprocessing=self._kept.preprocessing,
+            arrays=(layout.CELLS, *columns.values),
             software=SOFTWARE,
         )
         own = {layout.NEEDS_ATTRIBUTE: layout.NEEDS, layout.ATTRIBUTE: facts.to_attribute()}
@@ -219,6 +220,9 @@ class StageWriter:
         def create_planes(name: str, shape: tuple[int, ...], names: tuple[str, ...]) -> None:
             key = layout.MASK_NAMES if name == layout.MASK else layout.CHANNEL_NAMES
             own: dict[str, Any] = {key: list(names)} if names else {}
+            if name == layout.CELLS:
+                # To xarray where a cell comes from is a coordinate of it (CF conventions 5).
+                own |= layout.coordinates(columns.values)
             if options.shard_cells is not None:
                 arguments["shards"] = {
                     "shape": (options.shard_cells, *shape),

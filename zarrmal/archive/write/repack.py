@@ -16,6 +16,7 @@ from ...sources import Source
 from ...sources.array_source import Fetch
 from ...sources.digests import ArchiveDigests
 from ...sources.preprocessing import Preprocessing
+from ...sources.provenance import DTYPES, PROVENANCE
 from ...sources.sizes import Pixels
 from ...sources.source import checked_indices
 from ...sources.strings import STRINGS, Strings
@@ -127,6 +128,11 @@ class StoredCells(Source):
         self.class_names = facts.label_names
         self.groups, self.names = texts(layout.SOURCE_GROUP), texts(layout.SOURCE_NAME)
         self.splits = texts(layout.SPLIT)
+        self.columns = {
+            name: values.astype(DTYPES[name])
+            for name in PROVENANCE
+            if (values := column(name)) is not None
+        }
         heights, widths = column(layout.HEIGHT), column(layout.WIDTH)
         if heights is not None and widths is not None:
             self.sizes = np.stack([heights, widths], axis=1).astype(np.uint16)

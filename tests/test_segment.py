@@ -1,0 +1,155 @@
+"""Cells found on drawn smears."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from smears import Disc, Smear, draw, write_pyramid
+
+from zarrmal.errors import InputError
+from zarrmal.segment import BloodCells, Objects, SegmentOptions, Verdict, find_objects, open_slide
+from zarrmal.segment.calibrate import calibrate
+from zarrmal.segment.find import tiles
+from zarrmal.segment.slides.slide import CACHE_BYTES, Slide
+
+
+class Drawn(Slide):
+    """Pixels in memory as a slide of small blocks."""
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        super().__init__(pixels.shape, location="slide drawn", name="drawn", block=(100, 130))
+        self._pixels = pixels
+
+    def decode(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+        return self._pixels[y : y + height, x : x + width]
+
+
+def matched(objects: Objects, discs: tuple[Disc, ...]) -> NDArray[np.int64]:
+    """For each disc the object whose box is its own to a tenth of it; -1 without."""
+    y, x, height, width = objects.boxes.T
+    own = []
+    for cy, cx, r in discs:
+        far = np.abs([y - (cy - r), x - (cx - r), height - 2 * r, width - 2 * r]).max(axis=0)
+        own.append(int(far.argmin()) if far.min() <= 0.2 * r else -1)
+    return np.array(own)
+
+
+def expect_exactly(objects: Objects, smear: Smear) -> None:
+    found = matched(objects, smear.cells)
+    assert (found >= 0).all()
+    assert (objects.verdicts[found] == Verdict.CELL).all()
+    assert objects.is_cell.sum() == len(smear.cells) == len(set(found.tolist()))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"stain": 0.25}, {"shade": 0.5}, {"radius": 45, "height": 640, "width": 700}],
+    ids=["plain", "pale", "uneven", "large"],
+)
+def test_every_drawn_cell_is_found(how: dict[str, float]) -> None:
+    smear = draw(**how)  # type: ignore[arg-type]
+    expect_exactly(find_objects(Drawn(smear.pixels)), smear)
+
+
+def test_bright_cells_on_black() -> None:
+    smear = draw()
+    expect_exactly(find_objects(Drawn(255 - smear.pixels)), smear)
+
+
+def test_grey_fields() -> None:
+    smear = draw()
+    expect_exactly(find_objects(Drawn(smear.pixels[..., 1].copy())), smear)
+
+
+@pytest.mark.parametrize("splitting", ["watershed", "hough"])
+def test_touching_cells_are_split(splitting: str) -> None:
+    smear = draw(touching=True)
+    options = SegmentOptions(splitting=splitting)  # type: ignore[arg-type]
+    objects = find_objects(Drawn(smear.pixels), options)
+    y, x, r = np.array(smear.cells).T
+    top, left, height, width = objects.boxes[objects.is_cell].T
+    assert len(top) == len(smear.cells)
+    far = np.hypot(y[:, None] - (top + height / 2), x[:, None] - (left + width / 2)).min(axis=1)
+    assert (far < 0.35 * r).all()
+
+
+def test_what_is_no_cell_is_rejected_with_its_reason() -> None:
+    smear = draw(others=True)
+    objects = find_objects(Drawn(smear.pixels))
+    expect_exactly(objects, smear)
+    for reason, discs in smear.others.items():
+        for y, x, r in discs:
+            centre_y = objects.boxes[:, 0] + objects.boxes[:, 2] / 2
+            centre_x = objects.boxes[:, 1] + objects.boxes[:, 3] / 2
+            nearest = int(np.hypot(centre_y - y, centre_x - x).argmin())
+            assert Verdict(int(objects.verdicts[nearest])).text == reason
+            assert abs(centre_y[nearest] - y) <= r
+    bar = (objects.boxes[:, 0] > 335) & (objects.boxes[:, 3] > 60)
+    assert not objects.is_cell[bar].any()
+    kept = find_objects(Drawn(smear.pixels), SegmentOptions(keep_border=True))
+    assert kept.is_cell.sum() == len(smear.cells) + 2
+
+
+def test_tile_by_tile_is_as_the_whole() -> None:
+    smear = draw(touching=True, others=True)
+    own = BloodCells(calibration=calibrate([smear.pixels]))
+    whole = find_objects(Drawn(smear.pixels), SegmentOptions(segmenter=own))
+    parts = find_objects(Drawn(smear.pixels), SegmentOptions(segmenter=own, tile=100))
+    assert sorted(map(tuple, whole.boxes.tolist())) == sorted(map(tuple, parts.boxes.tolist()))
+    assert parts.counts == whole.counts
+
+
+def test_memory_holds_a_tile_and_its_halo() -> None:
+    class Huge(Drawn):
+        n_decoded = 0
+
+        def __init__(self) -> None:
+            super().__init__(np.zeros((200, 300, 3), np.uint8))
+            self.shape, self.block = (50_000, 50_000, 3), (2_000, 2_000)
+
+        def decode(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+            Huge.n_decoded += 1
+            return np.zeros((height, width, 3), np.uint8)
+
+    slide = Huge()
+    for tile, _ in zip(tiles(slide, 1_000, 100), range(120), strict=False):
+        assert tile.pixels.nbytes <= 1_200 * 1_200 * 3
+    assert slide._bytes <= CACHE_BYTES + 2_000 * 2_000 * 3
+    assert Huge.n_decoded < 120
+
+
+def test_any_callable_segments() -> None:
+    smear = draw()
+
+    def dark(tile: NDArray[np.uint8]) -> NDArray[np.int64]:
+        from scipy import ndimage
+
+        labels, _ = ndimage.label(ndimage.binary_fill_holes(tile[..., 1] < 200))
+        return np.where(labels > 0, labels * 7, 0)  # numbers need not follow one another
+
+    expect_exactly(find_objects(Drawn(smear.pixels), SegmentOptions(segmenter=dark)), smear)
+    options = SegmentOptions(segmenter=lambda tile: tile[::2, ::2, 0])
+    with pytest.raises(InputError, match=r"gives integers \(y, x\).* this one gave uint8"):
+        find_objects(Drawn(smear.pixels), options)
+
+
+def test_an_empty_field_has_no_cells() -> None:
+    rng = np.random.default_rng(0)
+    blank = np.clip(rng.normal(220, 1, (300, 400, 3)), 0, 255).astype(np.uint8)
+    assert find_objects(Drawn(blank)).is_cell.sum() == 0
+    assert find_objects(Drawn(np.full((40, 50), 200, np.uint8))).is_cell.sum() == 0
+    assert len(find_objects(Drawn(np.zeros((1, 1, 3), np.uint8)))) <= 1
+
+
+def test_a_pyramid_of_jpeg_tiles(tmp_path: Path) -> None:
+    smear = draw()
+    slide = open_slide(write_pyramid(tmp_path / "s.svs", smear.pixels))
+    assert (slide.shape, slide.name) == (smear.pixels.shape, "s")
+    whole = slide.read(0, 0, *slide.size)
+    assert np.abs(whole.astype(int) - smear.pixels).mean() < 4
+    np.testing.assert_array_equal(slide.read(-5, 120, 140, 150), whole[:135, 120:270])
+    np.testing.assert_array_equal(slide.read(350, 400, 99, 99), whole[350:, 400:])
+    expect_exactly(find_objects(slide), smear)

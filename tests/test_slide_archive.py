@@ -1,0 +1,176 @@
+"""From slide to archive and back to the place on the slide."""
+
+from __future__ import annotations
+
+import csv
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from PIL import Image
+from smears import Smear, draw, write_pyramid
+from typer.testing import CliRunner, Result
+from zarrmal_codecs import Model
+
+import zarrmal
+from zarrmal.archive import WriteOptions
+from zarrmal.cli import app
+from zarrmal.errors import InputError
+from zarrmal.segment import SegmentOptions, open_slide, open_slide_cells
+from zarrmal.sources.provenance import PROVENANCE
+
+
+def run(*words: object) -> Result:
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 0, done.stderr or done.exception
+    return done
+
+
+@pytest.fixture(scope="module")
+def smear() -> Smear:
+    return draw(300, 400, others=True)
+
+
+@pytest.fixture(scope="module")
+def slide(smear: Smear, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pyramid(tmp_path_factory.mktemp("slide") / "s1.svs", smear.pixels)
+
+
+@pytest.fixture(scope="module")
+def held(slide: Path) -> Path:
+    path = slide.with_name("a.zarr")
+    zarrmal.write(slide, path, options=WriteOptions(chunk_cells=16))
+    return path
+
+
+def test_cells_know_their_place(held: Path, slide: Path, smear: Smear) -> None:
+    data = xr.open_zarr(held)
+    assert set(PROVENANCE) <= set(data.coords)
+    assert data.sizes["cell"] == len(smear.cells)
+    assert (data.slide == "s1").all()
+    source = open_slide(slide)
+    data = data.load()
+    for cell in range(0, len(smear.cells), 5):
+        own = data.isel(cell=cell)
+        height, width = int(own.slide_height), int(own.slide_width)
+        stored = own.cells.values
+        cut = source.read(int(own.slide_y), int(own.slide_x), height, width)
+        inside = stored[:height, :width].any(axis=2)
+        np.testing.assert_array_equal(stored[:height, :width][inside], cut[inside])
+        assert not stored[height:].any()
+        assert not stored[:, width:].any()
+        assert inside.sum() == own.area
+        assert not inside[0, 0]  # the background
+        diameter = np.sqrt(4 * int(own.area) / np.pi)
+        assert float(own.equivalent_diameter) == pytest.approx(diameter, rel=1e-6)
+        assert (own.height, own.width) == (height, width)
+
+
+def test_an_archive_is_equal_to_its_slide(held: Path, slide: Path) -> None:
+    report = zarrmal.verify(held, slide)
+    assert (report.problems, report.n_lost) == ((), 0)
+    zarr.open_group(held, mode="r+")["slide_x"][3] += 1
+    assert any("slide_x" in line for line in zarrmal.verify(held, slide).problems)
+    zarr.open_group(held, mode="r+")["slide_x"][3] -= 1
+
+
+def test_another_slide_is_appended_and_repacked(held: Path, tmp_path: Path) -> None:
+    other = write_pyramid(tmp_path / "s2.svs", draw(300, 400, seed=1).pixels)
+    path = tmp_path / "b.zarr"
+    zarrmal.repack(held, path)
+    before = zarrmal.info(path).n_cells
+    zarrmal.append(other, path)
+    zarrmal.repack(path, tmp_path / "c.zarr")
+    data = xr.open_zarr(tmp_path / "c.zarr").load()
+    assert (data.slide == "s1").sum() == before
+    assert (data.slide == "s2").sum() == len(data.slide) - before > 9
+    # An archive is a source as well, and keeps what it knows.
+    source = zarrmal.open_source(tmp_path / "c.zarr")
+    np.testing.assert_array_equal(source.columns["area"], data.area)
+    assert source.groups is not None
+    flat = zarrmal.open_source(np.zeros((3, 24, 24, 3), np.uint8))
+    with pytest.raises(InputError, match="these cells come without"):
+        zarrmal.append(flat, path)
+
+
+def test_resized_cells_have_native_silhouettes(slide: Path) -> None:
+    cells = open_slide_cells(slide, size=50)
+    assert cells.cell_shape == (50, 50, 3)
+    own = cells.silhouettes(np.array([4, 2]))
+    assert own is not None
+    assert own.resampling == "triangle"
+    again = pickle.loads(pickle.dumps(cells))  # as for a worker of a cluster
+    np.testing.assert_array_equal(again.read(np.arange(3)), cells.read(np.arange(3)))
+    native = cells.native(4)
+    np.testing.assert_array_equal(own.masks[0], native.any(axis=2))
+    resized = Image.fromarray(native).resize((50, 50), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(cells.read(np.array([4]))[0], np.asarray(resized))
+
+
+def test_the_background_can_be_kept(slide: Path, tmp_path: Path) -> None:
+    kept = open_slide_cells(slide, options=SegmentOptions(keep_background=True))
+    assert kept.silhouettes(np.arange(3)) is None
+    assert (kept.native(0)[0, 0] > 100).all()
+    path = tmp_path / "a.zarr"
+    zarrmal.write(slide, path, slide=SegmentOptions(keep_background=True))
+    data = xr.open_zarr(path).load()
+    np.testing.assert_array_equal(data.mask.sum(("y", "x")), data.area)
+    assert (data.cells.values[:, 0, 0] > 100).all()
+
+
+def test_segment_writes_a_folder(slide: Path, smear: Smear, tmp_path: Path) -> None:
+    out, preview = tmp_path / "out", tmp_path / "p.png"
+    found = json.loads(run("segment", slide, out, "--preview", preview, "--json").stdout)
+    assert found["objects"]["cell"] == len(smear.cells) == len(list((out / "cells").iterdir()))
+    assert found["objects"]["border"] == 2
+    with (out / "objects.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [r["verdict"] for r in rows].count("cell") == len(smear.cells)
+    assert {r["verdict"] for r in rows} >= {"border", "platelet", "white cell"}
+    first = next(r for r in rows if r["name"])
+    with Image.open(out / "cells" / first["name"]) as image:
+        assert image.size == (int(first["slide_width"]), int(first["slide_height"]))
+    with Image.open(preview) as image:
+        assert image.size == (400, 300)
+    # What the folder holds are cells with masks, as any.
+    source = zarrmal.open_source(out / "cells", masks=out / "masks")
+    assert source.n_cells == len(smear.cells)
+    done = CliRunner().invoke(app, ["segment", str(slide), str(out)])
+    assert (done.exit_code, "something is there already" in done.stderr) == (2, True)
+
+
+def test_segment_writes_an_archive(slide: Path, tmp_path: Path) -> None:
+    archive, preview = tmp_path / "a.zarr", tmp_path / "p.png"
+    words = ("--size", 50, "--tile", 128, "--preview", preview)
+    run("segment", slide, archive, *words, "--split", "hough")
+    info = zarrmal.info(archive)
+    assert info.cell_shape == (50, 50, 3)
+    assert preview.stat().st_size > 1000
+    # An interrupted run goes on with the same cells, and a finished one is not overwritten.
+    done = CliRunner().invoke(app, ["segment", str(slide), str(archive)])
+    assert done.exit_code == 2
+
+
+def test_a_blank_slide_has_nothing_to_archive(tmp_path: Path) -> None:
+    Image.fromarray(np.full((300, 300, 3), 230, np.uint8)).save(tmp_path / "blank.png")
+    with pytest.raises(InputError, match="no cells were found"):
+        zarrmal.write(tmp_path / "blank.png", tmp_path / "a.zarr")
+    with pytest.raises(InputError, match=r"is a slide.*leave out masks"):
+        zarrmal.write(tmp_path / "blank.png", tmp_path / "a.zarr", masks=tmp_path)
+
+
+def test_an_area_of_others_stays_theirs(hybrid: Model, tmp_path: Path) -> None:
+    """Archives of other sources have no such columns; what is called so there is not ours."""
+    path = tmp_path / "a.zarr"
+    cells = np.random.default_rng(0).integers(0, 256, (20, 24, 24), dtype=np.uint8)
+    zarrmal.write(cells, path, model=hybrid)
+    zarr.open_group(path, mode="r+").create_array(
+        "area", data=np.arange(20), dimension_names=("cell",)
+    )
+    assert zarrmal.verify(path).problems == ()
+    with pytest.raises(InputError, match="`area` of another program"):
+        zarrmal.append(cells, path)

@@ -1,0 +1,288 @@
+"""Calibration: what cells of a slide look like, found from samples of the slide itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from .foreground import (
+    BLOCK,
+    HALF,
+    Contrast,
+    Mask,
+    above_own_half,
+    contrast_of,
+    foreground_of,
+    grown,
+    mean_background,
+    rough_background,
+    spread_out,
+)
+from .reduce import reduced
+from .shape import Labels, ellipticity, elongation, moments, on_border
+from .split import split
+
+Pixels = NDArray[np.uint8]
+"""(y, x) or (y, x, 3)."""
+
+LEAST_DIAMETER, LEAST_HALVED = 16, 28
+"""Cells are at least so many pixels across where the image is reduced; it is reduced by 2 where
+they are so many before."""
+MAX_FACTOR = 16
+NOISES, SHARE = 4.0, 0.25
+"""The lowest contrast of a cell: in standard deviations of the background, in contrasts of a
+typical cell."""
+COARSE_SIDE = 600
+"""Samples of this side or more are reduced by 4 at first, smaller ones by 2."""
+DARK_FIELD = 48
+"""Grey level below which the middle of the samples is a dark background: fluorescence."""
+NUCLEAR_DEVIATIONS, NUCLEAR_STEP = 4.0, 40.0
+"""A nucleus is bluer than cells by so many deviations and grey levels."""
+ROUNDS = 3
+MIN_PIXELS = 50
+MIN_CELLS = 3
+ROUND_ELLIPTICITY, ROUND_ELONGATION = 0.95, 1.8
+"""Single cells are like this; clumps are not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What cells of a slide look like.
+
+    Parameters
+    ----------
+    factor
+        By which the image is reduced, at least 1.
+    diameter
+        Of a typical cell, in pixels of the reduced image.
+    weights
+        Of the channels (one for grey), at least 0, with sum 1: the colour of the stain.
+    lowest, typical
+        Contrast to the background, in grey levels: the lowest of a cell, that of a typical one.
+    nuclear
+        Blue less red above which a stained pixel is of a nucleus: far from what red cells have.
+        None of grey slides, and where cells are bright.
+    inverted
+        Cells are brighter than the background.
+    """
+
+    factor: int
+    diameter: float
+    weights: tuple[float, ...]
+    lowest: float
+    typical: float
+    nuclear: float | None = None
+    inverted: bool = False
+
+    @property
+    def area(self) -> float:
+        """Of a typical cell, in pixels of the reduced image."""
+        return math.pi * self.diameter**2 / 4
+
+    @property
+    def threshold(self) -> float:
+        """Above it a pixel is no background."""
+        return max(HALF * self.typical, self.lowest)
+
+    def bright(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Brightness along the stain's colour, of the reduced image."""
+        small = reduced(~pixels if self.inverted else pixels, self.factor)
+        return brightness(small, self.weights)
+
+
+def brightness(image: NDArray[Any], weights: Sequence[float]) -> NDArray[np.float32]:
+    """Weighted sum of the channels; that of grey is itself."""
+    if image.ndim == 2:
+        return image.astype(np.float32)
+    out = np.zeros(image.shape[:2], np.float32)
+    for channel, weight in enumerate(weights):
+        if weight:
+            out += image[..., channel] * np.float32(weight)
+    return out
+
+
+def calibrate(samples: Sequence[Pixels]) -> Calibration:
+    """Calibrate by samples of a slide, each uint8 (y, x[, 3]), all with the same channels.
+
+    The diameter is not known before: the samples are reduced coarsely at first, then by the factor
+    that follows.
+    """
+    inverted = float(np.median([np.median(sample) for sample in samples])) < DARK_FIELD
+    if inverted:
+        samples = [~sample for sample in samples]
+    factor = 4 if min(min(sample.shape[:2]) for sample in samples) >= COARSE_SIDE else 2
+    calibration = _calibrated(samples, factor, inverted)
+    for _ in range(ROUNDS - 1):
+        across = calibration.diameter * calibration.factor
+        factor = min(int(across / LEAST_DIAMETER), MAX_FACTOR)
+        factor = max(factor, 2 if across >= LEAST_HALVED else 1)
+        if factor == calibration.factor:
+            break
+        calibration = _calibrated(samples, factor, inverted)
+    return calibration
+
+
+def _calibrated(samples: Sequence[Pixels], factor: int, inverted: bool) -> Calibration:
+    images = [reduced(sample, factor).astype(np.float32) for sample in samples]
+    stains = [Stain.of(image) for image in images]
+    # Each sample has a say as far as it holds cells.
+    shares = np.array([stain.share + 1e-6 for stain in stains])
+    shares /= shares.sum()
+    weights = np.average([stain.weights for stain in stains], axis=0, weights=shares)
+    weights /= weights.sum()
+    noise = _weighted_median([stain.noise for stain in stains], shares)
+    typical = _weighted_median([stain.typical for stain in stains], shares)
+    lowest = max(NOISES * noise, SHARE * typical, 1.0)
+    contrasts = [
+        contrast_of(brightness(image, weights.tolist()), max(HALF * typical, lowest))
+        for image in images
+    ]
+    stained = [contrast > HALF * typical for contrast in contrasts]
+    return Calibration(
+        factor=factor,
+        diameter=_typical_diameter(contrasts, lowest),
+        nuclear=None if inverted else _nuclear(images, stained),
+        weights=tuple(weights.tolist()),
+        lowest=lowest,
+        typical=max(typical, lowest),
+        inverted=inverted,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stain:
+    """The stain in one sample.
+
+    Parameters
+    ----------
+    weights
+        See Calibration.
+    noise
+        Standard deviation of the background, from its median deviation.
+    typical
+        Median contrast of the foreground.
+    share
+        Of the foreground in the sample.
+    """
+
+    weights: NDArray[np.float64]
+    noise: float
+    typical: float
+    share: float
+
+    @classmethod
+    def of(cls, image: NDArray[np.float32]) -> Stain:
+        """Find the colour along which foreground and background differ most (Fisher).
+
+        Parameters
+        ----------
+        image
+            float32 (y, x) or (y, x, 3).
+        """
+        channels = image if image.ndim == 3 else image[..., np.newaxis]
+        n = channels.shape[2]
+        weights = np.full(n, 1 / n)
+        bright = channels.mean(axis=2)
+        contrast: Contrast = spread_out(rough_background(bright), bright.shape) - bright
+        foreground: Mask = contrast > otsu(contrast)
+        noise = typical = 0.0
+        for _ in range(ROUNDS):
+            background = spread_out(mean_background(channels, grown(foreground)), bright.shape)
+            differences = background - channels
+            inside = differences[ndimage.binary_erosion(foreground)]
+            outside = differences[~grown(foreground)]
+            if len(inside) < MIN_PIXELS or len(outside) < MIN_PIXELS:
+                break
+            if n > 1:
+                weights = _fisher(inside, outside)
+            contrast = (differences @ weights.astype(np.float32)).astype(np.float32)
+            if not foreground.any() or foreground.all():
+                break
+            rest = contrast[~foreground]
+            noise = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
+            typical = float(np.median(contrast[foreground]))
+            limit = min(max(HALF * typical, 3 * noise), 0.7 * typical)
+            foreground = contrast > limit
+        return cls(weights=weights, noise=noise, typical=typical, share=float(foreground.mean()))
+
+
+def _fisher(inside: NDArray[np.float32], outside: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Fisher's discriminant, its negative weights cut off; float64 (channel,), sum 1."""
+    within = np.cov(inside.T) + np.cov(outside.T)
+    n = len(within)
+    within += np.eye(n) * (0.05 * np.trace(within) / n + 1e-6)
+    weights = np.linalg.solve(within, inside.mean(axis=0) - outside.mean(axis=0))
+    weights = np.clip(weights, 0, None)
+    total = float(weights.sum())
+    return weights / total if total > 0 else np.full(n, 1 / n)
+
+
+def otsu(values: NDArray[np.float32]) -> float:
+    """Otsu's threshold, between the 0.5th and the 99.5th percentile."""
+    low, high = np.percentile(values, [0.5, 99.5]).tolist()
+    if not high > low:
+        return float(high)
+    counts, edges = np.histogram(values, 128, (low, high))
+    middles = (edges[1:] + edges[:-1]) / 2
+    below = counts.cumsum()
+    above = below[-1] - below
+    sums = (counts * middles).cumsum()
+    mean_below = sums / np.maximum(below, 1)
+    mean_above = (sums[-1] - sums) / np.maximum(above, 1)
+    return float(middles[np.argmax(below * above * (mean_below - mean_above) ** 2)])
+
+
+def blueness(image: NDArray[Any]) -> NDArray[np.float32]:
+    """Blue less red of (…, 3): high where nuclei are, which let no red through."""
+    return np.asarray(image[..., 2].astype(np.float32) - image[..., 0])
+
+
+def _nuclear(images: Sequence[NDArray[np.float32]], stained: Sequence[Mask]) -> float | None:
+    if images[0].ndim != 3 or not any(mask.any() for mask in stained):
+        return None
+    values = np.concatenate([blueness(i)[m] for i, m in zip(images, stained, strict=True)])
+    middle = np.median(values)
+    deviation = 1.4826 * float(np.median(np.abs(values - middle)))
+    return float(middle) + max(NUCLEAR_DEVIATIONS * deviation, NUCLEAR_STEP)
+
+
+def _typical_diameter(contrasts: Sequence[Contrast], lowest: float) -> float:
+    """Of single cells: first of objects that are round as they are, then after splitting."""
+    areas = []
+    for contrast in contrasts:
+        filled = ndimage.binary_fill_holes(above_own_half(contrast, lowest))
+        areas.append(_single_areas(*ndimage.label(filled)))
+    diameter = _diameter(np.concatenate(areas), float(BLOCK))
+    for _ in range(2):
+        parts = [split(foreground_of(c, lowest, diameter), diameter) for c in contrasts]
+        diameter = _diameter(np.concatenate([_single_areas(*p) for p in parts]), diameter)
+    return diameter
+
+
+def _single_areas(labels: Labels, n: int) -> NDArray[np.float64]:
+    """Areas of regions that look like single cells, whole in the sample."""
+    m = moments(labels, n)
+    is_single = (ellipticity(m) > ROUND_ELLIPTICITY) & (elongation(m) < ROUND_ELONGATION)
+    return np.asarray(m[0][is_single & ~on_border(labels, n) & (m[0] > MIN_PIXELS / 2)])
+
+
+def _diameter(areas: NDArray[np.float64], otherwise: float) -> float:
+    """Median over cells; what is much smaller than where most of the area is counts as debris."""
+    if len(areas) < MIN_CELLS:
+        return otherwise
+    areas = np.sort(areas)
+    cumulative = areas.cumsum()
+    middle = areas[np.searchsorted(cumulative, cumulative[-1] / 2)]
+    return float(2 * np.sqrt(np.median(areas[areas > 0.35 * middle]) / np.pi))
+
+
+def _weighted_median(values: Sequence[float], weights: NDArray[np.float64]) -> float:
+    order = np.argsort(values)
+    cumulative = weights[order].cumsum()
+    return float(np.asarray(values)[order][np.searchsorted(cumulative, cumulative[-1] / 2)])

@@ -1,0 +1,79 @@
+"""The cells of a slide as a folder: images, masks, and a table of all objects."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..errors import ExistsError, input_error
+from ..progress import Progress, silent
+from .find import equivalent_diameters
+from .judge import Verdict
+from .source import SlideSource
+
+CELLS, MASKS, TABLE = "cells", "masks", "objects.csv"
+HEADER = (
+    *("name", "verdict", "slide", "slide_x", "slide_y", "slide_width", "slide_height"),
+    *("area", "equivalent_diameter"),
+)
+
+
+def export_cells(
+    source: SlideSource, folder: Path, *, overwrite: bool = False, progress: Progress = silent
+) -> None:
+    """Write ``cells/NAME.png``, ``masks/NAME.png``, and ``objects.csv``.
+
+    The table has a row for each object, rejected ones without a name. ``zarrmal archive
+    FOLDER/cells URL --masks FOLDER/masks`` archives what it holds.
+
+    Parameters
+    ----------
+    folder
+        Made where it is missing; must be empty unless ``overwrite``.
+
+    Raises
+    ------
+    ExistsError, InputError
+        If something is there already, or it cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
+        raise ExistsError(f"{folder}: something is there already: give another folder, or "
+                          f"--overwrite")  # fmt: skip
+    assert source.names is not None
+    try:
+        for name in (CELLS, MASKS):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        for index, name in enumerate(source.names.tolist()):
+            cell = source.read(np.array([index]))[0]
+            if source.sizes is not None:
+                height, width = source.sizes[index].tolist()
+                cell = cell[:height, :width]
+            Image.fromarray(np.ascontiguousarray(cell)).save(folder / CELLS / name)
+            mask = source.mask(index).astype(np.uint8) * np.uint8(255)
+            Image.fromarray(mask).save(folder / MASKS / name)
+            progress("writing cells", index + 1, source.n_cells)
+        _write_table(source, folder / TABLE)
+    except OSError as error:
+        raise input_error(
+            f"{folder}: cannot be written: {error.strerror or error}", error
+        ) from error
+
+
+def _write_table(source: SlideSource, path: Path) -> None:
+    objects = source.objects
+    diameters = equivalent_diameters(objects.areas).tolist()
+    assert source.names is not None
+    names = iter(source.names.tolist())
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(HEADER)
+        for k, (y, x, height, width) in enumerate(objects.boxes.tolist()):
+            verdict = Verdict(int(objects.verdicts[k]))
+            name = next(names) if verdict is Verdict.CELL else ""
+            area, diameter = int(objects.areas[k]), f"{diameters[k]:.2f}"
+            table.writerow(
+                (name, verdict.text, source.slide.name, x, y, width, height, area, diameter)
+            )

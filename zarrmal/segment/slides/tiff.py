@@ -1,0 +1,110 @@
+"""Slides in TIFF: SVS, NDPI, pyramidal, OME-TIFF and others that tifffile reads."""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import PurePosixPath
+from typing import IO, Any
+
+import numpy as np
+import tifffile
+import zarr
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from .slide import Slide, as_image, block_of, checked_shape
+
+MAX_UNTILED_BYTES = 1 << 30
+"""A file without tiles is decoded as a whole, up to this size."""
+
+
+class TiffSlide(Slide):
+    """The first series of a TIFF file, at full resolution.
+
+    Parameters
+    ----------
+    file
+        Path, or a file opened for reading.
+    address
+        For messages and the name.
+
+    Raises
+    ------
+    InputError
+        If it is no TIFF, its first series is no single plane, or its compression is not known.
+    """
+
+    def __init__(self, file: str | IO[bytes], address: str) -> None:
+        location = f"slide {address}"
+        try:
+            self._file = tifffile.TiffFile(file)
+        except OSError:
+            raise
+        except Exception as error:  # whatever a damaged header leads to
+            raise InputError(f"{address}: is no TIFF that can be read: {error}") from error
+        try:
+            series = self._file.series[0]
+            store = series.aszarr(level=0)
+            # Of a file in memory tifffile has no store that is for reading only.
+            array = zarr.open(store, mode="r" if store.read_only else "r+")
+        except Exception as error:
+            self._file.close()
+            raise InputError(f"{address}: holds no image that can be read: {error}") from error
+        assert isinstance(array, zarr.Array)
+        self._array: zarr.Array[Any] = array
+        weakref.finalize(self, self._file.close)
+        axes = series.axes
+        self._planes_first = axes == "SYX"
+        shape, chunks = array.shape, array.chunks
+        if self._planes_first:
+            shape, chunks = (*shape[1:], shape[0]), (*chunks[1:], chunks[0])
+        elif axes not in ("YX", "YXS"):
+            shape = (*shape, 0)  # refused below
+        try:
+            shape = checked_shape(shape, array.dtype, address, axes)
+        except InputError:
+            self._file.close()
+            raise InputError(
+                f"{address}: holds {array.dtype} of shape {array.shape} (axes {axes}); a slide is "
+                f"one plane of uint8, grey or RGB: export that plane"
+            ) from None
+        self._refuse_cut_short(series.keyframe, address)
+        block = block_of((chunks[0], chunks[1]))
+        super().__init__(shape, location=location, name=slide_name(address), block=block)
+        self.address = address
+
+    def decode(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+        """See Slide.decode."""
+        rows, columns = slice(y, y + height), slice(x, x + width)
+        try:
+            if self._planes_first:
+                planes = np.asarray(self._array[:, rows, columns])
+                return as_image(np.moveaxis(planes, 0, 2), self.shape)
+            return as_image(np.asarray(self._array[rows, columns]), self.shape)
+        except Exception as error:  # the decoders' own kinds
+            raise InputError(
+                f"{self.address}: cannot be decoded at row {y:,}, column {x:,}: "
+                f"{error or type(error).__name__}: the file is damaged, or its compression "
+                f"unknown"
+            ) from error
+
+    def _refuse_cut_short(self, page: Any, address: str) -> None:
+        # tifffile takes what is missing for zeros, and does not say so.
+        size = self._file.filehandle.size
+        ends = [o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)]
+        if ends and max(ends) > size:
+            self._file.close()
+            raise InputError(
+                f"{address}: the file is cut short: it has {size:,} bytes, its image ends at "
+                f"{max(ends):,}: copy it again"
+            )
+
+
+def slide_name(address: str) -> str:
+    """The last part of an address, without suffix."""
+    name = PurePosixPath(address.rstrip("/").replace("\\", "/")).name
+    for suffix in (".ome.tiff", ".ome.tif", ".ome.zarr"):
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    stem, dot, _ = name.rpartition(".")
+    return stem if dot and stem else name
