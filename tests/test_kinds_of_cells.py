@@ -284,11 +284,11 @@ def test_models_code_16_bits(
         source,
         place,
         model=deep_model,
-        options=WriteOptions(chunk_cells=8, workers=1, **LAYOUTS[layout]),
+        options=WriteOptions(chunk_cells=4, workers=1, **LAYOUTS[layout]),
     )
-    archive = zarrmal.open(place)
+    assert zarrmal.verify(place, source).problems == ()
     same(zarr.open(place, mode="r")["cells"][:], given)
+    archive = Archive.open(place)
     rows = np.array([17, 3, 9, 30, 8])
-    same(np.stack(list(archive.read(rows))), given[rows])
-    assert not archive.verify(source=source).problems
-    assert archive.info().modes.keys() <= {"cells"} if hasattr(archive.info(), "modes") else True
+    same(archive.read(rows), given[rows])
+    assert zarrmal.info(place).payload_bytes < 0.6 * given.nbytes

@@ -343,7 +343,8 @@ class CellReader:
         for number, start in data.items():
             header, n_header = parse_header(start), header_bytes(start)
             expect_shape(header, shape)
-            if header.index is None:  # pixels are stored or deflated
+            # Pixels that are stored or deflated, or of another dtype, which zarr has to judge.
+            if header.index is None or header.dtype != self._array.dtype:
                 raise NotSelectableError
             read_from = indexes.get(number, b"") + bytes(start[:n_header])
             heads[number] = Head(header=header, payload=starts[number] + n_header, data=read_from)
