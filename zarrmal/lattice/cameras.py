@@ -1,0 +1,266 @@
+"""Which camera a cell came from: sampling, upsampling and tables, tested by solving blocks.
+
+A test takes the most active whole blocks. At a wrong phase, or with a wrong table, next to none of
+them decodes exactly; flat blocks do with many tables, so only non-zero coefficients are evidence.
+Among assumptions on chroma that explain all, that is taken which describes the blocks shortest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from zarrmal_codecs.lattice.picture import Camera, Colour
+from zarrmal_codecs.lattice.upsampling import Ratio
+
+from .blocks import Phase
+from .cut import Sizes
+from .dct import BLOCK, Float, forward_dct
+from .preimage import Planes
+from .samples import sample_variances
+from .solve import PlaneView, solve_listed_blocks
+from .tables import Steps, TableEstimate, error_inflation, estimate_table
+
+N_TEST_BLOCKS = 16
+TEST_TRIES = 400
+"""Sets of changes tried for a block of a test."""
+
+MIN_SHARE_EXACT = 0.8
+"""Of the blocks of a test."""
+
+MIN_EVIDENCE_BITS = 40.0
+"""By how much the blocks of a test are less likely at random: 2 to the minus this."""
+
+CHROMA_SAMPLINGS: tuple[tuple[Ratio, bool], ...] = (
+    ((1, 1), True),
+    ((1, 2), True),
+    ((2, 2), True),
+    ((2, 1), True),
+    ((1, 2), False),
+    ((2, 2), False),
+    ((2, 1), False),
+)
+"""Ratio, and whether the upsampling is fancy."""
+
+BITS_OF_UNEXPLAINED_PIXEL = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BlockTest:
+    """How well steps explain the most active blocks of a plane.
+
+    Attributes
+    ----------
+    share_exact
+        Of the blocks; 1 if there are none.
+    evidence_bits
+        Sum of log2 of the steps of all non-zero coefficients in exact blocks.
+    bits_per_pixel
+        A rough description length of the blocks.
+    n_blocks
+        Number of blocks.
+    """
+
+    share_exact: float
+    evidence_bits: float
+    bits_per_pixel: float
+    n_blocks: int
+
+
+def active_blocks(view: PlaneView, n_most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of the whole blocks that vary most, exact ones if there are any."""
+    blocks = view.blocks
+    candidates = blocks.is_exact if blocks.is_exact.any() else blocks.is_whole
+    rows, columns = np.nonzero(candidates)
+    samples = view.estimated_blocks[rows, columns].reshape(-1, BLOCK, BLOCK)
+    activity = sum(np.abs(np.diff(samples, axis=axis)).sum((1, 2)) for axis in (1, 2))
+    order = np.argsort(-np.asarray(activity), kind="stable")[:n_most]
+    return rows[order], columns[order]
+
+
+def test_steps(view: PlaneView, steps: Steps) -> BlockTest:
+    """Solve the most active blocks with these steps."""
+    where = active_blocks(view, N_TEST_BLOCKS)
+    n_blocks = len(where[0])
+    measured = np.rint(forward_dct(view.estimated_blocks[where]) / steps)
+    levels, is_exact = solve_listed_blocks(
+        view, where, steps, Sizes.of(measured, steps), TEST_TRIES, 1
+    )
+    magnitude = np.abs(levels[is_exact].astype(np.float64))
+    evidence = float(((magnitude > 0) * np.log2(steps)).sum())
+    n_pixels = view.blocks.known.shape[2]
+    bits = float(((magnitude > 0) * (2.5 + 2 * np.log2(1 + magnitude))).sum())
+    bits += BITS_OF_UNEXPLAINED_PIXEL * n_pixels * int((~is_exact).sum())
+    return BlockTest(
+        share_exact=float(is_exact.mean()) if n_blocks else 1.0,
+        evidence_bits=evidence,
+        bits_per_pixel=bits / max(n_blocks * n_pixels, 1),
+        n_blocks=n_blocks,
+    )
+
+
+def estimate_steps(
+    views: Sequence[PlaneView], *, fancy: bool, n_most: int | None = None
+) -> TableEstimate | None:
+    """The likeliest table of planes that share it; None if they have no exact whole block."""
+    measured: list[Float] = []
+    inflation: list[Float] = []
+    for view in views:
+        exact = np.nonzero(view.blocks.is_exact)
+        if n_most is not None:
+            exact = active_blocks(view, n_most) if len(exact[0]) else exact
+        samples = view.estimated_blocks[exact]
+        measured.append(forward_dct(samples))
+        inflation.append(error_inflation(samples))
+    coefficients = np.concatenate(measured)
+    if not len(coefficients):
+        return None
+    variances = sample_variances(views[0].taps.ratio, fancy=fancy)
+    return estimate_table(coefficients, variances, np.concatenate(inflation))
+
+
+def luma_fits(test: BlockTest, free_bits: float) -> bool:
+    """Whether a test is proof of a table.
+
+    Parameters
+    ----------
+    free_bits
+        What was chosen to make it fit, in bits.
+    """
+    return (
+        test.n_blocks > 0
+        and test.share_exact >= MIN_SHARE_EXACT
+        and test.evidence_bits >= MIN_EVIDENCE_BITS + free_bits
+    )
+
+
+def free_bits(estimate: TableEstimate) -> float:
+    """What choosing a table is worth, in bits."""
+    return 8.0 if estimate.is_standard else 6.0 * int(estimate.is_determined.sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ChromaFit:
+    """The best assumption on the planes that are not the first."""
+
+    ratio: Ratio
+    fancy: bool
+    phase: Phase
+    tables: tuple[Steps, Steps]
+    share_exact: float
+    bits_per_pixel: float
+
+
+def fit_chroma(
+    planes: Planes,
+    rest: tuple[int, int],
+    phase: Phase,
+    samplings: Sequence[tuple[Ratio, bool]],
+    tables: tuple[Steps, Steps] | None,
+) -> ChromaFit | None:
+    """Sampling, half of the group of blocks, and tables of two planes.
+
+    Parameters
+    ----------
+    planes
+        Of a cell.
+    rest
+        Which two of them.
+    phase
+        Row and column of the first pixel in its block of luma, each below 8.
+    samplings
+        Assumptions to compare.
+    tables
+        Known tables, or None: estimate them.
+
+    Returns
+    -------
+    ChromaFit or None
+        None if no assumption explains MIN_SHARE_EXACT of the blocks.
+    """
+    best: ChromaFit | None = None
+    for ratio, fancy in samplings:
+        for down in range(ratio[0]):
+            for across in range(ratio[1]):
+                full = phase[0] + BLOCK * down, phase[1] + BLOCK * across
+                views = [PlaneView.of(planes, p, ratio, full, fancy=fancy) for p in rest]
+                fit = _fit(views, ratio, full, tables, fancy=fancy)
+                if fit.share_exact < MIN_SHARE_EXACT:
+                    continue
+                if best is None or fit.bits_per_pixel < best.bits_per_pixel:
+                    best = fit
+    return best
+
+
+QUICK_BLOCKS = 96
+"""By which assumptions on chroma are compared."""
+
+
+def _fit(
+    views: Sequence[PlaneView],
+    ratio: Ratio,
+    phase: Phase,
+    tables: tuple[Steps, Steps] | None,
+    *,
+    fancy: bool,
+) -> ChromaFit:
+    used = tables
+    if used is None:
+        common = estimate_steps(views, fancy=fancy, n_most=QUICK_BLOCKS)
+        if common is None:
+            # All is clamped or cut: any table.
+            common = TableEstimate(
+                steps=np.ones(BLOCK * BLOCK, np.int64),
+                is_determined=np.zeros(BLOCK * BLOCK, np.bool_),
+                is_standard=False,
+            )
+        used = (common.steps, common.steps)
+    tests = [test_steps(view, steps) for view, steps in zip(views, used, strict=True)]
+    n_blocks = sum(test.n_blocks for test in tests)
+    exact = sum(test.share_exact * test.n_blocks for test in tests)
+    bits = sum(test.bits_per_pixel * test.n_blocks for test in tests) / max(n_blocks, 1)
+    return ChromaFit(
+        ratio=ratio,
+        fancy=fancy,
+        phase=phase,
+        tables=used,
+        share_exact=exact / n_blocks if n_blocks else 1.0,
+        bits_per_pixel=bits,
+    )
+
+
+def refined_tables(
+    planes: Planes, rest: tuple[int, int], fit: ChromaFit
+) -> tuple[Steps, Steps]:
+    """Tables from all blocks; two where one does not explain both planes."""
+    views = [PlaneView.of(planes, p, fit.ratio, fit.phase, fancy=fit.fancy) for p in rest]
+    common = estimate_steps(views, fancy=fit.fancy)
+    if common is None:
+        return fit.tables
+    if all(test_steps(view, common.steps).share_exact > 0.97 for view in views):
+        return common.steps, common.steps
+    own = [estimate_steps([view], fancy=fit.fancy) or common for view in views]
+    return own[0].steps, own[1].steps
+
+
+def camera_of(
+    colour: Colour, first: Steps, fit: ChromaFit | None, first_plane: int
+) -> Camera:
+    """A camera of the table of its first plane and what was found of the others."""
+    if fit is None:
+        tables, ratios = [first], ((1, 1),)
+        fancy = True
+    else:
+        tables = list(fit.tables)
+        tables.insert(first_plane, first)
+        others = [fit.ratio, fit.ratio]
+        others.insert(first_plane, (1, 1))
+        ratios, fancy = tuple(others), fit.fancy
+    return Camera(
+        tables=np.stack(tables).reshape(-1, BLOCK, BLOCK).astype(np.uint16),
+        ratios=ratios,
+        colour=colour,
+        fancy=fancy,
+    )

@@ -1,0 +1,263 @@
+"""One cell: from its pixels alone to its camera's quantised coefficients, or None."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from zarrmal_codecs.lattice.picture import Camera, Colour, decode
+
+from .blocks import Phase
+from .cameras import (
+    CHROMA_SAMPLINGS,
+    ChromaFit,
+    camera_of,
+    estimate_steps,
+    fit_chroma,
+    free_bits,
+    luma_fits,
+    refined_tables,
+    test_steps,
+)
+from .dct import BLOCK
+from .phase import rank_phases
+from .preimage import Planes, own_planes, ycbcr_planes
+from .search import MAX_TRIES
+from .solve import PlaneView, SolvedPlane, solve_plane
+from .tables import Steps
+
+MIN_SHARE_EXPLAINED = 0.98
+"""Of the visible RGB pixels must be colours that YCbCr gives: a quarter of all are."""
+
+MIN_MARGIN = 1.2
+"""By so much the best phase's score must exceed the second best's."""
+
+N_PHASES_TRIED = 2
+
+MIN_SHARE_WHOLE = 0.9
+"""Of the whole blocks of luma must be found, else the cell is left alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FoundCell:
+    """The camera's own bits behind a cell's pixels.
+
+    `zarrmal_codecs.lattice.picture.decode(camera, coefficients, shape, phase, is_known)` gives the
+    pixels whose blocks are all known, but for the corrections.
+
+    Attributes
+    ----------
+    camera
+        Tables, sampling and colour.
+    shape
+        Height and width in pixels.
+    phase
+        Row and column of the first pixel in its group of blocks.
+    coefficients
+        Of each plane int16 (row, column, 8, 8), vertical frequency first; 0 in blocks not known.
+    is_known
+        Of each plane bool (row, column): blocks with coefficients.
+    correction_positions
+        int32 (n,): y * width + x of the visible pixels that the coefficients do not give although
+        their blocks are known, ascending.
+    correction_values
+        uint8 (n,) or (n, channel): those pixels.
+    n_visible, n_covered
+        Pixels of the cell, and those of them whose blocks are all known.
+    n_whole, n_whole_found
+        Of each plane, whole blocks and those of them with coefficients.
+    """
+
+    camera: Camera
+    shape: tuple[int, int]
+    phase: Phase
+    coefficients: tuple[NDArray[np.int16], ...]
+    is_known: tuple[NDArray[np.bool_], ...]
+    correction_positions: NDArray[np.int32]
+    correction_values: NDArray[np.uint8]
+    n_visible: int
+    n_covered: int
+    n_whole: tuple[int, ...]
+    n_whole_found: tuple[int, ...]
+
+    @property
+    def n_exact(self) -> int:
+        """Visible pixels that the coefficients alone give."""
+        return self.n_covered - len(self.correction_positions)
+
+
+def find_cell(
+    pixels: NDArray[np.uint8],
+    visible: NDArray[np.bool_] | None = None,
+    cameras: Sequence[Camera] = (),
+) -> FoundCell | None:
+    """The coefficients behind a cell's pixels, if it was cut out of a JPEG.
+
+    Parameters
+    ----------
+    pixels
+        uint8 (y, x) of grey, or (y, x, 3).
+    visible
+        bool (y, x): pixels of the cell; None: those that are not 0 in all channels.
+    cameras
+        Tried first, in this order; another is estimated from the cell itself.
+
+    Returns
+    -------
+    FoundCell or None
+        None if the cell is not known to come from a JPEG, or most of its blocks are not found.
+
+    Raises
+    ------
+    ValueError
+        If the arrays have other shapes or dtypes.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,)):
+        raise ValueError(
+            f"pixels are {pixels.dtype} {pixels.shape}; they are uint8 (y, x) or (y, x, 3)"
+        )
+    if visible is None:
+        visible = pixels != 0 if pixels.ndim == 2 else pixels.any(axis=2)
+    if visible.shape != pixels.shape[:2] or visible.dtype != np.bool_:
+        raise ValueError(
+            f"visible is {visible.dtype} {visible.shape}; it is bool {pixels.shape[:2]}"
+        )
+    colour, planes = _planes(pixels, visible)
+    match = _match(colour, planes, cameras)
+    if match is None:
+        return None
+    found = _solve(pixels, planes, *match)
+    first = _first_plane(colour)
+    if found.n_whole_found[first] < MIN_SHARE_WHOLE * found.n_whole[first]:
+        return None
+    return found
+
+
+def _planes(pixels: NDArray[np.uint8], visible: NDArray[np.bool_]) -> tuple[Colour, Planes]:
+    if pixels.ndim == 2:
+        return "grey", own_planes(pixels, visible)
+    planes = ycbcr_planes(pixels, visible)
+    if planes.share_explained >= MIN_SHARE_EXPLAINED:
+        return "ycbcr", planes
+    return "rgb", own_planes(pixels, visible)
+
+
+def _first_plane(colour: Colour) -> int:
+    """The plane by which the phase is found."""
+    return 1 if colour == "rgb" else 0
+
+
+def _match(
+    colour: Colour, planes: Planes, cameras: Sequence[Camera]
+) -> tuple[Camera, Phase] | None:
+    """Camera and phase of a cell."""
+    first = _first_plane(colour)
+    exact = planes.has_preimage & (planes.low[first] == planes.high[first])
+    phases, scores = rank_phases(planes.low[first], exact)
+    if not len(phases) or (len(phases) > 1 and scores[0] < MIN_MARGIN * max(scores[1], 0)):
+        return None
+    rest = tuple(p for p in range(len(planes.low)) if p != first)
+    for ranked in phases[:N_PHASES_TRIED].tolist():
+        row, column = divmod(ranked, BLOCK)
+        phase = -row % BLOCK, -column % BLOCK
+        view = PlaneView.of(planes, first, (1, 1), phase, fancy=True)
+        for camera in cameras:
+            if camera.colour != colour:
+                continue
+            steps = _steps(camera, first)
+            if not luma_fits(test_steps(view, steps), 0.0):
+                continue
+            fit = _chroma_of(planes, rest, phase, camera)
+            if fit is not None or not rest:
+                return camera, phase if fit is None else fit.phase
+        estimate = estimate_steps([view], fancy=True)
+        if estimate is None or not luma_fits(
+            test_steps(view, estimate.steps), free_bits(estimate)
+        ):
+            continue
+        if not rest:
+            return camera_of(colour, estimate.steps, None, first), phase
+        samplings = CHROMA_SAMPLINGS if colour == "ycbcr" else CHROMA_SAMPLINGS[:1]
+        fit = fit_chroma(planes, _pair(rest), phase, samplings, None)
+        if fit is not None:
+            tables = refined_tables(planes, _pair(rest), fit)
+            fit = ChromaFit(
+                ratio=fit.ratio, fancy=fit.fancy, phase=fit.phase, tables=tables,
+                share_exact=fit.share_exact, bits_per_pixel=fit.bits_per_pixel,
+            )  # fmt: skip
+            return camera_of(colour, estimate.steps, fit, first), fit.phase
+    return None
+
+
+def _pair(rest: tuple[int, ...]) -> tuple[int, int]:
+    return rest[0], rest[1]
+
+
+def _steps(camera: Camera, plane: int) -> Steps:
+    return camera.tables[plane].reshape(-1).astype(np.int64)
+
+
+def _chroma_of(
+    planes: Planes, rest: tuple[int, ...], phase: Phase, camera: Camera
+) -> ChromaFit | None:
+    if not rest:
+        return None
+    a, b = _pair(rest)
+    sampling = (camera.ratios[a], camera.fancy)
+    return fit_chroma(planes, (a, b), phase, [sampling], (_steps(camera, a), _steps(camera, b)))
+
+
+def _solve(
+    pixels: NDArray[np.uint8], planes: Planes, camera: Camera, phase: Phase
+) -> FoundCell:
+    """All blocks of all planes, and what they do not explain."""
+    shape = planes.visible.shape[0], planes.visible.shape[1]
+    solved: list[SolvedPlane] = []
+    n_whole: list[int] = []
+    n_found: list[int] = []
+    for plane, ratio in enumerate(camera.ratios):
+        view = PlaneView.of(planes, plane, ratio, phase, fancy=camera.fancy)
+        result = solve_plane(view, _steps(camera, plane), max_tries=MAX_TRIES)
+        whole = view.blocks.is_whole
+        n_whole.append(int(whole.sum()))
+        n_found.append(int((whole & result.is_known).sum()))
+        solved.append(result)
+    coefficients = tuple(
+        plane.levels.reshape(*plane.is_known.shape, BLOCK, BLOCK) for plane in solved
+    )
+    is_known = tuple(plane.is_known for plane in solved)
+    decoded = decode(camera, coefficients, shape, phase, is_known)
+    covered = planes.visible & covered_pixels(camera, is_known, shape, phase)
+    differs = decoded != pixels if pixels.ndim == 2 else (decoded != pixels).any(axis=2)
+    (positions,) = np.nonzero((differs & covered).reshape(-1))
+    return FoundCell(
+        camera=camera,
+        shape=shape,
+        phase=phase,
+        coefficients=coefficients,
+        is_known=is_known,
+        correction_positions=positions.astype(np.int32),
+        correction_values=pixels.reshape(-1, *pixels.shape[2:])[positions],
+        n_visible=int(planes.visible.sum()),
+        n_covered=int(covered.sum()),
+        n_whole=tuple(n_whole),
+        n_whole_found=tuple(n_found),
+    )
+
+
+def covered_pixels(
+    camera: Camera,
+    is_known: Sequence[NDArray[np.bool_]],
+    shape: tuple[int, int],
+    phase: Phase,
+) -> NDArray[np.bool_]:
+    """Pixels whose own blocks are known in all planes, bool (y, x)."""
+    covered = np.ones(shape, np.bool_)
+    for known, (down, across) in zip(is_known, camera.ratios, strict=True):
+        full = known.repeat(BLOCK * down, axis=0).repeat(BLOCK * across, axis=1)
+        covered &= full[phase[0] : phase[0] + shape[0], phase[1] : phase[1] + shape[1]]
+    return covered
+
+
