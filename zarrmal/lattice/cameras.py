@@ -21,7 +21,14 @@ from .dct import BLOCK, Float, forward_dct
 from .preimage import Planes
 from .samples import sample_variances
 from .solve import PlaneView, solve_listed_blocks
-from .tables import Steps, TableEstimate, error_inflation, estimate_table
+from .tables import (
+    SERIES,
+    Steps,
+    TableEstimate,
+    error_inflation,
+    estimate_table,
+    series_name,
+)
 
 N_TEST_BLOCKS = 16
 TEST_TRIES = 400
@@ -85,9 +92,13 @@ def test_steps(view: PlaneView, steps: Steps) -> BlockTest:
     where = active_blocks(view, N_TEST_BLOCKS)
     n_blocks = len(where[0])
     measured = np.rint(forward_dct(view.estimated_blocks[where]) / steps)
-    levels, is_exact = solve_listed_blocks(
-        view, where, steps, Sizes.of(measured, steps), TEST_TRIES, 1
-    )
+    sizes = Sizes.of(measured, steps)
+    levels, is_exact = solve_listed_blocks(view, where, steps, sizes, TEST_TRIES, 1)
+    if view.taps.shift and 0 < is_exact.sum() < n_blocks:
+        # At least one is proof enough to spend more on the others.
+        left = np.flatnonzero(~is_exact)
+        rest = where[0][left], where[1][left]
+        levels[left], is_exact[left] = solve_listed_blocks(view, rest, steps, sizes, TEST_TRIES, 2)
     magnitude = np.abs(levels[is_exact].astype(np.float64))
     evidence = float(((magnitude > 0) * np.log2(steps)).sum())
     n_pixels = view.blocks.known.shape[2]
@@ -158,7 +169,9 @@ def fit_chroma(
     rest: tuple[int, int],
     phase: Phase,
     samplings: Sequence[tuple[Ratio, bool]],
-    tables: tuple[Steps, Steps] | None,
+    candidates: Sequence[tuple[Steps, Steps]],
+    *,
+    estimate: bool,
 ) -> ChromaFit | None:
     """Sampling, half of the group of blocks, and tables of two planes.
 
@@ -172,8 +185,10 @@ def fit_chroma(
         Row and column of the first pixel in its block of luma, each below 8.
     samplings
         Assumptions to compare.
-    tables
-        Known tables, or None: estimate them.
+    candidates
+        Pairs of tables to try.
+    estimate
+        Whether to estimate a table where none of the candidates explains nearly all.
 
     Returns
     -------
@@ -186,38 +201,36 @@ def fit_chroma(
             for across in range(ratio[1]):
                 full = phase[0] + BLOCK * down, phase[1] + BLOCK * across
                 views = [PlaneView.of(planes, p, ratio, full, fancy=fancy) for p in rest]
-                fit = _fit(views, ratio, full, tables, fancy=fancy)
-                if fit.share_exact < MIN_SHARE_EXACT:
-                    continue
-                if best is None or fit.bits_per_pixel < best.bits_per_pixel:
-                    best = fit
+                fits = [_fit(views, ratio, full, pair, fancy=fancy) for pair in candidates]
+                if estimate and not any(fit.share_exact > NEARLY_ALL for fit in fits):
+                    table = estimate_steps(views, fancy=fancy, n_most=QUICK_BLOCKS)
+                    if table is not None:
+                        pair = table.steps, table.steps
+                        fits.append(_fit(views, ratio, full, pair, fancy=fancy))
+                for fit in fits:
+                    if fit.share_exact >= MIN_SHARE_EXACT and (
+                        best is None or fit.bits_per_pixel < best.bits_per_pixel
+                    ):
+                        best = fit
     return best
 
 
 QUICK_BLOCKS = 96
 """By which assumptions on chroma are compared."""
 
+NEARLY_ALL = 0.97
+"""Share of blocks; the rest may be ambiguous or clamped."""
+
 
 def _fit(
     views: Sequence[PlaneView],
     ratio: Ratio,
     phase: Phase,
-    tables: tuple[Steps, Steps] | None,
+    tables: tuple[Steps, Steps],
     *,
     fancy: bool,
 ) -> ChromaFit:
-    used = tables
-    if used is None:
-        common = estimate_steps(views, fancy=fancy, n_most=QUICK_BLOCKS)
-        if common is None:
-            # All is clamped or cut: any table.
-            common = TableEstimate(
-                steps=np.ones(BLOCK * BLOCK, np.int64),
-                is_determined=np.zeros(BLOCK * BLOCK, np.bool_),
-                is_standard=False,
-            )
-        used = (common.steps, common.steps)
-    tests = [test_steps(view, steps) for view, steps in zip(views, used, strict=True)]
+    tests = [test_steps(view, steps) for view, steps in zip(views, tables, strict=True)]
     n_blocks = sum(test.n_blocks for test in tests)
     exact = sum(test.share_exact * test.n_blocks for test in tests)
     bits = sum(test.bits_per_pixel * test.n_blocks for test in tests) / max(n_blocks, 1)
@@ -225,24 +238,36 @@ def _fit(
         ratio=ratio,
         fancy=fancy,
         phase=phase,
-        tables=used,
+        tables=tables,
         share_exact=exact / n_blocks if n_blocks else 1.0,
         bits_per_pixel=bits,
     )
+
+
+def chroma_candidates(luma: Steps) -> list[tuple[Steps, Steps]]:
+    """Tables that often go with a table of luma: the same, and the standard one for chroma."""
+    tables = [luma]
+    (equal,) = np.nonzero((SERIES[:100] == luma).all(axis=1))
+    tables += [SERIES[100 + quality] for quality in equal]
+    return [(table, table) for table in tables]
 
 
 def refined_tables(
     planes: Planes, rest: tuple[int, int], fit: ChromaFit
 ) -> tuple[Steps, Steps]:
     """Tables from all blocks; two where one does not explain both planes."""
+    if fit.share_exact > NEARLY_ALL and series_name(fit.tables[0]) != "own":
+        return fit.tables
     views = [PlaneView.of(planes, p, fit.ratio, fit.phase, fancy=fit.fancy) for p in rest]
     common = estimate_steps(views, fancy=fit.fancy)
     if common is None:
         return fit.tables
-    if all(test_steps(view, common.steps).share_exact > 0.97 for view in views):
-        return common.steps, common.steps
     own = [estimate_steps([view], fancy=fit.fancy) or common for view in views]
-    return own[0].steps, own[1].steps
+    pairs = [fit.tables, (common.steps, common.steps), (own[0].steps, own[1].steps)]
+    fits = [_fit(views, fit.ratio, fit.phase, pair, fancy=fit.fancy) for pair in pairs]
+    # The simpler, unless another explains more.
+    best = max(range(len(fits)), key=lambda k: (round(fits[k].share_exact, 2), -k))
+    return pairs[best]
 
 
 def camera_of(

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.picture import Camera, Colour, decode
+from zarrmal_codecs.lattice.upsampling import upsampled
 
 from .blocks import Phase
 from .cameras import (
     CHROMA_SAMPLINGS,
     ChromaFit,
     camera_of,
+    chroma_candidates,
     estimate_steps,
     fit_chroma,
     free_bits,
@@ -45,7 +47,7 @@ class FoundCell:
     """The camera's own bits behind a cell's pixels.
 
     `zarrmal_codecs.lattice.picture.decode(camera, coefficients, shape, phase, is_known)` gives the
-    pixels whose blocks are all known, but for the corrections.
+    pixels that ``covered_pixels`` tells, but for the corrections.
 
     Attributes
     ----------
@@ -61,11 +63,11 @@ class FoundCell:
         Of each plane bool (row, column): blocks with coefficients.
     correction_positions
         int32 (n,): y * width + x of the visible pixels that the coefficients do not give although
-        their blocks are known, ascending.
+        they are covered, ascending.
     correction_values
         uint8 (n,) or (n, channel): those pixels.
     n_visible, n_covered
-        Pixels of the cell, and those of them whose blocks are all known.
+        Pixels of the cell, and those of them all of whose samples are in known blocks.
     n_whole, n_whole_found
         Of each plane, whole blocks and those of them with coefficients.
     """
@@ -180,7 +182,9 @@ def _match(
         if not rest:
             return camera_of(colour, estimate.steps, None, first), phase
         samplings = CHROMA_SAMPLINGS if colour == "ycbcr" else CHROMA_SAMPLINGS[:1]
-        fit = fit_chroma(planes, _pair(rest), phase, samplings, None)
+        fit = fit_chroma(
+            planes, _pair(rest), phase, samplings, chroma_candidates(estimate.steps), estimate=True
+        )
         if fit is not None:
             tables = refined_tables(planes, _pair(rest), fit)
             fit = ChromaFit(
@@ -206,7 +210,8 @@ def _chroma_of(
         return None
     a, b = _pair(rest)
     sampling = (camera.ratios[a], camera.fancy)
-    return fit_chroma(planes, (a, b), phase, [sampling], (_steps(camera, a), _steps(camera, b)))
+    tables = _steps(camera, a), _steps(camera, b)
+    return fit_chroma(planes, (a, b), phase, [sampling], [tables], estimate=False)
 
 
 def _solve(
@@ -253,11 +258,16 @@ def covered_pixels(
     shape: tuple[int, int],
     phase: Phase,
 ) -> NDArray[np.bool_]:
-    """Pixels whose own blocks are known in all planes, bool (y, x)."""
+    """Pixels all of whose samples are in known blocks, in all planes; bool (y, x).
+
+    A sample beyond the blocks of the cell takes no part, as at the edge of a picture.
+    """
     covered = np.ones(shape, np.bool_)
-    for known, (down, across) in zip(is_known, camera.ratios, strict=True):
-        full = known.repeat(BLOCK * down, axis=0).repeat(BLOCK * across, axis=1)
-        covered &= full[phase[0] : phase[0] + shape[0], phase[1] : phase[1] + shape[1]]
+    for plane, (known, ratio) in enumerate(zip(is_known, camera.ratios, strict=True)):
+        rows, columns = camera.n_samples(shape, phase)[plane]
+        samples = known.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)[:rows, :columns]
+        # Weights sum to a power of two, so that only a mean of 192s is 192.
+        shown = upsampled(samples.astype(np.uint8) * np.uint8(192), ratio, fancy=camera.fancy)
+        inside = tuple(slice(p, p + n) for p, n in zip(phase, shape, strict=True))
+        covered &= (shown == 192)[inside]
     return covered
-
-
