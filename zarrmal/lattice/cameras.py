@@ -21,6 +21,7 @@ from .dct import BLOCK, Float, forward_dct
 from .preimage import Planes
 from .samples import sample_variances
 from .solve import PlaneView, solve_listed_blocks
+from .search import ERROR_ENERGY, FLAT_COEFFICIENTS, FLAT_ERROR_ENERGY
 from .tables import (
     SERIES,
     Steps,
@@ -130,6 +131,21 @@ def estimate_steps(
         return None
     variances = sample_variances(views[0].taps.ratio, fancy=fancy)
     return estimate_table(coefficients, variances, np.concatenate(inflation))
+
+
+def share_near_lattice(view: PlaneView, steps: Steps) -> float:
+    """Share of exact whole blocks whose coefficients are near multiples of the steps.
+
+    For planes with a sample in each pixel; needs no search, so that many tables can be tried.
+    """
+    samples = view.estimated_blocks[np.nonzero(view.blocks.is_exact)]
+    if not len(samples):
+        return 1.0
+    coefficients = forward_dct(samples)
+    levels = np.rint(coefficients / steps)
+    energy = ((coefficients - levels * steps) ** 2).sum(axis=1)
+    is_flat = (levels != 0).sum(axis=1) <= FLAT_COEFFICIENTS
+    return float((energy <= np.where(is_flat, FLAT_ERROR_ENERGY, ERROR_ENERGY)).mean())
 
 
 def luma_fits(test: BlockTest, free_bits: float) -> bool:

@@ -23,9 +23,9 @@ EFFORTS = np.array(
     [
         # K, factors of the usual sizes, of the variance of rounding
         [12, 1.0, 1.0],
-        [60, 1.6, 1.0],
-        [160, 3.0, 1.0],
-        [160, 1.6, 4.0],
+        [100, 2.0, 1.0],
+        [500, 2.0, 1.0],
+        [1500, 2.0, 1.0],
     ]
 )
 """Tried one after the other, until one gives a block that decodes exactly."""
@@ -130,7 +130,7 @@ def _solve_all(
     # Two sets: what the first effort computes is used again by blocks that look the same.
     smoothing = np.zeros((2, 64, 64))
     covariance = np.empty((2, 64, 64))
-    gains = np.empty((2, 64, 64))
+    gains = np.empty((2, 64, 64), np.float32)
     order = np.empty((2, 64), np.int64)
     variances = np.empty((2, 64))
     information = np.empty((64, 64))

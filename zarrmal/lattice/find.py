@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from .cameras import (
     free_bits,
     luma_fits,
     refined_tables,
+    share_near_lattice,
     test_steps,
 )
 from .dct import BLOCK
@@ -39,7 +40,13 @@ MIN_MARGIN = 1.2
 N_PHASES_TRIED = 2
 
 MIN_SHARE_WHOLE = 0.9
-"""Of the whole blocks of luma must be found, else the cell is left alone."""
+"""Of the whole blocks must be found, else the cell is left alone."""
+
+ENOUGH_WHOLE = 0.998
+"""With a larger share no other camera is tried."""
+
+MIN_SHARE_NEAR = 0.98
+"""Of the blocks must be near a given camera's lattice, before it is tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,6 +92,11 @@ class FoundCell:
     n_whole_found: tuple[int, ...]
 
     @property
+    def share_whole(self) -> float:
+        """Share of the whole blocks of all planes that have coefficients."""
+        return sum(self.n_whole_found) / max(sum(self.n_whole), 1)
+
+    @property
     def n_exact(self) -> int:
         """Visible pixels that the coefficients alone give."""
         return self.n_covered - len(self.correction_positions)
@@ -127,14 +139,14 @@ def find_cell(
             f"visible is {visible.dtype} {visible.shape}; it is bool {pixels.shape[:2]}"
         )
     colour, planes = _planes(pixels, visible)
-    match = _match(colour, planes, cameras)
-    if match is None:
-        return None
-    found = _solve(pixels, planes, *match)
-    first = _first_plane(colour)
-    if found.n_whole_found[first] < MIN_SHARE_WHOLE * found.n_whole[first]:
-        return None
-    return found
+    best: FoundCell | None = None
+    for camera, phase in _matches(colour, planes, cameras):
+        found = _solve(pixels, planes, camera, phase)
+        if best is None or found.n_exact > best.n_exact:
+            best = found
+        if found.share_whole >= ENOUGH_WHOLE:
+            break
+    return best if best is not None and best.share_whole >= MIN_SHARE_WHOLE else None
 
 
 def _planes(pixels: NDArray[np.uint8], visible: NDArray[np.bool_]) -> tuple[Colour, Planes]:
@@ -151,48 +163,62 @@ def _first_plane(colour: Colour) -> int:
     return 1 if colour == "rgb" else 0
 
 
-def _match(
+def _matches(
     colour: Colour, planes: Planes, cameras: Sequence[Camera]
-) -> tuple[Camera, Phase] | None:
-    """Camera and phase of a cell."""
+) -> Iterator[tuple[Camera, Phase]]:
+    """Cameras and phases that explain a sample of a cell's blocks: given ones, then its own."""
     first = _first_plane(colour)
     exact = planes.has_preimage & (planes.low[first] == planes.high[first])
     phases, scores = rank_phases(planes.low[first], exact)
     if not len(phases) or (len(phases) > 1 and scores[0] < MIN_MARGIN * max(scores[1], 0)):
-        return None
+        return
     rest = tuple(p for p in range(len(planes.low)) if p != first)
     for ranked in phases[:N_PHASES_TRIED].tolist():
         row, column = divmod(ranked, BLOCK)
         phase = -row % BLOCK, -column % BLOCK
         view = PlaneView.of(planes, first, (1, 1), phase, fancy=True)
+        is_phase = False
         for camera in cameras:
             if camera.colour != colour:
                 continue
             steps = _steps(camera, first)
+            if share_near_lattice(view, steps) < MIN_SHARE_NEAR:
+                continue
             if not luma_fits(test_steps(view, steps), 0.0):
                 continue
+            is_phase = True
             fit = _chroma_of(planes, rest, phase, camera)
             if fit is not None or not rest:
-                return camera, phase if fit is None else fit.phase
-        estimate = estimate_steps([view], fancy=True)
-        if estimate is None or not luma_fits(
-            test_steps(view, estimate.steps), free_bits(estimate)
-        ):
-            continue
-        if not rest:
-            return camera_of(colour, estimate.steps, None, first), phase
-        samplings = CHROMA_SAMPLINGS if colour == "ycbcr" else CHROMA_SAMPLINGS[:1]
-        fit = fit_chroma(
-            planes, _pair(rest), phase, samplings, chroma_candidates(estimate.steps), estimate=True
-        )
-        if fit is not None:
-            tables = refined_tables(planes, _pair(rest), fit)
-            fit = ChromaFit(
-                ratio=fit.ratio, fancy=fit.fancy, phase=fit.phase, tables=tables,
-                share_exact=fit.share_exact, bits_per_pixel=fit.bits_per_pixel,
-            )  # fmt: skip
-            return camera_of(colour, estimate.steps, fit, first), fit.phase
-    return None
+                yield camera, phase if fit is None else fit.phase
+        own = _own_camera(colour, planes, phase, view, rest)
+        if own is not None:
+            yield own
+        if is_phase or own is not None:
+            return
+
+
+def _own_camera(
+    colour: Colour, planes: Planes, phase: Phase, view: PlaneView, rest: tuple[int, ...]
+) -> tuple[Camera, Phase] | None:
+    """A camera estimated from a cell alone, and its phase."""
+    first = _first_plane(colour)
+    estimate = estimate_steps([view], fancy=True)
+    if estimate is None or not luma_fits(test_steps(view, estimate.steps), free_bits(estimate)):
+        return None
+    if not rest:
+        return camera_of(colour, estimate.steps, None, first), phase
+    fit = fit_chroma(
+        planes,
+        _pair(rest),
+        phase,
+        CHROMA_SAMPLINGS if colour == "ycbcr" else CHROMA_SAMPLINGS[:1],
+        chroma_candidates(estimate.steps),
+        estimate=True,
+    )
+    if fit is None:
+        return None
+    fit = replace(fit, tables=refined_tables(planes, _pair(rest), fit))
+    return camera_of(colour, estimate.steps, fit, first), fit.phase
 
 
 def _pair(rest: tuple[int, ...]) -> tuple[int, int]:

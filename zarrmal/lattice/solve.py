@@ -194,11 +194,15 @@ def solve_plane(view: PlaneView, steps: Steps, *, max_tries: int) -> SolvedPlane
         return SolvedPlane(levels=levels, is_known=is_known, n_wrong=n_wrong)
     for block in rest:
         solve_again(np.unravel_index(np.array([block]), shape))
-    # Blocks were tried before all their neighbours were known.
+    # Blocks were solved before all their neighbours were known. Of two that do not fit together
+    # either may be wrong: both are only estimates until they are solved again.
     known = np.nonzero(is_known)
     n_wrong[known] = wrong_pixels(view, levels, known, hard, steps)
-    for block in np.flatnonzero(n_wrong.reshape(-1)):
-        solve_again(np.unravel_index(np.array([block]), shape))
+    suspects = np.nonzero(n_wrong)
+    _clear(hard, suspects)
+    for row, column in zip(*suspects, strict=True):
+        solve_again((np.array([row]), np.array([column])))
+        _fill(hard, levels, (np.array([row]), np.array([column])), steps)
     known = np.nonzero(is_known)
     n_wrong[known] = wrong_pixels(view, levels, known, hard, steps)
     return SolvedPlane(levels=levels, is_known=is_known, n_wrong=n_wrong)
@@ -234,6 +238,15 @@ def _fill(
         for row, column, block in zip(*where, samples, strict=True):
             y, x = 1 + BLOCK * row, 1 + BLOCK * column
             hard[y : y + BLOCK, x : x + BLOCK] = block
+
+
+def _clear(
+    hard: NDArray[np.int64], where: tuple[NDArray[np.int64], NDArray[np.int64]]
+) -> None:
+    """Forget the samples of blocks."""
+    for row, column in zip(*where, strict=True):
+        y, x = 1 + BLOCK * row, 1 + BLOCK * column
+        hard[y : y + BLOCK, x : x + BLOCK] = -1
 
 
 def _transformed(blocks: Float) -> Float:

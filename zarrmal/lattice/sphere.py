@@ -38,7 +38,7 @@ def invert(matrix: Float) -> None:
 
 
 @compiled
-def factorise(covariance: Float, order: NDArray[np.int64], gains: Float, variances: Float) -> None:
+def factorise(covariance: Float, order: NDArray[np.int64], gains: NDArray[np.float32], variances: Float) -> None:
     """Order of decisions, the variance of each given the earlier, and what it tells of the rest.
 
     Parameters
@@ -48,14 +48,15 @@ def factorise(covariance: Float, order: NDArray[np.int64], gains: Float, varianc
     order
         int64 (n,), filled.
     gains
-        float64 (n, n), filled: change of the mean of integer a by a unit of the innovation of
-        decision t at [a, t].
+        float32 (n, n), filled: change of the mean of the integer decided as number s by a unit of
+        the innovation of decision t at [t, s]; 0 where s <= t.
     variances
         float64 (n,), filled.
     """
     n = covariance.shape[0]
     is_open = np.ones(n, np.bool_)
     row = np.empty(n)
+    by_integer = np.empty((n, n))
     for t in range(n):
         chosen, least = -1, np.inf
         for a in range(n):
@@ -67,19 +68,22 @@ def factorise(covariance: Float, order: NDArray[np.int64], gains: Float, varianc
         for b in range(n):
             row[b] = covariance[chosen, b]
         for a in range(n):
-            gains[a, t] = 0.0
+            by_integer[t, a] = 0.0
             if is_open[a]:
                 gain = row[a] / variances[t]
-                gains[a, t] = gain
+                by_integer[t, a] = gain
                 for b in range(n):
                     covariance[a, b] -= gain * row[b]
+    for t in range(n):
+        for s in range(n):
+            gains[t, s] = by_integer[t, order[s]]
 
 
 @compiled
 def k_best(
     mean: Float,
     order: NDArray[np.int64],
-    gains: Float,
+    gains: NDArray[np.float32],
     variances: Float,
     n_kept: int,
     levels: NDArray[np.int64],
@@ -96,79 +100,94 @@ def k_best(
         K.
     """
     n = mean.shape[0]
-    innovations = np.zeros((n, n_kept))
-    decided = np.zeros((n, n_kept), np.int64)
-    distances = np.zeros(n_kept)
-    expected = np.empty(n_kept)
+    # Of each path, by the order of decisions: what was decided, then the means of the rest. In two
+    # sets, the paths and their children.
+    paths = np.empty((2, n_kept, n), np.float32)
+    distances = np.empty((2, n_kept))
     child_distance = np.empty(3 * n_kept)
     child_parent = np.empty(3 * n_kept, np.int64)
-    child_level = np.empty(3 * n_kept, np.int64)
-    kept = np.empty(n_kept, np.int64)
-    old_row = np.empty(n_kept)
-    old_levels = np.empty(n_kept, np.int64)
-    n_paths = 1
+    child_level = np.empty(3 * n_kept)
+    for s in range(n):
+        paths[0, 0, s] = mean[order[s]]
+    distances[0, 0] = 0.0
+    n_paths, now = 1, 0
     for t in range(n):
-        a = order[t]
-        for p in range(n_paths):
-            expected[p] = mean[a]
-        for s in range(t):
-            gain = gains[a, s]
-            for p in range(n_paths):
-                expected[p] += gain * innovations[s, p]
         n_children = 0
         precision = 1.0 / variances[t]
         for p in range(n_paths):
-            nearest = np.floor(expected[p] + 0.5)
-            side = 1.0 if expected[p] > nearest else -1.0
-            first = (nearest - expected[p]) * (nearest - expected[p]) * precision
-            for k in range(3):
-                level = nearest if k == 0 else (nearest + side if k == 1 else nearest - side)
-                away = level - expected[p]
+            expected = float(paths[now, p, t])
+            nearest = np.floor(expected + 0.5)
+            away = expected - nearest
+            first = away * away * precision
+            child_distance[n_children] = distances[now, p] + first
+            child_parent[n_children] = p
+            child_level[n_children] = nearest
+            n_children += 1
+            side = 1.0 if away > 0 else -1.0
+            for _ in range(2):
+                away = expected - (nearest + side)
                 extra = away * away * precision
-                if k > 0 and extra - first > FARTHEST:
+                if extra - first > FARTHEST:
                     break
-                child_distance[n_children] = distances[p] + extra
+                child_distance[n_children] = distances[now, p] + extra
                 child_parent[n_children] = p
-                child_level[n_children] = np.int64(level)
+                child_level[n_children] = nearest + side
                 n_children += 1
-        n_new = min(n_children, n_kept)
+                side = -side
         if n_children > n_kept:
-            limit = np.partition(child_distance[:n_children], n_kept - 1)[n_kept - 1]
-            n_below = 0
-            for c in range(n_children):
-                if child_distance[c] < limit:
-                    n_below += 1
-            n_equal, position = n_kept - n_below, 0
-            for c in range(n_children):
-                if child_distance[c] < limit:
-                    kept[position] = c
-                    position += 1
-                elif child_distance[c] == limit and n_equal > 0:
-                    kept[position] = c
-                    position += 1
-                    n_equal -= 1
-        else:
-            for c in range(n_children):
-                kept[c] = c
-        same = n_new == n_paths
-        for p in range(n_new):
-            same = same and child_parent[kept[p]] == p
-        if not same:
-            for s in range(t):
-                old_row[:n_paths] = innovations[s, :n_paths]
-                old_levels[:n_paths] = decided[s, :n_paths]
-                for p in range(n_new):
-                    innovations[s, p] = old_row[child_parent[kept[p]]]
-                    decided[s, p] = old_levels[child_parent[kept[p]]]
-        for p in range(n_new):
-            old_row[p] = expected[child_parent[kept[p]]]
-        for p in range(n_new):
-            decided[t, p] = child_level[kept[p]]
-            innovations[t, p] = child_level[kept[p]] - old_row[p]
-            distances[p] = child_distance[kept[p]]
-        n_paths = n_new
-    ranked = np.argsort(distances[:n_paths])
+            n_children = _keep_least(child_distance, child_parent, child_level, n_children, n_kept)
+        after = 1 - now
+        for c in range(n_children):
+            _child(
+                paths[now, child_parent[c]], paths[after, c], gains[t], np.float32(child_level[c]), t
+            )
+            distances[after, c] = child_distance[c]
+        n_paths, now = n_children, after
+    ranked = np.argsort(distances[now, :n_paths])
     for p in range(n_paths):
         for t in range(n):
-            levels[p, order[t]] = decided[t, ranked[p]]
+            levels[p, order[t]] = np.int64(paths[now, ranked[p], t])
     return n_paths
+
+
+@compiled
+def _child(
+    parent: NDArray[np.float32],
+    child: NDArray[np.float32],
+    gains: NDArray[np.float32],
+    level: np.float32,
+    t: int,
+) -> None:
+    """A path with one more decision."""
+    innovation = level - parent[t]
+    for s in range(len(child)):
+        child[s] = parent[s] + gains[s] * innovation
+    child[t] = level
+
+
+@compiled
+def _keep_least(
+    distance: Float,
+    parent: NDArray[np.int64],
+    level: Float,
+    n_children: int,
+    n_kept: int,
+) -> int:
+    """Move the n_kept children of least distance to the front, in their order; their number."""
+    limit = np.partition(distance[:n_children], n_kept - 1)[n_kept - 1]
+    n_equal = n_kept
+    for c in range(n_children):
+        if distance[c] < limit:
+            n_equal -= 1
+    position = 0
+    for c in range(n_children):
+        keeps = distance[c] < limit
+        if distance[c] == limit and n_equal > 0:
+            keeps = True
+            n_equal -= 1
+        if keeps:
+            distance[position] = distance[c]
+            parent[position] = parent[c]
+            level[position] = level[c]
+            position += 1
+    return position
