@@ -23,6 +23,7 @@ from .samples import sample_variances
 from .solve import PlaneView, solve_listed_blocks
 from .search import ERROR_ENERGY, FLAT_COEFFICIENTS, FLAT_ERROR_ENERGY
 from .tables import (
+    OWN,
     SERIES,
     Steps,
     TableEstimate,
@@ -114,9 +115,16 @@ def test_steps(view: PlaneView, steps: Steps) -> BlockTest:
 
 
 def estimate_steps(
-    views: Sequence[PlaneView], *, fancy: bool, n_most: int | None = None
+    views: Sequence[PlaneView],
+    *,
+    fancy: bool,
+    n_most: int | None = None,
+    seen: Sequence[Steps] = (),
 ) -> TableEstimate | None:
-    """The likeliest table of planes that share it; None if they have no exact whole block."""
+    """The likeliest table of planes that share it; None if they have no exact whole block.
+
+    `seen` are tables of other pictures; `n_most` limits the blocks that are looked at.
+    """
     measured: list[Float] = []
     inflation: list[Float] = []
     for view in views:
@@ -130,7 +138,44 @@ def estimate_steps(
     if not len(coefficients):
         return None
     variances = sample_variances(views[0].taps.ratio, fancy=fancy)
-    return estimate_table(coefficients, variances, np.concatenate(inflation))
+    return estimate_table(coefficients, variances, np.concatenate(inflation), seen)
+
+
+MAX_REPAIRS = 3
+FARTHEST_ERROR = 5.0
+"""Standard deviations of a coefficient from a multiple of its step."""
+
+
+def repaired_steps(view: PlaneView, steps: Steps) -> Steps:
+    """Steps corrected by the blocks that they do not explain.
+
+    A step estimated from many even levels is twice the true one until a block with an odd level is
+    looked at: steps at which an unexplained block is far from a multiple become the greatest of
+    which all blocks are near multiples. For planes with a sample in each pixel.
+    """
+    where = np.nonzero(view.blocks.is_exact)
+    samples = view.estimated_blocks[where]
+    coefficients = forward_dct(samples)
+    errors = np.minimum(FARTHEST_ERROR * np.sqrt(error_inflation(samples) / 12), 2.5)[:, None]
+    sizes = Sizes.of(np.zeros((0, BLOCK * BLOCK), np.int64), steps)
+    _, is_exact = solve_listed_blocks(view, where, steps, sizes, TEST_TRIES, 1)
+    for _ in range(MAX_REPAIRS):
+        is_far = np.abs(coefficients - steps * np.rint(coefficients / steps)) > errors
+        is_suspect = is_far[~is_exact].any(axis=0)
+        better = steps.copy()
+        for j in np.flatnonzero(is_suspect).tolist():
+            smaller = np.arange(1, int(steps[j]))
+            values = coefficients[:, j, None]
+            near = np.abs(values - smaller * np.rint(values / smaller)) <= errors
+            (possible,) = np.nonzero(near.all(axis=0))
+            better[j] = smaller[possible[-1]] if len(possible) else steps[j]
+        if (better == steps).all():
+            break
+        _, is_better = solve_listed_blocks(view, where, better, sizes, TEST_TRIES, 1)
+        if is_better.sum() <= is_exact.sum():
+            break
+        steps, is_exact = better, is_better
+    return steps
 
 
 def share_near_lattice(view: PlaneView, steps: Steps) -> float:
@@ -269,21 +314,25 @@ def chroma_candidates(luma: Steps) -> list[tuple[Steps, Steps]]:
 
 
 def refined_tables(
-    planes: Planes, rest: tuple[int, int], fit: ChromaFit
+    planes: Planes, rest: tuple[int, int], fit: ChromaFit, seen: Sequence[Steps]
 ) -> tuple[Steps, Steps]:
     """Tables from all blocks; two where one does not explain both planes."""
-    if fit.share_exact > NEARLY_ALL and series_name(fit.tables[0]) != "own":
+    if fit.share_exact > NEARLY_ALL and series_name(fit.tables[0]) != OWN:
         return fit.tables
     views = [PlaneView.of(planes, p, fit.ratio, fit.phase, fancy=fit.fancy) for p in rest]
-    common = estimate_steps(views, fancy=fit.fancy)
+    common = estimate_steps(views, fancy=fit.fancy, seen=seen)
     if common is None:
         return fit.tables
-    own = [estimate_steps([view], fancy=fit.fancy) or common for view in views]
+    own = [estimate_steps([view], fancy=fit.fancy, seen=seen) or common for view in views]
     pairs = [fit.tables, (common.steps, common.steps), (own[0].steps, own[1].steps)]
     fits = [_fit(views, fit.ratio, fit.phase, pair, fancy=fit.fancy) for pair in pairs]
     # The simpler, unless another explains more.
     best = max(range(len(fits)), key=lambda k: (round(fits[k].share_exact, 2), -k))
-    return pairs[best]
+    tables = pairs[best]
+    if fit.ratio != (1, 1) or series_name(tables[0]) != OWN:
+        return tables
+    repaired = [repaired_steps(view, steps) for view, steps in zip(views, tables, strict=True)]
+    return repaired[0], repaired[1]
 
 
 def camera_of(

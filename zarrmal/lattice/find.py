@@ -21,6 +21,7 @@ from .cameras import (
     free_bits,
     luma_fits,
     refined_tables,
+    repaired_steps,
     share_near_lattice,
     test_steps,
 )
@@ -29,7 +30,7 @@ from .phase import rank_phases
 from .preimage import Planes, own_planes, ycbcr_planes
 from .search import MAX_TRIES
 from .solve import PlaneView, SolvedPlane, solve_plane
-from .tables import Steps
+from .tables import OWN, Steps, series_name
 
 MIN_SHARE_EXPLAINED = 0.98
 """Of the visible RGB pixels must be colours that YCbCr gives: a quarter of all are."""
@@ -142,6 +143,11 @@ def find_cell(
     best: FoundCell | None = None
     for camera, phase in _matches(colour, planes, cameras):
         found = _solve(pixels, planes, camera, phase)
+        if found.share_whole < 1:
+            better = _repaired(planes, camera, phase)
+            if better != camera:
+                again = _solve(pixels, planes, better, phase)
+                found = again if again.n_exact > found.n_exact else found
         if best is None or found.n_exact > best.n_exact:
             best = found
         if found.share_whole >= ENOUGH_WHOLE:
@@ -190,7 +196,7 @@ def _matches(
             fit = _chroma_of(planes, rest, phase, camera)
             if fit is not None or not rest:
                 yield camera, phase if fit is None else fit.phase
-        own = _own_camera(colour, planes, phase, view, rest)
+        own = _own_camera(colour, planes, phase, view, rest, cameras)
         if own is not None:
             yield own
         if is_phase or own is not None:
@@ -198,27 +204,46 @@ def _matches(
 
 
 def _own_camera(
-    colour: Colour, planes: Planes, phase: Phase, view: PlaneView, rest: tuple[int, ...]
+    colour: Colour,
+    planes: Planes,
+    phase: Phase,
+    view: PlaneView,
+    rest: tuple[int, ...],
+    others: Sequence[Camera],
 ) -> tuple[Camera, Phase] | None:
-    """A camera estimated from a cell alone, and its phase."""
+    """A camera estimated from a cell's own blocks, and its phase."""
     first = _first_plane(colour)
-    estimate = estimate_steps([view], fancy=True)
+    others = [camera for camera in others if camera.colour == colour]
+    estimate = estimate_steps([view], fancy=True, seen=[_steps(c, first) for c in others])
     if estimate is None or not luma_fits(test_steps(view, estimate.steps), free_bits(estimate)):
         return None
+    steps = estimate.steps if estimate.is_standard else repaired_steps(view, estimate.steps)
     if not rest:
-        return camera_of(colour, estimate.steps, None, first), phase
+        return camera_of(colour, steps, None, first), phase
     fit = fit_chroma(
         planes,
         _pair(rest),
         phase,
         CHROMA_SAMPLINGS if colour == "ycbcr" else CHROMA_SAMPLINGS[:1],
-        chroma_candidates(estimate.steps),
+        chroma_candidates(steps),
         estimate=True,
     )
     if fit is None:
         return None
-    fit = replace(fit, tables=refined_tables(planes, _pair(rest), fit))
-    return camera_of(colour, estimate.steps, fit, first), fit.phase
+    seen = [_steps(camera, plane) for camera in others for plane in rest]
+    fit = replace(fit, tables=refined_tables(planes, _pair(rest), fit, seen))
+    return camera_of(colour, steps, fit, first), fit.phase
+
+
+def _repaired(planes: Planes, camera: Camera, phase: Phase) -> Camera:
+    """A camera with the steps of planes with a sample in each pixel corrected."""
+    tables = camera.tables.copy()
+    for plane, ratio in enumerate(camera.ratios):
+        steps = _steps(camera, plane)
+        if ratio == (1, 1) and series_name(steps) == OWN:
+            view = PlaneView.of(planes, plane, ratio, phase, fancy=camera.fancy)
+            tables[plane] = repaired_steps(view, steps).reshape(BLOCK, BLOCK)
+    return replace(camera, tables=tables)
 
 
 def _pair(rest: tuple[int, ...]) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,11 +47,32 @@ def survey(cells: Sequence[Cell], n_cells: int = SURVEY_CELLS) -> list[Camera]:
     rows = np.unique(np.linspace(0, len(cells) - 1, n_cells).astype(np.int64))
     groups: list[_Group] = []
     for row in rows.tolist() if len(cells) else []:
-        found = find_cell(*cells[row], [group.camera for group in groups])
+        found = find_cell(*cells[row], _completed(groups))
         if found is not None:
             _join(groups, found)
             groups.sort(key=lambda group: -group.n_cells)
-    return [group.camera for group in groups]
+    return _completed(groups)
+
+
+def _completed(groups: Sequence[_Group]) -> list[Camera]:
+    """The cameras; steps that their own cells do not use are those that most others use."""
+    cameras = []
+    for group in groups:
+        alike = [other for other in groups if _is_like(other.camera, group.camera)]
+        used = np.stack([other.is_used for other in alike])
+        steps = np.stack([other.camera.tables for other in alike])
+        same = (steps[:, None] == steps[None]) & used[None] & used[:, None]
+        counts = same.sum(axis=1)
+        usual = np.take_along_axis(steps, counts.argmax(axis=0)[None], axis=0)[0]
+        fill = ~group.is_used & used.any(axis=0)
+        cameras.append(replace(group.camera, tables=np.where(fill, usual, group.camera.tables)))
+    return cameras
+
+
+def _is_like(camera: Camera, other: Camera) -> bool:
+    """Whether two cameras differ by their tables alone."""
+    mine, others = ((c.ratios, c.colour, c.fancy) for c in (camera, other))
+    return mine == others
 
 
 def used_frequencies(found: FoundCell) -> NDArray[np.bool_]:
@@ -64,19 +85,12 @@ def _join(groups: list[_Group], found: FoundCell) -> None:
     used = used_frequencies(found)
     camera = found.camera
     for group in groups:
-        same = (camera.ratios, camera.colour, camera.fancy) == (
-            group.camera.ratios,
-            group.camera.colour,
-            group.camera.fancy,
-        )
+        if not _is_like(camera, group.camera):
+            continue
         both = used & group.is_used
-        if same and (camera.tables == group.camera.tables)[both].all():
-            group.camera = Camera(
-                tables=np.where(group.is_used, group.camera.tables, camera.tables),
-                ratios=camera.ratios,
-                colour=camera.colour,
-                fancy=camera.fancy,
-            )
+        if (camera.tables == group.camera.tables)[both].all():
+            tables = np.where(group.is_used, group.camera.tables, camera.tables)
+            group.camera = replace(camera, tables=tables)
             group.is_used |= used
             group.n_cells += 1
             return

@@ -9,6 +9,7 @@ choose, any other table 64: the simpler must only be almost as likely (the rule 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,11 +59,14 @@ SERIES = np.stack(
 """(table, 64): what most encoders write."""
 
 
+OWN = "own"
+
+
 def series_name(table: Steps) -> str:
-    """Name of a table of SERIES, such as "standard luma 96"; "own" for another."""
+    """Name of a table of SERIES, such as "standard luma 96"; OWN for another."""
     (equal,) = np.nonzero((SERIES == table).all(axis=1))
     if not len(equal):
-        return "own"
+        return OWN
     kind, quality = divmod(int(equal[-1]), 100)
     return f"standard {('luma', 'chroma')[kind]} {quality + 1}"
 
@@ -92,8 +96,8 @@ class TableEstimate:
         return float(np.log2(self.steps[self.is_determined]).sum())
 
 
-ENOUGH_BLOCKS = 400
-"""More blocks tell no more about a table, and take time."""
+ENOUGH_BLOCKS = 256
+"""More coefficients tell no more about a step, and take time."""
 
 FEW_BLOCKS = 24
 SMOOTH = 16.0
@@ -102,14 +106,25 @@ SMOOTH = 16.0
 FREE_STEP_COST = 3.0
 """Natural logarithm of how much likelier a step must make its frequency to be freely chosen."""
 
+MOST, WIDER = 0.8, 10.0
+
 RARE = float(np.log(0.1 / 2))
 
-OUTLIER_LOG = -9.0
+NOT_ZERO = 6.0
+"""Standard deviations above which a coefficient is not 0."""
+
+NEW_STEP = 0.2
+"""Share of steps that no other picture has."""
+
+OUTLIER_LOG = -30.0
 """Logarithm of the share of coefficients that follow no lattice."""
 
 
 def estimate_table(
-    coefficients: Float, variances: Float, weights: Float | None = None
+    coefficients: Float,
+    variances: Float,
+    weights: Float | None = None,
+    seen: Sequence[Steps] = (),
 ) -> TableEstimate:
     """The likeliest table.
 
@@ -122,16 +137,22 @@ def estimate_table(
     weights
         float64 (block,): by how much that error's variance is larger in a block, see
         ``error_inflation``; 1 if None.
+    seen
+        Tables of other pictures: where few coefficients tell a step, one that was seen there is
+        likelier.
     """
     inflation = np.ones(len(coefficients)) if weights is None else weights
-    order = np.argsort(inflation, kind="stable")
     n_telling = int((inflation <= SMOOTH).sum())
-    order = order[: min(max(n_telling, FEW_BLOCKS), ENOUGH_BLOCKS)]
+    order = np.argsort(inflation, kind="stable")[: max(n_telling, FEW_BLOCKS)]
     fits = step_likelihoods(coefficients[order], variances, inflation[order])
-    best = fits[:, 1:].argmax(axis=1) + 1
     rows = np.arange(N_COEFFICIENTS)
-    # Where all are 0 the greatest step is as likely as any.
-    is_determined = fits[rows, best] - fits[rows, MAX_STEP] > FREE_STEP_COST
+    likely = fits + _log_seen(seen)
+    best = likely[:, 1:].argmax(axis=1) + 1
+    # Where all are 0 the greatest step is as likely as any, and the error of rounding is all that
+    # is seen: smooth blocks have some that look like a step of 1.
+    is_determined = likely[rows, best] - likely[rows, MAX_STEP] > FREE_STEP_COST
+    errors = np.sqrt(inflation[order, None] * variances)
+    is_determined &= (np.abs(coefficients[order]) / errors).max(axis=0) > NOT_ZERO
     series_fits = fits[rows, SERIES].sum(axis=1)
     nearest = int(series_fits.argmax())
     free_fit = fits[rows, best][is_determined].sum() - FREE_STEP_COST * is_determined.sum()
@@ -139,11 +160,31 @@ def estimate_table(
         return TableEstimate(
             steps=SERIES[nearest].copy(), is_determined=is_determined, is_standard=True
         )
-    # Undetermined steps look like those of the most similar table.
+    # Undetermined steps are those of other pictures, or of the most similar table.
     distance = np.abs(np.log(SERIES[:, is_determined] / best[is_determined])).sum(axis=1)
     steps = SERIES[int(distance.argmin())].copy()
+    if len(seen):
+        steps = _most_frequent(np.stack(list(seen)))
     steps[is_determined] = best[is_determined]
     return TableEstimate(steps=steps, is_determined=is_determined, is_standard=False)
+
+
+def _log_seen(tables: Sequence[Steps]) -> Float:
+    """Log of how much likelier each step of each frequency is for having been seen, (64, 256)."""
+    if not len(tables):
+        return np.zeros((N_COEFFICIENTS, MAX_STEP + 1))
+    counts = np.zeros((N_COEFFICIENTS, MAX_STEP + 1))
+    for table in tables:
+        counts[np.arange(N_COEFFICIENTS), np.minimum(table, MAX_STEP)] += 1
+    gain: Float = np.log(NEW_STEP + (1 - NEW_STEP) * MAX_STEP * counts / len(tables))
+    return gain
+
+
+def _most_frequent(tables: Steps) -> Steps:
+    """The step that most tables have, of each frequency."""
+    counts = (tables[:, None, :] == tables[None, :, :]).sum(axis=0)
+    steps: Steps = np.take_along_axis(tables, counts.argmax(axis=0)[None], axis=0)[0]
+    return steps
 
 
 def error_inflation(blocks: NDArray[np.integer]) -> Float:
@@ -166,41 +207,55 @@ def error_inflation(blocks: NDArray[np.integer]) -> Float:
 def step_likelihoods(coefficients: Float, variances: Float, inflation: Float) -> Float:
     """Log likelihood of each step at each frequency, (64, 256); column 0 is unused."""
     fits = np.zeros((N_COEFFICIENTS, MAX_STEP + 1))
-    absolute = np.abs(coefficients)
+    absolute = np.abs(coefficients).T
     # The mean itself, not that of levels, scales the Laplace distribution of unquantised values.
-    scales = np.maximum(absolute.mean(axis=0), 0.4)
-    _likelihoods(np.ascontiguousarray(absolute.T), variances, inflation, scales, fits)
+    scales = np.maximum(absolute.mean(axis=1), 0.4)
+    # The largest are the multiples that tell a step.
+    largest = np.argsort(-absolute, axis=1, kind="stable")[:, :ENOUGH_BLOCKS]
+    absolute = np.ascontiguousarray(np.take_along_axis(absolute, largest, axis=1))
+    _likelihoods(absolute, variances, inflation[largest], scales, fits)
     return fits
+
+
+@compiled
+def _log_share(level: float, decay: float) -> float:
+    """Log of the share of coefficients with an absolute level, steps being `decay` scales.
+
+    Of most blocks the Laplace distribution is narrow, of some, with edges, WIDER times as wide.
+    """
+    wide = decay / WIDER
+    if level == 0:
+        shares = 1 - np.exp(-decay / 2), 1 - np.exp(-wide / 2)
+        return np.log(MOST * shares[0] + (1 - MOST) * shares[1])
+    narrow = np.log(MOST * (1 - np.exp(-decay)) / 2) - decay * (level - 0.5)
+    return max(narrow, np.log((1 - MOST) * (1 - np.exp(-wide)) / 2) - wide * (level - 0.5))
 
 
 @compiled
 def _likelihoods(
     absolute: Float, variances: Float, inflation: Float, scales: Float, fits: Float
 ) -> None:
+    """Sum over the blocks (frequency, block) of the log likelihood of every step."""
     peaks = -0.5 * np.log(2 * np.pi * inflation)
     for j in range(absolute.shape[0]):
         scale = scales[j]
         peak_of_all = -0.5 * np.log(variances[j])
         for step in range(1, fits.shape[1]):
             decay = step / scale
-            zero = np.log(1 - np.exp(-decay / 2))
-            other = np.log((1 - np.exp(-decay)) / 2)
             flat = np.log(decay)  # the mean of a block may be anything
             total = 0.0
             for n in range(absolute.shape[1]):
                 x = absolute[j, n]
-                variance = variances[j] * inflation[n]
-                peak = peak_of_all + peaks[n]
+                variance = variances[j] * inflation[j, n]
+                peak = peak_of_all + peaks[j, n]
                 level = np.floor(x / step + 0.5)
                 error = x - level * step
-                prior = flat if j == 0 else (zero if level == 0 else other - decay * (level - 0.5))
+                prior = flat if j == 0 else _log_share(level, decay)
                 value = peak + prior - 0.5 * error * error / variance
                 if step * step < 36 * variance:
                     # Steps near the error: the next level, on the error's side, matters too.
                     next_level = abs(level + (1 if error >= 0 else -1))
-                    next_prior = flat
-                    if j > 0:
-                        next_prior = zero if next_level == 0 else other - decay * (next_level - 0.5)
+                    next_prior = flat if j == 0 else _log_share(next_level, decay)
                     away = step - abs(error)
                     change = next_prior - prior
                     change -= 0.5 * (away * away - error * error) / variance
