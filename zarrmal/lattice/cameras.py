@@ -23,6 +23,7 @@ from .samples import sample_variances
 from .solve import PlaneView, solve_listed_blocks
 from .search import ERROR_ENERGY, FLAT_COEFFICIENTS, FLAT_ERROR_ENERGY
 from .tables import (
+    MAX_STEP,
     OWN,
     SERIES,
     Steps,
@@ -141,41 +142,70 @@ def estimate_steps(
     return estimate_table(coefficients, variances, np.concatenate(inflation), seen)
 
 
-MAX_REPAIRS = 3
+MAX_TRIALS = 24
+SUSPECT_ERROR = 2.0
 FARTHEST_ERROR = 5.0
 """Standard deviations of a coefficient from a multiple of its step."""
+
+MAX_REPAIR_BLOCKS = 256
 
 
 def repaired_steps(view: PlaneView, steps: Steps) -> Steps:
     """Steps corrected by the blocks that they do not explain.
 
     A step estimated from many even levels is twice the true one until a block with an odd level is
-    looked at: steps at which an unexplained block is far from a multiple become the greatest of
-    which all blocks are near multiples. For planes with a sample in each pixel.
+    looked at, and one that few blocks use may be off by one. Steps that unexplained blocks are not
+    near multiples of are changed one at a time, and a change is kept if it explains more blocks.
+    For planes with a sample in each pixel.
     """
-    where = np.nonzero(view.blocks.is_exact)
-    samples = view.estimated_blocks[where]
+    rows, columns = np.nonzero(view.blocks.is_exact)
+    samples = view.estimated_blocks[rows, columns]
     coefficients = forward_dct(samples)
-    errors = np.minimum(FARTHEST_ERROR * np.sqrt(error_inflation(samples) / 12), 2.5)[:, None]
+    deviation = np.sqrt(error_inflation(samples) / 12)[:, None]
     sizes = Sizes.of(np.zeros((0, BLOCK * BLOCK), np.int64), steps)
-    _, is_exact = solve_listed_blocks(view, where, steps, sizes, TEST_TRIES, 1)
-    for _ in range(MAX_REPAIRS):
-        is_far = np.abs(coefficients - steps * np.rint(coefficients / steps)) > errors
-        is_suspect = is_far[~is_exact].any(axis=0)
-        better = steps.copy()
-        for j in np.flatnonzero(is_suspect).tolist():
-            smaller = np.arange(1, int(steps[j]))
-            values = coefficients[:, j, None]
-            near = np.abs(values - smaller * np.rint(values / smaller)) <= errors
-            (possible,) = np.nonzero(near.all(axis=0))
-            better[j] = smaller[possible[-1]] if len(possible) else steps[j]
-        if (better == steps).all():
+
+    def solved(table: Steps, chosen: NDArray[np.int64]) -> NDArray[np.bool_]:
+        where = rows[chosen], columns[chosen]
+        return solve_listed_blocks(view, where, table, sizes, TEST_TRIES, 1)[1]
+
+    is_exact = solved(steps, np.arange(len(rows)))
+    n_trials = 0
+    while not is_exact.all() and n_trials < MAX_TRIALS:
+        error = np.abs(coefficients - steps * np.rint(coefficients / steps)) / deviation
+        suspicion = (error[~is_exact] > SUSPECT_ERROR).sum(axis=0)
+        n_before = n_trials
+        for j in np.argsort(-suspicion, kind="stable").tolist():
+            # Blocks that are 0 there stay as they are.
+            uses = np.abs(coefficients[:, j]) > SUSPECT_ERROR * deviation[:, 0]
+            (chosen,) = np.nonzero(uses | ~is_exact)
+            if not suspicion[j] or n_trials >= MAX_TRIALS or len(chosen) > MAX_REPAIR_BLOCKS:
+                continue
+            for step in _other_steps(coefficients[chosen, j], deviation[chosen], int(steps[j])):
+                trial = steps.copy()
+                trial[j] = step
+                better = solved(trial, chosen)
+                n_trials += 1
+                if better.sum() > is_exact[chosen].sum():
+                    steps = trial
+                    is_exact[chosen] = better
+                    break
+            else:
+                continue
             break
-        _, is_better = solve_listed_blocks(view, where, better, sizes, TEST_TRIES, 1)
-        if is_better.sum() <= is_exact.sum():
+        else:
             break
-        steps, is_exact = better, is_better
+        assert n_trials > n_before
     return steps
+
+
+def _other_steps(values: Float, deviation: Float, step: int) -> list[int]:
+    """Steps to try instead of one: the greatest that all are near, its parts, and neighbours."""
+    steps = np.arange(1, MAX_STEP + 1)
+    away = np.abs(values[:, None] - steps * np.rint(values[:, None] / steps))
+    is_near = (away <= np.minimum(FARTHEST_ERROR * deviation, steps / 4)).all(axis=0)
+    common = steps[is_near][-1:].tolist()
+    tried = dict.fromkeys([*common, step // 2, (step + 1) // 2, step // 3, step + 1, step - 1])
+    return [s for s in tried if s != step and 0 < s <= MAX_STEP]
 
 
 def share_near_lattice(view: PlaneView, steps: Steps) -> float:

@@ -77,7 +77,7 @@ class FoundCell:
     n_visible, n_covered
         Pixels of the cell, and those of them all of whose samples are in known blocks.
     n_whole, n_whole_found
-        Of each plane, whole blocks and those of them with coefficients.
+        Of each plane, whole blocks and those of them whose coefficients are exact.
     """
 
     camera: Camera
@@ -94,7 +94,7 @@ class FoundCell:
 
     @property
     def share_whole(self) -> float:
-        """Share of the whole blocks of all planes that have coefficients."""
+        """Share of the whole blocks of all planes whose coefficients are exact."""
         return sum(self.n_whole_found) / max(sum(self.n_whole), 1)
 
     @property
@@ -278,7 +278,7 @@ def _solve(
         result = solve_plane(view, _steps(camera, plane), max_tries=MAX_TRIES)
         whole = view.blocks.is_whole
         n_whole.append(int(whole.sum()))
-        n_found.append(int((whole & result.is_known).sum()))
+        n_found.append(int((whole & result.is_known & (result.n_wrong == 0)).sum()))
         solved.append(result)
     coefficients = tuple(
         plane.levels.reshape(*plane.is_known.shape, BLOCK, BLOCK) for plane in solved

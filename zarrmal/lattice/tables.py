@@ -103,10 +103,14 @@ FEW_BLOCKS = 24
 SMOOTH = 16.0
 """Blocks with more ``error_inflation`` are looked at only where there are few others."""
 
-FREE_STEP_COST = 3.0
+FREE_STEP_COST = 6.0
 """Natural logarithm of how much likelier a step must make its frequency to be freely chosen."""
 
 MOST, WIDER = 0.8, 10.0
+
+UNLIKE_COST = 2.0
+"""By how much a step is less likely, in natural logarithms, for each factor e to or from that of
+the nearest standard table."""
 
 RARE = float(np.log(0.1 / 2))
 
@@ -146,15 +150,16 @@ def estimate_table(
     order = np.argsort(inflation, kind="stable")[: max(n_telling, FEW_BLOCKS)]
     fits = step_likelihoods(coefficients[order], variances, inflation[order])
     rows = np.arange(N_COEFFICIENTS)
-    likely = fits + _log_seen(seen)
+    series_fits = fits[rows, SERIES].sum(axis=1)
+    nearest = int(series_fits.argmax())
+    unlike = np.abs(np.log(np.maximum(np.arange(MAX_STEP + 1), 1) / SERIES[nearest][:, None]))
+    likely = fits + _log_seen(seen) - UNLIKE_COST * unlike
     best = likely[:, 1:].argmax(axis=1) + 1
     # Where all are 0 the greatest step is as likely as any, and the error of rounding is all that
     # is seen: smooth blocks have some that look like a step of 1.
-    is_determined = likely[rows, best] - likely[rows, MAX_STEP] > FREE_STEP_COST
+    is_determined = likely[rows, best] - fits[rows, MAX_STEP] > FREE_STEP_COST
     errors = np.sqrt(inflation[order, None] * variances)
     is_determined &= (np.abs(coefficients[order]) / errors).max(axis=0) > NOT_ZERO
-    series_fits = fits[rows, SERIES].sum(axis=1)
-    nearest = int(series_fits.argmax())
     free_fit = fits[rows, best][is_determined].sum() - FREE_STEP_COST * is_determined.sum()
     if series_fits[nearest] - fits[rows, best][~is_determined].sum() >= free_fit:
         return TableEstimate(
