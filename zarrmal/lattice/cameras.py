@@ -40,6 +40,12 @@ TEST_TRIES = 400
 MIN_SHARE_EXACT = 0.8
 """Of the blocks of a test."""
 
+MIN_SHARE_CLAMPED = 0.4
+"""The same where all blocks have clamped pixels, of which less is known."""
+
+FEW_CLEAR_BLOCKS = 4
+"""With fewer blocks without clamped pixels, others are tested too."""
+
 MIN_EVIDENCE_BITS = 40.0
 """By how much the blocks of a test are less likely at random: 2 to the minus this."""
 
@@ -66,23 +72,27 @@ class BlockTest:
     share_exact
         Of the blocks; 1 if there are none.
     evidence_bits
-        Sum of log2 of the steps of all non-zero coefficients in exact blocks.
+        Sum of log2 of the steps of all non-zero coefficients in exact blocks, but their means.
     bits_per_pixel
         A rough description length of the blocks.
     n_blocks
         Number of blocks.
+    required_share
+        Share of the blocks that must be exact for the steps to be right.
     """
 
     share_exact: float
     evidence_bits: float
     bits_per_pixel: float
     n_blocks: int
+    required_share: float
 
 
 def active_blocks(view: PlaneView, n_most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns of the whole blocks that vary most, exact ones if there are any."""
     blocks = view.blocks
-    candidates = blocks.is_exact if blocks.is_exact.any() else blocks.is_whole
+    few = blocks.is_exact.sum() < FEW_CLEAR_BLOCKS
+    candidates = blocks.is_whole if few else blocks.is_exact
     rows, columns = np.nonzero(candidates)
     samples = view.estimated_blocks[rows, columns].reshape(-1, BLOCK, BLOCK)
     activity = sum(np.abs(np.diff(samples, axis=axis)).sum((1, 2)) for axis in (1, 2))
@@ -103,7 +113,8 @@ def test_steps(view: PlaneView, steps: Steps) -> BlockTest:
         rest = where[0][left], where[1][left]
         levels[left], is_exact[left] = solve_listed_blocks(view, rest, steps, sizes, TEST_TRIES, 2)
     magnitude = np.abs(levels[is_exact].astype(np.float64))
-    evidence = float(((magnitude > 0) * np.log2(steps)).sum())
+    # A constant block fits many tables.
+    evidence = float(((magnitude > 0) * np.log2(steps))[:, 1:].sum())
     n_pixels = view.blocks.known.shape[2]
     bits = float(((magnitude > 0) * (2.5 + 2 * np.log2(1 + magnitude))).sum())
     bits += BITS_OF_UNEXPLAINED_PIXEL * n_pixels * int((~is_exact).sum())
@@ -112,6 +123,7 @@ def test_steps(view: PlaneView, steps: Steps) -> BlockTest:
         evidence_bits=evidence,
         bits_per_pixel=bits / max(n_blocks * n_pixels, 1),
         n_blocks=n_blocks,
+        required_share=MIN_SHARE_EXACT if view.blocks.is_exact[where].all() else MIN_SHARE_CLAMPED,
     )
 
 
@@ -233,7 +245,7 @@ def luma_fits(test: BlockTest, free_bits: float) -> bool:
     """
     return (
         test.n_blocks > 0
-        and test.share_exact >= MIN_SHARE_EXACT
+        and test.share_exact >= test.required_share
         and test.evidence_bits >= MIN_EVIDENCE_BITS + free_bits
     )
 
@@ -253,6 +265,7 @@ class ChromaFit:
     tables: tuple[Steps, Steps]
     share_exact: float
     bits_per_pixel: float
+    is_possible: bool
 
 
 def fit_chroma(
@@ -284,7 +297,7 @@ def fit_chroma(
     Returns
     -------
     ChromaFit or None
-        None if no assumption explains MIN_SHARE_EXACT of the blocks.
+        None if no assumption explains enough of the blocks.
     """
     best: ChromaFit | None = None
     for ratio, fancy in samplings:
@@ -299,7 +312,7 @@ def fit_chroma(
                         pair = table.steps, table.steps
                         fits.append(_fit(views, ratio, full, pair, fancy=fancy))
                 for fit in fits:
-                    if fit.share_exact >= MIN_SHARE_EXACT and (
+                    if fit.is_possible and (
                         best is None or fit.bits_per_pixel < best.bits_per_pixel
                     ):
                         best = fit
@@ -332,6 +345,7 @@ def _fit(
         tables=tables,
         share_exact=exact / n_blocks if n_blocks else 1.0,
         bits_per_pixel=bits,
+        is_possible=all(test.share_exact >= test.required_share for test in tests),
     )
 
 

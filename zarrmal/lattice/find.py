@@ -40,8 +40,11 @@ MIN_MARGIN = 1.2
 
 N_PHASES_TRIED = 2
 
-MIN_SHARE_WHOLE = 0.9
-"""Of the whole blocks must be found, else the cell is left alone."""
+MIN_SHARE_CLEAR = 0.9
+"""Of the whole blocks without clamped pixels must be found, else the cell is left alone."""
+
+MIN_SHARE_PIXELS = 0.25
+"""Of the visible pixels must come out, else the cell is left alone."""
 
 ENOUGH_WHOLE = 0.998
 """With a larger share no other camera is tried."""
@@ -78,6 +81,8 @@ class FoundCell:
         Pixels of the cell, and those of them all of whose samples are in known blocks.
     n_whole, n_whole_found
         Of each plane, whole blocks and those of them whose coefficients are exact.
+    n_clear, n_clear_found
+        The same for blocks without a clamped pixel, of all planes.
     """
 
     camera: Camera
@@ -91,6 +96,16 @@ class FoundCell:
     n_covered: int
     n_whole: tuple[int, ...]
     n_whole_found: tuple[int, ...]
+    n_clear: int
+    n_clear_found: int
+
+    @property
+    def is_worthwhile(self) -> bool:
+        """Whether most of what can be found was found."""
+        return (
+            self.n_clear_found >= MIN_SHARE_CLEAR * self.n_clear
+            and self.n_exact >= MIN_SHARE_PIXELS * self.n_visible
+        )
 
     @property
     def share_whole(self) -> float:
@@ -152,7 +167,7 @@ def find_cell(
             best = found
         if found.share_whole >= ENOUGH_WHOLE:
             break
-    return best if best is not None and best.share_whole >= MIN_SHARE_WHOLE else None
+    return best if best is not None and best.is_worthwhile else None
 
 
 def _planes(pixels: NDArray[np.uint8], visible: NDArray[np.bool_]) -> tuple[Colour, Planes]:
@@ -273,12 +288,16 @@ def _solve(
     solved: list[SolvedPlane] = []
     n_whole: list[int] = []
     n_found: list[int] = []
+    n_clear, n_clear_found = 0, 0
     for plane, ratio in enumerate(camera.ratios):
         view = PlaneView.of(planes, plane, ratio, phase, fancy=camera.fancy)
         result = solve_plane(view, _steps(camera, plane), max_tries=MAX_TRIES)
         whole = view.blocks.is_whole
         n_whole.append(int(whole.sum()))
-        n_found.append(int((whole & result.is_known & (result.n_wrong == 0)).sum()))
+        is_found = result.is_known & (result.n_wrong == 0)
+        n_found.append(int((whole & is_found).sum()))
+        n_clear += int(view.blocks.is_exact.sum())
+        n_clear_found += int((view.blocks.is_exact & is_found).sum())
         solved.append(result)
     coefficients = tuple(
         plane.levels.reshape(*plane.is_known.shape, BLOCK, BLOCK) for plane in solved
@@ -300,6 +319,8 @@ def _solve(
         n_covered=int(covered.sum()),
         n_whole=tuple(n_whole),
         n_whole_found=tuple(n_found),
+        n_clear=n_clear,
+        n_clear_found=n_clear_found,
     )
 
 

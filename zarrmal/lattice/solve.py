@@ -23,8 +23,8 @@ MIN_SHARE_KNOWN = 0.375
 MAX_SHARE_WRONG = 0.125
 """Blocks that miss more of their visible pixels are not taken."""
 
-HARD_BLOCKS = 40
-"""Blocks on which all efforts may be spent, besides a tenth of all: the time for a cell is bounded
+HARD_BLOCKS = 24
+"""Blocks on which all efforts may be spent, besides a twentieth of all: the time for a cell is bounded
 by work, not by a clock, so that the same cells give the same bytes."""
 
 
@@ -173,7 +173,7 @@ def solve_plane(view: PlaneView, steps: Steps, *, max_tries: int) -> SolvedPlane
     enough = MIN_SHARE_KNOWN * blocks.known.shape[2]
     rest = np.flatnonzero((~is_known & (blocks.n_known >= enough)).reshape(-1))
     rest = rest[np.argsort(-blocks.n_known.reshape(-1)[rest], kind="stable")]
-    n_hard = HARD_BLOCKS + is_known.size // 10
+    n_hard = HARD_BLOCKS + is_known.size // 20
 
     def solve_again(where: tuple[NDArray[np.int64], NDArray[np.int64]]) -> None:
         nonlocal n_hard
