@@ -34,6 +34,9 @@ from .tables import (
 )
 
 N_TEST_BLOCKS = 16
+N_PROOF_BLOCKS = 64
+"""For a table that was estimated: its steps were chosen to fit."""
+
 TEST_TRIES = 400
 """Sets of changes tried for a block of a test."""
 
@@ -100,9 +103,9 @@ def active_blocks(view: PlaneView, n_most: int) -> tuple[NDArray[np.int64], NDAr
     return rows[order], columns[order]
 
 
-def test_steps(view: PlaneView, steps: Steps) -> BlockTest:
+def test_steps(view: PlaneView, steps: Steps, n_most: int = N_TEST_BLOCKS) -> BlockTest:
     """Solve the most active blocks with these steps."""
-    where = active_blocks(view, N_TEST_BLOCKS)
+    where = active_blocks(view, n_most)
     n_blocks = len(where[0])
     measured = np.rint(forward_dct(view.estimated_blocks[where]) / steps)
     sizes = Sizes.of(measured, steps)
@@ -111,7 +114,7 @@ def test_steps(view: PlaneView, steps: Steps) -> BlockTest:
         # At least one is proof enough to spend more on the others.
         left = np.flatnonzero(~is_exact)
         rest = where[0][left], where[1][left]
-        levels[left], is_exact[left] = solve_listed_blocks(view, rest, steps, sizes, TEST_TRIES, 2)
+        levels[left], is_exact[left] = solve_listed_blocks(view, rest, steps, sizes, TEST_TRIES, 3)
     magnitude = np.abs(levels[is_exact].astype(np.float64))
     # A constant block fits many tables.
     evidence = float(((magnitude > 0) * np.log2(steps))[:, 1:].sum())
@@ -160,54 +163,92 @@ FARTHEST_ERROR = 5.0
 """Standard deviations of a coefficient from a multiple of its step."""
 
 MAX_REPAIR_BLOCKS = 256
+RARE_USES = 3
+"""A step that no more blocks use is known by few measurements."""
 
 
 def repaired_steps(view: PlaneView, steps: Steps) -> Steps:
     """Steps corrected by the blocks that they do not explain.
 
-    A step estimated from many even levels is twice the true one until a block with an odd level is
-    looked at, and one that few blocks use may be off by one. Steps that unexplained blocks are not
-    near multiples of are changed one at a time, and a change is kept if it explains more blocks.
-    For planes with a sample in each pixel.
+    A step that few blocks use may be off by one, and one estimated from many even levels is twice
+    the true one until a block with an odd level is looked at. A change is kept if it explains more
+    blocks. For planes with a sample in each pixel.
     """
-    rows, columns = np.nonzero(view.blocks.is_exact)
-    samples = view.estimated_blocks[rows, columns]
-    coefficients = forward_dct(samples)
-    deviation = np.sqrt(error_inflation(samples) / 12)[:, None]
-    sizes = Sizes.of(np.zeros((0, BLOCK * BLOCK), np.int64), steps)
+    return _Repair(view, steps).run()
 
-    def solved(table: Steps, chosen: NDArray[np.int64]) -> NDArray[np.bool_]:
-        where = rows[chosen], columns[chosen]
-        return solve_listed_blocks(view, where, table, sizes, TEST_TRIES, 1)[1]
 
-    is_exact = solved(steps, np.arange(len(rows)))
-    n_trials = 0
-    while not is_exact.all() and n_trials < MAX_TRIALS:
-        error = np.abs(coefficients - steps * np.rint(coefficients / steps)) / deviation
-        suspicion = (error[~is_exact] > SUSPECT_ERROR).sum(axis=0)
-        n_before = n_trials
-        for j in np.argsort(-suspicion, kind="stable").tolist():
-            # Blocks that are 0 there stay as they are.
-            uses = np.abs(coefficients[:, j]) > SUSPECT_ERROR * deviation[:, 0]
-            (chosen,) = np.nonzero(uses | ~is_exact)
-            if not suspicion[j] or n_trials >= MAX_TRIALS or len(chosen) > MAX_REPAIR_BLOCKS:
-                continue
-            for step in _other_steps(coefficients[chosen, j], deviation[chosen], int(steps[j])):
-                trial = steps.copy()
+class _Repair:
+    """What ``repaired_steps`` goes through."""
+
+    def __init__(self, view: PlaneView, steps: Steps) -> None:
+        self.view, self.steps = view, steps
+        self.rows, self.columns = np.nonzero(view.blocks.is_exact)
+        samples = view.estimated_blocks[self.rows, self.columns]
+        self.coefficients = forward_dct(samples)
+        self.deviation = np.sqrt(error_inflation(samples) / 12)[:, None]
+        self.sizes = Sizes.of(np.zeros((0, BLOCK * BLOCK), np.int64), steps)
+        self.is_exact = self.solve(steps, np.arange(len(self.rows)))[1]
+
+    def solve(
+        self, steps: Steps, chosen: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+        """Some of the blocks, with these steps."""
+        where = self.rows[chosen], self.columns[chosen]
+        return solve_listed_blocks(self.view, where, steps, self.sizes, TEST_TRIES, 1)
+
+    def accept(self, steps: Steps, changed: NDArray[np.bool_]) -> bool:
+        """Take these steps if they explain more blocks.
+
+        `changed` are the frequencies at which they differ; blocks that are 0 there stay as they
+        are.
+        """
+        uses = (np.abs(self.coefficients) > SUSPECT_ERROR * self.deviation)[:, changed].any(axis=1)
+        chosen = np.flatnonzero(uses & self.is_exact)[:MAX_REPAIR_BLOCKS]
+        chosen = np.concatenate([chosen, np.flatnonzero(~self.is_exact)[:MAX_REPAIR_BLOCKS]])
+        is_exact = self.solve(steps, chosen)[1]
+        if is_exact.sum() <= self.is_exact[chosen].sum():
+            return False
+        self.steps = steps
+        self.is_exact[chosen] = is_exact
+        return True
+
+    def run(self) -> Steps:
+        """The corrected steps."""
+        for block in np.flatnonzero(~self.is_exact)[:MAX_TRIALS].tolist():
+            if not self.is_exact[block]:
+                self.free_rare_steps(block)
+        for _ in range(MAX_TRIALS):
+            if self.is_exact.all() or not self.change_one_step():
+                break
+        return self.steps
+
+    def free_rare_steps(self, block: int) -> None:
+        """Solve a block as if its rare frequencies had steps of 1: their values tell the steps."""
+        levels = np.rint(self.coefficients / self.steps)
+        is_rare = (levels[block] != 0) & ((levels != 0).sum(axis=0) <= RARE_USES)
+        if not is_rare.any():
+            return
+        found, is_exact = self.solve(np.where(is_rare, 1, self.steps), np.array([block]))
+        if is_exact[0]:
+            multiple = np.abs(levels[block]).astype(np.int64)
+            step = np.rint(np.abs(found[0]) / np.maximum(multiple, 1)).astype(np.int64)
+            self.accept(np.where(is_rare, np.clip(step, 1, MAX_STEP), self.steps), is_rare)
+
+    def change_one_step(self) -> bool:
+        """Change the most suspicious step that can be improved; whether there was one."""
+        error = np.abs(self.coefficients - self.steps * np.rint(self.coefficients / self.steps))
+        is_far = error[~self.is_exact] > SUSPECT_ERROR * self.deviation[~self.is_exact]
+        suspicion = is_far.sum(axis=0)
+        suspects = np.argsort(-suspicion, kind="stable")[: min(8, int((suspicion > 0).sum()))]
+        for j in suspects.tolist():
+            uses = np.abs(self.coefficients[:, j]) > SUSPECT_ERROR * self.deviation[:, 0]
+            values, deviation = self.coefficients[uses, j], self.deviation[uses]
+            for step in _other_steps(values, deviation, int(self.steps[j])):
+                trial = self.steps.copy()
                 trial[j] = step
-                better = solved(trial, chosen)
-                n_trials += 1
-                if better.sum() > is_exact[chosen].sum():
-                    steps = trial
-                    is_exact[chosen] = better
-                    break
-            else:
-                continue
-            break
-        else:
-            break
-        assert n_trials > n_before
-    return steps
+                if self.accept(trial, np.arange(BLOCK * BLOCK) == j):
+                    return True
+        return False
 
 
 def _other_steps(values: Float, deviation: Float, step: int) -> list[int]:

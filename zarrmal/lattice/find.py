@@ -13,6 +13,7 @@ from zarrmal_codecs.lattice.upsampling import upsampled
 from .blocks import Phase
 from .cameras import (
     CHROMA_SAMPLINGS,
+    N_PROOF_BLOCKS,
     ChromaFit,
     camera_of,
     chroma_candidates,
@@ -29,7 +30,7 @@ from .dct import BLOCK
 from .phase import rank_phases
 from .preimage import Planes, own_planes, ycbcr_planes
 from .search import MAX_TRIES
-from .solve import PlaneView, SolvedPlane, solve_plane
+from .solve import MAX_SHARE_WRONG, PlaneView, SolvedPlane, solve_plane
 from .tables import OWN, Steps, series_name
 
 MIN_SHARE_EXPLAINED = 0.98
@@ -230,7 +231,9 @@ def _own_camera(
     first = _first_plane(colour)
     others = [camera for camera in others if camera.colour == colour]
     estimate = estimate_steps([view], fancy=True, seen=[_steps(c, first) for c in others])
-    if estimate is None or not luma_fits(test_steps(view, estimate.steps), free_bits(estimate)):
+    if estimate is None or not luma_fits(
+        test_steps(view, estimate.steps, N_PROOF_BLOCKS), free_bits(estimate)
+    ):
         return None
     steps = estimate.steps if estimate.is_standard else repaired_steps(view, estimate.steps)
     if not rest:
@@ -303,10 +306,21 @@ def _solve(
         plane.levels.reshape(*plane.is_known.shape, BLOCK, BLOCK) for plane in solved
     )
     is_known = tuple(plane.is_known for plane in solved)
-    decoded = decode(camera, coefficients, shape, phase, is_known)
-    covered = planes.visible & covered_pixels(camera, is_known, shape, phase)
-    differs = decoded != pixels if pixels.ndim == 2 else (decoded != pixels).any(axis=2)
-    (positions,) = np.nonzero((differs & covered).reshape(-1))
+    first = _first_plane(camera.colour)
+    for _ in range(2):
+        decoded = decode(camera, coefficients, shape, phase, is_known)
+        covered = planes.visible & covered_pixels(camera, is_known, shape, phase)
+        differs = decoded != pixels if pixels.ndim == 2 else (decoded != pixels).any(axis=2)
+        differs &= covered
+        # Clamped colours tell the planes apart only together: a block may fit each, but not all.
+        poor = _pixels_of_blocks(differs, is_known[first].shape, phase) > MAX_SHARE_WRONG * (
+            _pixels_of_blocks(covered, is_known[first].shape, phase)
+        )
+        if not poor.any():
+            break
+        is_known[first][poor] = False
+        coefficients[first][poor] = 0
+    (positions,) = np.nonzero(differs.reshape(-1))
     return FoundCell(
         camera=camera,
         shape=shape,
@@ -322,6 +336,17 @@ def _solve(
         n_clear=n_clear,
         n_clear_found=n_clear_found,
     )
+
+
+def _pixels_of_blocks(
+    marked: NDArray[np.bool_], n_blocks: tuple[int, ...], phase: Phase
+) -> NDArray[np.int64]:
+    """Number of marked pixels in each block of a plane with a sample in each pixel."""
+    padded = np.zeros((n_blocks[0] * BLOCK, n_blocks[1] * BLOCK), np.bool_)
+    inside = tuple(slice(p, p + n) for p, n in zip(phase, marked.shape, strict=True))
+    padded[inside] = marked
+    count: NDArray[np.int64] = padded.reshape(n_blocks[0], BLOCK, n_blocks[1], BLOCK).sum((1, 3))
+    return count
 
 
 def covered_pixels(
