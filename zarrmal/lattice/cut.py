@@ -24,6 +24,7 @@ EFFORTS = np.array(
         # K, factors of the usual sizes, of the variance of rounding
         [12, 1.0, 1.0],
         [100, 2.0, 1.0],
+        [60, 1.0, 16.0],  # smooth blocks, whose samples are rounded alike
         [500, 2.0, 1.0],
         [1500, 2.0, 1.0],
     ]

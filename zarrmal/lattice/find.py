@@ -50,6 +50,9 @@ MIN_SHARE_PIXELS = 0.25
 ENOUGH_WHOLE = 0.998
 """With a larger share no other camera is tried."""
 
+ENOUGH_OF_STANDARD = 0.9
+"""The same for cameras with standard tables only, which do not fit by a small mistake."""
+
 MIN_SHARE_NEAR = 0.98
 """Of the blocks must be near a given camera's lattice, before it is tried."""
 
@@ -159,14 +162,14 @@ def find_cell(
     best: FoundCell | None = None
     for camera, phase in _matches(colour, planes, cameras):
         found = _solve(pixels, planes, camera, phase)
-        if found.share_whole < 1:
+        if found.share_whole < 1 and _has_own_tables(camera):
             better = _repaired(planes, camera, phase)
             if better != camera:
                 again = _solve(pixels, planes, better, phase)
                 found = again if again.n_exact > found.n_exact else found
         if best is None or found.n_exact > best.n_exact:
             best = found
-        if found.share_whole >= ENOUGH_WHOLE:
+        if found.share_whole >= (ENOUGH_WHOLE if _has_own_tables(camera) else ENOUGH_OF_STANDARD):
             break
     return best if best is not None and best.is_worthwhile else None
 
@@ -251,6 +254,10 @@ def _own_camera(
     seen = [_steps(camera, plane) for camera in others for plane in rest]
     fit = replace(fit, tables=refined_tables(planes, _pair(rest), fit, seen))
     return camera_of(colour, steps, fit, first), fit.phase
+
+
+def _has_own_tables(camera: Camera) -> bool:
+    return any(series_name(_steps(camera, p)) == OWN for p in range(len(camera.ratios)))
 
 
 def _repaired(planes: Planes, camera: Camera, phase: Phase) -> Camera:

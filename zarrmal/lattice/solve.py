@@ -28,6 +28,10 @@ HARD_BLOCKS = 24
 by work, not by a clock, so that the same cells give the same bytes."""
 
 
+N_ROUNDS = 3
+"""Times that blocks which do not fit together are solved again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlaneView:
     """A plane of a cell under an assumption on its sampling and grid.
@@ -195,16 +199,18 @@ def solve_plane(view: PlaneView, steps: Steps, *, max_tries: int) -> SolvedPlane
     for block in rest:
         solve_again(np.unravel_index(np.array([block]), shape))
     # Blocks were solved before all their neighbours were known. Of two that do not fit together
-    # either may be wrong: both are only estimates until they are solved again.
-    known = np.nonzero(is_known)
-    n_wrong[known] = wrong_pixels(view, levels, known, hard, steps)
-    suspects = np.nonzero(n_wrong)
-    _clear(hard, suspects)
-    for row, column in zip(*suspects, strict=True):
-        solve_again((np.array([row]), np.array([column])))
-        _fill(hard, levels, (np.array([row]), np.array([column])), steps)
-    known = np.nonzero(is_known)
-    n_wrong[known] = wrong_pixels(view, levels, known, hard, steps)
+    # either may be wrong: both are only estimates until they are solved again, in another order.
+    for number in range(N_ROUNDS + 1):
+        known = np.nonzero(is_known)
+        n_wrong[known] = wrong_pixels(view, levels, known, hard, steps)
+        suspects = np.flatnonzero(n_wrong.reshape(-1))
+        if not len(suspects) or number == N_ROUNDS:
+            break
+        _clear(hard, np.unravel_index(suspects, shape))
+        for block in suspects[:: -1 if number % 2 else 1]:
+            where = np.unravel_index(np.array([block]), shape)
+            solve_again(where)
+            _fill(hard, levels, where, steps)
     return SolvedPlane(levels=levels, is_known=is_known, n_wrong=n_wrong)
 
 

@@ -188,7 +188,7 @@ def score_json(score: Score) -> dict[str, Any]:
         "compared": score.n_cells, "found": score.n_found, "phase_right": score.phase,
         "sampling_right": score.sampling, "tables_right": score.tables,
         "tables_equal": score.tables_equal, "whole_blocks": score.blocks,
-        "values_equal": score.values_equal, "wrong": score.wrong,
+        "values_equal": score.values_equal, "ambiguous": score.ambiguous, "wrong": score.wrong,
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from zarrmal_codecs.lattice.transform import inverse_dct
 
 from ...lattice.find import FoundCell
 from ...lattice.jpeg_file import JpegFile
@@ -27,8 +28,10 @@ class Score:
     tables, tables_equal
         Cells all of whose used steps explain the file's values: where all levels of a frequency
         are even, a step twice as large is the same; and cells whose used steps are the file's.
-    blocks, values_equal
-        Whole blocks of all planes, and those with the file's dequantised coefficients.
+    blocks, values_equal, ambiguous
+        Whole blocks of all planes, those with the file's dequantised coefficients, and those with
+        others that decode to the same samples, between which no pixel decides: a constant block's
+        mean, say, where its step is below 8.
     """
 
     n_cells: int = 0
@@ -39,6 +42,7 @@ class Score:
     tables_equal: int = 0
     blocks: int = 0
     values_equal: int = 0
+    ambiguous: int = 0
     wrong: list[str] = field(default_factory=list)
     """Cells with something wrong, in words."""
 
@@ -95,6 +99,9 @@ class Score:
             mine = found.coefficients[plane] * steps
             same = (mine == true).all(axis=(2, 3)) & found.is_known[plane]
             self.values_equal += int((same & whole[plane]).sum())
+            other = whole[plane] & found.is_known[plane] & ~same
+            alike = inverse_dct(mine[other]) == inverse_dct(true[other])
+            self.ambiguous += int(alike.all(axis=(1, 2)).sum())
             values = true[whole[plane]]
             right = right and not (values % steps).any()
             used = (values != 0).any(axis=0)
