@@ -122,7 +122,8 @@ class _Plane:
                 luma = earlier[0].picture(i, n_blocks[0])
                 shrunk = (down // first_down, across // first_across)
                 self.luma[own] = shrunk_luma(luma, shrunk, n_blocks[plane]).reshape(-1, 64)
-            if plane > 1 and ratios[plane - 1] == ratios[plane]:
+            alike = ratios[plane - 1] == ratios[plane]
+            if plane > 1 and alike and n_blocks[plane - 1] == n_blocks[plane]:
                 before = earlier[plane - 1]
                 other = before.coefficients[own].astype(np.int64) * before.steps[i]
                 other[:, 0] -= 8 * (before.base[own] - MIDDLE)
@@ -194,11 +195,11 @@ def encode(
         return []
     symbols: list[tuple[Ints, Ints, Ints, Ints]] = []  # cell, key, start, frequency
     planes: list[_Plane] = []
-    for p in range(_n_planes(layouts)):
+    for p in range(n_planes_of(layouts)):
         plane = _Plane(layouts, p, weights.planes[p])
         plane.see(layouts, p, planes)
         planes.append(plane)
-        flat = [_checked(cell[p], layout, p) for cell, layout in zip(cells, layouts, strict=True)]
+        flat = [checked(cell[p], layout, p) for cell, layout in zip(cells, layouts, strict=True)]
         coefficients = np.concatenate(flat).astype(np.int64)
         coded = np.flatnonzero(plane.coded)
         plane.put(coded, coefficients[coded])
@@ -219,14 +220,16 @@ def encode(
     return streams
 
 
-def _n_planes(layouts: Sequence[Layout]) -> int:
+def n_planes_of(layouts: Sequence[Layout]) -> int:
+    """Of all cells."""
     counts = {len(layout.n_blocks) for layout in layouts}
     if len(counts) != 1:
         raise ValueError("cells of different numbers of planes cannot be coded together")
     return counts.pop()
 
 
-def _checked(blocks: NDArray[np.int16], layout: Layout, plane: int) -> NDArray[np.int16]:
+def checked(blocks: NDArray[np.int16], layout: Layout, plane: int) -> NDArray[np.int16]:
+    """A plane's coefficients, int16 (block, 64), if they are those of the layout."""
     shape = (*layout.n_blocks[plane], SIDE, SIDE)
     if blocks.shape != shape or blocks.dtype != np.int16:
         raise ValueError(f"coefficients are {blocks.dtype} {blocks.shape}, not int16 {shape}")
@@ -330,7 +333,7 @@ def decode(
         return []
     reader = _Streams(streams)
     planes: list[_Plane] = []
-    for p in range(_n_planes(layouts)):
+    for p in range(n_planes_of(layouts)):
         plane = _Plane(layouts, p, weights.planes[p])
         plane.see(layouts, p, planes)
         planes.append(plane)
