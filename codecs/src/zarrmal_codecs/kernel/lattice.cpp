@@ -4,6 +4,14 @@
 
 namespace zarrmal {
 
+LatticeLevel lattice_level(int k) {
+#if defined(ZARRMAL_X86)
+    if (k > 0) return lattice_avx2();  // all levels but the first have AVX2 at least
+#endif
+    static_cast<void>(k);
+    return lattice_baseline();
+}
+
 std::vector<std::uint8_t> lattice_stream(const std::vector<std::uint32_t>& symbols,
                                          std::uint32_t last) {
     std::vector<std::uint8_t> reversed;

@@ -6,6 +6,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -139,20 +140,9 @@ void make_plan(LatticePlan* to, const nb::list& kinds, const nb::dict& tables) {
     new (to) LatticePlan(std::move(*plan));
 }
 
-const LatticeLevel& level_named(const std::string& name) {
-    static const LatticeLevel baseline = lattice_baseline();
-#if defined(ZARRMAL_X86)
-    // Of the machine's levels all but the first have AVX2 at least.
-    static const LatticeLevel fast = lattice_avx2();
-    if (name != "baseline") {
-        for (int k = 1; k < levels().count; ++k)
-            if (name == levels().level[k].name) return fast;
-    }
-#else
-    for (int k = 1; k < levels().count; ++k)
-        if (name == levels().level[k].name) return baseline;
-#endif
-    if (name == "baseline") return baseline;
+LatticeLevel level_named(const std::string& name) {
+    for (int k = 0; k < levels().count; ++k)
+        if (name == levels().level[k].name) return lattice_level(k);
     refuse("level '" + name + "' is not one of levels()");
 }
 
@@ -210,20 +200,29 @@ nb::ndarray<nb::numpy, T, nb::ndim<2>, nb::c_contig> owned(std::vector<T> values
     return {kept->data(), {kept->size() / columns, columns}, owner};
 }
 
+// The state after a cell's last symbol: 2**16 and the CRC-16 of its coefficients, low bytes first.
+std::uint32_t last_state(const Laid& laid, std::size_t k, const std::int16_t* coefficients) {
+    const std::size_t from = 64 * laid.starts[k * laid.n_planes];
+    const std::size_t to = 64 * laid.starts[(k + 1) * laid.n_planes];
+    std::vector<std::uint8_t> bytes;
+    bytes.reserve(2 * (to - from));
+    for (std::size_t i = from; i < to; ++i) {
+        const auto value = static_cast<std::uint16_t>(coefficients[i]);
+        bytes.push_back(static_cast<std::uint8_t>(value));
+        bytes.push_back(static_cast<std::uint8_t>(value >> 8));
+    }
+    return (1u << 16) + crc16(bytes.data(), 1, bytes.size());
+}
+
 nb::list encode_lattice(const LatticePlan& plan, const In<std::int64_t, 3>& sizes,
                         const In<std::uint8_t, 3>& ratios, const In<std::uint16_t, 3>& steps,
                         const In<std::uint8_t, 1>& coded, const In<std::uint8_t, 1>& visible,
-                        const In<std::int16_t, 2>& coefficients,
-                        const In<std::uint32_t, 1>& last, const std::string& level_name) {
-    const LatticeLevel& level = level_named(level_name);
+                        const In<std::int16_t, 2>& coefficients, const std::string& level_name) {
+    const LatticeLevel level = level_named(level_name);
     const Laid laid(sizes, ratios, steps, coded, visible);
-    if (coefficients.shape(0) != laid.starts.back() || coefficients.shape(1) != 64 ||
-        last.shape(0) != laid.n)
-        refuse("coefficients or last states are not as many as the sizes tell");
+    if (coefficients.shape(0) != laid.starts.back() || coefficients.shape(1) != 64)
+        refuse("coefficients are not as many as the sizes tell");
     std::vector<std::int16_t> copy(coefficients.data(), coefficients.data() + coefficients.size());
-    std::vector<std::uint32_t> ends(last.data(), last.data() + laid.n);
-    for (const std::uint32_t end : ends)
-        if (end >> 16 != 1) refuse("last states must be 2**16 to 2**17 - 1");
     std::vector<std::vector<std::uint8_t>> streams(laid.n);
     {
         nb::gil_scoped_release release;
@@ -231,7 +230,7 @@ nb::list encode_lattice(const LatticePlan& plan, const In<std::int64_t, 3>& size
         for (std::size_t k = 0; k < laid.n; ++k) {
             symbols.clear();
             level.measure(plan, laid.cell(k, copy.data()), symbols);
-            streams[k] = lattice_stream(symbols, ends[k]);
+            streams[k] = lattice_stream(symbols, last_state(laid, k, copy.data()));
         }
     }
     nb::list result;
@@ -244,7 +243,7 @@ nb::tuple decode_lattice(const LatticePlan& plan, const In<std::int64_t, 3>& siz
                          const In<std::uint8_t, 3>& ratios, const In<std::uint16_t, 3>& steps,
                          const In<std::uint8_t, 1>& coded, const In<std::uint8_t, 1>& visible,
                          const nb::list& streams, const std::string& level_name) {
-    const LatticeLevel& level = level_named(level_name);
+    const LatticeLevel level = level_named(level_name);
     const Laid laid(sizes, ratios, steps, coded, visible);
     if (streams.size() != laid.n) refuse("there must be a stream for each cell");
     std::vector<LatticeTape> tapes;
@@ -259,16 +258,18 @@ nb::tuple decode_lattice(const LatticePlan& plan, const In<std::int64_t, 3>& siz
                          false});
     }
     std::vector<std::int16_t> coefficients(laid.starts.back() * 64);
-    std::vector<std::uint32_t> ends;
+    std::vector<std::uint8_t> status;
     {
         nb::gil_scoped_release release;
-        for (std::size_t k = 0; k < laid.n; ++k)
-            level.decode(plan, laid.cell(k, coefficients.data()), tapes[k]);
+        for (std::size_t k = 0; k < laid.n; ++k) {
+            LatticeTape& tape = tapes[k];
+            level.decode(plan, laid.cell(k, coefficients.data()), tape);
+            const bool ended = tape.position == tape.stop &&
+                               tape.state == last_state(laid, k, coefficients.data());
+            status.push_back(tape.dry ? 1 : ended ? 0 : 2);
+        }
     }
-    // A stream that ended early, or has bytes left, has the state 0, which is no last state.
-    for (const LatticeTape& tape : tapes)
-        ends.push_back(tape.dry ? 0 : tape.position != tape.stop ? 1 : tape.state);
-    return nb::make_tuple(owned(std::move(coefficients), 64), owned(std::move(ends), 1));
+    return nb::make_tuple(owned(std::move(coefficients), 64), owned(std::move(status), 1));
 }
 
 }  // namespace
@@ -279,7 +280,7 @@ void bind_lattice(nb::module_& m) {
     m.def("encode_lattice", &encode_lattice, nb::arg("plan"), nb::arg("sizes").noconvert(),
           nb::arg("ratios").noconvert(), nb::arg("steps").noconvert(), nb::arg("coded").noconvert(),
           nb::arg("visible").noconvert(), nb::arg("coefficients").noconvert(),
-          nb::arg("last").noconvert(), nb::arg("level"));
+          nb::arg("level"));
     m.def("decode_lattice", &decode_lattice, nb::arg("plan"), nb::arg("sizes").noconvert(),
           nb::arg("ratios").noconvert(), nb::arg("steps").noconvert(), nb::arg("coded").noconvert(),
           nb::arg("visible").noconvert(), nb::arg("streams"), nb::arg("level"));

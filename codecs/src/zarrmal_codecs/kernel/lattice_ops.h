@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -49,7 +50,7 @@ inline void layer(std::int32_t* sums, const std::int16_t* weight, const std::int
         total[k] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bias + 8 * k));
     for (int p = 0; p < PAIRS; ++p) {
         std::int32_t both;
-        __builtin_memcpy(&both, inputs + 2 * p, 4);
+        std::memcpy(&both, inputs + 2 * p, 4);
         const __m256i x = _mm256_set1_epi32(both);
         for (int k = 0; k < N / 8; ++k) {
             const __m256i w = _mm256_loadu_si256(
@@ -67,6 +68,33 @@ inline void layer(std::int32_t* sums, const std::int16_t* weight, const std::int
     for (int p = 0; p < PAIRS; ++p)
         add_pair<N>(sums, weight + p * N * 2, inputs[2 * p], inputs[2 * p + 1]);
     for (int k = 0; k < N; ++k) sums[k] >>= shift[k];
+#endif
+}
+
+// sums[k] += products of all pairs of `inputs` with weights [pair][64][2], for 64 sums.
+inline void add_pairs(std::int32_t* sums, const std::int16_t* weight, const std::int16_t* inputs,
+                      int n_pairs) {
+#if defined(__AVX2__)
+    __m256i total[8];
+    for (int k = 0; k < 8; ++k)
+        total[k] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums + 8 * k));
+    for (int p = 0; p < n_pairs; ++p) {
+        std::int32_t both;
+        std::memcpy(&both, inputs + 2 * p, 4);
+        if (!both) continue;
+        const __m256i x = _mm256_set1_epi32(both);
+        for (int k = 0; k < 8; ++k) {
+            const __m256i w = _mm256_loadu_si256(
+                reinterpret_cast<const __m256i*>(weight + 128 * p + 16 * k));
+            total[k] = _mm256_add_epi32(total[k], _mm256_madd_epi16(w, x));
+        }
+    }
+    for (int k = 0; k < 8; ++k)
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + 8 * k), total[k]);
+#else
+    for (int p = 0; p < n_pairs; ++p)
+        if (inputs[2 * p] || inputs[2 * p + 1])
+            add_pair<64>(sums, weight + 128 * p, inputs[2 * p], inputs[2 * p + 1]);
 #endif
 }
 

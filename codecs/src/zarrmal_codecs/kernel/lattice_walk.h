@@ -31,21 +31,20 @@ struct Block {
 
 // Sums over each coefficient and the eight around it.
 inline void near_sums(const std::int32_t* from, std::int32_t* to) {
-    std::int32_t rows[64];
-    for (int y = 0; y < 8; ++y)
-        for (int x = 0; x < 8; ++x) {
-            const int k = 8 * y + x;
-            rows[k] = from[k] + (x ? from[k - 1] : 0) + (x < 7 ? from[k + 1] : 0);
-        }
-    for (int k = 0; k < 64; ++k)
-        to[k] = rows[k] + (k >= 8 ? rows[k - 8] : 0) + (k < 56 ? rows[k + 8] : 0);
+    std::int32_t rows[10 * 8] = {}, line[10] = {};
+    for (int y = 0; y < 8; ++y) {
+        for (int x = 0; x < 8; ++x) line[x + 1] = from[8 * y + x];
+        for (int x = 0; x < 8; ++x) rows[8 * y + 8 + x] = line[x] + line[x + 1] + line[x + 2];
+    }
+    for (int k = 0; k < 64; ++k) to[k] = rows[k] + rows[k + 8] + rows[k + 16];
 }
 
 // libjpeg's accurate inverse transform, as a product with its matrix (FORMAT-lattice 2.2).
 struct Transform {
     std::int32_t down[64], across[64];  // [frequency][sample], the same
+    const std::int32_t* matrix;         // [sample][frequency]
 
-    explicit Transform(const std::int32_t* matrix) {
+    explicit Transform(const std::int32_t* from) : matrix(from) {
         for (int s = 0; s < 8; ++s)
             for (int f = 0; f < 8; ++f) down[8 * f + s] = across[8 * f + s] = matrix[8 * s + f];
     }
@@ -54,9 +53,11 @@ struct Transform {
     void inverse(const std::int32_t* values, std::uint8_t* to, std::size_t row) const {
         std::int32_t between[64] = {}, sums[64];
         std::uint32_t used = 0;
-        for (int f = 0; f < 8; ++f)
-            for (int x = 0; x < 8; ++x)
-                if (values[8 * f + x]) used |= 1u << f;
+        for (int f = 0; f < 8; ++f) {
+            std::int32_t any = 0;
+            for (int x = 0; x < 8; ++x) any |= values[8 * f + x];
+            if (any) used |= 1u << f;
+        }
         for (int f = 0; f < 8; ++f) {
             if (!(used >> f & 1)) continue;
             for (int s = 0; s < 8; ++s)
@@ -80,18 +81,20 @@ struct Transform {
     // Coefficients of samples with 4 bits of fraction.
     void forward(const std::int32_t* samples, std::int32_t* to) const {
         std::int32_t between[64];
-        for (int f = 0; f < 8; ++f)
-            for (int x = 0; x < 8; ++x) {
-                std::int32_t sum = 1 << 11;
-                for (int s = 0; s < 8; ++s) sum += down[8 * f + s] * samples[8 * s + x];
-                between[8 * f + x] = sum >> 12;
-            }
-        for (int y = 0; y < 8; ++y)
-            for (int f = 0; f < 8; ++f) {
-                std::int32_t sum = 1 << 20;
-                for (int s = 0; s < 8; ++s) sum += between[8 * y + s] * across[8 * f + s];
-                to[8 * y + f] = sum >> 21;
-            }
+        for (int f = 0; f < 8; ++f) {
+            std::int32_t* const line = between + 8 * f;
+            for (int x = 0; x < 8; ++x) line[x] = 1 << 11;
+            for (int s = 0; s < 8; ++s)
+                for (int x = 0; x < 8; ++x) line[x] += down[8 * f + s] * samples[8 * s + x];
+            for (int x = 0; x < 8; ++x) line[x] >>= 12;
+        }
+        for (int y = 0; y < 8; ++y) {
+            std::int32_t* const line = to + 8 * y;
+            for (int f = 0; f < 8; ++f) line[f] = 1 << 20;
+            for (int s = 0; s < 8; ++s)
+                for (int f = 0; f < 8; ++f) line[f] += between[8 * y + s] * matrix[8 * s + f];
+            for (int f = 0; f < 8; ++f) line[f] >>= 21;
+        }
     }
 };
 
@@ -403,8 +406,7 @@ private:
         const std::int32_t base = see_border(near, samples, width, border, activity);
         const std::int32_t log_activity = log_of(activity);
         std::int32_t sums[64] = {};
-        for (int p = 0; p < (LATTICE_BORDER + 1) / 2; ++p)
-            add_pair<64>(sums, kind_->border.data() + 128 * p, border[2 * p], border[2 * p + 1]);
+        add_pairs(sums, kind_->border.data(), border, (LATTICE_BORDER + 1) / 2);
         std::uint8_t seen[4][64] = {};  // luma, around; other, around
         if (has_luma_) see(luma_, kind_->luma, sums, seen[0], seen[1]);
         if (has_other_) see(other_, kind_->other, sums, seen[2], seen[3]);
@@ -429,10 +431,11 @@ private:
         inputs[24] = static_cast<std::int16_t>(visible);
         if (has_luma_) {
             constexpr int FROM[5] = {1, 2, 4, 6, 8};
-            for (int j = 1; j < 64; ++j)
-                for (int k = 0; k < 5; ++k)
-                    if (diagonal_[j] >= FROM[k])
-                        inputs[25 + k] = std::max<std::int16_t>(inputs[25 + k], seen[0][j]);
+            std::uint8_t most[16] = {};
+            for (int j = 0; j < 64; ++j)
+                most[diagonal_[j]] = std::max(most[diagonal_[j]], seen[0][j]);
+            for (int d = 14; d >= 0; --d) most[d] = std::max(most[d], most[d + 1]);
+            for (int k = 0; k < 5; ++k) inputs[25 + k] = most[FROM[k]];
         }
         if (has_other_) {
             int end = 0;
@@ -537,12 +540,10 @@ private:
     void see(const std::int32_t* plane, const std::vector<std::int16_t>& weight, std::int32_t* sums,
              std::uint8_t* own, std::uint8_t* around) const {
         std::int32_t sizes[64], near[64];
-        for (int p = 0; p < 32; ++p) {
-            const auto a = static_cast<std::int16_t>(clamp(plane[2 * p], -LARGEST_SUM, LARGEST_SUM));
-            const auto b =
-                static_cast<std::int16_t>(clamp(plane[2 * p + 1], -LARGEST_SUM, LARGEST_SUM));
-            if (a || b) add_pair<64>(sums, weight.data() + 128 * p, a, b);
-        }
+        std::int16_t values[64];
+        for (int j = 0; j < 64; ++j)
+            values[j] = static_cast<std::int16_t>(clamp(plane[j], -LARGEST_SUM, LARGEST_SUM));
+        add_pairs(sums, weight.data(), values, 32);
         for (int j = 0; j < 64; ++j) sizes[j] = std::abs(plane[j]);
         near_sums(sizes, near);
         for (int j = 0; j < 64; ++j) {
@@ -579,21 +580,22 @@ private:
     }
 
     void keep(const std::int32_t* size, std::int32_t total, std::int32_t base, Block& result) const {
+        result.base = static_cast<std::int16_t>(base);
+        result.known = 1;
+        if (!total) return;  // the rest is as in none_
         std::int32_t near[64], tails[4] = {};
         near_sums(size, near);
-        result.end = 0;
         for (int j = 0; j < 64; ++j) {
             result.magnitude[j] = static_cast<std::uint16_t>(size[j]);
             result.log_magnitude[j] = log_of(size[j]);
             result.log_near[j] = log_of(near[j]);
-            if (size[j]) result.end = std::max(result.end, diagonal_[j]);
+            if (!size[j]) continue;
+            result.end = std::max(result.end, diagonal_[j]);
             for (int k = 0; k < 4; ++k)
                 if (diagonal_[j] >= 3 + 2 * k) tails[k] += size[j];
         }
         for (int k = 0; k < 4; ++k) result.log_tail[k] = log_of(tails[k]);
         result.total = total;
-        result.base = static_cast<std::int16_t>(base);
-        result.known = 1;
     }
 
     const LatticePlan& plan_;

@@ -312,11 +312,15 @@ class _Streams:
         return values
 
     def expect_end(self, checks: Ints) -> None:
-        status = self._rans.status(RANS_LOWEST + checks)
-        if (status == 1).any():
-            raise TruncatedError(f"the stream of cell {int(np.argmax(status == 1))} ends early")
-        if status.any():
-            raise CorruptionError(f"cell {int(np.argmax(status))} is damaged: its check fails")
+        refuse(self._rans.status(RANS_LOWEST + checks))
+
+
+def refuse(status: NDArray[np.uint8]) -> None:
+    """Raise what a status (cell,) other than 0 means: 1 words were missing, 2 the check fails."""
+    if (status == 1).any():
+        raise TruncatedError(f"the stream of cell {int(np.argmax(status == 1))} ends early")
+    if status.any():
+        raise CorruptionError(f"cell {int(np.argmax(status))} is damaged: its check fails")
 
 
 def decode(

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import RANS_LOWEST, RANS_STATE_BYTES
-from ..errors import CorruptionError, TruncatedError
+from ..constants import RANS_STATE_BYTES
+from ..errors import TruncatedError
 from . import cells as plain
 from .blocks import EARLIER
-from .cells import FULLY_VISIBLE, Coefficients, Layout, check_of, checked
+from .cells import FULLY_VISIBLE, Coefficients, Layout, checked
 from .numbers import CURVE, EXP, LOG, LOG_STEP, SCAN, SHARE, SLOPE
 from .transform import MATRIX, SIDE
 from .weights import Weights
@@ -22,10 +22,6 @@ try:
     from .. import _kernel
 except ImportError:  # pragma: no cover  (built without a C++ compiler)
     _kernel = None  # type: ignore[assignment]
-
-ENDED_EARLY, NOT_ENDED = 0, 1
-"""What the kernel returns for streams that ended early, or have bytes left."""
-
 
 def levels() -> list[str]:
     """Instruction sets of the kernel on this machine, slowest first; none without a kernel."""
@@ -60,10 +56,9 @@ class Engine:
             for layout, cell in zip(layouts, cells, strict=True)
             for p in range(len(layout.n_blocks))
         ]
-        last = np.array([RANS_LOWEST + check_of(cell) for cell in cells], np.uint32)
         laid = _Laid.of(layouts)
         result: list[bytes] = _kernel.encode_lattice(
-            self._plan, *laid.arrays(), np.concatenate(flat), last, self.level
+            self._plan, *laid.arrays(), np.concatenate(flat), self.level
         )
         return result
 
@@ -76,7 +71,7 @@ class Engine:
         if any(len(stream) < RANS_STATE_BYTES for stream in streams):
             raise TruncatedError("a cell's stream is shorter than the coder's state")
         laid = _Laid.of(layouts)
-        flat, ends = _kernel.decode_lattice(
+        flat, status = _kernel.decode_lattice(
             self._plan, *laid.arrays(), [bytes(stream) for stream in streams], self.level
         )
         result, start = [], 0
@@ -86,12 +81,9 @@ class Engine:
                 stop = start + rows * columns
                 cell.append(flat[start:stop].reshape(rows, columns, SIDE, SIDE))
                 start = stop
-            end = int(ends[i, 0])
-            if end == ENDED_EARLY:
-                raise TruncatedError(f"the stream of cell {i} ends early")
-            if end != RANS_LOWEST + check_of(cell):
-                raise CorruptionError(f"cell {i} is damaged: its check fails")
             result.append(cell)
+        if status.any():
+            plain.refuse(status[:, 0])
         return result
 
 
