@@ -18,9 +18,8 @@ from zarrmal_codecs.lattice.upsampling import Ratio
 from .blocks import Phase
 from .cut import Sizes
 from .dct import BLOCK, Float, forward_dct
-from .preimage import Planes
 from .samples import sample_variances
-from .solve import PlaneView, solve_listed_blocks
+from .solve import CellViews, PlaneView, solve_listed_blocks
 from .search import ERROR_ENERGY, FLAT_COEFFICIENTS, FLAT_ERROR_ENERGY
 from .tables import (
     MAX_STEP,
@@ -313,7 +312,7 @@ class ChromaFit:
 
 
 def fit_chroma(
-    planes: Planes,
+    views_of: CellViews,
     rest: tuple[int, int],
     phase: Phase,
     samplings: Sequence[tuple[Ratio, bool]],
@@ -325,8 +324,8 @@ def fit_chroma(
 
     Parameters
     ----------
-    planes
-        Of a cell.
+    views_of
+        Views of a cell.
     rest
         Which two of them.
     phase
@@ -348,7 +347,7 @@ def fit_chroma(
         for down in range(ratio[0]):
             for across in range(ratio[1]):
                 full = phase[0] + BLOCK * down, phase[1] + BLOCK * across
-                views = [PlaneView.of(planes, p, ratio, full, fancy=fancy) for p in rest]
+                views = [views_of.of(p, ratio, full, fancy=fancy) for p in rest]
                 fits = [_fit(views, ratio, full, pair, fancy=fancy) for pair in candidates]
                 if estimate and not any(fit.share_exact > NEARLY_ALL for fit in fits):
                     table = estimate_steps(views, fancy=fancy, n_most=QUICK_BLOCKS)
@@ -402,12 +401,12 @@ def chroma_candidates(luma: Steps) -> list[tuple[Steps, Steps]]:
 
 
 def refined_tables(
-    planes: Planes, rest: tuple[int, int], fit: ChromaFit, seen: Sequence[Steps]
+    views_of: CellViews, rest: tuple[int, int], fit: ChromaFit, seen: Sequence[Steps]
 ) -> tuple[Steps, Steps]:
     """Tables from all blocks; two where one does not explain both planes."""
     if fit.share_exact > NEARLY_ALL and series_name(fit.tables[0]) != OWN:
         return fit.tables
-    views = [PlaneView.of(planes, p, fit.ratio, fit.phase, fancy=fit.fancy) for p in rest]
+    views = [views_of.of(p, fit.ratio, fit.phase, fancy=fit.fancy) for p in rest]
     common = estimate_steps(views, fancy=fit.fancy, seen=seen)
     if common is None:
         return fit.tables

@@ -30,7 +30,7 @@ from .dct import BLOCK
 from .phase import rank_phases
 from .preimage import Planes, own_planes, ycbcr_planes
 from .search import MAX_TRIES
-from .solve import MAX_SHARE_WRONG, PlaneView, SolvedPlane, solve_plane
+from .solve import MAX_SHARE_WRONG, CellViews, PlaneView, SolvedPlane, solve_plane
 from .tables import OWN, Steps, series_name
 
 MIN_SHARE_EXPLAINED = 0.98
@@ -159,13 +159,14 @@ def find_cell(
             f"visible is {visible.dtype} {visible.shape}; it is bool {pixels.shape[:2]}"
         )
     colour, planes = _planes(pixels, visible)
+    views = CellViews(planes)
     best: FoundCell | None = None
-    for camera, phase in _matches(colour, planes, cameras):
-        found = _solve(pixels, planes, camera, phase)
+    for camera, phase in _matches(colour, views, cameras):
+        found = _solve(pixels, views, camera, phase)
         if found.share_whole < 1 and _has_own_tables(camera):
-            better = _repaired(planes, camera, phase)
+            better = _repaired(views, camera, phase)
             if better != camera:
-                again = _solve(pixels, planes, better, phase)
+                again = _solve(pixels, views, better, phase)
                 found = again if again.n_exact > found.n_exact else found
         if best is None or found.n_exact > best.n_exact:
             best = found
@@ -189,9 +190,10 @@ def _first_plane(colour: Colour) -> int:
 
 
 def _matches(
-    colour: Colour, planes: Planes, cameras: Sequence[Camera]
+    colour: Colour, views: CellViews, cameras: Sequence[Camera]
 ) -> Iterator[tuple[Camera, Phase]]:
     """Cameras and phases that explain a sample of a cell's blocks: given ones, then its own."""
+    planes = views.planes
     first = _first_plane(colour)
     exact = planes.has_preimage & (planes.low[first] == planes.high[first])
     phases, scores = rank_phases(planes.low[first], exact)
@@ -201,7 +203,7 @@ def _matches(
     for ranked in phases[:N_PHASES_TRIED].tolist():
         row, column = divmod(ranked, BLOCK)
         phase = -row % BLOCK, -column % BLOCK
-        view = PlaneView.of(planes, first, (1, 1), phase, fancy=True)
+        view = views.of(first, (1, 1), phase, fancy=True)
         is_phase = False
         for camera in cameras:
             if camera.colour != colour:
@@ -212,10 +214,10 @@ def _matches(
             if not luma_fits(test_steps(view, steps), 0.0):
                 continue
             is_phase = True
-            fit = _chroma_of(planes, rest, phase, camera)
+            fit = _chroma_of(views, rest, phase, camera)
             if fit is not None or not rest:
                 yield camera, phase if fit is None else fit.phase
-        own = _own_camera(colour, planes, phase, view, rest, cameras)
+        own = _own_camera(colour, views, phase, view, rest, cameras)
         if own is not None:
             yield own
         if is_phase or own is not None:
@@ -224,7 +226,7 @@ def _matches(
 
 def _own_camera(
     colour: Colour,
-    planes: Planes,
+    views: CellViews,
     phase: Phase,
     view: PlaneView,
     rest: tuple[int, ...],
@@ -242,7 +244,7 @@ def _own_camera(
     if not rest:
         return camera_of(colour, steps, None, first), phase
     fit = fit_chroma(
-        planes,
+        views,
         _pair(rest),
         phase,
         CHROMA_SAMPLINGS if colour == "ycbcr" else CHROMA_SAMPLINGS[:1],
@@ -252,7 +254,7 @@ def _own_camera(
     if fit is None:
         return None
     seen = [_steps(camera, plane) for camera in others for plane in rest]
-    fit = replace(fit, tables=refined_tables(planes, _pair(rest), fit, seen))
+    fit = replace(fit, tables=refined_tables(views, _pair(rest), fit, seen))
     return camera_of(colour, steps, fit, first), fit.phase
 
 
@@ -260,13 +262,13 @@ def _has_own_tables(camera: Camera) -> bool:
     return any(series_name(_steps(camera, p)) == OWN for p in range(len(camera.ratios)))
 
 
-def _repaired(planes: Planes, camera: Camera, phase: Phase) -> Camera:
+def _repaired(views: CellViews, camera: Camera, phase: Phase) -> Camera:
     """A camera with the steps of planes with a sample in each pixel corrected."""
     tables = camera.tables.copy()
     for plane, ratio in enumerate(camera.ratios):
         steps = _steps(camera, plane)
         if ratio == (1, 1) and series_name(steps) == OWN:
-            view = PlaneView.of(planes, plane, ratio, phase, fancy=camera.fancy)
+            view = views.of(plane, ratio, phase, fancy=camera.fancy)
             tables[plane] = repaired_steps(view, steps).reshape(BLOCK, BLOCK)
     return replace(camera, tables=tables)
 
@@ -280,27 +282,28 @@ def _steps(camera: Camera, plane: int) -> Steps:
 
 
 def _chroma_of(
-    planes: Planes, rest: tuple[int, ...], phase: Phase, camera: Camera
+    views: CellViews, rest: tuple[int, ...], phase: Phase, camera: Camera
 ) -> ChromaFit | None:
     if not rest:
         return None
     a, b = _pair(rest)
     sampling = (camera.ratios[a], camera.fancy)
     tables = _steps(camera, a), _steps(camera, b)
-    return fit_chroma(planes, (a, b), phase, [sampling], [tables], estimate=False)
+    return fit_chroma(views, (a, b), phase, [sampling], [tables], estimate=False)
 
 
 def _solve(
-    pixels: NDArray[np.uint8], planes: Planes, camera: Camera, phase: Phase
+    pixels: NDArray[np.uint8], views: CellViews, camera: Camera, phase: Phase
 ) -> FoundCell:
     """All blocks of all planes, and what they do not explain."""
+    planes = views.planes
     shape = planes.visible.shape[0], planes.visible.shape[1]
     solved: list[SolvedPlane] = []
     n_whole: list[int] = []
     n_found: list[int] = []
     n_clear, n_clear_found = 0, 0
     for plane, ratio in enumerate(camera.ratios):
-        view = PlaneView.of(planes, plane, ratio, phase, fancy=camera.fancy)
+        view = views.of(plane, ratio, phase, fancy=camera.fancy)
         result = solve_plane(view, _steps(camera, plane), max_tries=MAX_TRIES)
         whole = view.blocks.is_whole
         n_whole.append(int(whole.sum()))

@@ -83,17 +83,26 @@ def _count_small(
             for i in range(8):
                 for x in range(n_columns):
                     across[v, y, x] += cosines[v, i] * samples[y, x + i]
-    value = np.empty(n_columns, np.float32)
     for y in range(n_rows):
         for x in range(n_columns):
             if whole[y, x]:
                 n_blocks[(y % 8) * 8 + x % 8] += 1
-        for u in range(8):
-            for v in range(8):
+    value = np.empty(n_columns, np.float32)
+    halves = np.empty((2, 4, n_columns), np.float32)
+    for v in range(8):
+        for y in range(n_rows):
+            # Rows from both ends: even frequencies see their sums, odd ones their differences.
+            for i in range(4):
+                for x in range(n_columns):
+                    first, last = across[v, y + i, x], across[v, y + 7 - i, x]
+                    halves[0, i, x] = first + last
+                    halves[1, i, x] = first - last
+            # Half of the frequencies tell enough.
+            for u in range(v % 2, 8, 2):
                 value[:] = 0
-                for i in range(8):
+                for i in range(4):
                     for x in range(n_columns):
-                        value[x] += cosines[u, i] * across[v, y + i, x]
+                        value[x] += cosines[u, i] * halves[u % 2, i, x]
                 for x in range(n_columns):
                     if whole[y, x] and abs(value[x]) < SMALL:
                         n_small[(y % 8) * 8 + x % 8, 8 * u + v] += 1

@@ -17,7 +17,7 @@ from .search import solve_whole_blocks
 from .tables import Steps
 from .taps import RINGED, Taps, taps_of
 
-MIN_SHARE_KNOWN = 0.375
+MIN_SHARE_KNOWN = 0.4375
 """Blocks of which less is visible cost fewer bits pixel by pixel than as coefficients."""
 
 MAX_SHARE_WRONG = 0.125
@@ -28,7 +28,7 @@ HARD_BLOCKS = 24
 by work, not by a clock, so that the same cells give the same bytes."""
 
 
-N_ROUNDS = 3
+N_ROUNDS = 2
 """Times that blocks which do not fit together are solved again."""
 
 
@@ -53,24 +53,56 @@ class PlaneView:
     estimate: Float
     is_firm: NDArray[np.bool_]
 
-    @classmethod
-    def of(cls, planes: Planes, plane: int, ratio: Ratio, phase: Phase, *, fancy: bool) -> PlaneView:
-        """A plane with the first pixel at this row and column of its group of blocks."""
-        blocks = cut_into_blocks(planes, plane, ratio, phase)
-        low, high, known = (
-            _plane(values, ratio) for values in (blocks.low, blocks.high, blocks.known)
-        )
-        estimate, is_firm = estimate_samples(low, high, known, ratio, fancy=fancy)
-        return cls(
-            blocks=blocks, taps=taps_of(ratio, fancy=fancy), estimate=estimate, is_firm=is_firm
-        )
-
     @property
     def estimated_blocks(self) -> Float:
         """The estimate, block by block (row, column, 64)."""
         rows, columns = self.blocks.n_known.shape
         square = self.estimate.reshape(rows, BLOCK, columns, BLOCK).transpose(0, 2, 1, 3)
         return square.reshape(rows, columns, N_COEFFICIENTS)
+
+
+class CellViews:
+    """Views of the planes of one cell; what several have in common is computed once.
+
+    Parameters
+    ----------
+    planes
+        Of the cell.
+    """
+
+    def __init__(self, planes: Planes) -> None:
+        self.planes = planes
+        self._views: dict[tuple[object, ...], PlaneView] = {}
+
+    def of(self, plane: int, ratio: Ratio, phase: Phase, *, fancy: bool) -> PlaneView:
+        """A plane with the first pixel at this row and column of its group of blocks."""
+        key = plane, ratio, phase, fancy
+        if key in self._views:
+            return self._views[key]
+        blocks = cut_into_blocks(self.planes, plane, ratio, phase)
+        # In another block of the group the samples lie alike, some blocks further.
+        near = phase[0] % BLOCK, phase[1] % BLOCK
+        if near == phase:
+            low, high, known = (
+                _plane(values, ratio) for values in (blocks.low, blocks.high, blocks.known)
+            )
+            estimate, is_firm = estimate_samples(low, high, known, ratio, fancy=fancy)
+        else:
+            first = self._views.get((plane, ratio, near, fancy))
+            first = self.of(plane, ratio, near, fancy=fancy) if first is None else first
+            moved = [(p - n) // r for p, n, r in zip(phase, near, ratio, strict=True)]
+            shape = tuple(BLOCK * count for count in blocks.known.shape[:2])
+            estimate, is_firm = np.full(shape, 128.0), np.zeros(shape, np.bool_)
+            rows = min(first.estimate.shape[0], shape[0] - moved[0])
+            columns = min(first.estimate.shape[1], shape[1] - moved[1])
+            area = slice(moved[0], moved[0] + rows), slice(moved[1], moved[1] + columns)
+            estimate[area] = first.estimate[:rows, :columns]
+            is_firm[area] = first.is_firm[:rows, :columns]
+        view = PlaneView(
+            blocks=blocks, taps=taps_of(ratio, fancy=fancy), estimate=estimate, is_firm=is_firm
+        )
+        self._views[key] = view
+        return view
 
 
 def _plane(blocks: NDArray[np.generic], ratio: Ratio) -> NDArray[np.generic]:
@@ -179,11 +211,13 @@ def solve_plane(view: PlaneView, steps: Steps, *, max_tries: int) -> SolvedPlane
     rest = rest[np.argsort(-blocks.n_known.reshape(-1)[rest], kind="stable")]
     n_hard = HARD_BLOCKS + is_known.size // 20
 
-    def solve_again(where: tuple[NDArray[np.int64], NDArray[np.int64]]) -> None:
+    def solve_again(
+        where: tuple[NDArray[np.int64], NDArray[np.int64]], n_efforts: int = len(EFFORTS)
+    ) -> None:
         nonlocal n_hard
         new, wrong = solve_cut_blocks(
             blocks.low[where], blocks.high[where], blocks.known[where], _rings(hard, where),
-            _rings(soft, where), steps, sizes, taps, len(EFFORTS) if n_hard > 0 else 1,
+            _rings(soft, where), steps, sizes, taps, n_efforts if n_hard > 0 else 1,
         )  # fmt: skip
         n_hard -= int((wrong > 0).sum())
         n_known = blocks.n_known[where]
@@ -196,8 +230,10 @@ def solve_plane(view: PlaneView, steps: Steps, *, max_tries: int) -> SolvedPlane
         for start in range(0, len(rest), HARD_BLOCKS):
             solve_again(np.unravel_index(rest[start : start + HARD_BLOCKS], shape))
         return SolvedPlane(levels=levels, is_known=is_known, n_wrong=n_wrong)
-    for block in rest:
-        solve_again(np.unravel_index(np.array([block]), shape))
+    # Four groups, in each of which no two blocks are neighbours.
+    group = 2 * (rest // shape[1] % 2) + rest % shape[1] % 2
+    for number in range(4):
+        solve_again(np.unravel_index(rest[group == number], shape))
     # Blocks were solved before all their neighbours were known. Of two that do not fit together
     # either may be wrong: both are only estimates until they are solved again, in another order.
     for number in range(N_ROUNDS + 1):
@@ -209,7 +245,7 @@ def solve_plane(view: PlaneView, steps: Steps, *, max_tries: int) -> SolvedPlane
         _clear(hard, np.unravel_index(suspects, shape))
         for block in suspects[:: -1 if number % 2 else 1]:
             where = np.unravel_index(np.array([block]), shape)
-            solve_again(where)
+            solve_again(where, len(EFFORTS) - 1)
             _fill(hard, levels, where, steps)
     return SolvedPlane(levels=levels, is_known=is_known, n_wrong=n_wrong)
 

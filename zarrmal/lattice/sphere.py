@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .compiled import compiled
 from .dct import Float
 
-FARTHEST = 36.0
+FARTHEST = 16.0
 """Squared distance, in variances, beyond which a second integer is not looked at."""
 
 
