@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from zarrmal_codecs.lattice.picture import Camera, Colour
 from zarrmal_codecs.lattice.upsampling import Ratio
 
-from .blocks import Phase
-from .cut import Sizes
-from .dct import BLOCK, Float, forward_dct
-from .samples import sample_variances
-from .solve import CellViews, PlaneView, solve_listed_blocks
-from .search import ERROR_ENERGY, FLAT_COEFFICIENTS, FLAT_ERROR_ENERGY
+from .repair import repaired_steps
+from .solve.blocks import Phase
+from .solve.cut import Sizes
+from .solve.dct import BLOCK, Float, forward_dct
+from .solve.plane import TRIAL_TRIES, CellViews, PlaneView, solve_listed_blocks
+from .solve.samples import sample_variances
+from .solve.whole import ERROR_ENERGY, FLAT_COEFFICIENTS, FLAT_ERROR_ENERGY
 from .tables import (
-    MAX_STEP,
     OWN,
     SERIES,
     Steps,
@@ -32,12 +32,9 @@ from .tables import (
     series_name,
 )
 
-N_TEST_BLOCKS = 16
+N_TRIAL_BLOCKS = 16
 N_PROOF_BLOCKS = 64
 """For a table that was estimated: its steps were chosen to fit."""
-
-TEST_TRIES = 400
-"""Sets of changes tried for a block of a test."""
 
 MIN_SHARE_EXACT = 0.8
 """Of the blocks of a test."""
@@ -70,7 +67,7 @@ BITS_OF_UNEXPLAINED_PIXEL = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BlockTest:
+class Trial:
     """How well steps explain the most active blocks of a plane.
 
     Attributes
@@ -106,24 +103,24 @@ def active_blocks(view: PlaneView, n_most: int) -> tuple[NDArray[np.int64], NDAr
     return rows[order], columns[order]
 
 
-def test_steps(view: PlaneView, steps: Steps, n_most: int = N_TEST_BLOCKS) -> BlockTest:
+def try_steps(view: PlaneView, steps: Steps, n_most: int = N_TRIAL_BLOCKS) -> Trial:
     """Solve the most active blocks with these steps."""
     where = active_blocks(view, n_most)
     n_blocks = len(where[0])
     measured = np.rint(forward_dct(view.estimated_blocks[where]) / steps)
     sizes = Sizes.of(measured, steps)
-    levels, is_exact = solve_listed_blocks(view, where, steps, sizes, TEST_TRIES, 1)
+    levels, is_exact = solve_listed_blocks(view, where, steps, sizes, TRIAL_TRIES, 1)
     if view.taps.shift and WORTH_MORE * n_blocks <= is_exact.sum() < n_blocks:
         left = np.flatnonzero(~is_exact)
         rest = where[0][left], where[1][left]
-        levels[left], is_exact[left] = solve_listed_blocks(view, rest, steps, sizes, TEST_TRIES, 3)
+        levels[left], is_exact[left] = solve_listed_blocks(view, rest, steps, sizes, TRIAL_TRIES, 3)
     magnitude = np.abs(levels[is_exact].astype(np.float64))
     # A constant block fits many tables.
     evidence = float(((magnitude > 0) * np.log2(steps))[:, 1:].sum())
     n_pixels = view.blocks.known.shape[2]
     bits = float(((magnitude > 0) * (2.5 + 2 * np.log2(1 + magnitude))).sum())
     bits += BITS_OF_UNEXPLAINED_PIXEL * n_pixels * int((~is_exact).sum())
-    return BlockTest(
+    return Trial(
         share_exact=float(is_exact.mean()) if n_blocks else 1.0,
         evidence_bits=evidence,
         bits_per_pixel=bits / max(n_blocks * n_pixels, 1),
@@ -159,110 +156,6 @@ def estimate_steps(
     return estimate_table(coefficients, variances, np.concatenate(inflation), seen)
 
 
-MAX_TRIALS = 24
-SUSPECT_ERROR = 2.0
-FARTHEST_ERROR = 5.0
-"""Standard deviations of a coefficient from a multiple of its step."""
-
-MAX_REPAIR_BLOCKS = 256
-RARE_USES = 3
-"""A step that no more blocks use is known by few measurements."""
-
-
-def repaired_steps(view: PlaneView, steps: Steps) -> Steps:
-    """Steps corrected by the blocks that they do not explain.
-
-    A step that few blocks use may be off by one, and one estimated from many even levels is twice
-    the true one until a block with an odd level is looked at. A change is kept if it explains more
-    blocks. For planes with a sample in each pixel.
-    """
-    return _Repair(view, steps).run()
-
-
-class _Repair:
-    """What ``repaired_steps`` goes through."""
-
-    def __init__(self, view: PlaneView, steps: Steps) -> None:
-        self.view, self.steps = view, steps
-        self.rows, self.columns = np.nonzero(view.blocks.is_exact)
-        samples = view.estimated_blocks[self.rows, self.columns]
-        self.coefficients = forward_dct(samples)
-        self.deviation = np.sqrt(error_inflation(samples) / 12)[:, None]
-        self.sizes = Sizes.of(np.zeros((0, BLOCK * BLOCK), np.int64), steps)
-        self.is_exact = self.solve(steps, np.arange(len(self.rows)))[1]
-
-    def solve(
-        self, steps: Steps, chosen: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
-        """Some of the blocks, with these steps."""
-        where = self.rows[chosen], self.columns[chosen]
-        return solve_listed_blocks(self.view, where, steps, self.sizes, TEST_TRIES, 1)
-
-    def accept(self, steps: Steps, changed: NDArray[np.bool_]) -> bool:
-        """Take these steps if they explain more blocks.
-
-        `changed` are the frequencies at which they differ; blocks that are 0 there stay as they
-        are.
-        """
-        uses = (np.abs(self.coefficients) > SUSPECT_ERROR * self.deviation)[:, changed].any(axis=1)
-        chosen = np.flatnonzero(uses & self.is_exact)[:MAX_REPAIR_BLOCKS]
-        chosen = np.concatenate([chosen, np.flatnonzero(~self.is_exact)[:MAX_REPAIR_BLOCKS]])
-        is_exact = self.solve(steps, chosen)[1]
-        if is_exact.sum() <= self.is_exact[chosen].sum():
-            return False
-        self.steps = steps
-        self.is_exact[chosen] = is_exact
-        return True
-
-    def run(self) -> Steps:
-        """The corrected steps."""
-        for block in np.flatnonzero(~self.is_exact)[:MAX_TRIALS].tolist():
-            if not self.is_exact[block]:
-                self.free_rare_steps(block)
-        for _ in range(MAX_TRIALS):
-            if self.is_exact.all() or not self.change_one_step():
-                break
-        return self.steps
-
-    def free_rare_steps(self, block: int) -> None:
-        """Solve a block as if its rare frequencies had steps of 1: their values tell the steps."""
-        levels = np.rint(self.coefficients / self.steps)
-        is_rare = (levels[block] != 0) & ((levels != 0).sum(axis=0) <= RARE_USES)
-        if not is_rare.any():
-            return
-        found, is_exact = self.solve(np.where(is_rare, 1, self.steps), np.array([block]))
-        if is_exact[0]:
-            multiple = np.abs(levels[block]).astype(np.int64)
-            step = np.rint(np.abs(found[0]) / np.maximum(multiple, 1)).astype(np.int64)
-            self.accept(np.where(is_rare, np.clip(step, 1, MAX_STEP), self.steps), is_rare)
-
-    def change_one_step(self) -> bool:
-        """Change the most suspicious step that can be improved; whether there was one."""
-        error = np.abs(self.coefficients - self.steps * np.rint(self.coefficients / self.steps))
-        is_far = error[~self.is_exact] > SUSPECT_ERROR * self.deviation[~self.is_exact]
-        suspicion = is_far.sum(axis=0)
-        suspects = np.argsort(-suspicion, kind="stable")[: min(8, int((suspicion > 0).sum()))]
-        for j in suspects.tolist():
-            uses = np.abs(self.coefficients[:, j]) > SUSPECT_ERROR * self.deviation[:, 0]
-            values, deviation = self.coefficients[uses, j], self.deviation[uses]
-            for step in _other_steps(values, deviation, int(self.steps[j])):
-                trial = self.steps.copy()
-                trial[j] = step
-                if self.accept(trial, np.arange(BLOCK * BLOCK) == j):
-                    return True
-        return False
-
-
-def _other_steps(values: Float, deviation: Float, step: int) -> list[int]:
-    """Steps to try instead of one: the greatest that all are near, its parts, and neighbours."""
-    steps = np.arange(1, MAX_STEP + 1)
-    away = np.abs(values[:, None] - steps * np.rint(values[:, None] / steps))
-    is_near = (away <= np.minimum(FARTHEST_ERROR * deviation, steps / 4)).all(axis=0)
-    common = steps[is_near][-1:].tolist()
-    tried = dict.fromkeys([*common, step // 2, (step + 1) // 2, step // 3, step + 1, step - 1])
-    return [s for s in tried if s != step and 0 < s <= MAX_STEP]
-
-
 def share_near_lattice(view: PlaneView, steps: Steps) -> float:
     """Share of exact whole blocks whose coefficients are near multiples of the steps.
 
@@ -278,7 +171,7 @@ def share_near_lattice(view: PlaneView, steps: Steps) -> float:
     return float((energy <= np.where(is_flat, FLAT_ERROR_ENERGY, ERROR_ENERGY)).mean())
 
 
-def luma_fits(test: BlockTest, free_bits: float) -> bool:
+def luma_fits(test: Trial, free_bits: float) -> bool:
     """Whether a test is proof of a table.
 
     Parameters
@@ -377,7 +270,7 @@ def _fit(
     *,
     fancy: bool,
 ) -> ChromaFit:
-    tests = [test_steps(view, steps) for view, steps in zip(views, tables, strict=True)]
+    tests = [try_steps(view, steps) for view, steps in zip(views, tables, strict=True)]
     n_blocks = sum(test.n_blocks for test in tests)
     exact = sum(test.share_exact * test.n_blocks for test in tests)
     bits = sum(test.bits_per_pixel * test.n_blocks for test in tests) / max(n_blocks, 1)
@@ -422,22 +315,19 @@ def refined_tables(
     return repaired[0], repaired[1]
 
 
-def camera_of(
-    colour: Colour, first: Steps, fit: ChromaFit | None, first_plane: int
-) -> Camera:
+def camera_of(colour: Colour, first: Steps, fit: ChromaFit | None, first_plane: int) -> Camera:
     """A camera of the table of its first plane and what was found of the others."""
     if fit is None:
-        tables, ratios = [first], ((1, 1),)
-        fancy = True
+        tables, ratios, fancy = [first], [(1, 1)], True
     else:
         tables = list(fit.tables)
         tables.insert(first_plane, first)
         others = [fit.ratio, fit.ratio]
         others.insert(first_plane, (1, 1))
-        ratios, fancy = tuple(others), fit.fancy
+        ratios, fancy = others, fit.fancy
     return Camera(
         tables=np.stack(tables).reshape(-1, BLOCK, BLOCK).astype(np.uint16),
-        ratios=ratios,
+        ratios=tuple(ratios),
         colour=colour,
         fancy=fancy,
     )

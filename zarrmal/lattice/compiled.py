@@ -21,7 +21,8 @@ def compiled(function: F) -> F:
     """Compile a function with numba, and cache the code on disk; without numba leave it as it is.
 
     No fast-math: sums are done in the order in which they are written, so that the same pixels give
-    the same coefficients on every machine. Compiled code checks no bounds.
+    the same coefficients on every machine. Compiled code checks no bounds. The cache notices
+    changes of a function's own file only: after a change elsewhere, remove the `__pycache__`s here.
     """
     if not IS_AVAILABLE:
         return function

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from zarrmal_codecs.lattice.picture import Camera, Colour, decode
 from zarrmal_codecs.lattice.upsampling import upsampled
 
-from .blocks import Phase
 from .cameras import (
     CHROMA_SAMPLINGS,
     N_PROOF_BLOCKS,
@@ -22,15 +21,16 @@ from .cameras import (
     free_bits,
     luma_fits,
     refined_tables,
-    repaired_steps,
     share_near_lattice,
-    test_steps,
+    try_steps,
 )
-from .dct import BLOCK
 from .phase import rank_phases
 from .preimage import Planes, own_planes, ycbcr_planes
-from .search import MAX_TRIES
-from .solve import MAX_SHARE_WRONG, CellViews, PlaneView, SolvedPlane, solve_plane
+from .repair import repaired_steps
+from .solve.blocks import Phase
+from .solve.dct import BLOCK
+from .solve.plane import MAX_SHARE_WRONG, CellViews, PlaneView, SolvedPlane, solve_plane
+from .solve.whole import MAX_TRIES
 from .tables import OWN, Steps, series_name
 
 MIN_SHARE_EXPLAINED = 0.98
@@ -153,7 +153,7 @@ def find_cell(
             f"pixels are {pixels.dtype} {pixels.shape}; they are uint8 (y, x) or (y, x, 3)"
         )
     if visible is None:
-        visible = pixels != 0 if pixels.ndim == 2 else pixels.any(axis=2)
+        visible = np.asarray(pixels != 0 if pixels.ndim == 2 else pixels.any(axis=2))
     if visible.shape != pixels.shape[:2] or visible.dtype != np.bool_:
         raise ValueError(
             f"visible is {visible.dtype} {visible.shape}; it is bool {pixels.shape[:2]}"
@@ -211,7 +211,7 @@ def _matches(
             steps = _steps(camera, first)
             if share_near_lattice(view, steps) < MIN_SHARE_NEAR:
                 continue
-            if not luma_fits(test_steps(view, steps), 0.0):
+            if not luma_fits(try_steps(view, steps), 0.0):
                 continue
             is_phase = True
             fit = _chroma_of(views, rest, phase, camera)
@@ -237,7 +237,7 @@ def _own_camera(
     others = [camera for camera in others if camera.colour == colour]
     estimate = estimate_steps([view], fancy=True, seen=[_steps(c, first) for c in others])
     if estimate is None or not luma_fits(
-        test_steps(view, estimate.steps, N_PROOF_BLOCKS), free_bits(estimate)
+        try_steps(view, estimate.steps, N_PROOF_BLOCKS), free_bits(estimate)
     ):
         return None
     steps = estimate.steps if estimate.is_standard else repaired_steps(view, estimate.steps)
@@ -278,7 +278,8 @@ def _pair(rest: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _steps(camera: Camera, plane: int) -> Steps:
-    return camera.tables[plane].reshape(-1).astype(np.int64)
+    steps: Steps = camera.tables[plane].reshape(-1).astype(np.int64)
+    return steps
 
 
 def _chroma_of(
@@ -292,9 +293,7 @@ def _chroma_of(
     return fit_chroma(views, (a, b), phase, [sampling], [tables], estimate=False)
 
 
-def _solve(
-    pixels: NDArray[np.uint8], views: CellViews, camera: Camera, phase: Phase
-) -> FoundCell:
+def _solve(pixels: NDArray[np.uint8], views: CellViews, camera: Camera, phase: Phase) -> FoundCell:
     """All blocks of all planes, and what they do not explain."""
     planes = views.planes
     shape = planes.visible.shape[0], planes.visible.shape[1]
@@ -355,7 +354,8 @@ def _pixels_of_blocks(
     padded = np.zeros((n_blocks[0] * BLOCK, n_blocks[1] * BLOCK), np.bool_)
     inside = tuple(slice(p, p + n) for p, n in zip(phase, marked.shape, strict=True))
     padded[inside] = marked
-    count: NDArray[np.int64] = padded.reshape(n_blocks[0], BLOCK, n_blocks[1], BLOCK).sum((1, 3))
+    square = padded.reshape(n_blocks[0], BLOCK, n_blocks[1], BLOCK)
+    count: NDArray[np.int64] = square.sum((1, 3), dtype=np.int64)
     return count
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .compiled import compiled
-from .dct import BLOCK, COSINES
+from .solve.dct import BLOCK, COSINES
 
 N_PHASES = BLOCK * BLOCK
 

@@ -104,9 +104,7 @@ def ycbcr_planes(pixels: NDArray[np.uint8], visible: NDArray[np.bool_]) -> Plane
     low, high = np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)
     kind = np.zeros(visible.shape, np.uint8)
     _ycbcr(np.ascontiguousarray(pixels), visible, low, high, kind, *_TABLES, _known, _bounds)
-    return Planes(
-        low=low, high=high, visible=visible, has_preimage=kind > 0, is_exact=kind == 1
-    )
+    return Planes(low=low, high=high, visible=visible, has_preimage=kind > 0, is_exact=kind == 1)
 
 
 _TABLES = (RED_OF_CR, BLUE_OF_CB, GREEN_OF_CB_CR, CR_OF_RED, CB_OF_BLUE)
@@ -138,7 +136,7 @@ def _ycbcr(
             if not visible[y, x]:
                 continue
             r, g, b = int(pixels[y, x, 0]), int(pixels[y, x, 1]), int(pixels[y, x, 2])
-            if 0 < min(r, g, b) and max(r, g, b) < 255:
+            if min(r, g, b) > 0 and max(r, g, b) < 255:
                 # Y = 0.299 R + 0.587 G + 0.114 B but for the rounding of each channel.
                 middle = (19595 * r + 38470 * g + 7471 * b + 32768) >> 16
                 for luma in range(max(middle - 2, 0), min(middle + 3, 256)):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zarrmal_codecs.lattice.picture import Camera
 
 from .find import FoundCell, find_cell
-from .tables import series_name
+from .tables import SERIES, series_name
 
 Cell = tuple[NDArray[np.uint8], NDArray[np.bool_] | None]
 """Pixels (y, x) or (y, x, 3), and which of them are the cell's; see ``find_cell``."""
@@ -47,7 +47,7 @@ def survey(cells: Sequence[Cell], n_cells: int = SURVEY_CELLS) -> list[Camera]:
     rows = np.unique(np.linspace(0, len(cells) - 1, n_cells).astype(np.int64))
     groups: list[_Group] = []
     for row in rows.tolist() if len(cells) else []:
-        found = find_cell(*cells[row], _completed(groups))
+        found = find_cell(cells[row][0], cells[row][1], _completed(groups))
         if found is not None:
             _join(groups, found)
             groups.sort(key=lambda group: -group.n_cells)
@@ -65,8 +65,26 @@ def _completed(groups: Sequence[_Group]) -> list[Camera]:
         counts = same.sum(axis=1)
         usual = np.take_along_axis(steps, counts.argmax(axis=0)[None], axis=0)[0]
         fill = ~group.is_used & used.any(axis=0)
-        cameras.append(replace(group.camera, tables=np.where(fill, usual, group.camera.tables)))
+        tables = np.where(fill, usual, group.camera.tables)
+        for plane, is_used in enumerate(group.is_used):
+            tables[plane] = _standard(group.camera.tables[plane], is_used, tables[plane])
+        cameras.append(replace(group.camera, tables=tables))
     return cameras
+
+
+def _standard(
+    table: NDArray[np.uint16], is_used: NDArray[np.bool_], other: NDArray[np.uint16]
+) -> NDArray[np.uint16]:
+    """The standard table with the steps that are used, the likest one; if there is none, `other`.
+
+    Small cells leave a few qualities possible, and different ones at that.
+    """
+    same = SERIES == table.reshape(-1)
+    fits = np.flatnonzero((same | ~is_used.reshape(-1)).all(axis=1))
+    if not len(fits):
+        return other
+    best = SERIES[fits[same[fits].sum(axis=1).argmax()]]
+    return best.reshape(table.shape).astype(np.uint16)
 
 
 def _is_like(camera: Camera, other: Camera) -> bool:
@@ -97,9 +115,7 @@ def _join(groups: list[_Group], found: FoundCell) -> None:
     groups.append(_Group(camera=camera, is_used=used, n_cells=1))
 
 
-def find_cells(
-    cells: Iterable[Cell], cameras: Sequence[Camera]
-) -> Iterator[FoundCell | None]:
+def find_cells(cells: Iterable[Cell], cameras: Sequence[Camera]) -> Iterator[FoundCell | None]:
     """Coefficients of each cell, or None; see ``find_cell``.
 
     Each cell is found by itself, so that they can be shared out to processes.

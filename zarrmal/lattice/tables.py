@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .compiled import compiled
-from .dct import BLOCK, N_COEFFICIENTS, Float
+from .solve.dct import BLOCK, N_COEFFICIENTS, Float
 
 Steps = NDArray[np.int64]
 
@@ -37,9 +38,13 @@ STANDARD_LUMA = np.array(
     ],
     np.int64,
 ).reshape(-1)
-STANDARD_CHROMA = np.full((8, 8), 99, np.int64)
-STANDARD_CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
-STANDARD_CHROMA = STANDARD_CHROMA.reshape(-1)
+STANDARD_CHROMA = np.full(N_COEFFICIENTS, 99, np.int64)
+STANDARD_CHROMA.reshape(8, 8)[:4, :4] = [
+    [17, 18, 24, 47],
+    [18, 21, 26, 66],
+    [24, 26, 56, 99],
+    [47, 66, 99, 99],
+]
 
 
 def scaled_table(base: Steps, quality: int) -> Steps:
@@ -64,7 +69,7 @@ OWN = "own"
 
 def series_name(table: Steps) -> str:
     """Name of a table of SERIES, such as "standard luma 96"; OWN for another."""
-    (equal,) = np.nonzero((SERIES == table).all(axis=1))
+    (equal,) = np.nonzero((table == SERIES).all(axis=1))
     if not len(equal):
         return OWN
     kind, quality = divmod(int(equal[-1]), 100)
@@ -192,7 +197,7 @@ def _most_frequent(tables: Steps) -> Steps:
     return steps
 
 
-def error_inflation(blocks: NDArray[np.integer]) -> Float:
+def error_inflation(blocks: NDArray[Any]) -> Float:
     """By how much rounding disturbs coefficients more than independent errors would, (block,).
 
     In a block that changes by less than 1 from sample to sample, neighbours are rounded alike: in
@@ -231,9 +236,9 @@ def _log_share(level: float, decay: float) -> float:
     wide = decay / WIDER
     if level == 0:
         shares = 1 - np.exp(-decay / 2), 1 - np.exp(-wide / 2)
-        return np.log(MOST * shares[0] + (1 - MOST) * shares[1])
+        return float(np.log(MOST * shares[0] + (1 - MOST) * shares[1]))
     narrow = np.log(MOST * (1 - np.exp(-decay)) / 2) - decay * (level - 0.5)
-    return max(narrow, np.log((1 - MOST) * (1 - np.exp(-wide)) / 2) - wide * (level - 0.5))
+    return float(max(narrow, np.log((1 - MOST) * (1 - np.exp(-wide)) / 2) - wide * (level - 0.5)))
 
 
 @compiled

@@ -34,9 +34,11 @@ QUALITIES = (60, 75, 85, 90, 94, 96, 98)
 
 def main() -> int:
     """Run the command; its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m zarrmal.benchmark.lattice", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m zarrmal.benchmark.lattice", description=__doc__
+    )
     parser.add_argument("source", nargs="?", help="cells, as `zarrmal archive` takes them")
-    parser.add_argument("--masks", help="masks of the cells, as `zarrmal archive --masks` takes them")
+    parser.add_argument("--masks", help="masks of the cells, as `zarrmal archive` takes them")
     parser.add_argument("--whole", action="store_true", help="black pixels are part of the cells")
     parser.add_argument("--cells", type=int, help="look at so many, evenly spaced")
     parser.add_argument("--truth", type=Path, metavar="CSV",
@@ -89,7 +91,7 @@ def measure_source(arguments: argparse.Namespace) -> dict[str, Any]:
         for name, (pixels, visible), cell in zip(names, cells, found, strict=True):
             parent, corner = parents[Path(name).name]
             file = read_jpeg((arguments.parents / parent).read_bytes())
-            mask = pixels.any(axis=2) if visible is None else visible
+            mask = np.asarray(pixels.any(axis=2)) if visible is None else visible
             score.add(name, cell, file, corner, mask)
         report["truth"] = score_json(score)
     return report
@@ -146,14 +148,14 @@ def measure_drawn(seed: int) -> list[dict[str, Any]]:
                 smear = draw_smear(rng, DRAWN_SIDE, DRAWN_SIDE)
                 tables = None
                 if is_odd:
-                    bases = (scaled_table(base, quality) for base in (STANDARD_LUMA, STANDARD_CHROMA))
-                    tables = [odd_table(rng, base).tolist() for base in bases]
+                    tables = [
+                        odd_table(rng, scaled_table(base, quality)).tolist()
+                        for base in (STANDARD_LUMA, STANDARD_CHROMA)
+                    ]
                 jpeg = as_jpeg(smear, quality=quality, tables=tables, sampling=sampling)
                 pixels, file = pixels_of(jpeg), read_jpeg(jpeg)
                 cuts = [random_cell(rng, DRAWN_SIDE, DRAWN_SIDE) for _ in range(DRAWN_CELLS)]
-                cells: list[Cell] = [
-                    (_cut(pixels, corner, mask), mask) for corner, mask in cuts
-                ]
+                cells: list[Cell] = [(_cut(pixels, corner, mask), mask) for corner, mask in cuts]
                 score = Score()
                 start = time.process_time()
                 cameras = survey(cells)
@@ -199,8 +201,9 @@ def as_text(report: dict[str, Any]) -> str:
     columns = [key for key in report["drawn"][0] if key != "wrong"]
     lines = ["  ".join(columns)]
     for row in report["drawn"]:
-        cells = (f"{row[key]:.4f}" if isinstance(row[key], float) else str(row[key]) for key in columns)
-        lines.append("  ".join(c.ljust(len(k)) for k, c in zip(columns, cells, strict=True)))
+        values = [row[key] for key in columns]
+        words = [f"{v:.4f}" if isinstance(v, float) else str(v) for v in values]
+        lines.append("  ".join(w.ljust(len(k)) for k, w in zip(columns, words, strict=True)))
         lines += [f"    {wrong}" for wrong in row["wrong"]]
     return "\n".join(lines)
 

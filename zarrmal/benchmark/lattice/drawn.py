@@ -33,11 +33,12 @@ def draw_smear(rng: np.random.Generator, height: int, width: int) -> NDArray[np.
         picture -= (inside * (1 - pale))[..., None] * colour
         if rng.random() < 0.25:
             spot = np.hypot(y - centre[0] - 6, x - centre[1] + 5)
-            picture -= (60 / (1 + np.exp(np.minimum((spot - 5) / 0.8, 50))))[..., None] * np.array([1.0, 1.2, 0.5])
+            dark = 60 / (1 + np.exp(np.minimum((spot - 5) / 0.8, 50)))
+            picture -= dark[..., None] * np.array([1.0, 1.2, 0.5])
     grain = rng.normal(0, 1, (height + 2, width + 2, 3))
     smooth = (grain[1:-1, 1:-1] + 0.5 * (grain[:-2, 1:-1] + grain[2:, 1:-1])) / 1.2
     picture += smooth * rng.uniform(1.0, 4.0)
-    return picture.clip(24, 232).astype(np.uint8)
+    return np.asarray(picture.clip(24, 232), np.uint8)
 
 
 def as_jpeg(

@@ -91,7 +91,8 @@ class Score:
         right, equal = True, True
         for plane, blocks in enumerate(file.blocks):
             down, across = file.camera.ratios[plane]
-            row, column = (corner[0] - phase[0]) // (8 * down), (corner[1] - phase[1]) // (8 * across)
+            row = (corner[0] - phase[0]) // (8 * down)
+            column = (corner[1] - phase[1]) // (8 * across)
             rows, columns = found.is_known[plane].shape
             true = blocks[row : row + rows, column : column + columns].astype(np.int64)
             true = true * file.camera.tables[plane]
@@ -121,5 +122,4 @@ def _whole(
     down, across = file.camera.ratios[plane]
     padded = np.zeros((rows * 8 * down, columns * 8 * across), np.bool_)
     padded[phase[0] : phase[0] + shape[0], phase[1] : phase[1] + shape[1]] = visible
-    whole: NDArray[np.bool_] = padded.reshape(rows, 8 * down, columns, 8 * across).all(axis=(1, 3))
-    return whole
+    return np.asarray(padded.reshape(rows, 8 * down, columns, 8 * across).all(axis=(1, 3)))

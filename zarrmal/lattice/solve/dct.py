@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-
 from zarrmal_codecs.lattice.transform import HIGHEST, LOWEST
 from zarrmal_codecs.lattice.transform import inverse_dct as exact_inverse_dct
 
-from .compiled import compiled
+from ..compiled import compiled
 
 Float = NDArray[np.float64]
 
@@ -16,10 +15,11 @@ BLOCK = 8
 N_COEFFICIENTS = BLOCK * BLOCK
 
 _k, _x = np.mgrid[0:BLOCK, 0:BLOCK]
-COSINES: Float = np.where(_k == 0, np.sqrt(1 / 8), 0.5) * np.cos((2 * _x + 1) * _k * np.pi / 16)
+COSINES: Float = np.cos((2 * _x + 1) * _k * np.pi / 16)
+COSINES *= np.where(_k == 0, np.sqrt(1 / 8), 0.5)
 """(frequency, position), orthonormal."""
 
-BASIS: Float = np.kron(COSINES, COSINES)
+BASIS: Float = np.einsum("ux,vy->uvxy", COSINES, COSINES).reshape(N_COEFFICIENTS, N_COEFFICIENTS)
 """(coefficient, pixel): the pixels of each coefficient, both in row-major order, vertical first."""
 
 

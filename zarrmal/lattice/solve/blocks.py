@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.upsampling import Ratio
 
+from ..preimage import Planes
 from .dct import BLOCK
-from .preimage import Planes
 
 Phase = tuple[int, int]
 """Row and column of the first pixel in its group of blocks."""
@@ -35,19 +35,17 @@ class PlaneBlocks:
     @property
     def n_known(self) -> NDArray[np.int64]:
         """Number of known pixels of each block, int64 (row, column)."""
-        return self.known.sum(axis=2)
+        return np.asarray(self.known.sum(axis=2), np.int64)
 
     @property
     def is_whole(self) -> NDArray[np.bool_]:
         """Blocks all of whose pixels are known, bool (row, column)."""
-        whole: NDArray[np.bool_] = self.known.all(axis=2)
-        return whole
+        return np.asarray(self.known.all(axis=2))
 
     @property
     def is_exact(self) -> NDArray[np.bool_]:
         """Whole blocks without a clamped pixel, bool (row, column)."""
-        exact: NDArray[np.bool_] = self.is_whole & (self.low == self.high).all(axis=2)
-        return exact
+        return np.asarray(self.is_whole & (self.low == self.high).all(axis=2))
 
 
 def cut_into_blocks(planes: Planes, plane: int, ratio: Ratio, phase: Phase) -> PlaneBlocks:
@@ -80,4 +78,3 @@ def cut_into_blocks(planes: Planes, plane: int, ratio: Ratio, phase: Phase) -> P
         high=cut(planes.high[plane], 255).astype(np.uint8, copy=False),
         known=cut(planes.has_preimage, 0).astype(np.bool_, copy=False),
     )
-

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.upsampling import FANCY, Ratio
 
-from .compiled import compiled
+from ..compiled import compiled
 from .dct import BLOCK, Float
 
 N_SWEEPS = 12

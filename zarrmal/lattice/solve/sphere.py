@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import compiled
+from ..compiled import compiled
 from .dct import Float
 
 FARTHEST = 16.0
@@ -38,7 +38,9 @@ def invert(matrix: Float) -> None:
 
 
 @compiled
-def factorise(covariance: Float, order: NDArray[np.int64], gains: NDArray[np.float32], variances: Float) -> None:
+def factorise(
+    covariance: Float, order: NDArray[np.int64], gains: NDArray[np.float32], variances: Float
+) -> None:
     """Order of decisions, the variance of each given the earlier, and what it tells of the rest.
 
     Parameters
@@ -138,9 +140,8 @@ def k_best(
             n_children = _keep_least(child_distance, child_parent, child_level, n_children, n_kept)
         after = 1 - now
         for c in range(n_children):
-            _child(
-                paths[now, child_parent[c]], paths[after, c], gains[t], np.float32(child_level[c]), t
-            )
+            level = np.float32(child_level[c])
+            _child(paths[now, child_parent[c]], paths[after, c], gains[t], level, t)
             distances[after, c] = child_distance[c]
         n_paths, now = n_children, after
     ranked = np.argsort(distances[now, :n_paths])

@@ -12,9 +12,9 @@ import heapq
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import compiled
+from ..compiled import compiled
+from ..tables import Steps
 from .dct import BASIS, Float, forward_dct, inverse_dct
-from .tables import Steps
 
 MAX_TRIES = 4000
 """Sets of changes tried for a block; 17 is the mean at quality 96."""
@@ -107,13 +107,12 @@ def _solve(
 
 
 @compiled
-def _between(
-    samples: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64]
-) -> bool:
+def _between(samples: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64]) -> bool:
+    n_outside = 0
     for i in range(64):
         if samples[i] < low[i] or samples[i] > high[i]:
-            return False
-    return True
+            n_outside += 1
+    return n_outside == 0
 
 
 @compiled

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.upsampling import Ratio
 
+from ..preimage import Planes
+from ..tables import Steps
 from .blocks import Phase, PlaneBlocks, cut_into_blocks
 from .cut import EFFORTS, Sizes, solve_cut_blocks
-from .dct import BLOCK, N_COEFFICIENTS, BASIS, Float, inverse_dct_of
-from .preimage import Planes
+from .dct import BASIS, BLOCK, N_COEFFICIENTS, Float, inverse_dct_of
 from .samples import estimate_samples
-from .search import solve_whole_blocks
-from .tables import Steps
 from .taps import RINGED, Taps, taps_of
+from .whole import solve_whole_blocks
 
 MIN_SHARE_KNOWN = 0.4375
 """Blocks of which less is visible cost fewer bits pixel by pixel than as coefficients."""
@@ -24,8 +25,14 @@ MAX_SHARE_WRONG = 0.125
 """Blocks that miss more of their visible pixels are not taken."""
 
 HARD_BLOCKS = 24
-"""Blocks on which all efforts may be spent, besides a twentieth of all: the time for a cell is bounded
-by work, not by a clock, so that the same cells give the same bytes."""
+"""Blocks on which all efforts may be spent, besides a twentieth of all: the time for a cell is
+bounded by work, not by a clock, so that the same cells give the same bytes."""
+
+TRIAL_TRIES = 400
+"""Sets of changes tried for a block that only tells whether an assumption is right."""
+
+Where = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Rows and columns of some blocks."""
 
 
 N_ROUNDS = 2
@@ -83,9 +90,8 @@ class CellViews:
         # In another block of the group the samples lie alike, some blocks further.
         near = phase[0] % BLOCK, phase[1] % BLOCK
         if near == phase:
-            low, high, known = (
-                _plane(values, ratio) for values in (blocks.low, blocks.high, blocks.known)
-            )
+            low, high = _plane(blocks.low, ratio), _plane(blocks.high, ratio)
+            known = _plane(blocks.known, ratio)
             estimate, is_firm = estimate_samples(low, high, known, ratio, fancy=fancy)
         else:
             first = self._views.get((plane, ratio, near, fancy))
@@ -105,7 +111,19 @@ class CellViews:
         return view
 
 
-def _plane(blocks: NDArray[np.generic], ratio: Ratio) -> NDArray[np.generic]:
+def _at(numbers: NDArray[np.integer], shape: tuple[int, ...]) -> Where:
+    rows, columns = np.divmod(numbers.astype(np.int64), shape[1])
+    return rows, columns
+
+
+def _where(marked: NDArray[np.bool_]) -> Where:
+    return _at(np.flatnonzero(marked), marked.shape)
+
+
+Item = TypeVar("Item", bound=np.generic)
+
+
+def _plane(blocks: NDArray[Item], ratio: Ratio) -> NDArray[Item]:
     """Blocks (row, column, pixel) laid out as one plane."""
     rows, columns = blocks.shape[:2]
     sides = [BLOCK * side for side in ratio]
@@ -115,7 +133,7 @@ def _plane(blocks: NDArray[np.generic], ratio: Ratio) -> NDArray[np.generic]:
 
 def solve_listed_blocks(
     view: PlaneView,
-    where: tuple[NDArray[np.int64], NDArray[np.int64]],
+    where: Where,
     steps: Steps,
     sizes: Sizes,
     max_tries: int,
@@ -129,12 +147,13 @@ def solve_listed_blocks(
         return np.zeros((0, N_COEFFICIENTS), np.int16), np.zeros(0, np.bool_)
     low, high = view.blocks.low[where], view.blocks.high[where]
     if view.taps.shift == 0:
-        low, high = _of_samples(low, view.taps).max(axis=2), _of_samples(high, view.taps).min(axis=2)
+        low = _of_samples(low, view.taps).max(axis=2)
+        high = _of_samples(high, view.taps).min(axis=2)
         consistent = (low <= high).all(axis=1)
         levels, is_exact = solve_whole_blocks(low, np.maximum(low, high), steps, max_tries)
         return levels, is_exact & consistent
     hard, soft = _ring_planes(view)
-    rings, guesses = (_rings(values, where) for values in (hard, soft))
+    rings, guesses = _rings(hard, where), _rings(soft, where)
     levels, n_wrong = solve_cut_blocks(
         low, high, view.blocks.known[where], rings, guesses, steps, sizes, view.taps, n_efforts
     )
@@ -159,9 +178,7 @@ def _ring_planes(view: PlaneView) -> tuple[NDArray[np.int64], Float]:
 _RING = np.divmod(np.arange(RINGED * RINGED), RINGED)
 
 
-def _rings(
-    values: NDArray[np.generic], where: tuple[NDArray[np.int64], NDArray[np.int64]]
-) -> NDArray[np.generic]:
+def _rings(values: NDArray[Item], where: Where) -> NDArray[Item]:
     """The ringed blocks (block, 100) at these rows and columns of blocks."""
     rows = BLOCK * where[0][:, None] + _RING[0]
     columns = BLOCK * where[1][:, None] + _RING[1]
@@ -194,7 +211,7 @@ def solve_plane(view: PlaneView, steps: Steps, *, max_tries: int) -> SolvedPlane
     levels = np.zeros((*shape, N_COEFFICIENTS), np.int16)
     is_known = np.zeros(shape, np.bool_)
     n_wrong = np.zeros(shape, np.int64)
-    whole = np.nonzero(blocks.is_whole)
+    whole = _where(blocks.is_whole)
     sizes = Sizes.of(levels[:0, 0], steps)
     if taps.shift:
         estimated = np.rint(_transformed(view.estimated_blocks[whole]) / steps)
@@ -204,16 +221,14 @@ def solve_plane(view: PlaneView, steps: Steps, *, max_tries: int) -> SolvedPlane
     is_known[whole] = is_exact
     sizes = Sizes.of(found[is_exact], steps)
     hard, soft = _ring_planes(view)
-    _fill(hard, levels, np.nonzero(is_known), steps)
+    _fill(hard, levels, _where(is_known), steps)
 
     enough = MIN_SHARE_KNOWN * blocks.known.shape[2]
     rest = np.flatnonzero((~is_known & (blocks.n_known >= enough)).reshape(-1))
     rest = rest[np.argsort(-blocks.n_known.reshape(-1)[rest], kind="stable")]
     n_hard = HARD_BLOCKS + is_known.size // 20
 
-    def solve_again(
-        where: tuple[NDArray[np.int64], NDArray[np.int64]], n_efforts: int = len(EFFORTS)
-    ) -> None:
+    def solve_again(where: Where, n_efforts: int = len(EFFORTS)) -> None:
         nonlocal n_hard
         new, wrong = solve_cut_blocks(
             blocks.low[where], blocks.high[where], blocks.known[where], _rings(hard, where),
@@ -228,23 +243,23 @@ def solve_plane(view: PlaneView, steps: Steps, *, max_tries: int) -> SolvedPlane
 
     if taps.shift == 0:
         for start in range(0, len(rest), HARD_BLOCKS):
-            solve_again(np.unravel_index(rest[start : start + HARD_BLOCKS], shape))
+            solve_again(_at(rest[start : start + HARD_BLOCKS], shape))
         return SolvedPlane(levels=levels, is_known=is_known, n_wrong=n_wrong)
     # Four groups, in each of which no two blocks are neighbours.
     group = 2 * (rest // shape[1] % 2) + rest % shape[1] % 2
     for number in range(4):
-        solve_again(np.unravel_index(rest[group == number], shape))
+        solve_again(_at(rest[group == number], shape))
     # Blocks were solved before all their neighbours were known. Of two that do not fit together
     # either may be wrong: both are only estimates until they are solved again, in another order.
     for number in range(N_ROUNDS + 1):
-        known = np.nonzero(is_known)
+        known = _where(is_known)
         n_wrong[known] = wrong_pixels(view, levels, known, hard, steps)
         suspects = np.flatnonzero(n_wrong.reshape(-1))
         if not len(suspects) or number == N_ROUNDS:
             break
-        _clear(hard, np.unravel_index(suspects, shape))
+        _clear(hard, _at(suspects, shape))
         for block in suspects[:: -1 if number % 2 else 1]:
-            where = np.unravel_index(np.array([block]), shape)
+            where = _at(np.array([block]), shape)
             solve_again(where, len(EFFORTS) - 1)
             _fill(hard, levels, where, steps)
     return SolvedPlane(levels=levels, is_known=is_known, n_wrong=n_wrong)
@@ -253,7 +268,7 @@ def solve_plane(view: PlaneView, steps: Steps, *, max_tries: int) -> SolvedPlane
 def wrong_pixels(
     view: PlaneView,
     levels: NDArray[np.int16],
-    where: tuple[NDArray[np.int64], NDArray[np.int64]],
+    where: Where,
     hard: NDArray[np.int64],
     steps: Steps,
 ) -> NDArray[np.int64]:
@@ -271,7 +286,7 @@ def wrong_pixels(
 def _fill(
     hard: NDArray[np.int64],
     levels: NDArray[np.int16],
-    where: tuple[NDArray[np.int64], NDArray[np.int64]],
+    where: Where,
     steps: Steps,
 ) -> None:
     """Write the samples of blocks into the plane of known samples."""
@@ -282,9 +297,7 @@ def _fill(
             hard[y : y + BLOCK, x : x + BLOCK] = block
 
 
-def _clear(
-    hard: NDArray[np.int64], where: tuple[NDArray[np.int64], NDArray[np.int64]]
-) -> None:
+def _clear(hard: NDArray[np.int64], where: Where) -> None:
     """Forget the samples of blocks."""
     for row, column in zip(*where, strict=True):
         y, x = 1 + BLOCK * row, 1 + BLOCK * column
