@@ -309,7 +309,7 @@ def refined_tables(
     # The simpler, unless another explains more.
     best = max(range(len(fits)), key=lambda k: (round(fits[k].share_exact, 2), -k))
     tables = pairs[best]
-    if fit.ratio != (1, 1) or series_name(tables[0]) != OWN:
+    if series_name(tables[0]) != OWN:
         return tables
     repaired = [repaired_steps(view, steps) for view, steps in zip(views, tables, strict=True)]
     return repaired[0], repaired[1]

@@ -267,7 +267,7 @@ def _repaired(views: CellViews, camera: Camera, phase: Phase) -> Camera:
     tables = camera.tables.copy()
     for plane, ratio in enumerate(camera.ratios):
         steps = _steps(camera, plane)
-        if ratio == (1, 1) and series_name(steps) == OWN:
+        if series_name(steps) == OWN:
             view = views.of(plane, ratio, phase, fancy=camera.fancy)
             tables[plane] = repaired_steps(view, steps).reshape(BLOCK, BLOCK)
     return replace(camera, tables=tables)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from .solve.cut import Sizes
 from .solve.dct import BLOCK, Float, forward_dct
 from .solve.plane import TRIAL_TRIES, PlaneView, solve_listed_blocks
+from .solve.samples import sample_variances
 from .tables import MAX_STEP, Steps, error_inflation
 
 MAX_TRIALS = 24
@@ -16,6 +17,9 @@ FARTHEST_ERROR = 5.0
 """Standard deviations of a coefficient from a multiple of its step."""
 
 MAX_REPAIR_BLOCKS = 256
+MAX_UPSAMPLED_BLOCKS = 48
+"""Blocks with which a change is tried; those of an upsampled plane take longer."""
+
 RARE_USES = 3
 """A step that no more blocks use is known by few measurements."""
 
@@ -25,7 +29,7 @@ def repaired_steps(view: PlaneView, steps: Steps) -> Steps:
 
     A step that few blocks use may be off by one, and one estimated from many even levels is twice
     the true one until a block with an odd level is looked at. A change is kept if it explains more
-    blocks. For planes with a sample in each pixel.
+    blocks.
     """
     return _Repair(view, steps).run()
 
@@ -38,7 +42,8 @@ class _Repair:
         self.rows, self.columns = np.nonzero(view.blocks.is_exact)
         samples = view.estimated_blocks[self.rows, self.columns]
         self.coefficients = forward_dct(samples)
-        self.deviation = np.sqrt(error_inflation(samples) / 12)[:, None]
+        variances = sample_variances(view.taps.ratio, fancy=view.taps.shift > 0)
+        self.deviation = np.sqrt(error_inflation(samples)[:, None] * variances)
         self.sizes = Sizes.of(np.zeros((0, BLOCK * BLOCK), np.int64), steps)
         self.is_exact = self.solve(steps, np.arange(len(self.rows)))[1]
 
@@ -56,8 +61,9 @@ class _Repair:
         are.
         """
         uses = (np.abs(self.coefficients) > SUSPECT_ERROR * self.deviation)[:, changed].any(axis=1)
-        chosen = np.flatnonzero(uses & self.is_exact)[:MAX_REPAIR_BLOCKS]
-        chosen = np.concatenate([chosen, np.flatnonzero(~self.is_exact)[:MAX_REPAIR_BLOCKS]])
+        n_most = MAX_UPSAMPLED_BLOCKS if self.view.taps.shift else MAX_REPAIR_BLOCKS
+        chosen = np.flatnonzero(uses & self.is_exact)[:n_most]
+        chosen = np.concatenate([chosen, np.flatnonzero(~self.is_exact)[:n_most]])
         is_exact = self.solve(steps, chosen)[1]
         if is_exact.sum() <= self.is_exact[chosen].sum():
             return False
@@ -94,8 +100,8 @@ class _Repair:
         suspicion = is_far.sum(axis=0)
         suspects = np.argsort(-suspicion, kind="stable")[: min(8, int((suspicion > 0).sum()))]
         for j in suspects.tolist():
-            uses = np.abs(self.coefficients[:, j]) > SUSPECT_ERROR * self.deviation[:, 0]
-            values, deviation = self.coefficients[uses, j], self.deviation[uses]
+            uses = np.abs(self.coefficients[:, j]) > SUSPECT_ERROR * self.deviation[:, j]
+            values, deviation = self.coefficients[uses, j], self.deviation[uses, j, None]
             for step in _other_steps(values, deviation, int(self.steps[j])):
                 trial = self.steps.copy()
                 trial[j] = step

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zarrmal_codecs.lattice.picture import Camera
 
 from .find import FoundCell, find_cell
-from .tables import SERIES, series_name
+from .tables import SERIES, Steps, series_name
 
 Cell = tuple[NDArray[np.uint8], NDArray[np.bool_] | None]
 """Pixels (y, x) or (y, x, 3), and which of them are the cell's; see ``find_cell``."""
@@ -79,11 +79,11 @@ def _standard(
 
     Small cells leave a few qualities possible, and different ones at that.
     """
-    same = SERIES == table.reshape(-1)
+    same = table.reshape(-1) == SERIES
     fits = np.flatnonzero((same | ~is_used.reshape(-1)).all(axis=1))
     if not len(fits):
         return other
-    best = SERIES[fits[same[fits].sum(axis=1).argmax()]]
+    best: Steps = SERIES[fits[same[fits].sum(axis=1).argmax()]]
     return best.reshape(table.shape).astype(np.uint16)
 
 
