@@ -20,6 +20,11 @@ MAX_REPAIR_BLOCKS = 256
 MAX_UPSAMPLED_BLOCKS = 48
 """Blocks with which a change is tried; those of an upsampled plane take longer."""
 
+MOST_FREE = 8
+"""With more doubtful frequencies a block tells nothing."""
+
+LEAST_PARTS, SMALLEST_PART = 3, 3
+
 RARE_USES = 3
 """A step that no more blocks use is known by few measurements."""
 
@@ -82,16 +87,30 @@ class _Repair:
         return self.steps
 
     def free_rare_steps(self, block: int) -> None:
-        """Solve a block as if its rare frequencies had steps of 1: their values tell the steps."""
+        """Solve a block as if its doubtful frequencies had steps of 1: the values tell the steps.
+
+        Doubtful are those that few blocks use, and those at which the block is far from a multiple.
+        """
         levels = np.rint(self.coefficients / self.steps)
         is_rare = (levels[block] != 0) & ((levels != 0).sum(axis=0) <= RARE_USES)
-        if not is_rare.any():
+        error = np.abs(self.coefficients[block] - self.steps * levels[block])
+        is_far = ~is_rare & (error > SUSPECT_ERROR * self.deviation[block])
+        is_free = is_rare | is_far
+        if not is_free.any() or is_free.sum() > MOST_FREE:
             return
-        found, is_exact = self.solve(np.where(is_rare, 1, self.steps), np.array([block]))
-        if is_exact[0]:
-            multiple = np.abs(levels[block]).astype(np.int64)
-            step = np.rint(np.abs(found[0]) / np.maximum(multiple, 1)).astype(np.int64)
-            self.accept(np.where(is_rare, np.clip(step, 1, MAX_STEP), self.steps), is_rare)
+        found, is_exact = self.solve(np.where(is_free, 1, self.steps), np.array([block]))
+        if not is_exact[0]:
+            return
+        values = np.abs(found[0].astype(np.int64))
+        multiple = np.maximum(np.abs(levels[block]), 1)
+        common = np.gcd(values, self.steps)
+        # A half or a third of a step; a step of 1 would explain anything.
+        is_part = (LEAST_PARTS * common >= self.steps) & (common >= SMALLEST_PART)
+        if not is_part[is_far].all():
+            return
+        steps = np.where(is_rare, np.rint(values / multiple), common)
+        steps = np.where(is_free & (values > 0), steps, self.steps).astype(np.int64)
+        self.accept(np.clip(steps, 1, MAX_STEP), is_free)
 
     def change_one_step(self) -> bool:
         """Change the most suspicious step that can be improved; whether there was one."""

@@ -26,8 +26,9 @@ class Score:
     phase, sampling
         Cells with the right ones.
     tables, tables_equal
-        Cells all of whose used steps explain the file's values: where all levels of a frequency
-        are even, a step twice as large is the same; and cells whose used steps are the file's.
+        Cells whose steps no whole block contradicts: the file's values are multiples of them
+        (where all levels of a frequency are even, a step twice as large is the same), or other
+        values decode to the same samples; and cells whose used steps are the file's.
     blocks, values_equal, ambiguous
         Whole blocks of all planes, those with the file's dequantised coefficients, and those with
         others that decode to the same samples, between which no pixel decides: a constant block's
@@ -103,9 +104,10 @@ class Score:
             other = whole[plane] & found.is_known[plane] & ~same
             alike = inverse_dct(mine[other]) == inverse_dct(true[other])
             self.ambiguous += int(alike.all(axis=(1, 2)).sum())
-            values = true[whole[plane]]
-            right = right and not (values % steps).any()
-            used = (values != 0).any(axis=0)
+            contradicts = whole[plane] & (true % steps != 0).any(axis=(2, 3))
+            contradicts[other] &= ~alike.all(axis=(1, 2))
+            right = right and not contradicts.any()
+            used = (true[whole[plane]] != 0).any(axis=0)
             equal = equal and bool((steps == file.camera.tables[plane])[used].all())
         self.tables += right
         self.tables_equal += equal
