@@ -31,7 +31,7 @@ from .solve.blocks import Phase
 from .solve.dct import BLOCK
 from .solve.plane import MAX_SHARE_WRONG, CellViews, PlaneView, SolvedPlane, solve_plane
 from .solve.whole import MAX_TRIES
-from .tables import OWN, Steps, series_name
+from .tables import OWN, Steps, series_name, standard_table
 
 MIN_SHARE_EXPLAINED = 0.98
 """Of the visible RGB pixels must be colours that YCbCr gives: a quarter of all are."""
@@ -163,11 +163,10 @@ def find_cell(
     best: FoundCell | None = None
     for camera, phase in _matches(colour, views, cameras):
         found = _solve(pixels, views, camera, phase)
-        if found.share_whole < 1 and _has_own_tables(camera):
-            better = _repaired(views, camera, phase)
-            if better != camera:
-                again = _solve(pixels, views, better, phase)
-                found = again if again.n_exact > found.n_exact else found
+        better = _repaired(views, found)
+        if better != camera:
+            again = _solve(pixels, views, better, phase)
+            found = _with_standard_tables(again) if again.n_exact > found.n_exact else found
         if best is None or found.n_exact > best.n_exact:
             best = found
         if found.share_whole >= (ENOUGH_WHOLE if _has_own_tables(camera) else ENOUGH_OF_STANDARD):
@@ -262,15 +261,33 @@ def _has_own_tables(camera: Camera) -> bool:
     return any(series_name(_steps(camera, p)) == OWN for p in range(len(camera.ratios)))
 
 
-def _repaired(views: CellViews, camera: Camera, phase: Phase) -> Camera:
-    """A camera with the steps of planes with a sample in each pixel corrected."""
+def _repaired(views: CellViews, found: FoundCell) -> Camera:
+    """The camera with its steps corrected by the whole blocks that are not found.
+
+    Those of standard tables only where each pixel has a sample: of an interpolated plane a few
+    blocks may stay unexplained with the right steps too.
+    """
+    camera = found.camera
     tables = camera.tables.copy()
+    is_own = _has_own_tables(camera)
     for plane, ratio in enumerate(camera.ratios):
-        steps = _steps(camera, plane)
-        if series_name(steps) == OWN:
-            view = views.of(plane, ratio, phase, fancy=camera.fancy)
-            tables[plane] = repaired_steps(view, steps).reshape(BLOCK, BLOCK)
+        is_complete = found.n_whole_found[plane] == found.n_whole[plane]
+        if not is_complete and (is_own or ratio == (1, 1)):
+            view = views.of(plane, ratio, found.phase, fancy=camera.fancy)
+            tables[plane] = repaired_steps(view, _steps(camera, plane)).reshape(BLOCK, BLOCK)
     return replace(camera, tables=tables)
+
+
+def _with_standard_tables(found: FoundCell) -> FoundCell:
+    """The same with standard tables, where they have the steps that are used."""
+    both = zip(found.camera.tables, used_frequencies(found), strict=True)
+    tables = np.stack([standard_table(table, is_used, table) for table, is_used in both])
+    return replace(found, camera=replace(found.camera, tables=tables))
+
+
+def used_frequencies(found: FoundCell) -> NDArray[np.bool_]:
+    """Frequencies at which a cell has a non-zero coefficient, bool (plane, 8, 8)."""
+    return np.stack([(levels != 0).any(axis=(0, 1)) for levels in found.coefficients])
 
 
 def _pair(rest: tuple[int, ...]) -> tuple[int, int]:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.picture import Camera
 
-from .find import FoundCell, find_cell
-from .tables import SERIES, Steps, series_name
+from .find import FoundCell, find_cell, used_frequencies
+from .tables import series_name, standard_table
 
 Cell = tuple[NDArray[np.uint8], NDArray[np.bool_] | None]
 """Pixels (y, x) or (y, x, 3), and which of them are the cell's; see ``find_cell``."""
@@ -67,35 +67,15 @@ def _completed(groups: Sequence[_Group]) -> list[Camera]:
         fill = ~group.is_used & used.any(axis=0)
         tables = np.where(fill, usual, group.camera.tables)
         for plane, is_used in enumerate(group.is_used):
-            tables[plane] = _standard(group.camera.tables[plane], is_used, tables[plane])
+            tables[plane] = standard_table(group.camera.tables[plane], is_used, tables[plane])
         cameras.append(replace(group.camera, tables=tables))
     return cameras
-
-
-def _standard(
-    table: NDArray[np.uint16], is_used: NDArray[np.bool_], other: NDArray[np.uint16]
-) -> NDArray[np.uint16]:
-    """The standard table with the steps that are used, the likest one; if there is none, `other`.
-
-    Small cells leave a few qualities possible, and different ones at that.
-    """
-    same = table.reshape(-1) == SERIES
-    fits = np.flatnonzero((same | ~is_used.reshape(-1)).all(axis=1))
-    if not len(fits):
-        return other
-    best: Steps = SERIES[fits[same[fits].sum(axis=1).argmax()]]
-    return best.reshape(table.shape).astype(np.uint16)
 
 
 def _is_like(camera: Camera, other: Camera) -> bool:
     """Whether two cameras differ by their tables alone."""
     mine, others = ((c.ratios, c.colour, c.fancy) for c in (camera, other))
     return mine == others
-
-
-def used_frequencies(found: FoundCell) -> NDArray[np.bool_]:
-    """Frequencies at which a cell has a non-zero coefficient, bool (plane, 8, 8)."""
-    return np.stack([(levels != 0).any(axis=(0, 1)) for levels in found.coefficients])
 
 
 def _join(groups: list[_Group], found: FoundCell) -> None:

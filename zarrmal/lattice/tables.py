@@ -76,6 +76,21 @@ def series_name(table: Steps) -> str:
     return f"standard {('luma', 'chroma')[kind]} {quality + 1}"
 
 
+def standard_table(
+    table: NDArray[np.uint16], is_used: NDArray[np.bool_], other: NDArray[np.uint16]
+) -> NDArray[np.uint16]:
+    """The standard table with the steps that are used, the likest one; if there is none, `other`.
+
+    Small cells leave a few qualities possible, and different ones at that.
+    """
+    same = table.reshape(-1) == SERIES
+    fits = np.flatnonzero((same | ~is_used.reshape(-1)).all(axis=1))
+    if not len(fits):
+        return other
+    best: Steps = SERIES[fits[same[fits].sum(axis=1).argmax()]]
+    return best.reshape(table.shape).astype(np.uint16)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableEstimate:
     """A table, and how far the coefficients tell it.
