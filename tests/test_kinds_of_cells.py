@@ -258,7 +258,7 @@ def test_adopting_a_copy(tmp_path: Path) -> None:
     assert zarrmal.verify(tmp_path / "b", cells).problems == ()
 
 
-DEEP = np.cumsum(drawn(40, 9, 8, 5) // 400, axis=2).astype("u2") + 300
+DEEP = np.cumsum(drawn(40, 9, 8, 5) // 40, axis=2).astype("u2") + 300
 
 
 @pytest.fixture(scope="module")

@@ -106,7 +106,7 @@ class Coder:
         return self.shortest_outlined(values, sizes, outlined, scales)
 
     def knows(self, pixels: Pixels) -> bool:
-        """Whether pixels, uint8 or uint16 (cell, *cell_shape), have no more levels than it knows."""
+        """Whether pixels (cell, *cell_shape) have no more levels than the model knows."""
         return pixels.dtype == np.uint8 or self.depth == 16 or self._reduced(pixels) is not None
 
     def _reduced(self, pixels: Pixels) -> tuple[Pixels, Reduction] | None:

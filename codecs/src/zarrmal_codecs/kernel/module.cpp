@@ -17,6 +17,7 @@
 #include "cells.h"
 #include "chains.h"
 #include "check.h"
+#include "lattice_module.h"
 #include "levels.h"
 #include "plan.h"
 #include "silhouette.h"
@@ -433,6 +434,7 @@ NB_MODULE(_kernel, m) {
     full_offsets();
     levels();
     crc16(static_cast<const std::uint8_t*>(nullptr), 1, 0);
+    bind_lattice(m);
     m.def("levels", &level_names);
     m.def("chain_ends", &chain_ends_of, nb::arg("weight").noconvert());
     nb::class_<Plan>(m, "Plan").def("__init__", &make_plan, nb::arg("steps"), nb::arg("n_planes"),

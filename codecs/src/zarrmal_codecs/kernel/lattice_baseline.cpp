@@ -1,0 +1,5 @@
+#include "lattice_walk.h"
+
+namespace zarrmal {
+LatticeLevel lattice_baseline() { return make_lattice_level("baseline"); }
+}  // namespace zarrmal

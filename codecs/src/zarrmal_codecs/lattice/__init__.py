@@ -1,0 +1,1 @@
+"""Cells as the quantised coefficients of the JPEG picture that they were cut out of."""

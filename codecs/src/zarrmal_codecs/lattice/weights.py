@@ -1,0 +1,164 @@
+"""The learned integers of the coder of coefficients, and the proof that they cannot overflow.
+
+One ``PlaneWeights`` for each kind of plane (FORMAT-lattice 7): first, second and third.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ModelError
+from .blocks import LARGEST_VALUE, N_BORDER, N_INPUTS, WEIGHT_BITS
+from .numbers import DIAGONAL, N_DIAGONALS, SCAN, clipped
+
+Ints = NDArray[np.int64]
+
+N_ZONES: Final = 8
+"""Sets of weights: coefficients share those of their diagonal, from the eighth on the last."""
+N_HIDDEN: Final = 32
+N_OUTPUTS: Final = 5
+"""Two locations, two scales, and the share of the first component."""
+N_KINDS: Final = 3
+LARGEST_SHIFT: Final = 24
+LARGEST_BIAS: Final = 1 << 30
+LARGEST_HIDDEN: Final = 127
+LARGEST_BORDER: Final = 255
+MAX_SUM: Final = (1 << 31) - 1
+
+ZONE: Final = np.minimum(DIAGONAL, N_ZONES - 1)
+"""int64 (64,): the set of weights of each coefficient."""
+
+SHAPES: Final = {
+    "from_border": ("int16", (64, N_BORDER)),
+    "from_luma": ("int16", (64, 64)),
+    "from_other": ("int16", (64, 64)),
+    "from_earlier": ("int16", (64, 64)),
+    "hidden_weight": ("int8", (N_ZONES, N_HIDDEN, N_INPUTS)),
+    "hidden_shift": ("uint8", (N_ZONES, N_HIDDEN)),
+    "hidden_bias": ("int32", (64, N_HIDDEN)),
+    "output_weight": ("int8", (N_ZONES, N_OUTPUTS, N_HIDDEN)),
+    "output_shift": ("uint8", (N_ZONES, N_OUTPUTS)),
+    "output_bias": ("int32", (64, N_OUTPUTS)),
+    "diagonal_hidden_weight": ("int8", (N_HIDDEN, N_INPUTS)),
+    "diagonal_hidden_shift": ("uint8", (N_HIDDEN,)),
+    "diagonal_hidden_bias": ("int32", (N_HIDDEN,)),
+    "diagonal_output_weight": ("int8", (N_DIAGONALS, N_HIDDEN)),
+    "diagonal_output_shift": ("uint8", (N_DIAGONALS,)),
+    "diagonal_output_bias": ("int32", (N_DIAGONALS,)),
+}
+"""Dtype and shape of each array of ``PlaneWeights``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlaneWeights:
+    """Weights for one kind of plane; SHAPES has their dtypes and shapes.
+
+    ``from_border`` to ``from_earlier`` predict a coefficient (first axis), with WEIGHT_BITS bits of
+    fraction; ``from_earlier`` is 0 but for coefficients earlier in SCAN order. The others are two
+    layers: units (before the last axis) of inputs (last axis).
+
+    Raises
+    ------
+    ModelError
+        A dtype, shape or range is wrong, or a sum could leave 32 bits.
+    """
+
+    from_border: NDArray[np.int16]
+    from_luma: NDArray[np.int16]
+    from_other: NDArray[np.int16]
+    from_earlier: NDArray[np.int16]
+    hidden_weight: NDArray[np.int8]
+    hidden_shift: NDArray[np.uint8]
+    hidden_bias: NDArray[np.int32]
+    output_weight: NDArray[np.int8]
+    output_shift: NDArray[np.uint8]
+    output_bias: NDArray[np.int32]
+    diagonal_hidden_weight: NDArray[np.int8]
+    diagonal_hidden_shift: NDArray[np.uint8]
+    diagonal_hidden_bias: NDArray[np.int32]
+    diagonal_output_weight: NDArray[np.int8]
+    diagonal_output_shift: NDArray[np.uint8]
+    diagonal_output_bias: NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, (dtype, shape) = getattr(self, field.name), SHAPES[field.name]
+            if value.dtype != dtype or value.shape != shape:
+                raise ModelError(
+                    f"{field.name} is {value.dtype} {value.shape}; it must be {dtype} {shape}"
+                )
+            if field.name.endswith("shift") and not (1 <= value.min() <= value.max() <= 24):
+                raise ModelError(f"{field.name} has shifts beyond 1..{LARGEST_SHIFT}")
+            if field.name.endswith("bias") and abs(value.astype(np.int64)).max() > LARGEST_BIAS:
+                raise ModelError(f"{field.name} has values beyond ±{LARGEST_BIAS}")
+        scan = SCAN[:, None], SCAN
+        if np.triu(self.from_earlier[scan]).any():
+            raise ModelError("from_earlier predicts coefficients from later ones")
+        most = sum(
+            np.abs(weight.astype(np.int64)).sum(axis=1) * largest
+            for weight, largest in (
+                (self.from_border, LARGEST_BORDER),
+                (self.from_luma, LARGEST_VALUE),
+                (self.from_other, LARGEST_VALUE),
+                (self.from_earlier, LARGEST_VALUE),
+            )
+        )
+        if np.max(most) + (8 * 128 << WEIGHT_BITS) > MAX_SUM:
+            raise ModelError("the sums of a prediction could leave 32 bits")
+
+    def surroundings_sums(self, border: Ints, luma: Ints | None, other: Ints | None) -> Ints:
+        """What the surroundings predict, int64 (lane, 64), with WEIGHT_BITS bits of fraction."""
+        sums = border @ self.from_border.astype(np.int64).T
+        for plane, weight in ((luma, self.from_luma), (other, self.from_other)):
+            if plane is not None:
+                values = clipped(plane, -LARGEST_VALUE, LARGEST_VALUE).astype(np.float64)
+                sums = sums + (values @ weight.astype(np.float64).T).astype(np.int64)
+        return sums
+
+    def outputs(self, j: int, inputs: Ints) -> Ints:
+        """Outputs of coefficient ``j``'s network, int64 (5, lane), of inputs (lane, 32)."""
+        zone = ZONE[j]
+        hidden = _layer(
+            self.hidden_weight[zone], self.hidden_bias[j], self.hidden_shift[zone], inputs.T
+        )
+        hidden = clipped(hidden, 0, LARGEST_HIDDEN)
+        return _layer(
+            self.output_weight[zone], self.output_bias[j], self.output_shift[zone], hidden
+        )
+
+    def diagonal_outputs(self, inputs: Ints) -> Ints:
+        """Outputs of the network of the last diagonal, int64 (15, lane), of inputs (lane, 32)."""
+        hidden = _layer(
+            self.diagonal_hidden_weight, self.diagonal_hidden_bias, self.diagonal_hidden_shift,
+            inputs.T,
+        )  # fmt: skip
+        return _layer(
+            self.diagonal_output_weight, self.diagonal_output_bias, self.diagonal_output_shift,
+            clipped(hidden, 0, LARGEST_HIDDEN),
+        )  # fmt: skip
+
+
+def _layer(
+    weight: NDArray[np.int8], bias: NDArray[np.int32], shift: NDArray[np.uint8], values: Ints
+) -> Ints:
+    """int64 (unit, lane); sums of products are below 2**24, exact in float32."""
+    products = weight.astype(np.float32) @ np.ascontiguousarray(values, np.float32)
+    sums = products.astype(np.int64) + bias[:, None]
+    shifts = shift.astype(np.int64)[:, None]
+    result: Ints = (sums + (1 << (shifts - 1))) >> shifts
+    return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """Weights of the first, second and third plane."""
+
+    planes: tuple[PlaneWeights, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.planes) != N_KINDS:
+            raise ModelError(f"weights of {len(self.planes)} planes; there must be {N_KINDS}")

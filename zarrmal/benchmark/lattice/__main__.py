@@ -1,0 +1,222 @@
+"""``python -m zarrmal.benchmark.lattice``: what is found behind cells; see docs/lattice.md."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from ...lattice.compiled import IS_AVAILABLE
+from ...lattice.find import FoundCell, find_cell
+from ...lattice.jpeg_file import read_jpeg
+from ...lattice.survey import Cell, Finding, survey
+from ...lattice.tables import STANDARD_CHROMA, STANDARD_LUMA, scaled_table
+from ...sources import open_source
+from .drawn import SUBSAMPLINGS, as_jpeg, draw_smear, odd_table, pixels_of, random_cell
+from .truth import Score
+
+EXIT_MISTAKE = 2
+DRAWN_SIDE = 512
+DRAWN_CELLS = 4
+"""Cells cut out of each drawn smear."""
+
+QUALITIES = (60, 75, 85, 90, 94, 96, 98)
+
+
+def main() -> int:
+    """Run the command; its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m zarrmal.benchmark.lattice", description=__doc__
+    )
+    parser.add_argument("source", nargs="?", help="cells, as `zarrmal archive` takes them")
+    parser.add_argument("--masks", help="masks of the cells, as `zarrmal archive` takes them")
+    parser.add_argument("--whole", action="store_true", help="black pixels are part of the cells")
+    parser.add_argument("--cells", type=int, help="look at so many, evenly spaced")
+    parser.add_argument("--truth", type=Path, metavar="CSV",
+                        help="columns crop, parent, x, y: where each cell was cut out")  # fmt: skip
+    parser.add_argument("--parents", type=Path, help="folder of the JPEG files that CSV names")
+    parser.add_argument("--drawn", action="store_true", help="draw smears instead of a source")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    try:
+        if not IS_AVAILABLE:
+            raise InputError("this needs numba, not installed: pip install 'zarrmal[lattice]'")
+        if arguments.drawn:
+            report = {"drawn": measure_drawn(arguments.seed)}
+        elif arguments.source is None:
+            raise InputError("nothing to look at: name a source, or --drawn")
+        else:
+            report = measure_source(arguments)
+    except (InputError, OSError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return EXIT_MISTAKE
+    print(json.dumps(report, indent=2) if arguments.json else as_text(report))
+    return 0
+
+
+def measure_source(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Find the cells of a source; compare with the truth, where it is known."""
+    source = open_source(arguments.source, masks=arguments.masks)
+    n_cells = min(arguments.cells or source.n_cells, source.n_cells)
+    rows = np.unique(np.linspace(0, source.n_cells - 1, n_cells).astype(np.int64))
+    names = [str(row) for row in rows] if source.names is None else source.names[rows].tolist()
+    cells = list(read_cells(source, rows, whole=arguments.whole))
+    parents = _parents(arguments.truth) if arguments.truth else {}
+    if parents and arguments.parents is None:
+        raise InputError("--truth names JPEG files: say with --parents where they are")
+    _warm_up()
+    start = time.process_time()
+    cameras = survey(cells)
+    survey_seconds = time.process_time() - start
+    start = time.process_time()
+    found: list[FoundCell | None] = [None] * len(cells)
+    if cameras:
+        found = [find_cell(pixels, visible, cameras) for pixels, visible in cells]
+    seconds = time.process_time() - start
+    report = Finding.of(found).to_json()
+    report["survey_seconds"] = round(survey_seconds, 2)
+    report["milliseconds_per_cell"] = round(1000 * seconds / max(len(cells), 1), 1)
+    if parents:
+        score = Score()
+        for name, (pixels, visible), cell in zip(names, cells, found, strict=True):
+            parent, corner = parents[Path(name).name]
+            file = read_jpeg((arguments.parents / parent).read_bytes())
+            mask = np.asarray(pixels.any(axis=2)) if visible is None else visible
+            score.add(name, cell, file, corner, mask)
+        report["truth"] = score_json(score)
+    return report
+
+
+def read_cells(source: Any, rows: NDArray[np.int64], *, whole: bool) -> Iterator[Cell]:
+    """Pixels and masks of some cells, each at its own size."""
+    for row in rows:
+        index = np.array([row])
+        pixels = source.read(index)[0]
+        if source.sizes is not None:
+            height, width = source.sizes[row].tolist()
+            pixels = pixels[:height, :width]
+        if pixels.ndim == 3 and pixels.shape[2] == 1:
+            pixels = pixels[..., 0]
+        silhouettes = source.silhouettes(index)
+        visible = None if silhouettes is None else silhouettes.masks[0]
+        if visible is not None and visible.shape != pixels.shape[:2]:
+            visible = None
+        if visible is None and whole:
+            visible = np.ones(pixels.shape[:2], np.bool_)
+        yield np.ascontiguousarray(pixels), visible
+
+
+def _parents(path: Path) -> dict[str, tuple[str, tuple[int, int]]]:
+    """Name of each crop -> its file, and its first pixel there."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    missing = {"crop", "parent", "x", "y"} - set(rows[0] if rows else ())
+    if missing:
+        raise InputError(f"{path}: lacks the columns {', '.join(sorted(missing))}")
+    return {row["crop"]: (row["parent"], (int(row["y"]), int(row["x"]))) for row in rows}
+
+
+def _warm_up() -> None:
+    """Compile, so that it is not timed."""
+    rng = np.random.default_rng(0)
+    smear = draw_smear(rng, 96, 96)
+    for sampling in SUBSAMPLINGS:
+        pixels = pixels_of(as_jpeg(smear, quality=90, sampling=sampling))
+        corner, mask = (8, 8), np.ones((80, 80), np.bool_)
+        mask[:20, :20] = False
+        find_cell(pixels[corner[0] : 88, corner[1] : 88] * mask[..., None], mask)
+
+
+def measure_drawn(seed: int) -> list[dict[str, Any]]:
+    """Drawn smears through Pillow: each sampling and quality, standard and odd tables."""
+    _warm_up()
+    rng = np.random.default_rng(seed)
+    rows = []
+    for sampling in SUBSAMPLINGS:
+        for quality in QUALITIES:
+            for is_odd in (False, True):
+                smear = draw_smear(rng, DRAWN_SIDE, DRAWN_SIDE)
+                tables = None
+                if is_odd:
+                    tables = [
+                        odd_table(rng, scaled_table(base, quality)).tolist()
+                        for base in (STANDARD_LUMA, STANDARD_CHROMA)
+                    ]
+                jpeg = as_jpeg(smear, quality=quality, tables=tables, sampling=sampling)
+                pixels, file = pixels_of(jpeg), read_jpeg(jpeg)
+                cuts = [random_cell(rng, DRAWN_SIDE, DRAWN_SIDE) for _ in range(DRAWN_CELLS)]
+                cells: list[Cell] = [(_cut(pixels, corner, mask), mask) for corner, mask in cuts]
+                score = Score()
+                start = time.process_time()
+                cameras = survey(cells)
+                found = [find_cell(*cell, cameras) for cell in cells]
+                seconds = time.process_time() - start
+                for number, ((corner, mask), cell) in enumerate(zip(cuts, found, strict=True)):
+                    score.add(str(number), cell, file, corner, mask)
+                finding = Finding.of(found)
+                rows.append(
+                    {
+                        "sampling": sampling, "quality": quality,
+                        "tables": "odd" if is_odd else "standard",
+                        **score_json(score),
+                        "covered_share": finding.n_covered / max(finding.n_visible, 1),
+                        "corrections": finding.n_corrections,
+                        "milliseconds_per_cell": round(500 * seconds / DRAWN_CELLS, 1),
+                    }
+                )  # fmt: skip
+    return rows
+
+
+def _cut(
+    pixels: NDArray[np.uint8], corner: tuple[int, int], mask: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    rows, columns = (slice(c, c + n) for c, n in zip(corner, mask.shape, strict=True))
+    return np.ascontiguousarray(pixels[rows, columns] * mask[..., None])
+
+
+def score_json(score: Score) -> dict[str, Any]:
+    """A score as strict JSON."""
+    return {
+        "compared": score.n_cells, "found": score.n_found, "phase_right": score.phase,
+        "sampling_right": score.sampling, "tables_right": score.tables,
+        "tables_equal": score.tables_equal, "whole_blocks": score.blocks,
+        "values_equal": score.values_equal, "ambiguous": score.ambiguous, "wrong": score.wrong,
+    }  # fmt: skip
+
+
+def as_text(report: dict[str, Any]) -> str:
+    """The report for people."""
+    if "drawn" not in report:
+        return "\n".join(f"{key:22} {value}" for key, value in _flat(report))
+    columns = [key for key in report["drawn"][0] if key != "wrong"]
+    lines = ["  ".join(columns)]
+    for row in report["drawn"]:
+        values = [row[key] for key in columns]
+        words = [f"{v:.4f}" if isinstance(v, float) else str(v) for v in values]
+        lines.append("  ".join(w.ljust(len(k)) for k, w in zip(columns, words, strict=True)))
+        lines += [f"    {wrong}" for wrong in row["wrong"]]
+    return "\n".join(lines)
+
+
+def _flat(report: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in report.items():
+        if isinstance(value, dict):
+            yield from ((f"  {inner}", v) for inner, v in value.items())
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            yield from ((key, item) for item in value)
+        else:
+            yield key, value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""Drawn smears, written as JPEG by Pillow, and cells cut out of them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+SUBSAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
+"""Those that Pillow writes."""
+
+
+def draw_smear(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
+    """A smear of round cells with grain, uint8 (y, x, 3): shades, edges and noise of a photograph.
+
+    Parameters
+    ----------
+    rng
+        Decides everything.
+    """
+    y, x = np.mgrid[0:height, 0:width]
+    light = 180 + 20 * np.sin(x / width * 2 + rng.uniform(0, 3)) * np.cos(y / height * 2)
+    picture = np.repeat(light[..., None], 3, axis=2) + np.array([12.0, 0.0, 6.0])
+    for _ in range(height * width // 2500):
+        centre, radius = rng.uniform(0, (height, width)), rng.uniform(16, 34)
+        distance = np.hypot(y - centre[0], (x - centre[1]) * rng.uniform(0.8, 1.25))
+        inside = 1 / (1 + np.exp(np.minimum((distance - radius) / 1.5, 50)))
+        pale = 0.35 * np.exp(-((distance / (0.5 * radius)) ** 2))
+        colour = np.array([30.0, 95.0, 70.0]) * rng.uniform(0.7, 1.2)
+        picture -= (inside * (1 - pale))[..., None] * colour
+        if rng.random() < 0.25:
+            spot = np.hypot(y - centre[0] - 6, x - centre[1] + 5)
+            dark = 60 / (1 + np.exp(np.minimum((spot - 5) / 0.8, 50)))
+            picture -= dark[..., None] * np.array([1.0, 1.2, 0.5])
+    grain = rng.normal(0, 1, (height + 2, width + 2, 3))
+    smooth = (grain[1:-1, 1:-1] + 0.5 * (grain[:-2, 1:-1] + grain[2:, 1:-1])) / 1.2
+    picture += smooth * rng.uniform(1.0, 4.0)
+    return np.asarray(picture.clip(24, 232), np.uint8)
+
+
+def as_jpeg(
+    pixels: NDArray[np.uint8],
+    *,
+    quality: int | None = None,
+    tables: Sequence[Sequence[int]] | None = None,
+    sampling: str = "4:4:4",
+) -> bytes:
+    """A JPEG file, by Pillow, at a standard quality or with tables of one's own (row-major)."""
+    buffer = io.BytesIO()
+    image = Image.fromarray(pixels)
+    if tables is not None:
+        image.save(
+            buffer, "JPEG", qtables=[list(t) for t in tables], subsampling=SUBSAMPLINGS[sampling]
+        )
+    else:
+        image.save(buffer, "JPEG", quality=quality, subsampling=SUBSAMPLINGS[sampling])
+    return buffer.getvalue()
+
+
+def pixels_of(jpeg: bytes) -> NDArray[np.uint8]:
+    """Pixels of a JPEG file, by Pillow."""
+    return np.asarray(Image.open(io.BytesIO(jpeg)))
+
+
+def odd_table(rng: np.random.Generator, base: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A table like a known one, with every step changed at random by up to a third."""
+    factors = np.exp(rng.uniform(-0.3, 0.3, 64))
+    return np.clip(np.rint(base * factors), 1, 255).astype(np.int64)
+
+
+def random_cell(
+    rng: np.random.Generator, height: int, width: int
+) -> tuple[tuple[int, int], NDArray[np.bool_]]:
+    """Corner of a crop in a picture, and a ragged round mask, bool (y, x)."""
+    sides = rng.integers(72, 150, 2)
+    corner = int(rng.integers(0, height - sides[0])), int(rng.integers(0, width - sides[1]))
+    y, x = np.mgrid[0 : sides[0], 0 : sides[1]]
+    angle = np.arctan2(y - sides[0] / 2, x - sides[1] / 2)
+    ragged = 1 + 0.08 * np.sin(3 * angle + rng.uniform(0, 6)) + 0.04 * np.sin(7 * angle)
+    distance = np.hypot((y - sides[0] / 2) / sides[0], (x - sides[1] / 2) / sides[1]) * 2
+    return corner, distance < 0.97 * ragged

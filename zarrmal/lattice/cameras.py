@@ -1,0 +1,333 @@
+"""Which camera a cell came from: sampling, upsampling and tables, tested by solving blocks.
+
+A test takes the most active whole blocks. At a wrong phase, or with a wrong table, next to none of
+them decodes exactly; flat blocks do with many tables, so only non-zero coefficients are evidence.
+Among assumptions on chroma that explain all, that is taken which describes the blocks shortest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from zarrmal_codecs.lattice.picture import Camera, Colour
+from zarrmal_codecs.lattice.upsampling import Ratio
+
+from .repair import repaired_steps
+from .solve.blocks import Phase
+from .solve.cut import Sizes
+from .solve.dct import BLOCK, Float, forward_dct
+from .solve.plane import TRIAL_TRIES, CellViews, PlaneView, solve_listed_blocks
+from .solve.samples import sample_variances
+from .solve.whole import ERROR_ENERGY, FLAT_COEFFICIENTS, FLAT_ERROR_ENERGY
+from .tables import (
+    OWN,
+    SERIES,
+    Steps,
+    TableEstimate,
+    error_inflation,
+    estimate_table,
+    series_name,
+)
+
+N_TRIAL_BLOCKS = 16
+N_PROOF_BLOCKS = 64
+"""For a table that was estimated: its steps were chosen to fit."""
+
+MIN_SHARE_EXACT = 0.8
+"""Of the blocks of a test."""
+
+WORTH_MORE = 0.4
+"""Share of blocks with which more effort is spent on the others. Smooth chroma is exact by chance
+in up to a third of the blocks."""
+
+MIN_SHARE_CLAMPED = 0.4
+"""The same where all blocks have clamped pixels, of which less is known."""
+
+FEW_CLEAR_BLOCKS = 4
+"""With fewer blocks without clamped pixels, others are tested too."""
+
+MIN_EVIDENCE_BITS = 40.0
+"""By how much the blocks of a test are less likely at random: 2 to the minus this."""
+
+CHROMA_SAMPLINGS: tuple[tuple[Ratio, bool], ...] = (
+    ((1, 1), True),
+    ((1, 2), True),
+    ((2, 2), True),
+    ((2, 1), True),
+    ((1, 2), False),
+    ((2, 2), False),
+    ((2, 1), False),
+)
+"""Ratio, and whether the upsampling is fancy."""
+
+BITS_OF_UNEXPLAINED_PIXEL = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trial:
+    """How well steps explain the most active blocks of a plane.
+
+    Attributes
+    ----------
+    share_exact
+        Of the blocks; 1 if there are none.
+    evidence_bits
+        Sum of log2 of the steps of all non-zero coefficients in exact blocks, but their means.
+    bits_per_pixel
+        A rough description length of the blocks.
+    n_blocks
+        Number of blocks.
+    required_share
+        Share of the blocks that must be exact for the steps to be right.
+    """
+
+    share_exact: float
+    evidence_bits: float
+    bits_per_pixel: float
+    n_blocks: int
+    required_share: float
+
+
+def active_blocks(view: PlaneView, n_most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of the whole blocks that vary most, exact ones if there are any."""
+    blocks = view.blocks
+    few = blocks.is_exact.sum() < FEW_CLEAR_BLOCKS
+    candidates = blocks.is_whole if few else blocks.is_exact
+    rows, columns = np.nonzero(candidates)
+    samples = view.estimated_blocks[rows, columns].reshape(-1, BLOCK, BLOCK)
+    activity = sum(np.abs(np.diff(samples, axis=axis)).sum((1, 2)) for axis in (1, 2))
+    order = np.argsort(-np.asarray(activity), kind="stable")[:n_most]
+    return rows[order], columns[order]
+
+
+def try_steps(view: PlaneView, steps: Steps, n_most: int = N_TRIAL_BLOCKS) -> Trial:
+    """Solve the most active blocks with these steps."""
+    where = active_blocks(view, n_most)
+    n_blocks = len(where[0])
+    measured = np.rint(forward_dct(view.estimated_blocks[where]) / steps)
+    sizes = Sizes.of(measured, steps)
+    levels, is_exact = solve_listed_blocks(view, where, steps, sizes, TRIAL_TRIES, 1)
+    if view.taps.shift and WORTH_MORE * n_blocks <= is_exact.sum() < n_blocks:
+        left = np.flatnonzero(~is_exact)
+        rest = where[0][left], where[1][left]
+        levels[left], is_exact[left] = solve_listed_blocks(view, rest, steps, sizes, TRIAL_TRIES, 3)
+    magnitude = np.abs(levels[is_exact].astype(np.float64))
+    # A constant block fits many tables.
+    evidence = float(((magnitude > 0) * np.log2(steps))[:, 1:].sum())
+    n_pixels = view.blocks.known.shape[2]
+    bits = float(((magnitude > 0) * (2.5 + 2 * np.log2(1 + magnitude))).sum())
+    bits += BITS_OF_UNEXPLAINED_PIXEL * n_pixels * int((~is_exact).sum())
+    return Trial(
+        share_exact=float(is_exact.mean()) if n_blocks else 1.0,
+        evidence_bits=evidence,
+        bits_per_pixel=bits / max(n_blocks * n_pixels, 1),
+        n_blocks=n_blocks,
+        required_share=MIN_SHARE_EXACT if view.blocks.is_exact[where].all() else MIN_SHARE_CLAMPED,
+    )
+
+
+def estimate_steps(
+    views: Sequence[PlaneView],
+    *,
+    fancy: bool,
+    n_most: int | None = None,
+    seen: Sequence[Steps] = (),
+) -> TableEstimate | None:
+    """The likeliest table of planes that share it; None if they have no exact whole block.
+
+    `seen` are tables of other pictures; `n_most` limits the blocks that are looked at.
+    """
+    measured: list[Float] = []
+    inflation: list[Float] = []
+    for view in views:
+        exact = np.nonzero(view.blocks.is_exact)
+        if n_most is not None:
+            exact = active_blocks(view, n_most) if len(exact[0]) else exact
+        samples = view.estimated_blocks[exact]
+        measured.append(forward_dct(samples))
+        inflation.append(error_inflation(samples))
+    coefficients = np.concatenate(measured)
+    if not len(coefficients):
+        return None
+    variances = sample_variances(views[0].taps.ratio, fancy=fancy)
+    return estimate_table(coefficients, variances, np.concatenate(inflation), seen)
+
+
+def share_near_lattice(view: PlaneView, steps: Steps) -> float:
+    """Share of exact whole blocks whose coefficients are near multiples of the steps.
+
+    For planes with a sample in each pixel; needs no search, so that many tables can be tried.
+    """
+    samples = view.estimated_blocks[np.nonzero(view.blocks.is_exact)]
+    if not len(samples):
+        return 1.0
+    coefficients = forward_dct(samples)
+    levels = np.rint(coefficients / steps)
+    energy = ((coefficients - levels * steps) ** 2).sum(axis=1)
+    is_flat = (levels != 0).sum(axis=1) <= FLAT_COEFFICIENTS
+    return float((energy <= np.where(is_flat, FLAT_ERROR_ENERGY, ERROR_ENERGY)).mean())
+
+
+def luma_fits(test: Trial, free_bits: float) -> bool:
+    """Whether a test is proof of a table.
+
+    Parameters
+    ----------
+    free_bits
+        What was chosen to make it fit, in bits.
+    """
+    return (
+        test.n_blocks > 0
+        and test.share_exact >= test.required_share
+        and test.evidence_bits >= MIN_EVIDENCE_BITS + free_bits
+    )
+
+
+def free_bits(estimate: TableEstimate) -> float:
+    """What choosing a table is worth, in bits."""
+    return 8.0 if estimate.is_standard else 6.0 * int(estimate.is_determined.sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ChromaFit:
+    """The best assumption on the planes that are not the first."""
+
+    ratio: Ratio
+    fancy: bool
+    phase: Phase
+    tables: tuple[Steps, Steps]
+    share_exact: float
+    bits_per_pixel: float
+    is_possible: bool
+
+
+def fit_chroma(
+    views_of: CellViews,
+    rest: tuple[int, int],
+    phase: Phase,
+    samplings: Sequence[tuple[Ratio, bool]],
+    candidates: Sequence[tuple[Steps, Steps]],
+    *,
+    estimate: bool,
+) -> ChromaFit | None:
+    """Sampling, half of the group of blocks, and tables of two planes.
+
+    Parameters
+    ----------
+    views_of
+        Views of a cell.
+    rest
+        Which two of them.
+    phase
+        Row and column of the first pixel in its block of luma, each below 8.
+    samplings
+        Assumptions to compare.
+    candidates
+        Pairs of tables to try.
+    estimate
+        Whether to estimate a table where none of the candidates explains nearly all.
+
+    Returns
+    -------
+    ChromaFit or None
+        None if no assumption explains enough of the blocks.
+    """
+    best: ChromaFit | None = None
+    for ratio, fancy in samplings:
+        for down in range(ratio[0]):
+            for across in range(ratio[1]):
+                full = phase[0] + BLOCK * down, phase[1] + BLOCK * across
+                views = [views_of.of(p, ratio, full, fancy=fancy) for p in rest]
+                fits = [_fit(views, ratio, full, pair, fancy=fancy) for pair in candidates]
+                if estimate and not any(fit.share_exact > NEARLY_ALL for fit in fits):
+                    table = estimate_steps(views, fancy=fancy, n_most=QUICK_BLOCKS)
+                    if table is not None:
+                        pair = table.steps, table.steps
+                        fits.append(_fit(views, ratio, full, pair, fancy=fancy))
+                for fit in fits:
+                    if fit.is_possible and (
+                        best is None or fit.bits_per_pixel < best.bits_per_pixel
+                    ):
+                        best = fit
+    return best
+
+
+QUICK_BLOCKS = 96
+"""By which assumptions on chroma are compared."""
+
+NEARLY_ALL = 0.97
+"""Share of blocks; the rest may be ambiguous or clamped."""
+
+
+def _fit(
+    views: Sequence[PlaneView],
+    ratio: Ratio,
+    phase: Phase,
+    tables: tuple[Steps, Steps],
+    *,
+    fancy: bool,
+) -> ChromaFit:
+    tests = [try_steps(view, steps) for view, steps in zip(views, tables, strict=True)]
+    n_blocks = sum(test.n_blocks for test in tests)
+    exact = sum(test.share_exact * test.n_blocks for test in tests)
+    bits = sum(test.bits_per_pixel * test.n_blocks for test in tests) / max(n_blocks, 1)
+    return ChromaFit(
+        ratio=ratio,
+        fancy=fancy,
+        phase=phase,
+        tables=tables,
+        share_exact=exact / n_blocks if n_blocks else 1.0,
+        bits_per_pixel=bits,
+        is_possible=all(test.share_exact >= test.required_share for test in tests),
+    )
+
+
+def chroma_candidates(luma: Steps) -> list[tuple[Steps, Steps]]:
+    """Tables that often go with a table of luma: the same, and the standard one for chroma."""
+    tables = [luma]
+    (equal,) = np.nonzero((SERIES[:100] == luma).all(axis=1))
+    tables += [SERIES[100 + quality] for quality in equal]
+    return [(table, table) for table in tables]
+
+
+def refined_tables(
+    views_of: CellViews, rest: tuple[int, int], fit: ChromaFit, seen: Sequence[Steps]
+) -> tuple[Steps, Steps]:
+    """Tables from all blocks; two where one does not explain both planes."""
+    if fit.share_exact > NEARLY_ALL and series_name(fit.tables[0]) != OWN:
+        return fit.tables
+    views = [views_of.of(p, fit.ratio, fit.phase, fancy=fit.fancy) for p in rest]
+    common = estimate_steps(views, fancy=fit.fancy, seen=seen)
+    if common is None:
+        return fit.tables
+    own = [estimate_steps([view], fancy=fit.fancy, seen=seen) or common for view in views]
+    pairs = [fit.tables, (common.steps, common.steps), (own[0].steps, own[1].steps)]
+    fits = [_fit(views, fit.ratio, fit.phase, pair, fancy=fit.fancy) for pair in pairs]
+    # The simpler, unless another explains more.
+    best = max(range(len(fits)), key=lambda k: (round(fits[k].share_exact, 2), -k))
+    tables = pairs[best]
+    if series_name(tables[0]) != OWN:
+        return tables
+    repaired = [repaired_steps(view, steps) for view, steps in zip(views, tables, strict=True)]
+    return repaired[0], repaired[1]
+
+
+def camera_of(colour: Colour, first: Steps, fit: ChromaFit | None, first_plane: int) -> Camera:
+    """A camera of the table of its first plane and what was found of the others."""
+    if fit is None:
+        tables, ratios, fancy = [first], [(1, 1)], True
+    else:
+        tables = list(fit.tables)
+        tables.insert(first_plane, first)
+        others = [fit.ratio, fit.ratio]
+        others.insert(first_plane, (1, 1))
+        ratios, fancy = others, fit.fancy
+    return Camera(
+        tables=np.stack(tables).reshape(-1, BLOCK, BLOCK).astype(np.uint16),
+        ratios=tuple(ratios),
+        colour=colour,
+        fancy=fancy,
+    )

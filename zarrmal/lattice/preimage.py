@@ -1,0 +1,211 @@
+"""Pixels to the planes of a JPEG: the Y, Cb and Cr that a decoder turned into each RGB pixel.
+
+libjpeg's integer conversion (facts in docs/lattice.md) has exactly one preimage for a quarter of
+all RGB triples and none for the rest, but for colours with a channel at 0 or 255, where it clamps:
+those have a set of preimages, of which the least and greatest value of each plane are kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .compiled import compiled
+
+Interval = NDArray[np.uint8]
+
+SCALE_BITS = 16
+HALF = 1 << (SCALE_BITS - 1)
+_CENTRED = np.arange(256, dtype=np.int64) - 128
+RED_OF_CR = ((91881 * _CENTRED + HALF) >> SCALE_BITS).astype(np.int32)
+BLUE_OF_CB = ((116130 * _CENTRED + HALF) >> SCALE_BITS).astype(np.int32)
+GREEN_OF_CB_CR = (
+    (-22554 * _CENTRED[:, None] - 46802 * _CENTRED[None, :] + HALF) >> SCALE_BITS
+).astype(np.int32)
+"""(cb, cr), falling in both."""
+
+_OFFSET = 512
+
+
+def _inverse(table: NDArray[np.int32]) -> NDArray[np.int16]:
+    """Chroma by difference + _OFFSET; -1 where no chroma gives that difference."""
+    inverse = np.full(2 * _OFFSET, -1, np.int16)
+    inverse[table + _OFFSET] = np.arange(256)
+    return inverse
+
+
+CR_OF_RED = _inverse(RED_OF_CR)
+CB_OF_BLUE = _inverse(BLUE_OF_CB)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planes:
+    """Intervals that hold the samples of each plane, at the resolution of the pixels.
+
+    Attributes
+    ----------
+    low, high
+        uint8 (plane, y, x), low <= high; 0 and 255 where nothing is known.
+    visible
+        bool (y, x): pixels of the cell.
+    has_preimage
+        bool (y, x): visible pixels that the planes can explain.
+    is_exact
+        bool (y, x): each plane is known to be one value that was not clamped.
+    """
+
+    low: Interval
+    high: Interval
+    visible: NDArray[np.bool_]
+    has_preimage: NDArray[np.bool_]
+    is_exact: NDArray[np.bool_]
+
+    @property
+    def share_explained(self) -> float:
+        """Share of visible pixels with a preimage; 1 if none is visible."""
+        n_visible = int(self.visible.sum())
+        return 1.0 if not n_visible else float(self.has_preimage.sum()) / n_visible
+
+
+def own_planes(pixels: NDArray[np.uint8], visible: NDArray[np.bool_]) -> Planes:
+    """Grey, or RGB stored as such: each channel is a plane.
+
+    Parameters
+    ----------
+    pixels
+        uint8 (y, x) or (y, x, channel).
+    visible
+        bool (y, x).
+    """
+    planes = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, 2, 0)
+    clamped = ((planes == 0) | (planes == 255)).any(axis=0)
+    return Planes(
+        low=np.where(visible, planes, 0).astype(np.uint8),
+        high=np.where(visible, planes, 255).astype(np.uint8),
+        visible=visible,
+        has_preimage=visible.copy(),
+        is_exact=visible & ~clamped,
+    )
+
+
+def ycbcr_planes(pixels: NDArray[np.uint8], visible: NDArray[np.bool_]) -> Planes:
+    """Y, Cb and Cr behind RGB pixels.
+
+    Parameters
+    ----------
+    pixels
+        uint8 (y, x, 3).
+    visible
+        bool (y, x).
+    """
+    shape = (3, *visible.shape)
+    low, high = np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)
+    kind = np.zeros(visible.shape, np.uint8)
+    _ycbcr(np.ascontiguousarray(pixels), visible, low, high, kind, *_TABLES, _known, _bounds)
+    return Planes(low=low, high=high, visible=visible, has_preimage=kind > 0, is_exact=kind == 1)
+
+
+_TABLES = (RED_OF_CR, BLUE_OF_CB, GREEN_OF_CB_CR, CR_OF_RED, CB_OF_BLUE)
+_known = np.zeros((6, 256, 256), np.uint8)
+_bounds = np.zeros((6, 256, 256, 6), np.uint8)
+"""Intervals of clamped colours, computed when first met (the same, whoever computes them)."""
+
+
+@compiled
+def _ycbcr(
+    pixels: NDArray[np.uint8],
+    visible: NDArray[np.bool_],
+    low: Interval,
+    high: Interval,
+    kind: NDArray[np.uint8],
+    red: NDArray[np.int32],
+    blue: NDArray[np.int32],
+    green: NDArray[np.int32],
+    cr_of_red: NDArray[np.int16],
+    cb_of_blue: NDArray[np.int16],
+    known: NDArray[np.uint8],
+    bounds: NDArray[np.uint8],
+) -> None:
+    """Fill intervals and the kind of each pixel: 0 no preimage, 1 exact, 2 clamped."""
+    height, width = visible.shape
+    found = np.empty(6, np.uint8)
+    for y in range(height):
+        for x in range(width):
+            if not visible[y, x]:
+                continue
+            r, g, b = int(pixels[y, x, 0]), int(pixels[y, x, 1]), int(pixels[y, x, 2])
+            if min(r, g, b) > 0 and max(r, g, b) < 255:
+                # Y = 0.299 R + 0.587 G + 0.114 B but for the rounding of each channel.
+                middle = (19595 * r + 38470 * g + 7471 * b + 32768) >> 16
+                for luma in range(max(middle - 2, 0), min(middle + 3, 256)):
+                    cr, cb = cr_of_red[r - luma + 512], cb_of_blue[b - luma + 512]
+                    if cr >= 0 and cb >= 0 and luma + green[cb, cr] == g:
+                        low[0, y, x] = high[0, y, x] = luma
+                        low[1, y, x] = high[1, y, x] = cb
+                        low[2, y, x] = high[2, y, x] = cr
+                        kind[y, x] = 1
+                        break
+                continue
+            # A face of the colour cube, and where on it.
+            if r == 0 or r == 255:
+                face, i, j = (0 if r == 0 else 1), g, b
+            elif g == 0 or g == 255:
+                face, i, j = (2 if g == 0 else 3), r, b
+            else:
+                face, i, j = (4 if b == 0 else 5), r, g
+            if known[face, i, j] == 0:
+                some = _clamped(r, g, b, red, blue, green, cr_of_red, cb_of_blue, found)
+                bounds[face, i, j] = found
+                known[face, i, j] = 1 if some else 2
+            if known[face, i, j] == 1:
+                kind[y, x] = 2
+                for plane in range(3):
+                    low[plane, y, x] = bounds[face, i, j, 2 * plane]
+                    high[plane, y, x] = bounds[face, i, j, 2 * plane + 1]
+
+
+@compiled
+def _fits(value: int, wanted: int) -> bool:
+    """Whether a value is clamped to the wanted one."""
+    return value == wanted or (wanted == 0 and value < 0) or (wanted == 255 and value > 255)
+
+
+@compiled
+def _clamped(
+    r: int,
+    g: int,
+    b: int,
+    red: NDArray[np.int32],
+    blue: NDArray[np.int32],
+    green: NDArray[np.int32],
+    cr_of_red: NDArray[np.int16],
+    cb_of_blue: NDArray[np.int16],
+    found: NDArray[np.uint8],
+) -> bool:
+    """Least and greatest Y, Cb, Cr of all triples that become this colour; False if none does."""
+    least = np.full(3, 255, np.int64)
+    most = np.zeros(3, np.int64)
+    some = False
+    for luma in range(256):
+        cr_from, cr_to, cb_from, cb_to = 0, 255, 0, 255
+        if 0 < r < 255:
+            cr_from = cr_to = cr_of_red[r - luma + 512]
+        if 0 < b < 255:
+            cb_from = cb_to = cb_of_blue[b - luma + 512]
+        if cr_from < 0 or cb_from < 0:
+            continue
+        for cr in range(cr_from, cr_to + 1):
+            if not _fits(luma + red[cr], r):
+                continue
+            for cb in range(cb_from, cb_to + 1):
+                if not _fits(luma + blue[cb], b) or not _fits(luma + green[cb, cr], g):
+                    continue
+                some = True
+                least[0], most[0] = min(least[0], luma), max(most[0], luma)
+                least[1], most[1] = min(least[1], cb), max(most[1], cb)
+                least[2], most[2] = min(least[2], cr), max(most[2], cr)
+    for plane in range(3):
+        found[2 * plane], found[2 * plane + 1] = least[plane], most[plane]
+    return some
