@@ -4,6 +4,8 @@ Arrays must be C-contiguous and have the dtypes given here, else TypeError is ra
 not fit each other raise ValueError. All functions release the GIL; threads may share a Plan.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -169,3 +171,57 @@ def coverage(
     resampling
         Index into RESAMPLINGS.
     """
+
+class LatticePlan:
+    """Weights of the lattice's coder, made ready; the kernel checks no sums, ``Weights`` does.
+
+    Parameters
+    ----------
+    kinds
+        For each of three kinds of planes the arrays of ``PlaneWeights`` by name; those of layers
+        flat.
+    tables
+        The tables of lattice/numbers.py and lattice/blocks.py, int64 (n,).
+    """
+
+    def __init__(
+        self, kinds: list[dict[str, NDArray[Any]]], tables: dict[str, NDArray[np.int64]]
+    ) -> None: ...
+
+def encode_lattice(
+    plan: LatticePlan,
+    sizes: NDArray[np.int64],
+    ratios: NDArray[np.uint8],
+    steps: NDArray[np.uint16],
+    coded: NDArray[np.uint8],
+    visible: NDArray[np.uint8],
+    coefficients: NDArray[np.int16],
+    level: str,
+) -> list[bytes]:
+    """One stream a cell (FORMAT-lattice 3).
+
+    Parameters
+    ----------
+    sizes
+        (cell, plane, 2): rows and columns of blocks.
+    ratios
+        (cell, plane, 2): rows and columns of pixels that a sample stands for.
+    steps
+        (cell, plane, 64): of the quantiser.
+    coded, visible
+        (block,): of all planes of all cells.
+    coefficients
+        (block, 64).
+    """
+
+def decode_lattice(
+    plan: LatticePlan,
+    sizes: NDArray[np.int64],
+    ratios: NDArray[np.uint8],
+    steps: NDArray[np.uint16],
+    coded: NDArray[np.uint8],
+    visible: NDArray[np.uint8],
+    streams: list[bytes],
+    level: str,
+) -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
+    """Coefficients (block, 64), and a status (cell, 1): 1 words were missing, 2 the check fails."""

@@ -280,10 +280,7 @@ private:
         for (std::size_t y = 0; y < own.rows; ++y)
             for (std::size_t x = 0; x < own.columns; ++x) {
                 const std::size_t k = y * own.columns + x;
-                if (own.coded && !own.coded[k]) {
-                    // Its neighbours need the mean of the first plane only where it is known.
-                    continue;
-                }
+                if (own.coded && !own.coded[k]) continue;
                 const Block* near[4] = {
                     x ? &blocks_[p][k - 1] : &none_, y ? &blocks_[p][k - own.columns] : &none_,
                     x && y ? &blocks_[p][k - own.columns - 1] : &none_,
@@ -296,6 +293,10 @@ private:
                     luma_[0] -= (west + north) >> (near[0]->known && near[1]->known);
                 }
                 if (p > 1 && same) see_other(before, blocks_[p - 1][k], k);
+                for (int j = 0; j < 64; ++j) {
+                    luma_[j] = clamp(luma_[j], -LARGEST_SUM, LARGEST_SUM);
+                    other_[j] = clamp(other_[j], -LARGEST_SUM, LARGEST_SUM);
+                }
                 std::uint8_t* const samples = pictures_[p].data() + y * 8 * width + x * 8;
                 block(own, near, samples, width, own.visible ? own.visible[k] : 64,
                       own.coefficients + 64 * k, blocks_[p][k]);
@@ -542,7 +543,7 @@ private:
         std::int32_t sizes[64], near[64];
         std::int16_t values[64];
         for (int j = 0; j < 64; ++j)
-            values[j] = static_cast<std::int16_t>(clamp(plane[j], -LARGEST_SUM, LARGEST_SUM));
+            values[j] = static_cast<std::int16_t>(plane[j]);
         add_pairs(sums, weight.data(), values, 32);
         for (int j = 0; j < 64; ++j) sizes[j] = std::abs(plane[j]);
         near_sums(sizes, near);

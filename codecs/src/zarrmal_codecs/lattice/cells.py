@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .. import rans
 from ..constants import CHECK_INITIAL, RANS_LOWEST, RANS_STATE_BYTES
 from ..errors import CorruptionError, TruncatedError
-from .blocks import Lanes, Surroundings, border_of, last_diagonal, shrunk_luma
+from .blocks import LARGEST_VALUE, Lanes, Surroundings, border_of, last_diagonal, shrunk_luma
 from .numbers import DIAGONAL, SCAN, clipped
 from .picture import Camera
 from .symbols import (
@@ -125,9 +125,10 @@ class _Plane:
             alike = ratios[plane - 1] == ratios[plane]
             if plane > 1 and alike and n_blocks[plane - 1] == n_blocks[plane]:
                 before = earlier[plane - 1]
-                other = before.coefficients[own].astype(np.int64) * before.steps[i]
-                other[:, 0] -= 8 * (before.base[own] - MIDDLE)
-                self.other[own] = np.where(before.known[own, None], other, 0)
+                there = slice(before.firsts[i], before.firsts[i + 1])
+                other = before.coefficients[there].astype(np.int64) * before.steps[i]
+                other[:, 0] -= 8 * (before.base[there] - MIDDLE)
+                self.other[own] = np.where(before.known[there, None], other, 0)
 
     def surroundings(self, index: Ints) -> Surroundings:
         """Of the blocks ``index``."""
@@ -143,7 +144,10 @@ class _Plane:
             sides = [np.where(k, self.luma[np.minimum(i, self.n - 1), 0], 0) for k, i in
                      zip(known[:2], near[:2], strict=True)]  # fmt: skip
             luma[:, 0] -= (sides[0] + sides[1]) >> (known[0] & known[1])
-        other = None if self.other is None else self.other[index]
+            luma = clipped(luma, -LARGEST_VALUE, LARGEST_VALUE)
+        other = self.other
+        if other is not None:
+            other = clipped(other[index], -LARGEST_VALUE, LARGEST_VALUE)
         return Surroundings(
             border, base, known, coefficients, luma, other, self.visible[index],
             self.steps[self.cell[index]],

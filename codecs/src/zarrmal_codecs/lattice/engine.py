@@ -23,6 +23,7 @@ try:
 except ImportError:  # pragma: no cover  (built without a C++ compiler)
     _kernel = None  # type: ignore[assignment]
 
+
 def levels() -> list[str]:
     """Instruction sets of the kernel on this machine, slowest first; none without a kernel."""
     return [] if _kernel is None else list(_kernel.levels())
@@ -75,7 +76,7 @@ class Engine:
             self._plan, *laid.arrays(), [bytes(stream) for stream in streams], self.level
         )
         result, start = [], 0
-        for i, layout in enumerate(layouts):
+        for layout in layouts:
             cell = []
             for rows, columns in layout.n_blocks:
                 stop = start + rows * columns

@@ -115,8 +115,8 @@ class PlaneWeights:
         sums = border @ self.from_border.astype(np.int64).T
         for plane, weight in ((luma, self.from_luma), (other, self.from_other)):
             if plane is not None:
-                values = clipped(plane, -LARGEST_VALUE, LARGEST_VALUE).astype(np.float64)
-                sums = sums + (values @ weight.astype(np.float64).T).astype(np.int64)
+                products = plane.astype(np.float64) @ weight.astype(np.float64).T
+                sums = sums + products.astype(np.int64)
         return sums
 
     def outputs(self, j: int, inputs: Ints) -> Ints:
