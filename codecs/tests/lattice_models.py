@@ -38,6 +38,7 @@ def plane_weights(seed: int) -> PlaneWeights:
     arrays["from_earlier"][order] = inside
     # Scales as they are learned: narrow, and here and there wide.
     arrays["output_bias"][:, 2:4] = rng.choice([12000, 30000], (64, 2))
+    arrays["spatial_output_bias"][2:4] = 30000
     return PlaneWeights(**arrays)
 
 

@@ -188,7 +188,7 @@ class LatticePlan:
         self, kinds: list[dict[str, NDArray[Any]]], tables: dict[str, NDArray[np.int64]]
     ) -> None: ...
 
-def encode_lattice(
+def measure_lattice(
     plan: LatticePlan,
     sizes: NDArray[np.int64],
     ratios: NDArray[np.uint8],
@@ -197,8 +197,8 @@ def encode_lattice(
     visible: NDArray[np.uint8],
     coefficients: NDArray[np.int16],
     level: str,
-) -> list[bytes]:
-    """One stream a cell (FORMAT-lattice 3).
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Start and frequency of all cells' symbols (symbol, 2); how many each cell has (cell, 1).
 
     Parameters
     ----------
@@ -214,6 +214,11 @@ def encode_lattice(
         (block, 64).
     """
 
+def lattice_streams(
+    symbols: NDArray[np.uint32], lengths: NDArray[np.int64], last: NDArray[np.uint32]
+) -> list[bytes]:
+    """Streams of symbols (symbol, 2), of which each cell has so many, and ends in its last state."""
+
 def decode_lattice(
     plan: LatticePlan,
     sizes: NDArray[np.int64],
@@ -222,6 +227,14 @@ def decode_lattice(
     coded: NDArray[np.uint8],
     visible: NDArray[np.uint8],
     streams: list[bytes],
+    states: NDArray[np.uint32],
+    positions: NDArray[np.int64],
     level: str,
-) -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
-    """Coefficients (block, 64), and a status (cell, 1): 1 words were missing, 2 the check fails."""
+) -> tuple[NDArray[np.int16], NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint8]]:
+    """Coefficients (block, 64), and where each stream was left: state, position, 1 if words missed.
+
+    Parameters
+    ----------
+    states, positions
+        (cell,): where each stream is read on.
+    """

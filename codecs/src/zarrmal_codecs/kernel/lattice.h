@@ -84,8 +84,8 @@ LatticeLevel lattice_avx2();
 // For the machine's level k of levels().
 LatticeLevel lattice_level(int k);
 
-// The stream of symbols (start, frequency), of which the last leaves the state `last`.
-std::vector<std::uint8_t> lattice_stream(const std::vector<std::uint32_t>& symbols,
+// The stream of n / 2 symbols (start, frequency), of which the last leaves the state `last`.
+std::vector<std::uint8_t> lattice_stream(const std::uint32_t* symbols, std::size_t n,
                                          std::uint32_t last);
 
 }  // namespace zarrmal

@@ -64,7 +64,8 @@ def forward_dct(samples: Ints) -> Ints:
     down = np.matmul(MATRIX.T.astype(np.float64), samples.astype(np.float64))
     between = np.floor((down + (1 << 11)) / (1 << 12))
     both = np.matmul(between, MATRIX.astype(np.float64))
-    return np.floor((both + (1 << 20)) / (1 << 21)).astype(np.int64)
+    rounded: Ints = np.floor((both + (1 << 20)) / (1 << 21)).astype(np.int64)
+    return rounded
 
 
 def shrunk_luma(luma: NDArray[np.uint8], ratio: Ratio, n_blocks: tuple[int, int]) -> Ints:

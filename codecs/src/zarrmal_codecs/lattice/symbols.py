@@ -141,5 +141,5 @@ def diagonal_cumulative(outputs: Ints) -> Ints:
     parts = EXP[logits.max(axis=0) - logits]
     edges = np.zeros((N_DIAGONALS + 1, outputs.shape[1]), np.int64)
     np.cumsum(parts, axis=0, out=edges[1:])
-    scaled = edges * (TOTAL - N_DIAGONALS) // edges[-1]
+    scaled: Ints = edges * (TOTAL - N_DIAGONALS) // edges[-1]
     return scaled + np.arange(N_DIAGONALS + 1)[:, None]
