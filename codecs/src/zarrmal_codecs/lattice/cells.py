@@ -71,7 +71,7 @@ Coefficients = Sequence[NDArray[np.int16]]
 """Of each plane of a cell, int16 (row, column, 8, 8); blocks that are not coded hold 0."""
 
 
-class _Plane:
+class PlaneOfCells:
     """A plane of all cells: blocks one after the other, with one more that is not known."""
 
     def __init__(self, layouts: Sequence[Layout], plane: int, kind: PlaneWeights) -> None:
@@ -107,7 +107,7 @@ class _Plane:
         blocks = blocks.reshape(rows, columns, SIDE, SIDE).transpose(0, 2, 1, 3)
         return blocks.reshape(rows * SIDE, columns * SIDE)
 
-    def see(self, layouts: Sequence[Layout], plane: int, earlier: Sequence[_Plane]) -> None:
+    def see(self, layouts: Sequence[Layout], plane: int, earlier: Sequence[PlaneOfCells]) -> None:
         """Take what earlier planes tell."""
         if not plane:
             return
@@ -205,9 +205,9 @@ def measure(
 ) -> list[Ints]:
     """Start and frequency of each symbol of each cell's coefficients, int64 (symbol, 2)."""
     symbols: list[tuple[Ints, Ints, Ints, Ints]] = []  # cell, key, start, frequency
-    planes: list[_Plane] = []
+    planes: list[PlaneOfCells] = []
     for p in range(n_planes_of(layouts)):
-        plane = _Plane(layouts, p, weights.planes[p])
+        plane = PlaneOfCells(layouts, p, weights.planes[p])
         plane.see(layouts, p, planes)
         planes.append(plane)
         flat = [checked(cell[p], layout, p) for cell, layout in zip(cells, layouts, strict=True)]
@@ -249,7 +249,7 @@ Symbols = tuple[Ints, Ints, Ints, Ints]
 """Lane, place in the block's order of symbols, start, frequency."""
 
 
-def _block_symbols(plane: _Plane, index: Ints, coefficients: Ints) -> list[Symbols]:
+def _block_symbols(plane: PlaneOfCells, index: Ints, coefficients: Ints) -> list[Symbols]:
     lanes = plane.lanes(index)
     everyone = np.arange(len(index))
     lanes.last = last_diagonal(coefficients)
@@ -311,9 +311,9 @@ def read(
     weights: Weights, layouts: Sequence[Layout], reader: Streams
 ) -> list[list[NDArray[np.int16]]]:
     """The coefficients of cells, from where their streams have been read to."""
-    planes: list[_Plane] = []
+    planes: list[PlaneOfCells] = []
     for p in range(n_planes_of(layouts)):
-        plane = _Plane(layouts, p, weights.planes[p])
+        plane = PlaneOfCells(layouts, p, weights.planes[p])
         plane.see(layouts, p, planes)
         planes.append(plane)
         own = [np.flatnonzero(plane.coded[a:b]) + a for a, b in zip(plane.firsts, plane.firsts[1:])]
@@ -328,12 +328,12 @@ def read(
     ]
 
 
-def _cut(plane: _Plane, cell: int, n_blocks: tuple[int, int]) -> NDArray[np.int16]:
+def _cut(plane: PlaneOfCells, cell: int, n_blocks: tuple[int, int]) -> NDArray[np.int16]:
     blocks = plane.coefficients[plane.firsts[cell] : plane.firsts[cell + 1]]
     return blocks.reshape(*n_blocks, SIDE, SIDE)
 
 
-def _decoded_blocks(plane: _Plane, index: Ints, cells: Ints, reader: Streams) -> Ints:
+def _decoded_blocks(plane: PlaneOfCells, index: Ints, cells: Ints, reader: Streams) -> Ints:
     lanes = plane.lanes(index)
     everyone = np.arange(len(index))
     edges = diagonal_cumulative(plane.weights.diagonal_outputs(lanes.diagonal_inputs()))
