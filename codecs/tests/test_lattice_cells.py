@@ -30,7 +30,7 @@ def same(a, b) -> bool:
 
 @pytest.mark.parametrize("masked", [True, False])
 def test_coefficients_come_back_at_every_level(masked):
-    layouts, cells = lattice_models.cells(6, largest=24, masked=masked)
+    layouts, cells = lattice_models.cells(4, largest=14, masked=masked)
     streams = plain.encode(WEIGHTS, layouts, cells)
     for level in LEVELS:
         engine = Engine(WEIGHTS, level)
@@ -39,7 +39,7 @@ def test_coefficients_come_back_at_every_level(masked):
 
 
 def test_each_cell_stands_alone():
-    layouts, cells = lattice_models.cells(5, seed=7, largest=16)
+    layouts, cells = lattice_models.cells(5, seed=7, largest=9)
     streams = plain.encode(WEIGHTS, layouts, cells)
     for layout, cell, stream in zip(layouts, cells, streams, strict=True):
         assert plain.encode(WEIGHTS, [layout], [cell]) == [stream]
@@ -78,7 +78,7 @@ def test_damage_is_named(level):
 
 
 def test_noise_gives_an_error_alike_at_every_level():
-    layouts, _ = lattice_models.cells(3, seed=4, largest=16)
+    layouts, _ = lattice_models.cells(3, seed=4, largest=9)
     noise = [np.random.default_rng(k).bytes(300) for k in range(3)]
     for level in LEVELS:
         with pytest.raises(CorruptionError):

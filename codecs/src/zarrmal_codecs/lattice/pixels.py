@@ -23,6 +23,7 @@ from .spatial import Canvas, inputs_of
 from .streams import Streams, number_symbols
 from .symbols import Mixture
 from .transform import SIDE
+from .upsampling import is_fancy
 from .weights import Weights
 
 Ints = NDArray[np.int64]
@@ -94,13 +95,33 @@ class Frame:
         return np.ones(self.shape, bool) if self.visible is None else self.visible
 
     def told(self, coded: Sequence[Flags]) -> list[Flags]:
-        """For each plane, bool (y, x): pixels that lie in coded blocks."""
+        """For each plane, bool (y, x): pixels all of whose samples lie in coded blocks.
+
+        Beyond a cell that was cut out lie samples that are not known.
+        """
         maps = []
-        for flags, (down, across) in zip(coded, self.camera.ratios, strict=True):
-            rows = (np.arange(self.shape[0]) + self.phase[0]) // (SIDE * down)
-            columns = (np.arange(self.shape[1]) + self.phase[1]) // (SIDE * across)
-            maps.append(flags[rows[:, None], columns])
+        samples = self.camera.n_samples(self.shape, self.phase)
+        for flags, ratio, (rows, columns) in zip(coded, self.camera.ratios, samples, strict=True):
+            known = np.zeros((rows + 2, columns + 2), bool)
+            if self.visible is None:
+                known[...] = True
+            spread = flags.repeat(SIDE, axis=0).repeat(SIDE, axis=1)[:rows, :columns]
+            known[1:-1, 1:-1] = spread
+            fancy = is_fancy(ratio, columns, fancy=self.camera.fancy)
+            y, next_y = _samples_of(self.shape[0], self.phase[0], ratio[0], fancy=fancy)
+            x, next_x = _samples_of(self.shape[1], self.phase[1], ratio[1], fancy=fancy)
+            pairs = ((a, b) for a in (y, next_y) for b in (x, next_x))
+            maps.append(np.logical_and.reduce([known[a[:, None], b] for a, b in pairs]))
         return maps
+
+
+def _samples_of(n: int, phase: int, ratio: int, *, fancy: bool) -> tuple[Ints, Ints]:
+    """Nearest and next nearest sample of each pixel along one axis, the first sample being 1."""
+    pixels = np.arange(n) + phase
+    nearest = pixels // ratio + 1
+    if not fancy or ratio == 1:
+        return nearest, nearest
+    return nearest, nearest + np.where(pixels % 2, 1, -1)
 
 
 def mixed(camera: Camera, planes: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
