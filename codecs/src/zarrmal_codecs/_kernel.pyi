@@ -238,3 +238,28 @@ def decode_lattice(
     states, positions
         (cell,): where each stream is read on.
     """
+
+def decode_rims(
+    plan: LatticePlan,
+    planes: list[NDArray[np.uint8]],
+    order: NDArray[np.int64],
+    turns: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    strides: NDArray[np.int64],
+    steps: NDArray[np.uint16],
+    streams: list[bytes],
+    states: NDArray[np.uint32],
+    positions: NDArray[np.int64],
+    level: str,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint8]]:
+    """Values (pixel, 1) of the last of ``planes``, and where each stream was left.
+
+    Parameters
+    ----------
+    planes
+        Values of each canvas, (pixel,); order, turns, strides are the last one's.
+    turns
+        Of all cells, of which each has so many ``lengths``.
+    steps
+        (cell, 64): of the plane's quantiser.
+    """

@@ -7,6 +7,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -59,9 +60,8 @@ std::vector<std::int16_t> columns_in_pairs(const nb::dict& from, const char* nam
 // `zones` sets of `units` units of 32 inputs, for `biases` sets of biases; zone_of names their zone.
 template <class ZoneOf>
 LatticeLayer packed(const nb::dict& from, const std::string& name, std::size_t zones,
-                    std::size_t units, std::size_t padded, std::size_t biases, ZoneOf zone_of) {
-    constexpr std::size_t n = LATTICE_INPUTS;
-    nb::dict flat;
+                    std::size_t units, std::size_t padded, std::size_t biases, ZoneOf zone_of,
+                    std::size_t n = LATTICE_INPUTS) {
     const std::string names[3] = {name + "_weight", name + "_shift", name + "_bias"};
     In<std::int8_t, 1> weight;
     In<std::uint8_t, 1> shift;
@@ -109,6 +109,10 @@ void make_plan(LatticePlan* to, const nb::list& kinds, const nb::dict& tables) {
     t.scan = table<std::uint8_t>(tables, "scan", 64);
     t.earlier = table<std::uint8_t>(tables, "earlier", 64 * 7);
     t.matrix = table<std::int32_t>(tables, "matrix", 64);
+    t.near = table<std::int8_t>(tables, "near", 2 * LATTICE_NEAR);
+    for (std::size_t k = 0; k < t.near.size(); k += 2)
+        if ((!t.near[k] && !t.near[k + 1]) || std::abs(t.near[k]) > 3 || std::abs(t.near[k + 1]) > 3)
+            refuse("near has an offset beyond 3, or none");
     for (const std::uint8_t j : t.scan)
         if (j > 63) refuse("scan has an index beyond 63");
     for (const std::uint8_t j : t.earlier)
@@ -135,6 +139,10 @@ void make_plan(LatticePlan* to, const nb::list& kinds, const nb::dict& tables) {
             packed(from, "diagonal_hidden", 1, LATTICE_HIDDEN, LATTICE_HIDDEN, 1, first);
         kind.diagonal_output =
             packed(from, "diagonal_output", 1, LATTICE_DIAGONALS, LATTICE_DIAGONALS_PADDED, 1, first);
+        kind.spatial_hidden = packed(from, "spatial_hidden", 1, LATTICE_HIDDEN, LATTICE_HIDDEN, 1,
+                                     first, LATTICE_RIM_INPUTS);
+        kind.spatial_output =
+            packed(from, "spatial_output", 1, LATTICE_OUTPUTS, LATTICE_OUTPUTS_PADDED, 1, first);
     }
     new (to) LatticePlan(std::move(*plan));
 }
@@ -290,6 +298,71 @@ nb::tuple decode_lattice(const LatticePlan& plan, const In<std::int64_t, 3>& siz
                           owned(std::move(new_positions), 1), owned(std::move(dry), 1));
 }
 
+// Reads rim pixels of one plane of all cells into its values, from where the streams have been read to.
+nb::tuple decode_rims(const LatticePlan& plan, const nb::list& planes,
+                      const In<std::int64_t, 1>& order, const In<std::int64_t, 1>& turns,
+                      const In<std::int64_t, 1>& lengths, const In<std::int64_t, 1>& strides,
+                      const In<std::uint16_t, 2>& steps, const nb::list& streams,
+                      const In<std::uint32_t, 1>& states, const In<std::int64_t, 1>& positions,
+                      const std::string& level_name) {
+    const LatticeLevel level = level_named(level_name);
+    const std::size_t n = lengths.shape(0), n_planes = planes.size(), size = order.shape(0);
+    if (n_planes < 1 || n_planes > LATTICE_KINDS) refuse("there must be one to three planes");
+    if (strides.shape(0) != n || steps.shape(0) != n || steps.shape(1) != 64 ||
+        streams.size() != n || states.shape(0) != n || positions.shape(0) != n)
+        refuse("lengths, strides, steps and streams are not of the same cells");
+    std::vector<std::vector<std::uint8_t>> values;
+    for (std::size_t p = 0; p < n_planes; ++p) {
+        In<std::uint8_t, 1> from;
+        if (!nb::try_cast(nb::object(planes[p]), from, false) || from.shape(0) != size)
+            refuse("planes must be uint8, of the size of order");
+        values.emplace_back(from.data(), from.data() + size);
+    }
+    const std::vector<std::int64_t> when(order.data(), order.data() + size);
+    const std::vector<std::int64_t> where(turns.data(), turns.data() + turns.shape(0));
+    const std::vector<std::uint16_t> quantiser(steps.data(), steps.data() + steps.size());
+    std::vector<LatticeRim> rims;
+    std::vector<LatticeTape> tapes;
+    std::size_t first = 0;
+    for (std::size_t k = 0; k < n; ++k) {
+        const std::int64_t length = lengths.data()[k], stride = strides.data()[k];
+        if (length < 0 || static_cast<std::size_t>(length) > where.size() - first || stride < 7 ||
+            stride > 1 << 17)
+            refuse("lengths or strides are not those of turns");
+        LatticeRim rim{{}, when.data(), where.data() + first, static_cast<std::size_t>(length), stride,
+                       quantiser.data() + 64 * k};
+        for (std::size_t p = 0; p < n_planes; ++p) rim.values[p] = values[p].data();
+        for (std::size_t i = 0; i < rim.n; ++i)
+            if (rim.turns[i] < 3 * stride + 3 ||
+                rim.turns[i] >= static_cast<std::int64_t>(size) - 3 * stride - 3)
+                refuse("a pixel lies too near the border");
+        first += rim.n;
+        rims.push_back(rim);
+        const auto stream = nb::cast<nb::bytes>(streams[k]);
+        const std::int64_t position = positions.data()[k];
+        if (position < 0 || static_cast<std::size_t>(position) > stream.size())
+            refuse("a position lies beyond its stream");
+        tapes.push_back({reinterpret_cast<const std::uint8_t*>(stream.c_str()),
+                         static_cast<std::size_t>(position), stream.size(), states.data()[k], false});
+    }
+    for (const std::uint16_t step : quantiser)
+        if (!step) refuse("steps must be at least 1");
+    std::vector<std::uint32_t> new_states;
+    std::vector<std::int64_t> new_positions;
+    std::vector<std::uint8_t> dry;
+    {
+        nb::gil_scoped_release release;
+        for (std::size_t k = 0; k < n; ++k) {
+            level.read_rim(plan, n_planes - 1, rims[k], tapes[k]);
+            new_states.push_back(tapes[k].state);
+            new_positions.push_back(static_cast<std::int64_t>(tapes[k].position));
+            dry.push_back(tapes[k].dry);
+        }
+    }
+    return nb::make_tuple(owned(std::move(values.back()), 1), owned(std::move(new_states), 1),
+                          owned(std::move(new_positions), 1), owned(std::move(dry), 1));
+}
+
 }  // namespace
 
 void bind_lattice(nb::module_& m) {
@@ -304,4 +377,8 @@ void bind_lattice(nb::module_& m) {
           nb::arg("ratios").noconvert(), nb::arg("steps").noconvert(), nb::arg("coded").noconvert(),
           nb::arg("visible").noconvert(), nb::arg("streams"), nb::arg("states").noconvert(),
           nb::arg("positions").noconvert(), nb::arg("level"));
+    m.def("decode_rims", &decode_rims, nb::arg("plan"), nb::arg("planes"),
+          nb::arg("order").noconvert(), nb::arg("turns").noconvert(), nb::arg("lengths").noconvert(),
+          nb::arg("strides").noconvert(), nb::arg("steps").noconvert(), nb::arg("streams"),
+          nb::arg("states").noconvert(), nb::arg("positions").noconvert(), nb::arg("level"));
 }

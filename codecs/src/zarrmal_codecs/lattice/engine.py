@@ -14,6 +14,8 @@ from . import cells as plain
 from .blocks import EARLIER
 from .cells import FULLY_VISIBLE, Coefficients, Layout, check_of, checked
 from .numbers import CURVE, EXP, LOG, LOG_STEP, SCAN, SHARE, SLOPE
+from .rims import read_rims
+from .spatial import NEAR, Canvas
 from .streams import Streams, streams_of
 from .transform import MATRIX, SIDE
 from .weights import Weights
@@ -113,6 +115,32 @@ class Engine:
             result.append(cell)
         return result
 
+    def read_rims(self, canvases: Sequence[Canvas], steps: Ints, reader: Streams) -> None:
+        """Fill in the pixels to be coded of the last of ``canvases``, from where ``reader`` is.
+
+        Parameters
+        ----------
+        canvases
+            Of the plane, and of those before it.
+        steps
+            int64 (cell, 64): of the plane's quantiser.
+        reader
+            The streams of all cells.
+        """
+        if self._plan is None:
+            read_rims(self.weights.planes[len(canvases) - 1], canvases, steps, reader)
+            return
+        canvas = canvases[-1]
+        lengths = np.array([len(turn) for turn in canvas.turns], np.int64)
+        streams, states, positions = reader.tapes()
+        values, states, positions, dry = _kernel.decode_rims(
+            self._plan, [c.values.astype(np.uint8) for c in canvases], canvas.order,
+            np.concatenate(canvas.turns), lengths, canvas.strides, steps.astype(np.uint16),
+            streams, states, positions, self.level,
+        )  # fmt: skip
+        canvas.values = values.reshape(-1).astype(np.int64)
+        reader.go_on(states.reshape(-1), positions.reshape(-1), dry.reshape(-1))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Laid:
@@ -168,5 +196,5 @@ def _tables() -> dict[str, NDArray[np.int64]]:
     return {
         "log": LOG, "log_step": LOG_STEP, "curve": CURVE, "slope": SLOPE, "share": SHARE,
         "exp": EXP, "scan": SCAN, "earlier": np.array(EARLIER, np.int64).reshape(-1),
-        "matrix": MATRIX.reshape(-1),
+        "matrix": MATRIX.reshape(-1), "near": np.array(NEAR, np.int64).reshape(-1),
     }  # fmt: skip

@@ -19,9 +19,9 @@ from .cells import FULLY_VISIBLE, Layout
 from .colour import rgb
 from .engine import Engine
 from .picture import Camera, planes_of
-from .spatial import Canvas, inputs_of
+from .rims import measure_rims
+from .spatial import Canvas
 from .streams import Streams, number_symbols
-from .symbols import Mixture
 from .transform import SIDE
 from .upsampling import is_fancy
 from .weights import Weights
@@ -228,7 +228,7 @@ def decode(
     layouts = [f.layout(c, s) for f, c, s in zip(frames, coded, shares, strict=True)]
     coefficients = engine.read(layouts, reader)
     told = [_told_planes(*args) for args in zip(frames, layouts, coefficients, strict=True)]
-    planes = _read_spatial(engine.weights, frames, layouts, told, reader)
+    planes = _read_spatial(engine, frames, layouts, told, reader)
     result = [
         np.where(frame.seen()[..., None], mixed(frame.camera, own), 0).astype(np.uint8)
         for frame, own in zip(frames, planes, strict=True)
@@ -294,38 +294,15 @@ def _spatial_symbols(
     out: list[list[Ints]] = [[] for _ in frames]
     canvases: list[Canvas] = []
     for p in range(len(layouts[0].n_blocks)):
-        canvas = _canvas(frames, [own[p] for own in planes], [maps[p] for maps in told])
-        canvases.append(canvas)
-        index = np.concatenate(canvas.turns)
-        lengths = [len(turn) for turn in canvas.turns]
-        cell = np.repeat(np.arange(len(frames)), lengths)
-        inputs, base = inputs_of(canvases, index, cell, _steps(frames, p))
-        mixture = Mixture.of(weights.planes[p].spatial_outputs(inputs), base)
-        parts = _value_symbols(mixture, canvas.values[index])
-        for own, pairs in zip(out, np.split(parts, np.cumsum(lengths)[:-1]), strict=True):
-            own.append(pairs.reshape(-1, 2))
+        canvases.append(_canvas(frames, [own[p] for own in planes], [maps[p] for maps in told]))
+        parts = measure_rims(weights.planes[p], canvases, _steps(frames, p))
+        for own, pairs in zip(out, parts, strict=True):
+            own.append(pairs)
     return [np.concatenate(own) for own in out]
 
 
-def _value_symbols(mixture: Mixture, values: Ints) -> Ints:
-    """int64 (pixel, 2 symbols, 2): a bin, and the value where it lies beyond the bins or in one."""
-    symbol = mixture.symbol_of(values)
-    start = mixture.cumulative(symbol)
-    rest, bits = _rest(mixture, symbol)
-    value = np.where(rest, values, values - mixture.bin_edge(symbol))
-    second = np.stack([value << (16 - bits), 1 << (16 - bits)], axis=1)
-    first = np.stack([start, mixture.cumulative(symbol + 1) - start], axis=1)
-    return np.stack([first, second], axis=1)
-
-
-def _rest(mixture: Mixture, symbol: Ints) -> tuple[Flags, Ints]:
-    """Whether a whole value of 8 bits follows the symbol; how many bits do."""
-    beyond = mixture.beyond(symbol)
-    return beyond, np.where(beyond, 8, mixture.width_log2)
-
-
 def _read_spatial(
-    weights: Weights,
+    engine: Engine,
     frames: Sequence[Frame],
     layouts: Sequence[Layout],
     told: Sequence[tuple[list[NDArray[np.uint8]], list[Flags]]],
@@ -333,21 +310,9 @@ def _read_spatial(
 ) -> list[list[NDArray[np.uint8]]]:
     canvases: list[Canvas] = []
     for p in range(len(layouts[0].n_blocks)):
-        canvas = _canvas(frames, [own[p] for own, _ in told], [maps[p] for _, maps in told])
-        canvases.append(canvas)
-        steps = _steps(frames, p)
-        lengths = np.array([len(turn) for turn in canvas.turns])
-        for k in range(int(lengths.max(initial=0))):
-            cells = np.flatnonzero(lengths > k)
-            index = np.array([canvas.turns[i][k] for i in cells.tolist()], np.int64)
-            inputs, base = inputs_of(canvases, index, cells, steps)
-            mixture = Mixture.of(weights.planes[p].spatial_outputs(inputs), base)
-            symbol, start, frequency = mixture.find(reader.slots(cells))
-            reader.advance(cells, start, frequency)
-            beyond, bits = _rest(mixture, symbol)
-            rest = reader.uniform(cells, bits)
-            values = np.where(beyond, rest, mixture.bin_edge(symbol) + rest)
-            canvas.values[index] = np.clip(values, 0, 255)
+        planes = [own[p] for own, _ in told]
+        canvases.append(_canvas(frames, planes, [maps[p] for _, maps in told]))
+        engine.read_rims(canvases, _steps(frames, p), reader)
     return [[c.plane(i, f.shape) for c in canvases] for i, f in enumerate(frames)]
 
 
