@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from zarrmal_codecs.lattice.cells import Layout
 from zarrmal_codecs.lattice.engine import Engine
 from zarrmal_codecs.lattice.weights import SHAPES, PlaneWeights, Weights
+from zarrmal_codecs.lattice.weights_file import read_weights
 
 from zarrmal.lattice.jpeg_file import read_jpeg
 
@@ -52,3 +54,14 @@ def test_learned_weights_shorten_pictures_of_an_unseen_camera():
             np.testing.assert_array_equal(a, b)
     assert streams["learned"] == streams["again"]
     assert len(streams["learned"]) < 0.85 * len(streams["blank"])
+
+
+def test_the_shipped_weights_read_and_code():
+    data = (files("zarrmal.models") / "lattice.zmlw").read_bytes()
+    weights = read_weights(data)
+    assert len(data) < 80_000
+    layout, cell = drawn(11, 90)
+    engine = Engine(weights)
+    (stream,) = engine.encode([layout], [cell])
+    for a, b in zip(engine.decode([layout], [stream])[0], cell, strict=True):
+        np.testing.assert_array_equal(a, b)
