@@ -110,8 +110,8 @@ class Frame:
             fancy = is_fancy(ratio, columns, fancy=self.camera.fancy)
             y, next_y = _samples_of(self.shape[0], self.phase[0], ratio[0], fancy=fancy)
             x, next_x = _samples_of(self.shape[1], self.phase[1], ratio[1], fancy=fancy)
-            pairs = ((a, b) for a in (y, next_y) for b in (x, next_x))
-            maps.append(np.logical_and.reduce([known[a[:, None], b] for a, b in pairs]))
+            both = known[y] & known[next_y]
+            maps.append(both[:, x] & both[:, next_x])
         return maps
 
 
@@ -336,7 +336,7 @@ def _read_corrections(
     cells = np.arange(len(frames))
     sets = _read_sets(reader, cells, [int(own.sum()) for own in seen])
     counts = np.array([len(own) for own in sets])
-    flat = [own[mask] for own, mask in zip(pixels, seen, strict=True)]
+    flat = [own[mask] if n else own[:0] for own, mask, n in zip(pixels, seen, counts, strict=True)]
     n_channels = pixels[0].shape[-1]
     for k in range(int(counts.max(initial=0))):
         some = cells[counts > k]
@@ -346,5 +346,6 @@ def _read_corrections(
             for i, add in zip(some.tolist(), difference.tolist(), strict=True):
                 own = flat[i]
                 own[sets[i][k], channel] = (int(own[sets[i][k], channel]) + add) & 255
-    for own, mask, values in zip(pixels, seen, flat, strict=True):
-        own[mask] = values
+    for own, mask, values, n in zip(pixels, seen, flat, counts, strict=True):
+        if n:
+            own[mask] = values
