@@ -175,3 +175,95 @@ def coverage(
     resampling
         Index into RESAMPLINGS.
     """
+
+class LatticePlan:
+    """Weights of the lattice's coder, made ready; the kernel checks no sums, ``Weights`` does.
+
+    Parameters
+    ----------
+    kinds
+        For each of three kinds of planes the arrays of ``PlaneWeights`` by name; those of layers
+        flat.
+    tables
+        The tables of lattice/numbers.py and lattice/blocks.py, int64 (n,).
+    """
+
+    def __init__(
+        self, kinds: list[dict[str, NDArray[Any]]], tables: dict[str, NDArray[np.int64]]
+    ) -> None: ...
+
+def measure_lattice(
+    plan: LatticePlan,
+    sizes: NDArray[np.int64],
+    ratios: NDArray[np.uint8],
+    steps: NDArray[np.uint16],
+    coded: NDArray[np.uint8],
+    visible: NDArray[np.uint8],
+    coefficients: NDArray[np.int16],
+    level: str,
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Start and frequency of all cells' symbols (symbol, 2); how many each cell has (cell, 1).
+
+    Parameters
+    ----------
+    sizes
+        (cell, plane, 2): rows and columns of blocks.
+    ratios
+        (cell, plane, 2): rows and columns of pixels that a sample stands for.
+    steps
+        (cell, plane, 64): of the quantiser.
+    coded, visible
+        (block,): of all planes of all cells.
+    coefficients
+        (block, 64).
+    """
+
+def lattice_streams(
+    symbols: NDArray[np.uint32], lengths: NDArray[np.int64], last: NDArray[np.uint32]
+) -> list[bytes]:
+    """Streams of symbols (symbol, 2), of which each cell has so many, and ends in its last state."""
+
+def decode_lattice(
+    plan: LatticePlan,
+    sizes: NDArray[np.int64],
+    ratios: NDArray[np.uint8],
+    steps: NDArray[np.uint16],
+    coded: NDArray[np.uint8],
+    visible: NDArray[np.uint8],
+    streams: list[bytes],
+    states: NDArray[np.uint32],
+    positions: NDArray[np.int64],
+    level: str,
+) -> tuple[NDArray[np.int16], NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint8]]:
+    """Coefficients (block, 64), and where each stream was left: state, position, 1 if words missed.
+
+    Parameters
+    ----------
+    states, positions
+        (cell,): where each stream is read on.
+    """
+
+def decode_rims(
+    plan: LatticePlan,
+    planes: list[NDArray[np.uint8]],
+    order: NDArray[np.int64],
+    turns: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    strides: NDArray[np.int64],
+    steps: NDArray[np.uint16],
+    streams: list[bytes],
+    states: NDArray[np.uint32],
+    positions: NDArray[np.int64],
+    level: str,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint8]]:
+    """Values (pixel, 1) of the last of ``planes``, and where each stream was left.
+
+    Parameters
+    ----------
+    planes
+        Values of each canvas, (pixel,); order, turns, strides are the last one's.
+    turns
+        Of all cells, of which each has so many ``lengths``.
+    steps
+        (cell, 64): of the plane's quantiser.
+    """

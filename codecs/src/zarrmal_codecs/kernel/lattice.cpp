@@ -12,12 +12,12 @@ LatticeLevel lattice_level(int k) {
     return lattice_baseline();
 }
 
-std::vector<std::uint8_t> lattice_stream(const std::vector<std::uint32_t>& symbols,
+std::vector<std::uint8_t> lattice_stream(const std::uint32_t* symbols, std::size_t n,
                                          std::uint32_t last) {
     std::vector<std::uint8_t> reversed;
-    reversed.reserve(symbols.size() / 2 + 4);
+    reversed.reserve(n / 2 + 4);
     std::uint32_t state = last;
-    for (std::size_t k = symbols.size(); k > 0; k -= 2) {
+    for (std::size_t k = n; k > 0; k -= 2) {
         const std::uint32_t start = symbols[k - 2], frequency = symbols[k - 1];
         if (state >> 16 >= frequency) {
             reversed.push_back(static_cast<std::uint8_t>(state >> 8));

@@ -9,6 +9,7 @@ namespace zarrmal {
 
 constexpr int LATTICE_KINDS = 3, LATTICE_ZONES = 8, LATTICE_INPUTS = 32, LATTICE_HIDDEN = 32;
 constexpr int LATTICE_OUTPUTS = 5, LATTICE_DIAGONALS = 15, LATTICE_BORDER = 37;
+constexpr int LATTICE_NEAR = 36, LATTICE_RIM_INPUTS = 64;
 constexpr int LATTICE_OUTPUTS_PADDED = 8, LATTICE_DIAGONALS_PADDED = 16;
 
 // The fixed tables of lattice/numbers.py, and orders that follow from SCAN.
@@ -22,6 +23,7 @@ struct LatticeTables {
     std::vector<std::uint8_t> scan;        // 64
     std::vector<std::uint8_t> earlier;     // 64 x 7
     std::vector<std::int32_t> matrix;      // 8 x 8, sample by frequency
+    std::vector<std::int8_t> near;         // 36 x (y, x)
 };
 
 // A layer, its weights in pairs of inputs: [pair][unit][2]. The bias holds the rounding of the shift.
@@ -36,6 +38,7 @@ struct LatticeKind {
     std::vector<std::int16_t> earlier;              // [coefficient coded][coefficient predicted]
     LatticeLayer hidden, output;                    // all zones; biases of each coefficient
     LatticeLayer diagonal_hidden, diagonal_output;
+    LatticeLayer spatial_hidden, spatial_output;
 };
 
 struct LatticePlan {
@@ -72,10 +75,25 @@ using LatticeDecode = void (*)(const LatticePlan&, const LatticeCell&, LatticeTa
 using LatticeMeasure = void (*)(const LatticePlan&, const LatticeCell&,
                                 std::vector<std::uint32_t>&);
 
+
+// Rim pixels of a plane of a cell; `values` of this plane and those before. All indices, and those of
+// the pixels around, lie inside the arrays.
+struct LatticeRim {
+    std::uint8_t* values[LATTICE_KINDS];
+    const std::int64_t* order;
+    const std::int64_t* turns;
+    std::size_t n;
+    std::int64_t stride;
+    const std::uint16_t* steps;
+};
+using LatticeReadRim = void (*)(const LatticePlan&, std::size_t kind, const LatticeRim&,
+                                LatticeTape&);
+
 struct LatticeLevel {
     const char* name;
     LatticeDecode decode;
     LatticeMeasure measure;
+    LatticeReadRim read_rim;
 };
 
 LatticeLevel lattice_baseline();
@@ -84,8 +102,8 @@ LatticeLevel lattice_avx2();
 // For the machine's level k of levels().
 LatticeLevel lattice_level(int k);
 
-// The stream of symbols (start, frequency), of which the last leaves the state `last`.
-std::vector<std::uint8_t> lattice_stream(const std::vector<std::uint32_t>& symbols,
+// The stream of n / 2 symbols (start, frequency), of which the last leaves the state `last`.
+std::vector<std::uint8_t> lattice_stream(const std::uint32_t* symbols, std::size_t n,
                                          std::uint32_t last);
 
 }  // namespace zarrmal

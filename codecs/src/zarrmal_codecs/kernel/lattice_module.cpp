@@ -7,12 +7,12 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <tuple>
 #include <vector>
 
-#include "check.h"
 #include "lattice.h"
 #include "levels.h"
 
@@ -60,9 +60,8 @@ std::vector<std::int16_t> columns_in_pairs(const nb::dict& from, const char* nam
 // `zones` sets of `units` units of 32 inputs, for `biases` sets of biases; zone_of names their zone.
 template <class ZoneOf>
 LatticeLayer packed(const nb::dict& from, const std::string& name, std::size_t zones,
-                    std::size_t units, std::size_t padded, std::size_t biases, ZoneOf zone_of) {
-    constexpr std::size_t n = LATTICE_INPUTS;
-    nb::dict flat;
+                    std::size_t units, std::size_t padded, std::size_t biases, ZoneOf zone_of,
+                    std::size_t n = LATTICE_INPUTS) {
     const std::string names[3] = {name + "_weight", name + "_shift", name + "_bias"};
     In<std::int8_t, 1> weight;
     In<std::uint8_t, 1> shift;
@@ -110,6 +109,10 @@ void make_plan(LatticePlan* to, const nb::list& kinds, const nb::dict& tables) {
     t.scan = table<std::uint8_t>(tables, "scan", 64);
     t.earlier = table<std::uint8_t>(tables, "earlier", 64 * 7);
     t.matrix = table<std::int32_t>(tables, "matrix", 64);
+    t.near = table<std::int8_t>(tables, "near", 2 * LATTICE_NEAR);
+    for (std::size_t k = 0; k < t.near.size(); k += 2)
+        if ((!t.near[k] && !t.near[k + 1]) || std::abs(t.near[k]) > 3 || std::abs(t.near[k + 1]) > 3)
+            refuse("near has an offset beyond 3, or none");
     for (const std::uint8_t j : t.scan)
         if (j > 63) refuse("scan has an index beyond 63");
     for (const std::uint8_t j : t.earlier)
@@ -136,6 +139,10 @@ void make_plan(LatticePlan* to, const nb::list& kinds, const nb::dict& tables) {
             packed(from, "diagonal_hidden", 1, LATTICE_HIDDEN, LATTICE_HIDDEN, 1, first);
         kind.diagonal_output =
             packed(from, "diagonal_output", 1, LATTICE_DIAGONALS, LATTICE_DIAGONALS_PADDED, 1, first);
+        kind.spatial_hidden = packed(from, "spatial_hidden", 1, LATTICE_HIDDEN, LATTICE_HIDDEN, 1,
+                                     first, LATTICE_RIM_INPUTS);
+        kind.spatial_output =
+            packed(from, "spatial_output", 1, LATTICE_OUTPUTS, LATTICE_OUTPUTS_PADDED, 1, first);
     }
     new (to) LatticePlan(std::move(*plan));
 }
@@ -200,38 +207,53 @@ nb::ndarray<nb::numpy, T, nb::ndim<2>, nb::c_contig> owned(std::vector<T> values
     return {kept->data(), {kept->size() / columns, columns}, owner};
 }
 
-// The state after a cell's last symbol: 2**16 and the CRC-16 of its coefficients, low bytes first.
-std::uint32_t last_state(const Laid& laid, std::size_t k, const std::int16_t* coefficients) {
-    const std::size_t from = 64 * laid.starts[k * laid.n_planes];
-    const std::size_t to = 64 * laid.starts[(k + 1) * laid.n_planes];
-    std::vector<std::uint8_t> bytes;
-    bytes.reserve(2 * (to - from));
-    for (std::size_t i = from; i < to; ++i) {
-        const auto value = static_cast<std::uint16_t>(coefficients[i]);
-        bytes.push_back(static_cast<std::uint8_t>(value));
-        bytes.push_back(static_cast<std::uint8_t>(value >> 8));
-    }
-    return (1u << 16) + crc16(bytes.data(), 1, bytes.size());
-}
-
-nb::list encode_lattice(const LatticePlan& plan, const In<std::int64_t, 3>& sizes,
-                        const In<std::uint8_t, 3>& ratios, const In<std::uint16_t, 3>& steps,
-                        const In<std::uint8_t, 1>& coded, const In<std::uint8_t, 1>& visible,
-                        const In<std::int16_t, 2>& coefficients, const std::string& level_name) {
+// (start, frequency) of all cells' symbols, and how many each cell has.
+nb::tuple measure_lattice(const LatticePlan& plan, const In<std::int64_t, 3>& sizes,
+                          const In<std::uint8_t, 3>& ratios, const In<std::uint16_t, 3>& steps,
+                          const In<std::uint8_t, 1>& coded, const In<std::uint8_t, 1>& visible,
+                          const In<std::int16_t, 2>& coefficients, const std::string& level_name) {
     const LatticeLevel level = level_named(level_name);
     const Laid laid(sizes, ratios, steps, coded, visible);
     if (coefficients.shape(0) != laid.starts.back() || coefficients.shape(1) != 64)
         refuse("coefficients are not as many as the sizes tell");
     std::vector<std::int16_t> copy(coefficients.data(), coefficients.data() + coefficients.size());
-    std::vector<std::vector<std::uint8_t>> streams(laid.n);
+    std::vector<std::uint32_t> symbols;
+    std::vector<std::int64_t> lengths;
     {
         nb::gil_scoped_release release;
-        std::vector<std::uint32_t> symbols;
         for (std::size_t k = 0; k < laid.n; ++k) {
-            symbols.clear();
+            const std::size_t before = symbols.size();
             level.measure(plan, laid.cell(k, copy.data()), symbols);
-            streams[k] = lattice_stream(symbols, last_state(laid, k, copy.data()));
+            lengths.push_back(static_cast<std::int64_t>((symbols.size() - before) / 2));
         }
+    }
+    return nb::make_tuple(owned(std::move(symbols), 2), owned(std::move(lengths), 1));
+}
+
+// Streams of symbols (symbol, 2), one after the other, of which each cell has `lengths`.
+nb::list lattice_streams(const In<std::uint32_t, 2>& symbols, const In<std::int64_t, 1>& lengths,
+                         const In<std::uint32_t, 1>& last) {
+    const std::size_t n = lengths.shape(0);
+    if (symbols.shape(1) != 2 || last.shape(0) != n) refuse("arrays of symbols do not fit");
+    const std::vector<std::uint32_t> copy(symbols.data(), symbols.data() + symbols.size());
+    std::vector<std::vector<std::uint8_t>> streams(n);
+    std::vector<std::uint32_t> ends(last.data(), last.data() + n);
+    std::vector<std::size_t> bounds{0};
+    for (std::size_t k = 0; k < n; ++k) {
+        const std::int64_t length = lengths.data()[k];
+        if (length < 0 || static_cast<std::size_t>(length) > symbols.shape(0) - bounds.back())
+            refuse("there are fewer symbols than lengths tell");
+        bounds.push_back(bounds.back() + static_cast<std::size_t>(length));
+        if (ends[k] >> 16 != 1) refuse("last states must be 2**16 to 2**17 - 1");
+    }
+    for (std::size_t k = 0; k < copy.size(); k += 2)
+        if (!copy[k + 1] || copy[k] + std::uint64_t{copy[k + 1]} > 1u << 16)
+            refuse("a symbol's frequency is 0, or it ends beyond 2**16");
+    {
+        nb::gil_scoped_release release;
+        for (std::size_t k = 0; k < n; ++k)
+            streams[k] = lattice_stream(copy.data() + 2 * bounds[k],
+                                        2 * (bounds[k + 1] - bounds[k]), ends[k]);
     }
     nb::list result;
     for (const auto& stream : streams)
@@ -239,37 +261,106 @@ nb::list encode_lattice(const LatticePlan& plan, const In<std::int64_t, 3>& size
     return result;
 }
 
+// Reads coefficients from where the streams have been read to, and tells where it ended.
 nb::tuple decode_lattice(const LatticePlan& plan, const In<std::int64_t, 3>& sizes,
                          const In<std::uint8_t, 3>& ratios, const In<std::uint16_t, 3>& steps,
                          const In<std::uint8_t, 1>& coded, const In<std::uint8_t, 1>& visible,
-                         const nb::list& streams, const std::string& level_name) {
+                         const nb::list& streams, const In<std::uint32_t, 1>& states,
+                         const In<std::int64_t, 1>& positions, const std::string& level_name) {
     const LatticeLevel level = level_named(level_name);
     const Laid laid(sizes, ratios, steps, coded, visible);
-    if (streams.size() != laid.n) refuse("there must be a stream for each cell");
+    if (streams.size() != laid.n || states.shape(0) != laid.n || positions.shape(0) != laid.n)
+        refuse("there must be a stream, a state and a position for each cell");
     std::vector<LatticeTape> tapes;
     for (std::size_t k = 0; k < laid.n; ++k) {
         const auto stream = nb::cast<nb::bytes>(streams[k]);
-        if (stream.size() < 4) refuse("a stream is shorter than the coder's state");
-        const auto* data = reinterpret_cast<const std::uint8_t*>(stream.c_str());
-        tapes.push_back({data, 4, stream.size(),
-                         data[0] | static_cast<std::uint32_t>(data[1]) << 8 |
-                             static_cast<std::uint32_t>(data[2]) << 16 |
-                             static_cast<std::uint32_t>(data[3]) << 24,
+        const std::int64_t position = positions.data()[k];
+        if (position < 0 || static_cast<std::size_t>(position) > stream.size())
+            refuse("a position lies beyond its stream");
+        tapes.push_back({reinterpret_cast<const std::uint8_t*>(stream.c_str()),
+                         static_cast<std::size_t>(position), stream.size(), states.data()[k],
                          false});
     }
     std::vector<std::int16_t> coefficients(laid.starts.back() * 64);
-    std::vector<std::uint8_t> status;
+    std::vector<std::uint32_t> new_states;
+    std::vector<std::int64_t> new_positions;
+    std::vector<std::uint8_t> dry;
     {
         nb::gil_scoped_release release;
         for (std::size_t k = 0; k < laid.n; ++k) {
-            LatticeTape& tape = tapes[k];
-            level.decode(plan, laid.cell(k, coefficients.data()), tape);
-            const bool ended = tape.position == tape.stop &&
-                               tape.state == last_state(laid, k, coefficients.data());
-            status.push_back(tape.dry ? 1 : ended ? 0 : 2);
+            level.decode(plan, laid.cell(k, coefficients.data()), tapes[k]);
+            new_states.push_back(tapes[k].state);
+            new_positions.push_back(static_cast<std::int64_t>(tapes[k].position));
+            dry.push_back(tapes[k].dry);
         }
     }
-    return nb::make_tuple(owned(std::move(coefficients), 64), owned(std::move(status), 1));
+    return nb::make_tuple(owned(std::move(coefficients), 64), owned(std::move(new_states), 1),
+                          owned(std::move(new_positions), 1), owned(std::move(dry), 1));
+}
+
+// Reads rim pixels of one plane of all cells into its values, from where the streams have been read to.
+nb::tuple decode_rims(const LatticePlan& plan, const nb::list& planes,
+                      const In<std::int64_t, 1>& order, const In<std::int64_t, 1>& turns,
+                      const In<std::int64_t, 1>& lengths, const In<std::int64_t, 1>& strides,
+                      const In<std::uint16_t, 2>& steps, const nb::list& streams,
+                      const In<std::uint32_t, 1>& states, const In<std::int64_t, 1>& positions,
+                      const std::string& level_name) {
+    const LatticeLevel level = level_named(level_name);
+    const std::size_t n = lengths.shape(0), n_planes = planes.size(), size = order.shape(0);
+    if (n_planes < 1 || n_planes > LATTICE_KINDS) refuse("there must be one to three planes");
+    if (strides.shape(0) != n || steps.shape(0) != n || steps.shape(1) != 64 ||
+        streams.size() != n || states.shape(0) != n || positions.shape(0) != n)
+        refuse("lengths, strides, steps and streams are not of the same cells");
+    std::vector<std::vector<std::uint8_t>> values;
+    for (std::size_t p = 0; p < n_planes; ++p) {
+        In<std::uint8_t, 1> from;
+        if (!nb::try_cast(nb::object(planes[p]), from, false) || from.shape(0) != size)
+            refuse("planes must be uint8, of the size of order");
+        values.emplace_back(from.data(), from.data() + size);
+    }
+    const std::vector<std::int64_t> when(order.data(), order.data() + size);
+    const std::vector<std::int64_t> where(turns.data(), turns.data() + turns.shape(0));
+    const std::vector<std::uint16_t> quantiser(steps.data(), steps.data() + steps.size());
+    std::vector<LatticeRim> rims;
+    std::vector<LatticeTape> tapes;
+    std::size_t first = 0;
+    for (std::size_t k = 0; k < n; ++k) {
+        const std::int64_t length = lengths.data()[k], stride = strides.data()[k];
+        if (length < 0 || static_cast<std::size_t>(length) > where.size() - first || stride < 7 ||
+            stride > 1 << 17)
+            refuse("lengths or strides are not those of turns");
+        LatticeRim rim{{}, when.data(), where.data() + first, static_cast<std::size_t>(length), stride,
+                       quantiser.data() + 64 * k};
+        for (std::size_t p = 0; p < n_planes; ++p) rim.values[p] = values[p].data();
+        for (std::size_t i = 0; i < rim.n; ++i)
+            if (rim.turns[i] < 3 * stride + 3 ||
+                rim.turns[i] >= static_cast<std::int64_t>(size) - 3 * stride - 3)
+                refuse("a pixel lies too near the border");
+        first += rim.n;
+        rims.push_back(rim);
+        const auto stream = nb::cast<nb::bytes>(streams[k]);
+        const std::int64_t position = positions.data()[k];
+        if (position < 0 || static_cast<std::size_t>(position) > stream.size())
+            refuse("a position lies beyond its stream");
+        tapes.push_back({reinterpret_cast<const std::uint8_t*>(stream.c_str()),
+                         static_cast<std::size_t>(position), stream.size(), states.data()[k], false});
+    }
+    for (const std::uint16_t step : quantiser)
+        if (!step) refuse("steps must be at least 1");
+    std::vector<std::uint32_t> new_states;
+    std::vector<std::int64_t> new_positions;
+    std::vector<std::uint8_t> dry;
+    {
+        nb::gil_scoped_release release;
+        for (std::size_t k = 0; k < n; ++k) {
+            level.read_rim(plan, n_planes - 1, rims[k], tapes[k]);
+            new_states.push_back(tapes[k].state);
+            new_positions.push_back(static_cast<std::int64_t>(tapes[k].position));
+            dry.push_back(tapes[k].dry);
+        }
+    }
+    return nb::make_tuple(owned(std::move(values.back()), 1), owned(std::move(new_states), 1),
+                          owned(std::move(new_positions), 1), owned(std::move(dry), 1));
 }
 
 }  // namespace
@@ -277,11 +368,17 @@ nb::tuple decode_lattice(const LatticePlan& plan, const In<std::int64_t, 3>& siz
 void bind_lattice(nb::module_& m) {
     nb::class_<LatticePlan>(m, "LatticePlan")
         .def("__init__", &make_plan, nb::arg("kinds"), nb::arg("tables"));
-    m.def("encode_lattice", &encode_lattice, nb::arg("plan"), nb::arg("sizes").noconvert(),
+    m.def("measure_lattice", &measure_lattice, nb::arg("plan"), nb::arg("sizes").noconvert(),
           nb::arg("ratios").noconvert(), nb::arg("steps").noconvert(), nb::arg("coded").noconvert(),
-          nb::arg("visible").noconvert(), nb::arg("coefficients").noconvert(),
-          nb::arg("level"));
+          nb::arg("visible").noconvert(), nb::arg("coefficients").noconvert(), nb::arg("level"));
+    m.def("lattice_streams", &lattice_streams, nb::arg("symbols").noconvert(),
+          nb::arg("lengths").noconvert(), nb::arg("last").noconvert());
     m.def("decode_lattice", &decode_lattice, nb::arg("plan"), nb::arg("sizes").noconvert(),
           nb::arg("ratios").noconvert(), nb::arg("steps").noconvert(), nb::arg("coded").noconvert(),
-          nb::arg("visible").noconvert(), nb::arg("streams"), nb::arg("level"));
+          nb::arg("visible").noconvert(), nb::arg("streams"), nb::arg("states").noconvert(),
+          nb::arg("positions").noconvert(), nb::arg("level"));
+    m.def("decode_rims", &decode_rims, nb::arg("plan"), nb::arg("planes"),
+          nb::arg("order").noconvert(), nb::arg("turns").noconvert(), nb::arg("lengths").noconvert(),
+          nb::arg("strides").noconvert(), nb::arg("steps").noconvert(), nb::arg("streams"),
+          nb::arg("states").noconvert(), nb::arg("positions").noconvert(), nb::arg("level"));
 }

@@ -6,19 +6,15 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "lattice.h"
 #include "lattice_ops.h"
+#include "lattice_rims.h"
+#include "lattice_symbols.h"
 
 namespace zarrmal {
 namespace {
 
-constexpr int REACH_BINS = 32, SYMBOLS = 2 * REACH_BINS + 2, MIDDLE_SAMPLE = 128;
-constexpr int LARGEST_SUM = 4095;   // LARGEST_MAGNITUDE and LARGEST_VALUE
-constexpr int PREDICTION_SHIFT = 12 - 5 + 16, CURVE_HALF = 12 << 7, WINDOW_OF_SCAN = 6;
-
-inline std::int32_t clamp(std::int32_t value, std::int32_t low, std::int32_t high) {
-    return std::min(std::max(value, low), high);
-}
+constexpr int LARGEST_SUM = 4095;  // LARGEST_MAGNITUDE and LARGEST_VALUE
+constexpr int PREDICTION_SHIFT = 12 - 5 + 16, WINDOW_OF_SCAN = 6;
 
 // What later blocks need of a block.
 struct Block {
@@ -27,215 +23,6 @@ struct Block {
     std::int32_t total;
     std::int16_t base;
     std::uint8_t end, known;
-};
-
-// Sums over each coefficient and the eight around it.
-inline void near_sums(const std::int32_t* from, std::int32_t* to) {
-    std::int32_t rows[10 * 8] = {}, line[10] = {};
-    for (int y = 0; y < 8; ++y) {
-        for (int x = 0; x < 8; ++x) line[x + 1] = from[8 * y + x];
-        for (int x = 0; x < 8; ++x) rows[8 * y + 8 + x] = line[x] + line[x + 1] + line[x + 2];
-    }
-    for (int k = 0; k < 64; ++k) to[k] = rows[k] + rows[k + 8] + rows[k + 16];
-}
-
-// libjpeg's accurate inverse transform, as a product with its matrix (FORMAT-lattice 2.2).
-struct Transform {
-    std::int32_t down[64], across[64];  // [frequency][sample], the same
-    const std::int32_t* matrix;         // [sample][frequency]
-
-    explicit Transform(const std::int32_t* from) : matrix(from) {
-        for (int s = 0; s < 8; ++s)
-            for (int f = 0; f < 8; ++f) down[8 * f + s] = across[8 * f + s] = matrix[8 * s + f];
-    }
-
-    // samples[y][x] at `to`, rows `row` apart.
-    void inverse(const std::int32_t* values, std::uint8_t* to, std::size_t row) const {
-        std::int32_t between[64] = {}, sums[64];
-        std::uint32_t used = 0;
-        for (int f = 0; f < 8; ++f) {
-            std::int32_t any = 0;
-            for (int x = 0; x < 8; ++x) any |= values[8 * f + x];
-            if (any) used |= 1u << f;
-        }
-        for (int f = 0; f < 8; ++f) {
-            if (!(used >> f & 1)) continue;
-            for (int s = 0; s < 8; ++s)
-                for (int x = 0; x < 8; ++x)
-                    between[8 * s + x] += down[8 * f + s] * values[8 * f + x];
-        }
-        for (int k = 0; k < 64; ++k)
-            between[k] = clamp((between[k] + (1 << 10)) >> 11, -32768, 32767);
-        for (int y = 0; y < 8; ++y) {
-            std::int32_t* const line = sums + 8 * y;
-            for (int s = 0; s < 8; ++s) line[s] = 1 << 17;
-            for (int f = 0; f < 8; ++f)
-                for (int s = 0; s < 8; ++s) line[s] += between[8 * y + f] * across[8 * f + s];
-        }
-        for (int y = 0; y < 8; ++y)
-            for (int x = 0; x < 8; ++x)
-                to[y * row + x] = static_cast<std::uint8_t>(
-                    clamp((sums[8 * y + x] >> 18) + MIDDLE_SAMPLE, 0, 255));
-    }
-
-    // Coefficients of samples with 4 bits of fraction.
-    void forward(const std::int32_t* samples, std::int32_t* to) const {
-        std::int32_t between[64];
-        for (int f = 0; f < 8; ++f) {
-            std::int32_t* const line = between + 8 * f;
-            for (int x = 0; x < 8; ++x) line[x] = 1 << 11;
-            for (int s = 0; s < 8; ++s)
-                for (int x = 0; x < 8; ++x) line[x] += down[8 * f + s] * samples[8 * s + x];
-            for (int x = 0; x < 8; ++x) line[x] >>= 12;
-        }
-        for (int y = 0; y < 8; ++y) {
-            std::int32_t* const line = to + 8 * y;
-            for (int f = 0; f < 8; ++f) line[f] = 1 << 20;
-            for (int s = 0; s < 8; ++s)
-                for (int f = 0; f < 8; ++f) line[f] += between[8 * y + s] * matrix[8 * s + f];
-            for (int f = 0; f < 8; ++f) line[f] >>= 21;
-        }
-    }
-};
-
-// Two logistics over coefficients.
-struct Mix {
-    std::int32_t middle[2], slope[2], share, lowest, width;
-    const std::int32_t* curve;
-
-    std::uint32_t below(int symbol) const {
-        if (symbol <= 0) return 0;
-        if (symbol >= SYMBOLS) return 1 << 16;
-        const std::int32_t edge = lowest + ((symbol - 1) << width);
-        std::int32_t each[2];
-        for (int k = 0; k < 2; ++k) {
-            const std::int64_t distance = std::int64_t{edge} * 32 - 16 - middle[k];
-            const std::int64_t place = (distance * slope[k] >> 22) + CURVE_HALF;
-            each[k] = curve[std::min<std::int64_t>(std::max<std::int64_t>(place, 0),
-                                                   2 * CURVE_HALF - 1)];
-        }
-        const std::uint32_t mixed =
-            static_cast<std::uint32_t>(share * each[0] + (1024 - share) * each[1]) >> 10;
-        return static_cast<std::uint32_t>(symbol) +
-               static_cast<std::uint32_t>((std::uint64_t{mixed} * ((1 << 16) - SYMBOLS)) >> 16);
-    }
-};
-
-// Takes symbols out of a stream.
-struct Reading {
-    LatticeTape& tape;
-
-    std::uint32_t slot() const { return tape.state & 0xFFFF; }
-    void advance(std::uint32_t start, std::uint32_t frequency) {
-        std::uint32_t state = frequency * (tape.state >> 16) + (tape.state & 0xFFFF) - start;
-        if (state < 1u << 16) {
-            std::uint32_t word = 0;
-            if (tape.stop - tape.position < 2) {
-                tape.dry = true;
-            } else {
-                word = tape.data[tape.position] | tape.data[tape.position + 1] << 8;
-                tape.position += 2;
-            }
-            state = state << 16 | word;
-        }
-        tape.state = state;
-    }
-    std::int32_t uniform(std::int32_t, int bits) {
-        if (!bits) return 0;
-        const std::uint32_t value = slot() >> (16 - bits);
-        advance(value << (16 - bits), 1u << (16 - bits));
-        return static_cast<std::int32_t>(value);
-    }
-    int diagonal(int, const std::uint32_t* edges) {
-        int k = 0;
-        while (edges[k + 1] <= slot()) ++k;
-        advance(edges[k], edges[k + 1] - edges[k]);
-        return k;
-    }
-    std::int32_t coefficient(std::int32_t, const Mix& mix) {
-        const std::uint32_t wanted = slot();
-        int low = REACH_BINS + 1, high;
-        std::uint32_t start = mix.below(low), stop;
-        // Outwards from the middle in growing steps, then inwards by halves.
-        if (start <= wanted) {
-            int step = 1;
-            for (;; step *= 2) {
-                high = std::min(low + step, SYMBOLS);
-                stop = mix.below(high);
-                if (wanted < stop) break;
-                low = high;
-                start = stop;
-            }
-        } else {
-            int step = 1;
-            high = low;
-            stop = start;
-            for (;; step *= 2) {
-                low = std::max(high - step, 0);
-                start = mix.below(low);
-                if (start <= wanted) break;
-                high = low;
-                stop = start;
-            }
-        }
-        while (high - low > 1) {
-            const int middle = (low + high) / 2;
-            const std::uint32_t edge = mix.below(middle);
-            if (edge <= wanted) {
-                low = middle;
-                start = edge;
-            } else {
-                high = middle;
-                stop = edge;
-            }
-        }
-        advance(start, stop - start);
-        std::int32_t value;
-        if (low == 0 || low == SYMBOLS - 1) {
-            const int size = uniform(0, 4);
-            const std::int32_t distance = (1 << size) + uniform(0, size);
-            value = low == 0 ? mix.lowest - distance
-                             : mix.lowest + (2 * REACH_BINS << mix.width) + distance - 1;
-        } else {
-            value = mix.lowest + ((low - 1) << mix.width) + uniform(0, mix.width);
-        }
-        return clamp(value, -32768, 32767);
-    }
-};
-
-// Writes down the symbols of known coefficients.
-struct Measuring {
-    std::vector<std::uint32_t>& symbols;
-
-    void add(std::uint32_t start, std::uint32_t stop) {
-        symbols.push_back(start);
-        symbols.push_back(stop - start);
-    }
-    void uniform(std::int32_t value, int bits) {
-        if (bits) {
-            const auto v = static_cast<std::uint32_t>(value);
-            add(v << (16 - bits), (v + 1) << (16 - bits));
-        }
-    }
-    int diagonal(int last, const std::uint32_t* edges) {
-        add(edges[last], edges[last + 1]);
-        return last;
-    }
-    std::int32_t coefficient(std::int32_t value, const Mix& mix) {
-        const int symbol = clamp(((value - mix.lowest) >> mix.width) + 1, 0, SYMBOLS - 1);
-        add(mix.below(symbol), mix.below(symbol + 1));
-        if (symbol == 0 || symbol == SYMBOLS - 1) {
-            const std::int32_t top = mix.lowest + (2 * REACH_BINS << mix.width);
-            const std::int32_t distance = symbol ? value - top + 1 : mix.lowest - value;
-            int size = 0;
-            while (distance >> (size + 1)) ++size;
-            uniform(size, 4);
-            uniform(distance - (1 << size), size);
-        } else {
-            uniform(value - mix.lowest - ((symbol - 1) << mix.width), mix.width);
-        }
-        return value;
-    }
 };
 
 template <class Coder>
@@ -280,10 +67,7 @@ private:
         for (std::size_t y = 0; y < own.rows; ++y)
             for (std::size_t x = 0; x < own.columns; ++x) {
                 const std::size_t k = y * own.columns + x;
-                if (own.coded && !own.coded[k]) {
-                    // Its neighbours need the mean of the first plane only where it is known.
-                    continue;
-                }
+                if (own.coded && !own.coded[k]) continue;
                 const Block* near[4] = {
                     x ? &blocks_[p][k - 1] : &none_, y ? &blocks_[p][k - own.columns] : &none_,
                     x && y ? &blocks_[p][k - own.columns - 1] : &none_,
@@ -296,6 +80,10 @@ private:
                     luma_[0] -= (west + north) >> (near[0]->known && near[1]->known);
                 }
                 if (p > 1 && same) see_other(before, blocks_[p - 1][k], k);
+                for (int j = 0; j < 64; ++j) {
+                    luma_[j] = clamp(luma_[j], -LARGEST_SUM, LARGEST_SUM);
+                    other_[j] = clamp(other_[j], -LARGEST_SUM, LARGEST_SUM);
+                }
                 std::uint8_t* const samples = pictures_[p].data() + y * 8 * width + x * 8;
                 block(own, near, samples, width, own.visible ? own.visible[k] : 64,
                       own.coefficients + 64 * k, blocks_[p][k]);
@@ -542,7 +330,7 @@ private:
         std::int32_t sizes[64], near[64];
         std::int16_t values[64];
         for (int j = 0; j < 64; ++j)
-            values[j] = static_cast<std::int16_t>(clamp(plane[j], -LARGEST_SUM, LARGEST_SUM));
+            values[j] = static_cast<std::int16_t>(plane[j]);
         add_pairs(sums, weight.data(), values, 32);
         for (int j = 0; j < 64; ++j) sizes[j] = std::abs(plane[j]);
         near_sums(sizes, near);
@@ -566,17 +354,7 @@ private:
             outputs, two.weight.data() + zone * LATTICE_HIDDEN * LATTICE_OUTPUTS_PADDED,
             two.bias.data() + j * LATTICE_OUTPUTS_PADDED,
             two.shift.data() + zone * LATTICE_OUTPUTS_PADDED, hidden);
-        int narrow = 127;
-        for (int k = 0; k < 2; ++k) {
-            mix.middle[k] = predicted + clamp(outputs[k], -2047, 2047);
-            const int scale = clamp(outputs[2 + k], 0, 127);
-            narrow = std::min(narrow, scale);
-            mix.slope[k] = plan_.tables.slope[static_cast<std::size_t>(scale)];
-        }
-        mix.share = plan_.tables.share[static_cast<std::size_t>(clamp(outputs[4], -128, 127) + 128)];
-        mix.width = std::max(0, (narrow >> 3) - 5 - 1);
-        mix.lowest = ((mix.middle[0] + 16) >> 5) - (REACH_BINS << mix.width);
-        mix.curve = plan_.tables.curve.data();
+        mix = mix_of(plan_.tables, outputs, predicted);
     }
 
     void keep(const std::int32_t* size, std::int32_t total, std::int32_t base, Block& result) const {
@@ -620,7 +398,8 @@ inline LatticeLevel make_lattice_level(const char* name) {
             [](const LatticePlan& plan, const LatticeCell& cell,
                std::vector<std::uint32_t>& symbols) {
                 Walk<Measuring>(plan, Measuring{symbols}).cell(cell);
-            }};
+            },
+            &read_rim_pixels};
 }
 
 }  // namespace

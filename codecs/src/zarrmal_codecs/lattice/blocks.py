@@ -55,7 +55,8 @@ EARLIER: Final = tuple(tuple(_earlier(j)) for j in range(64))
 
 def near_sums(magnitudes: Ints) -> Ints:
     """Sums over each coefficient and the eight around it, int64 (lane, 64)."""
-    return (magnitudes.astype(np.float64) @ _NEAR).astype(np.int64)
+    sums: Ints = (magnitudes.astype(np.float64) @ _NEAR).astype(np.int64)
+    return sums
 
 
 def forward_dct(samples: Ints) -> Ints:
@@ -63,7 +64,8 @@ def forward_dct(samples: Ints) -> Ints:
     down = np.matmul(MATRIX.T.astype(np.float64), samples.astype(np.float64))
     between = np.floor((down + (1 << 11)) / (1 << 12))
     both = np.matmul(between, MATRIX.astype(np.float64))
-    return np.floor((both + (1 << 20)) / (1 << 21)).astype(np.int64)
+    rounded: Ints = np.floor((both + (1 << 20)) / (1 << 21)).astype(np.int64)
+    return rounded
 
 
 def shrunk_luma(luma: NDArray[np.uint8], ratio: Ratio, n_blocks: tuple[int, int]) -> Ints:
@@ -105,10 +107,12 @@ class Surroundings:
         int64 (4, lane, 64): theirs; 0 where not known.
     luma
         int64 (lane, 64): transform of the first plane's samples at the block, its first
-        coefficient less the mean of those west and north; None in the first plane.
+        coefficient less the mean of those west and north; None in the first plane. Magnitudes
+        are at most LARGEST_VALUE.
     other
         int64 (lane, 64): dequantised coefficients of the plane before at the block, the first
-        less 8 * (base - 128) there; None where there is none of the same sampling.
+        less 8 * (base - 128) there, of magnitudes as in luma; None in the first plane, 0 where
+        there is none of the same sampling.
     visible
         int64 (lane,): visible pixels of the block, in 64ths.
     steps
@@ -228,8 +232,8 @@ class Lanes:
         for k, plane in ((8, self._west), (9, self._north), (10, self._corners)):
             inputs[:, k] = log_of(plane.sum(axis=1))
         for k, first in enumerate((3, 5, 7, 9)):
-            inputs[:, 11 + k] = log_of(self._west[:, DIAGONAL >= first].sum(axis=1))
-            inputs[:, 15 + k] = log_of(self._north[:, DIAGONAL >= first].sum(axis=1))
+            inputs[:, 11 + k] = log_of(self._west[:, first <= DIAGONAL].sum(axis=1))
+            inputs[:, 15 + k] = log_of(self._north[:, first <= DIAGONAL].sum(axis=1))
         inputs[:, 19] = self.log_steps[:, 9]
         inputs[:, 20] = self.log_steps[:, 36] - self.log_steps[:, 9]
         inputs[:, 21] = log_of(self._activity) - self.log_steps[:, 9]
@@ -238,7 +242,7 @@ class Lanes:
         inputs[:, 24] = around.visible
         if around.luma is not None:
             for k, first in enumerate((1, 2, 4, 6, 8)):
-                inputs[:, 25 + k] = self._fixed[:, DIAGONAL >= first, 28].max(axis=1)
+                inputs[:, 25 + k] = self._fixed[:, first <= DIAGONAL, 28].max(axis=1)
         if around.other is not None:
             inputs[:, 30] = 8 * np.where(self._fixed[:, :, 30] > 12, DIAGONAL, 0).max(axis=1)
             inputs[:, 31] = self._fixed[:, DIAGONAL >= 2, 30].max(axis=1)

@@ -13,12 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import rans
-from ..constants import CHECK_INITIAL, RANS_LOWEST, RANS_STATE_BYTES
-from ..errors import CorruptionError, TruncatedError
-from .blocks import Lanes, Surroundings, border_of, last_diagonal, shrunk_luma
+from ..constants import CHECK_INITIAL
+from .blocks import LARGEST_VALUE, Lanes, Surroundings, border_of, last_diagonal, shrunk_luma
 from .numbers import DIAGONAL, SCAN, clipped
 from .picture import Camera
+from .streams import Streams, streams_of
 from .symbols import (
     DISTANCE_BITS,
     LARGEST_COEFFICIENT,
@@ -72,7 +71,7 @@ Coefficients = Sequence[NDArray[np.int16]]
 """Of each plane of a cell, int16 (row, column, 8, 8); blocks that are not coded hold 0."""
 
 
-class _Plane:
+class PlaneOfCells:
     """A plane of all cells: blocks one after the other, with one more that is not known."""
 
     def __init__(self, layouts: Sequence[Layout], plane: int, kind: PlaneWeights) -> None:
@@ -108,7 +107,7 @@ class _Plane:
         blocks = blocks.reshape(rows, columns, SIDE, SIDE).transpose(0, 2, 1, 3)
         return blocks.reshape(rows * SIDE, columns * SIDE)
 
-    def see(self, layouts: Sequence[Layout], plane: int, earlier: Sequence[_Plane]) -> None:
+    def see(self, layouts: Sequence[Layout], plane: int, earlier: Sequence[PlaneOfCells]) -> None:
         """Take what earlier planes tell."""
         if not plane:
             return
@@ -125,9 +124,10 @@ class _Plane:
             alike = ratios[plane - 1] == ratios[plane]
             if plane > 1 and alike and n_blocks[plane - 1] == n_blocks[plane]:
                 before = earlier[plane - 1]
-                other = before.coefficients[own].astype(np.int64) * before.steps[i]
-                other[:, 0] -= 8 * (before.base[own] - MIDDLE)
-                self.other[own] = np.where(before.known[own, None], other, 0)
+                there = slice(before.firsts[i], before.firsts[i + 1])
+                other = before.coefficients[there].astype(np.int64) * before.steps[i]
+                other[:, 0] -= 8 * (before.base[there] - MIDDLE)
+                self.other[own] = np.where(before.known[there, None], other, 0)
 
     def surroundings(self, index: Ints) -> Surroundings:
         """Of the blocks ``index``."""
@@ -143,7 +143,10 @@ class _Plane:
             sides = [np.where(k, self.luma[np.minimum(i, self.n - 1), 0], 0) for k, i in
                      zip(known[:2], near[:2], strict=True)]  # fmt: skip
             luma[:, 0] -= (sides[0] + sides[1]) >> (known[0] & known[1])
-        other = None if self.other is None else self.other[index]
+            luma = clipped(luma, -LARGEST_VALUE, LARGEST_VALUE)
+        other = self.other
+        if other is not None:
+            other = clipped(other[index], -LARGEST_VALUE, LARGEST_VALUE)
         return Surroundings(
             border, base, known, coefficients, luma, other, self.visible[index],
             self.steps[self.cell[index]],
@@ -193,10 +196,18 @@ def encode(
     """
     if not cells:
         return []
+    pairs = measure(weights, layouts, cells)
+    return streams_of(pairs, [check_of(cell) for cell in cells])
+
+
+def measure(
+    weights: Weights, layouts: Sequence[Layout], cells: Sequence[Coefficients]
+) -> list[Ints]:
+    """Start and frequency of each symbol of each cell's coefficients, int64 (symbol, 2)."""
     symbols: list[tuple[Ints, Ints, Ints, Ints]] = []  # cell, key, start, frequency
-    planes: list[_Plane] = []
+    planes: list[PlaneOfCells] = []
     for p in range(n_planes_of(layouts)):
-        plane = _Plane(layouts, p, weights.planes[p])
+        plane = PlaneOfCells(layouts, p, weights.planes[p])
         plane.see(layouts, p, planes)
         planes.append(plane)
         flat = [checked(cell[p], layout, p) for cell, layout in zip(cells, layouts, strict=True)]
@@ -212,12 +223,8 @@ def encode(
     cell, key, start, frequency = (np.concatenate(part) for part in zip(*symbols, strict=True))
     order = np.lexsort((key, cell))
     bounds = np.searchsorted(cell[order], np.arange(len(cells) + 1))
-    streams = []
-    for i, coefficients_of_cell in enumerate(cells):
-        own = order[bounds[i] : bounds[i + 1]]
-        last = np.array([RANS_LOWEST + check_of(coefficients_of_cell)], np.int64)
-        streams += rans.encode(start[own, None], frequency[own, None], last)
-    return streams
+    pairs = np.stack([start, frequency], axis=1)
+    return [pairs[order[a:b]] for a, b in zip(bounds, bounds[1:])]
 
 
 def n_planes_of(layouts: Sequence[Layout]) -> int:
@@ -242,7 +249,7 @@ Symbols = tuple[Ints, Ints, Ints, Ints]
 """Lane, place in the block's order of symbols, start, frequency."""
 
 
-def _block_symbols(plane: _Plane, index: Ints, coefficients: Ints) -> list[Symbols]:
+def _block_symbols(plane: PlaneOfCells, index: Ints, coefficients: Ints) -> list[Symbols]:
     lanes = plane.lanes(index)
     everyone = np.arange(len(index))
     lanes.last = last_diagonal(coefficients)
@@ -282,47 +289,6 @@ def _coefficient_symbols(
         out.append((some, np.full_like(some, place + 3), start, frequency))
 
 
-class _Streams:
-    """Decoders of all cells' streams."""
-
-    def __init__(self, streams: Sequence[bytes]) -> None:
-        sizes = np.array([len(stream) for stream in streams], np.int64)
-        if (sizes < RANS_STATE_BYTES).any():
-            raise TruncatedError("a cell's stream is shorter than the coder's state")
-        data = memoryview(b"".join(streams))
-        stops = np.cumsum(sizes)
-        starts = stops - sizes
-        states = rans.read_states(data, starts)
-        self._rans = rans.Decoder(states, data, starts + RANS_STATE_BYTES, stops)
-        self._n = len(streams)
-
-    def slots(self, cells: Ints) -> Ints:
-        return self._rans.slots()[cells]
-
-    def advance(self, cells: Ints, start: Ints, frequency: Ints) -> None:
-        starts, frequencies = np.zeros(self._n, np.int64), np.ones(self._n, np.int64)
-        has = np.zeros(self._n, bool)
-        starts[cells], frequencies[cells], has[cells] = start, frequency, True
-        self._rans.advance(starts, frequencies, has)
-
-    def uniform(self, cells: Ints, bits: Ints) -> Ints:
-        """A number of ``bits`` bits for each of ``cells``."""
-        values = self.slots(cells) >> (16 - bits)
-        self.advance(cells, *uniform(values, bits))
-        return values
-
-    def expect_end(self, checks: Ints) -> None:
-        refuse(self._rans.status(RANS_LOWEST + checks))
-
-
-def refuse(status: NDArray[np.uint8]) -> None:
-    """Raise what a status (cell,) other than 0 means: 1 words were missing, 2 the check fails."""
-    if (status == 1).any():
-        raise TruncatedError(f"the stream of cell {int(np.argmax(status == 1))} ends early")
-    if status.any():
-        raise CorruptionError(f"cell {int(np.argmax(status))} is damaged: its check fails")
-
-
 def decode(
     weights: Weights, layouts: Sequence[Layout], streams: Sequence[bytes]
 ) -> list[list[NDArray[np.int16]]]:
@@ -335,10 +301,19 @@ def decode(
     """
     if not streams:
         return []
-    reader = _Streams(streams)
-    planes: list[_Plane] = []
+    reader = Streams(streams)
+    result = read(weights, layouts, reader)
+    reader.expect_end(np.array([check_of(cell) for cell in result], np.int64))
+    return result
+
+
+def read(
+    weights: Weights, layouts: Sequence[Layout], reader: Streams
+) -> list[list[NDArray[np.int16]]]:
+    """The coefficients of cells, from where their streams have been read to."""
+    planes: list[PlaneOfCells] = []
     for p in range(n_planes_of(layouts)):
-        plane = _Plane(layouts, p, weights.planes[p])
+        plane = PlaneOfCells(layouts, p, weights.planes[p])
         plane.see(layouts, p, planes)
         planes.append(plane)
         own = [np.flatnonzero(plane.coded[a:b]) + a for a, b in zip(plane.firsts, plane.firsts[1:])]
@@ -347,20 +322,18 @@ def decode(
             cells = np.flatnonzero(lengths > step)
             index = np.array([own[i][step] for i in cells.tolist()], np.int64)
             plane.put(index, _decoded_blocks(plane, index, cells, reader))
-    result = [
+    return [
         [_cut(plane, i, layout.n_blocks[p]) for p, plane in enumerate(planes)]
         for i, layout in enumerate(layouts)
     ]
-    reader.expect_end(np.array([check_of(cell) for cell in result], np.int64))
-    return result
 
 
-def _cut(plane: _Plane, cell: int, n_blocks: tuple[int, int]) -> NDArray[np.int16]:
+def _cut(plane: PlaneOfCells, cell: int, n_blocks: tuple[int, int]) -> NDArray[np.int16]:
     blocks = plane.coefficients[plane.firsts[cell] : plane.firsts[cell + 1]]
     return blocks.reshape(*n_blocks, SIDE, SIDE)
 
 
-def _decoded_blocks(plane: _Plane, index: Ints, cells: Ints, reader: _Streams) -> Ints:
+def _decoded_blocks(plane: PlaneOfCells, index: Ints, cells: Ints, reader: Streams) -> Ints:
     lanes = plane.lanes(index)
     everyone = np.arange(len(index))
     edges = diagonal_cumulative(plane.weights.diagonal_outputs(lanes.diagonal_inputs()))
@@ -380,7 +353,7 @@ def _decoded_blocks(plane: _Plane, index: Ints, cells: Ints, reader: _Streams) -
     return lanes.coefficients[:, :64]
 
 
-def _decoded_values(mixture: Mixture, cells: Ints, reader: _Streams) -> Ints:
+def _decoded_values(mixture: Mixture, cells: Ints, reader: Streams) -> Ints:
     symbol, start, frequency = mixture.find(reader.slots(cells))
     reader.advance(cells, start, frequency)
     values = mixture.bin_edge(symbol)

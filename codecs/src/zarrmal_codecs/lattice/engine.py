@@ -9,19 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import RANS_STATE_BYTES
-from ..errors import TruncatedError
+from ..constants import RANS_LOWEST
 from . import cells as plain
 from .blocks import EARLIER
-from .cells import FULLY_VISIBLE, Coefficients, Layout, checked
+from .cells import FULLY_VISIBLE, Coefficients, Layout, check_of, checked
 from .numbers import CURVE, EXP, LOG, LOG_STEP, SCAN, SHARE, SLOPE
+from .rims import read_rims
+from .spatial import NEAR, Canvas
+from .streams import Streams, streams_of
 from .transform import MATRIX, SIDE
 from .weights import Weights
+
+Ints = NDArray[np.int64]
 
 try:
     from .. import _kernel
 except ImportError:  # pragma: no cover  (built without a C++ compiler)
     _kernel = None  # type: ignore[assignment]
+
 
 def levels() -> list[str]:
     """Instruction sets of the kernel on this machine, slowest first; none without a kernel."""
@@ -48,43 +53,93 @@ class Engine:
             self._plan = _kernel.LatticePlan(_arrays(weights), _tables())
 
     def encode(self, layouts: Sequence[Layout], cells: Sequence[Coefficients]) -> list[bytes]:
-        """One stream a cell; see ``cells.encode``."""
+        """One stream a cell, of nothing but coefficients; see ``cells.encode``."""
+        return self.streams(self.measure(layouts, cells), [check_of(cell) for cell in cells])
+
+    def decode(
+        self, layouts: Sequence[Layout], streams: Sequence[bytes]
+    ) -> list[list[NDArray[np.int16]]]:
+        """Inverse of ``encode``; see ``cells.decode``."""
+        if not streams:
+            return []
+        reader = Streams(streams)
+        cells = self.read(layouts, reader)
+        reader.expect_end(np.array([check_of(cell) for cell in cells], np.int64))
+        return cells
+
+    def measure(self, layouts: Sequence[Layout], cells: Sequence[Coefficients]) -> list[Ints]:
+        """Start and frequency of each symbol of each cell's coefficients, int64 (symbol, 2)."""
         if self._plan is None or not cells:
-            return plain.encode(self.weights, layouts, cells)
+            return plain.measure(self.weights, layouts, cells) if cells else []
         flat = [
             checked(cell[p], layout, p)
             for layout, cell in zip(layouts, cells, strict=True)
             for p in range(len(layout.n_blocks))
         ]
         laid = _Laid.of(layouts)
-        result: list[bytes] = _kernel.encode_lattice(
-            self._plan, *laid.arrays(), np.concatenate(flat), self.level
+        pairs, lengths = _kernel.measure_lattice(
+            self._plan, laid.sizes, laid.ratios, laid.steps, laid.coded, laid.visible,
+            np.concatenate(flat), self.level,
+        )  # fmt: skip
+        return np.split(pairs.astype(np.int64), np.cumsum(lengths[:, 0])[:-1])
+
+    def streams(self, pairs: Sequence[Ints], checks: Sequence[int]) -> list[bytes]:
+        """One stream a cell of its symbols (symbol, 2), whose last state holds its check."""
+        if self._plan is None or not pairs:
+            return streams_of(pairs, checks)
+        lengths = np.array([len(own) for own in pairs], np.int64)
+        last = np.array([RANS_LOWEST + check for check in checks], np.uint32)
+        result: list[bytes] = _kernel.lattice_streams(
+            np.concatenate(pairs).astype(np.uint32), lengths, last
         )
         return result
 
-    def decode(
-        self, layouts: Sequence[Layout], streams: Sequence[bytes]
-    ) -> list[list[NDArray[np.int16]]]:
-        """Inverse of ``encode``; see ``cells.decode``."""
-        if self._plan is None or not streams:
-            return plain.decode(self.weights, layouts, streams)
-        if any(len(stream) < RANS_STATE_BYTES for stream in streams):
-            raise TruncatedError("a cell's stream is shorter than the coder's state")
+    def read(self, layouts: Sequence[Layout], reader: Streams) -> list[list[NDArray[np.int16]]]:
+        """The coefficients of cells, from where their streams have been read to."""
+        if self._plan is None:
+            return plain.read(self.weights, layouts, reader)
         laid = _Laid.of(layouts)
-        flat, status = _kernel.decode_lattice(
-            self._plan, *laid.arrays(), [bytes(stream) for stream in streams], self.level
-        )
+        streams, states, positions = reader.tapes()
+        flat, states, positions, dry = _kernel.decode_lattice(
+            self._plan, laid.sizes, laid.ratios, laid.steps, laid.coded, laid.visible,
+            streams, states, positions, self.level,
+        )  # fmt: skip
+        reader.go_on(states.reshape(-1), positions.reshape(-1), dry.reshape(-1))
         result, start = [], 0
-        for i, layout in enumerate(layouts):
+        for layout in layouts:
             cell = []
             for rows, columns in layout.n_blocks:
                 stop = start + rows * columns
                 cell.append(flat[start:stop].reshape(rows, columns, SIDE, SIDE))
                 start = stop
             result.append(cell)
-        if status.any():
-            plain.refuse(status[:, 0])
         return result
+
+    def read_rims(self, canvases: Sequence[Canvas], steps: Ints, reader: Streams) -> None:
+        """Fill in the pixels to be coded of the last of ``canvases``, from where ``reader`` is.
+
+        Parameters
+        ----------
+        canvases
+            Of the plane, and of those before it.
+        steps
+            int64 (cell, 64): of the plane's quantiser.
+        reader
+            The streams of all cells.
+        """
+        if self._plan is None:
+            read_rims(self.weights.planes[len(canvases) - 1], canvases, steps, reader)
+            return
+        canvas = canvases[-1]
+        lengths = np.array([len(turn) for turn in canvas.turns], np.int64)
+        streams, states, positions = reader.tapes()
+        values, states, positions, dry = _kernel.decode_rims(
+            self._plan, [c.values.astype(np.uint8) for c in canvases], canvas.order,
+            np.concatenate(canvas.turns), lengths, canvas.strides, steps.astype(np.uint16),
+            streams, states, positions, self.level,
+        )  # fmt: skip
+        canvas.values = values.reshape(-1).astype(np.int64)
+        reader.go_on(states.reshape(-1), positions.reshape(-1), dry.reshape(-1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,9 +178,6 @@ class _Laid:
             np.concatenate(visible),
         )
 
-    def arrays(self) -> tuple[NDArray[Any], ...]:
-        return self.sizes, self.ratios, self.steps, self.coded, self.visible
-
 
 def _arrays(weights: Weights) -> list[dict[str, NDArray[Any]]]:
     flat = []
@@ -144,5 +196,5 @@ def _tables() -> dict[str, NDArray[np.int64]]:
     return {
         "log": LOG, "log_step": LOG_STEP, "curve": CURVE, "slope": SLOPE, "share": SHARE,
         "exp": EXP, "scan": SCAN, "earlier": np.array(EARLIER, np.int64).reshape(-1),
-        "matrix": MATRIX.reshape(-1),
+        "matrix": MATRIX.reshape(-1), "near": np.array(NEAR, np.int64).reshape(-1),
     }  # fmt: skip

@@ -45,8 +45,7 @@ CURVE_BITS: Final = 7
 CURVE_LIMIT: Final = 12
 """Scales from the middle beyond which the curve of a logistic is flat."""
 CURVE: Final = np.floor(
-    65536
-    / (1 + np.exp(-np.arange(-CURVE_LIMIT << CURVE_BITS, CURVE_LIMIT << CURVE_BITS) / 128.0))
+    65536 / (1 + np.exp(-np.arange(-CURVE_LIMIT << CURVE_BITS, CURVE_LIMIT << CURVE_BITS) / 128.0))
     + 0.5
 ).astype(np.int64)
 """int64 (3072,): 65536 times the cumulative of a logistic at (i - 1536) / 128 scales."""

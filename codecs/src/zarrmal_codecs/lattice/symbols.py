@@ -110,7 +110,8 @@ class Mixture:
 
     def beyond(self, symbol: Ints) -> NDArray[np.bool_]:
         """Which lanes' symbols are no bins."""
-        return (symbol == 0) | (symbol == N_SYMBOLS - 1)
+        result: NDArray[np.bool_] = (symbol == 0) | (symbol == N_SYMBOLS - 1)
+        return result
 
     def distance_of(self, values: Ints) -> Ints:
         """Of coefficients beyond the bins, how far from the nearest that has none; at least 1."""
@@ -130,7 +131,8 @@ def uniform(values: Ints, bits: Ints) -> tuple[Ints, Ints]:
 
 def size_of(distance: Ints) -> Ints:
     """Bits of a distance below its highest, 0..15."""
-    return np.frexp(distance.astype(np.float64))[1].astype(np.int64) - 1
+    bits: Ints = np.frexp(distance.astype(np.float64))[1].astype(np.int64)
+    return bits - 1
 
 
 def diagonal_cumulative(outputs: Ints) -> Ints:
@@ -139,5 +141,5 @@ def diagonal_cumulative(outputs: Ints) -> Ints:
     parts = EXP[logits.max(axis=0) - logits]
     edges = np.zeros((N_DIAGONALS + 1, outputs.shape[1]), np.int64)
     np.cumsum(parts, axis=0, out=edges[1:])
-    scaled = edges * (TOTAL - N_DIAGONALS) // edges[-1]
+    scaled: Ints = edges * (TOTAL - N_DIAGONALS) // edges[-1]
     return scaled + np.arange(N_DIAGONALS + 1)[:, None]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import ModelError
 from .blocks import LARGEST_VALUE, N_BORDER, N_INPUTS, WEIGHT_BITS
 from .numbers import DIAGONAL, N_DIAGONALS, SCAN, clipped
+from .spatial import N_INPUTS as N_SPATIAL_INPUTS
 
 Ints = NDArray[np.int64]
 
@@ -49,6 +50,12 @@ SHAPES: Final = {
     "diagonal_output_weight": ("int8", (N_DIAGONALS, N_HIDDEN)),
     "diagonal_output_shift": ("uint8", (N_DIAGONALS,)),
     "diagonal_output_bias": ("int32", (N_DIAGONALS,)),
+    "spatial_hidden_weight": ("int8", (N_HIDDEN, N_SPATIAL_INPUTS)),
+    "spatial_hidden_shift": ("uint8", (N_HIDDEN,)),
+    "spatial_hidden_bias": ("int32", (N_HIDDEN,)),
+    "spatial_output_weight": ("int8", (N_OUTPUTS, N_HIDDEN)),
+    "spatial_output_shift": ("uint8", (N_OUTPUTS,)),
+    "spatial_output_bias": ("int32", (N_OUTPUTS,)),
 }
 """Dtype and shape of each array of ``PlaneWeights``."""
 
@@ -83,6 +90,12 @@ class PlaneWeights:
     diagonal_output_weight: NDArray[np.int8]
     diagonal_output_shift: NDArray[np.uint8]
     diagonal_output_bias: NDArray[np.int32]
+    spatial_hidden_weight: NDArray[np.int8]
+    spatial_hidden_shift: NDArray[np.uint8]
+    spatial_hidden_bias: NDArray[np.int32]
+    spatial_output_weight: NDArray[np.int8]
+    spatial_output_shift: NDArray[np.uint8]
+    spatial_output_bias: NDArray[np.int32]
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -115,8 +128,8 @@ class PlaneWeights:
         sums = border @ self.from_border.astype(np.int64).T
         for plane, weight in ((luma, self.from_luma), (other, self.from_other)):
             if plane is not None:
-                values = clipped(plane, -LARGEST_VALUE, LARGEST_VALUE).astype(np.float64)
-                sums = sums + (values @ weight.astype(np.float64).T).astype(np.int64)
+                products = plane.astype(np.float64) @ weight.astype(np.float64).T
+                sums = sums + products.astype(np.int64)
         return sums
 
     def outputs(self, j: int, inputs: Ints) -> Ints:
@@ -132,14 +145,22 @@ class PlaneWeights:
 
     def diagonal_outputs(self, inputs: Ints) -> Ints:
         """Outputs of the network of the last diagonal, int64 (15, lane), of inputs (lane, 32)."""
-        hidden = _layer(
-            self.diagonal_hidden_weight, self.diagonal_hidden_bias, self.diagonal_hidden_shift,
-            inputs.T,
-        )  # fmt: skip
-        return _layer(
-            self.diagonal_output_weight, self.diagonal_output_bias, self.diagonal_output_shift,
-            clipped(hidden, 0, LARGEST_HIDDEN),
-        )  # fmt: skip
+        return self._two_layers("diagonal", inputs)
+
+    def spatial_outputs(self, inputs: Ints) -> Ints:
+        """Outputs of the network of pixels, int64 (5, lane), of inputs (lane, 64)."""
+        return self._two_layers("spatial", inputs)
+
+    def _two_layers(self, name: str, inputs: Ints) -> Ints:
+        values = inputs.T
+        for layer in ("hidden", "output"):
+            weight, bias, shift = (
+                getattr(self, f"{name}_{layer}_{part}") for part in ("weight", "bias", "shift")
+            )
+            values = _layer(weight, bias, shift, values)
+            if layer == "hidden":
+                values = clipped(values, 0, LARGEST_HIDDEN)
+        return values
 
 
 def _layer(

@@ -1,0 +1,108 @@
+"""Pixels in streams of coefficients: masks, blocks without coefficients, corrections, damage."""
+
+from __future__ import annotations
+
+import lattice_models
+import numpy as np
+import pytest
+from zarrmal_codecs import CorruptionError
+from zarrmal_codecs.lattice import pixels as coder
+from zarrmal_codecs.lattice.engine import Engine, levels
+from zarrmal_codecs.lattice.picture import Camera, decode
+from zarrmal_codecs.lattice.pixels import Frame, mixed, unmixed
+
+ENGINE = Engine(lattice_models.weights())
+
+
+def cell(seed: int, *, masked: bool, wrong: int = 0, colour: str = "ycbcr"):
+    """A frame, its pixels, and most of its coefficients."""
+    rng = np.random.default_rng(seed)
+    n_planes = 1 if colour == "grey" else 3
+    ratios = lattice_models.RATIOS[seed % 3][:n_planes]
+    tables = rng.integers(1, 9, (n_planes, 8, 8)).astype(np.uint16)
+    camera = Camera(tables=tables, ratios=ratios, colour=colour)
+    shape = tuple(rng.integers(9, 16, 2).tolist())
+    phase = tuple(int(rng.integers(side)) for side in camera.group) if masked else (0, 0)
+    visible = None
+    if masked:
+        y, x = np.mgrid[: shape[0], : shape[1]]
+        middle = np.array(shape)[:, None, None] / 2
+        visible = (((np.stack([y, x]) + 0.5 - middle) / middle) ** 2).sum(axis=0) < 1
+    frame = Frame(camera=camera, shape=shape, phase=phase, visible=visible)
+    blocks = []
+    for size in camera.n_blocks(shape, phase):
+        own = rng.laplace(0, 3, (*size, 8, 8)) * (rng.random((*size, 8, 8)) < 0.2)
+        own[..., 0, 0] = rng.normal(0, 20, size)
+        blocks.append(own.astype(np.int16))
+    whole = decode(camera, blocks, shape, phase).reshape(*shape, n_planes)
+    seen = frame.seen()
+    picture = np.where(seen[..., None], whole, 0).astype(np.uint8)
+    for _ in range(wrong):
+        at = tuple(rng.choice(np.argwhere(seen)))
+        picture[at] = rng.integers(0, 256, n_planes)
+    found = [rng.random(b.shape[:2]) < (0.9 if masked else 1.1) for b in blocks]
+    return frame, picture, blocks, found
+
+
+def cells(seeds, **options):
+    return [list(part) for part in zip(*(cell(s, **options) for s in seeds), strict=True)]
+
+
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("colour", ["ycbcr", "rgb", "grey"])
+def test_pixels_come_back(masked, colour):
+    frames, pictures, blocks, found = cells(range(2), masked=masked, wrong=3, colour=colour)
+    streams = coder.encode(ENGINE, frames, pictures, blocks, found)
+    for level in ("numpy", *levels()[:2]):
+        engine = Engine(ENGINE.weights, level)
+        assert coder.encode(engine, frames, pictures, blocks, found) == streams
+        back = coder.decode(engine, frames, streams)
+        for (pixels, own, flags), picture, given, has in zip(
+            back, pictures, blocks, found, strict=True
+        ):
+            np.testing.assert_array_equal(pixels, picture)
+            for a, b, f, h in zip(own, given, flags, has, strict=True):
+                np.testing.assert_array_equal(a[f], b[f])
+                assert not (f & ~h).any()
+                assert not a[~f].any()
+
+
+def test_any_pixels_come_back_even_of_wrong_coefficients():
+    frames, pictures, blocks, found = cells([4], masked=True)
+    noise = np.random.default_rng(1).integers(0, 256, pictures[0].shape).astype(np.uint8)
+    noise[~frames[0].seen()] = 0
+    streams = coder.encode(ENGINE, frames, [noise], blocks, found)
+    np.testing.assert_array_equal(coder.decode(ENGINE, frames, streams)[0][0], noise)
+
+
+def test_each_cell_stands_alone():
+    frames, pictures, blocks, found = cells(range(3), masked=True, wrong=1)
+    streams = coder.encode(ENGINE, frames, pictures, blocks, found)
+    for i, stream in enumerate(streams):
+        np.testing.assert_array_equal(
+            coder.decode(ENGINE, frames[i : i + 1], [stream])[0][0], pictures[i]
+        )
+
+
+def test_damage_is_named():
+    frames, pictures, blocks, found = cells([5], masked=True, wrong=2)
+    (stream,) = coder.encode(ENGINE, frames, pictures, blocks, found)
+    for length in range(0, len(stream), 1 + len(stream) // 4):
+        with pytest.raises(CorruptionError):
+            coder.decode(ENGINE, frames, [stream[:length]])
+    for at in range(0, len(stream), 1 + len(stream) // 4):
+        changed = bytearray(stream)
+        changed[at] ^= 16
+        with pytest.raises(CorruptionError):
+            coder.decode(ENGINE, frames, [bytes(changed)])
+    for seed in range(2):
+        with pytest.raises(CorruptionError):
+            coder.decode(ENGINE, frames, [np.random.default_rng(seed).bytes(200)])
+
+
+def test_unmixing_inverts_mixing():
+    rng = np.random.default_rng(6)
+    camera = cell(0, masked=False)[0].camera
+    planes = [rng.integers(100, 156, (40, 40)).astype(np.uint8) for _ in range(3)]
+    pixels = mixed(camera, planes)
+    np.testing.assert_array_equal(mixed(camera, unmixed(camera, pixels)), pixels)
