@@ -221,7 +221,7 @@ def measure_lattice(
 def lattice_streams(
     symbols: NDArray[np.uint32], lengths: NDArray[np.int64], last: NDArray[np.uint32]
 ) -> list[bytes]:
-    """Streams of symbols (symbol, 2), of which each cell has so many, and ends in its last state."""
+    """Streams of symbols (symbol, 2); each cell has so many, and ends in its last state."""
 
 def decode_lattice(
     plan: LatticePlan,
