@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,8 +56,8 @@ def test_learned_weights_shorten_pictures_of_an_unseen_camera():
     assert len(streams["learned"]) < 0.85 * len(streams["blank"])
 
 
-def test_the_shipped_weights_read_and_code():
-    data = (files("zarrmal.models") / "lattice.zmlw").read_bytes()
+def test_frozen_weights_read_and_code():
+    data = (Path(__file__).parent / "frozen" / "lattice.zmlw").read_bytes()
     weights = read_weights(data)
     assert len(data) < 80_000
     layout, cell = drawn(11, 90)

@@ -60,7 +60,7 @@ def shipped_for(cells: Source, canvas: tuple[int, ...] | None = None) -> Model |
     first = cells.channel_first
     models = [
         model
-        for model in shipped_models(n_channels)
+        for model in shipped_models(n_channels, depth=8 if cells.dtype == np.uint8 else 16)
         if model_fits(model, cells.dtype, shape, channel_first=first)
     ]
     if not models or (len(models) == 1 and cells.dtype == np.uint8):

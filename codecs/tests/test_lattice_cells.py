@@ -60,7 +60,7 @@ def test_grey_cells_have_one_plane():
     assert Engine(WEIGHTS).decode([], []) == []
 
 
-@pytest.mark.parametrize("level", {"numpy", LEVELS[-1]})
+@pytest.mark.parametrize("level", dict.fromkeys(["numpy", LEVELS[-1]]))
 def test_damage_is_named(level):
     layouts, cells = lattice_models.cells(1, seed=2, largest=10)
     engine = Engine(WEIGHTS, level)
