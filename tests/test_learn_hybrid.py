@@ -303,7 +303,7 @@ def test_planes_are_ordered_by_what_they_tell() -> None:
 def test_cells_of_many_channels_share_networks() -> None:
     generator = np.random.default_rng(6)
     shape = (12, 9, 8, 7)
-    cells = (200 + 8 * np.cumsum(generator.integers(0, 40, shape), axis=3)).astype(np.uint16)
+    cells = (200 + np.cumsum(generator.integers(0, 400, shape), axis=3)).astype(np.uint16)
     result = train_hybrid(
         open_source(cells), HybridOptions(effort="fast", steps=4, sae=1, validation=0.0)
     )

@@ -25,6 +25,11 @@ class PlainHandle(ArchiveHandle):
         super().__init__(path, None)
         self._path = path
 
+    @property
+    def channel_first(self) -> bool:
+        """Never: the benchmark's cells have their channels last."""
+        return False
+
     def pixels(self, positions: NDArray[np.int64]) -> NDArray[np.uint8]:
         """See ArchiveHandle."""
         array: Any = zarr.open_array(self._path, mode="r")  # takes a millisecond

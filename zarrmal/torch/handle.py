@@ -87,6 +87,11 @@ class ArchiveHandle:
         names: list[str] = np.asarray(array[: self.archive.n_cells]).tolist()
         return np.array(names, np.str_)
 
+    @property
+    def channel_first(self) -> bool:
+        """Whether pixels come as (cell, channel, y, x)."""
+        return self.archive.channel_first
+
     def pixels(self, positions: NDArray[np.int64]) -> NDArray[Any]:
         """Pixels as Archive.read gives them.
 
@@ -98,7 +103,7 @@ class ArchiveHandle:
     def read(self, positions: NDArray[np.int64]) -> torch.Tensor:
         """Pixels, ``dtype`` (cell, channel, y, x)."""
         pixels = self.pixels(positions)
-        if not self.archive.channel_first:
+        if not self.channel_first:
             pixels = pixels[:, None] if pixels.ndim == 3 else np.moveaxis(pixels, 3, 1)
         return torch.from_numpy(np.ascontiguousarray(pixels))
 
