@@ -309,10 +309,10 @@ def test_cells_of_many_channels_share_networks() -> None:
     )
     model = result.model
     assert model.depth == 16
-    steps = model.classes[0].steps
+    loaded = Model.from_bytes(model.to_bytes())
+    steps = loaded.classes[0].steps
     assert len({id(step.layers[0].weight) for step in steps}) == 5
     assert all(len(step.earlier) == min(s, 3) for s, step in enumerate(steps))
-    loaded = Model.from_bytes(model.to_bytes())
     data = encode_chunk(cells, Coder(loaded), keep_cells=True)
     assert data[5] == 2
     assert np.array_equal(decode_chunk(data, Coder(model)), cells)

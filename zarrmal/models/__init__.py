@@ -2,11 +2,12 @@
 
 They were trained on red blood cells of the NIH / NLM malaria cell images: those for 50 x 50 on
 22,604 cells of 160 slides, those for cells with masks on 17,207 of them, of 120 slides, so that the
-other 40 are unseen; those for originals on 3,742 crops of 24 slides at their own size. That for three
-channels of uint16 was trained on 2,475 cells of imaging flow cytometry (Jurkat cells, Blasi et al. 2016).
+other 40 are unseen; those for originals on 3,742 crops of 24 slides at their own size. That for
+three channels of uint16 was trained on 2,475 cells of imaging flow cytometry (Jurkat cells, Blasi
+et al. 2016).
 
-All but nih50-red-masks and flow-cytometry were trained when the default effort had 64 and 48 units, in an
-earlier form of the model file; their commands now give smaller networks.
+All but nih50-red-masks and flow-cytometry were trained when the default effort had 64 and 48 units,
+in an earlier form of the model file; their commands now give smaller networks.
 """
 
 from __future__ import annotations
@@ -90,8 +91,8 @@ SHIPPED = (
         name="flow-cytometry.zmal",
         n_channels=3,
         depth=16,
-        trained_by="zarrmal train jurkat.npz --sae 0 --classes 1 --validation 0 --steps 5000 --seed 0 "
-        "-o flow-cytometry.zmal",
+        trained_by="zarrmal train jurkat.npz --sae 0 --classes 1 --validation 0 --steps 5000 "
+        "--seed 0 -o flow-cytometry.zmal",
     ),
 )
 
