@@ -17,7 +17,6 @@ from zarrmal_codecs import CorruptionError, Model
 import zarrmal
 from zarrmal import AppendOptions, Archive, InputError, WriteOptions, open_source
 from zarrmal.cli import app
-from zarrmal.learn import HybridOptions, train_hybrid
 from zarrmal.sources import Source
 
 N = 11
@@ -263,6 +262,9 @@ DEEP = np.cumsum(drawn(40, 9, 8, 5) // 40, axis=2).astype("u2") + 300
 
 @pytest.fixture(scope="module")
 def deep_model() -> Model:
+    pytest.importorskip("torch")
+    from zarrmal.learn import HybridOptions, train_hybrid
+
     options = HybridOptions(effort="fast", sae=1, steps=4, validation=0.0)
     return train_hybrid(open_source(DEEP, axes="yxc"), options).model
 
