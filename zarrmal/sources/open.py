@@ -378,7 +378,7 @@ def _open_address(
     if path.exists():
         raise InputError(
             f"{address}: a file ending in {path.suffix or 'nothing'} is no source: give a folder "
-            f"of images, a Zarr, or a file ending in "
+            f"of images, a slide that can be read, a Zarr, or a file ending in "
             f"{' or '.join((*ARRAY_SUFFIXES, HDF5_SUFFIXES[0]))}"
         )
     raise MissingError(f"{address}: there is no such file or folder: check the path")
