@@ -19,12 +19,12 @@ from .cells import FULLY_VISIBLE, Layout
 from .colour import rgb
 from .engine import Engine
 from .picture import Camera, planes_of
-from .rims import measure_rims
+from .rims import read_rims
 from .spatial import Canvas
 from .streams import Streams, number_symbols
 from .transform import SIDE
 from .upsampling import is_fancy
-from .weights import Weights
+from .whole import Read, read_whole
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -197,7 +197,7 @@ def encode(
         [np.where(t, d, own) for d, own, t in zip(decoded, cell, maps, strict=True)]
         for (decoded, maps), cell in zip(told, true, strict=True)
     ]
-    spatial = _spatial_symbols(engine.weights, frames, layouts, planes, [maps for _, maps in told])
+    spatial = _spatial_symbols(engine, frames, layouts, planes, [maps for _, maps in told])
     pairs, checks = [], []
     for i, (frame, cell) in enumerate(zip(frames, pixels, strict=True)):
         after = _correction_symbols(frame, cell, mixed(frame.camera, planes[i]))
@@ -206,9 +206,7 @@ def encode(
     return engine.streams(pairs, checks)
 
 
-def decode(
-    engine: Engine, frames: Sequence[Frame], streams: Sequence[bytes]
-) -> list[tuple[NDArray[np.uint8], list[NDArray[np.int16]], list[Flags]]]:
+def decode(engine: Engine, frames: Sequence[Frame], streams: Sequence[bytes]) -> list[Read]:
     """Inverse of ``encode``: of each cell pixels, coefficients, and which blocks have them.
 
     Raises
@@ -216,9 +214,14 @@ def decode(
     CorruptionError
         A stream ends early, or is not what ``encode`` wrote.
     """
-    if not streams:
-        return []
-    reader, n = Streams(streams), len(streams)
+    return read(engine, frames, Streams(streams)) if streams else []
+
+
+def read(engine: Engine, frames: Sequence[Frame], reader: Streams) -> list[Read]:
+    """``decode`` from where ``reader`` is, of at least one cell."""
+    if engine.is_native:
+        return read_whole(engine, frames, reader)
+    n = len(frames)
     shares = [frame.shares() for frame in frames]
     coded = [frame.candidates(own) for frame, own in zip(frames, shares, strict=True)]
     for p in range(len(coded[0])):
@@ -285,7 +288,7 @@ def _steps(frames: Sequence[Frame], plane: int) -> Ints:
 
 
 def _spatial_symbols(
-    weights: Weights,
+    engine: Engine,
     frames: Sequence[Frame],
     layouts: Sequence[Layout],
     planes: Sequence[Sequence[NDArray[np.uint8]]],
@@ -295,7 +298,7 @@ def _spatial_symbols(
     canvases: list[Canvas] = []
     for p in range(len(layouts[0].n_blocks)):
         canvases.append(_canvas(frames, [own[p] for own in planes], [maps[p] for maps in told]))
-        parts = measure_rims(weights.planes[p], canvases, _steps(frames, p))
+        parts = engine.measure_rims(canvases, _steps(frames, p))
         for own, pairs in zip(out, parts, strict=True):
             own.append(pairs)
     return [np.concatenate(own) for own in out]
@@ -312,7 +315,7 @@ def _read_spatial(
     for p in range(len(layouts[0].n_blocks)):
         planes = [own[p] for own, _ in told]
         canvases.append(_canvas(frames, planes, [maps[p] for _, maps in told]))
-        engine.read_rims(canvases, _steps(frames, p), reader)
+        read_rims(engine.weights.planes[p], canvases, _steps(frames, p), reader)
     return [[c.plane(i, f.shape) for c in canvases] for i, f in enumerate(frames)]
 
 

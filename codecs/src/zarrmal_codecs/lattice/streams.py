@@ -111,6 +111,10 @@ class Streams:
         low = self.uniform(cells, np.minimum(size, 16))
         return (1 << size) + (high << 16) + low - 1
 
+    def expect_words(self) -> None:
+        """Raise if words were missing."""
+        refuse(self._rans.short.astype(np.uint8))
+
     def expect_end(self, checks: Ints) -> None:
         """Raise unless each stream ended with its check, int64 (cell,)."""
         refuse(self._rans.status(RANS_LOWEST + checks))
