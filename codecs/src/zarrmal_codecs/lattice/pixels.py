@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import CHECK_INITIAL
-from ..errors import CorruptionError
 from .cells import FULLY_VISIBLE, Layout
 from .colour import rgb
 from .engine import Engine
@@ -291,12 +290,12 @@ def _read_sets(reader: Streams, cells: Ints, sizes: Sequence[int]) -> list[Ints]
     members: list[list[int]] = [[] for _ in cells]
     limits = np.array(sizes, np.int64)
     if (counts > limits).any():
-        raise CorruptionError("a cell lists more blocks or pixels than it has")
+        raise reader.refusal("a cell lists more blocks or pixels than it has")
     for k in range(int(counts.max(initial=0))):
         some = np.flatnonzero(counts > k)
         last[some] += 1 + reader.number(cells[some])
         if (last >= limits).any():
-            raise CorruptionError("a cell lists blocks or pixels beyond its last")
+            raise reader.refusal("a cell lists blocks or pixels beyond its last")
         for i in some.tolist():
             members[i].append(int(last[i]))
     return [np.array(own, np.int64) for own in members]
