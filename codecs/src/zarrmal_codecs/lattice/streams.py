@@ -130,6 +130,10 @@ class Streams:
             return TruncatedError("a cell's stream ends early")
         return CorruptionError(message)
 
+    def expect_words(self) -> None:
+        """Raise if words were missing."""
+        refuse(self._rans.short.astype(np.uint8))
+
     def expect_end(self, checks: Ints) -> None:
         """Raise unless each stream ended with its check, int64 (cell,)."""
         refuse(self._rans.status(RANS_LOWEST + checks))
