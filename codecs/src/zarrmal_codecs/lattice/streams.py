@@ -87,6 +87,11 @@ class Streams:
         """The same, for coders of symbols that come before."""
         return self._rans
 
+    @property
+    def are_dry(self) -> bool:
+        """Whether all have ended early, so that there is nothing left to read."""
+        return bool(self._rans.short.all())
+
     def tapes(self) -> tuple[list[bytes], NDArray[np.uint32], NDArray[np.int64]]:
         """For the kernel: the streams, their states, and where in them the next word lies."""
         positions = self._rans.positions - self._starts
