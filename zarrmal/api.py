@@ -295,7 +295,7 @@ def open(
     Returns
     -------
     xarray.Dataset
-        ``cells`` (cell, y, x[, channel]) or (cell, channel, y, x), and the arrays of FORMAT 6.
+        ``cells`` (cell, y, x[, channel]) or (cell, channel, y, x), and the arrays of ARCHIVE 1.
 
     Raises
     ------

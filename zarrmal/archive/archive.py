@@ -246,7 +246,7 @@ class Archive(OpenArchive):
         Returns
         -------
         xarray.Dataset
-            ``cells`` (cell, y, x[, channel]) or (cell, channel, y, x), and the arrays of FORMAT 6.
+            ``cells`` (cell, y, x[, channel]) or (cell, channel, y, x), and the arrays of ARCHIVE 1.
         """
         with store_errors():
             return open_dataset(self, source_order=source_order, chunks=chunks)
