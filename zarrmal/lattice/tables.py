@@ -17,7 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .compiled import compiled
-from .series import MAX_STEP, SERIES, Steps
+from .series import MAX_STEP as MAX_STEP
+from .series import OWN as OWN
+from .series import SERIES as SERIES
+from .series import Steps as Steps
+from .series import series_name as series_name
 from .solve.dct import BLOCK, N_COEFFICIENTS, Float
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.chunk.chunk import jpeg_cell
 from zarrmal_codecs.chunk.coder import Coder, coder_for
 from zarrmal_codecs.chunk.header import parse_header
 from zarrmal_codecs.chunk.lattice_index import LatticeIndex
+from zarrmal_codecs.chunk.streams import jpeg_cell
 from zarrmal_codecs.lattice.cell import JpegCell
 
 from ..opened import OpenArchive
