@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from zarrmal_codecs.lattice.cell import JpegCell
 from zarrmal_codecs.lattice.picture import Camera, Colour, decode
 from zarrmal_codecs.lattice.upsampling import upsampled
 
@@ -121,6 +122,16 @@ class FoundCell:
     def n_exact(self) -> int:
         """Visible pixels that the coefficients alone give."""
         return self.n_covered - len(self.correction_positions)
+
+    @property
+    def jpeg_cell(self) -> JpegCell:
+        """What the coder is told of the cell; it finds the corrections by decoding."""
+        return JpegCell(
+            camera=self.camera,
+            phase=self.phase,
+            coefficients=self.coefficients,
+            coded=self.is_known,
+        )
 
 
 def find_cell(
