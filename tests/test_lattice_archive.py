@@ -79,6 +79,7 @@ def test_jpeg_files_come_back_byte_for_byte(tmp_path, models):
     assert info.n_lattice >= 4
     assert {camera.sampling for camera in info.cameras} >= {"4:2:0", "4:4:4", "4:2:2"}
     assert info.frame_bytes > len(PROFILE) // 10
+    assert 0 < info.lattice_saving < 1
 
     archive = zarrmal.Archive.open(url)
     names = archive.dataset()["source_name"].values.tolist()
