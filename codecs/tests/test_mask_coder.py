@@ -74,7 +74,7 @@ def test_damaged_masks_are_the_same(n, seed):
         cut = 4 + (seed + k) % 4 * ((len(stream) - 4) // 4) & ~1
         streams[k] = [
             stream[:cut], noise, stream[:4] + noise[4:],
-            b"\0\0\1\0" + bytes(len(stream) - 4), b"\xff" * len(stream),
+            b"\0\0\1\0" + bytes(cut - 4), b"\xff" * len(stream),
         ][(seed + k) % 5]  # fmt: skip
     (plain, expected, _), (quick, result, _) = (
         decoded(streams, table, SHAPES, native=each) for each in (False, True)
