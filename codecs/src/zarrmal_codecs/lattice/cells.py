@@ -220,6 +220,8 @@ def measure(
                 block = index[lane]
                 key = (p << 56) + (block << 16) + place
                 symbols.append((plane.cell[block], key, start, frequency))
+    if not symbols:  # no block is coded
+        return [np.zeros((0, 2), np.int64) for _ in cells]
     cell, key, start, frequency = (np.concatenate(part) for part in zip(*symbols, strict=True))
     order = np.lexsort((key, cell))
     bounds = np.searchsorted(cell[order], np.arange(len(cells) + 1))
@@ -319,6 +321,8 @@ def read(
         own = [np.flatnonzero(plane.coded[a:b]) + a for a, b in zip(plane.firsts, plane.firsts[1:])]
         lengths = np.array([len(blocks) for blocks in own])
         for step in range(lengths.max(initial=0)):
+            if reader.are_dry:
+                break
             cells = np.flatnonzero(lengths > step)
             index = np.array([own[i][step] for i in cells.tolist()], np.int64)
             plane.put(index, _decoded_blocks(plane, index, cells, reader))

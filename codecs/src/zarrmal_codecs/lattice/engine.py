@@ -213,5 +213,6 @@ def _arrays(weights: Weights) -> list[dict[str, NDArray[Any]]]:
 def _tables() -> dict[str, NDArray[np.int64]]:
     return {
         "log": LOG, "log_step": LOG_STEP, "curve": CURVE, "slope": SLOPE, "share": SHARE,
-        "exp": EXP, "scan": SCAN, "matrix": MATRIX.reshape(-1), "near": np.array(NEAR, np.int64).reshape(-1),
+        "exp": EXP, "scan": SCAN, "matrix": MATRIX.reshape(-1),
+        "near": np.array(NEAR, np.int64).reshape(-1),
     }  # fmt: skip

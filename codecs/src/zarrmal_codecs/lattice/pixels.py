@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import CHECK_INITIAL
-from ..errors import CorruptionError
 from .cells import FULLY_VISIBLE, Layout
 from .colour import rgb
 from .engine import Engine
@@ -50,6 +49,9 @@ class Frame:
     least
         Visible pixels, in 64ths of a block, from which on the first plane's blocks, and those of
         the others, are coded.
+    is_file
+        The cell is a whole picture, of which all pixels are visible: it has the blocks that only
+        fill its last groups, too.
     """
 
     camera: Camera
@@ -57,13 +59,19 @@ class Frame:
     phase: tuple[int, int] = (0, 0)
     visible: Flags | None = None
     least: tuple[int, int] = (LEAST_OF_FIRST, LEAST_OF_OTHERS)
+    is_file: bool = False
+
+    @property
+    def n_blocks(self) -> list[tuple[int, int]]:
+        """Rows and columns of blocks of each plane."""
+        if self.is_file:
+            return self.camera.n_blocks_of_file(self.shape)
+        return self.camera.n_blocks(self.shape, self.phase)
 
     def shares(self) -> list[NDArray[np.uint8]]:
         """Of each plane's blocks the visible pixels in 64ths, rounded down, uint8 (row, column)."""
         shares = []
-        for (down, across), (rows, columns) in zip(
-            self.camera.ratios, self.camera.n_blocks(self.shape, self.phase), strict=True
-        ):
+        for (down, across), (rows, columns) in zip(self.camera.ratios, self.n_blocks, strict=True):
             whole = np.zeros((rows * SIDE * down, columns * SIDE * across), np.int64)
             inside = self.phase[0] + self.shape[0], self.phase[1] + self.shape[1]
             seen = 1 if self.visible is None else self.visible
@@ -130,7 +138,7 @@ def mixed(camera: Camera, planes: Sequence[NDArray[np.uint8]]) -> NDArray[np.uin
 
 
 def unmixed(camera: Camera, pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """Planes whose mixture is ``pixels`` (y, x, channel), or nearly so where none is."""
+    """Planes whose mixture is ``pixels`` (..., channel), or nearly so where none is."""
     if camera.colour != "ycbcr":
         return [np.ascontiguousarray(pixels[..., k]) for k in range(pixels.shape[-1])]
     red, green, blue = (pixels[..., k].astype(np.float64) for k in range(3))
@@ -179,6 +187,18 @@ def encode(
         For which blocks there are coefficients, bool (row, column). Those of blocks with too few
         visible pixels are not used.
     """
+    pairs = symbols_of(engine, frames, pixels, coefficients, coded)
+    return engine.streams(pairs, [check_of_pixels(cell) for cell in pixels])
+
+
+def symbols_of(
+    engine: Engine,
+    frames: Sequence[Frame],
+    pixels: Sequence[NDArray[np.uint8]],
+    coefficients: Sequence[Sequence[NDArray[np.int16]]],
+    coded: Sequence[Sequence[Flags]],
+) -> list[Ints]:
+    """Start and frequency of each symbol of each cell, int64 (symbol, 2); see ``encode``."""
     before, layouts, kept = [], [], []
     for frame, blocks, flags in zip(frames, coefficients, coded, strict=True):
         shares = frame.shares()
@@ -191,19 +211,35 @@ def encode(
         kept.append([np.where(f[:, :, None, None], b, 0).astype(np.int16)
                      for f, b in zip(own, blocks, strict=True)])  # fmt: skip
     measured = engine.measure(layouts, kept)
-    true = [unmixed(frame.camera, cell) for frame, cell in zip(frames, pixels, strict=True)]
     told = [_told_planes(*args) for args in zip(frames, layouts, kept, strict=True)]
     planes = [
-        [np.where(t, d, own) for d, own, t in zip(decoded, cell, maps, strict=True)]
-        for (decoded, maps), cell in zip(told, true, strict=True)
+        _with_rims(frame, cell, *both)
+        for frame, cell, both in zip(frames, pixels, told, strict=True)
     ]
     spatial = _spatial_symbols(engine, frames, layouts, planes, [maps for _, maps in told])
-    pairs, checks = [], []
+    pairs = []
     for i, (frame, cell) in enumerate(zip(frames, pixels, strict=True)):
         after = _correction_symbols(frame, cell, mixed(frame.camera, planes[i]))
         pairs.append(np.concatenate([before[i], measured[i], spatial[i], _pairs(after)]))
-        checks.append(check_of_pixels(cell))
-    return engine.streams(pairs, checks)
+    return pairs
+
+
+def _with_rims(
+    frame: Frame,
+    pixels: NDArray[np.uint8],
+    decoded: Sequence[NDArray[np.uint8]],
+    told: Sequence[Flags],
+) -> list[NDArray[np.uint8]]:
+    """The planes that coefficients give, with those of the pixels where they do not."""
+    missing = frame.seen() & ~np.logical_and.reduce(told)
+    planes = []
+    for own, of_pixels, has in zip(
+        decoded, unmixed(frame.camera, pixels[missing]), told, strict=True
+    ):
+        plane = own.copy()
+        plane[missing] = np.where(has[missing], own[missing], of_pixels)
+        planes.append(plane)
+    return planes
 
 
 def decode(engine: Engine, frames: Sequence[Frame], streams: Sequence[bytes]) -> list[Read]:
@@ -218,8 +254,9 @@ def decode(engine: Engine, frames: Sequence[Frame], streams: Sequence[bytes]) ->
 
 
 def read(engine: Engine, frames: Sequence[Frame], reader: Streams) -> list[Read]:
-    """``decode`` from where ``reader`` is, of at least one cell."""
-    if engine.is_native:
+    """The same from where ``reader`` is, of at least one cell."""
+    # The kernel's cells have no blocks that only fill the last groups of a file.
+    if engine.is_native and not any(frame.is_file for frame in frames):
         return read_whole(engine, frames, reader)
     n = len(frames)
     shares = [frame.shares() for frame in frames]
@@ -245,8 +282,11 @@ def _told_planes(
     frame: Frame, layout: Layout, coefficients: Sequence[NDArray[np.int16]]
 ) -> tuple[list[NDArray[np.uint8]], list[Flags]]:
     """The planes that coefficients give, and where they do."""
-    flags = layout.coded or ()
-    planes = planes_of(frame.camera, coefficients, frame.shape, frame.phase, flags)
+    # What only fills the last groups of a file has no pixels.
+    counts = frame.camera.n_blocks(frame.shape, frame.phase)
+    flags = [own[:r, :c] for own, (r, c) in zip(layout.coded or (), counts, strict=True)]
+    blocks = [own[:r, :c] for own, (r, c) in zip(coefficients, counts, strict=True)]
+    planes = planes_of(frame.camera, blocks, frame.shape, frame.phase, flags)
     return planes, frame.told(flags)
 
 
@@ -266,12 +306,12 @@ def _read_sets(reader: Streams, cells: Ints, sizes: Sequence[int]) -> list[Ints]
     members: list[list[int]] = [[] for _ in cells]
     limits = np.array(sizes, np.int64)
     if (counts > limits).any():
-        raise CorruptionError("a cell lists more blocks or pixels than it has")
+        raise reader.refusal("a cell lists more blocks or pixels than it has")
     for k in range(int(counts.max(initial=0))):
         some = np.flatnonzero(counts > k)
         last[some] += 1 + reader.number(cells[some])
         if (last >= limits).any():
-            raise CorruptionError("a cell lists blocks or pixels beyond its last")
+            raise reader.refusal("a cell lists blocks or pixels beyond its last")
         for i in some.tolist():
             members[i].append(int(last[i]))
     return [np.array(own, np.int64) for own in members]

@@ -34,7 +34,10 @@ def read_whole(engine: Engine, frames: Sequence[Frame], reader: Streams) -> list
         "ratios": np.array([camera.ratios for camera in cameras], np.uint8),
         "steps": np.stack([c.tables.reshape(-1, SIDE * SIDE) for c in cameras]),
         "kinds": np.array(
-            [(c.colour == "ycbcr", c.fancy, *f.least) for c, f in zip(cameras, frames, strict=True)],
+            [
+                (c.colour == "ycbcr", c.fancy, *f.least)
+                for c, f in zip(cameras, frames, strict=True)
+            ],
             np.uint8,
         ),
         "seen": [
