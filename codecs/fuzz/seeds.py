@@ -24,7 +24,7 @@ FACTS = {
     "preprocessing": None,
     "software": "zarrmal 0.1.0",
 }
-"""The attribute of an archive (FORMAT 6)."""
+"""The attribute of an archive (ARCHIVE 2)."""
 
 
 def models() -> list[bytes]:
@@ -51,7 +51,6 @@ def config_seeds() -> list[bytes]:
             "version": 1,
             "model": base64.b64encode(model).decode(),
             "sha256": Model.from_bytes(model).digest,
-            "rice": "best",
         }
         for model in models()
     ]

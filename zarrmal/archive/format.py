@@ -1,11 +1,11 @@
-"""What an archive looks like on disk (FORMAT 6): its arrays, its attribute, its grid of chunks."""
+"""What an archive looks like on disk (ARCHIVE 1): its arrays, its attribute, its grid of chunks."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 import numpy as np
@@ -33,6 +33,10 @@ PLANES = (CELLS, MASK)
 """Arrays with planes of each cell, in chunks of the same cells; the others hold a value a cell."""
 CHANNEL_NAMES, MASK_NAMES = "channel_names", "mask_names"
 """Attributes of ``cells`` and ``mask``, where the names are known."""
+JPEG_FRAME = "jpeg_frame"
+"""Texts beside the cells, a chunk for each stored object of ``cells``; see JpegFrame."""
+WITH_CELLS = (*PLANES, JPEG_FRAME)
+"""Arrays that are stored object by object with the cells."""
 PREDICTED_CLASS = "predicted_class"
 CLASS_PROBABILITY = "class_probability"
 LABEL = "label"
@@ -53,6 +57,8 @@ inherits the attribute, from the archive, and restores an attribute that was rem
 LONG_NAMES = {
     CELLS: "cell image, grey levels",
     MASK: "mask that lay beside the cell image",
+    JPEG_FRAME: "JPEG file of the cell without its coefficients: head, tail, fill bits in base64, "
+    "CRC-32 in hexadecimal",
     PREDICTED_CLASS: "class whose model coded the cell",
     CLASS_PROBABILITY: "probability of the predicted class",
     LABEL: "class known beforehand",
@@ -156,8 +162,46 @@ def _index_location(array: zarr.Array[Any]) -> IndexLocation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LatticeSaving:
+    """What a sample of the cells saves that are stored as JPEG coefficients.
+
+    Parameters
+    ----------
+    n_cells
+        Of the sample.
+    stored_bytes, pixel_bytes
+        Of their streams, and of those that their pixels would take.
+    """
+
+    n_cells: int = 0
+    stored_bytes: int = 0
+    pixel_bytes: int = 0
+
+    @property
+    def share(self) -> float | None:
+        """Share of the bytes that is saved; None without a sample."""
+        return 1 - self.stored_bytes / self.pixel_bytes if self.pixel_bytes else None
+
+    def __add__(self, other: LatticeSaving) -> LatticeSaving:
+        return LatticeSaving(
+            n_cells=self.n_cells + other.n_cells,
+            stored_bytes=self.stored_bytes + other.stored_bytes,
+            pixel_bytes=self.pixel_bytes + other.pixel_bytes,
+        )
+
+    def to_json(self) -> dict[str, int]:
+        """The tree of the attribute's member."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> Self:
+        """Inverse of to_json."""
+        return cls(**{each.name: int(tree[each.name]) for each in fields(cls)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveFacts:
-    """The group's attribute ``zarrmal`` (FORMAT 6).
+    """The group's attribute ``zarrmal`` (ARCHIVE 2).
 
     Parameters
     ----------
@@ -186,6 +230,9 @@ class ArchiveFacts:
     preprocessing
         What was done to the original pixels; None in archives of earlier drafts, which do not
         record it.
+    lattice
+        What coefficients save, measured when the cells were written; absent where no cell is
+        stored as such.
     """
 
     complete: bool
@@ -200,6 +247,7 @@ class ArchiveFacts:
     label_names: tuple[str, ...] = ()
     backup: bool = False
     preprocessing: Preprocessing | None = None
+    lattice: LatticeSaving = LatticeSaving()
 
     @property
     def class_counts(self) -> dict[str, int]:
@@ -228,6 +276,7 @@ class ArchiveFacts:
             "digests": self.digests,
             "software": self.software,
             "backup": self.backup,
+            **({"lattice": self.lattice.to_json()} if self.lattice.n_cells else {}),
         }
 
     def to_attribute(self) -> str:
@@ -267,6 +316,9 @@ class ArchiveFacts:
                 preprocessing=_preprocessing(tree.get("preprocessing")),
                 software=str(tree["software"]),
                 backup=tree.get("backup") is True,
+                lattice=LatticeSaving.from_json(tree["lattice"])
+                if "lattice" in tree
+                else LatticeSaving(),
             )
         except DAMAGED_FACTS as error:
             raise CorruptionError(

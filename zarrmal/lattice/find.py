@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from zarrmal_codecs.lattice.cell import JpegCell
 from zarrmal_codecs.lattice.picture import Camera, Colour, decode
 from zarrmal_codecs.lattice.upsampling import upsampled
 
@@ -27,11 +28,13 @@ from .cameras import (
 from .phase import rank_phases
 from .preimage import Planes, own_planes, ycbcr_planes
 from .repair import repaired_steps
+from .series import OWN, Steps, series_name
 from .solve.blocks import Phase
 from .solve.dct import BLOCK
-from .solve.plane import MAX_SHARE_WRONG, CellViews, PlaneView, SolvedPlane, solve_plane
+from .solve.plane import MAX_SHARE_WRONG, SolvedPlane, solve_plane
+from .solve.views import CellViews, PlaneView
 from .solve.whole import MAX_TRIES
-from .tables import OWN, Steps, series_name, standard_table
+from .tables import standard_table
 
 MIN_SHARE_EXPLAINED = 0.98
 """Of the visible RGB pixels must be colours that YCbCr gives: a quarter of all are."""
@@ -120,6 +123,16 @@ class FoundCell:
     def n_exact(self) -> int:
         """Visible pixels that the coefficients alone give."""
         return self.n_covered - len(self.correction_positions)
+
+    @property
+    def jpeg_cell(self) -> JpegCell:
+        """What the coder is told of the cell; it finds the corrections by decoding."""
+        return JpegCell(
+            camera=self.camera,
+            phase=self.phase,
+            coefficients=self.coefficients,
+            coded=self.is_known,
+        )
 
 
 def find_cell(
@@ -234,7 +247,7 @@ def _own_camera(
     """A camera estimated from a cell's own blocks, and its phase."""
     first = _first_plane(colour)
     others = [camera for camera in others if camera.colour == colour]
-    estimate = estimate_steps([view], fancy=True, seen=[_steps(c, first) for c in others])
+    estimate = estimate_steps([view], seen=[_steps(c, first) for c in others])
     if estimate is None or not luma_fits(
         try_steps(view, estimate.steps, N_PROOF_BLOCKS), free_bits(estimate)
     ):

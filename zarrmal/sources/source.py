@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.silhouette.coverage import Resampling
+from zarrmal_codecs.lattice.cell import JpegCell
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ..errors import InputError
-from .limits import MAX_LABELS
 from .preprocessing import Preprocessing
-from .provenance import NO_COLUMNS, Columns, joined, take
+from .provenance import NO_COLUMNS, Columns, take
 from .sizes import MAX_SIDE, Pixels, Sizes, on_canvas, sizes_text
 from .strings import Strings
 
@@ -22,7 +21,7 @@ UINT8 = np.dtype(np.uint8)
 
 FACTS = (
     *("n_cells", "cell_shape", "dtype", "channel_first", "channel_names", "sizes"),
-    *("n_masks", "mask_names", "has_background"),
+    *("n_masks", "mask_names", "has_background", "has_jpeg_files"),
     *("class_names", "labels", "groups", "names", "splits"),
     *("columns", "preprocessing", "unreadable", "location", "description"),
 )
@@ -59,6 +58,8 @@ class Source(abc.ABC):
     has_background
         Some cell has pixels that are not 0 outside its mask. If none has, the silhouettes hold the
         masks already. True where there are no masks.
+    has_jpeg_files
+        Cells may be JPEG files, which ``jpeg`` gives as FileCells.
     class_names
         Names of the labels, sorted; empty without labels.
     labels
@@ -91,6 +92,7 @@ class Source(abc.ABC):
     n_masks: int = 0
     mask_names: tuple[str, ...] = ()
     has_background: bool = True
+    has_jpeg_files: bool = False
     class_names: tuple[str, ...] = ()
     labels: NDArray[np.uint8] | None = None
     groups: Strings | None = None
@@ -155,6 +157,20 @@ class Source(abc.ABC):
         n_cells = len(checked_indices(indices, self.n_cells))
         return np.zeros((n_cells, self.n_masks, *self.cell_shape[:2]), np.bool_)
 
+    def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None] | None:
+        """Coefficients of the JPEG pictures that some cells are, or were cut out of.
+
+        Each cell's give its pixels as ``read`` does. None for a cell whose picture the exact
+        decoder of ``zarrmal_codecs.lattice`` does not reproduce; None for all where the source
+        knows nothing of such pictures.
+
+        Parameters
+        ----------
+        indices
+            See ``read``.
+        """
+        return None
+
     def original(self, index: int) -> Pixels:
         """One cell at its own size, (y, x[, channel]).
 
@@ -212,6 +228,10 @@ class Subset(Source):
     def masks(self, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
         """See Source.masks."""
         return self._source.masks(self._indices[checked_indices(indices, self.n_cells)])
+
+    def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None] | None:
+        """See Source.jpeg."""
+        return self._source.jpeg(self._indices[checked_indices(indices, self.n_cells)])
 
 
 class OnCanvas(Source):
@@ -277,111 +297,9 @@ class OnCanvas(Source):
         planes = own.reshape(-1, *own.shape[2:])
         return on_canvas(planes, self.cell_shape[:2]).reshape(*own.shape[:2], *self.cell_shape[:2])
 
-
-class ConcatSource(Source):
-    """The cells of several sources, one source after the other.
-
-    An archive that was appended to holds its cells in this order.
-
-    Parameters
-    ----------
-    sources
-        At least one, all with the same channels. Where their cells differ in size, the canvas is
-        the smallest that holds all. Labels, groups, names, splits and masks are
-        those of the sources if all sources have them, else None.
-
-    Raises
-    ------
-    InputError
-        If dtypes or channels differ, cells are not preprocessed alike, or there are too many
-        different labels.
-    """
-
-    def __init__(self, sources: Sequence[Source]) -> None:
-        first = sources[0]
-        for source in sources:
-            if source.dtype != first.dtype:
-                raise InputError(
-                    f"{source.description}: cells of {source.dtype}, those of the first source are "
-                    f"{first.dtype}: convert one of them"
-                )
-            if source.cell_shape[2:] != first.cell_shape[2:]:
-                raise InputError(
-                    f"{source.description}: cells of {source.cell_shape}, those of the first "
-                    f"source are {first.cell_shape}: use --channel"
-                )
-        self.preprocessing = Preprocessing.merged(source.preprocessing for source in sources)
-        if len({source.cell_shape for source in sources}) > 1 or any(
-            source.sizes is not None for source in sources
-        ):
-            height, width = np.max([source.cell_shape[:2] for source in sources], axis=0).tolist()
-            sources = [OnCanvas(source, (height, width)) for source in sources]
-            self.sizes = np.concatenate([s.sizes for s in sources if s.sizes is not None])
-        self._sources = tuple(sources)
-        self._stops = np.cumsum([source.n_cells for source in sources])
-        self.n_cells = int(self._stops[-1])
-        self.cell_shape, self.dtype = sources[0].cell_shape, first.dtype
-        self.channel_first, self.channel_names = first.channel_first, first.channel_names
-        if len({source.n_masks for source in sources}) == 1:
-            self.n_masks, self.mask_names = first.n_masks, first.mask_names
-            self.has_background = any(source.has_background for source in sources)
-        self.location = "; ".join(source.location or source.description for source in sources)
-        self.description = "; ".join(source.description for source in sources)
-        self.unreadable = tuple(name for source in sources for name in source.unreadable)
-        if all(source.labels is not None for source in sources):
-            self.class_names = tuple(sorted(set().union(*map(_used_names, sources))))
-            if len(self.class_names) > MAX_LABELS:
-                raise InputError(
-                    f"{self.location}: {len(self.class_names):,} different labels together, an "
-                    f"archive holds at most {MAX_LABELS}: merge some"
-                )
-            self.labels = np.concatenate([_renumbered(s, self.class_names) for s in sources])
-        self.groups = _concatenated([source.groups for source in sources])
-        self.names = _concatenated([source.names for source in sources])
-        self.splits = _concatenated([source.splits for source in sources])
-        self.columns = joined([source.columns for source in sources])
-
-    def read(self, indices: NDArray[np.int64]) -> Pixels:
-        """See Source.read."""
-        rows = checked_indices(indices, self.n_cells)
-        cells = np.empty((len(rows), *self.cell_shape), self.dtype)
-        for source, positions, own in self._parts(rows):
-            cells[positions] = source.read(own)
-        return cells
-
-    def masks(self, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """See Source.masks."""
-        rows = checked_indices(indices, self.n_cells)
-        masks = np.zeros((len(rows), self.n_masks, *self.cell_shape[:2]), np.bool_)
-        for source, positions, own in self._parts(rows) if self.n_masks else ():
-            masks[positions] = source.masks(own)
-        return masks
-
-    def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
-        """See Source.silhouettes; None where the sources were not resampled alike."""
-        rows = checked_indices(indices, self.n_cells)
-        masks: list[NDArray[np.bool_] | None] = [None] * len(rows)
-        found: set[Resampling] = set()
-        for source, positions, own in self._parts(rows):
-            part = source.silhouettes(own)
-            if part is None:
-                return None
-            found.add(part.resampling)
-            for position, mask in zip(positions.tolist(), part.masks, strict=True):
-                masks[position] = mask
-        if len(found) != 1:
-            return None
-        return Silhouettes(masks=masks, resampling=found.pop())
-
-    def _parts(
-        self, rows: NDArray[np.int64]
-    ) -> Iterator[tuple[Source, NDArray[np.intp], NDArray[np.int64]]]:
-        """Each source of some cells, which of the rows are its own, and their indices there."""
-        numbers = np.searchsorted(self._stops, rows, side="right")
-        for number in np.unique(numbers).tolist():
-            source = self._sources[number]
-            positions = np.flatnonzero(numbers == number)
-            yield source, positions, rows[positions] - (self._stops[number] - source.n_cells)
+    def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None] | None:
+        """See Source.jpeg."""
+        return self._source.jpeg(indices)
 
 
 def kind_text(source: Source, cell_shape: tuple[int, ...] | None = None) -> str:
@@ -431,26 +349,6 @@ def require_codable(source: Source, what: str, *, deep: bool = False) -> None:
             f"{source.location or source.description}: cells of {kind_text(source)}: {what} needs "
             f"cells of {' or '.join(np.dtype(each).name for each in allowed)}"
         )
-
-
-def _used_names(source: Source) -> set[str]:
-    """Names of the labels that cells have; a subset may lack some."""
-    assert source.labels is not None
-    return {source.class_names[label] for label in np.unique(source.labels).tolist()}
-
-
-def _renumbered(source: Source, class_names: tuple[str, ...]) -> NDArray[np.uint8]:
-    """Labels as indices into other class names, which hold all that are used."""
-    assert source.labels is not None
-    index = {name: k for k, name in enumerate(class_names)}
-    table = np.array([index.get(name, 0) for name in source.class_names], np.uint8)
-    return table[source.labels]
-
-
-def _concatenated(columns: list[Strings | None]) -> Strings | None:
-    """The columns one after the other; None if one is missing."""
-    known = [column for column in columns if column is not None]
-    return np.concatenate(known) if len(known) == len(columns) else None
 
 
 def checked_indices(indices: NDArray[np.int64] | Sequence[int], n_cells: int) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""The causal context network of one class: its checked tensors and its inputs (FORMAT 4.6.3)."""
+"""The causal context network of one class: its checked tensors and inputs (FORMAT 6.5 to 6.9)."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from ..constants import (
 )
 from ..errors import ModelError
 from ..model.class_model import ClassModel
+from ..model.layer import prove_bounds, row_bounds, row_magnitudes
 from ..model.step import ContextLayer, Step
 from ..model.strict_json import shown
 from .tables import RECIPROCAL
@@ -42,7 +43,7 @@ N_EARLIER = 3
 
 
 def n_inputs(step: Step, has_prediction: bool) -> int:
-    """Inputs of the network of a step (FORMAT 4.6.3)."""
+    """Inputs of the network of a step (FORMAT 6.5)."""
     own = step.n_causal + step.n_flags + 1 + N_POSITION + step.n_coverage
     earlier = len(step.earlier) * (N_EARLIER + step.n_full)
     return own + earlier + len(PREDICTION_OFFSETS) * has_prediction
@@ -90,7 +91,7 @@ def _check_numbers(step: Step, s: int) -> None:
         or step.n_coverage > MAX_COVERAGE_INPUTS
     ):
         numbers = ", ".join(map(shown, step.numbers))
-        raise ModelError(f"its numbers {numbers} are out of bounds (FORMAT 4.6.3)")
+        raise ModelError(f"its numbers {numbers} are out of bounds (FORMAT 6.5)")
     if (
         len(step.earlier) > MAX_EARLIER
         or len(set(step.earlier)) < len(step.earlier)
@@ -160,16 +161,10 @@ def _check_shapes(layer: ContextLayer, k: int, n_in: int, n_out: int | None) -> 
 
 
 def _prove_bound(layer: ContextLayer, k: int, latent: NDArray[np.int8] | None) -> None:
-    weights = np.abs(layer.weight.astype(np.int64)).sum(axis=1)
-    bound = np.abs(layer.bias.astype(np.int64)) + ACTIVATION_MAX * weights
+    bounds = row_bounds(layer.weight, layer.bias, ACTIVATION_MAX)
     if latent is not None:
-        bound += 128 * LATENT_GAIN * np.abs(latent.astype(np.int64)).sum(axis=1)
-    if int(bound.max()) > MAX_CONTEXT_ACCUMULATOR:
-        raise ModelError(
-            f"an accumulator of layer {k} could reach {int(bound.max())}, at most "
-            f"{MAX_CONTEXT_ACCUMULATOR} is allowed: this model cannot be proven exact and is "
-            f"refused"
-        )
+        bounds += 128 * LATENT_GAIN * row_magnitudes(latent)
+    prove_bounds(bounds, MAX_CONTEXT_ACCUMULATOR, f"layer {k}")
 
 
 def fraction(coverage: Numbers) -> NDArray[np.int16]:
@@ -178,7 +173,7 @@ def fraction(coverage: Numbers) -> NDArray[np.int16]:
 
 
 def brightness(levels: Numbers, coverage: Numbers, most: int = 255) -> NDArray[np.int32]:
-    """What pixels would be if their silhouette covered them whole, 0..most (FORMAT 4.6.3).
+    """What pixels would be if their silhouette covered them whole, 0..most (FORMAT 6.6).
 
     0, as a blank pixel, where so little is covered that this would be a guess.
     """
@@ -203,7 +198,7 @@ def own_base(
     middle: Numbers | np.integer[Any] | int = MIDDLE_GREY,
     most: int = 255,
 ) -> Numbers:
-    """own(p): the level that the neighbours in the plane predict, 1..most (FORMAT 4.6.3).
+    """own(p): the level that the neighbours in the plane predict, 1..most (FORMAT 6.7).
 
     Parameters
     ----------
@@ -220,7 +215,7 @@ def own_base(
 
 
 def positions(n: int, sizes: int | Numbers) -> Numbers:
-    """fx or fy, 0..127, of n columns or rows, (n, cell), of cells of these sizes (FORMAT 4.6.3)."""
+    """fx or fy, 0..127, of n columns or rows, (n, cell), of cells of these sizes (FORMAT 6.8)."""
     result: Numbers = (2 * np.arange(n)[:, None] + 1) * 64 // np.atleast_1d(sizes)
     return result
 

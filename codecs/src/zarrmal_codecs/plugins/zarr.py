@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -22,10 +22,16 @@ from ..chunk.chunk import (
 )
 from ..chunk.header import Header, header_bytes, parse_header
 from ..chunk.items import stored_dtype
-from ..constants import BLANK_CLASS, CHUNK_PRELUDE_BYTES, CODEC_NAME
+from ..constants import (
+    BLANK_CLASS,
+    CAMERA_BYTES,
+    CHUNK_PRELUDE_BYTES,
+    CODEC_NAME,
+    MAX_CAMERAS,
+)
 from ..errors import CorruptionError, TruncatedError
 from ..model.model import Model
-from ..paper.golomb_rice import RiceChoice
+from ..paper.golomb_rice import RiceChoice, checked_rice
 from .configuration import Configuration
 
 Reading = Generator[list[RangeByteRequest | None], Any, Callable[[], Any]]
@@ -47,17 +53,21 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
     Parameters
     ----------
     configuration
-        Model, digest and the way to choose Rice parameters.
+        Model and digest, which the array's metadata hold.
+    rice
+        How Rice parameters are chosen when this object encodes. No metadata hold it, and equal
+        codecs may differ in it.
     """
 
     configuration: Configuration
+    rice: RiceChoice = field(default="mean", compare=False)
 
     is_fixed_size = False
 
     @classmethod
     def of(cls, model: Model | None, *, rice: RiceChoice = "mean") -> Self:
         """A codec with this model; with None it has no model, and stores or deflates all."""
-        return cls(Configuration.of(model, rice))
+        return cls(Configuration.of(model), checked_rice(rice))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.configuration.describe()})"
@@ -97,7 +107,7 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
         data = encode_chunk(
             chunk_array.as_numpy_array().astype(dtype, casting="equiv", copy=False),
             self.configuration.coder(),
-            rice=self.configuration.rice,
+            rice=self.rice,
         )
         return chunk_spec.prototype.buffer.from_bytes(data)
 
@@ -204,10 +214,15 @@ def _no_chunk() -> None:
 def header_limit(shape: tuple[int, ...]) -> int:
     """Bytes of the longest valid header for a shape.
 
-    A cell takes at most a class run, 32 bits of length and five times 16 bits, of its size and its
-    silhouette; classes and reductions of channels take at most 640 bytes.
+    A cell takes at most a class run, 32 bits of length, eight times 16 bits, of its size, its
+    silhouette and its place in a JPEG picture, and a camera of its own; classes and reductions of
+    channels take at most 640 bytes.
     """
-    return CHUNK_PRELUDE_BYTES + 640 + 4 * len(shape) + 20 * (shape[0] if shape else 0)
+    n_cells = shape[0] if shape else 0
+    n_cameras = min(n_cells, MAX_CAMERAS)
+    # Deflate stores what it cannot make shorter, with few bytes more.
+    cameras = 64 + (n_cameras * CAMERA_BYTES + 2 * n_cells) * 101 // 100
+    return CHUNK_PRELUDE_BYTES + 640 + 4 * len(shape) + 26 * n_cells + cameras
 
 
 def _rows(selection: Any, shape: tuple[int, ...]) -> NDArray[np.int64] | None:
