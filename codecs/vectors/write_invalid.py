@@ -20,10 +20,12 @@ sys.path.insert(0, str(VECTORS.parent / "tests"))
 
 import invalid_hybrid  # noqa: E402
 import invalid_hybrid_models  # noqa: E402
+import invalid_lattice  # noqa: E402
 import invalid_models  # noqa: E402
 import invalid_wide  # noqa: E402
 import models  # noqa: E402
-from zarrmal_codecs.chunk.chunk import encode_chunk  # noqa: E402
+from zarrmal_codecs import Model  # noqa: E402
+from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk  # noqa: E402
 from zarrmal_codecs.chunk.coder import Coder  # noqa: E402
 
 PIXELS = models.pixels(21, (3, 6, 5))
@@ -301,6 +303,11 @@ def configurations() -> dict[str, tuple[object, str, str]]:
     }
 
 
+def expect_good(data: bytes, model: Model, pixels: np.ndarray) -> None:
+    """Else errors of its changes could come from something that is wrong in all of them."""
+    assert decode_chunk(data, Coder(model)).tobytes() == pixels.tobytes()
+
+
 def write(folder: Path) -> None:
     """Write all files and their index."""
     folder.mkdir(exist_ok=True)
@@ -315,12 +322,17 @@ def write(folder: Path) -> None:
         "sealed": sealed,
         "crc_16": crc_16,
         "constant": models.constant(),
+        "expect_good": expect_good,
     }
     hybrid = invalid_hybrid.chunks(tools) | invalid_hybrid.silhouettes(tools)
     for name, (data, error, says, model) in hybrid.items():
         index[f"chunk-hybrid-{name}.bin"] = {"error": error, "says": says, "model": model}
         (folder / f"chunk-hybrid-{name}.bin").write_bytes(data)
+    for name, (data, error, says, model) in invalid_lattice.chunks(tools).items():
+        index[f"chunk-{name}.bin"] = {"error": error, "says": says, "model": model}
+        (folder / f"chunk-{name}.bin").write_bytes(data)
     more = {f"hybrid-{name}": case for name, case in invalid_hybrid_models.models().items()}
+    more |= {f"lattice-{name}": case for name, case in invalid_lattice.models().items()}
     for name, (data, error, says) in (invalid_models.cases() | more).items():
         index[f"model-{name}.zmal"] = {"error": error, "says": says}
         (folder / f"model-{name}.zmal").write_bytes(data)
