@@ -1,0 +1,144 @@
+"""From cells with coefficients to weights: predictions first, then the networks of each plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from zarrmal_codecs.lattice.cells import PlaneOfCells
+from zarrmal_codecs.lattice.weights import N_KINDS, SHAPES, PlaneWeights, Weights
+
+from ...progress import Progress, silent
+from ..checkpoint import Checkpoint, run_digest
+from ..loop import Training, fit, one_cycle
+from .cells import KnownCell
+from .networks import CoefficientTask, DiagonalTask, RimTask, Task
+from .options import LatticeOptions
+from .predictions import fit_predictions
+from .recorded import RecordedBlocks, record_rims
+
+Array = NDArray[Any]
+BATCH = 1 << 14
+EPOCH_STEPS = 25
+WARM_UP = 0.3
+PLANES = ("first", "second", "third")
+
+
+class NetworkTraining(Training):
+    """Steps on random examples of a task."""
+
+    def __init__(self, task: Task, options: LatticeOptions, n_batch: int) -> None:
+        optimizer = torch.optim.AdamW(task.network.parameters(), weight_decay=1e-4)
+        super().__init__(
+            task.network, optimizer, n_steps=options.n_steps, epoch_steps=EPOCH_STEPS
+        )
+        self._task, self._rate, self._n_batch = task, options.rate, n_batch
+
+    def learning_rate(self, fraction: float) -> float:
+        return self._rate * one_cycle(fraction, warm_up=WARM_UP, start=0.04, smooth=True)
+
+    def loss(self, fraction: float) -> torch.Tensor:
+        return self._task.loss(torch.randint(self._task.n, (self._n_batch,)).numpy())
+
+    def note(self) -> str:
+        return f"{self.mean_loss:.2f} bits"
+
+
+def fit_weights(
+    cells: Sequence[KnownCell],
+    shares: NDArray[np.int64] | None = None,
+    options: LatticeOptions | None = None,
+    *,
+    checkpoint: Checkpoint | None = None,
+    progress: Progress = silent,
+) -> Weights:
+    """Learn from cells; the same arguments give the same weights on a machine.
+
+    Parameters
+    ----------
+    cells
+        Of three planes, and of one, which only the first plane's weights learn from; the more
+        cameras, the better for new ones.
+    shares
+        int64 (cell,): a number for each cell; cells of each number have an equal share of the
+        blocks. None: all are alike.
+    checkpoint
+        Where an interrupted call is resumed from and saved to.
+    """
+    options = options or LatticeOptions()
+    shares = np.zeros(len(cells), np.int64) if shares is None else shares
+    torch.manual_seed(options.seed)
+    rng = np.random.default_rng(options.seed)
+    coded = [cell.coded() for cell in cells]
+    blocks = [plane for _, kept in coded for plane in kept]
+    digest = run_digest(options, shares, *blocks)
+    cut = [c for c in cells if c.visible is not None and len(c.jpeg.coefficients) == N_KINDS]
+    rims = record_rims(cut) if cut else None
+    earlier: list[PlaneOfCells] = []
+    planes = []
+    for kind in range(N_KINDS):
+        own = [k for k, (_, kept) in enumerate(coded) if kind == 0 or len(kept) == N_KINDS]
+        if kind == 1:  # later planes look at the first of the same cells
+            earlier = [_filled(coded, own, 0, [])]
+        blank = {name: np.zeros(shape, dtype) for name, (dtype, shape) in SHAPES.items()}
+        blank |= {name: np.full_like(a, 8) for name, a in blank.items() if name.endswith("shift")}
+        if own:
+            plane = _filled(coded, own, kind, earlier)
+            earlier.append(plane)
+            chosen = _chosen(plane, shares[own], options.n_blocks >> (kind > 0), rng)
+            arrays = blank | fit_predictions(plane, chosen, kind, options.n_archive_blocks)
+            plane.weights = PlaneWeights(**arrays)
+            recorded = RecordedBlocks.of(plane, chosen, rng)
+            tasks: list[tuple[str, Task, int, str]] = [
+                ("coefficients", CoefficientTask(recorded), 1, ""),
+                ("last diagonals", DiagonalTask(recorded), 2, "diagonal_"),
+                ("rim pixels", RimTask(rims[kind] if rims else None), 4, "spatial_"),
+            ]
+            for name, task, factor, prefix in tasks:
+                title = f"{PLANES[kind]} plane: {name}"
+                if task.n:
+                    training = NetworkTraining(task, options, factor * options.n_batch)
+                    fit(training, title, progress, checkpoint=checkpoint, section=title,
+                        digest=digest)  # fmt: skip
+                arrays |= task.network.arrays(prefix, flat=bool(prefix))
+            blank = arrays
+        planes.append(PlaneWeights(**blank))
+    return Weights(tuple(planes))
+
+
+def _filled(
+    coded: Sequence[tuple[Any, list[NDArray[np.int16]]]],
+    own: Sequence[int],
+    kind: int,
+    earlier: Sequence[PlaneOfCells],
+) -> PlaneOfCells:
+    """A plane of some cells with all its coefficients; of blank weights."""
+    layouts = [coded[k][0] for k in own]
+    blank = {name: np.zeros(shape, dtype) for name, (dtype, shape) in SHAPES.items()}
+    blank |= {name: np.full_like(a, 8) for name, a in blank.items() if name.endswith("shift")}
+    plane = PlaneOfCells(layouts, kind, PlaneWeights(**blank))
+    plane.see(layouts, kind, earlier)
+    flat = np.concatenate([coded[k][1][kind].reshape(-1, 64) for k in own]).astype(np.int64)
+    index = np.flatnonzero(plane.coded)
+    for start in range(0, len(index), BATCH):
+        some = index[start : start + BATCH]
+        plane.put(some, flat[some])
+    for start in range(0, len(index), BATCH):  # later planes need the bases of all blocks
+        plane.surroundings(index[start : start + BATCH])
+    return plane
+
+
+def _chosen(
+    plane: PlaneOfCells, shares: NDArray[np.int64], n: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Blocks to learn from, ascending: of each share as many, or all that it has."""
+    share = shares[plane.cell]
+    numbers = np.unique(shares)
+    chosen = []
+    for number in numbers.tolist():
+        own = np.flatnonzero(plane.coded & (share == number))
+        chosen.append(rng.choice(own, min(len(own), n // len(numbers)), replace=False))
+    return np.sort(np.concatenate(chosen))
