@@ -33,6 +33,10 @@ PLANES = (CELLS, MASK)
 """Arrays with planes of each cell, in chunks of the same cells; the others hold a value a cell."""
 CHANNEL_NAMES, MASK_NAMES = "channel_names", "mask_names"
 """Attributes of ``cells`` and ``mask``, where the names are known."""
+JPEG_FRAME = "jpeg_frame"
+"""Texts beside the cells, a chunk for each stored object of ``cells``; see JpegFrame."""
+WITH_CELLS = (*PLANES, JPEG_FRAME)
+"""Arrays that are stored object by object with the cells."""
 PREDICTED_CLASS = "predicted_class"
 CLASS_PROBABILITY = "class_probability"
 LABEL = "label"
@@ -53,6 +57,8 @@ inherits the attribute, from the archive, and restores an attribute that was rem
 LONG_NAMES = {
     CELLS: "cell image, grey levels",
     MASK: "mask that lay beside the cell image",
+    JPEG_FRAME: "JPEG file of the cell without its coefficients: head, tail, fill bits in base64, "
+    "CRC-32 in hexadecimal",
     PREDICTED_CLASS: "class whose model coded the cell",
     CLASS_PROBABILITY: "probability of the predicted class",
     LABEL: "class known beforehand",

@@ -118,3 +118,6 @@ MAX_SILHOUETTE_PIXELS: Final = 1 << 22
 MAX_SILHOUETTE_SIDE: Final = 1 << 12
 MAX_COVERAGE_INPUTS: Final = 25
 LEAST_COVERAGE: Final = 16  # of a pixel that tells something about the brightness of others
+
+# FORMAT-lattice: cells as the coefficients of JPEG pictures
+LATTICE_KINDS: Final = 3  # of planes that have weights of their own: first, second, third

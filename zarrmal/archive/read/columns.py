@@ -11,14 +11,14 @@ import zarr
 from numpy.typing import NDArray
 
 from ...sources.provenance import EQUIVALENT_DIAMETER, SLIDE
-from ..format import CLASS_PROBABILITY, SOURCE_GROUP, SOURCE_NAME, SPLIT
+from ..format import CLASS_PROBABILITY, JPEG_FRAME, SOURCE_GROUP, SOURCE_NAME, SPLIT
 from ..opened import OpenArchive
 from .chunks import chunk_key, chunk_starts, expected_digest, stored_object
 from .consolidated import find_or_copy
 from .findings import Finding
 from .recover import Kind
 
-TEXTS = (SOURCE_NAME, SOURCE_GROUP, SPLIT, SLIDE)
+TEXTS = (SOURCE_NAME, SOURCE_GROUP, SPLIT, SLIDE, JPEG_FRAME)
 INTEGERS = "iu"
 KINDS = {
     **dict.fromkeys(TEXTS, "OSTU"),

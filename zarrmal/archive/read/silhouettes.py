@@ -34,7 +34,7 @@ def read_silhouettes(archive: OpenArchive, rows: NDArray[np.int64]) -> Silhouett
     starts = rows // archive.grid.chunk_cells * archive.grid.chunk_cells
     for start in np.unique(starts).tolist():
         members = np.flatnonzero(starts == start)
-        part = chunk_silhouettes(_chunk(archive, start), rows[members] - start, coder)
+        part = chunk_silhouettes(stored_chunk(archive, start), rows[members] - start, coder)
         if part is None:
             continue
         found.add(part.resampling)
@@ -53,7 +53,8 @@ def chunk_silhouettes(
     return decode_silhouettes(header, rows, lambda a, b: payload[a:b], coder)
 
 
-def _chunk(archive: OpenArchive, start: int) -> bytes | memoryview:
+def stored_chunk(archive: OpenArchive, start: int) -> bytes | memoryview:
+    """The chunk that begins with a cell; CorruptionError if it is missing."""
     grid, data = archive.grid, stored_object(archive.cells, start)
     chunk: bytes | memoryview | None = data
     if data is not None and grid.sharded:

@@ -29,6 +29,7 @@ from ..storage.objects import get_bytes, join_key, stored_digests
 from .columns import matching_columns, new_columns, stored_order
 from .commit import commit, resized
 from .encode import ObjectWriter, Task
+from .lattice import plan_search
 from .options import AppendOptions
 from .order import order_cells
 from .runners import ThreadRunner
@@ -83,9 +84,10 @@ def append_cells(
             label_names=archive.facts.label_names,
         )
         columns = matching_columns(columns, archive)
+        lattice = plan_search(source, archive.model, options.lattice, progress)
         write_segment(
             archive,
-            Segment(source=source, order=order, columns=columns),
+            Segment(source=source, order=order, columns=columns, lattice=lattice),
             lock=lock,
             runner=options.runner or ThreadRunner(options.workers),
             reuse=previous is not None,

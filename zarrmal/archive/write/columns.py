@@ -104,7 +104,7 @@ def matching_columns(columns: NewColumns, archive: OpenArchive) -> NewColumns:
     Further columns of the new cells are dropped. A missing probability becomes NaN, which CF takes
     for a missing value too.
     """
-    names = archive.array_names - set(layout.PLANES)
+    names = archive.array_names - set(layout.WITH_CELLS)
     values = {name: v for name, v in columns.values.items() if name in names}
     if layout.CLASS_PROBABILITY in names - values.keys():
         n_cells = len(values[layout.SOURCE_INDEX])
@@ -134,9 +134,13 @@ def _fixed_width(archive: OpenArchive, name: str) -> int | None:
 
 
 def create_column(
-    group: zarr.Group, name: str, values: Values, attributes: Mapping[str, Any]
+    group: zarr.Group,
+    name: str,
+    values: Values,
+    attributes: Mapping[str, Any],
+    n_chunk: int = layout.INDEX_CHUNK_CELLS,
 ) -> None:
-    """Create an empty array for such values."""
+    """Create an empty array for such values, in chunks of so many cells."""
     is_text = values.dtype.kind in "UT"
     dtype: Any = str if is_text else values.dtype
     extra: dict[str, Any] = {}
@@ -151,7 +155,7 @@ def create_column(
         group,
         name,
         shape=(0,),
-        chunks=(layout.INDEX_CHUNK_CELLS,),
+        chunks=(n_chunk,),
         dtype=dtype,
         attributes=dict(attributes),
         **extra,

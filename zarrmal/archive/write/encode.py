@@ -25,6 +25,7 @@ from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder, coder_for
 from zarrmal_codecs.chunk.header import header_bytes, parse_header
 from zarrmal_codecs.constants import BLANK_CLASS, DIGEST_PREFIX_BYTES
+from zarrmal_codecs.lattice.cell import JpegCell
 from zarrmal_codecs.paper.golomb_rice import RiceChoice
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
@@ -32,13 +33,21 @@ from ...errors import InputError
 from ...sources import Source
 from ...sources.bits import differing
 from ...sources.sizes import Pixels, beyond
-from ..format import MASK, Grid
+from ..format import JPEG_FRAME, MASK, Grid
 from ..opened import OpenArchive, codec_configuration
+from ..read.coefficients import chunk_coefficients
 from ..read.silhouettes import chunk_silhouettes
 from ..shard import join_shard, split_shard
 from ..storage.objects import get_bytes, join_key, put_bytes
+from .frames import FrameWriter, frame_texts
+from .lattice import LatticeSearch
 
 Chunk = bytes | memoryview
+Coefficients = Callable[
+    [LatticeSearch, Source, NDArray[np.int64], Pixels, Silhouettes | None],
+    list[JpegCell | None],
+]
+"""Coefficients behind new planes of some cells of a source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,12 +64,15 @@ class Task:
         int64 (cell,): indices in the source of its other cells.
     classes
         uint8 (cell,): classes of all its cells.
+    lattice
+        How coefficients of JPEG pictures behind the other cells are had; None: they are not used.
     """
 
     number: int
     n_stored: int
     rows: NDArray[np.int64]
     classes: NDArray[np.uint8]
+    lattice: LatticeSearch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +85,9 @@ class TaskResult:
         Index of the object in the array.
     sha256
         Of the object's bytes, hexadecimal.
-    mask_sha256
-        Of those of the masks; None in an archive without.
+    mask_sha256, frame_sha256
+        Of those of the masks, and of what surrounds coefficients in JPEG files; None in an archive
+        without.
     n_cells
         New cells in it.
     reused
@@ -84,12 +97,14 @@ class TaskResult:
     number: int
     sha256: str
     mask_sha256: str | None
+    frame_sha256: str | None
     n_cells: int
     reused: bool
 
     def sha256_of(self, array: str) -> str:
-        """Of the object of ``cells`` or ``mask``."""
-        digest = self.mask_sha256 if array == MASK else self.sha256
+        """Of the object of an array of WITH_CELLS."""
+        others = {MASK: self.mask_sha256, JPEG_FRAME: self.frame_sha256}
+        digest = others.get(array, self.sha256)
         assert digest is not None
         return digest
 
@@ -110,17 +125,21 @@ class ObjectWriter:
     def __init__(
         self, archive: OpenArchive, *, reuse: bool, cancelled: threading.Event | None = None
     ) -> None:
+        is_first = archive.channel_first
         self._cells = ArrayWriter(
             archive.cells,
-            partial(_stored_cells, channel_first=archive.channel_first),
+            partial(_stored_cells, channel_first=is_first),
             model=archive.model,
             reuse=reuse,
             cancelled=cancelled,
+            coefficients=partial(_coefficients, channel_first=is_first),
         )
         masks = archive.mask_array
         self._masks = None
         if masks is not None:
             self._masks = ArrayWriter(masks, _stored_masks, reuse=reuse, cancelled=cancelled)
+        frames = archive.array(JPEG_FRAME)
+        self._frames = None if frames is None else FrameWriter(frames, cancelled)
 
     def __call__(self, task: Task, source: Source | None) -> TaskResult:
         """Run one task; a source is needed where it has new cells.
@@ -132,7 +151,8 @@ class ObjectWriter:
         CancelledError
             If the run was cancelled before the object was stored.
         """
-        sha256, reused = self._cells.write(task, source)
+        frames: list[str] = []
+        sha256, reused = self._cells.write(task, source, frames)
         of_masks, masks_reused = (
             (None, True) if self._masks is None else self._masks.write(task, source)
         )
@@ -140,6 +160,7 @@ class ObjectWriter:
             number=task.number,
             sha256=sha256,
             mask_sha256=of_masks,
+            frame_sha256=None if self._frames is None else self._frames.write(task, frames),
             n_cells=len(task.rows),
             reused=reused and masks_reused,
         )
@@ -158,6 +179,8 @@ class ArrayWriter:
         That codes the planes; None takes the codec's own.
     reuse, cancelled
         See ObjectWriter.
+    coefficients
+        Those of new planes, where they come from JPEG pictures; None: they never do.
     """
 
     def __init__(
@@ -168,22 +191,32 @@ class ArrayWriter:
         reuse: bool,
         cancelled: threading.Event | None,
         model: Model | None = None,
+        coefficients: Coefficients | None = None,
     ) -> None:
         self._array, self._grid, self._read = array, Grid.of(array), read
         self._dtype = np.dtype(array.dtype).newbyteorder("=")
-        self._reuse, self._cancelled = reuse, cancelled
+        self._reuse, self._cancelled, self._coefficients = reuse, cancelled, coefficients
         configuration = codec_configuration(array)
         self._rice: RiceChoice = configuration.rice
         self._coder = configuration.coder() if model is None else coder_for(model)
 
-    def write(self, task: Task, source: Source | None) -> tuple[str, bool]:
-        """SHA-256 of the task's object, and whether an earlier run had stored it."""
+    def write(
+        self, task: Task, source: Source | None, frames: list[str] | None = None
+    ) -> tuple[str, bool]:
+        """SHA-256 of the task's object, and whether an earlier run had stored it.
+
+        Parameters
+        ----------
+        frames
+            Gets a text for each new cell: what surrounds its coefficients in its JPEG file; "" for
+            others.
+        """
         key = join_key(self._array.path, self._grid.key(self._array, task.number))
         store = self._array.store
         old = get_bytes(store, key) if task.n_stored or self._reuse else None
         if task.n_stored and old is None:
             raise CorruptionError(f"chunk {key} is missing: see `zarrmal verify`")
-        chunks = list(self._chunks(task, source, old))
+        chunks = list(self._chunks(task, source, old, [] if frames is None else frames))
         if self._grid.sharded:
             data = join_shard(chunks, self._grid.index_location)
         else:
@@ -196,7 +229,7 @@ class ArrayWriter:
         return hashlib.sha256(data).hexdigest(), reused
 
     def _chunks(
-        self, task: Task, source: Source | None, old: bytes | None
+        self, task: Task, source: Source | None, old: bytes | None, frames: list[str]
     ) -> Iterator[Chunk | None]:
         n, n_here = self._grid.chunk_cells, len(task.classes)
         stored = self._old_chunks(old, required=task.n_stored > 0)
@@ -213,6 +246,7 @@ class ArrayWriter:
                 continue
             pixels = np.zeros((n, *self._array.shape[1:]), self._dtype)  # Zarr pads the last chunk
             parts: list[Silhouettes | None] = []
+            jpeg: list[JpegCell | None] = []
             if n_stored:
                 if chunk is None:
                     raise CorruptionError(
@@ -221,12 +255,19 @@ class ArrayWriter:
                 pixels[:n_stored] = self._decoded(chunk)[:n_stored]
                 if self._coder is not None:
                     parts.append(chunk_silhouettes(chunk, np.arange(n_stored), self._coder))
+                    jpeg += chunk_coefficients(chunk, np.arange(n_stored), self._coder)
             if last - first > n_stored:
                 assert source is not None
                 new = slice(first + n_stored - task.n_stored, last - task.n_stored)
                 pixels[n_stored : last - first] = self._read(source, task.rows[new])
                 if self._coder is not None and self._coder.takes_silhouettes:
                     parts.append(source.silhouettes(task.rows[new]))
+                if self._coefficients is not None and task.lattice is not None:
+                    planes = pixels[n_stored : last - first]
+                    outlines = parts[-1] if parts and len(parts) > (n_stored > 0) else None
+                    jpeg += self._coefficients(
+                        task.lattice, source, task.rows[new], planes, outlines
+                    )
             classes = np.zeros(n, np.uint8)
             classes[: last - first] = task.classes[first:last]
             if (
@@ -234,15 +275,18 @@ class ArrayWriter:
                 and chunk is not None
                 and is_chunk_of(chunk, pixels, classes, self._coder)
             ):
-                yield chunk
+                coded = chunk
             else:
-                yield encode_chunk(
+                coded = encode_chunk(
                     pixels,
                     self._coder,
                     classes=None if self._coder is None else classes,
                     rice=self._rice,
                     silhouettes=_joined(parts, n),
+                    jpeg=_padded(jpeg, n),
                 )
+            frames += frame_texts(jpeg, coded, n_stored, last - first)
+            yield coded
 
     def _decoded(self, chunk: Chunk) -> Pixels:
         shape = (self._grid.chunk_cells, *self._array.shape[1:])
@@ -284,6 +328,27 @@ def _refuse_beyond(cells: Pixels, source: Source, rows: NDArray[np.int64], what:
         height, width = source.sizes[rows[wrong][0]].tolist()
         raise InputError(f"{source.location}: cell {rows[wrong][0]} is {height} x {width}, but has "
                          f"{what} beyond that: make them 0")  # fmt: skip
+
+
+def _coefficients(
+    search: LatticeSearch,
+    source: Source,
+    rows: NDArray[np.int64],
+    cells: Pixels,
+    silhouettes: Silhouettes | None,
+    *,
+    channel_first: bool,
+) -> list[JpegCell | None]:
+    """Coefficients behind cells as an archive holds them."""
+    pixels = np.moveaxis(cells, 1, 3) if channel_first else cells
+    return search.coefficients(source, rows, pixels, silhouettes)
+
+
+def _padded(jpeg: list[JpegCell | None], n: int) -> list[JpegCell | None] | None:
+    """Coefficients of a chunk's cells, and none of its padding; None where no cell has any."""
+    if all(cell is None for cell in jpeg):
+        return None
+    return [*jpeg, *[None] * (n - len(jpeg))]
 
 
 def _joined(parts: list[Silhouettes | None], n: int) -> Silhouettes | None:

@@ -19,6 +19,7 @@ from ...sources.limits import check_cell_shape, knows_levels, model_fits
 from ...sources.preprocessing import Preprocessing
 from ...sources.sizes import sizes_text
 from ...sources.source import OnCanvas, kind_text
+from ...sources.strings import STRINGS
 from ...version import SOFTWARE
 from .. import format as layout
 from ..format import ArchiveFacts
@@ -43,6 +44,7 @@ from .columns import (
     new_columns,
     stored_order,
 )
+from .lattice import plan_search
 from .options import WriteOptions
 from .order import order_cells
 from .runners import ThreadRunner
@@ -173,25 +175,34 @@ class StageWriter:
             n_classes = len(classes_of(self._model))
             order = order_cells(self._source, self._assigner, n_classes, self._progress)
         columns = new_columns(self._source, order)
+        mode = self._options.lattice
+        lattice = plan_search(self._source, self._model, mode, self._progress)
         if archive is None:
             self._lock.begin_changes()
             clear_stage(self._stage, beside=self._lock.journal.beside)
             if not self._stage.owner_commits:
                 refuse_occupied(self._stage, overwrite=False)
-            archive = self._create(columns)
+            archive = self._create(columns, with_frames=lattice is not None)
         else:
             columns = matching_columns(columns, archive)
         return write_segment(
             archive,
-            Segment(source=self._source, order=order, columns=columns),
+            Segment(source=self._source, order=order, columns=columns, lattice=lattice),
             lock=self._lock,
             runner=self._options.runner or ThreadRunner(self._options.workers),
             reuse=is_planned,
             progress=self._progress,
         )
 
-    def _create(self, columns: NewColumns) -> OpenArchive:
-        """An archive without cells, marked as incomplete."""
+    def _create(self, columns: NewColumns, *, with_frames: bool) -> OpenArchive:
+        """An archive without cells, marked as incomplete.
+
+        Parameters
+        ----------
+        with_frames
+            Cells that are JPEG files are to come back as such. Not in format 2, whose strings have
+            a fixed width.
+        """
         stage, options, model = self._stage, self._options, self._model
         if stage.is_local:
             stage.path.parent.mkdir(parents=True, exist_ok=True)
@@ -254,6 +265,9 @@ class StageWriter:
             create_planes(layout.MASK, shape, source.mask_names)
         for name, values in columns.values.items():
             create_column(group, name, values, {**kept.get(name, {}), **attributes.get(name, {})})
+        if with_frames and source.has_jpeg_files and options.zarr_format == 3:
+            none, name = np.empty(0, STRINGS), layout.JPEG_FRAME
+            create_column(group, name, none, kept.get(name, {}), options.shard_cells or n_chunk)
         return OpenArchive(stage, group, facts)
 
 

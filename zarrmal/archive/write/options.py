@@ -12,6 +12,7 @@ from zarrmal_codecs.paper.golomb_rice import RiceChoice
 
 from ...errors import InputError
 from ..shard import IndexLocation
+from .lattice import LatticeMode, check_lattice_mode
 from .runners import Runner
 
 AZURE_PROTOCOLS = ("az", "abfs", "abfss", "adl")
@@ -54,6 +55,11 @@ class WriteOptions:
         Replace an existing archive.
     resume
         Continue an interrupted run, if there was one.
+    lattice
+        "auto" stores cells that are JPEG files, or were cut out of JPEG pictures, as the
+        coefficients of these, where that is shorter: see zarrmal.coefficients. "known" takes those
+        that the source knows, such as of JPEG files, and searches no pixels; "off" takes none.
+        Only models with weights for coefficients code them.
     workers
         Chunks encoded at once; memory grows with it, by about 100 bytes a pixel of a chunk.
     runner
@@ -68,10 +74,12 @@ class WriteOptions:
     rice: RiceChoice = "mean"
     overwrite: bool = False
     resume: bool = False
+    lattice: LatticeMode = "auto"
     workers: int = field(default_factory=default_workers)
     runner: Runner | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        check_lattice_mode(self.lattice)
         if self.chunk_cells is not None and self.chunk_cells < 1:
             raise InputError(f"a chunk holds at least 1 cell, not {self.chunk_cells}")
         if self.zarr_format not in (2, 3):
@@ -146,10 +154,14 @@ class AppendOptions:
 
     Parameters
     ----------
-    resume, workers, runner
+    resume, lattice, workers, runner
         See WriteOptions.
     """
 
     resume: bool = False
+    lattice: LatticeMode = "auto"
     workers: int = field(default_factory=default_workers)
     runner: Runner | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        check_lattice_mode(self.lattice)

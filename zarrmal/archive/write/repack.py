@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import CorruptionError
+from zarrmal_codecs.lattice.cell import JpegCell
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ...classify import Assignment
 from ...errors import InputError, LockedError
+from ...lattice.file_cell import JpegFrame, with_frame
 from ...progress import Progress
 from ...sources import Source
 from ...sources.array_source import Fetch
@@ -27,6 +29,7 @@ from ..lock.journal import Journal, busy_message, read_journal
 from ..lock.staging import publish, refuse_unwritable, stage_of, staging_location
 from ..lock.writer_lock import writer_lock
 from ..opened import OpenArchive
+from ..read.coefficients import read_coefficients
 from ..read.columns import read_column
 from ..read.copied import attribute_problem
 from ..read.silhouettes import read_silhouettes
@@ -139,6 +142,8 @@ class StoredCells(Source):
         self.assign = _StoredClasses(
             column(layout.PREDICTED_CLASS), column(layout.CLASS_PROBABILITY)
         )
+        self._frames = _column(archive, layout.JPEG_FRAME)
+        self.has_jpeg_files = self._frames is not None
         digests = ArchiveDigests(archive.group, archive.location.printable)
         axes = (0, 2, 3, 1) if archive.channel_first else tuple(range(archive.cells.ndim))
         self._fetch = zarr_fetch(archive.cells, axes, digests)
@@ -165,6 +170,18 @@ class StoredCells(Source):
             return fetch(positions)
         except InputError as error:  # of a source; this one is the archive itself
             raise CorruptionError(str(error)) from None
+
+    def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None]:
+        """See Source.jpeg; those that are stored, so that nothing is searched again."""
+        positions = self._positions[checked_indices(indices, self.n_cells)]
+        cells = read_coefficients(self._archive, positions)
+        if self._frames is None:
+            return cells
+        texts = self._frames[positions].tolist()
+        return [
+            with_frame(cell, JpegFrame.from_text(text)) if cell is not None and text else cell
+            for cell, text in zip(cells, texts, strict=True)
+        ]
 
     def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
         """See Source.silhouettes; those with which the cells are stored."""
@@ -223,6 +240,7 @@ def _options(archive: OpenArchive, workers: int | None, *, resume: bool = False)
         zarr_format=archive.group.metadata.zarr_format,
         rice=archive.configuration.rice,
         resume=resume,
+        lattice="known",
         workers=workers or default_workers(),
     )
 

@@ -22,6 +22,7 @@ from ..storage.objects import join_key
 from .columns import NewColumns, write_columns
 from .commit import commit, resized, store_longer
 from .encode import Task, TaskResult
+from .lattice import LatticeSearch
 from .order import CellOrder
 from .runners import Runner, ThreadRunner
 
@@ -39,12 +40,15 @@ class Segment:
     order
         Of the cells in the archive.
     columns
-        One for each array of the archive but ``cells``.
+        One for each array of the archive but those of WITH_CELLS.
+    lattice
+        How coefficients of JPEG pictures behind the cells are had; None: they are not used.
     """
 
     source: Source
     order: CellOrder
     columns: NewColumns
+    lattice: LatticeSearch | None = None
 
 
 def write_segment(
@@ -70,7 +74,8 @@ def write_segment(
     """
     facts, order, columns = archive.facts, segment.order, segment.columns
     n_cells = facts.n_cells + order.n_cells
-    names = [*planes_of(archive), *columns.values]
+    with_cells = arrays_with_cells(archive)
+    names = [*with_cells, *columns.values]
     lock.begin_changes()
     if archive.location.owner_commits and archive.location.replaces_objects:
         store_longer(archive, names, n_cells)  # Icechunk takes no chunk beyond an array's end
@@ -78,7 +83,8 @@ def write_segment(
     lock.enter("planned")
     results: dict[int, TaskResult] = {}
     n_done = 0
-    for result in runner(archive, segment.source, segment_tasks(archive, order), reuse=reuse):
+    tasks = segment_tasks(archive, order, segment.lattice)
+    for result in runner(archive, segment.source, tasks, reuse=reuse):
         results[result.number] = result
         n_done += result.n_cells
         lock.expect_not_lost()
@@ -86,7 +92,7 @@ def write_segment(
     lock.expect_held()
     grid = archive.grid
     digests = {name: column_digests.get(name, {}) for name in names}
-    for name in planes_of(archive):
+    for name in with_cells:
         array = archive.group[name]
         assert isinstance(array, zarr.Array)
         digests[name] = dict(archive.digests.of(name)) | {
@@ -116,6 +122,12 @@ def planes_of(archive: OpenArchive) -> list[str]:
     return [layout.CELLS] if archive.mask_array is None else [*layout.PLANES]
 
 
+def arrays_with_cells(archive: OpenArchive) -> list[str]:
+    """Names of the arrays that are stored object by object with the cells."""
+    has_frames = archive.array(layout.JPEG_FRAME) is not None
+    return [*planes_of(archive), *([layout.JPEG_FRAME] if has_frames else [])]
+
+
 def stored_classes(archive: OpenArchive) -> NDArray[np.uint8]:
     """uint8: classes of the stored cells of the last object of ``cells``, where it is not full."""
     n_cells = archive.facts.n_cells
@@ -125,7 +137,9 @@ def stored_classes(archive: OpenArchive) -> NDArray[np.uint8]:
     return np.asarray(resized(array, n_cells)[first:])
 
 
-def segment_tasks(archive: OpenArchive, order: CellOrder) -> Iterator[Task]:
+def segment_tasks(
+    archive: OpenArchive, order: CellOrder, lattice: LatticeSearch | None
+) -> Iterator[Task]:
     """One task for each object that holds new cells; the first may hold stored cells too."""
     n_stored, grid = archive.facts.n_cells, archive.grid
     n_cells = n_stored + order.n_cells
@@ -140,6 +154,7 @@ def segment_tasks(archive: OpenArchive, order: CellOrder) -> Iterator[Task]:
             n_stored=n_here,
             rows=order.source_index[new],
             classes=np.concatenate([before, classes]) if n_here else classes,
+            lattice=lattice,
         )
 
 

@@ -89,6 +89,12 @@ class Camera:
         samples = self.n_samples(shape, phase)
         return [(-(-rows // SIDE), -(-columns // SIDE)) for rows, columns in samples]
 
+    def n_blocks_of_file(self, shape: tuple[int, int]) -> list[tuple[int, int]]:
+        """Rows and columns of blocks of each plane of a JPEG file: all those of its last groups."""
+        group = self.group
+        rows, columns = (-(-n // side) * side for n, side in zip(shape, group, strict=True))
+        return self.n_blocks((rows, columns), (0, 0))
+
 
 def samples_of(
     coefficients: NDArray[np.integer], table: NDArray[np.uint16], shape: tuple[int, int]

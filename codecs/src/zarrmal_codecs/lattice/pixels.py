@@ -50,6 +50,9 @@ class Frame:
     least
         Visible pixels, in 64ths of a block, from which on the first plane's blocks, and those of
         the others, are coded.
+    is_file
+        The cell is a whole picture, of which all pixels are visible: it has the blocks that only
+        fill its last groups, too.
     """
 
     camera: Camera
@@ -57,13 +60,19 @@ class Frame:
     phase: tuple[int, int] = (0, 0)
     visible: Flags | None = None
     least: tuple[int, int] = (LEAST_OF_FIRST, LEAST_OF_OTHERS)
+    is_file: bool = False
+
+    @property
+    def n_blocks(self) -> list[tuple[int, int]]:
+        """Rows and columns of blocks of each plane."""
+        if self.is_file:
+            return self.camera.n_blocks_of_file(self.shape)
+        return self.camera.n_blocks(self.shape, self.phase)
 
     def shares(self) -> list[NDArray[np.uint8]]:
         """Of each plane's blocks the visible pixels in 64ths, rounded down, uint8 (row, column)."""
         shares = []
-        for (down, across), (rows, columns) in zip(
-            self.camera.ratios, self.camera.n_blocks(self.shape, self.phase), strict=True
-        ):
+        for (down, across), (rows, columns) in zip(self.camera.ratios, self.n_blocks, strict=True):
             whole = np.zeros((rows * SIDE * down, columns * SIDE * across), np.int64)
             inside = self.phase[0] + self.shape[0], self.phase[1] + self.shape[1]
             seen = 1 if self.visible is None else self.visible
@@ -179,6 +188,18 @@ def encode(
         For which blocks there are coefficients, bool (row, column). Those of blocks with too few
         visible pixels are not used.
     """
+    pairs = symbols_of(engine, frames, pixels, coefficients, coded)
+    return engine.streams(pairs, [check_of_pixels(cell) for cell in pixels])
+
+
+def symbols_of(
+    engine: Engine,
+    frames: Sequence[Frame],
+    pixels: Sequence[NDArray[np.uint8]],
+    coefficients: Sequence[Sequence[NDArray[np.int16]]],
+    coded: Sequence[Sequence[Flags]],
+) -> list[Ints]:
+    """Start and frequency of each symbol of each cell, int64 (symbol, 2); see ``encode``."""
     before, layouts, kept = [], [], []
     for frame, blocks, flags in zip(frames, coefficients, coded, strict=True):
         shares = frame.shares()
@@ -198,17 +219,20 @@ def encode(
         for (decoded, maps), cell in zip(told, true, strict=True)
     ]
     spatial = _spatial_symbols(engine.weights, frames, layouts, planes, [maps for _, maps in told])
-    pairs, checks = [], []
+    pairs = []
     for i, (frame, cell) in enumerate(zip(frames, pixels, strict=True)):
         after = _correction_symbols(frame, cell, mixed(frame.camera, planes[i]))
         pairs.append(np.concatenate([before[i], measured[i], spatial[i], _pairs(after)]))
-        checks.append(check_of_pixels(cell))
-    return engine.streams(pairs, checks)
+    return pairs
+
+
+DecodedCell = tuple[NDArray[np.uint8], list[NDArray[np.int16]], list[Flags]]
+"""Pixels, coefficients of each plane, and which blocks have them."""
 
 
 def decode(
     engine: Engine, frames: Sequence[Frame], streams: Sequence[bytes]
-) -> list[tuple[NDArray[np.uint8], list[NDArray[np.int16]], list[Flags]]]:
+) -> list[DecodedCell]:
     """Inverse of ``encode``: of each cell pixels, coefficients, and which blocks have them.
 
     Raises
@@ -216,9 +240,12 @@ def decode(
     CorruptionError
         A stream ends early, or is not what ``encode`` wrote.
     """
-    if not streams:
-        return []
-    reader, n = Streams(streams), len(streams)
+    return read(engine, frames, Streams(streams)) if streams else []
+
+
+def read(engine: Engine, frames: Sequence[Frame], reader: Streams) -> list[DecodedCell]:
+    """The same of one cell or more, from where their streams have been read to."""
+    n = len(frames)
     shares = [frame.shares() for frame in frames]
     coded = [frame.candidates(own) for frame, own in zip(frames, shares, strict=True)]
     for p in range(len(coded[0])):
@@ -242,8 +269,11 @@ def _told_planes(
     frame: Frame, layout: Layout, coefficients: Sequence[NDArray[np.int16]]
 ) -> tuple[list[NDArray[np.uint8]], list[Flags]]:
     """The planes that coefficients give, and where they do."""
-    flags = layout.coded or ()
-    planes = planes_of(frame.camera, coefficients, frame.shape, frame.phase, flags)
+    # What only fills the last groups of a file has no pixels.
+    counts = frame.camera.n_blocks(frame.shape, frame.phase)
+    flags = [own[:r, :c] for own, (r, c) in zip(layout.coded or (), counts, strict=True)]
+    blocks = [own[:r, :c] for own, (r, c) in zip(coefficients, counts, strict=True)]
+    planes = planes_of(frame.camera, blocks, frame.shape, frame.phase, flags)
     return planes, frame.told(flags)
 
 

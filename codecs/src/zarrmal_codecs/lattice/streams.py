@@ -74,6 +74,11 @@ class Streams:
         self._n = len(streams)
         self._starts, self._data = starts, streams
 
+    @property
+    def decoder(self) -> rans.Decoder:
+        """The same, for coders of symbols that come before."""
+        return self._rans
+
     def tapes(self) -> tuple[list[bytes], NDArray[np.uint32], NDArray[np.int64]]:
         """For the kernel: the streams, their states, and where in them the next word lies."""
         positions = self._rans.positions - self._starts

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..constants import LATTICE_KINDS
 from ..errors import ModelError
 from .blocks import LARGEST_VALUE, N_BORDER, N_INPUTS, WEIGHT_BITS
 from .numbers import DIAGONAL, N_DIAGONALS, SCAN, clipped
@@ -21,9 +22,9 @@ Ints = NDArray[np.int64]
 N_ZONES: Final = 8
 """Sets of weights: coefficients share those of their diagonal, from the eighth on the last."""
 N_HIDDEN: Final = 32
+N_KINDS: Final = LATTICE_KINDS
 N_OUTPUTS: Final = 5
 """Two locations, two scales, and the share of the first component."""
-N_KINDS: Final = 3
 LARGEST_SHIFT: Final = 24
 LARGEST_BIAS: Final = 1 << 30
 LARGEST_HIDDEN: Final = 127

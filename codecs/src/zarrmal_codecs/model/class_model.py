@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import MAX_LAYERS, MAX_PLANES, MAX_TENSOR_USES
+from ..constants import LATTICE_KINDS, MAX_LAYERS, MAX_PLANES, MAX_TENSOR_USES
 from ..errors import CorruptionError, ModelError
 from .layer import Layer
 from .step import Step, step_from_json, step_to_json
@@ -34,12 +34,16 @@ class ClassModel:
         Further integer tensors by name, those that the profile defines.
     steps
         The context networks, in the order in which planes are coded (profile "hybrid").
+    lattice
+        Tensors by name for each of three kinds of planes of JPEG coefficients, or nothing; see
+        lattice.stored for checks.
     """
 
     name: str
     networks: Mapping[str, tuple[Layer, ...]]
     tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
+    lattice: tuple[Mapping[str, NDArray[Any]], ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.name) <= MAX_NAME_CHARACTERS:
@@ -50,6 +54,8 @@ class ClassModel:
             raise ModelError(f"a class name must be valid Unicode: {self.name!r}")
         object.__setattr__(self, "networks", MappingProxyType(dict(self.networks)))
         object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
+        lattice = tuple(MappingProxyType(dict(plane)) for plane in self.lattice)
+        object.__setattr__(self, "lattice", lattice)
 
     def network(self, name: str) -> tuple[Layer, ...]:
         """The layers of one network; ModelError if the class has none of that name."""
@@ -116,6 +122,10 @@ def class_to_json(
     }
     if model.steps:
         tree["steps"] = [step_to_json(step, add_shared) for step in model.steps]
+    if model.lattice:
+        tree["lattice"] = [
+            {name: add_shared(tensor) for name, tensor in plane.items()} for plane in model.lattice
+        ]
     return tree
 
 
@@ -168,9 +178,15 @@ def class_from_json(
     steps = tree.get("steps", [])
     if not isinstance(steps, list) or len(steps) > MAX_PLANES:
         raise CorruptionError(f"`steps` of a class must be an array of at most {MAX_PLANES} steps")
+    lattice = tree.get("lattice", [])
+    if not isinstance(lattice, list) or len(lattice) not in (0, LATTICE_KINDS):
+        raise CorruptionError(f"`lattice` of a class must be an array of {LATTICE_KINDS} objects")
     return ClassModel(
         name=text_from_json(tree["name"], "name"),
         networks={str(name): network(layers) for name, layers in tree["networks"].items()},
         tensors={str(name): tensor_at(index) for name, index in tree["tensors"].items()},
         steps=tuple(step_from_json(step, tensor_at) for step in steps),
+        lattice=tuple(
+            {str(name): tensor_at(index) for name, index in plane.items()} for plane in lattice
+        ),
     )

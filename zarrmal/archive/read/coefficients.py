@@ -1,0 +1,58 @@
+"""Coefficients of the JPEG pictures behind cells, as the chunks hold them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from zarrmal_codecs.chunk.chunk import jpeg_cell
+from zarrmal_codecs.chunk.coder import Coder, coder_for
+from zarrmal_codecs.chunk.header import parse_header
+from zarrmal_codecs.lattice.cell import JpegCell
+
+from ..opened import OpenArchive
+from .silhouettes import stored_chunk
+
+
+def has_coefficients(chunk: bytes | memoryview) -> NDArray[np.bool_]:
+    """Which cells of a chunk are stored as coefficients, bool (cell,), by its header."""
+    header = parse_header(memoryview(chunk).cast("B"))
+    lattice = None if header.index is None else header.index.lattice
+    if lattice is None:
+        return np.zeros(header.shape[0] if header.shape else 0, np.bool_)
+    return np.asarray(lattice.cameras_of != 0)
+
+
+def chunk_coefficients(
+    chunk: bytes | memoryview, rows: NDArray[np.int64], coder: Coder
+) -> list[JpegCell | None]:
+    """Coefficients of some cells of a chunk; None for cells that are stored as pixels.
+
+    Raises
+    ------
+    ZarrmalError
+        If the chunk is damaged there.
+    """
+    is_coded = has_coefficients(chunk)
+    return [jpeg_cell(chunk, coder, row) if is_coded[row] else None for row in rows.tolist()]
+
+
+def read_coefficients(archive: OpenArchive, rows: NDArray[np.int64]) -> list[JpegCell | None]:
+    """Coefficients of some cells of an archive; None for cells that are stored as pixels.
+
+    Raises
+    ------
+    ZarrmalError
+        If a chunk is missing, or damaged there.
+    """
+    cells: list[JpegCell | None] = [None] * len(rows)
+    if archive.model is None:
+        return cells
+    coder = coder_for(archive.model)
+    starts = rows // archive.grid.chunk_cells * archive.grid.chunk_cells
+    for start in np.unique(starts).tolist():
+        members = np.flatnonzero(starts == start)
+        chunk = stored_chunk(archive, start)
+        part = chunk_coefficients(chunk, rows[members] - start, coder)
+        for i, cell in zip(members.tolist(), part, strict=True):
+            cells[i] = cell
+    return cells
