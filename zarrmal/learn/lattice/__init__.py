@@ -8,5 +8,13 @@ integer coder gives them, so training and coding cannot drift apart.
 from .cells import KnownCell, known_cells
 from .fit import fit_weights
 from .options import LatticeOptions
+from .train import LatticeResult, train_lattice
 
-__all__ = ["KnownCell", "LatticeOptions", "fit_weights", "known_cells"]
+__all__ = [
+    "KnownCell",
+    "LatticeOptions",
+    "LatticeResult",
+    "fit_weights",
+    "known_cells",
+    "train_lattice",
+]

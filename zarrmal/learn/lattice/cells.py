@@ -110,7 +110,7 @@ def known_cells(
             f"{source.description}: cells that came from JPEG pictures are uint8, grey or RGB; "
             f"these are {source.dtype} {source.cell_shape}"
         )
-    given = source.jpeg(rows.tolist()) or [None] * len(rows)
+    given = source.jpeg(rows) or [None] * len(rows)
     cells: list[KnownCell] = []
     unknown: list[Cell] = []
     for done, (row, jpeg) in enumerate(zip(rows.tolist(), given, strict=True)):
@@ -146,7 +146,7 @@ def _visible(source: Source, row: int, pixels: Pixels) -> Flags:
     silhouettes = source.silhouettes(np.array([row]))
     if silhouettes is not None:
         mask = silhouettes.masks[0]
-        if mask.shape == pixels.shape[:2]:
+        if mask is not None and mask.shape == pixels.shape[:2]:
             return np.asarray(mask)
     return np.asarray(pixels.any(axis=2))
 

@@ -10,6 +10,7 @@ from zarrmal_codecs.lattice.blocks import LARGEST_VALUE, N_BORDER, WEIGHT_BITS, 
 from zarrmal_codecs.lattice.cells import PlaneOfCells
 from zarrmal_codecs.lattice.numbers import SCAN
 from zarrmal_codecs.lattice.transform import MIDDLE
+from zarrmal_codecs.lattice.weights import LARGEST_BORDER, MAX_SUM
 
 Floats = NDArray[np.float64]
 Array = NDArray[Any]
@@ -19,8 +20,17 @@ PREDICTION_BITS: Final = 8
 WEIGHT_COST: Final = 7.0
 """Bits that a weight takes in a model's file, about."""
 BATCH: Final = 1 << 13
+CHANCE: Final = 6.0
+"""Squared standard errors by which a weight must differ from 0."""
+ELIMINATIONS: Final = (0.1, 0.3, 1.0, 1.0)
+"""Shares of the threshold, one after the other."""
+LARGEST: Final = (1 << (15 - WEIGHT_BITS + PREDICTION_BITS)) - 1
+"""Of int16."""
 FIRSTS: Final = np.cumsum([0, N_BORDER, 64, 64, 64])
 """Columns of what predictions are made from: border, first plane, second plane, own."""
+LARGEST_INPUTS: Final = np.where(np.arange(FIRSTS[-1]) < N_BORDER, LARGEST_BORDER, LARGEST_VALUE)
+MOST: Final = MAX_SUM - (8 * MIDDLE << WEIGHT_BITS)
+"""What a row's largest sum may be; see ``PlaneWeights``."""
 NAMES: Final = ("from_border", "from_luma", "from_other", "from_earlier")
 
 
@@ -45,22 +55,31 @@ def fit_predictions(
     solved = np.zeros((64, FIRSTS[-1]))
     for place, j in enumerate(SCAN.tolist()):
         known = np.r_[: FIRSTS[1 + kind], FIRSTS[3] + SCAN[:place]]
-        target = FIRSTS[3] + j
-        own = products[np.ix_(known, known)] + np.eye(len(known)) * (1e-4 * n + 1)
-        left, weights = _eliminated(
-            own,
-            products[known, target],
-            products[target, target] + n * floor[j],
-            2 * np.log(2) * WEIGHT_COST / n_archive_blocks,
-        )
-        solved[j, known[left]] = weights
-    largest = (1 << (15 - WEIGHT_BITS + PREDICTION_BITS)) - 1
-    rounded = np.clip(np.round(solved * (1 << PREDICTION_BITS)), -largest, largest)
-    whole = (rounded * (1 << (WEIGHT_BITS - PREDICTION_BITS))).astype(np.int16)
+        solved[j] = _row(products, known, FIRSTS[3] + j, n, n * floor[j], n_archive_blocks)
+    whole = (solved * (1 << (WEIGHT_BITS - PREDICTION_BITS))).astype(np.int16)
     return {
         name: np.ascontiguousarray(whole[:, a:b])
         for name, a, b in zip(NAMES, FIRSTS, FIRSTS[1:], strict=False)
     }
+
+
+def _row(
+    products: Floats, known: Array, target: int, n: int, floor: float, n_archive_blocks: int
+) -> Floats:
+    """Weights of one prediction, whole numbers of 2**-PREDICTION_BITS."""
+    # A weight must save its bits in the archive, and more than chance does in the blocks seen.
+    threshold = max(2 * np.log(2) * WEIGHT_COST / n_archive_blocks, CHANCE / n)
+    square = products[target, target] + floor
+    ridge = 1e-4 * n + 1
+    while True:
+        row = np.zeros(FIRSTS[-1])
+        own = products[np.ix_(known, known)] + np.eye(len(known)) * ridge
+        left, weights = _eliminated(own, products[known, target], square, threshold)
+        row[known[left]] = np.round(weights * (1 << PREDICTION_BITS))
+        if (np.abs(row) @ LARGEST_INPUTS) * (1 << (WEIGHT_BITS - PREDICTION_BITS)) <= MOST:
+            if np.abs(row).max(initial=0) <= LARGEST:
+                return row
+        ridge *= 10  # too few blocks tell such sums, which the coder could not add up
 
 
 def _products(plane: PlaneOfCells, chosen: Array) -> tuple[Floats, Floats]:
@@ -85,24 +104,20 @@ def _products(plane: PlaneOfCells, chosen: Array) -> tuple[Floats, Floats]:
 def _eliminated(
     products: Floats, with_target: Floats, square: float, threshold: float
 ) -> tuple[NDArray[np.int64], Floats]:
-    """Indices of the weights that are kept, and these: backward elimination.
+    """Indices of the weights that are kept, and these.
 
-    Without weight i the sum of squared errors grows by w_i**2 / inverse_ii; as a share of the whole
-    it is 2 ln 2 times the bits that a value grows by.
+    Without weight i alone the sum of squared errors grows by w_i**2 / inverse_ii; as a share of the
+    whole it is 2 ln 2 times the bits that a value grows by. Several go at a time, the plainest
+    first, since the next of those that stay take over what the others told.
     """
-    inverse = np.linalg.inv(products)
-    weights = inverse @ with_target
-    left = np.arange(len(weights))
-    error = max(square - float(with_target @ weights), 1e-9)
-    while len(left):
+    left = np.arange(len(with_target))
+    for share in ELIMINATIONS:
+        inverse = np.linalg.inv(products[np.ix_(left, left)])
+        weights = inverse @ with_target[left]
+        error = max(square - float(with_target[left] @ weights), 1e-9)
         growth = weights**2 / np.diag(inverse)
-        out = int(growth.argmin())
-        if growth[out] > threshold * error:
+        left = left[growth >= share * threshold * error]
+        if not len(left):
             break
-        error += float(growth[out])
-        column = inverse[:, out] / inverse[out, out]
-        weights = np.delete(weights - column * weights[out], out)
-        inverse = inverse - np.outer(column, inverse[out])
-        inverse = np.delete(np.delete(inverse, out, axis=0), out, axis=1)
-        left = np.delete(left, out)
+    weights = np.linalg.solve(products[np.ix_(left, left)], with_target[left])
     return left, weights
