@@ -11,6 +11,8 @@ from math import prod
 
 from reference_base import Cursor, FormatError, bits_of, column, crc_16, must, packed, run
 from reference_hybrid import decode_hybrid
+from reference_lattice import decode_lattice
+from reference_lattice_index import read_lattice_index
 from reference_masks import decode_masks, read_mask_index
 from reference_model import parse_model
 from reference_silhouette import check_outlines
@@ -45,7 +47,8 @@ def parse_header(data: bytes) -> dict:
     must(crc_32(data[: n_header - 4]) == Cursor(data, n_header - 4).uint(4), "4.1: CRC-32")
     must(mode <= 3 and (dtype in ITEM_BYTES or dtype == OTHER), "1.3")
     must(mode < 2 or dtype in ((1, 7) if mode == 2 else (2,)), "4.1: dtype")
-    must(flags < 64 and (mode == 2 or not flags & 0b111010), "4.1: flags")
+    must(flags < 128 and (mode == 2 or not flags & 0b1111010), "4.1: flags")
+    must(not flags & 64 or dtype == 1, "lattice 9")
     must(not flags & 4 or ITEM_BYTES.get(dtype, 1) > 1, "4.1: big_endian")
     head = Cursor(data[: n_header - 4], 12)
     payload_bytes, pixel_crc32, rank = head.uint(8), head.uint(4), head.uint(1)
@@ -62,7 +65,7 @@ def parse_header(data: bytes) -> dict:
         must(rank == 4 or not flags & 32, "4.3: channels_first")
         cell_shape = (*shape[2:], shape[1]) if flags & 32 else shape[1:]
         header["cell_shape"] = cell_shape
-        names = {"words": 2, "sized": 8, "outlined": 16}
+        names = {"words": 2, "sized": 8, "outlined": 16, "lattice": 64}
         given = {name: bool(flags & k) for name, k in names.items()}
         n_reductions = 0 if dtype == 1 else prod(cell_shape[2:])
         header |= read_index(head, (shape[0], *cell_shape), n_reductions, **given)
@@ -78,7 +81,14 @@ def parse_header(data: bytes) -> dict:
 
 
 def read_index(
-    head: Cursor, shape: tuple, n_reductions: int, *, words: bool, sized: bool, outlined: bool
+    head: Cursor,
+    shape: tuple,
+    n_reductions: int,
+    *,
+    words: bool,
+    sized: bool,
+    outlined: bool,
+    lattice: bool,
 ) -> dict:
     """Section 4.3."""
     n_cells = shape[0]
@@ -112,6 +122,7 @@ def read_index(
             columns = [column(head, n_cells) for _ in "yx"]
             outlines["shapes"] = list(zip(*columns, strict=True))
         check_outlines(outlines, classes, sizes or [shape[1:3]] * n_cells)
+    places = read_lattice_index(head, shape, classes, outlines) if lattice else None
     least, n_bits = head.uint(4), head.uint(1)
     must(words <= n_bits <= 32, "4.3: n_bits")
     lengths = [least + extra for extra in packed(head, n_cells, n_bits)]
@@ -130,6 +141,7 @@ def read_index(
         "reductions": reductions,
         "sizes": sizes,
         "outlines": outlines,
+        "places": places,
     }
 
 
@@ -200,6 +212,8 @@ def check_model(header: dict, model: dict | None) -> None:
     if header["outlines"]:
         must(model["profile"] == "hybrid", "4.3: silhouettes")
         must(all(c["silhouette"] for c in model["classes"]), "4.3: a table of masks")
+    if header["places"]:
+        must(model["profile"] == "hybrid", "lattice 9.1")
     must(len(header["codings"]) == len(model["classes"]), "4.3: n_classes")
     if model["depth"] == 8:
         must(all(r[2:] == (0, 1) for r in header["reductions"]), "4.3.1: depth 8")
@@ -218,16 +232,14 @@ def cell_of(header: dict, model: dict, c: int) -> bytes:
     if model["profile"] == "hybrid":
         must(header["codings"][k] == 0, "4.6: coding")
         own = (*(header["sizes"] or [cell_shape[:2]] * (c + 1))[c], *cell_shape[2:])
-        scales = [r[2:] for r in header["reductions"]] or [(0, 1)] * n_planes
-        values = decode_hybrid(
-            stream,
-            model["classes"][k],
-            own,
-            model["cell_shape"],
-            outline_of(header, c),
-            model["depth"],
-            scales,
-        )
+        outline, place = outline_of(header, c), header["places"] and header["places"][c]
+        if place:
+            values = decode_lattice(stream, model["classes"][k], place, own[:2], outline)
+        else:
+            scales = [r[2:] for r in header["reductions"]] or [(0, 1)] * n_planes
+            trained, depth = model["cell_shape"], model["depth"]
+            class_model = model["classes"][k]
+            values = decode_hybrid(stream, class_model, own, trained, outline, depth, scales)
         row, full_row = prod(own[1:]), prod(cell_shape[1:])
         rows = [values[y * row : (y + 1) * row] + [0] * (full_row - row) for y in range(own[0])]
         values = [value for row_of in rows for value in row_of] + [0] * (

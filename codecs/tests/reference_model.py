@@ -19,6 +19,7 @@ from reference_base import (
     optional,
 )
 from reference_hybrid import check_hybrid
+from reference_lattice_index import check_lattice
 
 TENSOR_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4}
 
@@ -62,6 +63,7 @@ def parse_model(data: bytes) -> dict:
             check_autoencoder(c["networks"], prod(model["cell_shape"]))
         else:
             check_hybrid(c, model["cell_shape"])
+            c["lattice"] = check_lattice(c["lattice"])
     return model
 
 
@@ -154,8 +156,12 @@ def parse_class(tree: object, tensors: list, uses: list, profile: str) -> dict:
     steps = optional(tree, "steps", list, [], "2.3")
     must(len(steps) <= 64, "2.3: steps")
     used = profile == "hybrid"
+    lattice = optional(tree, "lattice", list, [], "lattice 7.3")
+    must(len(lattice) in (0, 3), "lattice 7.3: three objects")
+    must(all(type(plane) is dict for plane in lattice), "lattice 7.3: three objects")
+    planes = [{key: tensors[named(k)] for key, k in plane.items()} for plane in lattice]
     parsed = [parse_step(step, t, tensors, used=used) for t, step in enumerate(steps)]
-    return {"name": name, "networks": networks, "tensors": more, "steps": parsed}
+    return {"name": name, "networks": networks, "tensors": more, "steps": parsed, "lattice": planes}
 
 
 def parse_step(tree: object, t: int, tensors: list, *, used: bool) -> dict:

@@ -98,6 +98,7 @@ def test_public_names():
     assert zarrmal_codecs.__all__ == [
         "CompatibilityError",
         "CorruptionError",
+        "JpegCell",
         "Model",
         "ModelError",
         "NumcodecsZarrmal",

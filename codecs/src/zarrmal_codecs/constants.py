@@ -63,6 +63,7 @@ FLAG_BIG_ENDIAN: Final = 4
 FLAG_SIZES: Final = 8  # FORMAT 4.3: each cell has a height and a width
 FLAG_SILHOUETTES: Final = 16  # FORMAT 4.3: cells have silhouettes
 FLAG_CHANNELS_FIRST: Final = 32  # FORMAT 4.3: cells are (channel, y, x)
+FLAG_LATTICE: Final = 64  # FORMAT-lattice 9: some cells are coded as coefficients
 WORD_BYTES: Final = 2
 MAX_RANK: Final = 32
 MAX_CHUNK_PIXELS: Final = (1 << 31) - 1  # of one byte: bytes of all items
@@ -121,3 +122,6 @@ LEAST_COVERAGE: Final = 16  # of a pixel that tells something about the brightne
 
 # FORMAT-lattice: cells as the coefficients of JPEG pictures
 LATTICE_KINDS: Final = 3  # of planes that have weights of their own: first, second, third
+MAX_CAMERAS: Final = 1 << 12  # of a chunk
+CAMERA_BYTES: Final = 391  # of each camera before they are deflated
+MAX_LEAST_VISIBLE: Final = 64  # limits from which on blocks are coded, in 64ths of a block

@@ -23,17 +23,13 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BytesCodec, Crc32cCodec, ShardingCodec
 from zarrmal_codecs import CorruptionError, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
-from zarrmal_codecs.chunk.chunk import (
-    StreamRun,
-    cell_streams,
-    expect_shape,
-    first_read_bytes,
-    restored,
-)
+from zarrmal_codecs.chunk.chunk import expect_shape, first_read_bytes
 from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.chunk.header import Header, header_bytes, parse_header
 from zarrmal_codecs.chunk.reduction import Reduction
+from zarrmal_codecs.chunk.streams import StreamRun, cell_streams, lattice_of, restored
 from zarrmal_codecs.constants import BLANK_CLASS
+from zarrmal_codecs.lattice.place import Place
 from zarrmal_codecs.plugins.zarr import MAX_GAP_BYTES, header_limit
 from zarrmal_codecs.silhouette.outlined import Outlines
 
@@ -105,11 +101,12 @@ class StreamPart:
     sizes: Sizes | None
     outlines: Outlines | None
     reduction: Reduction | None
+    places: list[Place] | None
 
 
-Kind = tuple[int, int, str | None, bytes]
-"""Class, coding byte, how silhouettes were resampled, and how items were reduced to values: streams
-that can be decoded at once."""
+Kind = tuple[int, int, str | None, bytes, bool]
+"""Class, coding byte, how silhouettes were resampled, how items were reduced to values, and whether
+the cells are coded as JPEG coefficients: streams that can be decoded at once."""
 
 
 class Streams:
@@ -128,6 +125,7 @@ class Streams:
         self._members: list[Rows] = []
         self._sizes: list[Sizes | None] = []
         self._outlines: list[Outlines] = []
+        self._places: list[Place] = []
         self.data: list[memoryview] = []
 
     def add(self, run: StreamRun, first: int) -> None:
@@ -136,6 +134,7 @@ class Streams:
         self._sizes.append(run.sizes)
         if run.outlines is not None:
             self._outlines.append(run.outlines)
+        self._places += run.places or []
         self.data += run.streams()
 
     def part(self, block: slice) -> StreamPart:
@@ -157,6 +156,7 @@ class Streams:
             sizes=sizes,
             outlines=outlines,
             reduction=self._reduction,
+            places=self._places[block] if self._places else None,
         )
 
 
@@ -245,7 +245,7 @@ class CellReader:
             for run in cell_streams(head.header, part.rows, payload.read, self._coder):
                 how = None if run.outlines is None else run.outlines.resampling
                 reduced = b"" if run.reduction is None else run.reduction.key
-                kind = run.index, run.coding, how, reduced
+                kind = run.index, run.coding, how, reduced, run.places is not None
                 size = head.header.cell_shape[:2]
                 streams = groups.setdefault(kind, Streams(size, run.reduction))
                 streams.add(run, part.out.start)
@@ -263,13 +263,19 @@ class CellReader:
         shape, coder = out.shape[1:], self._coder
         tasks = [
             (index, coding, streams.part(slice(a, a + block_cells)))
-            for (index, coding, _, _), streams in groups.items()
+            for (index, coding, *_), streams in groups.items()
             for a in range(0, len(streams.data), block_cells)
         ]
 
         def run(task: tuple[int, int, StreamPart]) -> None:
             index, coding, part = task
             assert coder is not None
+            if part.places is not None:
+                lattice = lattice_of(coder, index)
+                out[part.members] = lattice.decode(
+                    part.data, part.places, shape, part.sizes, part.outlines
+                )
+                return
             cells = coder.cells(index)
             scales = None if part.reduction is None else part.reduction.scales
             values = cells.decode(part.data, coding, shape, part.sizes, part.outlines, scales)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from binascii import crc_hqx
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import BLANK_CLASS, CHECK_INITIAL, DIGEST_PREFIX_BYTES
+from ..lattice.cell import JpegCell
 from ..paper.golomb_rice import RiceChoice
 from ..scales import Pixels
 from ..silhouette.silhouettes import Silhouettes
 from .coder import Coder
 from .header import CellIndex
+from .jpeg_cells import encode_jpeg_cells, replace_longer
 from .reduction import Reduction
 
 SIZES_SHARE = 0.9
@@ -27,6 +30,7 @@ def encode_cells(
     rice: RiceChoice,
     silhouettes: Silhouettes | None,
     reduction: Reduction | None = None,
+    jpeg: Sequence[JpegCell | None] | None = None,
 ) -> tuple[CellIndex, bytes]:
     """The index and the streams of some cells; see encode_chunk.
 
@@ -35,6 +39,10 @@ def encode_cells(
     pixels
         (cell, y, x[, channel]): values, where the items were reduced.
     """
+    if jpeg is not None and len(jpeg) != len(pixels):
+        raise ValueError(f"there are {len(jpeg)} entries of `jpeg` for {len(pixels)} cells")
+    if jpeg is None or pixels.dtype != np.uint8:
+        jpeg = [None] * len(pixels)
     scales = None if reduction is None else reduction.scales
     n_classes = len(coder.model.classes)
     # The padding of an array's last chunk is blank. Coded with a class, it would cost a bit per
@@ -43,7 +51,8 @@ def encode_cells(
     sizes = None
     # Coverage is that of the whole array where pixels were resampled to it.
     if coder.takes_sizes and (silhouettes is None or silhouettes.resampling == "same"):
-        sizes = _worthwhile_sizes(pixels, blank)
+        sizes = _worthwhile_sizes(pixels, blank, jpeg)
+    are_given = silhouettes is not None
     if silhouettes is not None:
         if len(silhouettes) != len(pixels):
             raise ValueError(f"there are {len(silhouettes)} silhouettes for {len(pixels)} cells")
@@ -79,6 +88,13 @@ def encode_cells(
         codings[k], bodies = coder.cells(k).encode(pixels[members], rice, own, of_class, scales)
         for i, body in zip(members.tolist(), bodies, strict=True):
             streams[i] = body
+    as_jpeg = encode_jpeg_cells(
+        pixels, coder, chosen, jpeg, sizes, outlined, keep_outlines=are_given
+    )
+    lattice = replace_longer(streams, as_jpeg)
+    outlines = None if outlined is None else outlined.outlines
+    if lattice is not None and outlines is not None and not are_given:
+        outlines = outlines.without(lattice.are_files)
     index = CellIndex(
         digest_prefix=bytes.fromhex(coder.model.digest)[:DIGEST_PREFIX_BYTES],
         codings=bytes(codings),
@@ -86,17 +102,21 @@ def encode_cells(
         lengths=np.array([len(s) for s in streams], np.int64),
         checks=_checks(streams) if coder.has_checks else None,
         sizes=sizes,
-        outlines=None if outlined is None else outlined.outlines,
+        outlines=outlines,
         reduction=reduction,
+        lattice=lattice,
     )
     return index, b"".join(streams)
 
 
-def _worthwhile_sizes(pixels: Pixels, blank: NDArray[np.bool_]) -> NDArray[np.uint16] | None:
+def _worthwhile_sizes(
+    pixels: Pixels, blank: NDArray[np.bool_], jpeg: Sequence[JpegCell | None]
+) -> NDArray[np.uint16] | None:
     """Height and width of each cell without the zeros below and to the right, uint16 (cell, 2).
 
     None where that leaves out few pixels: then cells have the array's size, for which the model was
-    made.
+    made. Only those that lie in a JPEG picture have a size of their own all the same, a whole file
+    one of as many groups of blocks.
     """
     sizes = np.ones((len(pixels), 2), np.uint16)
     if blank.all():
@@ -105,9 +125,21 @@ def _worthwhile_sizes(pixels: Pixels, blank: NDArray[np.bool_]) -> NDArray[np.ui
         axes = tuple(axis for axis in others if axis < pixels.ndim)
         has: NDArray[np.bool_] = np.logical_or.reduce(pixels, axis=axes)
         sizes[:, i] = np.where(blank, 1, has.shape[1] - has[:, ::-1].argmax(axis=1))
+    whole = np.array(pixels.shape[1:3], np.uint16)
     areas = sizes[~blank].astype(np.int64).prod(axis=1)
-    whole = len(areas) * pixels.shape[1] * pixels.shape[2]
-    return sizes if int(areas.sum()) <= SIZES_SHARE * whole else None
+    if int(areas.sum()) > SIZES_SHARE * len(areas) * int(whole.astype(np.int64).prod()):
+        has_none = np.array([cell is None for cell in jpeg])
+        sizes[has_none & ~blank] = whole
+        if (sizes[~blank] == whole).all():
+            return None
+    for i, cell in enumerate(jpeg):
+        n_groups = None if cell is None or not cell.is_file else cell.n_groups
+        if cell is not None and n_groups is not None:
+            least = [
+                (n - 1) * side + 1 for n, side in zip(n_groups, cell.camera.group, strict=True)
+            ]
+            sizes[i] = np.minimum(np.maximum(sizes[i], least), whole)
+    return sizes
 
 
 def _checks(streams: list[bytes]) -> NDArray[np.uint16]:

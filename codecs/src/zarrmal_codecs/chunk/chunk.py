@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from binascii import crc_hqx
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -13,28 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import (
-    BLANK_CLASS,
     CELL_PIXELS_PER_BYTE,
-    CHECK_INITIAL,
-    DIGEST_PREFIX_BYTES,
     MAX_CHUNK_PIXELS,
     MAX_PLANES,
     MAX_RANK,
     MODE_CELLS,
     MODE_MASKS,
 )
-from ..errors import CorruptionError, ModelError, TruncatedError
+from ..errors import CorruptionError, TruncatedError
+from ..lattice.cell import JpegCell
 from ..paper.golomb_rice import RiceChoice
 from ..scales import Pixels
-from ..silhouette.outlined import Outlines
 from ..silhouette.silhouettes import Silhouettes
-from .cells import encode_cells, used_classes
+from .cells import encode_cells
 from .coder import Coder
 from .fallback import decode_fallback, encode_fallback
 from .header import CellIndex, Header, cell_shape_of, header_bytes, parse_header
 from .items import as_dtype, items_of, octets_of, stored_dtype
 from .mask_cells import MaskIndex, decode_masks, encode_masks
 from .reduction import Reduction, reduce
+from .streams import BLOCK_CELLS, cell_streams, matching_coder
 
 # Length of a first ranged read that holds most headers: per cell two bytes of check and 16 bits of
 # stream length. A longer header only costs a second read.
@@ -43,9 +40,6 @@ FIRST_READ_BYTES_PER_CELL = 4
 
 SMALL_CHUNK_BYTES = 1024
 """A chunk of so few bytes is kept in cells even where its pixels would be shorter."""
-
-BLOCK_CELLS = 4096
-"""Streams in memory at a time. Each is an object of 200 bytes, though its cell may be one pixel."""
 
 
 def encode_chunk(
@@ -57,6 +51,7 @@ def encode_chunk(
     keep_cells: bool = False,
     fortran_order: bool = False,
     silhouettes: Silhouettes | None = None,
+    jpeg: Sequence[JpegCell | None] | None = None,
 ) -> bytes:
     """Encode one array.
 
@@ -124,7 +119,9 @@ def encode_chunk(
     if coder is not None and cells is not None and coder.can_encode and array.size:
         values, reduction = cells.reduced(coder.depth)
         if values is not None:
-            index, payload = encode_cells(values, coder, classes, rice, silhouettes, reduction)
+            index, payload = encode_cells(
+                values, coder, classes, rice, silhouettes, reduction, jpeg
+            )
             coded = chunk(MODE_CELLS, payload, index)
             worth_it = keep_cells or len(coded) <= max(n_bytes, SMALL_CHUNK_BYTES)
             n_mask_pixels = 0 if index.outlines is None else index.outlines.n_pixels
@@ -289,7 +286,7 @@ def decode_cells(
     ------
     ZarrmalError
     """
-    coder = _matching_coder(header, coder)
+    coder = matching_coder(header, coder)
     items = np.zeros((len(rows), *header.shape[1:]), header.dtype.newbyteorder("="))
     cells = items.transpose(0, 2, 3, 1) if header.channels_first else items
     for run in cell_streams(header, rows, fetch, coder):
@@ -297,116 +294,6 @@ def decode_cells(
             block = slice(start, start + BLOCK_CELLS)
             cells[run.members[block]] = run.decode(coder, header.cell_shape, block)
     return items
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StreamRun:
-    """Streams of one class of a chunk that have passed the checks that need no decoding.
-
-    Parameters
-    ----------
-    index
-        Of the class.
-    coding
-        The class's coding byte. Streams of several chunks can be decoded at once where class and
-        coding byte are the same.
-    members
-        int64 (stream,): which of the rows asked for each stream belongs to.
-    fetch
-        Returns the stream of one of those rows, checked by its CRC-16 where the header has one.
-    sizes
-        uint16 (stream, 2): height and width of each cell; None where all have the array's.
-    outlines
-        Of the silhouettes; None without.
-    reduction
-        Of the items to values; None where the items are uint8.
-    """
-
-    index: int
-    coding: int
-    members: NDArray[np.int64]
-    fetch: Callable[[int], memoryview]
-    sizes: NDArray[np.uint16] | None
-    outlines: Outlines | None
-    reduction: Reduction | None
-
-    def streams(self, block: slice = slice(None)) -> list[memoryview]:
-        """Some of the streams; CorruptionError or TruncatedError if one is damaged."""
-        return [self.fetch(i) for i in self.members[block].tolist()]
-
-    def decode(self, coder: Coder, cell_shape: tuple[int, ...], block: slice) -> Pixels:
-        """Items of some of the streams (stream, \\*cell_shape), with channels last."""
-        sizes = None if self.sizes is None else self.sizes[block]
-        members = np.arange(len(self.members))[block]
-        outlines = None if self.outlines is None else self.outlines.take(members)
-        scales = None if self.reduction is None else self.reduction.scales
-        values = coder.cells(self.index).decode(
-            self.streams(block), self.coding, cell_shape, sizes, outlines, scales
-        )
-        return restored(values, self.reduction)
-
-
-def cell_streams(
-    header: Header,
-    rows: NDArray[np.int64],
-    fetch: Callable[[int, int], memoryview],
-    coder: Coder | None,
-) -> list[StreamRun]:
-    """The streams of some cells of a chunk, by class; blank cells have none, and are zeros.
-
-    Parameters and errors are those of decode_cells.
-    """
-    index = header.index
-    assert index is not None
-    coder = _matching_coder(header, coder)
-    classes, lengths = index.classes[rows], index.lengths[rows]
-    stops = np.cumsum(index.lengths)[rows]
-    sizes = None if index.sizes is None else index.sizes[rows]
-    outlines = None if index.outlines is None else index.outlines.take(rows)
-    _check_least_bytes(index, classes, lengths, coder, header.cell_shape, sizes, outlines)
-
-    def stream(i: int) -> memoryview:
-        row, stop, length = int(rows[i]), int(stops[i]), int(lengths[i])
-        data = fetch(stop - length, stop)
-        if len(data) != length:
-            raise TruncatedError(
-                f"cell {row} of the chunk has {len(data)} of {length} bytes: fetch it again"
-            )
-        if index.checks is not None and crc_hqx(data, CHECK_INITIAL) != index.checks[row]:
-            raise CorruptionError(f"cell {row} of the chunk is damaged: its CRC-16 does not match")
-        return data
-
-    blank = rows[classes == BLANK_CLASS]
-    if index.checks is not None and (index.checks[blank] != CHECK_INITIAL).any():
-        raise CorruptionError("a blank cell of the chunk is damaged: its CRC-16 does not match")
-    return [
-        StreamRun(
-            index=k,
-            coding=index.codings[k],
-            members=members,
-            fetch=stream,
-            sizes=None if sizes is None else sizes[members],
-            outlines=None if outlines is None else outlines.take(members),
-            reduction=index.reduction,
-        )
-        for k in used_classes(classes)
-        for members in (np.flatnonzero(classes == k),)
-    ]
-
-
-def restored(values: Pixels, reduction: Reduction | None) -> Pixels:
-    """Items of values (cell, *cell_shape), with channels last."""
-    if reduction is None:  # of uint8, also where a model of depth 16 coded them
-        return values if values.dtype == np.uint8 else _as_bytes(values)
-    has_channels = values.ndim == 4
-    items = reduction.restore(values if has_channels else values[..., None])
-    return items.reshape(values.shape)
-
-
-def _as_bytes(values: Pixels) -> Pixels:
-    if values.size and int(values.max()) > 255:
-        raise CorruptionError("a cell holds a value of more than 8 bits")
-    return values.astype(np.uint8)
 
 
 def decode_silhouettes(
@@ -423,7 +310,7 @@ def decode_silhouettes(
     index = header.index
     if index is None or index.outlines is None:
         return None
-    coder = _matching_coder(header, coder)
+    coder = matching_coder(header, coder)
     masks: list[NDArray[np.bool_] | None] = [None] * len(rows)
     for run in cell_streams(header, rows, fetch, coder):
         assert run.outlines is not None
@@ -431,50 +318,3 @@ def decode_silhouettes(
         for i, mask in zip(run.members.tolist(), of_run, strict=True):
             masks[i] = mask
     return Silhouettes(masks=masks, resampling=index.outlines.resampling)
-
-
-def _matching_coder(header: Header, coder: Coder | None) -> Coder:
-    index = header.index
-    assert index is not None
-    if coder is None:
-        raise ModelError(
-            f"the chunk needs the model {index.digest_prefix.hex()}…, but the codec has none"
-        )
-    model = coder.model
-    if bytes.fromhex(model.digest)[:DIGEST_PREFIX_BYTES] != index.digest_prefix:
-        raise ModelError(
-            f"the chunk was written with model {index.digest_prefix.hex()}…, not with "
-            f"{model.digest[:16]}…: read it with the metadata of its own array"
-        )
-    if not coder.fits(header.cell_shape) or len(index.codings) != len(model.classes):
-        raise CorruptionError(
-            f"the chunk has cells {header.cell_shape} in {len(index.codings)} "
-            f"classes, but its model has {model.cell_shape} in {len(model.classes)}"
-        )
-    if coder.has_checks != (index.checks is not None) or (
-        (index.sizes is not None and not coder.takes_sizes)
-        or (index.outlines is not None and not coder.takes_silhouettes)
-        or (index.reduction is not None and not index.reduction.suits(coder.depth))
-    ):
-        raise CorruptionError(f"the chunk's index does not suit profile {model.profile!r}")
-    return coder
-
-
-def _check_least_bytes(
-    index: CellIndex,
-    classes: NDArray[np.uint8],
-    lengths: NDArray[np.int64],
-    coder: Coder,
-    cell_shape: tuple[int, ...],
-    sizes: NDArray[np.uint16] | None,
-    outlines: Outlines | None,
-) -> None:
-    for k in used_classes(classes):
-        members = np.flatnonzero(classes == k)
-        own = None if sizes is None else sizes[members]
-        lines = None if outlines is None else outlines.take(members)
-        least = coder.cells(k).least_bytes(index.codings[k], cell_shape, own, lines)
-        short = lengths[members] < least
-        if short.any():
-            needed = int(np.broadcast_to(least, short.shape)[short][0])
-            raise TruncatedError(f"a cell of class {k} has fewer than the {needed} bytes it needs")

@@ -10,11 +10,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..constants import PROFILE_HYBRID
 from ..hybrid.engine import chosen_level
 from ..model.model import Model
 from ..scales import Pixels, Scales
 from ..silhouette.outlined import Outlined, outline
 from ..silhouette.silhouettes import Silhouettes, cut_out
+from .lattice_cells import LatticeCells
 from .profiles import CellCoder, Sizes, cell_coder
 from .reduction import Reduction, reduce
 
@@ -35,6 +37,9 @@ class Coder:
     def __init__(self, model: Model) -> None:
         self.model = model
         self._cells = tuple(cell_coder(model, k) for k in range(len(model.classes)))
+        self._lattice = tuple(
+            LatticeCells.of(c) if model.profile == PROFILE_HYBRID else None for c in model.classes
+        )
         self.has_checks = self._cells[0].has_checks
         self.takes_sizes = self._cells[0].takes_sizes
         self.takes_silhouettes = all(cells.takes_silhouettes for cells in self._cells)
@@ -44,6 +49,10 @@ class Coder:
     def cells(self, index: int) -> CellCoder:
         """The coder of one class."""
         return self._cells[index]
+
+    def lattice(self, index: int) -> LatticeCells | None:
+        """The coder of coefficients of one class; None if it has none."""
+        return self._lattice[index]
 
     def fits(self, cell_shape: tuple[int, ...]) -> bool:
         """Whether every class can code cells of this shape."""

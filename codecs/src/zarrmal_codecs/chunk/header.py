@@ -27,6 +27,7 @@ from ..constants import (
     FLAG_BIG_ENDIAN,
     FLAG_CHANNELS_FIRST,
     FLAG_FORTRAN_ORDER,
+    FLAG_LATTICE,
     FLAG_SILHOUETTES,
     FLAG_SIZES,
     FLAG_WORD_STREAMS,
@@ -50,6 +51,7 @@ from ..silhouette.outlined import Outlines
 from ..wire import Reader, Writer
 from .columns import read_column, read_lengths, write_column, write_lengths
 from .items import dtype_code, dtype_of, has_byte_order, is_big_endian
+from .lattice_index import LatticeIndex
 from .mask_cells import MaskIndex
 from .reduction import Reduction
 
@@ -62,6 +64,8 @@ MODE_NAMES = {
 KNOWN_DTYPES = {*DTYPE_CODES.values(), DTYPE_OTHER}
 DTYPES_OF = {MODE_CELLS: {DTYPE_UINT8, DTYPE_UINT16}, MODE_MASKS: {DTYPE_BOOL}}
 FLAGS_OF_CELLS = FLAG_WORD_STREAMS | FLAG_SIZES | FLAG_SILHOUETTES | FLAG_CHANNELS_FIRST
+FLAGS_OF_BYTES = FLAG_LATTICE
+"""Of cells of uint8 alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,6 +92,8 @@ class CellIndex:
         Of the cells' silhouettes; None where no cell has one.
     reduction
         Of items of 16 bits to values; None where the items are uint8.
+    lattice
+        Of the cells that are coded as coefficients of JPEG pictures; None where no cell is.
     """
 
     digest_prefix: bytes
@@ -98,6 +104,7 @@ class CellIndex:
     sizes: NDArray[np.uint16] | None = None
     outlines: Outlines | None = None
     reduction: Reduction | None = None
+    lattice: LatticeIndex | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -158,6 +165,7 @@ class Header:
     def _flags(self) -> int:
         flags = FLAG_FORTRAN_ORDER * self.fortran_order | FLAG_WORD_STREAMS * self._words
         flags |= FLAG_SILHOUETTES * self._outlined | FLAG_CHANNELS_FIRST * self.channels_first
+        flags |= FLAG_LATTICE * (self.index is not None and self.index.lattice is not None)
         return flags | FLAG_BIG_ENDIAN * is_big_endian(self.dtype) | FLAG_SIZES * self._sized
 
     def to_bytes(self) -> bytes:
@@ -244,6 +252,7 @@ def parse_header(data: memoryview) -> Header:
     reader.block(5)
     mode, code, flags = reader.uint(1), reader.uint(1), reader.uint(1)
     known = FLAG_FORTRAN_ORDER | FLAGS_OF_CELLS * (mode == MODE_CELLS)
+    known |= FLAGS_OF_BYTES * (mode == MODE_CELLS and code == DTYPE_UINT8)
     known |= FLAG_BIG_ENDIAN * has_byte_order(code)
     codable = code in DTYPES_OF.get(mode, KNOWN_DTYPES)
     if mode not in MODE_NAMES or not codable or flags & ~known:
@@ -317,6 +326,8 @@ def _write_index(out: Writer, index: CellIndex) -> None:
             write_column(out, sizes, index.classes != BLANK_CLASS)
     if index.outlines is not None:
         _write_outlines(out, index.outlines)
+    if index.lattice is not None:
+        index.lattice.write(out)
     write_lengths(out, index.lengths, words=index.checks is None)
     if index.checks is not None:
         out.block(index.checks.astype("<u2").tobytes())
@@ -389,6 +400,9 @@ def _read_index(reader: Reader, shape: tuple[int, ...], flags: int, is_deep: boo
     reduction = _read_reduction(reader, shape) if is_deep else None
     sizes = _read_sizes(reader, shape) if flags & FLAG_SIZES else None
     outlines = _read_outlines(reader, shape, classes, sizes) if flags & FLAG_SILHOUETTES else None
+    lattice = None
+    if flags & FLAG_LATTICE:
+        lattice = LatticeIndex.read(reader, shape, classes, outlines)
     lengths = read_lengths(reader, n_cells, words=words)
     if lengths[classes == BLANK_CLASS].any():
         raise CorruptionError("the chunk declares a blank cell that has a stream")
@@ -404,6 +418,7 @@ def _read_index(reader: Reader, shape: tuple[int, ...], flags: int, is_deep: boo
         sizes=sizes,
         outlines=outlines,
         reduction=reduction,
+        lattice=lattice,
     )
 
 

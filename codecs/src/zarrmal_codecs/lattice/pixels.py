@@ -230,9 +230,7 @@ DecodedCell = tuple[NDArray[np.uint8], list[NDArray[np.int16]], list[Flags]]
 """Pixels, coefficients of each plane, and which blocks have them."""
 
 
-def decode(
-    engine: Engine, frames: Sequence[Frame], streams: Sequence[bytes]
-) -> list[DecodedCell]:
+def decode(engine: Engine, frames: Sequence[Frame], streams: Sequence[bytes]) -> list[DecodedCell]:
     """Inverse of ``encode``: of each cell pixels, coefficients, and which blocks have them.
 
     Raises

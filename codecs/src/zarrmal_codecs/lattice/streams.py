@@ -62,7 +62,7 @@ class Streams:
         A stream is shorter than the coder's state.
     """
 
-    def __init__(self, streams: Sequence[bytes]) -> None:
+    def __init__(self, streams: Sequence[bytes | memoryview]) -> None:
         sizes = np.array([len(stream) for stream in streams], np.int64)
         if (sizes < RANS_STATE_BYTES).any():
             raise TruncatedError("a cell's stream is shorter than the coder's state")
@@ -73,6 +73,9 @@ class Streams:
         self._rans = rans.Decoder(states, data, starts + RANS_STATE_BYTES, stops)
         self._n = len(streams)
         self._starts, self._data = starts, streams
+
+    def __len__(self) -> int:
+        return self._n
 
     @property
     def decoder(self) -> rans.Decoder:

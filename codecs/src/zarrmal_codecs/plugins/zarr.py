@@ -22,7 +22,13 @@ from ..chunk.chunk import (
 )
 from ..chunk.header import Header, header_bytes, parse_header
 from ..chunk.items import stored_dtype
-from ..constants import BLANK_CLASS, CHUNK_PRELUDE_BYTES, CODEC_NAME
+from ..constants import (
+    BLANK_CLASS,
+    CAMERA_BYTES,
+    CHUNK_PRELUDE_BYTES,
+    CODEC_NAME,
+    MAX_CAMERAS,
+)
 from ..errors import CorruptionError, TruncatedError
 from ..model.model import Model
 from ..paper.golomb_rice import RiceChoice
@@ -204,10 +210,15 @@ def _no_chunk() -> None:
 def header_limit(shape: tuple[int, ...]) -> int:
     """Bytes of the longest valid header for a shape.
 
-    A cell takes at most a class run, 32 bits of length and five times 16 bits, of its size and its
-    silhouette; classes and reductions of channels take at most 640 bytes.
+    A cell takes at most a class run, 32 bits of length, eight times 16 bits, of its size, its
+    silhouette and its place in a JPEG picture, and a camera of its own; classes and reductions of
+    channels take at most 640 bytes.
     """
-    return CHUNK_PRELUDE_BYTES + 640 + 4 * len(shape) + 20 * (shape[0] if shape else 0)
+    n_cells = shape[0] if shape else 0
+    n_cameras = min(n_cells, MAX_CAMERAS)
+    # Deflate stores what it cannot make shorter, with few bytes more.
+    cameras = 64 + (n_cameras * CAMERA_BYTES + 2 * n_cells) * 101 // 100
+    return CHUNK_PRELUDE_BYTES + 640 + 4 * len(shape) + 26 * n_cells + cameras
 
 
 def _rows(selection: Any, shape: tuple[int, ...]) -> NDArray[np.int64] | None:

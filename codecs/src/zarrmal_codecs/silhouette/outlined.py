@@ -49,6 +49,12 @@ class Outlines:
             resampling=self.resampling, spacings=self.spacings[rows], shapes=self.shapes[rows]
         )
 
+    def without(self, cells: Mask) -> Self:
+        """The same, but for some cells, bool (cell,)."""
+        shapes = np.where(cells[:, None], np.uint16(0), self.shapes)
+        spacings = np.where(cells, np.uint8(0), self.spacings)
+        return type(self)(resampling=self.resampling, spacings=spacings, shapes=shapes)
+
     @property
     def n_pixels(self) -> int:
         """Pixels of all masks."""

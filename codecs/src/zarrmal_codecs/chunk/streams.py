@@ -1,0 +1,265 @@
+"""Streams of some cells of a chunk, checked against its index (FORMAT 4.3, 4.4)."""
+
+from __future__ import annotations
+
+from binascii import crc_hqx
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..constants import BLANK_CLASS, CHECK_INITIAL, DIGEST_PREFIX_BYTES
+from ..errors import CorruptionError, ModelError, TruncatedError
+from ..lattice.cell import JpegCell
+from ..lattice.place import Place
+from ..scales import Pixels
+from ..silhouette.outlined import Outlines
+from .cells import used_classes
+from .coder import Coder
+from .header import CellIndex, Header, header_bytes, parse_header
+from .lattice_cells import LatticeCells, least_bytes
+from .reduction import Reduction
+
+BLOCK_CELLS = 4096
+"""Streams in memory at a time. Each is an object of 200 bytes, though its cell may be one pixel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StreamRun:
+    """Streams of one class of a chunk that have passed the checks that need no decoding.
+
+    Parameters
+    ----------
+    index
+        Of the class.
+    coding
+        The class's coding byte. Streams of several chunks can be decoded at once where class and
+        coding byte are the same.
+    members
+        int64 (stream,): which of the rows asked for each stream belongs to.
+    fetch
+        Returns the stream of one of those rows, checked by its CRC-16 where the header has one.
+    sizes
+        uint16 (stream, 2): height and width of each cell; None where all have the array's.
+    outlines
+        Of the silhouettes; None without.
+    reduction
+        Of the items to values; None where the items are uint8.
+    places
+        Where the cells lie in JPEG pictures, if they are coded as coefficients; None where their
+        pixels are coded.
+    """
+
+    index: int
+    coding: int
+    members: NDArray[np.int64]
+    fetch: Callable[[int], memoryview]
+    sizes: NDArray[np.uint16] | None
+    outlines: Outlines | None
+    reduction: Reduction | None
+    places: list[Place] | None = None
+
+    def streams(self, block: slice = slice(None)) -> list[memoryview]:
+        """Some of the streams; CorruptionError or TruncatedError if one is damaged."""
+        return [self.fetch(i) for i in self.members[block].tolist()]
+
+    def decode(self, coder: Coder, cell_shape: tuple[int, ...], block: slice) -> Pixels:
+        """Items of some of the streams (stream, \\*cell_shape), with channels last."""
+        sizes = None if self.sizes is None else self.sizes[block]
+        members = np.arange(len(self.members))[block]
+        outlines = None if self.outlines is None else self.outlines.take(members)
+        if self.places is not None:
+            lattice = lattice_of(coder, self.index)
+            return lattice.decode(
+                self.streams(block), self.places[block], cell_shape, sizes, outlines
+            )
+        scales = None if self.reduction is None else self.reduction.scales
+        values = coder.cells(self.index).decode(
+            self.streams(block), self.coding, cell_shape, sizes, outlines, scales
+        )
+        return restored(values, self.reduction)
+
+
+def cell_streams(
+    header: Header,
+    rows: NDArray[np.int64],
+    fetch: Callable[[int, int], memoryview],
+    coder: Coder | None,
+) -> list[StreamRun]:
+    """The streams of some cells of a chunk, by class; blank cells have none, and are zeros.
+
+    Parameters and errors are those of decode_cells.
+    """
+    index = header.index
+    assert index is not None
+    coder = matching_coder(header, coder)
+    lengths, kinds = index.lengths[rows], _kinds(index, rows)
+    stops = np.cumsum(index.lengths)[rows]
+    sizes = None if index.sizes is None else index.sizes[rows]
+    outlines = None if index.outlines is None else index.outlines.take(rows)
+    for k, members, places in kinds:
+        own = None if sizes is None else sizes[members]
+        lines = None if outlines is None else outlines.take(members)
+        if places is None:
+            least = coder.cells(k).least_bytes(index.codings[k], header.cell_shape, own, lines)
+        else:
+            lattice_of(coder, k)
+            coder.cells(k).least_bytes(index.codings[k], header.cell_shape)  # is there the coding?
+            least = least_bytes(len(members), lines)
+        short = lengths[members] < least
+        if short.any():
+            needed = int(np.broadcast_to(least, short.shape)[short][0])
+            raise TruncatedError(f"a cell of class {k} has fewer than the {needed} bytes it needs")
+
+    def stream(i: int) -> memoryview:
+        row, stop, length = int(rows[i]), int(stops[i]), int(lengths[i])
+        data = fetch(stop - length, stop)
+        if len(data) != length:
+            raise TruncatedError(
+                f"cell {row} of the chunk has {len(data)} of {length} bytes: fetch it again"
+            )
+        if index.checks is not None and crc_hqx(data, CHECK_INITIAL) != index.checks[row]:
+            raise CorruptionError(f"cell {row} of the chunk is damaged: its CRC-16 does not match")
+        return data
+
+    blank = rows[index.classes[rows] == BLANK_CLASS]
+    if index.checks is not None and (index.checks[blank] != CHECK_INITIAL).any():
+        raise CorruptionError("a blank cell of the chunk is damaged: its CRC-16 does not match")
+    runs = []
+    for k, members, places in kinds:
+        run = StreamRun(
+            index=k,
+            coding=index.codings[k],
+            members=members,
+            fetch=stream,
+            sizes=None if sizes is None else sizes[members],
+            outlines=None if outlines is None else outlines.take(members),
+            reduction=index.reduction,
+            places=places,
+        )
+        runs.append(run)
+    return runs
+
+
+Kind = tuple[int, NDArray[np.int64], list[Place] | None]
+
+
+def _kinds(index: CellIndex, rows: NDArray[np.int64]) -> list[Kind]:
+    """Class, members and places of cells that are coded alike."""
+    classes, kinds = index.classes[rows], list[Kind]()
+    is_lattice = np.zeros(len(rows), bool)
+    if index.lattice is not None:
+        is_lattice = index.lattice.is_lattice[rows]
+    for k in used_classes(classes):
+        members = np.flatnonzero((classes == k) & ~is_lattice)
+        if len(members):
+            kinds.append((k, members, None))
+        members = np.flatnonzero((classes == k) & is_lattice)
+        if len(members):
+            assert index.lattice is not None
+            each = [index.lattice.place(row) for row in rows[members].tolist()]
+            kinds.append((k, members, [place for place in each if place is not None]))
+    return kinds
+
+
+def lattice_of(coder: Coder, index: int) -> LatticeCells:
+    """The coder of coefficients of a class; CorruptionError if it has none."""
+    lattice = coder.lattice(index)
+    if lattice is None:
+        raise CorruptionError(f"the chunk declares coefficients, but class {index} codes none")
+    return lattice
+
+
+def restored(values: Pixels, reduction: Reduction | None) -> Pixels:
+    """Items of values (cell, *cell_shape), with channels last."""
+    if reduction is None:  # of uint8, also where a model of depth 16 coded them
+        return values if values.dtype == np.uint8 else _as_bytes(values)
+    has_channels = values.ndim == 4
+    items = reduction.restore(values if has_channels else values[..., None])
+    return items.reshape(values.shape)
+
+
+def _as_bytes(values: Pixels) -> Pixels:
+    if values.size and int(values.max()) > 255:
+        raise CorruptionError("a cell holds a value of more than 8 bits")
+    return values.astype(np.uint8)
+
+
+def matching_coder(header: Header, coder: Coder | None) -> Coder:
+    """The coder, if a chunk of cells was written with its model.
+
+    Raises
+    ------
+    ModelError
+        There is none, or it is of another model.
+    CorruptionError
+        The index does not suit the model.
+    """
+    index = header.index
+    assert index is not None
+    if coder is None:
+        raise ModelError(
+            f"the chunk needs the model {index.digest_prefix.hex()}…, but the codec has none"
+        )
+    model = coder.model
+    if bytes.fromhex(model.digest)[:DIGEST_PREFIX_BYTES] != index.digest_prefix:
+        raise ModelError(
+            f"the chunk was written with model {index.digest_prefix.hex()}…, not with "
+            f"{model.digest[:16]}…: read it with the metadata of its own array"
+        )
+    if not coder.fits(header.cell_shape) or len(index.codings) != len(model.classes):
+        raise CorruptionError(
+            f"the chunk has cells {header.cell_shape} in {len(index.codings)} "
+            f"classes, but its model has {model.cell_shape} in {len(model.classes)}"
+        )
+    if coder.has_checks != (index.checks is not None) or (
+        (index.sizes is not None and not coder.takes_sizes)
+        or (index.outlines is not None and not coder.takes_silhouettes)
+        or (index.reduction is not None and not index.reduction.suits(coder.depth))
+    ):
+        raise CorruptionError(f"the chunk's index does not suit profile {model.profile!r}")
+    return coder
+
+
+def jpeg_cell(data: bytes | memoryview, coder: Coder | None, row: int) -> JpegCell | None:
+    """The coefficients of one cell of a chunk; None if its pixels are coded as such.
+
+    Parameters
+    ----------
+    data
+        All bytes of the chunk.
+    coder
+        The coder of the model named in the header.
+    row
+        Which cell.
+
+    Raises
+    ------
+    IndexError
+        The chunk has no such cell.
+    ZarrmalError
+        Its stream is damaged; see errors.py.
+    """
+    view = memoryview(data).cast("B")
+    header, payload = parse_header(view), view[header_bytes(view) :]
+    if not 0 <= row < (header.shape or (1,))[0]:
+        raise IndexError(f"a chunk of shape {header.shape} has no cell {row}")
+    if header.index is None or header.index.lattice is None:
+        return None
+    for run in cell_streams(header, np.array([row]), lambda a, b: payload[a:b], coder):
+        if run.places is None:
+            continue
+        lattice = lattice_of(matching_coder(header, coder), run.index)
+        cells = lattice.decoded(
+            run.streams(), run.places, header.cell_shape, run.sizes, run.outlines
+        )
+        (_, coefficients, coded), (place,) = next(cells), run.places
+        return JpegCell(
+            camera=place.camera,
+            phase=place.phase,
+            coefficients=tuple(coefficients),
+            coded=tuple(coded),
+            is_file=place.is_file,
+        )
+    return None
