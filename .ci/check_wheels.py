@@ -64,7 +64,14 @@ def check_codecs(dist: Path) -> None:
     if len(rest) != 1 or not re.fullmatch(r"zarrmal_codecs/_kernel\.[\w.-]*(so|pyd)", *rest):
         sys.exit(f"{wheel.name} must contain the package and the kernel, and also contains {rest}")
     sdist = only(dist, "zarrmal_codecs-*.tar.gz")
-    required = {"CMakeLists.txt", "FORMAT.md", "LICENSE", "README.md", "pyproject.toml"}
+    required = {
+        "CMakeLists.txt",
+        "FORMAT.md",
+        "ARCHIVE.md",
+        "LICENSE",
+        "README.md",
+        "pyproject.toml",
+    }
     required |= files_of(ROOT / "codecs", "src", "vectors", "tests")
     expect(sdist, sdist_names(sdist), required)
     print(f"{wheel.name} has {len(names)} files, {sdist.name} has all that a build needs")

@@ -29,10 +29,10 @@ from zarrmal.benchmark.lattice.truth import Score
 from zarrmal.lattice.find import FoundCell, covered_pixels, find_cell
 from zarrmal.lattice.jpeg_file import JpegFile, read_jpeg
 from zarrmal.lattice.preimage import ycbcr_planes
+from zarrmal.lattice.series import STANDARD_CHROMA, STANDARD_LUMA, scaled_table, series_name
 from zarrmal.lattice.solve.dct import inverse_dct
 from zarrmal.lattice.solve.taps import RINGED, taps_of
 from zarrmal.lattice.survey import Finding, survey
-from zarrmal.lattice.tables import STANDARD_CHROMA, STANDARD_LUMA, scaled_table, series_name
 
 
 def smear(seed: int) -> NDArray[np.uint8]:

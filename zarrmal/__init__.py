@@ -3,6 +3,7 @@
 from .api import (
     adopt,
     append,
+    coefficients,
     extract,
     info,
     open,
@@ -38,6 +39,7 @@ __all__ = [
     "WriteOptions",
     "adopt",
     "append",
+    "coefficients",
     "extract",
     "info",
     "open",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from numpy import bool_
 from numpy.typing import NDArray
 from zarrmal_codecs import Model
+from zarrmal_codecs.lattice.cell import JpegCell
 
 from .archive import (
     AppendOptions,
@@ -29,6 +30,7 @@ from .archive.storage.errors import store_errors
 from .archive.storage.location import Location
 from .archive.storage.store import Where, locate
 from .archive.write.append import refuse_append
+from .archive.write.lattice import lacks_search
 from .archive.write.new import interrupted_archive, refuse_location
 from .choose import (
     Assignment,
@@ -187,6 +189,8 @@ def write(
         model = train_model(cells, train_options, checkpoint, listener.progress)
         origin = "trained"
     listener.coding_with(model, origin, cells)
+    if lacks_search(cells, model, options.lattice):
+        listener.not_searched()
     is_shipped = not (classifier or labelled or cross_fit)
     assigner = choose_assigner(
         assign,
@@ -265,6 +269,8 @@ def append(
     )
     if assign == "classifier" and classifier is None and model is not None:
         listener.classifying_with(shipped_classifier_for(cells, model))
+    if lacks_search(cells, model, options.lattice):
+        listener.not_searched()
     archive.append(cells, assigner=assigner, options=options, progress=listener.progress)
     _report(assigner, listener)
     return archive.info()
@@ -289,7 +295,7 @@ def open(
     Returns
     -------
     xarray.Dataset
-        ``cells`` (cell, y, x[, channel]) or (cell, channel, y, x), and the arrays of FORMAT 6.
+        ``cells`` (cell, y, x[, channel]) or (cell, channel, y, x), and the arrays of ARCHIVE 1.
 
     Raises
     ------
@@ -313,6 +319,34 @@ def recover_cells(
         bool (cell,).
     """
     return Archive.open(url, storage_options=storage_options).recover(cells)
+
+
+def coefficients(
+    url: Where, index: int, *, storage_options: StorageOptions = None
+) -> JpegCell | None:
+    """The JPEG coefficients that a cell is stored as; None where it is stored as pixels.
+
+    Parameters
+    ----------
+    index
+        Position of the cell in the archive; ``source_index`` tells which cell of the source it is.
+
+    Returns
+    -------
+    JpegCell or None
+        ``camera.tables`` are the steps of the quantiser, uint16 (plane, 8, 8), vertical frequency
+        first; ``camera.ratios`` the pixels that a sample of each plane stands for, down and across;
+        ``camera.colour`` is grey, ycbcr or rgb; ``phase`` the row and column of the cell's first
+        pixel in its group of blocks; ``coefficients`` are those of each plane, quantised, int16
+        (row, column, 8, 8); ``coded`` tells which blocks have any, bool (row, column); ``is_file``
+        that the cell is a whole JPEG file.
+
+    Raises
+    ------
+    IndexError
+        If there is no such cell.
+    """
+    return Archive.open(url, storage_options=storage_options).coefficients(index)
 
 
 def info(url: Where, *, storage_options: StorageOptions = None) -> ArchiveInfo:
@@ -380,7 +414,7 @@ def extract(
     progress: Progress = silent,
     storage_options: StorageOptions = None,
 ) -> ExtractReport:
-    """Write the cells of an archive as PNG or TIFF files; see Archive.extract."""
+    """Write the cells of an archive as PNG, TIFF or JPEG files; see Archive.extract."""
     return Archive.open(url, storage_options=storage_options).extract(
         Path(folder),
         class_name=class_name,

@@ -34,6 +34,9 @@ class Listener:
     def coding_with(self, model: Model | None, origin: Origin, source: Source) -> None:
         """The model that codes the cells, and where it comes from; None: they are deflated."""
 
+    def not_searched(self) -> None:
+        """The model codes JPEG coefficients; numba, which finds them in pixels, is missing."""
+
     def classifying_with(self, classifier: CellClassifier) -> None:
         """A shipped classifier assigns classes."""
 

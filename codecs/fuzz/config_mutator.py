@@ -1,4 +1,4 @@
-"""Mutations of codec configurations and archive attributes, as JSON (FORMAT 5, 6)."""
+"""Mutations of codec configurations and archive attributes, as JSON (FORMAT 5, ARCHIVE 2)."""
 
 from __future__ import annotations
 

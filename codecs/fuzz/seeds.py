@@ -24,7 +24,7 @@ FACTS = {
     "preprocessing": None,
     "software": "zarrmal 0.1.0",
 }
-"""The attribute of an archive (FORMAT 6)."""
+"""The attribute of an archive (ARCHIVE 2)."""
 
 
 def models() -> list[bytes]:

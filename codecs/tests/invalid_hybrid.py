@@ -1,4 +1,4 @@
-"""Hostile chunks of profile `hybrid`, made by hand from FORMAT 2.3, 4.3 and 4.6."""
+"""Hostile chunks of profile `hybrid`, made by hand from FORMAT 2.3, 4.3 and 6."""
 
 from __future__ import annotations
 

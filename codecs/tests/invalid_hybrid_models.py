@@ -1,4 +1,4 @@
-"""Hostile models of profile `hybrid`, made by hand from FORMAT 2.3, 2.4 and 4.6."""
+"""Hostile models of profile `hybrid`, made by hand from FORMAT 2.3, 2.4 and 6."""
 
 from __future__ import annotations
 

@@ -136,6 +136,8 @@ def cases() -> dict[str, tuple[bytes, str, str]]:
         "json-huge": (model_file(struct.pack("<I", 1 << 30) + b"{}"), corrupt, "JSON"),
         "json-not": (model_file(body_of(b"profile: paper")), corrupt, "JSON"),
         "json-not-utf-8": (model_file(body_of(b'{"a": "\xff"}')), corrupt, "JSON"),
+        "json-deep-65": (
+            changed(put("about", json.loads("[" * 64 + "]" * 64))), corrupt, "more than 64"),
         "json-deep": (model_file(body_of(b"[" * 200_000), compressor=1), "CorruptionError", "JSON"),
         "json-deep-about": (
             model_file(body_of(b'{"about":' * 90_000), compressor=1), corrupt, "JSON"),

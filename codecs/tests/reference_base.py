@@ -104,7 +104,7 @@ def run(layers: list, values: list) -> list:
 
 
 def crc_16(data: bytes) -> int:
-    """Section 4.4."""
+    """Section 1.7."""
     register = 0xFFFF
     for byte in data:
         register ^= byte << 8

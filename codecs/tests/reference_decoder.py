@@ -52,11 +52,11 @@ def parse_header(data: bytes) -> dict:
     must(not flags & 4 or ITEM_BYTES.get(dtype, 1) > 1, "4.1: big_endian")
     head = Cursor(data[: n_header - 4], 12)
     payload_bytes, pixel_crc32, rank = head.uint(8), head.uint(4), head.uint(1)
-    must(rank <= 32, "8: rank")
+    must(rank <= 32, "1.6: rank")
     shape = tuple(head.uint(4) for _ in range(rank))
     item_bytes = head.uint(4) if dtype == OTHER else ITEM_BYTES[dtype]
     must(item_bytes >= 1, "4.1: item_bytes")
-    must(item_bytes * prod(n for n in shape if n) <= 2**31 - 1, "8: bytes of a chunk's items")
+    must(item_bytes * prod(n for n in shape if n) <= 2**31 - 1, "1.6: bytes of a chunk's items")
     header = {"mode": mode, "shape": shape, "fortran_order": flags % 2 == 1, "crc": pixel_crc32}
     header |= {"dtype": dtype, "item_bytes": item_bytes, "big_endian": flags & 4 > 0}
     if mode == 2:
@@ -76,7 +76,7 @@ def parse_header(data: bytes) -> dict:
     must(head.at == len(head.data), "4.1: exactly as long as its fields")
     header["payload"] = data[n_header:]
     must(len(header["payload"]) == payload_bytes, "4.1: the chunk ends with its payload")
-    must(mode < 2 or prod(shape) <= 65536 * len(data), "8: pixels of a chunk of modes 2 and 3")
+    must(mode < 2 or prod(shape) <= 65536 * len(data), "1.6: pixels of a chunk of modes 2 and 3")
     return header
 
 
@@ -173,7 +173,7 @@ def decode_chunk(data: bytes, model: dict | None) -> tuple[tuple, bool, bytes]:
 
 def inflate(payload: bytes, n_bytes: int) -> bytes:
     """Mode 1."""
-    must(n_bytes <= 1032 * (len(payload) + 1), "8: deflated bytes of items")
+    must(n_bytes <= 1032 * (len(payload) + 1), "1.6: deflated bytes of items")
     stream = zlib.decompressobj(wbits=-15)
     try:
         shuffled = stream.decompress(payload, n_bytes + 1)
@@ -230,7 +230,7 @@ def cell_of(header: dict, model: dict, c: int) -> bytes:
         return bytes(prod(cell_shape) * header["item_bytes"])
     n_planes = prod(cell_shape[2:])
     if model["profile"] == "hybrid":
-        must(header["codings"][k] == 0, "4.6: coding")
+        must(header["codings"][k] == 0, "6: coding")
         own = (*(header["sizes"] or [cell_shape[:2]] * (c + 1))[c], *cell_shape[2:])
         outline, place = outline_of(header, c), header["places"] and header["places"][c]
         if place:

@@ -1,4 +1,4 @@
-"""Profile `hybrid`, from FORMAT.md 4.6 alone; see reference_decoder.py."""
+"""Profile `hybrid`, from FORMAT.md 6 alone; see reference_decoder.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reference_mixture import (
 )
 from reference_silhouette import check_table, coverage_of, decode_points, mask_of
 
-# 4.6.2
+# 6.6
 
 
 def ordered(offsets: list) -> list:
@@ -33,63 +33,63 @@ def check_hybrid(c: dict, cell_shape: tuple) -> None:
     """Check a class, and parse its tensors into `prediction` and `silhouette`."""
     must(len(cell_shape) in (2, 3), "2.2: cell_shape")
     n_planes = cell_shape[2] if len(cell_shape) == 3 else 1
-    must(n_planes <= 64, "4.6: planes")
+    must(n_planes <= 64, "6: planes")
     c["prediction"] = check_prediction(c, n_planes) if c["networks"].get("decoder") else None
     n_latents = len(c["prediction"]["scale"]) if c["prediction"] else 0
-    must(n_latents <= 256, "4.6.4: latents")
-    must(len(c["steps"]) == n_planes, "4.6.3: a class has P steps")
+    must(n_latents <= 256, "6.4: latents")
+    must(len(c["steps"]) == n_planes, "6.5: a class has P steps")
     for step in c["steps"]:
         check_step(step, n_latents)
-    must(sorted(step["plane"] for step in c["steps"]) == list(range(n_planes)), "4.6.3: planes")
+    must(sorted(step["plane"] for step in c["steps"]) == list(range(n_planes)), "6.5: planes")
     c["silhouette"] = check_table(c["tensors"])
 
 
 def tensor(tensors: dict, name: str, dtype: str, *shape: int) -> list:
-    must(name in tensors, f"4.6.3: {name} is missing")
-    must(tensors[name][:2] == (dtype, shape), f"4.6.3: {name}")
+    must(name in tensors, f"6.4: {name} is missing")
+    must(tensors[name][:2] == (dtype, shape), f"6.4: {name}")
     return tensors[name][2]
 
 
 def check_step(step: dict, n_latents: int) -> None:
-    """4.6.3"""
+    """6.5"""
     k, f, e = step["causal"], step["flags"], step["full"]
-    must(4 <= k <= 40 and f <= k and e <= 24, "4.6.3: K, F, E")
-    must(1 <= step["components"] <= 4 and step["coverage"] <= 25, "4.6.3: M, G")
+    must(4 <= k <= 40 and f <= k and e <= 24, "6.5: K, F, E")
+    must(1 <= step["components"] <= 4 and step["coverage"] <= 25, "6.5: M, G")
     width = k + f + len(step["earlier"]) * (3 + e) + 4 + step["coverage"] + 5 * (n_latents > 0)
-    must(width <= 255, "4.6.3: I")
+    must(width <= 255, "6.5: I")
     must((step["latent"] is not None) == (n_latents > 0), "2.4: latent")
     for number, layer in enumerate(step["layers"], 1):
         n = layer["shape"][0]
-        must(1 <= n <= 256 if number < 3 else n == 1 + 3 * step["components"], "4.6.3: H1, H2, M")
-        must(layer["shape"] == (n, width), "4.6.3: layers")
+        must(1 <= n <= 256 if number < 3 else n == 1 + 3 * step["components"], "6.5: H1, H2, M")
+        must(layer["shape"] == (n, width), "6.5: layers")
         layer["latent"] = [[]] * n
         if number == 1 and n_latents:
-            must(step["latent"]["shape"] == (n, n_latents), "4.6.3: latent")
+            must(step["latent"]["shape"] == (n, n_latents), "6.5: latent")
             layer["latent"] = step["latent"]["rows"]
-        must(all(1 <= shift <= 24 for shift in layer["shift"]), "4.6.3: shift")
+        must(all(1 <= shift <= 24 for shift in layer["shift"]), "6.5: shift")
         for o in range(n):
             bound = abs(layer["bias"][o]) + 127 * sum(abs(w) for w in layer["rows"][o])
             bound += 1024 * sum(abs(w) for w in layer["latent"][o])
-            must(bound <= 2**30 - 1, "4.6.3: bound")
+            must(bound <= 2**30 - 1, "6.9: bound")
         width = n
 
 
 def check_prediction(c: dict, n_planes: int) -> dict:
-    """4.6.4"""
+    """6.4"""
     networks, tensors = c["networks"], c["tensors"]
     decoder = networks["decoder"]
     n_latents = len(decoder[0]["rows"][0])
     grid = tensor(tensors, "grid", "uint8", 2)
-    must(min(grid) >= 1, "4.6.4: grid")
+    must(min(grid) >= 1, "6.4: grid")
     scale = tensor(tensors, "latent_scale", "uint8", n_latents)
-    must(max(scale) <= 127, "4.6.4: latent_scale")
+    must(max(scale) <= 127, "6.4: latent_scale")
     inside, outside = (n_latents, "int8"), (prod(grid) * n_planes, "uint8")
     check_chain(decoder, inside, outside)
     check_chain(networks.get("encoder") or [], outside, inside)
     return {"grid": grid, "scale": scale, "decoder": decoder}
 
 
-# 4.6.4
+# 6.4
 
 
 def along(j: int, n: int, size: int) -> tuple:
@@ -117,7 +117,7 @@ def predict(prediction: dict, latents: list, height: int, width: int, n_planes: 
     ]
 
 
-# 4.6.3
+# 6.6 to 6.8
 
 
 def brightness(r: int, a: int, most: int) -> int:
@@ -200,7 +200,7 @@ class Cell:
 
     def outputs(self, t: int, values: list) -> list:
         for number, layer in enumerate(self.steps[t]["layers"]):
-            must(all(0 <= one <= 128 for one in values), "4.6.3: inputs")
+            must(all(0 <= one <= 128 for one in values), "6.8: inputs")
             sums = [
                 bias + sum(w * one for w, one in zip(row, values, strict=True))
                 for bias, row in zip(layer["bias"], layer["rows"], strict=True)
@@ -237,13 +237,13 @@ def decode_hybrid(
     depth: int,
     scales: list,
 ) -> list:
-    """4.6: the values of one cell; `outline` is (spacing, (rows, columns), resampling).
+    """6: the values of one cell; `outline` is (spacing, (rows, columns), resampling).
 
     `scales` is (R, B) of each plane.
     """
     height, width = cell_shape[:2]
     least = prod(outline[1]) >> 17 if outline else prod(cell_shape) // 4096
-    must(len(stream) >= max(4, least), "4.6: least length")
+    must(len(stream) >= max(4, least), "6.1: least length")
     words, coverage = Words(stream), [[255] * width for _ in range(height)]
     if outline:
         spacing, shape, resampling = outline

@@ -1,4 +1,4 @@
-"""Tables, distributions and words, from FORMAT.md 4.6 alone; see reference_decoder.py."""
+"""Tables, distributions and words, from FORMAT.md 4.6 and 6 alone; see reference_decoder.py."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def nearest(t: float) -> int:
     return floor(t + 0.5)
 
 
-# 4.6.1
+# 6.2
 
 
 def sign(d: int) -> int:
@@ -48,7 +48,7 @@ BLANK = {i: clip(nearest(65536 * sigmoid(i / 16)), 1, 65280) for i in range(-255
 EXP = [nearest(4096 * exp(-i / 16)) for i in range(511)]
 
 
-# 4.6.7
+# 4.6
 
 
 class Words:
@@ -70,11 +70,11 @@ class Words:
         return low
 
     def finish(self, values: bytes) -> None:
-        must(self.x == 65536 + crc_16(values), "4.6.7: the last state")
-        must(self.cursor.at == len(self.cursor.data), "4.6.7: words are left")
+        must(self.x == 65536 + crc_16(values), "4.6: the last state")
+        must(self.cursor.at == len(self.cursor.data), "4.6: words are left")
 
 
-# 4.6.4, 4.6.5
+# 6.4, 6.3
 
 
 def logistic(d: int, slope: int) -> int:
@@ -125,7 +125,7 @@ def level_cumulative(out: list, base: int):
     return cumulative
 
 
-# 4.6.6
+# 6.3.2
 
 
 def deep_cumulatives(out: list, base: int, n_bins: int) -> tuple:

@@ -30,11 +30,11 @@ def parse_model(data: bytes) -> dict:
     must(file.uint(1) == 1, "1.3")
     compressor, reserved, n_body = file.uint(1), file.uint(2), file.uint(4)
     must(reserved == 0, "1.3: reserved")
-    must(n_body <= 64 << 20, "8: decompressed model")
+    must(n_body <= 64 << 20, "1.6: decompressed model")
     body = Cursor(decompress(data[file.at :], compressor, n_body))
     digest = hashlib.sha256(body.data).digest()
     n_json = body.uint(4)
-    must(n_json <= 1 << 20, "8: JSON")
+    must(n_json <= 1 << 20, "1.6: JSON")
     tree = parse_json(body.block(n_json))
     tensors = []
     for entry in member(tree, "tensors", list, "2.2"):
@@ -69,16 +69,30 @@ def parse_model(data: bytes) -> dict:
 
 def parse_json(text: bytes) -> object:
     def unique(pairs: list) -> dict:
-        must(len(dict(pairs)) == len(pairs), "2.2: a member named twice")
+        must(len(dict(pairs)) == len(pairs), "1.8: a member named twice")
         return dict(pairs)
 
     def constant(name: str) -> None:
-        raise FormatError(f"2.2: {name}")
+        raise FormatError(f"1.8: {name}")
 
+    depth, inside, escaped = 0, False, False
+    for byte in text:
+        if inside:
+            inside, escaped = escaped or byte != ord('"'), not escaped and byte == ord("\\")
+        else:
+            inside = byte == ord('"')
+            depth += (byte in b"[{") - (byte in b"]}")
+        must(depth <= 64, "1.6: nested arrays and objects")
     try:
-        return json.loads(text.decode(), object_pairs_hook=unique, parse_constant=constant)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"2.2: {error}") from None
+        # Python refuses integers of more than 4,300 digits.
+        return json.loads(
+            text.decode(),
+            object_pairs_hook=unique,
+            parse_constant=constant,
+            parse_int=lambda digits: int(digits) if len(digits) < 4300 else float(digits),
+        )
+    except ValueError as error:
+        raise FormatError(f"1.8: {error}") from None
 
 
 def decompress(packed: bytes, compressor: int, n_body: int) -> bytes:
@@ -102,7 +116,7 @@ def read_tensor(body: Cursor, dtype: object, shape: object) -> tuple:
     must(type(dtype) is str and dtype in TENSOR_BYTES, "2.2: dtype")
     must(type(shape) is list and len(shape) <= 8, "2.2: shape")
     count = prod(integer(n, 0, 1 << 26, "2.2: shape") for n in shape)
-    must(prod(n for n in shape if n) <= 64 << 20, "8")
+    must(prod(n for n in shape if n) <= 64 << 20, "1.6")
     n = TENSOR_BYTES[dtype]
     raw = body.block(count * n)
     signed = not dtype.startswith("u")
@@ -139,7 +153,7 @@ def parse_class(tree: object, tensors: list, uses: list, profile: str) -> dict:
         multiplier = tensor(entry.get("multiplier"), "uint16", 1)[2]
         must(len(rows) == len(bias) == len(multiplier) and bool(rows), "2.3: widths")
         must(bool(rows[0]) and min(multiplier) >= 1, "2.3: multiplier")
-        must(max(len(rows), len(rows[0])) <= 1 << 20, "8: width of a layer")
+        must(max(len(rows), len(rows[0])) <= 1 << 20, "1.6: width of a layer")
         ends = [entry.get("input"), entry.get("output")]
         must(all(type(end) is str and end in RANGES for end in ends), "2.3: ranges")
         largest = 128 if ends[0] == "int8" else 255

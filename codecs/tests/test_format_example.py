@@ -1,4 +1,4 @@
-"""The worked examples of FORMAT.md, section 7, are correct."""
+"""The worked examples of FORMAT.md, section 8, are correct."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FORMAT = (Path(__file__).parents[1] / "FORMAT.md").read_text(encoding="utf-8")
 
 
 def blocks(part: str) -> list[list[str]]:
-    """The indented blocks of a part of section 7, as lines."""
+    """The indented blocks of a part of section 8, as lines."""
     section = FORMAT.split(f"### {part} ")[1].split("\n##")[0].split("\n---")[0]
     found = re.findall(r"(?:^    .*\n)+", section, flags=re.MULTILINE)
     return [block.splitlines() for block in found]
@@ -30,7 +30,7 @@ def hexadecimal(lines: list[str]) -> bytes:
     return bytes.fromhex("".join(line.strip().split("  ")[0] for line in lines))
 
 
-@pytest.fixture(scope="module", params=["7.1", "7.2"])
+@pytest.fixture(scope="module", params=["8.1", "8.2"])
 def example(request) -> tuple[bytes, str, np.ndarray, bytes]:
     """Model, digest, pixels, chunk."""
     head, text, tensors, digest, rows, chunk = blocks(request.param)
@@ -59,7 +59,7 @@ def test_the_text_is_complete():
         assert f"\n## {k}. " in FORMAT
 
 
-def test_tables_of_4_6():
+def test_tables_of_6_2():
     for name, values in {
         "S(d)": reference_mixture.S.values(),
         "S16(d)": reference_mixture.S16.values(),
@@ -75,8 +75,8 @@ def test_tables_of_4_6():
         assert f"{zlib.crc32(raw):08x}" == promised
 
 
-def test_neighbours_of_4_6():
-    section = FORMAT.split("#### 4.6.2")[1].split("#### 4.6.3")[0]
+def test_neighbours_of_6_6():
+    section = FORMAT.split("### 6.6")[1].split("### 6.7")[0]
     lists = [
         [(int(y), int(x)) for y, x in re.findall(r"\((-?\d), (-?\d)\)", text.replace("−", "-"))]
         for text in section.split("Causal:")[1].split("As i32")[0].split("Full:")
@@ -87,6 +87,6 @@ def test_neighbours_of_4_6():
         assert f"`{reference_decoder.crc_32(raw):08x}`" in section
 
 
-def test_check_value_of_4_4():
+def test_check_values_of_1_7():
     assert reference_decoder.crc_16(b"123456789") == 0x29B1
     assert reference_decoder.crc_32(b"123456789") == 0xCBF43926

@@ -1,4 +1,4 @@
-"""Small files that declare much get bounded memory (FORMAT 8), each in its own process."""
+"""Small files that declare much get bounded memory (FORMAT 1.6), each in its own process."""
 
 from __future__ import annotations
 

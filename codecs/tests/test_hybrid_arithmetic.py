@@ -1,4 +1,4 @@
-"""Tables, distributions and rANS of profile `hybrid` (FORMAT 4.6)."""
+"""Tables, distributions and rANS of profile `hybrid` (FORMAT 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Profile `hybrid`: cells of any size are decoded bit for bit (FORMAT 4.6)."""
+"""Profile `hybrid`: cells of any size are decoded bit for bit (FORMAT 6)."""
 
 from __future__ import annotations
 

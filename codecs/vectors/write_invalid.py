@@ -36,7 +36,7 @@ def sealed(chunk: bytes) -> bytes:
 
 
 def crc_16(data: bytes) -> int:
-    """FORMAT 4.4."""
+    """FORMAT 1.7."""
     register = 0xFFFF
     for byte in data:
         register ^= byte << 8

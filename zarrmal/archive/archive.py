@@ -10,6 +10,7 @@ import numpy as np
 from numpy import bool_, uint16
 from numpy.typing import NDArray
 from zarrmal_codecs import CorruptionError, Model, ZarrmalError
+from zarrmal_codecs.lattice.cell import JpegCell
 
 from ..classify import Assigner
 from ..errors import InputError, MissingError, UnreachableError
@@ -21,6 +22,7 @@ from .extract.report import ExtractReport
 from .info import ArchiveInfo, archive_info
 from .opened import OpenArchive
 from .read.cells import Positions, read_cells, read_masks, recover_cells
+from .read.coefficients import read_coefficients
 from .read.dataset import Chunks, open_dataset
 from .read.selected import CellReader
 from .read.sizes import StoredSizes, read_sizes
@@ -244,7 +246,7 @@ class Archive(OpenArchive):
         Returns
         -------
         xarray.Dataset
-            ``cells`` (cell, y, x[, channel]) or (cell, channel, y, x), and the arrays of FORMAT 6.
+            ``cells`` (cell, y, x[, channel]) or (cell, channel, y, x), and the arrays of ARCHIVE 1.
         """
         with store_errors():
             return open_dataset(self, source_order=source_order, chunks=chunks)
@@ -383,6 +385,33 @@ class Archive(OpenArchive):
         with store_errors():
             return recover_cells(stable_state(self.location), positions)
 
+    def coefficients(self, position: int) -> JpegCell | None:
+        """The JPEG coefficients that a cell is stored as.
+
+        Parameters
+        ----------
+        position
+            In the archive; a negative one counts from the end.
+
+        Returns
+        -------
+        JpegCell or None
+            ``camera`` (tables of steps, sampling, colour), ``phase``, ``coefficients`` and
+            ``coded``, see there. None where the cell is stored as pixels.
+
+        Raises
+        ------
+        IndexError
+            If there is no such cell.
+        ZarrmalError
+            If its chunk is missing or damaged.
+        """
+        if not -self.n_cells <= position < self.n_cells:
+            raise IndexError(f"cell {position} of {self.n_cells:,}")
+        with store_errors():
+            rows = np.array([position % self.n_cells])
+            return read_coefficients(self, rows)[0]
+
     def info(self) -> ArchiveInfo:
         """What the archive holds, and the size of each part.
 
@@ -440,9 +469,11 @@ class Archive(OpenArchive):
         skip_damaged: bool = False,
         progress: Progress = silent,
     ) -> ExtractReport:
-        """Write cells as PNG or TIFF files, each at its own size.
+        """Write cells as PNG, TIFF or JPEG files, each at its own size.
 
-        Files keep their original names below ``folder``. What was TIFF, and what no PNG holds
+        Files keep their original names below ``folder``. JPEG files that are stored as coefficients
+        become JPEG files again, byte for byte where that was possible when they were archived (the
+        report counts them). What was TIFF, and what no PNG holds
         (other numbers than uint8 and uint16, 2 channels, 5 and more), becomes TIFF, anything else
         PNG, with that suffix. Cells without a name
         are numbered as in the source, in one sub-folder per label where there are labels. Cells

@@ -1,4 +1,4 @@
-"""The digests of what an archive stores, in an array of their own beside its arrays (FORMAT 6).
+"""The digests of what an archive stores, in an array of their own beside its arrays (ARCHIVE 4).
 
 They grow with the archive, by some 90 bytes a stored object, so they are no part of the group's
 attributes, which every reader loads and every notebook prints. Each state of an archive has its own

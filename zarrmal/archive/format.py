@@ -1,4 +1,4 @@
-"""What an archive looks like on disk (FORMAT 6): its arrays, its attribute, its grid of chunks."""
+"""What an archive looks like on disk (ARCHIVE 1): its arrays, its attribute, its grid of chunks."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def _index_location(array: zarr.Array[Any]) -> IndexLocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveFacts:
-    """The group's attribute ``zarrmal`` (FORMAT 6).
+    """The group's attribute ``zarrmal`` (ARCHIVE 2).
 
     Parameters
     ----------

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import prod
 from typing import Any
 
@@ -15,12 +16,14 @@ from zarr.core.sync import sync
 from zarrmal_codecs import ZarrmalError
 from zarrmal_codecs.chunk.header import CellIndex, parse_header
 from zarrmal_codecs.constants import PROFILE_PAPER
+from zarrmal_codecs.lattice.picture import Camera
 from zarrmal_codecs.plugins.zarr import header_limit
 
 from ..sources.archive_facts import DIGESTS_GROUP
 from ..sources.preprocessing import Preprocessing
+from .cameras import CameraInfo, camera_infos, cell_cameras, codes_coefficients
 from .foreign import n_foreign_cells
-from .format import ARRAY_NAMES, BACKUP, BASE_NAMES, CELLS, MASK, PLANES
+from .format import ARRAY_NAMES, BACKUP, BASE_NAMES, CELLS, JPEG_FRAME, MASK, PLANES
 from .lock.journal import read_journal
 from .opened import OpenArchive
 from .preprocessing import pixels_notice
@@ -73,6 +76,15 @@ class ArchiveInfo:
         Masks of each cell in the array ``mask``, 0 without it, and the bytes of its chunks.
     n_silhouettes
         Cells that are coded with a silhouette.
+    n_lattice
+        Cells that are stored as the coefficients of the JPEG pictures that they come from.
+    n_jpeg_files
+        Those of them that are whole JPEG files, which come back as such.
+    cameras
+        Of these pictures, those of most cells first; cameras with the same names of tables and
+        sampling count as one.
+    frame_bytes
+        Of ``columns_bytes`` those of the array ``jpeg_frame``.
     n_foreign_cells
         Cells behind the archive's own that another program has stored; not in ``n_cells``.
     """
@@ -104,6 +116,10 @@ class ArchiveInfo:
     n_masks: int = 0
     mask_bytes: int = 0
     n_silhouettes: int = 0
+    n_lattice: int = 0
+    n_jpeg_files: int = 0
+    cameras: tuple[CameraInfo, ...] = ()
+    frame_bytes: int = 0
     heights: tuple[int, int] | None = None
     widths: tuple[int, int] | None = None
     n_pixels: int = 0
@@ -186,7 +202,10 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
     columns_bytes = sum(n for k, n in columns.items() if k not in metadata)
     is_mask = {k: n for k, n in sizes.items() if k.startswith(f"{MASK}/") and k not in metadata}
     mask_bytes = sum(is_mask.values())
-    latent_bytes, n_silhouettes = _in_headers(archive)
+    found = _in_headers(archive)
+    latent_bytes = found.latent_bytes
+    own_frames = {k: n for k, n in columns.items() if k.startswith(f"{JPEG_FRAME}/")}
+    frame_bytes = sum(n for k, n in own_frames.items() if k not in metadata)
     shape = archive.cell_shape
     model_bytes = len(archive.configuration.model)
     own = read_sizes(archive)
@@ -219,7 +238,11 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
         channel_names=archive.channel_names,
         n_masks=archive.n_masks,
         mask_bytes=mask_bytes,
-        n_silhouettes=n_silhouettes,
+        n_silhouettes=found.n_silhouettes,
+        n_lattice=sum(found.cameras.values()),
+        n_jpeg_files=found.n_files,
+        cameras=camera_infos(found.cameras),
+        frame_bytes=frame_bytes,
         heights=sides[0],
         widths=sides[1],
         n_pixels=n_pixels,
@@ -227,36 +250,66 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
     )
 
 
-def _in_headers(archive: OpenArchive) -> tuple[int, int]:
-    """Bytes of latent vectors, and number of silhouettes, by the chunks' headers.
+@dataclass(slots=True)
+class _InHeaders:
+    """What the chunks' headers tell, summed.
+
+    Parameters
+    ----------
+    latent_bytes, n_silhouettes, n_files
+        See ArchiveInfo.
+    cameras
+        Cells that are stored as coefficients, by their camera.
+    """
+
+    latent_bytes: int = 0
+    n_silhouettes: int = 0
+    n_files: int = 0
+    cameras: Counter[Camera] = field(default_factory=Counter)
+
+    def add(self, other: _InHeaders) -> None:
+        """Add what other chunks tell."""
+        self.latent_bytes += other.latent_bytes
+        self.n_silhouettes += other.n_silhouettes
+        self.n_files += other.n_files
+        self.cameras.update(other.cameras)
+
+
+def _in_headers(archive: OpenArchive) -> _InHeaders:
+    """What the chunks' headers tell.
 
     Blank cells and chunks in a fallback mode hold no latent vectors. In profile hybrid they are
     entropy-coded with the pixels, part of the payload.
     """
     model, coder = archive.model, archive.coder
+    total = _InHeaders()
     if model is None or coder is None:
-        return 0, 0
+        return total
     latents: NDArray[np.int64] = np.zeros(len(model.classes), np.int64)
     if model.profile == PROFILE_PAPER:
         latents = np.array([c.network("decoder")[0].n_inputs for c in model.classes])
-    elif not coder.takes_silhouettes:
-        return 0, 0
+    elif not (coder.takes_silhouettes or codes_coefficients(model)):
+        return total
 
-    def in_object(k: int) -> tuple[int, int]:
-        n_bytes = n_outlines = 0
+    def in_object(k: int) -> _InHeaders:
+        own = _InHeaders()
         try:
             for index in _indexes(archive, k):
-                n_bytes += int(latents[index.classes[index.classes < len(latents)]].sum())
+                classes = index.classes[index.classes < len(latents)]
+                own.latent_bytes += int(latents[classes].sum())
                 if index.outlines is not None:
-                    n_outlines += int(np.count_nonzero(index.outlines.spacings))
+                    own.n_silhouettes += int(np.count_nonzero(index.outlines.spacings))
+                if index.lattice is not None:
+                    own.cameras.update(cell_cameras(index.lattice))
+                    own.n_files += int(np.count_nonzero(index.lattice.are_files))
         except (ZarrmalError, OSError):
             pass  # verify reports it
-        return n_bytes, n_outlines
+        return own
 
     with ThreadPoolExecutor(16) as pool:
-        n_objects = archive.grid.n_objects(archive.cells.shape[0])
-        counts = list(pool.map(in_object, range(n_objects)))
-    return sum(n for n, _ in counts), sum(n for _, n in counts)
+        for own in pool.map(in_object, range(archive.grid.n_objects(archive.cells.shape[0]))):
+            total.add(own)
+    return total
 
 
 def _indexes(archive: OpenArchive, k: int) -> Iterator[CellIndex]:

@@ -48,6 +48,7 @@ def append(
     splitting: o.SplittingOption = o.SplittingName.watershed,
     keep_background: o.KeepBackground = False,
     keep_border: o.KeepBorder = False,
+    lattice: o.Lattice = o.LatticeName.auto,
     resume: o.Resume = False,
     workers: o.Workers = None,
     dask: o.Dask = None,
@@ -75,7 +76,10 @@ def append(
         mask_channel,
     )
     options = AppendOptions(
-        resume=resume, workers=workers or default_workers(), runner=cluster_runner(dask)
+        resume=resume,
+        lattice=lattice.value,
+        workers=workers or default_workers(),
+        runner=cluster_runner(dask),
     )
     with progress_bars() as progress:
         listener = ConsoleListener(progress)

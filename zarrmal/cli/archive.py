@@ -103,6 +103,7 @@ def archive(
     epochs: o.Epochs = None,
     hidden: o.Hidden = "1500,500,30",
     seed: o.Seed = 0,
+    lattice: o.Lattice = o.LatticeName.auto,
     overwrite: o.Overwrite = False,
     resume: o.Resume = False,
     workers: o.Workers = None,
@@ -145,6 +146,7 @@ def archive(
         rice=rice.value,
         overwrite=overwrite,
         resume=resume,
+        lattice=lattice.value,
         workers=workers or default_workers(),
         runner=cluster_runner(dask),
     )

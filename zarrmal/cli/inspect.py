@@ -164,7 +164,8 @@ def extract(
 ) -> None:
     """Write the cells of an archive as PNG files under their original names.
 
-    What was TIFF, and what no PNG holds, becomes TIFF.
+    What was TIFF, and what no PNG holds, becomes TIFF. JPEG files that are stored as coefficients
+    are JPEG files again.
 
     A damaged archive is refused. With --skip-damaged all else is saved, including single cells of
     damaged chunks (checked by their own CRC-16), and what is lost or not certain is listed in
@@ -196,6 +197,9 @@ def extract(
         if report.listing is not None:
             out.print(f"listed in {report.listing}", markup=False)
         out.print(f"{report.n_cells:,} images in {folder}", markup=False)
+        if report.n_jpeg:
+            out.print(f"{report.n_jpeg:,} of them are JPEG files again, {report.n_jpeg_same:,} of "
+                      f"these byte for byte the original ones", markup=False)  # fmt: skip
         if masks is not None:
             out.print(f"masks of {report.n_masks_saved:,} cells in {masks}", markup=False)
         elif report.n_masks:

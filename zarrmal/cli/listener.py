@@ -47,6 +47,12 @@ class ConsoleListener(Listener):
         if source.sizes is None:
             say("a model of your own cells is smaller on them: `zarrmal train SOURCE -o MODEL`")
 
+    def not_searched(self) -> None:
+        """See Listener."""
+        say("pixels are not searched for the JPEG pictures that they were cut out of, which would "
+            "make the archive smaller if there are any: that needs pip install "
+            "'zarrmal[lattice]'")  # fmt: skip
+
     def classifying_with(self, classifier: CellClassifier) -> None:
         """See Listener."""
         say(f"using the shipped classifier, trained on {classifier.trained_on} of the NIH malaria "

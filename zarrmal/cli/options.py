@@ -66,6 +66,13 @@ class RiceName(StrEnum):
     per_cell = "best-per-cell"
 
 
+class LatticeName(StrEnum):
+    """Whether the JPEG coefficients behind cells are used."""
+
+    auto = "auto"
+    off = "off"
+
+
 class SplittingName(StrEnum):
     """How touching cells of a slide are split."""
 
@@ -73,6 +80,13 @@ class SplittingName(StrEnum):
     hough = "hough"
 
 
+Lattice = Annotated[
+    LatticeName,
+    typer.Option(
+        help="auto: cells that are JPEG files, or whose pixels were cut out of JPEG pictures, are "
+        "stored as the coefficients of these, where that is shorter and the model codes them."
+    ),
+]
 SourceArgument = Annotated[
     str,
     typer.Argument(

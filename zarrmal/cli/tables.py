@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from ..learn import HybridResult, TrainResult
 
 
+MAX_CAMERAS = 4
+"""Shown; --json lists all."""
+
+
 def sizes_table(result: HybridResult) -> Table:
     """Which autoencoder pays for its bytes, by total description length."""
     trials = result.report.trials
@@ -87,6 +91,15 @@ def info_table(found: ArchiveInfo) -> Table:
         table.add_row("beside each cell", f"{found.n_masks} {each}")
     if found.n_silhouettes:
         table.add_row("coded with a silhouette", f"{found.n_silhouettes:,}")
+    if found.n_lattice:
+        table.add_row("stored as JPEG coefficients", f"{found.n_lattice:,}")
+        for camera in found.cameras[:MAX_CAMERAS]:
+            table.add_row(f"  {camera.text}", f"{camera.n_cells:,}")
+        if more := found.cameras[MAX_CAMERAS:]:
+            n_more = sum(camera.n_cells for camera in more)
+            table.add_row(f"  {len(more):,} others", f"{n_more:,}")
+    if found.n_jpeg_files:
+        table.add_row("  of them whole JPEG files", f"{found.n_jpeg_files:,}")
     if has_sizes:
         table.add_row("canvas", " x ".join(map(str, found.cell_shape)))
     for name, n in found.classes.items():
@@ -111,6 +124,7 @@ def info_table(found: ArchiveInfo) -> Table:
         ("metadata of the cells", found.cells_metadata_bytes),
         ("other metadata, digests", found.other_metadata_bytes),
         ("columns: labels, names, order …", found.columns_bytes),
+        *([("  of them around coefficients", found.frame_bytes)] if found.frame_bytes else []),
         ("everything stored", found.stored_bytes),
     ]:
         table.add_row(label, f"{n:,} bytes")

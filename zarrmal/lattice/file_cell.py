@@ -1,4 +1,4 @@
-"""A JPEG file of one cell: its coefficients, and the frame of bytes that makes a file of them again."""
+"""A JPEG file of one cell: its coefficients, and the bytes around them that make a file again."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ class JpegFrame:
         try:
             *parts, crc32 = text.split(_SEPARATOR)
             head, tail, fills = (b64decode(part, validate=True) for part in parts)
-            return cls(
-                head=head, tail=tail, fills=fills, crc32=int(crc32, 16) if crc32 else None
-            )
+            return cls(head=head, tail=tail, fills=fills, crc32=int(crc32, 16) if crc32 else None)
         except (ValueError, binascii.Error) as error:
             raise UnsupportedJpegError(
                 f"the text {text[:40]!r} does not say what surrounds a JPEG file's coefficients: "

@@ -28,11 +28,12 @@ from .cameras import (
 from .phase import rank_phases
 from .preimage import Planes, own_planes, ycbcr_planes
 from .repair import repaired_steps
+from .series import OWN, Steps, series_name
 from .solve.blocks import Phase
 from .solve.dct import BLOCK
 from .solve.plane import MAX_SHARE_WRONG, CellViews, PlaneView, SolvedPlane, solve_plane
 from .solve.whole import MAX_TRIES
-from .tables import OWN, Steps, series_name, standard_table
+from .tables import standard_table
 
 MIN_SHARE_EXPLAINED = 0.98
 """Of the visible RGB pixels must be colours that YCbCr gives: a quarter of all are."""

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from zarrmal_codecs.lattice.picture import Camera
 
 from .find import FoundCell, find_cell, used_frequencies
-from .tables import series_name, standard_table
+from .series import sampling_name, series_name
+from .tables import standard_table
 
 Cell = tuple[NDArray[np.uint8], NDArray[np.bool_] | None]
 """Pixels (y, x) or (y, x, 3), and which of them are the cell's; see ``find_cell``."""
@@ -180,13 +181,3 @@ class Finding:
             "whole_blocks_found": list(self.n_whole_found),
             "blocks_found": list(self.n_known),
         }
-
-
-def sampling_name(camera: Camera) -> str:
-    """Sampling as it is usually written, such as "4:2:0"; "plain" where pixels are repeated."""
-    if camera.colour != "ycbcr":
-        return camera.colour
-    ratio = camera.ratios[1]
-    name = {(1, 1): "4:4:4", (1, 2): "4:2:2", (2, 2): "4:2:0", (2, 1): "4:4:0"}.get(ratio)
-    name = name or f"1:{ratio[0]}x{ratio[1]}"
-    return name if camera.fancy or ratio == (1, 1) else f"{name} plain"

@@ -1,4 +1,4 @@
-"""Float layers -> integer layers, on export (FORMAT 3, 4.6) and while training.
+"""Float layers -> integer layers, on export (FORMAT 3, 6) and while training.
 
 In training the rounding is simulated in floating point, and gradients pass it as if it were not
 there (straight-through).

@@ -1,4 +1,4 @@
-"""What an archive says of itself: its attribute, and the object that holds its digests (FORMAT 6).
+"""What an archive says of itself: its attribute, and the object with its digests (ARCHIVE 2, 4).
 
 Sources read archives too, without the archive's own code.
 """

@@ -23,7 +23,7 @@ BACKUP = "cells/zarrmal.json"
 
 
 class ArchiveDigests:
-    """SHA-256 of the stored objects of an archive (FORMAT 6); none of other groups.
+    """SHA-256 of the stored objects of an archive (ARCHIVE 4); none of other groups.
 
     Without this check a missing chunk would be read as black cells, and archived as such.
 

@@ -1,4 +1,4 @@
-"""The native kernel of the profile `hybrid` (FORMAT 4.6): faster than pixel_coder, same integers.
+"""The native kernel of the profile `hybrid` (FORMAT 6): faster than pixel_coder, same integers.
 
 Arrays must be C-contiguous and have the dtypes given here, else TypeError is raised. Sizes that do
 not fit each other raise ValueError. All functions release the GIL; threads may share a Plan.
@@ -41,7 +41,7 @@ class Plan:
     Raises
     ------
     ValueError
-        If a size is beyond the bounds of FORMAT 4.6.3. Accumulators are not checked.
+        If a size is beyond the bounds of FORMAT 6.5. Accumulators are not checked.
     """
 
     def __init__(

@@ -15,6 +15,7 @@ MODEL_COMPRESSOR_ZLIB: Final = 1
 MODEL_COMPRESSOR_XZ: Final = 2
 MAX_MODEL_BODY_BYTES: Final = 1 << 26
 MAX_MODEL_JSON_BYTES: Final = 1 << 20
+MAX_JSON_DEPTH: Final = 64  # FORMAT 1.6: arrays and objects inside each other
 MAX_CLASSES: Final = 64
 MAX_TENSOR_RANK: Final = 8
 MAX_TENSOR_USES: Final = 2  # once as it is, once transposed
@@ -68,9 +69,9 @@ WORD_BYTES: Final = 2
 MAX_RANK: Final = 32
 MAX_CHUNK_PIXELS: Final = (1 << 31) - 1  # of one byte: bytes of all items
 DIGEST_PREFIX_BYTES: Final = 8
-CELL_PIXELS_PER_BYTE: Final = 1 << 16  # FORMAT 8: a blank cell costs one bit
+CELL_PIXELS_PER_BYTE: Final = 1 << 16  # FORMAT 1.6: a blank cell costs one bit
 BLANK_CLASS: Final = 255  # FORMAT 4.3: a cell of zeros, without a stream
-CHECK_INITIAL: Final = 0xFFFF  # FORMAT 4.4: CRC-16/IBM-3740, polynomial 0x1021
+CHECK_INITIAL: Final = 0xFFFF  # FORMAT 1.7: CRC-16/IBM-3740, polynomial 0x1021
 DEFLATE_MAX_RATIO: Final = 1032  # the most bytes that RFC 1951 can give for one
 
 # FORMAT 4.5: streams of the profile `paper`
@@ -78,7 +79,7 @@ PROFILE_PAPER: Final = "paper"
 MAX_RICE_PARAMETER: Final = 8
 RICE_PER_CELL: Final = 0xFF
 
-# FORMAT 4.6: streams of the profile `hybrid`
+# FORMAT 6: streams of the profile `hybrid`
 PROFILE_HYBRID: Final = "hybrid"
 MAX_PLANES: Final = 64
 MAX_EARLIER: Final = 3  # planes that a step sees
@@ -105,7 +106,7 @@ N_SLOPES: Final = 128
 BLANK_LIMIT: Final = 255
 LOCATION_LIMIT: Final = 4096  # sixteenths of a grey level
 FREQUENCY_TOTAL: Final = 1 << 16
-LEVEL_BIN: Final = 256  # FORMAT 4.6.6: levels of one high part
+LEVEL_BIN: Final = 256  # FORMAT 6.3.2: levels of one high part
 DEEP_LOCATION_LIMIT: Final = 32768  # the same for models of depth 16
 MAX_LEVEL: Final = (1 << 16) - 1
 RANS_LOWEST: Final = 1 << 16

@@ -1,4 +1,4 @@
-"""Range asymmetric numeral systems, one state per lane (FORMAT 4.6.7).
+"""Range asymmetric numeral systems, one state per lane (FORMAT 4.6).
 
 Duda (arXiv:1311.2540). States lie in 2**16 <= x < 2**32, words have 16 bits, frequencies add up to
 2**16, so coding a symbol moves at most one word.

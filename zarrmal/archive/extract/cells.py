@@ -22,6 +22,7 @@ from ..read.sizes import read_sizes
 from ..read.stable import expect_unchanged
 from .folder import fitting, refuse_inside
 from .image import mask_files, mask_folders, png_holds, refuse_unwritable_dtype, save
+from .jpeg import JpegFiles
 from .names import file_names
 from .report import (
     LISTING,
@@ -86,9 +87,11 @@ class _Extraction:
         if class_name is not None:
             self._rows = _rows_of_class(archive, class_name)
         is_png = png_holds(archive.dtype, archive.cell_shape[2:])
-        names = file_names(archive, ".png" if is_png else ".tif")
+        self._jpeg = JpegFiles.of(archive)
+        self._suffix = ".png" if is_png else ".tif"
+        names = file_names(archive, self._suffix, self._jpeg.is_file)
         self._sizes = read_sizes(archive)
-        self._problems = [*archive.problems, *names.problems]
+        self._problems = [*archive.problems, *names.problems, *self._jpeg.problems]
         if self._sizes is not None:
             self._problems += self._sizes.lines
         self._n_saved = 0
@@ -136,6 +139,8 @@ class _Extraction:
             listing=listing,
             preprocessing=self._archive.facts.preprocessing,
             n_masks=self._archive.n_masks,
+            n_jpeg=self._jpeg.n_written,
+            n_jpeg_same=self._jpeg.n_same,
         )
 
     def run_masks(self, report: ExtractReport, progress: Progress) -> ExtractReport:
@@ -167,14 +172,33 @@ class _Extraction:
             save(path, planes[..., k].astype(np.uint8) * np.uint8(255))
 
     def _save(self, chunk: CellsChunk, rows: NDArray[np.intp]) -> None:
-        for row in rows.tolist():
-            if chunk.recovered.good[row - chunk.start]:
-                pixels = chunk.cells[row - chunk.start]
-                if self._sizes is not None and self._sizes.known[row]:
-                    pixels = self._sizes.crop(pixels, row)
-                pages = self._archive.channel_first
-                save(self._folder / self._names.files[row], pixels, pages=pages)
-                self._n_saved += 1
+        rows = rows[chunk.recovered.good[rows - chunk.start]]
+        is_file = self._jpeg.is_file[rows]
+        left = self._save_jpeg(rows[is_file])
+        for row in [*rows[~is_file].tolist(), *left]:
+            pixels = chunk.cells[row - chunk.start]
+            if self._sizes is not None and self._sizes.known[row]:
+                pixels = self._sizes.crop(pixels, row)
+            pages = self._archive.channel_first
+            path = self._folder / self._names.files[row]
+            if row in left:
+                path = path.with_name(f"{path.name}{self._suffix}")
+            save(path, pixels, pages=pages)
+            self._n_saved += 1
+
+    def _save_jpeg(self, rows: NDArray[np.intp]) -> list[int]:
+        """Write cells as the JPEG files that they are; those that do not come back as such."""
+        if not len(rows):
+            return []
+        paths = [self._folder / self._names.files[row] for row in rows.tolist()]
+        failed = self._jpeg.write(rows, paths)
+        for row, why in failed.items():
+            self._problems.append(f"the JPEG file {self._names.files[row]} cannot be written "
+                                  f"again: {why}")  # fmt: skip
+            if not self._skip_damaged:
+                raise self._refusal()
+        self._n_saved += len(rows) - len(failed)
+        return list(failed)
 
     def _note_pixels_beyond(self, chunk: CellsChunk) -> None:
         """A cell that has pixels outside its size is saved whole: its size is not known."""

@@ -51,6 +51,7 @@ class FileNames:
 
 
 TIFF_SUFFIXES = (".tif", ".tiff")
+JPEG_SUFFIX = ".jpg"
 
 
 def suffix(file: str) -> str:
@@ -58,11 +59,21 @@ def suffix(file: str) -> str:
     return PurePosixPath(file).suffix
 
 
-def file_names(archive: OpenArchive, own: str = ".png") -> FileNames:
+def file_names(
+    archive: OpenArchive, own: str = ".png", is_jpeg: NDArray[np.bool_] | None = None
+) -> FileNames:
     """Original names; else indices in the source, in one folder per label.
 
-    Files that were TIFF keep their suffix, all others get ``own``. Cells whose name is lost, or
+    Files that were TIFF keep their suffix, and JPEG files that come back as such; all others get
+    ``own``. Cells whose name is lost, or
     would leave the folder, are named by their position in the archive: ``position-000123.png``.
+
+    Parameters
+    ----------
+    own
+        Suffix of the images.
+    is_jpeg
+        bool (cell,): cells whose JPEG file is written; None: no cell's is.
 
     Raises
     ------
@@ -70,6 +81,7 @@ def file_names(archive: OpenArchive, own: str = ".png") -> FileNames:
         If the archive has no order of its cells.
     """
     n_cells = archive.n_cells
+    jpeg = np.zeros(n_cells, np.bool_) if is_jpeg is None else is_jpeg
     order = read_column(archive, layout.SOURCE_INDEX, n_cells)
     if order is None:
         raise CorruptionError(f"the archive has no array `{layout.SOURCE_INDEX}`")
@@ -78,14 +90,14 @@ def file_names(archive: OpenArchive, own: str = ".png") -> FileNames:
     label = None if stored else read_column(archive, layout.LABEL, n_cells)
     unsafe: list[str] = []
     names = (
-        _stored_names(stored, unsafe, own)
+        _stored_names(stored, unsafe, own, jpeg)
         if stored
-        else _numbered(order.values, inside, label, archive.facts, unsafe, own)
+        else _numbered(order.values, inside, label, archive.facts, unsafe, own, jpeg)
     )
     prefix = position_prefix(name for name in names if name is not None)
     width = len(str(max(n_cells - 1, 0)))
     files = [
-        f"{prefix}{position:0{width}d}{own}" if name is None else name
+        f"{prefix}{position:0{width}d}{_suffix(own, jpeg[position])}" if name is None else name
         for position, name in enumerate(names)
     ]
     source_index = np.where(inside, order.values, -1)
@@ -150,28 +162,34 @@ def _distinct(files: list[str], source_index: NDArray[np.int64]) -> list[str]:
     return distinct
 
 
-def _stored_names(stored: StoredColumn, unsafe: list[str], own: str) -> list[str | None]:
+def _suffix(own: str, is_jpeg: bool) -> str:
+    return JPEG_SUFFIX if is_jpeg else own
+
+
+def _stored_names(
+    stored: StoredColumn, unsafe: list[str], own: str, is_jpeg: NDArray[np.bool_]
+) -> list[str | None]:
     """Names as files; unsafe ones are added to ``unsafe``."""
     pairs = zip(map(str, stored.values.tolist()), stored.known.tolist(), strict=True)
     names = [_safe(name, unsafe) if known else None for name, known in pairs]
-    files = [None if n is None else _as_image(n, own) for n in names]
+    keeps = [n is not None and (_is_tiff(n) or jpeg) for n, jpeg in zip(names, is_jpeg.tolist())]
+    files = [
+        None if n is None else n if kept else str(PurePosixPath(n).with_suffix(own))
+        for n, kept in zip(names, keeps, strict=True)
+    ]
     keys = [None if file is None else folded(file) for file in files]
     takers = Counter(k for k, _ in {(k, folded(n)) for k, n in zip(keys, names) if k and n})
     shared = {key for key, n in takers.items() if n > 1}
     # a.jpg and a.bmp both want a.png: they become a.jpg.png and a.bmp.png.
-    both = zip(names, files, keys, strict=True)
+    all_of = zip(names, files, keys, keeps, strict=True)
     return [
-        file if name is None or key not in shared or _is_tiff(name) else f"{name}{own}"
-        for name, file, key in both
+        file if name is None or key not in shared or kept else f"{name}{own}"
+        for name, file, key, kept in all_of
     ]
 
 
 def _is_tiff(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in TIFF_SUFFIXES
-
-
-def _as_image(name: str, own: str) -> str:
-    return name if _is_tiff(name) else str(PurePosixPath(name).with_suffix(own))
 
 
 def _numbered(
@@ -181,6 +199,7 @@ def _numbered(
     facts: ArchiveFacts,
     unsafe: list[str],
     own: str,
+    is_jpeg: NDArray[np.bool_],
 ) -> list[str | None]:
     """Indices as files, in folders named by label; unsafe labels are added to ``unsafe``."""
     folders: list[str | None] = [""] * len(numbers)
@@ -192,8 +211,12 @@ def _numbered(
         folders = [None if folder is None else f"{folder}/" for folder in folders]
     width = len(str(max(len(numbers) - 1, 0)))
     return [
-        f"{folder}cell-{number:0{width}d}{own}" if ok and folder is not None else None
-        for folder, number, ok in zip(folders, numbers.tolist(), known.tolist(), strict=True)
+        f"{folder}cell-{number:0{width}d}{_suffix(own, jpeg)}"
+        if ok and folder is not None
+        else None
+        for folder, number, ok, jpeg in zip(
+            folders, numbers.tolist(), known.tolist(), is_jpeg.tolist(), strict=True
+        )
     ]
 
 

@@ -82,6 +82,9 @@ class ExtractReport:
         Masks that the archive holds of each cell.
     n_masks_saved
         Cells whose masks were written.
+    n_jpeg, n_jpeg_same
+        Images that are JPEG files again, of the same coefficients, and those of them that are the
+        original files byte for byte.
     """
 
     n_cells: int
@@ -91,6 +94,8 @@ class ExtractReport:
     preprocessing: Preprocessing | None = None
     n_masks: int = 0
     n_masks_saved: int = 0
+    n_jpeg: int = 0
+    n_jpeg_same: int = 0
 
     @property
     def pixels_notice(self) -> str:
@@ -121,6 +126,8 @@ class ExtractReport:
             "problems": list(self.problems),
             "damaged": [cell.to_json() for cell in self.damaged],
             "n_masks": self.n_masks,
+            "n_jpeg": self.n_jpeg,
+            "n_jpeg_same": self.n_jpeg_same,
             "n_masks_saved": self.n_masks_saved,
             "pixels_notice": self.pixels_notice,
             "preprocessing": None if self.preprocessing is None else self.preprocessing.to_json(),

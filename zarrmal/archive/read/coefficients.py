@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.chunk.chunk import jpeg_cell
 from zarrmal_codecs.chunk.coder import Coder, coder_for
 from zarrmal_codecs.chunk.header import parse_header
+from zarrmal_codecs.chunk.lattice_index import LatticeIndex
+from zarrmal_codecs.chunk.streams import jpeg_cell
 from zarrmal_codecs.lattice.cell import JpegCell
 
 from ..opened import OpenArchive
 from .silhouettes import stored_chunk
 
 
-def has_coefficients(chunk: bytes | memoryview) -> NDArray[np.bool_]:
-    """Which cells of a chunk are stored as coefficients, bool (cell,), by its header."""
-    header = parse_header(memoryview(chunk).cast("B"))
-    lattice = None if header.index is None else header.index.lattice
-    if lattice is None:
-        return np.zeros(header.shape[0] if header.shape else 0, np.bool_)
-    return np.asarray(lattice.cameras_of != 0)
+def lattice_of(chunk: bytes | memoryview) -> LatticeIndex | None:
+    """Which cells of a chunk are stored as coefficients, by its header; None if no cell is."""
+    index = parse_header(memoryview(chunk).cast("B")).index
+    return None if index is None else index.lattice
 
 
 def chunk_coefficients(
@@ -32,7 +30,10 @@ def chunk_coefficients(
     ZarrmalError
         If the chunk is damaged there.
     """
-    is_coded = has_coefficients(chunk)
+    lattice = lattice_of(chunk)
+    if lattice is None:
+        return [None] * len(rows)
+    is_coded = lattice.is_lattice
     return [jpeg_cell(chunk, coder, row) if is_coded[row] else None for row in rows.tolist()]
 
 

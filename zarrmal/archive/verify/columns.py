@@ -37,7 +37,7 @@ def check_columns(columns: Columns, facts: ArchiveFacts, problems: list[str]) ->
 
 
 def classes_are_sorted(classes: NDArray[Any], facts: ArchiveFacts) -> bool:
-    """The cells of each segment lie class by class, where the archive says (FORMAT 6)."""
+    """The cells of each segment lie class by class, where the archive says (ARCHIVE 3)."""
     if len(classes) != facts.n_cells:
         return False
     expected = np.empty(facts.n_cells, np.int64)

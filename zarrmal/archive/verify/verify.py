@@ -20,6 +20,7 @@ from ..read.copied import COPIED, EMPTIED, attribute_problem, copied_state
 from ..read.sizes import sizes_of
 from .cells import check_cells
 from .columns import check_columns, compare_columns, read_columns
+from .files import check_files
 from .masks import check_masks, find_masks
 from .metadata import check_metadata
 from .report import VerifyReport
@@ -70,6 +71,9 @@ def verify_archive(archive: OpenArchive, source: Source | None, progress: Progre
         problems += [finding.line for finding in chunk_findings]
         n_chunks += 1
         progress("verifying cells", chunk.stop, archive.n_cells)
+    for n_done, lines in check_files(archive, columns, source):
+        problems += lines
+        progress("verifying JPEG files", min(n_done, archive.n_cells), archive.n_cells)
     if (masks := find_masks(archive, problems)) is not None:
         for chunk, chunk_findings in check_masks(archive, masks, columns, sizes, source):
             findings += chunk_findings

@@ -11,7 +11,7 @@ import zarr
 from zarrmal_codecs.lattice.cell import JpegCell
 
 from ...lattice.file_cell import FileCell
-from ..read.coefficients import has_coefficients
+from ..read.coefficients import lattice_of
 from ..storage.objects import stored_digests
 from .commit import resized
 
@@ -68,8 +68,8 @@ def frame_texts(
     """
     own: list[JpegCell | None] = jpeg[n_stored:] or [None] * (n_cells - n_stored)
     frames = [cell.frame if isinstance(cell, FileCell) else None for cell in own]
-    if not any(frames):
+    lattice = lattice_of(chunk) if any(frames) else None
+    if lattice is None:
         return [""] * len(own)
-    is_coded = has_coefficients(chunk)[n_stored:n_cells].tolist()
-    pairs = zip(frames, is_coded, strict=True)
-    return [frame.to_text() if frame is not None and coded else "" for frame, coded in pairs]
+    pairs = zip(frames, lattice.are_files[n_stored:n_cells].tolist(), strict=True)
+    return [frame.to_text() if frame is not None and is_file else "" for frame, is_file in pairs]

@@ -1,4 +1,4 @@
-"""Coefficients of the JPEG pictures behind new cells: known to the source, or found in the pixels."""
+"""Coefficients of the JPEG pictures behind new cells: the source knows them, or they are found."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ...lattice.compiled import IS_AVAILABLE
 from ...progress import Progress
 from ...sources import Source
 from ...sources.sizes import Pixels
+from ..cameras import codes_coefficients
 
 LatticeMode = Literal["auto", "known", "off"]
 """See WriteOptions."""
@@ -73,11 +74,6 @@ def check_lattice_mode(mode: str) -> None:
     if mode not in get_args(LatticeMode):
         *first, last = get_args(LatticeMode)
         raise InputError(f"lattice is {', '.join(first)} or {last}, not {mode!r}")
-
-
-def codes_coefficients(model: Model | None) -> bool:
-    """Whether a model has weights for coefficients."""
-    return model is not None and any(each.lattice for each in model.classes)
 
 
 def may_hold_lattice(source: Source, model: Model | None) -> bool:

@@ -1,4 +1,4 @@
-"""The trained hybrid network as a model of integer tensors (FORMAT 4.6)."""
+"""The trained hybrid network as a model of integer tensors (FORMAT 6)."""
 
 from __future__ import annotations
 

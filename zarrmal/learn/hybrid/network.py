@@ -175,7 +175,7 @@ def bits(
     units: Units,
     integer: bool,
 ) -> torch.Tensor:
-    """Code length of each level, float32 (pixel,) (FORMAT 4.6.5, 4.6.6)."""
+    """Code length of each level, float32 (pixel,) (FORMAT 6.3, 6.3.2)."""
     if integer:
         rounded = _as_outputs(outputs[:, 1:].reshape(-1, n_components, 3), units)
         outputs = torch.cat([outputs[:, :1], rounded.flatten(1)], dim=1)
@@ -210,7 +210,7 @@ def _as_outputs(parts: torch.Tensor, units: Units) -> torch.Tensor:
 
 
 class SmallAutoencoder(nn.Module):
-    """Pooled cell -> integer latents -> predicted cell; weights tied (FORMAT 4.6.4)."""
+    """Pooled cell -> integer latents -> predicted cell; weights tied (FORMAT 6.4)."""
 
     def __init__(
         self, mean: torch.Tensor, size: SaeSize, grid: tuple[int, int], n_planes: int

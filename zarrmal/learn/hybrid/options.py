@@ -22,7 +22,7 @@ class Effort:
     ----------
     n_causal, n_flags, n_full
         Neighbours coded before that are inputs, how many of them also with a flag for blank, and
-        neighbours in each plane coded before (FORMAT 4.6.3).
+        neighbours in each plane coded before (FORMAT 6.5).
     n_coverage
         Pixels whose coverage is an input, where the cells have silhouettes.
     widths

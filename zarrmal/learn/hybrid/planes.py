@@ -23,7 +23,7 @@ SEPARATE_STEPS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaneStep:
-    """How one plane is coded (FORMAT 4.6.3).
+    """How one plane is coded (FORMAT 6.5).
 
     Parameters
     ----------

@@ -162,7 +162,7 @@ def hybrid_bits(model: Model, k: int, cell: Pixels) -> NDArray[np.float64]:
 
 
 def _first_sums(step: Step, latents: NDArray[np.int8] | None) -> NDArray[np.int32]:
-    """First sums, int32 (cell, unit): biases plus the latents' share (FORMAT 4.6.3)."""
+    """First sums, int32 (cell, unit): biases plus the latents' share (FORMAT 6.9)."""
     sums = step.layers[0].bias[None].astype(np.int32)
     if latents is not None and step.latent is not None:
         added = latents.astype(np.int32) @ step.latent.astype(np.int32).T

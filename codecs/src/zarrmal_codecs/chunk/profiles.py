@@ -1,4 +1,4 @@
-"""The interface of the coders of both profiles (FORMAT 4.5, 4.6)."""
+"""The interface of the coders of both profiles (FORMAT 4.5, 6)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Profile `hybrid`: cells of one class <-> rANS streams (FORMAT 4.6)."""
+"""Profile `hybrid`: cells of one class <-> rANS streams (FORMAT 6)."""

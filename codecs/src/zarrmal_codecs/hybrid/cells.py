@@ -1,4 +1,4 @@
-"""The profile `hybrid`: cells of one class <-> one stream per cell (FORMAT 4.6)."""
+"""The profile `hybrid`: cells of one class <-> one stream per cell (FORMAT 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The causal context network of one class: its checked tensors and its inputs (FORMAT 4.6.3)."""
+"""The causal context network of one class: its checked tensors and inputs (FORMAT 6.5 to 6.9)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ N_EARLIER = 3
 
 
 def n_inputs(step: Step, has_prediction: bool) -> int:
-    """Inputs of the network of a step (FORMAT 4.6.3)."""
+    """Inputs of the network of a step (FORMAT 6.5)."""
     own = step.n_causal + step.n_flags + 1 + N_POSITION + step.n_coverage
     earlier = len(step.earlier) * (N_EARLIER + step.n_full)
     return own + earlier + len(PREDICTION_OFFSETS) * has_prediction
@@ -90,7 +90,7 @@ def _check_numbers(step: Step, s: int) -> None:
         or step.n_coverage > MAX_COVERAGE_INPUTS
     ):
         numbers = ", ".join(map(shown, step.numbers))
-        raise ModelError(f"its numbers {numbers} are out of bounds (FORMAT 4.6.3)")
+        raise ModelError(f"its numbers {numbers} are out of bounds (FORMAT 6.5)")
     if (
         len(step.earlier) > MAX_EARLIER
         or len(set(step.earlier)) < len(step.earlier)
@@ -178,7 +178,7 @@ def fraction(coverage: Numbers) -> NDArray[np.int16]:
 
 
 def brightness(levels: Numbers, coverage: Numbers, most: int = 255) -> NDArray[np.int32]:
-    """What pixels would be if their silhouette covered them whole, 0..most (FORMAT 4.6.3).
+    """What pixels would be if their silhouette covered them whole, 0..most (FORMAT 6.6).
 
     0, as a blank pixel, where so little is covered that this would be a guess.
     """
@@ -203,7 +203,7 @@ def own_base(
     middle: Numbers | np.integer[Any] | int = MIDDLE_GREY,
     most: int = 255,
 ) -> Numbers:
-    """own(p): the level that the neighbours in the plane predict, 1..most (FORMAT 4.6.3).
+    """own(p): the level that the neighbours in the plane predict, 1..most (FORMAT 6.7).
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def own_base(
 
 
 def positions(n: int, sizes: int | Numbers) -> Numbers:
-    """fx or fy, 0..127, of n columns or rows, (n, cell), of cells of these sizes (FORMAT 4.6.3)."""
+    """fx or fy, 0..127, of n columns or rows, (n, cell), of cells of these sizes (FORMAT 6.8)."""
     result: Numbers = (2 * np.arange(n)[:, None] + 1) * 64 // np.atleast_1d(sizes)
     return result
 

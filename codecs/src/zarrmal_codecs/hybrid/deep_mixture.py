@@ -1,4 +1,4 @@
-"""The distribution over 0..65535 of models of depth 16, in two symbols (FORMAT 4.6.6).
+"""The distribution over 0..65535 of models of depth 16, in two symbols (FORMAT 6.3.2).
 
 The first tells that the pixel is 0 or in which bin of 256 levels it lies, the second where in that
 bin. Both come from the same mixture, so a pixel takes one evaluation of the network. The lowest

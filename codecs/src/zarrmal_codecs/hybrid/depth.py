@@ -1,4 +1,4 @@
-"""What depends on the depth of a model: how its networks see levels (FORMAT 4.6.2).
+"""What depends on the depth of a model: how its networks see levels (FORMAT 6.6).
 
 A *level* is what the networks see of a pixel: 0 where the pixel is 0, else 1 or more. Of depth 8
 it is the pixel itself; of depth 16 one more than the highest bits of the pixel minus one.

@@ -1,4 +1,4 @@
-"""What encoder and decoder know of cells before their first pixel (FORMAT 4.6.3)."""
+"""What encoder and decoder know of cells before their first pixel (FORMAT 6.1)."""
 
 from __future__ import annotations
 

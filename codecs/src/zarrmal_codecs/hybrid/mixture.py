@@ -1,4 +1,4 @@
-"""The distribution over 0..255 that a context network's outputs describe (FORMAT 4.6.5)."""
+"""The distribution over 0..255 that a context network's outputs describe (FORMAT 6.3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 LOGISTIC = KNOT[np.arange(65536) >> 10] + (
     (KNOT_STEP[np.arange(65536) >> 10] * (np.arange(65536) & 1023)) >> 10
 )
-"""int64 (65536,): the cumulative of a logistic at u (FORMAT 4.6.5)."""
+"""int64 (65536,): the cumulative of a logistic at u (FORMAT 6.3)."""
 
 _LOGISTIC = LOGISTIC.astype(np.int32)
 
@@ -125,7 +125,7 @@ class Mixture:
 
 
 def latent_cumulative(symbol: Ints, slope: Ints) -> Ints:
-    """Cumulative frequencies of latents, symbol int64 0..256 (latent + 128) (FORMAT 4.6.4)."""
+    """Cumulative frequencies of latents, symbol int64 0..256 (latent + 128) (FORMAT 6.4)."""
     each = logistic(16 * symbol - 8 - 16 * 128, slope)
     inside = symbol + (((FREQUENCY_TOTAL - 256) * 2 * each) >> 16)
     return np.where(symbol == 0, 0, np.where(symbol == 256, FREQUENCY_TOTAL, inside))

@@ -1,4 +1,4 @@
-"""Pixels of many cells <-> rANS streams, in NumPy: the reference of the kernel (FORMAT 4.6).
+"""Pixels of many cells <-> rANS streams, in NumPy: the reference of the kernel (FORMAT 6).
 
 Each cell is a lane: all cells advance together, pixel by pixel.
 """

@@ -1,4 +1,4 @@
-"""The small autoencoder of a class of profile `hybrid` (FORMAT 4.6.4)."""
+"""The small autoencoder of a class of profile `hybrid` (FORMAT 6.4)."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Prediction:
 
 
 def _stretch(grid: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
-    """Linear interpolation along an axis, multiplied by 256 (FORMAT 4.6.4)."""
+    """Linear interpolation along an axis, multiplied by 256 (FORMAT 6.4)."""
     n = grid.shape[axis]
     along = np.clip((2 * np.arange(size) + 1) * n * 128 // size - 128, 0, (n - 1) * 256)
     low, part = along >> 8, (along & 255).astype(np.float32)

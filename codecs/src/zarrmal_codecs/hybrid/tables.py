@@ -1,4 +1,4 @@
-"""The fixed tables of the profile `hybrid`, computed by formula (FORMAT 4.6.1, 4.6.2).
+"""The fixed tables of the profile `hybrid`, computed by formula (FORMAT 6.2, 6.6).
 
 No value lies within 1e-6 of a rounding tie, so binary64 gives the same integers everywhere. A test
 compares their checksums.

@@ -1,4 +1,4 @@
-// The check of a cell's pixels (FORMAT 4.4, 4.6.7).
+// The check of a cell's pixels (FORMAT 4.4, 4.6).
 #pragma once
 
 #include <cstddef>

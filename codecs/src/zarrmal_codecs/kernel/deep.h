@@ -1,4 +1,4 @@
-// Networks of depth 16: inputs from levels of 16 bits, and values in up to three symbols (FORMAT 4.6).
+// Networks of depth 16: inputs from levels of 16 bits, and values in up to three symbols (FORMAT 6).
 // The loops over lanes are plain, for the compiler to vectorise; the networks are those of depth 8.
 #pragma once
 
@@ -67,7 +67,7 @@ ZM_INLINE void deep_near(const Level16* from, const DeepPixel<V>& pixel, bool pa
     }
 }
 
-// own(p) of FORMAT 4.6.3.
+// own(p) of FORMAT 6.7.
 template <class V>
 ZM_INLINE void deep_own(const Group& group, const Level16* at, const DeepPixel<V>& pixel,
                         bool partial, std::int32_t (&to)[V::LANES]) {
@@ -172,7 +172,7 @@ ZM_INLINE void deep_features(const Group& group, const Step& step, std::size_t y
             to[k] = static_cast<std::uint8_t>((group.coverage[here + group.covered[i] + k] + 1) >> 1);
 }
 
-// The mixture of one lane, and its symbols (FORMAT 4.6.6).
+// The mixture of one lane, and its symbols (FORMAT 6.3.2).
 struct DeepMixture {
     const Tables* tables;
     Scale scale;

@@ -1,4 +1,4 @@
-// The network's inputs at a pixel, for all lanes at once, in bytes (FORMAT 4.6.3).
+// The network's inputs at a pixel, for all lanes at once, in bytes (FORMAT 6.8).
 #pragma once
 
 #include "lanes.h"
@@ -19,7 +19,7 @@ ZM_INLINE typename V::R squash(typename V::R a, typename V::R b) {
     return V::pick8(V::zero8(below), V::add8(zero, bent), V::sub8(zero, bent));
 }
 
-// own(p) of FORMAT 4.6.3: the value that the pixel's neighbours in its plane predict.
+// own(p) of FORMAT 6.7: the value that the pixel's neighbours in its plane predict.
 // `near` reads a neighbour at the coverage of the pixel, `middle` is the prediction without any.
 template <class V, class Near>
 ZM_INLINE typename V::R own(const std::uint8_t* pixel, std::ptrdiff_t row, const Near& near,
@@ -60,7 +60,7 @@ ZM_INLINE void idle(const Group& group, std::size_t y, std::size_t x, typename V
         to[h] = V::zero16(h ? V::unpackhi8(has, has) : V::unpacklo8(has, has));
 }
 
-// Pixels of this brightness at a coverage, FORMAT 4.6.3; `part` is it in 256ths.
+// Pixels of this brightness at a coverage, FORMAT 6.6; `part` is it in 256ths.
 template <class V>
 ZM_INLINE typename V::R at_coverage(typename V::R brightness, const typename V::R (&part)[2]) {
     typename V::R half[2];
@@ -118,7 +118,7 @@ ZM_INLINE typename V::R features(const Group& group, const Step& step, std::size
     for (int t = 0; t < step.n_earlier; ++t)
         owns[t] = own<V>(address(step.earlier[t]), group.row, near_at, middle);
     if (step.follows) {
-        // One of the two differences is 0, so saturation clips as FORMAT 4.6.3 does.
+        // One of the two differences is 0, so saturation clips as FORMAT 6.7 does.
         const R before = owns[step.n_earlier - 1];
         const R known = known_at(step.earlier[step.n_earlier - 1]);
         const R moved = V::subs8(V::adds8(base, V::subs8(known, before)), V::subs8(before, known));

@@ -10,7 +10,7 @@
 
 namespace zarrmal {
 
-// FORMAT 4.6; the names are those of constants.py.
+// FORMAT 6; the names are those of constants.py.
 constexpr int MAX_PLANES = 64;
 constexpr int MAX_EARLIER = 3;
 constexpr int REACH = 6;

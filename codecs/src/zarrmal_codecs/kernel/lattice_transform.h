@@ -1,4 +1,4 @@
-// Blocks <-> samples (FORMAT-lattice 2.2, 5.2).
+// Blocks <-> samples (FORMAT-lattice 2, 5.2).
 #pragma once
 
 #include <algorithm>
@@ -24,7 +24,7 @@ inline void near_sums(const std::int32_t* from, std::int32_t* to) {
     for (int k = 0; k < 64; ++k) to[k] = rows[k] + rows[k + 8] + rows[k + 16];
 }
 
-// libjpeg's accurate inverse transform, as a product with its matrix (FORMAT-lattice 2.2).
+// libjpeg's accurate inverse transform, as a product with its matrix (FORMAT-lattice 2).
 struct Transform {
     std::int32_t down[64], across[64];  // [frequency][sample], the same
     const std::int32_t* matrix;         // [sample][frequency]

@@ -1,4 +1,4 @@
-// The three layers of a context network (FORMAT 4.6.3).
+// The three layers of a context network (FORMAT 6.9).
 #pragma once
 
 #include "lanes.h"
@@ -130,7 +130,7 @@ ZM_INLINE void output_block(const Layer& layer, int output, const std::uint8_t* 
     }
 }
 
-// The last layer: saturated 16-bit values, which the mixture clips further (FORMAT 4.6.5).
+// The last layer: saturated 16-bit values, which the mixture clips further (FORMAT 6.3).
 template <class V, int C>
 ZM_INLINE void output(const Layer& layer, const std::uint8_t* in, std::int16_t* out) {
     int k = 0;

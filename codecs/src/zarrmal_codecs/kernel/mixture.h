@@ -1,4 +1,4 @@
-// A mixture of logistics and a blank, as cumulative frequencies (FORMAT 4.6.5).
+// A mixture of logistics and a blank, as cumulative frequencies (FORMAT 6.3).
 #pragma once
 
 #include "lanes.h"
@@ -105,7 +105,7 @@ ZM_INLINE void cumulative(const Mixture<V, M>* const (&mixture)[H], const typena
                           const typename V::R (&product)[H][M][2], const typename V::R (&value)[H],
                           typename V::R (&to)[H]) {
     using R = typename V::R;
-    // packs32 saturates as FORMAT 4.6.5 clips u, shifted by 32768.
+    // packs32 saturates as FORMAT 6.3 clips u, shifted by 32768.
     R distance[M * H], each[M * H];
     for (int m = 0; m < M; ++m)
         for (int h = 0; h < H; ++h)

@@ -1,4 +1,4 @@
-// The networks of a class in the layout of the lanes; checked, then constant (FORMAT 4.6.3, 4.6.4).
+// The networks of a class in the layout of the lanes; checked, then constant (FORMAT 6.4, 6.5).
 #pragma once
 
 #include <cstdint>

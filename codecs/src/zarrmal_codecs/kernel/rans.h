@@ -1,4 +1,4 @@
-// Entropy coding with rANS, one state per lane (FORMAT 4.6.7).
+// Entropy coding with rANS, one state per lane (FORMAT 4.6).
 #pragma once
 
 #include "lanes.h"

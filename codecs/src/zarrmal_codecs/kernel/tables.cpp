@@ -11,7 +11,7 @@ namespace {
 
 double sigmoid(double t) { return 1 / (1 + std::exp(-t)); }
 
-// No value lies within 1e-6 of a tie (FORMAT 4.6.1), so that any sound libm gives these integers.
+// No value lies within 1e-6 of a tie (FORMAT 6.2), so that any sound libm gives these integers.
 std::int32_t rounded(double value) { return static_cast<std::int32_t>(std::floor(value + 0.5)); }
 
 std::uint8_t byte(int value, int k) { return static_cast<std::uint8_t>(value >> (8 * k)); }

@@ -1,4 +1,4 @@
-// The fixed tables of FORMAT 4.6.1 and 4.6.2, in the layouts that the lanes' lookups need.
+// The fixed tables of FORMAT 6.2 and 6.6, in the layouts that the lanes' lookups need.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ struct Offset {
     int y, x;
 };
 
-// The nearest neighbours, nearest first (FORMAT 4.6.2).
+// The nearest neighbours, nearest first (FORMAT 6.6).
 const Offset* causal_offsets();
 const Offset* full_offsets();
 

@@ -1,4 +1,4 @@
-// Visits all pixels of a group of cells in the order of coding (FORMAT 4.6.3). Each lanes_*.cpp
+// Visits all pixels of a group of cells in the order of coding (FORMAT 6.1). Each lanes_*.cpp
 // makes its Level from this.
 #pragma once
 

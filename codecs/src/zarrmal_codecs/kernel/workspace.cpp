@@ -111,7 +111,7 @@ std::size_t Workspace::half_index(std::size_t k) const {
     return byte % 16 / 8 * (lanes_ / 2) + byte / 16 * 8 + byte % 8;
 }
 
-// Which lanes have pixels where, and the inputs for the position (FORMAT 4.6.3).
+// Which lanes have pixels where, and the inputs for the position (FORMAT 6.8).
 void Workspace::lay_out(const Cells& cells, std::size_t from, std::size_t count) {
     if (!cells.sizes && !cells.coverage && !is_new_) return;  // all groups are alike
     for (std::size_t k = 0; k < lanes_ && (cells.sizes || is_new_); ++k) {

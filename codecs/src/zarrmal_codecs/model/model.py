@@ -34,7 +34,7 @@ from ..constants import (
 from ..errors import CompatibilityError, CorruptionError, ModelError, TruncatedError
 from ..wire import Reader, Writer
 from .class_model import ClassModel, class_from_json, class_to_json
-from .strict_json import parse_json, shown, size_from_json, text_from_json
+from .strict_json import expect_depth, parse_json, shown, size_from_json, text_from_json
 
 XZ_MEMORY_LIMIT_BYTES = (1 << 26) + (1 << 21)  # a dictionary of 64 MiB, and 2 MiB for the rest
 
@@ -225,6 +225,10 @@ def _body(model: Model) -> bytes:
             f"a model may have {MAX_MODEL_BODY_BYTES} bytes, {MAX_MODEL_JSON_BYTES} of them JSON; "
             f"this one has {len(raw)} and {len(text)}: use smaller layers"
         )
+    try:
+        expect_depth(text)
+    except CorruptionError as error:
+        raise ModelError(f"the model's `about` cannot be stored: {error}") from None
     return raw
 
 

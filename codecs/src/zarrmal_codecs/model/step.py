@@ -45,7 +45,7 @@ class Step:
     follows
         Whether the base moves as the plane of the last of ``earlier`` does.
     n_causal, n_flags, n_full, n_components, n_coverage
-        See FORMAT 4.6.3.
+        See FORMAT 6.5.
     layers
         The three layers. Several steps may share them.
     latent

@@ -34,7 +34,7 @@ class Silhouettes:
     Raises
     ------
     TypeError, ValueError
-        If a mask is not bool (y, x), has no pixels or more than a chunk can hold (FORMAT 8), or the
+        If a mask is not bool (y, x), has no pixels or more than a chunk holds (FORMAT 1.6), or the
         resampling is unknown.
     """
 
@@ -101,7 +101,7 @@ class Silhouettes:
 
 
 def is_codable(mask: Mask) -> bool:
-    """Whether a mask has the size of one that a chunk can hold (FORMAT 8)."""
+    """Whether a mask has the size of one that a chunk can hold (FORMAT 1.6)."""
     return 1 <= mask.size <= MAX_SILHOUETTE_PIXELS and max(mask.shape) <= MAX_SILHOUETTE_SIDE
 
 

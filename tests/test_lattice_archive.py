@@ -1,0 +1,210 @@
+"""Cells that are JPEG files, or were cut out of JPEG pictures, archived as their coefficients."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from PIL import Image, ImageCms
+from typer.testing import CliRunner
+from zarrmal_codecs import CorruptionError, Model
+from zarrmal_codecs.lattice.stored import with_lattice
+from zarrmal_codecs.lattice.weights_file import read_weights
+
+import zarrmal
+from zarrmal.archive import AppendOptions, WriteOptions
+from zarrmal.cli import app
+from zarrmal.lattice.jpeg_file import read_jpeg
+from zarrmal.models import SHIPPED
+from zarrmal.sources import open_source
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+EXIF = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # orientation 6
+FILES = {
+    "a/base.jpg": {"quality": 75},
+    "a/sampled.jpg": {"quality": 92, "subsampling": 0, "exif": EXIF, "icc_profile": PROFILE},
+    "a/optimised.JPEG": {"quality": 85, "optimize": True},
+    "b/restarted.jpg": {"quality": 60, "subsampling": 1, "restart_marker_rows": 1},
+    "b/progressive.jpg": {"quality": 80, "progressive": True},
+}
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[int, Model]:
+    """A model of grey and one of RGB cells, with weights for coefficients, by their channels."""
+    data = (Path(__file__).parent / "frozen" / "lattice.zmlw").read_bytes()
+    weights = read_weights(data)
+    shipped = {name: each for each in SHIPPED for name in [each.name]}
+    both = {1: "nih-native-red.zmal", 3: "nih-native-rgb.zmal"}
+    return {n: with_lattice(shipped[name].load(), weights) for n, name in both.items()}
+
+
+def drawn(seed: int, shape: tuple[int, int] = (37, 45)) -> np.ndarray:
+    """A smooth, noisy picture that ends in black rows."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    waves = [130 + 60 * np.sin((y * a + x * b) / 7 + c) for a, b, c in rng.normal(size=(3, 3))]
+    picture = np.stack(waves, -1) + rng.normal(0, 6, (*shape, 3))
+    picture[-12:] = 0
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def write_files(folder: Path, names: dict[str, dict], *, grey: bool = False) -> Path:
+    for k, (name, options) in enumerate(names.items()):
+        picture = drawn(k, (37 + k, 45 - k))
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        own = picture[..., 1] if grey else picture
+        Image.fromarray(own).save(folder / name, "JPEG", **options)
+    return folder
+
+
+def opened(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
+
+
+def test_jpeg_files_come_back_byte_for_byte(tmp_path, models):
+    folder, url = write_files(tmp_path / "in", FILES), str(tmp_path / "a.zarr")
+    info = zarrmal.write(folder, url, model=models[3], options=WriteOptions(chunk_cells=3))
+    assert (info.n_cells, info.n_jpeg_files) == (5, 4)
+    assert info.n_lattice >= 4
+    assert {camera.sampling for camera in info.cameras} >= {"4:2:0", "4:4:4", "4:2:2"}
+    assert info.frame_bytes > len(PROFILE) // 10
+
+    archive = zarrmal.Archive.open(url)
+    names = archive.dataset()["source_name"].values.tolist()
+    cells = zarr.open_array(f"{url}/cells", mode="r")[:]
+    for k, name in enumerate(names):
+        pixels = opened(folder / name)
+        np.testing.assert_array_equal(cells[k, : pixels.shape[0], : pixels.shape[1]], pixels)
+        own = zarrmal.coefficients(url, k)
+        if name == "b/progressive.jpg":
+            assert own is None or not own.is_file
+            continue
+        file = read_jpeg((folder / name).read_bytes())
+        assert own is not None
+        assert own.is_file
+        assert own.camera == file.camera
+        for found, expected in zip(own.coefficients, file.blocks, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+    assert not zarrmal.verify(url, folder).problems
+    report = zarrmal.extract(url, tmp_path / "out")
+    assert (report.n_cells, report.n_jpeg, report.n_jpeg_same) == (5, 4, 4)
+    found, expected = files_of(tmp_path / "out"), files_of(folder)
+    png = found.pop("b/progressive.png")
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(io.BytesIO(png))), opened(folder / "b/progressive.jpg")
+    )
+    del expected["b/progressive.jpg"]
+    assert found == expected
+
+
+def test_appended_and_repacked_files_come_back(tmp_path, models):
+    url = str(tmp_path / "a.zarr")
+    first = write_files(tmp_path / "1", {"a/1.jpg": {"quality": 90}, "a/2.jpg": {"quality": 70}})
+    second = write_files(tmp_path / "2", {"a/3.jpg": {"quality": 80, "optimize": True}})
+    (tmp_path / "3" / "a").mkdir(parents=True)
+    Image.fromarray(drawn(8, (30, 30))).save(tmp_path / "3" / "a" / "4.png")
+    options = WriteOptions(chunk_cells=4)
+    zarrmal.write(first, url, model=models[3], options=options)
+    zarrmal.append(second, url)
+    zarrmal.append(tmp_path / "3", url, options=AppendOptions(lattice="off"))
+    assert zarrmal.info(url).n_jpeg_files == 3
+    zarrmal.repack(url)
+    assert zarrmal.info(url).n_jpeg_files == 3
+    assert not zarrmal.verify(url, [first, second, tmp_path / "3"]).problems
+    assert zarrmal.extract(url, tmp_path / "out").n_jpeg_same == 3
+    found = files_of(tmp_path / "out")
+    del found["a/4.png"]
+    assert found == files_of(first) | files_of(second)
+
+
+def test_grey_files_and_what_goes_the_ordinary_way(tmp_path, models):
+    folder = write_files(tmp_path / "in", {"1.jpg": {"quality": 88}}, grey=True)
+    model = models[1]
+    info = zarrmal.write(folder, str(tmp_path / "a.zarr"), model=model)
+    assert (info.n_jpeg_files, info.cameras[0].sampling) == (1, "grey")
+    for name, options in (("off", {"lattice": "off"}), ("2", {"zarr_format": 2})):
+        url = str(tmp_path / f"{name}.zarr")
+        info = zarrmal.write(folder, url, model=model, options=WriteOptions(**options))
+        assert info.n_lattice == (name != "off")
+        assert "jpeg_frame" not in zarr.open_group(url)
+        zarrmal.extract(url, tmp_path / name)
+        np.testing.assert_array_equal(opened(tmp_path / name / "1.png"), opened(folder / "1.jpg"))
+    colour = write_files(tmp_path / "rgb", {"1.jpg": {"quality": 88}})
+    for options in ({"channel": "red"}, {"size": 16}):
+        assert open_source(colour, **options).jpeg(np.array([0])) is None
+    subset = open_source(open_source(colour), groups=["slide"])
+    assert subset.jpeg(np.array([0]))[0].is_file
+
+
+def test_a_frame_that_does_not_fit_its_coefficients_is_told(tmp_path, models):
+    folder, url = write_files(tmp_path / "in", FILES), tmp_path / "a.zarr"
+    zarrmal.write(folder, str(url), model=models[3])
+    other = write_files(tmp_path / "other", {name: {"quality": 50} for name in FILES})
+    problems = zarrmal.verify(str(url), other).problems
+    assert any("another JPEG file" in line for line in problems)
+    frames = zarr.open_array(f"{url}/jpeg_frame")
+    texts = frames[:]
+    k = int(np.flatnonzero(texts != "")[0])
+    texts[k] = texts[k][:-8] + "00000000"
+    frames[:] = texts
+    lines = zarrmal.verify(str(url)).problems
+    assert any("`jpeg_frame`" in line for line in lines)
+    with pytest.raises(CorruptionError, match="jpeg_frame"):
+        zarrmal.extract(str(url), tmp_path / "out")
+    report = zarrmal.extract(str(url), tmp_path / "out", skip_damaged=True)
+    assert report.n_cells == 5
+    assert report.n_jpeg == 0
+
+
+def test_crops_are_searched_alike_by_any_number_of_workers(tmp_path, models):
+    pytest.importorskip("numba", reason="the search needs the extra lattice")
+    data = io.BytesIO()
+    Image.fromarray(drawn(3, (96, 128))).save(data, "JPEG", quality=93, subsampling=0)
+    whole = np.asarray(Image.open(data))
+    places = [(3, 5), (21, 38), (11, 70), (30, 61)]
+    crops = [whole[y : y + 42 + k, x : x + 50 - k] for k, (y, x) in enumerate(places)]
+    stored = []
+    for workers in (1, 3):
+        url = str(tmp_path / f"{workers}.zarr")
+        options = WriteOptions(chunk_cells=2, workers=workers)
+        info = zarrmal.write(crops, url, model=models[3], options=options)
+        assert info.n_lattice == 4
+        stored.append(files_of(tmp_path / f"{workers}.zarr"))
+    assert stored[0] == stored[1]
+    url = str(tmp_path / "1.zarr")
+    phases = {tuple(zarrmal.coefficients(url, k).phase) for k in range(4)}
+    assert phases == {(y % 8, x % 8) for y, x in places}
+    archive = zarrmal.Archive.open(url)
+    order = archive.dataset()["source_index"].values
+    for k, index in enumerate(order.tolist()):
+        np.testing.assert_array_equal(archive.cell(k), crops[index])
+    off = zarrmal.write(
+        crops, str(tmp_path / "off.zarr"), model=models[3], options=WriteOptions(lattice="off")
+    )
+    assert off.n_lattice == 0
+    assert off.payload_bytes > info.payload_bytes
+
+
+def test_the_command_line(tmp_path, models):
+    folder, url = write_files(tmp_path / "in", FILES), str(tmp_path / "a.zarr")
+    model = tmp_path / "model.zmal"
+    models[3].save(model)
+    run = CliRunner().invoke
+    assert run(app, ["archive", str(folder), url, "--lattice", "sideways"]).exit_code == 2
+    result = run(app, ["archive", str(folder), url, "--model", str(model), "--json"])
+    assert json.loads(result.stdout)["n_jpeg_files"] == 4
+    assert "whole JPEG files" in run(app, ["info", url]).stdout
+    result = run(app, ["extract", url, str(tmp_path / "out")])
+    assert "4 of them are JPEG files again, 4 of these byte for byte" in result.stdout

@@ -1,0 +1,93 @@
+"""Cells that are JPEG files, written as such again."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from zarrmal_codecs import ZarrmalError
+
+from ...lattice.file_cell import JpegFrame, file_bytes
+from ...lattice.jpeg_file import UnsupportedJpegError
+from .. import format as layout
+from ..opened import OpenArchive
+from ..read.coefficients import read_coefficients
+from ..read.columns import read_column
+
+
+@dataclass(slots=True, eq=False)
+class JpegFiles:
+    """The JPEG files of an archive's cells.
+
+    Parameters
+    ----------
+    archive
+        The archive.
+    frames
+        For each cell what surrounds its coefficients, see JpegFrame; "" where it is no JPEG file.
+    problems
+        What is damaged in these texts, a line each.
+    n_written, n_same
+        Files that were written, and those of them that are the original ones byte for byte.
+    """
+
+    archive: OpenArchive
+    frames: NDArray[np.object_]
+    problems: tuple[str, ...] = ()
+    n_written: int = field(default=0, init=False)
+    n_same: int = field(default=0, init=False)
+
+    @classmethod
+    def of(cls, archive: OpenArchive) -> JpegFiles:
+        """Those that the archive tells of."""
+        column = read_column(archive, layout.JPEG_FRAME, archive.n_cells)
+        if column is None:
+            return cls(archive, np.full(archive.n_cells, "", object))
+        frames = np.where(column.known, column.values.astype(object), "")
+        return cls(archive, frames, column.lines)
+
+    @property
+    def is_file(self) -> NDArray[np.bool_]:
+        """bool (cell,): the cell is a JPEG file."""
+        return self.frames != ""
+
+    def write(self, rows: NDArray[np.intp], paths: list[Path]) -> dict[int, str]:
+        """Write the files of some cells of a chunk, atomically.
+
+        Returns
+        -------
+        Why a file could not be written, by its cell.
+        """
+        try:
+            cells = read_coefficients(self.archive, rows)
+        except (ZarrmalError, OSError) as error:
+            return dict.fromkeys(rows.tolist(), f"its coefficients cannot be read: {error}")
+        problems = {}
+        for row, cell, path in zip(rows.tolist(), cells, paths, strict=True):
+            if cell is None:
+                problems[row] = "its coefficients are not stored"
+                continue
+            try:
+                frame = JpegFrame.from_text(self.frames[row])
+                data = file_bytes(cell, frame)
+            except UnsupportedJpegError as error:
+                problems[row] = str(error)
+                continue
+            _store(path, data)
+            self.n_written += 1
+            self.n_same += frame.crc32 is not None
+        return problems
+
+
+def _store(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".zarrmal-{uuid.uuid4().hex}.partial")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
