@@ -32,18 +32,19 @@ class NetworkTraining(Training):
 
     def __init__(self, task: Task, options: LatticeOptions, n_batch: int) -> None:
         optimizer = torch.optim.AdamW(task.network.parameters(), weight_decay=1e-4)
-        super().__init__(
-            task.network, optimizer, n_steps=options.n_steps, epoch_steps=EPOCH_STEPS
-        )
+        super().__init__(task.network, optimizer, n_steps=options.n_steps, epoch_steps=EPOCH_STEPS)
         self._task, self._rate, self._n_batch = task, options.rate, n_batch
 
     def learning_rate(self, fraction: float) -> float:
+        """See Training."""
         return self._rate * one_cycle(fraction, warm_up=WARM_UP, start=0.04, smooth=True)
 
     def loss(self, fraction: float) -> torch.Tensor:
+        """See Training."""
         return self._task.loss(torch.randint(self._task.n, (self._n_batch,)).numpy())
 
     def note(self) -> str:
+        """See Training."""
         return f"{self.mean_loss:.2f} bits"
 
 

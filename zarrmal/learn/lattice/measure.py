@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.cells import Layout
-from zarrmal_codecs.lattice.pixels import encode
 from zarrmal_codecs.lattice.engine import Engine
+from zarrmal_codecs.lattice.pixels import encode
 from zarrmal_codecs.lattice.weights import Weights
 
 from .cells import KnownCell, n_pixels
@@ -52,7 +52,9 @@ class Bits:
         return self.total / max(self.n_pixels, 1)
 
     def __add__(self, other: Bits) -> Bits:
-        return Bits(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+        return Bits(
+            **{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        )
 
     def to_json(self) -> dict[str, float]:
         """Strict JSON."""

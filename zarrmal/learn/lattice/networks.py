@@ -77,7 +77,7 @@ class CoderLayer(torch.nn.Module):
         self.zone: torch.Tensor
 
     def integers(self) -> tuple[Array, Array, Array]:
-        """Weights int8 (zone, row, input), shifts uint8 (zone, row), biases int32 (network, row)."""
+        """Of zones, int8 weights (zone, row, input), uint8 shifts; of networks, int32 biases."""
         with torch.no_grad():
             scaled = self.weight * (self.units / self.unit_in)[:, None]
             shift = shifts(scaled)
@@ -180,6 +180,7 @@ class CoefficientTask(Task):
         self._diagonal = torch.from_numpy(DIAGONAL)
 
     def loss(self, index: NDArray[np.int64]) -> torch.Tensor:
+        """See Task."""
         recorded = self.recorded
         outputs = self.network(torch.from_numpy(recorded.inputs[index]).transpose(0, 1))
         bits = mixture_bits(outputs, torch.from_numpy(recorded.distance[index]).T)
@@ -196,6 +197,7 @@ class DiagonalTask(Task):
         self.network = CoderNetwork(recorded.diagonal_inputs.shape[1], units)
 
     def loss(self, index: NDArray[np.int64]) -> torch.Tensor:
+        """See Task."""
         inputs = torch.from_numpy(self.recorded.diagonal_inputs[index])
         logits = self.network(inputs[None])[0]
         last = torch.from_numpy(self.recorded.last[index])
@@ -214,6 +216,7 @@ class RimTask(Task):
             self.network.output.bias[0, 2:4] = torch.tensor([6.0, 8.0])
 
     def loss(self, index: NDArray[np.int64]) -> torch.Tensor:
+        """See Task."""
         assert self.rims is not None
         outputs = self.network(torch.from_numpy(self.rims.inputs[index])[None])[0]
         return mixture_bits(outputs, torch.from_numpy(self.rims.distance[index])).mean()

@@ -76,9 +76,10 @@ def _row(
         own = products[np.ix_(known, known)] + np.eye(len(known)) * ridge
         left, weights = _eliminated(own, products[known, target], square, threshold)
         row[known[left]] = np.round(weights * (1 << PREDICTION_BITS))
-        if (np.abs(row) @ LARGEST_INPUTS) * (1 << (WEIGHT_BITS - PREDICTION_BITS)) <= MOST:
-            if np.abs(row).max(initial=0) <= LARGEST:
-                return row
+        sizes = np.abs(row)
+        most = (sizes @ LARGEST_INPUTS) * (1 << (WEIGHT_BITS - PREDICTION_BITS))
+        if most <= MOST and sizes.max() <= LARGEST:
+            return row
         ridge *= 10  # too few blocks tell such sums, which the coder could not add up
 
 

@@ -16,10 +16,10 @@ from PIL import Image
 from zarrmal_codecs.lattice.cell import JpegCell
 
 from ...lattice.jpeg_file import read_jpeg
-from ...lattice.tables import STANDARD_CHROMA, STANDARD_LUMA, scaled_table
+from ...lattice.series import STANDARD_CHROMA, STANDARD_LUMA, scaled_table
 from .cells import Flags, KnownCell, picture_of
 
-QUALITIES = (40, 50, 60, 68, 72, 75, 77, 80, 83, 86, 88, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100)
+QUALITIES = (*range(40, 70, 10), *range(68, 92, 3), *range(92, 101))
 SUBSAMPLINGS = (0, 0, 1, 2)
 """Pillow's numbers of 4:4:4, 4:2:2 and 4:2:0."""
 SHARE_STANDARD = 0.5
@@ -48,7 +48,9 @@ def recompressed(cells: Sequence[KnownCell], n: int, seed: int) -> list[KnownCel
     whole = [
         cell.pixels
         for cell in cells
-        if cell.visible is None and cell.pixels.shape[2] == 3 and min(cell.pixels.shape[:2]) >= least
+        if cell.visible is None
+        and cell.pixels.shape[2] == 3
+        and min(cell.pixels.shape[:2]) >= least
     ]
     rng = np.random.default_rng(seed)
     return [_saved_again(whole[k % len(whole)], rng) for k in range(n)] if whole else []

@@ -125,12 +125,11 @@ def train_lattice(
         n_training.append(len(rows))
     names = [source.description for source in sources]
     n_again = options.n_recompressed
-    seen, unseen_cells = (sum(parts, []) for parts in (training, held_out))
-    training.append(recompressed(seen, n_again, options.seed))
-    held_out.append(recompressed(unseen_cells, n_again // 4, options.seed + 1))
+    training.append(recompressed(_joined(training), n_again, options.seed))
+    held_out.append(recompressed(_joined(held_out), n_again // 4, options.seed + 1))
     names.append(RECOMPRESSED)
     n_training.append(len(training[-1]))
-    cells = sum(training, [])
+    cells = _joined(training)
     if not any(len(cell.jpeg.coefficients) > 1 for cell in cells):
         raise InputError(
             f"{', '.join(names[:-1])}: no colour cell of these comes from a JPEG picture, so there "
@@ -160,3 +159,7 @@ def train_lattice(
     return LatticeResult(
         weights=weights, sources=reports, about=about, seconds=time.monotonic() - began
     )
+
+
+def _joined(parts: Sequence[Sequence[KnownCell]]) -> list[KnownCell]:
+    return [cell for part in parts for cell in part]
