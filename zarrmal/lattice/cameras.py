@@ -17,10 +17,9 @@ from zarrmal_codecs.lattice.upsampling import Ratio
 
 from .repair import repaired_steps
 from .solve.blocks import Phase
-from .solve.cut import Sizes
 from .solve.dct import BLOCK, Float, forward_dct
-from .solve.plane import TRIAL_TRIES, CellViews, PlaneView, solve_listed_blocks
-from .solve.samples import sample_variances
+from .solve.plane import TRIAL_TRIES, solve_listed_blocks
+from .solve.views import CellViews, PlaneView
 from .solve.whole import ERROR_ENERGY, FLAT_COEFFICIENTS, FLAT_ERROR_ENERGY
 from .tables import (
     OWN,
@@ -38,10 +37,6 @@ N_PROOF_BLOCKS = 64
 
 MIN_SHARE_EXACT = 0.8
 """Of the blocks of a test."""
-
-WORTH_MORE = 0.4
-"""Share of blocks with which more effort is spent on the others. Smooth chroma is exact by chance
-in up to a third of the blocks."""
 
 MIN_SHARE_CLAMPED = 0.4
 """The same where all blocks have clamped pixels, of which less is known."""
@@ -64,6 +59,12 @@ CHROMA_SAMPLINGS: tuple[tuple[Ratio, bool], ...] = (
 """Ratio, and whether the upsampling is fancy."""
 
 BITS_OF_UNEXPLAINED_PIXEL = 3.0
+
+DOUBT_INFLATION = 0.25 * 12 / 64
+"""A sample known to within 1 is measured with an error of 1/2, others with a variance of 1/12."""
+
+MAX_SHARE_CONTRADICTED = 0.02
+"""Of the samples, beyond which an assumption on the sampling is not looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,11 +94,9 @@ class Trial:
 
 def active_blocks(view: PlaneView, n_most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns of the whole blocks that vary most, exact ones if there are any."""
-    blocks = view.blocks
-    few = blocks.is_exact.sum() < FEW_CLEAR_BLOCKS
-    candidates = blocks.is_whole if few else blocks.is_exact
-    rows, columns = np.nonzero(candidates)
-    samples = view.estimated_blocks[rows, columns].reshape(-1, BLOCK, BLOCK)
+    few = view.is_clear.sum() < FEW_CLEAR_BLOCKS
+    rows, columns = np.nonzero(view.blocks.is_whole if few else view.is_clear)
+    samples = view.middles[rows, columns].reshape(-1, BLOCK, BLOCK)
     activity = sum(np.abs(np.diff(samples, axis=axis)).sum((1, 2)) for axis in (1, 2))
     order = np.argsort(-np.asarray(activity), kind="stable")[:n_most]
     return rows[order], columns[order]
@@ -107,13 +106,7 @@ def try_steps(view: PlaneView, steps: Steps, n_most: int = N_TRIAL_BLOCKS) -> Tr
     """Solve the most active blocks with these steps."""
     where = active_blocks(view, n_most)
     n_blocks = len(where[0])
-    measured = np.rint(forward_dct(view.estimated_blocks[where]) / steps)
-    sizes = Sizes.of(measured, steps)
-    levels, is_exact = solve_listed_blocks(view, where, steps, sizes, TRIAL_TRIES, 1)
-    if view.taps.shift and WORTH_MORE * n_blocks <= is_exact.sum() < n_blocks:
-        left = np.flatnonzero(~is_exact)
-        rest = where[0][left], where[1][left]
-        levels[left], is_exact[left] = solve_listed_blocks(view, rest, steps, sizes, TRIAL_TRIES, 3)
+    levels, is_exact = solve_listed_blocks(view, where, steps, TRIAL_TRIES)
     magnitude = np.abs(levels[is_exact].astype(np.float64))
     # A constant block fits many tables.
     evidence = float(((magnitude > 0) * np.log2(steps))[:, 1:].sum())
@@ -125,50 +118,46 @@ def try_steps(view: PlaneView, steps: Steps, n_most: int = N_TRIAL_BLOCKS) -> Tr
         evidence_bits=evidence,
         bits_per_pixel=bits / max(n_blocks * n_pixels, 1),
         n_blocks=n_blocks,
-        required_share=MIN_SHARE_EXACT if view.blocks.is_exact[where].all() else MIN_SHARE_CLAMPED,
+        required_share=MIN_SHARE_EXACT if view.is_clear[where].all() else MIN_SHARE_CLAMPED,
     )
 
 
 def estimate_steps(
-    views: Sequence[PlaneView],
-    *,
-    fancy: bool,
-    n_most: int | None = None,
-    seen: Sequence[Steps] = (),
+    views: Sequence[PlaneView], *, n_most: int | None = None, seen: Sequence[Steps] = ()
 ) -> TableEstimate | None:
-    """The likeliest table of planes that share it; None if they have no exact whole block.
+    """The likeliest table of planes that share it; None if they have no clear block.
 
     `seen` are tables of other pictures; `n_most` limits the blocks that are looked at.
     """
     measured: list[Float] = []
     inflation: list[Float] = []
     for view in views:
-        exact = np.nonzero(view.blocks.is_exact)
-        if n_most is not None:
-            exact = active_blocks(view, n_most) if len(exact[0]) else exact
-        samples = view.estimated_blocks[exact]
+        clear = np.nonzero(view.is_clear)
+        if n_most is not None and len(clear[0]):
+            clear = active_blocks(view, n_most)
+        samples = view.middles[clear]
         measured.append(forward_dct(samples))
-        inflation.append(error_inflation(samples))
+        inflation.append(error_inflation(samples) + view.doubt[clear] * DOUBT_INFLATION)
     coefficients = np.concatenate(measured)
     if not len(coefficients):
         return None
-    variances = sample_variances(views[0].taps.ratio, fancy=fancy)
-    return estimate_table(coefficients, variances, np.concatenate(inflation), seen)
+    return estimate_table(coefficients, np.concatenate(inflation), seen)
 
 
 def share_near_lattice(view: PlaneView, steps: Steps) -> float:
-    """Share of exact whole blocks whose coefficients are near multiples of the steps.
+    """Share of clear blocks whose coefficients are near multiples of the steps.
 
-    For planes with a sample in each pixel; needs no search, so that many tables can be tried.
+    Needs no search, so that many tables can be tried.
     """
-    samples = view.estimated_blocks[np.nonzero(view.blocks.is_exact)]
-    if not len(samples):
+    clear = np.nonzero(view.is_clear)
+    if not len(clear[0]):
         return 1.0
-    coefficients = forward_dct(samples)
+    coefficients = forward_dct(view.middles[clear])
     levels = np.rint(coefficients / steps)
     energy = ((coefficients - levels * steps) ** 2).sum(axis=1)
     is_flat = (levels != 0).sum(axis=1) <= FLAT_COEFFICIENTS
-    return float((energy <= np.where(is_flat, FLAT_ERROR_ENERGY, ERROR_ENERGY)).mean())
+    limit = np.where(is_flat, FLAT_ERROR_ENERGY, ERROR_ENERGY) + 0.5 * view.doubt[clear]
+    return float((energy <= limit).mean())
 
 
 def luma_fits(test: Trial, free_bits: float) -> bool:
@@ -241,9 +230,11 @@ def fit_chroma(
             for across in range(ratio[1]):
                 full = phase[0] + BLOCK * down, phase[1] + BLOCK * across
                 views = [views_of.of(p, ratio, full, fancy=fancy) for p in rest]
+                if any(view.share_wrong > MAX_SHARE_CONTRADICTED for view in views):
+                    continue
                 fits = [_fit(views, ratio, full, pair, fancy=fancy) for pair in candidates]
                 if estimate and not any(fit.share_exact > NEARLY_ALL for fit in fits):
-                    table = estimate_steps(views, fancy=fancy, n_most=QUICK_BLOCKS)
+                    table = estimate_steps(views, n_most=QUICK_BLOCKS)
                     if table is not None:
                         pair = table.steps, table.steps
                         fits.append(_fit(views, ratio, full, pair, fancy=fancy))
@@ -300,10 +291,10 @@ def refined_tables(
     if fit.share_exact > NEARLY_ALL and series_name(fit.tables[0]) != OWN:
         return fit.tables
     views = [views_of.of(p, fit.ratio, fit.phase, fancy=fit.fancy) for p in rest]
-    common = estimate_steps(views, fancy=fit.fancy, seen=seen)
+    common = estimate_steps(views, seen=seen)
     if common is None:
         return fit.tables
-    own = [estimate_steps([view], fancy=fit.fancy, seen=seen) or common for view in views]
+    own = [estimate_steps([view], seen=seen) or common for view in views]
     pairs = [fit.tables, (common.steps, common.steps), (own[0].steps, own[1].steps)]
     fits = [_fit(views, fit.ratio, fit.phase, pair, fancy=fit.fancy) for pair in pairs]
     # The simpler, unless another explains more.

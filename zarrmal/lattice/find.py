@@ -31,7 +31,8 @@ from .repair import repaired_steps
 from .series import OWN, Steps, series_name
 from .solve.blocks import Phase
 from .solve.dct import BLOCK
-from .solve.plane import MAX_SHARE_WRONG, CellViews, PlaneView, SolvedPlane, solve_plane
+from .solve.plane import MAX_SHARE_WRONG, SolvedPlane, solve_plane
+from .solve.views import CellViews, PlaneView
 from .solve.whole import MAX_TRIES
 from .tables import standard_table
 
@@ -246,7 +247,7 @@ def _own_camera(
     """A camera estimated from a cell's own blocks, and its phase."""
     first = _first_plane(colour)
     others = [camera for camera in others if camera.colour == colour]
-    estimate = estimate_steps([view], fancy=True, seen=[_steps(c, first) for c in others])
+    estimate = estimate_steps([view], seen=[_steps(c, first) for c in others])
     if estimate is None or not luma_fits(
         try_steps(view, estimate.steps, N_PROOF_BLOCKS), free_bits(estimate)
     ):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .solve.cut import Sizes
 from .solve.dct import BLOCK, Float, forward_dct
-from .solve.plane import TRIAL_TRIES, PlaneView, solve_listed_blocks
-from .solve.samples import sample_variances
-from .tables import MAX_STEP, Steps, error_inflation
+from .solve.plane import TRIAL_TRIES, solve_listed_blocks
+from .solve.views import PlaneView
+from .tables import MAX_STEP, ROUNDING_VARIANCE, Steps, error_inflation
 
 MAX_TRIALS = 24
 SUSPECT_ERROR = 2.0
@@ -17,8 +16,7 @@ FARTHEST_ERROR = 5.0
 """Standard deviations of a coefficient from a multiple of its step."""
 
 MAX_REPAIR_BLOCKS = 256
-MAX_UPSAMPLED_BLOCKS = 48
-"""Blocks with which a change is tried; those of an upsampled plane take longer."""
+"""Blocks with which a change is tried."""
 
 MOST_FREE = 8
 """With more doubtful frequencies a block tells nothing."""
@@ -44,12 +42,10 @@ class _Repair:
 
     def __init__(self, view: PlaneView, steps: Steps) -> None:
         self.view, self.steps = view, steps
-        self.rows, self.columns = np.nonzero(view.blocks.is_exact)
-        samples = view.estimated_blocks[self.rows, self.columns]
+        self.rows, self.columns = np.nonzero(view.is_clear)
+        samples = view.middles[self.rows, self.columns]
         self.coefficients = forward_dct(samples)
-        variances = sample_variances(view.taps.ratio, fancy=view.taps.shift > 0)
-        self.deviation = np.sqrt(error_inflation(samples)[:, None] * variances)
-        self.sizes = Sizes.of(np.zeros((0, BLOCK * BLOCK), np.int64), steps)
+        self.deviation = np.sqrt(error_inflation(samples)[:, None] * ROUNDING_VARIANCE)
         self.is_exact = self.solve(steps, np.arange(len(self.rows)))[1]
 
     def solve(
@@ -57,7 +53,7 @@ class _Repair:
     ) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
         """Some of the blocks, with these steps."""
         where = self.rows[chosen], self.columns[chosen]
-        return solve_listed_blocks(self.view, where, steps, self.sizes, TRIAL_TRIES, 1)
+        return solve_listed_blocks(self.view, where, steps, TRIAL_TRIES)
 
     def accept(self, steps: Steps, changed: NDArray[np.bool_]) -> bool:
         """Take these steps if they explain more blocks.
@@ -66,9 +62,8 @@ class _Repair:
         are.
         """
         uses = (np.abs(self.coefficients) > SUSPECT_ERROR * self.deviation)[:, changed].any(axis=1)
-        n_most = MAX_UPSAMPLED_BLOCKS if self.view.taps.shift else MAX_REPAIR_BLOCKS
-        chosen = np.flatnonzero(uses & self.is_exact)[:n_most]
-        chosen = np.concatenate([chosen, np.flatnonzero(~self.is_exact)[:n_most]])
+        chosen = np.flatnonzero(uses & self.is_exact)[:MAX_REPAIR_BLOCKS]
+        chosen = np.concatenate([chosen, np.flatnonzero(~self.is_exact)[:MAX_REPAIR_BLOCKS]])
         is_exact = self.solve(steps, chosen)[1]
         if is_exact.sum() <= self.is_exact[chosen].sum():
             return False
@@ -119,8 +114,8 @@ class _Repair:
         suspicion = is_far.sum(axis=0)
         suspects = np.argsort(-suspicion, kind="stable")[: min(8, int((suspicion > 0).sum()))]
         for j in suspects.tolist():
-            uses = np.abs(self.coefficients[:, j]) > SUSPECT_ERROR * self.deviation[:, j]
-            values, deviation = self.coefficients[uses, j], self.deviation[uses, j, None]
+            uses = np.abs(self.coefficients[:, j]) > SUSPECT_ERROR * self.deviation[:, 0]
+            values, deviation = self.coefficients[uses, j], self.deviation[uses]
             for step in _other_steps(values, deviation, int(self.steps[j])):
                 trial = self.steps.copy()
                 trial[j] = step

@@ -65,6 +65,9 @@ class TableEstimate:
         return float(np.log2(self.steps[self.is_determined]).sum())
 
 
+ROUNDING_VARIANCE = 1 / 12
+"""Of a measured coefficient: samples are rounded to integers."""
+
 ENOUGH_BLOCKS = 256
 """More coefficients tell no more about a step, and take time."""
 
@@ -95,7 +98,6 @@ OUTLIER_LOG = -30.0
 
 def estimate_table(
     coefficients: Float,
-    variances: Float,
     weights: Float | None = None,
     seen: Sequence[Steps] = (),
 ) -> TableEstimate:
@@ -105,11 +107,9 @@ def estimate_table(
     ----------
     coefficients
         float64 (block, 64), measured; at least one block.
-    variances
-        float64 (64,): of the error with which each frequency is measured.
     weights
-        float64 (block,): by how much that error's variance is larger in a block, see
-        ``error_inflation``; 1 if None.
+        float64 (block,): by how much the variance of their errors is larger than that of rounding,
+        see ``error_inflation``; 1 if None.
     seen
         Tables of other pictures: where few coefficients tell a step, one that was seen there is
         likelier.
@@ -117,7 +117,7 @@ def estimate_table(
     inflation = np.ones(len(coefficients)) if weights is None else weights
     n_telling = int((inflation <= SMOOTH).sum())
     order = np.argsort(inflation, kind="stable")[: max(n_telling, FEW_BLOCKS)]
-    fits = step_likelihoods(coefficients[order], variances, inflation[order])
+    fits = step_likelihoods(coefficients[order], inflation[order])
     rows = np.arange(N_COEFFICIENTS)
     series_fits = fits[rows, SERIES].sum(axis=1)
     nearest = int(series_fits.argmax())
@@ -127,7 +127,7 @@ def estimate_table(
     # Where all are 0 the greatest step is as likely as any, and the error of rounding is all that
     # is seen: smooth blocks have some that look like a step of 1.
     is_determined = likely[rows, best] - fits[rows, MAX_STEP] > FREE_STEP_COST
-    errors = np.sqrt(inflation[order, None] * variances)
+    errors = np.sqrt(inflation[order, None] * ROUNDING_VARIANCE)
     is_determined &= (np.abs(coefficients[order]) / errors).max(axis=0) > NOT_ZERO
     free_fit = fits[rows, best][is_determined].sum() - FREE_STEP_COST * is_determined.sum()
     if series_fits[nearest] - fits[rows, best][~is_determined].sum() >= free_fit:
@@ -178,7 +178,7 @@ def error_inflation(blocks: NDArray[Any]) -> Float:
     return inflation
 
 
-def step_likelihoods(coefficients: Float, variances: Float, inflation: Float) -> Float:
+def step_likelihoods(coefficients: Float, inflation: Float) -> Float:
     """Log likelihood of each step at each frequency, (64, 256); column 0 is unused."""
     fits = np.zeros((N_COEFFICIENTS, MAX_STEP + 1))
     absolute = np.abs(coefficients).T
@@ -187,7 +187,7 @@ def step_likelihoods(coefficients: Float, variances: Float, inflation: Float) ->
     # The largest are the multiples that tell a step.
     largest = np.argsort(-absolute, axis=1, kind="stable")[:, :ENOUGH_BLOCKS]
     absolute = np.ascontiguousarray(np.take_along_axis(absolute, largest, axis=1))
-    _likelihoods(absolute, variances, inflation[largest], scales, fits)
+    _likelihoods(absolute, inflation[largest], scales, fits)
     return fits
 
 
@@ -206,22 +206,19 @@ def _log_share(level: float, decay: float) -> float:
 
 
 @compiled
-def _likelihoods(
-    absolute: Float, variances: Float, inflation: Float, scales: Float, fits: Float
-) -> None:
+def _likelihoods(absolute: Float, inflation: Float, scales: Float, fits: Float) -> None:
     """Sum over the blocks (frequency, block) of the log likelihood of every step."""
-    peaks = -0.5 * np.log(2 * np.pi * inflation)
+    peaks = -0.5 * np.log(2 * np.pi * ROUNDING_VARIANCE * inflation)
     for j in range(absolute.shape[0]):
         scale = scales[j]
-        peak_of_all = -0.5 * np.log(variances[j])
         for step in range(1, fits.shape[1]):
             decay = step / scale
             flat = np.log(decay)  # the mean of a block may be anything
             total = 0.0
             for n in range(absolute.shape[1]):
                 x = absolute[j, n]
-                variance = variances[j] * inflation[j, n]
-                peak = peak_of_all + peaks[j, n]
+                variance = ROUNDING_VARIANCE * inflation[j, n]
+                peak = peaks[j, n]
                 level = np.floor(x / step + 0.5)
                 error = x - level * step
                 prior = flat if j == 0 else _log_share(level, decay)

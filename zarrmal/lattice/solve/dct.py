@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.transform import HIGHEST, LOWEST
-from zarrmal_codecs.lattice.transform import inverse_dct as exact_inverse_dct
 
 from ..compiled import compiled
 
@@ -81,14 +79,30 @@ def _one_dimension(
 
 def forward_dct(blocks: NDArray[np.floating]) -> Float:
     """Samples (..., 64) to coefficients (..., 64), orthonormal; 128 is taken off first."""
-    shape = blocks.shape
-    square = blocks.reshape(*shape[:-1], BLOCK, BLOCK).astype(np.float64) - 128
-    out: Float = (COSINES @ square @ COSINES.T).reshape(shape)
-    return out
+    flat = np.ascontiguousarray(blocks, np.float64).reshape(-1, N_COEFFICIENTS)
+    coefficients = np.empty_like(flat)
+    _forward(flat, COSINES, coefficients)
+    return coefficients.reshape(blocks.shape)
 
 
-def inverse_dct_of(levels: NDArray[np.int16], steps: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Samples of blocks (block, 64), by the codec's decoder."""
-    values = (levels.astype(np.int64) * steps).reshape(-1, BLOCK, BLOCK)
-    clipped = np.clip(values, LOWEST, HIGHEST)
-    return exact_inverse_dct(clipped).reshape(-1, N_COEFFICIENTS)
+@compiled
+def _forward(samples: Float, cosines: Float, coefficients: Float) -> None:
+    rows = np.empty((8, 8))
+    for n in range(samples.shape[0]):
+        rows[:] = 0.0
+        for y in range(8):
+            for x in range(8):
+                sample = samples[n, 8 * y + x] - 128
+                for v in range(8):
+                    rows[y, v] += sample * cosines[v, x]
+        for u in range(8):
+            for v in range(8):
+                coefficients[n, 8 * u + v] = 0.0
+            for y in range(8):
+                for v in range(8):
+                    coefficients[n, 8 * u + v] += cosines[u, y] * rows[y, v]
+
+
+def effects_of(steps: NDArray[np.int64]) -> Float:
+    """What a level of each coefficient does to each sample, (sample, coefficient)."""
+    return np.ascontiguousarray(BASIS.T * steps)

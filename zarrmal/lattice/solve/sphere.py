@@ -17,24 +17,8 @@ FARTHEST = 16.0
 """Squared distance, in variances, beyond which a second integer is not looked at."""
 
 
-@compiled
-def invert(matrix: Float) -> None:
-    """Inverse of a symmetric positive definite matrix, in place (Gauss and Jordan)."""
-    n = matrix.shape[0]
-    row = np.empty(n)
-    for k in range(n):
-        pivot = 1.0 / matrix[k, k]
-        matrix[k, k] = 1.0
-        for b in range(n):
-            matrix[k, b] *= pivot
-            row[b] = matrix[k, b]
-        for a in range(n):
-            if a != k:
-                factor = matrix[a, k]
-                if factor != 0.0:
-                    matrix[a, k] = 0.0
-                    for b in range(n):
-                        matrix[a, b] -= factor * row[b]
+N_BINS = 512
+"""Of distances, to find about the least of them without sorting."""
 
 
 @compiled
@@ -102,13 +86,15 @@ def k_best(
         K.
     """
     n = mean.shape[0]
-    # Of each path, by the order of decisions: what was decided, then the means of the rest. In two
-    # sets, the paths and their children.
+    # Of each path the means of what is not decided, by the order of decisions: in two sets, the
+    # paths and their children. Decisions are followed back from the end.
     paths = np.empty((2, n_kept, n), np.float32)
     distances = np.empty((2, n_kept))
+    decided = np.empty((n, n_kept), np.int32)
+    parents = np.empty((n, n_kept), np.int32)
     child_distance = np.empty(3 * n_kept)
-    child_parent = np.empty(3 * n_kept, np.int64)
-    child_level = np.empty(3 * n_kept)
+    child_parent = np.empty(3 * n_kept, np.int32)
+    child_level = np.empty(3 * n_kept, np.int32)
     for s in range(n):
         paths[0, 0, s] = mean[order[s]]
     distances[0, 0] = 0.0
@@ -123,7 +109,7 @@ def k_best(
             first = away * away * precision
             child_distance[n_children] = distances[now, p] + first
             child_parent[n_children] = p
-            child_level[n_children] = nearest
+            child_level[n_children] = np.int32(nearest)
             n_children += 1
             side = 1.0 if away > 0 else -1.0
             for _ in range(2):
@@ -133,59 +119,59 @@ def k_best(
                     break
                 child_distance[n_children] = distances[now, p] + extra
                 child_parent[n_children] = p
-                child_level[n_children] = nearest + side
+                child_level[n_children] = np.int32(nearest + side)
                 n_children += 1
                 side = -side
         if n_children > n_kept:
             n_children = _keep_least(child_distance, child_parent, child_level, n_children, n_kept)
         after = 1 - now
         for c in range(n_children):
-            level = np.float32(child_level[c])
-            _child(paths[now, child_parent[c]], paths[after, c], gains[t], level, t)
+            parent = child_parent[c]
+            innovation = np.float32(child_level[c]) - paths[now, parent, t]
+            for s in range(t + 1, n):
+                paths[after, c, s] = paths[now, parent, s] + gains[t, s] * innovation
             distances[after, c] = child_distance[c]
+            decided[t, c], parents[t, c] = child_level[c], parent
         n_paths, now = n_children, after
     ranked = np.argsort(distances[now, :n_paths])
     for p in range(n_paths):
-        for t in range(n):
-            levels[p, order[t]] = np.int64(paths[now, ranked[p], t])
+        c = ranked[p]
+        for t in range(n - 1, -1, -1):
+            levels[p, order[t]] = decided[t, c]
+            c = parents[t, c]
     return n_paths
-
-
-@compiled
-def _child(
-    parent: NDArray[np.float32],
-    child: NDArray[np.float32],
-    gains: NDArray[np.float32],
-    level: np.float32,
-    t: int,
-) -> None:
-    """A path with one more decision."""
-    innovation = level - parent[t]
-    for s in range(len(child)):
-        child[s] = parent[s] + gains[s] * innovation
-    child[t] = level
 
 
 @compiled
 def _keep_least(
     distance: Float,
-    parent: NDArray[np.int64],
-    level: Float,
+    parent: NDArray[np.int32],
+    level: NDArray[np.int32],
     n_children: int,
     n_kept: int,
 ) -> int:
-    """Move the n_kept children of least distance to the front, in their order; their number."""
-    limit = np.partition(distance[:n_children], n_kept - 1)[n_kept - 1]
-    n_equal = n_kept
+    """Move n_kept children of about the least distance to the front, in their order; their number.
+
+    They are sorted into N_BINS, and of the last bin that is kept the first children are taken.
+    """
+    least, most = distance[0], distance[0]
     for c in range(n_children):
-        if distance[c] < limit:
-            n_equal -= 1
+        least, most = min(least, distance[c]), max(most, distance[c])
+    scale = (N_BINS - 1) / max(most - least, 1e-9)
+    counts = np.zeros(N_BINS, np.int32)
+    for c in range(n_children):
+        counts[np.int64((distance[c] - least) * scale)] += 1
+    last, n_left = 0, n_kept
+    while counts[last] <= n_left:
+        n_left -= counts[last]
+        last += 1
     position = 0
     for c in range(n_children):
-        keeps = distance[c] < limit
-        if distance[c] == limit and n_equal > 0:
+        number = np.int64((distance[c] - least) * scale)
+        keeps = number < last
+        if number == last and n_left > 0:
             keeps = True
-            n_equal -= 1
+            n_left -= 1
         if keeps:
             distance[position] = distance[c]
             parent[position] = parent[c]

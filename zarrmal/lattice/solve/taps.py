@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.upsampling import FANCY, Ratio
 
-from .dct import BLOCK, Float
+from .dct import BLOCK
 
 RINGED = BLOCK + 2
 """Rows and columns of a block with its ring."""
@@ -36,10 +36,6 @@ class Taps:
         int64 (pixel,).
     shift
         0, 2 or 4.
-    bias
-        float64 (pixel,): mean of a pixel minus its value before rounding.
-    variance
-        Of the rounding error of a pixel.
     """
 
     ratio: Ratio
@@ -47,8 +43,6 @@ class Taps:
     weight: NDArray[np.int64]
     offset: NDArray[np.int64]
     shift: int
-    bias: Float
-    variance: float
 
 
 @lru_cache(maxsize=16)
@@ -88,13 +82,7 @@ def taps_of(ratio: Ratio, *, fancy: bool) -> Taps:
         ],
         np.int64,
     )
-    # The fraction before rounding takes all its values alike often.
-    fractions = np.arange(total)
-    errors = ((fractions[None] + offset[:, None]) >> shift) - fractions[None] / total
-    return Taps(
-        ratio=ratio, index=index, weight=weight, offset=offset, shift=shift,
-        bias=errors.mean(axis=1), variance=float(errors.var(axis=1).max()),
-    )  # fmt: skip
+    return Taps(ratio=ratio, index=index, weight=weight, offset=offset, shift=shift)
 
 
 def _one_direction(side: int, interpolated: bool) -> list[list[tuple[int, int]]]:

@@ -31,8 +31,8 @@ MAX_CHANGES = 60
 
 
 def solve_whole_blocks(
-    low: NDArray[np.uint8],
-    high: NDArray[np.uint8],
+    low: NDArray[np.int32],
+    high: NDArray[np.int32],
     steps: Steps,
     max_tries: int = MAX_TRIES,
 ) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
@@ -41,7 +41,7 @@ def solve_whole_blocks(
     Parameters
     ----------
     low, high
-        uint8 (block, 64): what each sample may be.
+        int32 (block, 64): what each sample may be.
     steps
         int64 (64,).
     max_tries
@@ -57,16 +57,15 @@ def solve_whole_blocks(
     found = np.zeros(len(low), np.bool_)
     levels = np.zeros((len(low), 64), np.int64)
     _solve(
-        low.astype(np.int64), high.astype(np.int64), forward_dct(middles), steps, BASIS, max_tries,
-        levels, found,
+        low, high, forward_dct(middles), steps, BASIS, max_tries, levels, found
     )  # fmt: skip
     return levels.astype(np.int16), found
 
 
 @compiled
 def _solve(
-    low: NDArray[np.int64],
-    high: NDArray[np.int64],
+    low: NDArray[np.int32],
+    high: NDArray[np.int32],
     transformed: Float,
     steps: Steps,
     basis: Float,
@@ -107,7 +106,7 @@ def _solve(
 
 
 @compiled
-def _between(samples: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64]) -> bool:
+def _between(samples: NDArray[np.int64], low: NDArray[np.int32], high: NDArray[np.int32]) -> bool:
     n_outside = 0
     for i in range(64):
         if samples[i] < low[i] or samples[i] > high[i]:
@@ -117,8 +116,8 @@ def _between(samples: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[n
 
 @compiled
 def _best_first(
-    low: NDArray[np.int64],
-    high: NDArray[np.int64],
+    low: NDArray[np.int32],
+    high: NDArray[np.int32],
     error: Float,
     steps: Steps,
     basis: Float,

@@ -1,0 +1,139 @@
+"""A plane of a cell under an assumption on its sampling and grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from zarrmal_codecs.lattice.upsampling import Ratio
+
+from ..preimage import Planes
+from .blocks import Phase, PlaneBlocks, cut_into_blocks
+from .dct import BLOCK, N_COEFFICIENTS, Float
+from .intervals import Bounds, likely_bounds, sample_bounds
+from .taps import Taps, taps_of
+
+Item = TypeVar("Item", bound=np.generic)
+
+MOST_DOUBT = 16
+"""In a clear block the widths of all bounds sum up to no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlaneView:
+    """A plane of a cell under an assumption on its sampling and grid.
+
+    Attributes
+    ----------
+    blocks
+        What is seen of each block, pixel by pixel.
+    taps
+        How pixels come from samples.
+    low, high
+        int32 (row, column, 64): bounds of the samples of each block.
+    likely_low, likely_high
+        The same, narrower where only a pixel nearby tells a sample.
+    doubt
+        int64 (row, column): sum of the widths of a block's bounds, 0 where all samples are known.
+    is_clear
+        bool (row, column): whole blocks whose samples are known, but a few to within 1.
+    share_wrong
+        Of the samples with known pixels: part of a contradiction. 0 if the assumption is right.
+    """
+
+    blocks: PlaneBlocks
+    taps: Taps
+    low: Bounds
+    high: Bounds
+    likely_low: Bounds
+    likely_high: Bounds
+    doubt: NDArray[np.int64]
+    is_clear: NDArray[np.bool_]
+    share_wrong: float
+
+    @property
+    def middles(self) -> Float:
+        """Middle of the bounds of each sample, float64 (row, column, 64)."""
+        middle: Float = 0.5 * (self.likely_low + self.likely_high)
+        return middle
+
+
+class CellViews:
+    """Views of the planes of one cell; what several have in common is computed once.
+
+    Parameters
+    ----------
+    planes
+        Of the cell.
+    """
+
+    def __init__(self, planes: Planes) -> None:
+        self.planes = planes
+        self._views: dict[tuple[object, ...], PlaneView] = {}
+        self._bounds: dict[tuple[object, ...], tuple[list[Bounds], float]] = {}
+
+    def of(self, plane: int, ratio: Ratio, phase: Phase, *, fancy: bool) -> PlaneView:
+        """A plane with the first pixel at this row and column of its group of blocks."""
+        key = plane, ratio, phase, fancy
+        if key not in self._views:
+            self._views[key] = self._view(plane, ratio, phase, fancy=fancy)
+        return self._views[key]
+
+    def _view(self, plane: int, ratio: Ratio, phase: Phase, *, fancy: bool) -> PlaneView:
+        blocks = cut_into_blocks(self.planes, plane, ratio, phase)
+        # In another block of the group the samples lie alike, some blocks further.
+        near = phase[0] % ratio[0], phase[1] % ratio[1]
+        all_bounds, share_wrong = self._bounds_of(plane, ratio, near, fancy=fancy)
+        rows, columns = blocks.n_known.shape
+        first = [(p - n) // r for p, n, r in zip(phase, near, ratio, strict=True)]
+        cut = []
+        for number, values in enumerate(all_bounds):
+            outside = 255 * (number % 2)
+            padded = np.full((rows * BLOCK, columns * BLOCK), outside, np.int32)
+            # The plane may have a sample more than the blocks where the sides are not even.
+            height = min(values.shape[0], padded.shape[0] - first[0])
+            width = min(values.shape[1], padded.shape[1] - first[1])
+            area = slice(first[0], first[0] + height), slice(first[1], first[1] + width)
+            padded[area] = values[:height, :width]
+            square = padded.reshape(rows, BLOCK, columns, BLOCK).transpose(0, 2, 1, 3)
+            cut.append(square.reshape(rows, columns, N_COEFFICIENTS))
+        widths = cut[1] - cut[0]
+        doubt = widths.sum(axis=2)
+        return PlaneView(
+            blocks=blocks,
+            taps=taps_of(ratio, fancy=fancy),
+            low=cut[0],
+            high=cut[1],
+            likely_low=cut[2],
+            likely_high=cut[3],
+            doubt=doubt,
+            is_clear=blocks.is_whole & (doubt <= MOST_DOUBT) & (widths.max(axis=2) <= 1),
+            share_wrong=share_wrong,
+        )
+
+    def _bounds_of(
+        self, plane: int, ratio: Ratio, near: Phase, *, fancy: bool
+    ) -> tuple[list[Bounds], float]:
+        """Bounds of samples, the first of which lies `near` pixels before the cell's first."""
+        key = plane, ratio, near, fancy
+        if key not in self._bounds:
+            shape = self.planes.visible.shape
+            sides = [-(-(n + p) // r) * r for n, p, r in zip(shape, near, ratio, strict=True)]
+
+            def padded(values: NDArray[Item], outside: int) -> NDArray[Item]:
+                if list(shape) == sides:
+                    return values
+                full = np.full(sides, outside, values.dtype)
+                full[near[0] : near[0] + shape[0], near[1] : near[1] + shape[1]] = values
+                return full
+
+            low = padded(self.planes.low[plane], 0)
+            high = padded(self.planes.high[plane], 255)
+            known = padded(self.planes.has_preimage, 0)
+            least, most, is_wrong = sample_bounds(low, high, known, ratio, fancy=fancy)
+            likely = likely_bounds(low, high, known, ratio, least, most)
+            n_seen = max(int(known.sum()) // (ratio[0] * ratio[1]), 1)
+            self._bounds[key] = [least, most, *likely], int(is_wrong.sum()) / n_seen
+        return self._bounds[key]
