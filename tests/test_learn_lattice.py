@@ -16,12 +16,12 @@ from zarrmal_codecs.lattice.weights import SHAPES, PlaneWeights, Weights
 from zarrmal_codecs.lattice.weights_file import read_weights, write_weights
 
 from zarrmal.cli import app
+from zarrmal.lattice.bits import bits_of
 from zarrmal.sources import open_source
 
 torch = pytest.importorskip("torch")
 from zarrmal.learn.checkpoint import Checkpoint  # noqa: E402
 from zarrmal.learn.lattice import LatticeOptions, fit_weights, known_cells  # noqa: E402
-from zarrmal.learn.lattice.measure import bits_of  # noqa: E402
 from zarrmal.learn.lattice.recompressed import recompressed  # noqa: E402
 
 FROZEN = Path(__file__).parent / "frozen"

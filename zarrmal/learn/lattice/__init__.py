@@ -5,7 +5,8 @@ the coefficients and of the last diagonal, and one of rim pixels. What the netwo
 integer coder gives them, so training and coding cannot drift apart.
 """
 
-from .cells import KnownCell, known_cells
+from ...lattice.known import KnownCell
+from .cells import known_cells
 from .fit import fit_weights
 from .options import LatticeOptions
 from .train import LatticeResult, train_lattice

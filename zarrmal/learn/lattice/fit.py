@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from zarrmal_codecs.lattice.cells import PlaneOfCells
 from zarrmal_codecs.lattice.weights import N_KINDS, SHAPES, PlaneWeights, Weights
 
+from ...lattice.known import KnownCell
 from ...progress import Progress, silent
 from ..checkpoint import Checkpoint, run_digest
 from ..loop import Training, fit, one_cycle
-from .cells import KnownCell
 from .networks import CoefficientTask, DiagonalTask, RimTask, Task
 from .options import LatticeOptions
 from .predictions import fit_predictions

@@ -16,8 +16,8 @@ from PIL import Image
 from zarrmal_codecs.lattice.cell import JpegCell
 
 from ...lattice.jpeg_file import read_jpeg
+from ...lattice.known import Flags, KnownCell, picture_of
 from ...lattice.series import STANDARD_CHROMA, STANDARD_LUMA, scaled_table
-from .cells import Flags, KnownCell, picture_of
 
 QUALITIES = (*range(40, 70, 10), *range(68, 92, 3), *range(92, 101))
 SUBSAMPLINGS = (0, 0, 1, 2)

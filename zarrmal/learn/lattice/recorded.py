@@ -15,7 +15,7 @@ from zarrmal_codecs.lattice.picture import planes_of
 from zarrmal_codecs.lattice.pixels import unmixed
 from zarrmal_codecs.lattice.spatial import Canvas, inputs_of
 
-from .cells import KnownCell
+from ...lattice.known import KnownCell
 
 Array = NDArray[Any]
 BATCH = 1 << 12

@@ -13,14 +13,15 @@ import torch
 from zarrmal_codecs.lattice.weights import Weights
 
 from ...errors import InputError
+from ...lattice.bits import Bits, bits_of
+from ...lattice.known import KnownCell
 from ...progress import Progress, silent
 from ...sources import Source
 from ...split import split_by_group
 from ..checkpoint import Checkpoint
 from ..selection import evenly
-from .cells import KnownCell, known_cells
+from .cells import known_cells
 from .fit import fit_weights
-from .measure import Bits, bits_of
 from .options import LatticeOptions
 from .recompressed import recompressed
 

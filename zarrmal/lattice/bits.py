@@ -12,7 +12,7 @@ from zarrmal_codecs.lattice.engine import Engine
 from zarrmal_codecs.lattice.pixels import encode
 from zarrmal_codecs.lattice.weights import Weights
 
-from .cells import KnownCell, n_pixels
+from .known import KnownCell, n_pixels
 
 PRECISION_LOG2 = 16
 
