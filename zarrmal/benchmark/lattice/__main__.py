@@ -19,8 +19,8 @@ from ...errors import InputError
 from ...lattice.compiled import IS_AVAILABLE
 from ...lattice.find import FoundCell, find_cell
 from ...lattice.jpeg_file import read_jpeg
+from ...lattice.series import STANDARD_CHROMA, STANDARD_LUMA, scaled_table
 from ...lattice.survey import Cell, Finding, survey
-from ...lattice.tables import STANDARD_CHROMA, STANDARD_LUMA, scaled_table
 from ...sources import open_source
 from ...split import split_by_group
 from .coded import file_sizes, measure_coded

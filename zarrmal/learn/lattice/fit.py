@@ -64,8 +64,8 @@ def fit_weights(
         Of three planes, and of one, which only the first plane's weights learn from; the more
         cameras, the better for new ones.
     shares
-        int64 (cell,): a number for each cell; cells of each number have an equal share of the
-        blocks. None: all are alike.
+        int64 (cell,): a number for each cell. Cells of one number have a share of the blocks in
+        proportion to the square root of their number. None: all have the same number.
     checkpoint
         Where an interrupted call is resumed from and saved to.
     """
@@ -135,11 +135,12 @@ def _filled(
 def _chosen(
     plane: PlaneOfCells, shares: NDArray[np.int64], n: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Blocks to learn from, ascending: of each share as many, or all that it has."""
+    """Blocks to learn from, ascending; of a share all that it has, if these are fewer."""
     share = shares[plane.cell]
-    numbers = np.unique(shares)
+    numbers, counts = np.unique(shares, return_counts=True)
+    wanted = (n * np.sqrt(counts) / np.sqrt(counts).sum()).astype(np.int64)
     chosen = []
-    for number in numbers.tolist():
+    for number, most in zip(numbers.tolist(), wanted.tolist(), strict=True):
         own = np.flatnonzero(plane.coded & (share == number))
-        chosen.append(rng.choice(own, min(len(own), n // len(numbers)), replace=False))
+        chosen.append(rng.choice(own, min(len(own), most), replace=False))
     return np.sort(np.concatenate(chosen))

@@ -212,7 +212,8 @@ class RimTask(Task):
         self.network = CoderNetwork(N_SPATIAL_INPUTS, torch.tensor(OUTPUT_UNITS))
         assert self.network.output.bias.shape[1] == N_OUTPUTS
         with torch.no_grad():
-            self.network.output.weight *= 1.0 if self.n else 0.0
+            if not self.n:
+                self.network.output.weight.zero_()
             self.network.output.bias[0, 2:4] = torch.tensor([6.0, 8.0])
 
     def loss(self, index: NDArray[np.int64]) -> torch.Tensor:

@@ -14,8 +14,8 @@ class LatticeOptions:
     Parameters
     ----------
     n_blocks
-        Blocks of the first plane that are looked at; half as many of each other plane. Each source
-        has an equal share of them, as have the recompressed pictures.
+        Blocks of the first plane that are looked at; half as many of each other plane. The share of
+        each source, and of the recompressed pictures, is the square root of its number of cells.
     n_steps, n_batch
         Steps of training of each network, and blocks of each.
     rate
@@ -34,13 +34,13 @@ class LatticeOptions:
         The same sources, options and seed give the same weights on one machine.
     """
 
-    n_blocks: int = 80_000
-    n_steps: int = 4_500
-    n_batch: int = 448
+    n_blocks: int = 120_000
+    n_steps: int = 4_000
+    n_batch: int = 384
     rate: float = 8e-3
-    n_recompressed: int = 240
+    n_recompressed: int = 400
     n_archive_blocks: int = 200_000
-    max_cells: int = 400
+    max_cells: int = 1_000
     validation: float = 0.25
     seed: int = 0
 

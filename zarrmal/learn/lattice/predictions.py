@@ -114,11 +114,11 @@ def _eliminated(
     left = np.arange(len(with_target))
     for share in ELIMINATIONS:
         inverse = np.linalg.inv(products[np.ix_(left, left)])
-        weights = inverse @ with_target[left]
-        error = max(square - float(with_target[left] @ weights), 1e-9)
-        growth = weights**2 / np.diag(inverse)
+        full = inverse @ with_target[left]
+        error = max(square - float(with_target[left] @ full), 1e-9)
+        growth = full**2 / np.diag(inverse)
         left = left[growth >= share * threshold * error]
         if not len(left):
             break
-    weights = np.linalg.solve(products[np.ix_(left, left)], with_target[left])
-    return left, weights
+    weights = np.asarray(np.linalg.solve(products[np.ix_(left, left)], with_target[left]))
+    return left, weights.astype(np.float64)
