@@ -283,7 +283,7 @@ def test_the_command(archive, tmp_path):
     assert json.loads(done.stdout) == {
         "n_cells": 120, "folder": str(tmp_path / "out"),
         "n_lost": 0, "n_recovered": 0, "problems": [], "damaged": [], "pixels_notice": "",
-        "n_masks": 0, "n_masks_saved": 0,
+        "n_masks": 0, "n_masks_saved": 0, "n_jpeg": 0, "n_jpeg_same": 0,
         "preprocessing": {
             "channel": None, "size": None, "resampling": None,
             "native_heights": [24, 24], "native_widths": [24, 24],

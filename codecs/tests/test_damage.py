@@ -10,6 +10,7 @@ from math import prod
 
 import any_dtype
 import hybrid_models
+import lattice_chunks
 import models
 import numpy as np
 import pytest
@@ -95,7 +96,27 @@ def masks_of_points() -> np.ndarray:
     return out
 
 
-CASES = cases()
+def lattice_cases() -> dict[str, tuple[Model, np.ndarray, dict]]:
+    """JPEG coefficients: one plane and a mask, and three planes."""
+    of_grey = lattice_chunks.camera(60, lattice_chunks.PLAIN[:1], "grey")
+    pixels, cell = lattice_chunks.drawn(59, of_grey, (12, 10), (7, 7))
+    camera = lattice_chunks.camera(75, lattice_chunks.BOTH)
+    array, jpeg = lattice_chunks.laid([lattice_chunks.drawn(58, camera, (8, 8))], (8, 8, 3))
+    return {
+        "lattice grey": (
+            lattice_chunks.grey(),
+            lattice_chunks.disc(pixels)[None],
+            {"classes": np.ones(1, int), "jpeg": [cell]},
+        ),
+        "lattice colour": (
+            lattice_chunks.colour(),
+            array,
+            {"classes": np.zeros(1, int), "jpeg": jpeg},
+        ),
+    }
+
+
+CASES = {**cases(), **lattice_cases()}
 
 
 def prefixes(data: bytes) -> list[bytes]:
@@ -116,6 +137,7 @@ def test_whole_chunk(name):
     coder = coder_for(model) if model else None
     data = encode_chunk(array, coder, **options)
     assert len(data) < 600
+    assert bool(data[7] & 64) == name.startswith("lattice")
     for damaged in [*prefixes(data), *(data + more for more in (b"\0", b"\xff", data))]:
         with pytest.raises(ZarrmalError):
             decode_chunk(damaged, coder)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import models
 import numpy as np
-from zarrmal_codecs import Model
+from zarrmal_codecs import JpegCell, Model
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 
@@ -21,6 +21,7 @@ class Vector:
     rice: str = "mean"
     classes: tuple[int, ...] | None = None
     silhouettes: Silhouettes | None = None
+    jpeg: list[JpegCell | None] | None = None
 
 
 def ramp(*shape: int, step: int = 1) -> np.ndarray:

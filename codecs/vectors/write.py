@@ -20,6 +20,7 @@ sys.path[:0] = [str(VECTORS), str(VECTORS.parent / "tests")]
 
 import any_dtype  # noqa: E402
 import hybrid_models  # noqa: E402
+import lattice_chunks  # noqa: E402
 import models  # noqa: E402
 import wide_vectors  # noqa: E402
 from vector import Vector, cut, discs, masked, ramp, sized  # noqa: E402
@@ -217,6 +218,15 @@ def hybrid_vectors() -> list[Vector]:
     ]  # fmt: skip
 
 
+def lattice_vectors() -> list[Vector]:
+    """Mode 2 with cells that are JPEG coefficients."""
+    return [
+        Vector(f"lattice-{name}", case.shows, case.array, case.model, classes=case.classes,
+               jpeg=case.jpeg)
+        for name, case in lattice_chunks.CASES.items()
+    ]  # fmt: skip
+
+
 def write(folder: Path, *, force: bool) -> None:
     """Write all vectors and their index."""
     index_path = folder / "index.json"
@@ -231,6 +241,7 @@ def write(folder: Path, *, force: bool) -> None:
     index = {}
     vectors = [*fallback_vectors(), *dtype_vectors(), *cell_vectors(), *hybrid_vectors()]
     vectors += [*silhouette_vectors(), *wide_vectors.vectors(), *wide_vectors.mask_vectors()]
+    vectors += lattice_vectors()
     for vector in vectors:
         coder = Coder(vector.model) if vector.model else None
         classes = None if vector.classes is None else np.array(vector.classes)
@@ -243,6 +254,7 @@ def write(folder: Path, *, force: bool) -> None:
             keep_cells=True,
             fortran_order=fortran_order,
             silhouettes=vector.silhouettes,
+            jpeg=vector.jpeg,
         )
         destination = folder / vector.name
         destination.mkdir(parents=True)

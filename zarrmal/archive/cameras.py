@@ -37,8 +37,10 @@ class CameraInfo:
 
     @property
     def text(self) -> str:
-        """``4:2:2, standard luma 96 / standard chroma 96``."""
-        return f"{self.sampling}, {' / '.join(dict.fromkeys(self.tables))}"
+        """``4:2:2, luma 96 / chroma 96``."""
+        names = (name.removeprefix("standard ") for name in dict.fromkeys(self.tables))
+        tables = " / ".join(names)
+        return f"{self.sampling}, {tables}"
 
 
 def codes_coefficients(model: Model | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 import numpy as np
@@ -162,6 +162,44 @@ def _index_location(array: zarr.Array[Any]) -> IndexLocation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LatticeSaving:
+    """What a sample of the cells saves that are stored as JPEG coefficients.
+
+    Parameters
+    ----------
+    n_cells
+        Of the sample.
+    stored_bytes, pixel_bytes
+        Of their streams, and of those that their pixels would take.
+    """
+
+    n_cells: int = 0
+    stored_bytes: int = 0
+    pixel_bytes: int = 0
+
+    @property
+    def share(self) -> float | None:
+        """Share of the bytes that is saved; None without a sample."""
+        return 1 - self.stored_bytes / self.pixel_bytes if self.pixel_bytes else None
+
+    def __add__(self, other: LatticeSaving) -> LatticeSaving:
+        return LatticeSaving(
+            n_cells=self.n_cells + other.n_cells,
+            stored_bytes=self.stored_bytes + other.stored_bytes,
+            pixel_bytes=self.pixel_bytes + other.pixel_bytes,
+        )
+
+    def to_json(self) -> dict[str, int]:
+        """The tree of the attribute's member."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> Self:
+        """Inverse of to_json."""
+        return cls(**{each.name: int(tree[each.name]) for each in fields(cls)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveFacts:
     """The group's attribute ``zarrmal`` (ARCHIVE 2).
 
@@ -192,6 +230,9 @@ class ArchiveFacts:
     preprocessing
         What was done to the original pixels; None in archives of earlier drafts, which do not
         record it.
+    lattice
+        What coefficients save, measured when the cells were written; absent where no cell is
+        stored as such.
     """
 
     complete: bool
@@ -206,6 +247,7 @@ class ArchiveFacts:
     label_names: tuple[str, ...] = ()
     backup: bool = False
     preprocessing: Preprocessing | None = None
+    lattice: LatticeSaving = LatticeSaving()
 
     @property
     def class_counts(self) -> dict[str, int]:
@@ -234,6 +276,7 @@ class ArchiveFacts:
             "digests": self.digests,
             "software": self.software,
             "backup": self.backup,
+            **({"lattice": self.lattice.to_json()} if self.lattice.n_cells else {}),
         }
 
     def to_attribute(self) -> str:
@@ -273,6 +316,9 @@ class ArchiveFacts:
                 preprocessing=_preprocessing(tree.get("preprocessing")),
                 software=str(tree["software"]),
                 backup=tree.get("backup") is True,
+                lattice=LatticeSaving.from_json(tree["lattice"])
+                if "lattice" in tree
+                else LatticeSaving(),
             )
         except DAMAGED_FACTS as error:
             raise CorruptionError(

@@ -83,6 +83,9 @@ class ArchiveInfo:
     cameras
         Of these pictures, those of most cells first; cameras with the same names of tables and
         sampling count as one.
+    lattice_saving
+        What these cells save: of a few of them, measured when they were written, the share of the
+        bytes that their pixels would take. None where nothing was measured.
     frame_bytes
         Of ``columns_bytes`` those of the array ``jpeg_frame``.
     n_foreign_cells
@@ -119,6 +122,7 @@ class ArchiveInfo:
     n_lattice: int = 0
     n_jpeg_files: int = 0
     cameras: tuple[CameraInfo, ...] = ()
+    lattice_saving: float | None = None
     frame_bytes: int = 0
     heights: tuple[int, int] | None = None
     widths: tuple[int, int] | None = None
@@ -242,6 +246,7 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
         n_lattice=sum(found.cameras.values()),
         n_jpeg_files=found.n_files,
         cameras=camera_infos(found.cameras),
+        lattice_saving=facts.lattice.share,
         frame_bytes=frame_bytes,
         heights=sides[0],
         widths=sides[1],

@@ -98,6 +98,9 @@ def info_table(found: ArchiveInfo) -> Table:
         if more := found.cameras[MAX_CAMERAS:]:
             n_more = sum(camera.n_cells for camera in more)
             table.add_row(f"  {len(more):,} others", f"{n_more:,}")
+    if found.lattice_saving is not None:
+        saved = f"about {found.lattice_saving:.0%} of the bytes"
+        table.add_row("  saves, to their pixels", saved)
     if found.n_jpeg_files:
         table.add_row("  of them whole JPEG files", f"{found.n_jpeg_files:,}")
     if has_sizes:

@@ -52,7 +52,7 @@ class JpegFiles:
     @property
     def is_file(self) -> NDArray[np.bool_]:
         """bool (cell,): the cell is a JPEG file."""
-        return self.frames != ""
+        return np.asarray(self.frames != "", np.bool_)
 
     def write(self, rows: NDArray[np.intp], paths: list[Path]) -> dict[int, str]:
         """Write the files of some cells of a chunk, atomically.

@@ -25,6 +25,7 @@ from .encode import Task, TaskResult
 from .lattice import LatticeSearch
 from .order import CellOrder
 from .runners import Runner, ThreadRunner
+from .saving import measured_saving
 
 DOCUMENTS = ("zarr.json", ".zarray", ".zattrs")
 
@@ -111,6 +112,7 @@ def write_segment(
             label_names=columns.label_names,
             preprocessing=merged_record(facts.preprocessing, segment.source, archive.location.url),
             software=SOFTWARE,
+            lattice=facts.lattice + measured_saving(archive, sorted(results)),
         ),
         digests,
         columns.attributes,
