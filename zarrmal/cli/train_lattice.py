@@ -60,7 +60,7 @@ def train_lattice(
     blocks: Annotated[
         int, typer.Option(min=100, help="Blocks of 8 x 8 to learn from, of brightness.")
     ] = 120_000,
-    steps: Annotated[int, typer.Option(min=1, help="Batches of each small network.")] = 4_000,
+    steps: Annotated[int, typer.Option(min=1, help="Batches of each small network.")] = 5_000,
     seed: o.Seed = 0,
     channel: o.Channel = o.ChannelName.auto,
     group_pattern: o.GroupPattern = None,

@@ -15,7 +15,7 @@ from ...lattice.known import KnownCell
 from ...progress import Progress, silent
 from ..checkpoint import Checkpoint, run_digest
 from ..loop import Training, fit, one_cycle
-from .networks import CoefficientTask, DiagonalTask, RimTask, Task
+from .networks import CoefficientTask, DiagonalTask, Grain, RimTask, Task
 from .options import LatticeOptions
 from .predictions import fit_predictions
 from .recorded import RecordedBlocks, record_rims
@@ -24,7 +24,11 @@ Array = NDArray[Any]
 BATCH = 1 << 14
 EPOCH_STEPS = 25
 WARM_UP = 0.3
-PLANES = ("first", "second", "third")
+GROUPS = (
+    ("first plane", (0,), Grain(largest=15, hidden_bits=-2, output_bits=0)),
+    ("second and third plane", (1, 2), Grain(largest=7, hidden_bits=-2, output_bits=0)),
+)
+"""Planes that share the weights of their networks but for biases, and how fine these are."""
 
 
 class NetworkTraining(Training):
@@ -77,37 +81,45 @@ def fit_weights(
     blocks = [plane for _, kept in coded for plane in kept]
     digest = run_digest(options, shares, *blocks)
     cut = [c for c in cells if c.visible is not None and len(c.jpeg.coefficients) == N_KINDS]
-    rims = record_rims(cut) if cut else None
+    rims = record_rims(cut) if cut else []
+    planes: list[dict[str, Array]] = []
     earlier: list[PlaneOfCells] = []
-    planes = []
-    for kind in range(N_KINDS):
-        own = [k for k, (_, kept) in enumerate(coded) if kind == 0 or len(kept) == N_KINDS]
-        if kind == 1:  # later planes look at the first of the same cells
+    for title, kinds, grain in GROUPS:
+        own = [k for k, (_, kept) in enumerate(coded) if len(kept) > kinds[0]]
+        if kinds[0] and own:  # later planes look at the first of the same cells
             earlier = [_filled(coded, own, 0, [])]
-        blank = {name: np.zeros(shape, dtype) for name, (dtype, shape) in SHAPES.items()}
-        blank |= {name: np.full_like(a, 8) for name, a in blank.items() if name.endswith("shift")}
-        if own:
-            plane = _filled(coded, own, kind, earlier)
-            earlier.append(plane)
-            chosen = _chosen(plane, shares[own], options.n_blocks >> (kind > 0), rng)
-            arrays = blank | fit_predictions(plane, chosen, kind, options.n_archive_blocks)
-            plane.weights = PlaneWeights(**arrays)
-            recorded = RecordedBlocks.of(plane, chosen, rng)
-            tasks: list[tuple[str, Task, int, str]] = [
-                ("coefficients", CoefficientTask(recorded), 1, ""),
-                ("last diagonals", DiagonalTask(recorded), 2, "diagonal_"),
-                ("rim pixels", RimTask(rims[kind] if rims else None), 4, "spatial_"),
-            ]
-            for name, task, factor, prefix in tasks:
-                title = f"{PLANES[kind]} plane: {name}"
-                if task.n:
-                    training = NetworkTraining(task, options, factor * options.n_batch)
-                    fit(training, title, progress, checkpoint=checkpoint, section=title,
-                        digest=digest)  # fmt: skip
-                arrays |= task.network.arrays(prefix, flat=bool(prefix))
-            blank = arrays
-        planes.append(PlaneWeights(**blank))
-    return Weights(tuple(planes))
+        recorded = []
+        for kind in kinds:
+            planes.append(_blank())
+            if own:
+                plane = _filled(coded, own, kind, earlier)
+                earlier.append(plane)
+                chosen = _chosen(plane, shares[own], options.n_blocks >> (kind > 0), rng)
+                planes[-1] |= fit_predictions(plane, chosen, kind, options.n_archive_blocks)
+                plane.weights = PlaneWeights(**planes[-1])
+                recorded.append(RecordedBlocks.of(plane, chosen, rng))
+        if not own:
+            continue
+        tasks: list[tuple[str, Task, int, str]] = [
+            ("coefficients", CoefficientTask(recorded, grain), 1, ""),
+            ("last diagonals", DiagonalTask(recorded, grain), 2, "diagonal_"),
+            ("rim pixels", RimTask([rims[kind] for kind in kinds if rims], len(kinds), grain), 4,
+             "spatial_"),
+        ]  # fmt: skip
+        for name, task, factor, prefix in tasks:
+            section = f"{title}: {name}"
+            if task.n:
+                training = NetworkTraining(task, options, factor * options.n_batch)
+                fit(training, section, progress, checkpoint=checkpoint, section=section,
+                    digest=digest)  # fmt: skip
+            for kind, arrays in zip(kinds, task.network.arrays(prefix), strict=True):
+                planes[kind] |= arrays
+    return Weights(tuple(PlaneWeights(**arrays) for arrays in planes))
+
+
+def _blank() -> dict[str, Array]:
+    blank = {name: np.zeros(shape, dtype) for name, (dtype, shape) in SHAPES.items()}
+    return blank | {name: a + a.dtype.type(8) for name, a in blank.items() if "shift" in name}
 
 
 def _filled(
@@ -118,9 +130,7 @@ def _filled(
 ) -> PlaneOfCells:
     """A plane of some cells with all its coefficients; of blank weights."""
     layouts = [coded[k][0] for k in own]
-    blank = {name: np.zeros(shape, dtype) for name, (dtype, shape) in SHAPES.items()}
-    blank |= {name: np.full_like(a, 8) for name, a in blank.items() if name.endswith("shift")}
-    plane = PlaneOfCells(layouts, kind, PlaneWeights(**blank))
+    plane = PlaneOfCells(layouts, kind, PlaneWeights(**_blank()))
     plane.see(layouts, kind, earlier)
     flat = np.concatenate([coded[k][1][kind].reshape(-1, 64) for k in own]).astype(np.int64)
     index = np.flatnonzero(plane.coded)

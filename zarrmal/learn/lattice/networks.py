@@ -6,6 +6,8 @@ In training weights are rounded to what the integers will be; gradients pass as 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.numbers import DIAGONAL, N_DIAGONALS
 from zarrmal_codecs.lattice.spatial import N_INPUTS as N_SPATIAL_INPUTS
-from zarrmal_codecs.lattice.weights import LARGEST_HIDDEN, N_HIDDEN, N_OUTPUTS, N_ZONES, ZONE
+from zarrmal_codecs.lattice.weights import LARGEST_HIDDEN, N_HIDDEN, ZONE
 
 from .recorded import RecordedBlocks, RecordedRims
 
@@ -29,17 +31,24 @@ SCALE_ZERO: Final = 5.0
 """Scales are 2**(output - 5) steps."""
 FLOOR: Final = 1 / 65536
 """Least probability of a symbol."""
-LARGEST_WEIGHT: Final = 31
-"""Of the layers' integers, of which 127 are possible: finer ones cost bytes only."""
 MIN_SHIFT, MAX_SHIFT = 1, 20
-BIAS_BITS: Final = {"hidden": 1, "output": 1}
-"""Biases are rounded to a half of a unit, for the same reason."""
 
 
-def shifts(scaled: torch.Tensor) -> torch.Tensor:
-    """Of rows of weights in units of the coder, (..., row, 1)."""
-    largest = scaled.abs().amax(dim=-1, keepdim=True) + 1e-9
-    return torch.floor(torch.log2((LARGEST_WEIGHT + 0.49) / largest)).clamp(MIN_SHIFT, MAX_SHIFT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grain:
+    """How fine integers are. The coder could have finer ones, which cost bytes only.
+
+    Parameters
+    ----------
+    largest
+        Magnitude of a row's weights, at most 127.
+    hidden_bits, output_bits
+        Of fraction of the biases' units; negative: multiples of so many.
+    """
+
+    largest: int = 31
+    hidden_bits: int = 1
+    output_bits: int = 1
 
 
 class CoderLayer(torch.nn.Module):
@@ -47,77 +56,96 @@ class CoderLayer(torch.nn.Module):
 
     Parameters
     ----------
-    n_zones
-        Sets of weights.
     zone
-        int64 (network,): the set of each network.
+        int64 (network,): the set of weights of each network.
+    n_inputs, unit_in
+        Of the layer, and the coder's unit of an input of 1.
     units
         float (row,): the coder's units of an output of 1.
-    unit_in
-        The coder's unit of the inputs.
-    bits
-        Of fraction of the biases.
+    largest, bits
+        See Grain.
     spread
         Of the weights at the start.
     """
 
     def __init__(
-        self, n_inputs: int, units: torch.Tensor, unit_in: float, *, bits: int, spread: float,
-        zone: NDArray[np.int64] | None = None,
+        self, zone: NDArray[np.int64], n_inputs: int, unit_in: float, units: torch.Tensor, *,
+        largest: int, bits: int, spread: float,
     ) -> None:  # fmt: skip
         super().__init__()
-        zone = np.zeros(1, np.int64) if zone is None else zone
         n_zones, n_rows = int(zone.max()) + 1, len(units)
         self.weight = torch.nn.Parameter(torch.randn(n_zones, n_rows, n_inputs) * spread)
         self.bias = torch.nn.Parameter(torch.zeros(len(zone), n_rows))
-        self.unit_in, self.bits = unit_in, bits
+        self.largest, self.bits = largest, bits
         self.register_buffer("units", units, persistent=False)
+        self.register_buffer("to_units", (units / unit_in)[:, None], persistent=False)
         self.register_buffer("zone", torch.from_numpy(zone), persistent=False)
         self.units: torch.Tensor
+        self.to_units: torch.Tensor
         self.zone: torch.Tensor
+
+    def _whole(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weights as whole numbers (zone, row, input), and their shifts (zone, row, 1)."""
+        scaled = self.weight.detach() * self.to_units
+        most = scaled.abs().amax(dim=-1, keepdim=True) + 1e-9
+        shift = torch.floor(torch.log2((self.largest + 0.49) / most)).clamp(MIN_SHIFT, MAX_SHIFT)
+        whole = torch.round(scaled * torch.exp2(shift)).clamp(-self.largest, self.largest)
+        return whole, shift
 
     def integers(self) -> tuple[Array, Array, Array]:
         """Of zones, int8 weights (zone, row, input), uint8 shifts; of networks, int32 biases."""
-        with torch.no_grad():
-            scaled = self.weight * (self.units / self.unit_in)[:, None]
-            shift = shifts(scaled)
-            whole = torch.round(scaled * torch.exp2(shift)).clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT)
-            shift = shift[..., 0][self.zone]
-            grain = torch.exp2((shift - self.bits).clamp_min(0))
-            ends = (self.bias * self.units).clamp(-2000, 2000) * torch.exp2(shift)
-            bias = torch.round(ends / grain) * grain
-            flat = shifts(scaled)[..., 0]
+        whole, shift = self._whole()
+        ends = self._ends(shift) * torch.exp2(shift[..., 0][self.zone])
         return (
             whole.numpy().astype(np.int8),
-            flat.numpy().astype(np.uint8),
-            bias.numpy().astype(np.int32),
+            shift[..., 0].numpy().astype(np.uint8),
+            torch.round(ends).numpy().astype(np.int32),
         )
+
+    def _ends(self, shift: torch.Tensor) -> torch.Tensor:
+        """Biases in the coder's units, as coarse as they are stored; (network, row)."""
+        grain = torch.exp2(-shift[..., 0][self.zone].clamp_max(self.bits))
+        ends = (self.bias.detach() * self.units).clamp(-2000, 2000)
+        return torch.round(ends / grain) * grain
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """(network, lane, row) of (network, lane, input)."""
-        to_units = (self.units / self.unit_in)[:, None]
-        scaled = self.weight * to_units
-        step = torch.exp2(-shifts(scaled.detach()))
-        rounded = torch.round(scaled / step).clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT) * step
-        weight = (scaled + (rounded - scaled).detach()) / to_units
-        return torch.baddbmm(self.bias[:, None], inputs, weight[self.zone].transpose(1, 2))
+        whole, shift = self._whole()
+        rounded = whole * torch.exp2(-shift) / self.to_units
+        weight = self.weight + (rounded - self.weight).detach()
+        bias = self.bias + (self._ends(shift) / self.units - self.bias).detach()
+        return torch.baddbmm(bias[:, None], inputs, weight[self.zone].transpose(1, 2))
 
 
 class CoderNetwork(torch.nn.Module):
-    """Two layers, for one or many networks at a time."""
+    """Two layers, for one or many networks at a time.
+
+    Parameters
+    ----------
+    zone
+        See CoderLayer; the networks of one plane after those of another.
+    n_planes
+        That share the weights.
+    n_inputs, units
+        Of the network, and of its outputs.
+    grain
+        See Grain.
+    """
 
     def __init__(
-        self, n_inputs: int, units: torch.Tensor, *, zone: NDArray[np.int64] | None = None
-    ) -> None:
+        self, zone: NDArray[np.int64], n_planes: int, n_inputs: int, units: torch.Tensor,
+        grain: Grain,
+    ) -> None:  # fmt: skip
         super().__init__()
-        hidden_units = torch.full((N_HIDDEN,), float(HIDDEN_UNIT))
+        self.n_planes = n_planes
+        all_zones = np.tile(zone, n_planes)
         self.hidden = CoderLayer(
-            n_inputs, hidden_units, INPUT_UNIT, bits=BIAS_BITS["hidden"], spread=n_inputs**-0.5,
-            zone=zone,
+            all_zones, n_inputs, INPUT_UNIT, torch.full((N_HIDDEN,), float(HIDDEN_UNIT)),
+            largest=grain.largest, bits=grain.hidden_bits, spread=n_inputs**-0.5,
         )  # fmt: skip
         self.output = CoderLayer(
-            N_HIDDEN, units, HIDDEN_UNIT, bits=BIAS_BITS["output"], spread=0.1 * N_HIDDEN**-0.5,
-            zone=zone,
+            all_zones, N_HIDDEN, HIDDEN_UNIT, units,
+            largest=grain.largest, bits=grain.output_bits, spread=0.1 * N_HIDDEN**-0.5,
         )  # fmt: skip
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -126,16 +154,18 @@ class CoderNetwork(torch.nn.Module):
         outputs: torch.Tensor = self.output(values)
         return outputs
 
-    def arrays(self, prefix: str, *, flat: bool) -> dict[str, Array]:
-        """As ``PlaneWeights`` names them; ``flat`` without the axis of zones."""
-        out = {}
+    def arrays(self, prefix: str) -> list[dict[str, Array]]:
+        """For each plane, as ``PlaneWeights`` names them."""
+        planes: list[dict[str, Array]] = [{} for _ in range(self.n_planes)]
         for name in ("hidden", "output"):
-            for part, values in zip(
-                ("weight", "shift", "bias"), getattr(self, name).integers(), strict=True
-            ):
-                own = values[0] if flat else values
-                out[f"{prefix}{name}_{part}"] = np.ascontiguousarray(own)
-        return out
+            weight, shift, bias = getattr(self, name).integers()
+            of_planes = bias.reshape(self.n_planes, -1, bias.shape[1])
+            for own, ends in zip(planes, of_planes, strict=True):
+                parts = {"weight": weight, "shift": shift, "bias": ends}
+                for part, values in parts.items():
+                    whole = values[0] if len(weight) == 1 else values
+                    own[f"{prefix}{name}_{part}"] = np.ascontiguousarray(whole)
+        return planes
 
 
 def mixture_bits(outputs: torch.Tensor, distance: torch.Tensor) -> torch.Tensor:
@@ -155,69 +185,83 @@ class Task:
     Attributes
     ----------
     network, n
-        The network, and the number of examples.
+        The network, and the number of examples of a plane.
     """
 
     network: CoderNetwork
     n: int
 
     def loss(self, index: NDArray[np.int64]) -> torch.Tensor:
-        """Mean bits of these examples."""
+        """Mean bits of these examples, summed over planes; a plane with fewer begins again."""
         raise NotImplementedError
+
+
+ONE_ZONE: Final = np.zeros(1, np.int64)
 
 
 class CoefficientTask(Task):
     """Distributions of the coefficients up to the last diagonal."""
 
-    def __init__(self, recorded: RecordedBlocks) -> None:
-        self.recorded, self.n = recorded, len(recorded.last)
+    def __init__(self, recorded: Sequence[RecordedBlocks], grain: Grain) -> None:
+        self.recorded, self.n = recorded, max(len(own.last) for own in recorded)
+        n_inputs = recorded[0].inputs.shape[2]
+        zone = ZONE.astype(np.int64)
         self.network = CoderNetwork(
-            recorded.inputs.shape[2], torch.tensor(OUTPUT_UNITS), zone=ZONE.astype(np.int64)
+            zone, len(recorded), n_inputs, torch.tensor(OUTPUT_UNITS), grain
         )
-        assert self.network.hidden.weight.shape[0] == N_ZONES
         with torch.no_grad():
             self.network.output.bias[:, 2], self.network.output.bias[:, 3] = 3.5, 5.0
-        self._diagonal = torch.from_numpy(DIAGONAL)
+        self._diagonal = torch.from_numpy(np.tile(DIAGONAL, len(recorded)))
 
     def loss(self, index: NDArray[np.int64]) -> torch.Tensor:
         """See Task."""
-        recorded = self.recorded
-        outputs = self.network(torch.from_numpy(recorded.inputs[index]).transpose(0, 1))
-        bits = mixture_bits(outputs, torch.from_numpy(recorded.distance[index]).T)
-        coded = torch.from_numpy(recorded.last[index])[None] >= self._diagonal[:, None]
+        inputs, distance, last = [], [], []
+        for own in self.recorded:
+            some = index % len(own.last)
+            inputs.append(own.inputs[some].transpose(1, 0, 2))
+            distance.append(own.distance[some].T)
+            last.append(np.broadcast_to(own.last[some], (64, len(some))))
+        outputs = self.network(torch.from_numpy(np.concatenate(inputs)))
+        bits = mixture_bits(outputs, torch.from_numpy(np.concatenate(distance)))
+        coded = torch.from_numpy(np.concatenate(last)) >= self._diagonal[:, None]
         return (bits * coded).sum(dim=0).mean()
 
 
 class DiagonalTask(Task):
     """The last diagonal."""
 
-    def __init__(self, recorded: RecordedBlocks) -> None:
-        self.recorded, self.n = recorded, len(recorded.last)
+    def __init__(self, recorded: Sequence[RecordedBlocks], grain: Grain) -> None:
+        self.recorded, self.n = recorded, max(len(own.last) for own in recorded)
         units = torch.full((N_DIAGONALS,), LOGIT_UNIT)
-        self.network = CoderNetwork(recorded.diagonal_inputs.shape[1], units)
+        n_inputs = recorded[0].diagonal_inputs.shape[1]
+        self.network = CoderNetwork(ONE_ZONE, len(recorded), n_inputs, units, grain)
 
     def loss(self, index: NDArray[np.int64]) -> torch.Tensor:
         """See Task."""
-        inputs = torch.from_numpy(self.recorded.diagonal_inputs[index])
-        logits = self.network(inputs[None])[0]
-        last = torch.from_numpy(self.recorded.last[index])
-        return torch.nn.functional.cross_entropy(logits, last) / float(np.log(2))
+        inputs = [own.diagonal_inputs[index % len(own.last)] for own in self.recorded]
+        last = [own.last[index % len(own.last)] for own in self.recorded]
+        logits = self.network(torch.from_numpy(np.stack(inputs))).flatten(0, 1)
+        true = torch.from_numpy(np.concatenate(last))
+        bits = torch.nn.functional.cross_entropy(logits, true) / float(np.log(2))
+        return bits * len(self.recorded)
 
 
 class RimTask(Task):
     """Values of rim pixels; without any the start must do."""
 
-    def __init__(self, rims: RecordedRims | None) -> None:
-        self.rims, self.n = rims, 0 if rims is None else len(rims.distance)
-        self.network = CoderNetwork(N_SPATIAL_INPUTS, torch.tensor(OUTPUT_UNITS))
-        assert self.network.output.bias.shape[1] == N_OUTPUTS
+    def __init__(self, rims: Sequence[RecordedRims], n_planes: int, grain: Grain) -> None:
+        self.rims, self.n = rims, max((len(own.distance) for own in rims), default=0)
+        units = torch.tensor(OUTPUT_UNITS)
+        self.network = CoderNetwork(ONE_ZONE, n_planes, N_SPATIAL_INPUTS, units, grain)
         with torch.no_grad():
             if not self.n:
                 self.network.output.weight.zero_()
-            self.network.output.bias[0, 2:4] = torch.tensor([6.0, 8.0])
+            self.network.output.bias[:, 2:4] = torch.tensor([6.0, 8.0])
 
     def loss(self, index: NDArray[np.int64]) -> torch.Tensor:
         """See Task."""
-        assert self.rims is not None
-        outputs = self.network(torch.from_numpy(self.rims.inputs[index])[None])[0]
-        return mixture_bits(outputs, torch.from_numpy(self.rims.distance[index])).mean()
+        inputs = [own.inputs[index % len(own.distance)] for own in self.rims]
+        distance = [own.distance[index % len(own.distance)] for own in self.rims]
+        outputs = self.network(torch.from_numpy(np.stack(inputs)))
+        bits = mixture_bits(outputs, torch.from_numpy(np.stack(distance)))
+        return bits.mean(dim=1).sum()

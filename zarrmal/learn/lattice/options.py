@@ -35,7 +35,7 @@ class LatticeOptions:
     """
 
     n_blocks: int = 120_000
-    n_steps: int = 4_000
+    n_steps: int = 5_000
     n_batch: int = 384
     rate: float = 8e-3
     n_recompressed: int = 400
