@@ -26,7 +26,6 @@ from .tables import (
     SERIES,
     Steps,
     TableEstimate,
-    error_inflation,
     estimate_table,
     series_name,
 )
@@ -59,9 +58,6 @@ CHROMA_SAMPLINGS: tuple[tuple[Ratio, bool], ...] = (
 """Ratio, and whether the upsampling is fancy."""
 
 BITS_OF_UNEXPLAINED_PIXEL = 3.0
-
-DOUBT_INFLATION = 0.25 * 12 / 64
-"""A sample known to within 1 is measured with an error of 1/2, others with a variance of 1/12."""
 
 MAX_SHARE_CONTRADICTED = 0.02
 """Of the samples, beyond which an assumption on the sampling is not looked at."""
@@ -135,13 +131,12 @@ def estimate_steps(
         clear = np.nonzero(view.is_clear)
         if n_most is not None and len(clear[0]):
             clear = active_blocks(view, n_most)
-        samples = view.middles[clear]
-        measured.append(forward_dct(samples))
-        inflation.append(error_inflation(samples) + view.doubt[clear] * DOUBT_INFLATION)
-    coefficients = np.concatenate(measured)
-    if not len(coefficients):
+        coefficients, factors = view.measured(clear)
+        measured.append(coefficients)
+        inflation.append(factors)
+    if not any(map(len, measured)):
         return None
-    return estimate_table(coefficients, np.concatenate(inflation), seen)
+    return estimate_table(np.concatenate(measured), np.concatenate(inflation), seen)
 
 
 def share_near_lattice(view: PlaneView, steps: Steps) -> float:

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .compiled import compiled
-from .solve.dct import BLOCK, N_COEFFICIENTS, Float
+from .solve.dct import N_COEFFICIENTS, Float
 
 Steps = NDArray[np.int64]
 
@@ -210,23 +209,6 @@ def _most_frequent(tables: Steps) -> Steps:
     counts = (tables[:, None, :] == tables[None, :, :]).sum(axis=0)
     steps: Steps = np.take_along_axis(tables, counts.argmax(axis=0)[None], axis=0)[0]
     return steps
-
-
-def error_inflation(blocks: NDArray[Any]) -> Float:
-    """By how much rounding disturbs coefficients more than independent errors would, (block,).
-
-    In a block that changes by less than 1 from sample to sample, neighbours are rounded alike: in
-    a constant one all 64 have the same error, which is 64 times the variance in its mean.
-
-    Parameters
-    ----------
-    blocks
-        Samples (block, 64).
-    """
-    square = blocks.reshape(-1, BLOCK, BLOCK).astype(np.float64)
-    alike = [1 - np.minimum(np.abs(np.diff(square, axis=k)).mean((1, 2)), 1) for k in (1, 2)]
-    inflation: Float = (1 + (BLOCK - 1) * alike[0]) * (1 + (BLOCK - 1) * alike[1])
-    return inflation
 
 
 def step_likelihoods(coefficients: Float, inflation: Float) -> Float:
