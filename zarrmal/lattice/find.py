@@ -13,14 +13,13 @@ from zarrmal_codecs.lattice.upsampling import upsampled
 
 from .cameras import (
     CHROMA_SAMPLINGS,
-    N_PROOF_BLOCKS,
     ChromaFit,
     camera_of,
     chroma_candidates,
     estimate_steps,
     fit_chroma,
-    free_bits,
     luma_fits,
+    proven_steps,
     refined_tables,
     share_near_lattice,
     try_steps,
@@ -252,11 +251,9 @@ def _own_camera(
     first = _first_plane(colour)
     others = [camera for camera in others if camera.colour == colour]
     estimate = estimate_steps([view], seen=[_steps(c, first) for c in others])
-    if estimate is None or not luma_fits(
-        try_steps(view, estimate.steps, N_PROOF_BLOCKS), free_bits(estimate)
-    ):
+    steps = None if estimate is None else proven_steps(view, estimate)
+    if steps is None:
         return None
-    steps = estimate.steps if estimate.is_standard else repaired_steps(view, estimate.steps)
     if not rest:
         return camera_of(colour, steps, None, first), phase
     fit = fit_chroma(

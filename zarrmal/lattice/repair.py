@@ -11,7 +11,7 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from .solve.dct import Float
+from .solve.dct import N_COEFFICIENTS, Float
 from .solve.plane import TRIAL_TRIES, solve_listed_blocks
 from .solve.views import PlaneView
 from .tables import MAX_STEP, ROUNDING_VARIANCE, Steps
@@ -22,7 +22,7 @@ MAX_BLOCKS = 32
 MAX_CHECKED = 256
 """Explained blocks with which a change is checked."""
 
-MOST_DOUBT = 96
+MOST_DOUBT = 256
 """Blocks with more clamped pixels are not looked at: sum of the widths of their samples' bounds."""
 
 FAR = 2.5
@@ -42,7 +42,7 @@ MAX_REACH = 4
 
 RARE_GAIN = 1e6
 MAX_SINGLES, MAX_PAIRED = 96, 16
-MAX_TRIALS = 200
+MAX_TRIALS = 240
 """Sets of values that are tried for a block, of which so many are of one frequency."""
 
 LEAST_PARTS, SMALLEST_PART = 3, 3
@@ -106,7 +106,8 @@ class _Repair:
         """Frequencies and integers that their coefficients may be, the likeliest first.
 
         One frequency alone: those that few blocks use, then by how much nearer the values are to
-        what was measured than multiples of the steps are. Then pairs of the first.
+        what was measured than multiples of the steps are. Then pairs of the first, and
+        three that are far from multiples of their steps.
         """
         measured = self.coefficients[block]
         levels = np.rint(measured / self.steps)
@@ -125,7 +126,13 @@ class _Repair:
             for (a, v), (b, w) in combinations(singles[:MAX_PAIRED], 2)
             if a != b
         ]
-        return sets + pairs
+        best = values[np.arange(N_COEFFICIENTS), gain.argmax(axis=1)].astype(np.int64)
+        three = np.argsort(-gain.max(axis=1), kind="stable")[:3]
+        triples = [
+            (three, best[three] + change)
+            for change in np.array(sorted(product((-1, 0, 1), repeat=3), key=_size))
+        ]
+        return sets + pairs + triples
 
     @property
     def n_uses(self) -> NDArray[np.int64]:
@@ -161,6 +168,10 @@ class _Repair:
         self.steps = steps
         self.is_exact[chosen] = is_exact
         return True
+
+
+def _size(change: tuple[int, ...]) -> int:
+    return sum(map(abs, change))
 
 
 def _steps_with(step: int, value: int, *, rare: bool) -> list[int]:

@@ -103,11 +103,14 @@ class TableEstimate:
         step above some bound would do.
     is_standard
         Whether it is one of SERIES.
+    nearest
+        int64 (N_NEAREST, 64): the likeliest of SERIES.
     """
 
     steps: Steps
     is_determined: NDArray[np.bool_]
     is_standard: bool
+    nearest: Steps
 
     @property
     def gain_bits(self) -> float:
@@ -121,6 +124,7 @@ ROUNDING_VARIANCE = 1 / 12
 ENOUGH_BLOCKS = 256
 """More coefficients tell no more about a step, and take time."""
 
+N_NEAREST = 2
 FEW_BLOCKS = 24
 SMOOTH = 16.0
 """Blocks with more ``error_inflation`` are looked at only where there are few others."""
@@ -170,6 +174,7 @@ def estimate_table(
     fits = step_likelihoods(coefficients[order], inflation[order])
     rows = np.arange(N_COEFFICIENTS)
     series_fits = fits[rows, SERIES].sum(axis=1)
+    likeliest = SERIES[np.argsort(-series_fits, kind="stable")[:N_NEAREST]]
     nearest = int(series_fits.argmax())
     unlike = np.abs(np.log(np.maximum(np.arange(MAX_STEP + 1), 1) / SERIES[nearest][:, None]))
     likely = fits + _log_seen(seen) - UNLIKE_COST * unlike
@@ -182,7 +187,10 @@ def estimate_table(
     free_fit = fits[rows, best][is_determined].sum() - FREE_STEP_COST * is_determined.sum()
     if series_fits[nearest] - fits[rows, best][~is_determined].sum() >= free_fit:
         return TableEstimate(
-            steps=SERIES[nearest].copy(), is_determined=is_determined, is_standard=True
+            steps=SERIES[nearest].copy(),
+            is_determined=is_determined,
+            is_standard=True,
+            nearest=likeliest,
         )
     # Undetermined steps are those of other pictures, or of the most similar table.
     distance = np.abs(np.log(SERIES[:, is_determined] / best[is_determined])).sum(axis=1)
@@ -190,7 +198,9 @@ def estimate_table(
     if len(seen):
         steps = _most_frequent(np.stack(list(seen)))
     steps[is_determined] = best[is_determined]
-    return TableEstimate(steps=steps, is_determined=is_determined, is_standard=False)
+    return TableEstimate(
+        steps=steps, is_determined=is_determined, is_standard=False, nearest=likeliest
+    )
 
 
 def _log_seen(tables: Sequence[Steps]) -> Float:
