@@ -90,9 +90,7 @@ def _stretch(grid: NDArray[np.float32], axis: int, size: int) -> NDArray[np.floa
 
 
 @lru_cache(maxsize=64)
-def _between(
-    n: int, size: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+def _between(n: int, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Of each of ``size`` places the two of ``n`` beside it, and 256ths of the second's part."""
     along = np.clip((2 * np.arange(size) + 1) * n * 128 // size - 128, 0, (n - 1) * 256)
     low = along >> 8
