@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from zarrmal_codecs.lattice.cell import JpegCell
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ..errors import InputError
@@ -69,6 +70,9 @@ class ArraySource(Source):
 
     reopen: Callable[[], Source] | None = None
     """Opens the source again in another process; None where it has no address."""
+
+    origin: Source | None = None
+    """The source that has the same cells under the same indices, pixel for pixel."""
 
     def __init__(
         self,
@@ -173,6 +177,10 @@ class ArraySource(Source):
             pairs = zip(cells, self._native_sizes[rows].tolist(), strict=True)
             cells = [cell[:height, :width] for cell, (height, width) in pairs]
         return self._options.silhouettes(cells)
+
+    def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None] | None:
+        """See Source.jpeg: what the origin knows."""
+        return None if self.origin is None else self.origin.jpeg(indices)
 
     def masks(self, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
         """See Source.masks."""

@@ -12,12 +12,22 @@ from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
+from zarrmal_codecs.lattice.cell import JpegCell
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ..errors import InputError, input_error
+from ..lattice.file_cell import FileCell, file_cell
 from .annotations import MAX_EXAMPLES, AnnotationOptions, RawAnnotations, describe
 from .dimensions import checked_letters
-from .image_file import is_image_name, read_image, suffix_for_count
+from .image_file import (
+    DECODING_ERRORS,
+    is_image_name,
+    is_jpeg_name,
+    read_image,
+    read_regular_file,
+    read_with_pillow,
+    suffix_for_count,
+)
 from .limits import check_cell_shape
 from .mask_planes import Planes
 from .masks import mask_path
@@ -140,6 +150,8 @@ class FolderSource(Source):
         self.preprocessing = preprocessing.record({(height, width) for height, width in native})
         self.n_cells = len(readable)
         self.unreadable = tuple(unreadable)
+        is_original = preprocessing.keeps_pixels and not self._planes.masks
+        self.has_jpeg_files = is_original and any(map(is_jpeg_name, readable))
         classes = None if n_flat else path_parts(readable, class_level)
         splits = path_parts(readable, 0) if has_splits else None
         self._paths = checked_strings(readable, self.n_cells, f"{folder}: the names")
@@ -196,6 +208,26 @@ class FolderSource(Source):
             return None
         rows = checked_indices(indices, self.n_cells).tolist()
         return self._options.silhouettes([self._image(index) for index in rows])
+
+    def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None] | None:
+        """See Source.jpeg: of files named like a JPEG's whose pixels are taken as they are."""
+        rows = checked_indices(indices, self.n_cells).tolist()
+        if not self.has_jpeg_files:
+            return None
+        names = (str(self._paths[index]) for index in rows)
+        pairs = zip(rows, map(is_jpeg_name, names), strict=True)
+        return [self._file_cell(index) if is_jpeg else None for index, is_jpeg in pairs]
+
+    def _file_cell(self, index: int) -> FileCell | None:
+        """A cell of a JPEG file; None where its file is none that comes apart.
+
+        The file is read once, so that pixels and coefficients are those of the same bytes.
+        """
+        try:
+            data = read_regular_file(os.path.join(self._folder, self._paths[index]))
+            return file_cell(data, read_with_pillow(data))
+        except (UnreadableError, *DECODING_ERRORS):
+            return None  # read() says what is wrong
 
     def _image(self, index: int) -> Pixels:
         """An original image, with its masks if there are any."""

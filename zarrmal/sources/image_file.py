@@ -21,7 +21,8 @@ from .tiff_file import read_tiff
 from .unreadable import UnreadableError
 
 TIFF_SUFFIXES = (".tif", ".tiff")
-PILLOW_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+JPEG_SUFFIXES = (".jpg", ".jpeg")
+PILLOW_SUFFIXES = (".png", *JPEG_SUFFIXES, ".bmp")
 PLAIN_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 PILLOW_FORMATS = ("PNG", "JPEG", "BMP")  # no other decoder of Pillow's, whatever the suffix
 GREY_MODES = ("1", "L", "LA")
@@ -67,6 +68,11 @@ class DecodedImage:
 def is_image_name(name: str) -> bool:
     """Whether a file of that name is read as an image; hidden files are not."""
     return not name.startswith(".") and name.lower().endswith(TIFF_SUFFIXES + PILLOW_SUFFIXES)
+
+
+def is_jpeg_name(name: str) -> bool:
+    """Whether a file of that name should be a JPEG."""
+    return name.lower().endswith(JPEG_SUFFIXES)
 
 
 def suffix_for_count(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from zarrmal_codecs.lattice.cell import JpegCell
 from zarrmal_codecs.silhouette.coverage import FULL, RESAMPLINGS, Resampling, coverage
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes, is_codable
 
@@ -353,6 +354,10 @@ class Masked(Source):
     def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
         """See Source.silhouettes."""
         return self._masks.silhouettes(self._source, checked_indices(indices, self.n_cells))
+
+    def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None] | None:
+        """See Source.jpeg."""
+        return self._source.jpeg(indices)
 
 
 def with_masks(

@@ -430,6 +430,8 @@ def with_options(
     )
     derived.channel_first = source.channel_first and len(derived.cell_shape) == 3
     derived.has_background = source.has_background
+    if preprocessing.keeps_pixels:
+        derived.origin, derived.has_jpeg_files = source, source.has_jpeg_files
     if annotation.given.labels is None:
         # A subset may lack a class; its labels must keep their index.
         derived.class_names, derived.labels = source.class_names, source.labels

@@ -51,6 +51,11 @@ class PreprocessingOptions:
         if self.size is not None and (type(self.size) is not int or self.size < 1):
             raise InputError(f"the size is a number of pixels, at least 1, not {self.size!r}")
 
+    @property
+    def keeps_pixels(self) -> bool:
+        """Neither is a channel picked, nor are cells resampled."""
+        return self.size is None and self.channel not in RGB_CHANNELS
+
     def cell_shape(self, shape: tuple[int, ...], location: str) -> tuple[int, ...]:
         """Shape of a preprocessed cell.
 

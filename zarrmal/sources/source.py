@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from zarrmal_codecs.lattice.cell import JpegCell
 from zarrmal_codecs.silhouette.coverage import Resampling
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
@@ -22,7 +23,7 @@ UINT8 = np.dtype(np.uint8)
 
 FACTS = (
     *("n_cells", "cell_shape", "dtype", "channel_first", "channel_names", "sizes"),
-    *("n_masks", "mask_names", "has_background"),
+    *("n_masks", "mask_names", "has_background", "has_jpeg_files"),
     *("class_names", "labels", "groups", "names", "splits"),
     *("columns", "preprocessing", "unreadable", "location", "description"),
 )
@@ -59,6 +60,8 @@ class Source(abc.ABC):
     has_background
         Some cell has pixels that are not 0 outside its mask. If none has, the silhouettes hold the
         masks already. True where there are no masks.
+    has_jpeg_files
+        Cells may be JPEG files, which ``jpeg`` gives as FileCells.
     class_names
         Names of the labels, sorted; empty without labels.
     labels
@@ -91,6 +94,7 @@ class Source(abc.ABC):
     n_masks: int = 0
     mask_names: tuple[str, ...] = ()
     has_background: bool = True
+    has_jpeg_files: bool = False
     class_names: tuple[str, ...] = ()
     labels: NDArray[np.uint8] | None = None
     groups: Strings | None = None
@@ -155,6 +159,20 @@ class Source(abc.ABC):
         n_cells = len(checked_indices(indices, self.n_cells))
         return np.zeros((n_cells, self.n_masks, *self.cell_shape[:2]), np.bool_)
 
+    def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None] | None:
+        """Coefficients of the JPEG pictures that some cells are, or were cut out of.
+
+        Each cell's give its pixels as ``read`` does. None for a cell whose picture the exact
+        decoder of ``zarrmal_codecs.lattice`` does not reproduce; None for all where the source
+        knows nothing of such pictures.
+
+        Parameters
+        ----------
+        indices
+            See ``read``.
+        """
+        return None
+
     def original(self, index: int) -> Pixels:
         """One cell at its own size, (y, x[, channel]).
 
@@ -212,6 +230,10 @@ class Subset(Source):
     def masks(self, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
         """See Source.masks."""
         return self._source.masks(self._indices[checked_indices(indices, self.n_cells)])
+
+    def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None] | None:
+        """See Source.jpeg."""
+        return self._source.jpeg(self._indices[checked_indices(indices, self.n_cells)])
 
 
 class OnCanvas(Source):
@@ -277,6 +299,10 @@ class OnCanvas(Source):
         planes = own.reshape(-1, *own.shape[2:])
         return on_canvas(planes, self.cell_shape[:2]).reshape(*own.shape[:2], *self.cell_shape[:2])
 
+    def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None] | None:
+        """See Source.jpeg."""
+        return self._source.jpeg(indices)
+
 
 class ConcatSource(Source):
     """The cells of several sources, one source after the other.
@@ -325,6 +351,7 @@ class ConcatSource(Source):
         if len({source.n_masks for source in sources}) == 1:
             self.n_masks, self.mask_names = first.n_masks, first.mask_names
             self.has_background = any(source.has_background for source in sources)
+        self.has_jpeg_files = any(source.has_jpeg_files for source in sources)
         self.location = "; ".join(source.location or source.description for source in sources)
         self.description = "; ".join(source.description for source in sources)
         self.unreadable = tuple(name for source in sources for name in source.unreadable)
@@ -372,6 +399,18 @@ class ConcatSource(Source):
         if len(found) != 1:
             return None
         return Silhouettes(masks=masks, resampling=found.pop())
+
+    def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None] | None:
+        """See Source.jpeg; None where none of these sources knows anything."""
+        rows = checked_indices(indices, self.n_cells)
+        cells: list[JpegCell | None] = [None] * len(rows)
+        knows = False
+        for source, positions, own in self._parts(rows):
+            part = source.jpeg(own)
+            knows |= part is not None
+            for position, cell in zip(positions.tolist(), part or (), strict=False):
+                cells[position] = cell
+        return cells if knows else None
 
     def _parts(
         self, rows: NDArray[np.int64]
