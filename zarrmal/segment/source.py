@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from zarrmal_codecs.lattice.cell import JpegCell
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes, is_codable
 
 from ..errors import InputError
@@ -147,6 +148,17 @@ class SlideSource(Source):
                 grey = mask.astype(np.uint8) * np.uint8(255)
                 mask = resample(grey, self._options.size) > 127
             out[place, 0, : mask.shape[0], : mask.shape[1]] = mask
+        return out
+
+    def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None] | None:
+        """See Source.jpeg: cut out of the slide's JPEG pictures, unless cells are preprocessed."""
+        rows = checked_indices(indices, self.n_cells)
+        if self.slide.jpeg_tiles is None or not self._options.keeps_pixels:
+            return None
+        out: list[JpegCell | None] = [None] * len(rows)
+        for place in np.argsort(rows, kind="stable").tolist():
+            y, x, height, width = self._cells.boxes[rows[place]].tolist()
+            out[place] = self.slide.jpeg(y, x, height, width)
         return out
 
     def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:

@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 from PIL import UnidentifiedImageError
 
 from ...errors import InputError
+from ...lattice.file_cell import JPEG_START
 from ...sources.image_file import DECODING_ERRORS, read_with_pillow
 from ...sources.unreadable import UnreadableError
+from .jpeg_tiles import JpegTiles
 from .slide import LEAST_BLOCK, Slide, as_image, checked_shape
 from .tiff import slide_name
 
@@ -37,6 +39,8 @@ class PictureSlide(Slide):
             name=slide_name(address),
             block=(LEAST_BLOCK, LEAST_BLOCK),
         )
+        if data.startswith(JPEG_START):
+            self.jpeg_tiles = JpegTiles(self.size, lambda _: data)
 
     def read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
         """See Slide.read."""

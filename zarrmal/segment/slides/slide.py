@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from zarrmal_codecs.lattice.cell import JpegCell
 
 from ...errors import InputError
+from .jpeg_tiles import JpegTiles
 
 CACHE_BYTES = 64 << 20
 """Decoded blocks that a slide keeps."""
@@ -36,6 +38,9 @@ class Slide(abc.ABC):
 
     reopen: Callable[[], Slide] | None = None
     """Opens the slide again in another process; None where it has no address."""
+
+    jpeg_tiles: JpegTiles | None = None
+    """The JPEG pictures that it is stored as; None where it is stored otherwise."""
 
     def __init__(
         self, shape: tuple[int, ...], *, location: str, name: str, block: tuple[int, int]
@@ -80,6 +85,20 @@ class Slide(abc.ABC):
                     inside_x.start - x0 : inside_x.stop - x0,
                 ]
         return out
+
+    def jpeg(self, y: int, x: int, height: int, width: int) -> JpegCell | None:
+        """Coefficients of the JPEG pictures behind a rectangle; None where they are not known.
+
+        Raises
+        ------
+        InputError
+            As ``read``.
+        """
+        if self.jpeg_tiles is None:
+            return None
+        pixels = self.read(y, x, height, width)
+        with self._lock:
+            return self.jpeg_tiles.cell(y, x, pixels)
 
     @abc.abstractmethod
     def decode(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ import zarr
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from .jpeg_tiles import JpegTiles, Place, complete
 from .slide import Slide, as_image, block_of, checked_shape
 
 MAX_UNTILED_BYTES = 1 << 30
@@ -72,6 +73,7 @@ class TiffSlide(Slide):
         block = block_of((chunks[0], chunks[1]))
         super().__init__(shape, location=location, name=slide_name(address), block=block)
         self.address = address
+        self.jpeg_tiles = self._jpeg_tiles(series.keyframe)
 
     def decode(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
         """See Slide.decode."""
@@ -87,6 +89,27 @@ class TiffSlide(Slide):
                 f"{error or type(error).__name__}: the file is damaged, or its compression "
                 f"unknown"
             ) from error
+
+    def _jpeg_tiles(self, page: Any) -> JpegTiles | None:
+        """The page's tiles or strips, where each is a JPEG picture of all channels."""
+        if page.compression != tifffile.COMPRESSION.JPEG or self._planes_first or page.extrasamples:
+            return None
+        rows, columns = page.chunks[:2]
+        n_columns = -(-self.shape[1] // columns)
+        file = self._file.filehandle
+
+        def load(place: Place) -> bytes | None:
+            k = place[0] * n_columns + place[1]
+            if not page.databytecounts[k]:
+                return None
+            with file.lock:
+                file.seek(page.dataoffsets[k])
+                data = file.read(page.databytecounts[k])
+            return complete(data, tables=page.jpegtables, header=page.jpegheader)
+
+        # As tifffile: such files hold red, green and blue, whatever the numbers of their planes.
+        is_rgb = page.photometric == tifffile.PHOTOMETRIC.RGB and not page.is_jfif
+        return JpegTiles((rows, columns), load, colour="rgb" if is_rgb else None)
 
     def _refuse_cut_short(self, page: Any, address: str) -> None:
         # tifffile takes what is missing for zeros, and does not say so.

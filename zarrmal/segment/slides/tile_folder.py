@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...sources.image_file import is_image_name, read_image
+from ...sources.image_file import is_image_name, is_jpeg_name, read_image
 from ...sources.unreadable import UnreadableError
+from .jpeg_tiles import JpegTiles, Place
 from .slide import Slide, as_image, checked_shape
 
 TILE_NAME = re.compile(r"(\d+)[_-](\d+)")
@@ -76,6 +77,8 @@ class TileFolder(Slide):
             name=folder.resolve().name,
             block=(first.shape[0], first.shape[1]),
         )
+        if any(map(is_jpeg_name, tiles.values())):
+            self.jpeg_tiles = JpegTiles(self.block, self._file)
 
     def decode(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
         """See Slide.decode; blocks are tiles."""
@@ -88,6 +91,10 @@ class TileFolder(Slide):
                 f"tiles it is {expected}"
             )
         return tile
+
+    def _file(self, place: Place) -> bytes | None:
+        name = self._tiles[self._rows[place[0]], self._columns[place[1]]]
+        return (self._folder / name).read_bytes() if is_jpeg_name(name) else None
 
     def _image(self, row: int, column: int) -> NDArray[np.uint8]:
         path = self._folder / self._tiles[row, column]
