@@ -111,6 +111,14 @@ def test_resized_cells_have_native_silhouettes(slide: Path) -> None:
     np.testing.assert_array_equal(cells.read(np.array([4]))[0], np.asarray(resized))
 
 
+def test_coefficients_of_cells(slide: Path) -> None:
+    known = open_slide_cells(slide).jpeg(np.array([5, 0, 2]))
+    assert known is not None
+    assert all(cell is not None and not cell.is_file for cell in known)
+    assert len({cell.camera for cell in known if cell is not None}) == 1
+    assert open_slide_cells(slide, size=50).jpeg(np.arange(3)) is None
+
+
 def test_the_background_can_be_kept(slide: Path, tmp_path: Path) -> None:
     kept = open_slide_cells(slide, options=SegmentOptions(keep_background=True))
     assert kept.silhouettes(np.arange(3)) is None
@@ -146,9 +154,11 @@ def test_segment_writes_a_folder(slide: Path, smear: Smear, tmp_path: Path) -> N
 def test_segment_writes_an_archive(slide: Path, tmp_path: Path) -> None:
     archive, preview = tmp_path / "a.zarr", tmp_path / "p.png"
     words = ("--size", 50, "--tile", 128, "--preview", preview)
-    run("segment", slide, archive, *words, "--split", "hough")
+    said = " ".join(run("segment", slide, archive, *words, "--split", "hough").stderr.split())
     info = zarrmal.info(archive)
     assert info.cell_shape == (50, 50, 3)
+    own, of_slide = info.stored_bytes, slide.stat().st_size
+    assert f"takes {own:,} bytes, the slide itself {of_slide:,}: {own / of_slide:.2f}" in said
     assert preview.stat().st_size > 1000
     # An interrupted run goes on with the same cells, and a finished one is not overwritten.
     done = CliRunner().invoke(app, ["segment", str(slide), str(archive)])

@@ -121,13 +121,27 @@ def damaged_tile(path: Path) -> None:
     path.write_bytes(data)
 
 
+def tiles_missing(path: Path) -> None:
+    """The directory lists one strip of many: the count of an entry is changed."""
+    data = bytearray(tiff(path).read_bytes())
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages[0].tags["StripOffsets"]
+    data[tag.offset + 4 : tag.offset + 8] = (1).to_bytes(4, "little")
+    path.write_bytes(data)
+
+
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a.svs": (not_a_tiff, "is no TIFF that can be read"),
+    "a.svs": (not_a_tiff, "is no TIFF, or its header is damaged"),
     "b.tif": (cut_short, "the file is cut short"),
     "c.ome.tif": (stack, r"int8 of shape \(7, 5, 300, 300\) .*one plane of uint8, grey or RGB"),
     "d.svs": (damaged_tile, "cannot be decoded at row 0, column 0"),
     "e.png": (lambda path: path.write_bytes(b"x" * 99), "is no PNG, JPEG or BMP picture"),
     "f.txt": (lambda path: path.write_text("x"), "is no slide: give a file ending in .svs"),
+    "g.tif": (
+        lambda path: path.write_bytes(b"II*\0" + bytes(4)),
+        "the TIFF holds no image, or its directory is damaged: copy it again$",
+    ),
+    "h.tif": (tiles_missing, r"lists 1 of its image's 17 tiles or strips"),
     "missing.svs": (lambda path: None, "there is no such file or folder"),
 }
 

@@ -235,7 +235,8 @@ def _differences(
     """Background less image of some pixels within a mask; float32 (pixel, channel)."""
     places = thinned(np.flatnonzero(mask))
     y, x = np.divmod(places, mask.shape[1])
-    return background_at(grid, y, x) - channels.reshape(-1, channels.shape[2])[places]
+    pixels = channels.reshape(-1, channels.shape[2])[places]
+    return np.asarray(background_at(grid, y, x) - pixels)
 
 
 def _fisher(inside: NDArray[np.float32], outside: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...sources.slide_address import multiscales
-from .slide import Slide, as_image, block_of, checked_shape
+from .slide import Slide, as_image, block_of, checked_shape, said
 from .tiff import slide_name
 
 
@@ -54,7 +54,8 @@ class ZarrSlide(Slide):
             pixels = np.asarray(self._array[tuple(index)])
         except Exception as error:  # codecs promise no errors of their own
             raise InputError(
-                f"{self._address}: cannot be decoded at row {y:,}, column {x:,}: {error}"
+                f"{self._address}: cannot be decoded at row {y:,}, column {x:,}: the chunk is "
+                f"damaged, or its compression unknown{said('zarr', error)}"
             ) from error
         return as_image(pixels.transpose(self._order), self.shape)
 
@@ -71,7 +72,7 @@ def _finest(node: zarr.Array[Any] | zarr.Group, address: str) -> tuple[zarr.Arra
         axes = image.get("axes") or list("tczyx")
         names = "".join(str(a["name"] if isinstance(a, Mapping) else a)[:1] for a in axes)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise InputError(f"{address}: its `multiscales` are damaged: {error!r}") from error
+        raise InputError(f"{address}: its `multiscales` are damaged") from error
     if not isinstance(array, zarr.Array) or len(names) != array.ndim:
         raise InputError(f"{address}: its `multiscales` name no array of {len(names)} axes")
     return array, names

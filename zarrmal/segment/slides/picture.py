@@ -39,6 +39,7 @@ class PictureSlide(Slide):
             name=slide_name(address),
             block=(LEAST_BLOCK, LEAST_BLOCK),
         )
+        self.n_bytes = len(data)
         if data.startswith(JPEG_START):
             self.jpeg_tiles = JpegTiles(self.size, lambda _: data)
 

@@ -17,6 +17,8 @@ from .jpeg_tiles import JpegTiles
 
 CACHE_BYTES = 64 << 20
 """Decoded blocks that a slide keeps."""
+LONGEST_REASON = 120
+"""Characters of a library's message."""
 LEAST_BLOCK = 512
 """Side of the blocks that are decoded at once, where the file's own are smaller."""
 
@@ -41,6 +43,9 @@ class Slide(abc.ABC):
 
     jpeg_tiles: JpegTiles | None = None
     """The JPEG pictures that it is stored as; None where it is stored otherwise."""
+
+    n_bytes: int | None = None
+    """Of its files, all resolutions and whatever else they hold; None where that is not known."""
 
     def __init__(
         self, shape: tuple[int, ...], *, location: str, name: str, block: tuple[int, int]
@@ -129,6 +134,14 @@ def block_of(chunk: tuple[int, int]) -> tuple[int, int]:
     """Whole chunks of a file, at least LEAST_BLOCK a side."""
     rows, columns = (side * -(-LEAST_BLOCK // side) for side in chunk)
     return rows, columns
+
+
+def said(library: str, error: Exception) -> str:
+    """`` (LIBRARY: what it says)``; nothing where a damaged file merely confused its code."""
+    if isinstance(error, LookupError | TypeError | AttributeError | ArithmeticError):
+        return ""
+    text = " ".join(str(error).split())
+    return f" ({library}: {text[:LONGEST_REASON]})" if text else ""
 
 
 def checked_shape(

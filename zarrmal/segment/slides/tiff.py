@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from pathlib import PurePosixPath
 from typing import IO, Any
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from .jpeg_tiles import JpegTiles, Place, complete
-from .slide import Slide, as_image, block_of, checked_shape
+from .slide import Slide, as_image, block_of, checked_shape, said
 
 MAX_UNTILED_BYTES = 1 << 30
 """A file without tiles is decoded as a whole, up to this size."""
@@ -42,15 +43,25 @@ class TiffSlide(Slide):
         except OSError:
             raise
         except Exception as error:  # whatever a damaged header leads to
-            raise InputError(f"{address}: is no TIFF that can be read: {error}") from error
+            raise InputError(
+                f"{address}: is no TIFF, or its header is damaged: copy it again"
+                f"{said('tifffile', error)}"
+            ) from error
         try:
             series = self._file.series[0]
+            self._refuse_incomplete(series.keyframe, address)
             store = series.aszarr(level=0)
             # Of a file in memory tifffile has no store that is for reading only.
             array = zarr.open(store, mode="r" if store.read_only else "r+")
-        except Exception as error:
+        except InputError:
             self._file.close()
-            raise InputError(f"{address}: holds no image that can be read: {error}") from error
+            raise
+        except Exception as error:  # whatever a damaged directory leads to
+            self._file.close()
+            raise InputError(
+                f"{address}: the TIFF holds no image, or its directory is damaged: copy it again"
+                f"{said('tifffile', error)}"
+            ) from error
         assert isinstance(array, zarr.Array)
         self._array: zarr.Array[Any] = array
         weakref.finalize(self, self._file.close)
@@ -69,10 +80,10 @@ class TiffSlide(Slide):
                 f"{address}: holds {array.dtype} of shape {array.shape} (axes {axes}); a slide is "
                 f"one plane of uint8, grey or RGB: export that plane"
             ) from None
-        self._refuse_cut_short(series.keyframe, address)
         block = block_of((chunks[0], chunks[1]))
         super().__init__(shape, location=location, name=slide_name(address), block=block)
         self.address = address
+        self.n_bytes = self._file.filehandle.size
         self.jpeg_tiles = self._jpeg_tiles(series.keyframe)
 
     def decode(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -85,9 +96,8 @@ class TiffSlide(Slide):
             return as_image(np.asarray(self._array[rows, columns]), self.shape)
         except Exception as error:  # the decoders' own kinds
             raise InputError(
-                f"{self.address}: cannot be decoded at row {y:,}, column {x:,}: "
-                f"{error or type(error).__name__}: the file is damaged, or its compression "
-                f"unknown"
+                f"{self.address}: cannot be decoded at row {y:,}, column {x:,}: the file is "
+                f"damaged, or its compression unknown{said('tifffile', error)}"
             ) from error
 
     def _jpeg_tiles(self, page: Any) -> JpegTiles | None:
@@ -111,12 +121,18 @@ class TiffSlide(Slide):
         is_rgb = page.photometric == tifffile.PHOTOMETRIC.RGB and not page.is_jfif
         return JpegTiles((rows, columns), load, colour="rgb" if is_rgb else None)
 
-    def _refuse_cut_short(self, page: Any, address: str) -> None:
+    def _refuse_incomplete(self, page: Any, address: str) -> None:
         # tifffile takes what is missing for zeros, and does not say so.
         size = self._file.filehandle.size
+        n_parts = math.prod(page.chunked)
+        listed = min(len(page.dataoffsets), len(page.databytecounts))
+        if listed < n_parts:
+            raise InputError(
+                f"{address}: lists {listed:,} of its image's {n_parts:,} tiles or strips: the "
+                f"file is damaged: copy it again"
+            )
         ends = [o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)]
         if ends and max(ends) > size:
-            self._file.close()
             raise InputError(
                 f"{address}: the file is cut short: it has {size:,} bytes, its image ends at "
                 f"{max(ends):,}: copy it again"
