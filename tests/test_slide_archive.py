@@ -6,6 +6,7 @@ import csv
 import json
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,10 +18,14 @@ from typer.testing import CliRunner, Result
 from zarrmal_codecs import Model
 
 import zarrmal
+from zarrmal import choose
 from zarrmal.archive import WriteOptions
+from zarrmal.benchmark.run import split_source
 from zarrmal.cli import app
 from zarrmal.errors import InputError
 from zarrmal.segment import SegmentOptions, open_slide, open_slide_cells
+from zarrmal.segment.source import SlideSource
+from zarrmal.sources import ConcatSource, Source
 from zarrmal.sources.provenance import PROVENANCE
 
 
@@ -163,6 +168,39 @@ def test_segment_writes_an_archive(slide: Path, tmp_path: Path) -> None:
     # An interrupted run goes on with the same cells, and a finished one is not overwritten.
     done = CliRunner().invoke(app, ["segment", str(slide), str(archive)])
     assert done.exit_code == 2
+
+
+def test_training_takes_slides_and_folders_of_fields(
+    slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = tmp_path / "fields"
+    fields.mkdir()
+    for seed in (1, 2):
+        Image.fromarray(draw(200, 260, seed=seed).pixels).save(fields / f"field{seed}.png")
+    Image.fromarray(np.full((90, 90, 3), 230, np.uint8)).save(fields / "blank.png")
+    taken: list[Source] = []
+
+    def train_any(cells: Source, *_: object, **__: object) -> None:
+        taken.append(cells)
+        raise InputError("enough")
+
+    learn = SimpleNamespace(HybridOptions=dict, train_any=train_any)
+    monkeypatch.setattr(choose, "import_learn", lambda: learn)
+    for source, option in ((slide, ()), (fields, ("--tile", "512"))):
+        CliRunner().invoke(app, ["train", str(source), "-o", str(tmp_path / "m"), *option])
+    assert [type(cells) for cells in taken] == [SlideSource, ConcatSource]
+    assert "cells of 2 of 3 fields" in taken[1].description
+    assert set(taken[1].columns["slide"].tolist()) == {"field1", "field2"}
+    # Of one slide the right part is unseen, of several all of some.
+    training, unseen = split_source(taken[0], 0.25, 0)
+    assert (training.n_cells, unseen.n_cells) == (22, 7)
+    assert training.columns["slide_x"].max() <= unseen.columns["slide_x"].min()
+    _, unseen = split_source(taken[1], 0.5, 0)
+    assert len(set(unseen.columns["slide"].tolist())) == 1
+    for path in fields.glob("field*"):
+        path.unlink()
+    with pytest.raises(InputError, match="no cells were found in any of its 1 pictures"):
+        zarrmal.write(fields, tmp_path / "a.zarr", slide=SegmentOptions())
 
 
 def test_a_blank_slide_has_nothing_to_archive(tmp_path: Path) -> None:

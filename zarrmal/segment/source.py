@@ -26,6 +26,10 @@ from .objects import Objects
 from .slides import Slide, open_slide
 
 
+class NoCellsError(InputError):
+    """A slide without cells."""
+
+
 class SlideSource(Source):
     """Cells of a slide, in the order in which they lie on it: tile by tile, row by row.
 
@@ -72,7 +76,7 @@ class SlideSource(Source):
         rejected = [f"{n:,} {text}" for text, n in objects.counts.items() if text != "cell"]
         notes = [f"rejected: {', '.join(rejected)}"] if rejected else []
         if not self.n_cells:
-            raise InputError(
+            raise NoCellsError(
                 f"{self.location}: no cells were found{f' ({notes[0]})' if notes else ''}: "
                 f"`zarrmal segment` with --preview shows why"
             )
