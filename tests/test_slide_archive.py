@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tifffile
 import xarray as xr
 import zarr
 from PIL import Image
@@ -81,6 +82,31 @@ def test_an_archive_is_equal_to_its_slide(held: Path, slide: Path) -> None:
     zarr.open_group(held, mode="r+")["slide_x"][3] += 1
     assert any("slide_x" in line for line in zarrmal.verify(held, slide).problems)
     zarr.open_group(held, mode="r+")["slide_x"][3] -= 1
+
+
+def test_an_interrupted_archive_of_a_slide_goes_on(slide: Path, tmp_path: Path) -> None:
+    """Cells are found anew, the same ones, and chunks that are stored already are reused."""
+    path, few = tmp_path / "a.zarr", {"chunk_cells": 8, "workers": 1}
+    n_stored = 0
+
+    def interrupt(stage: str, done: int, *_: object) -> None:
+        nonlocal n_stored
+        if stage == "writing cells":
+            n_stored = done
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        zarrmal.write(slide, path, options=WriteOptions(**few), progress=interrupt)
+    assert n_stored == 8
+    with pytest.raises(InputError, match="resume"):
+        zarrmal.write(slide, path, options=WriteOptions(**few))
+    zarrmal.write(slide, path, options=WriteOptions(resume=True, **few))
+    report = zarrmal.verify(path, slide)
+    assert (report.problems, report.n_lost) == ((), 0)
+    zarrmal.write(slide, tmp_path / "b.zarr", options=WriteOptions(**few))
+    one, other = (zarr.open_group(tmp_path / name, mode="r") for name in ("a.zarr", "b.zarr"))
+    np.testing.assert_array_equal(one["cells"][:], other["cells"][:])
+    np.testing.assert_array_equal(one["slide_x"][:], other["slide_x"][:])
 
 
 def test_another_slide_is_appended_and_repacked(held: Path, tmp_path: Path) -> None:
@@ -168,6 +194,32 @@ def test_segment_writes_an_archive(slide: Path, tmp_path: Path) -> None:
     # An interrupted run goes on with the same cells, and a finished one is not overwritten.
     done = CliRunner().invoke(app, ["segment", str(slide), str(archive)])
     assert done.exit_code == 2
+
+
+@pytest.mark.parametrize("kind", ["stained, RGB", "fluorescent, grey"])
+def test_slides_of_16_bits(tmp_path: Path, kind: str) -> None:
+    smear = draw(200, 260)
+    rng = np.random.default_rng(0)
+    values = smear.pixels.astype(np.uint16) * 60 + 900  # a camera of 14 bits, its own black
+    values += rng.integers(0, 60, values.shape, np.uint16)
+    if kind == "fluorescent, grey":
+        values = (16_400 - values[..., 1]).clip(0).astype(">u2")
+    tifffile.imwrite(tmp_path / "s.tif", values, tile=(128, 128), compression="zlib")
+    cells = open_slide_cells(tmp_path / "s.tif")
+    assert cells.dtype == np.uint16
+    assert cells.n_cells == len(smear.cells)
+    y, x, height, width = cells.objects.cells().boxes[4].tolist()
+    mask = cells.mask(4)
+    cut = values[y : y + height, x : x + width]
+    np.testing.assert_array_equal(cells.native(4)[mask], cut[mask])
+    zarrmal.write(tmp_path / "s.tif", tmp_path / "a.zarr")
+    report = zarrmal.verify(tmp_path / "a.zarr", tmp_path / "s.tif")
+    assert (report.problems, report.n_lost) == ((), 0)
+    run("segment", tmp_path / "s.tif", tmp_path / "out", "--preview", tmp_path / "p.png")
+    exported = zarrmal.open_source(tmp_path / "out/cells", masks=tmp_path / "out/masks")
+    names = exported.names.tolist()
+    own = exported.original(names.index(cells.names[4]))
+    np.testing.assert_array_equal(own, cells.native(4))
 
 
 def test_training_takes_slides_and_folders_of_fields(

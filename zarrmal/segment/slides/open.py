@@ -47,7 +47,7 @@ def open_slide(
     Raises
     ------
     InputError
-        If it is no slide, or one that is no single plane of uint8, grey or RGB; one line.
+        If it is no slide, or one that is no single plane of uint8 or uint16, grey or RGB; one line.
         MissingError, AccessError or UnreachableError where that is why.
     """
     text = os.fspath(address)

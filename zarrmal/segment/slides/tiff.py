@@ -10,11 +10,11 @@ from typing import IO, Any
 import numpy as np
 import tifffile
 import zarr
-from numpy.typing import NDArray
 
 from ...errors import InputError
+from ...sources.sizes import Pixels
 from .jpeg_tiles import JpegTiles, Place, complete
-from .slide import Slide, as_image, block_of, checked_shape, said
+from .slide import ONE_PLANE, Slide, as_image, block_of, checked_shape, said
 
 MAX_UNTILED_BYTES = 1 << 30
 """A file without tiles is decoded as a whole, up to this size."""
@@ -77,16 +77,21 @@ class TiffSlide(Slide):
         except InputError:
             self._file.close()
             raise InputError(
-                f"{address}: holds {array.dtype} of shape {array.shape} (axes {axes}); a slide is "
-                f"one plane of uint8, grey or RGB: export that plane"
+                f"{address}: holds {array.dtype} of shape {array.shape} (axes {axes}); {ONE_PLANE}"
             ) from None
         block = block_of((chunks[0], chunks[1]))
-        super().__init__(shape, location=location, name=slide_name(address), block=block)
+        super().__init__(
+            shape,
+            location=location,
+            name=slide_name(address),
+            block=block,
+            dtype=np.dtype(array.dtype),
+        )
         self.address = address
         self.n_bytes = self._file.filehandle.size
         self.jpeg_tiles = self._jpeg_tiles(series.keyframe)
 
-    def decode(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+    def decode(self, y: int, x: int, height: int, width: int) -> Pixels:
         """See Slide.decode."""
         rows, columns = slice(y, y + height), slice(x, x + width)
         try:
