@@ -198,7 +198,7 @@ def test_segment_writes_an_archive(slide: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["stained, RGB", "fluorescent, grey"])
 def test_slides_of_16_bits(tmp_path: Path, kind: str) -> None:
-    smear = draw(200, 260)
+    smear = draw(300, 300)
     rng = np.random.default_rng(0)
     values = smear.pixels.astype(np.uint16) * 60 + 900  # a camera of 14 bits, its own black
     values += rng.integers(0, 60, values.shape, np.uint16)
