@@ -131,7 +131,9 @@ sanitize:
 	$(SANITIZED)/bin/python $(PIP) -c constraints.txt -C cmake.define.ZARRMAL_SANITIZE=ON ./codecs
 	$(UNDER_SANITIZERS) $(SANITIZED)/bin/python -c '$(HAS_KERNEL)'
 	$(UNDER_SANITIZERS) ZARRMAL_KERNEL=baseline $(SANITIZED)/bin/python -m pytest \
-	codecs/tests/test_kernel.py codecs/tests/test_invalid.py codecs/tests/test_golden.py
+	codecs/tests/test_kernel.py codecs/tests/test_invalid.py codecs/tests/test_golden.py \
+	codecs/tests/test_lattice_cells.py codecs/tests/test_lattice_pixels.py \
+	codecs/tests/test_lattice_chunks.py
 	$(UNDER_SANITIZERS) $(SANITIZED)/bin/python -m pytest \
 	codecs/tests/test_invalid.py codecs/tests/test_golden.py
 

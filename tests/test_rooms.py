@@ -114,6 +114,56 @@ def test_libraries_stay_in_their_rooms(library: str) -> None:
     assert used == OUTSIDE[library]
 
 
+TAKEN = re.compile(r"^\| `([\w.]+)` \| ([^|]*) \|", re.MULTILINE)
+NEAR_THE_CODEC = {"learn", "study", "lattice"}
+REPEATED = {"model", "silhouette", "paper", "hybrid", "lattice"}
+
+
+def taken() -> dict[str, set[str]]:
+    """Module of the codec -> the names of it that zarrmal may import; none: all."""
+    (section,) = (part for part in HOUSE.split("\n## ") if part.startswith("What `zarrmal` takes"))
+    rows = {module: set(re.findall(r"`(\w+)`", names)) for module, names in TAKEN.findall(section)}
+    return {f"zarrmal_codecs.{m}" if m != "zarrmal_codecs" else m: rows[m] for m in rows}
+
+
+def from_codec(path: Path) -> list[tuple[str, str]]:
+    """(module, name) of what a file imports from the codec; no name where it imports a module."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [(a.name, "") for a in node.names if a.name.split(".")[0] == CODECS.name]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == CODECS.name:
+            found += [(node.module or "", alias.name) for alias in node.names]
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(rooms_in(ZARRMAL)))
+def test_only_public_names_of_the_codec_are_imported(path: str) -> None:
+    public = taken()
+    files = (
+        (ZARRMAL / path).rglob("*.py") if (ZARRMAL / path).is_dir() else [ZARRMAL / f"{path}.py"]
+    )
+    for file in files:
+        for module, name in from_codec(file):
+            room = module.split(".")[1] if "." in module else ""
+            is_repeated = room in REPEATED or module == "zarrmal_codecs.chunk.reduction"
+            if path in NEAR_THE_CODEC and is_repeated:
+                continue
+            where = f"{file.relative_to(ROOT)}: docs/house.md does not list {name} of {module}"
+            assert module in public, where
+            assert name in public[module] or not public[module], where
+
+
+def test_the_public_names_of_the_codec_exist() -> None:
+    import importlib
+
+    for module, names in taken().items():
+        there = vars(importlib.import_module(module))
+        assert names <= set(there), module
+        if module == CODECS.name:
+            assert names == set(there["__all__"])
+
+
 def test_the_codec_needs_three_libraries() -> None:
     allowed = {"zarrmal_codecs", "numpy", "numcodecs", "zarr"}
     import sys

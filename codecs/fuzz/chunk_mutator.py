@@ -17,6 +17,7 @@ PRELUDE = struct.Struct("<4sBBBBIQI")
 BLANK = 255
 OTHER, UINT8, UINT16 = 15, 1, 7
 REDUCTION = struct.Struct("<HHBB")
+CAMERA = 391
 ITEM_BYTES = (0, 1, 1, 1, 2, 4, 8, 2, 4, 8, 2, 4, 8, 8, 16)
 
 
@@ -29,12 +30,17 @@ class Index:
     runs: list[list[int]]
     streams: list[bytes]
     columns: list[list[int]]
-    """Numbers of each cell: heights and widths; spacings, and rows and columns of masks."""
+    """Numbers of each cell: heights and widths; spacings, and rows and columns of masks; names of
+    cameras, rows and columns of phases, and which are files."""
     resampling: int = 0
     reductions: list[list[int]] = field(default_factory=list)
     """Of each channel of 16 bits: least, step, raw bits, bins - 1."""
     table: bytes | None = None
     """Of an array of masks: its binary logarithm, and the values."""
+    limits: bytes = bytes([32, 28])
+    """Of cells that are coefficients: visible pixels from which on blocks are coded."""
+    cameras: bytes = b""
+    """Of these, CAMERA bytes each."""
 
 
 @dataclass(slots=True)
@@ -73,6 +79,11 @@ class Chunk:
     def outlined(self) -> bool:
         """Cells have silhouettes."""
         return bool(self.flags & 16)
+
+    @property
+    def latticed(self) -> bool:
+        """Cells are coefficients of JPEG pictures."""
+        return bool(self.flags & 64)
 
 
 def _varint(data: bytes, offset: int) -> tuple[int, int]:
@@ -129,9 +140,22 @@ def parse(data: bytes) -> Chunk:
         for _ in range(_n_outlines(resampling)):
             values, offset = _packed("<HB", data, offset, n)
             columns.append(values)
+    limits, cameras = bytes([32, 28]), b""
+    if chunk.latticed:
+        limits, offset = data[offset : offset + 2], offset + 2
+        (n_cameras, offset) = _varint(data, offset)
+        (n_deflated, offset) = _varint(data, offset)
+        raw = zlib.decompress(data[offset : offset + n_deflated], wbits=-15)
+        assert len(raw) == 2 * n + CAMERA * n_cameras
+        offset, cameras = offset + n_deflated, raw[2 * n :]
+        columns.append([raw[c] + 256 * raw[n + c] for c in range(n)])
+        for _ in range(3):
+            values, offset = _packed("<HB", data, offset, n)
+            columns.append(values)
     lengths, offset = _packed("<IB", data, offset, n)
     streams = _cut(chunk.payload, lengths, 2 if chunk.words else 1)
     chunk.index = Index(prefix, codings, runs, streams, columns, resampling, reductions)
+    chunk.index.limits, chunk.index.cameras = limits, cameras
     return chunk
 
 
@@ -219,17 +243,29 @@ def _index_bytes(chunk: Chunk, index: Index, rng: Random | None) -> bytes:
     out += _varint_bytes(chunk.extra.get("runs", len(index.runs)))
     out += b"".join(bytes([k & 255]) + _varint_bytes(n & 0xFFFFFFFF) for k, n in index.runs)
     out += b"".join(REDUCTION.pack(*each) for each in index.reductions)
-    n_columns = [2 * chunk.sized, _n_outlines(index.resampling) * chunk.outlined]
-    columns = (index.columns + [[1] * len(index.streams)] * 5)[: sum(n_columns)]
+    n_sizes, n_outlines = 2 * chunk.sized, _n_outlines(index.resampling) * chunk.outlined
+    n_columns = n_sizes + n_outlines + 4 * chunk.latticed
+    columns = (index.columns + [[1] * len(index.streams)] * 9)[:n_columns]
     for k, values in enumerate(columns):
-        if k == n_columns[0]:
+        if n_outlines and k == n_sizes:
             out += bytes([index.resampling])
-        out += _packed_bytes("<HB", values, 0, rng)
+        if chunk.latticed and k == n_sizes + n_outlines:
+            out += _cameras_bytes(chunk, index, values)
+        else:
+            out += _packed_bytes("<HB", values, 0, rng)
     lengths = [len(s) // 2 if chunk.words else len(s) for s in index.streams]
     out += _packed_bytes("<IB", lengths, int(chunk.words), rng)
     if not chunk.words:
         out += b"".join(struct.pack("<H", crc_hqx(s, 0xFFFF)) for s in index.streams)
     return out
+
+
+def _cameras_bytes(chunk: Chunk, index: Index, names: list[int]) -> bytes:
+    raw = bytes(n & 255 for n in names) + bytes(n >> 8 & 255 for n in names) + index.cameras
+    deflated = zlib.compress(raw, 9, wbits=-15)
+    counts = {"cameras": len(index.cameras) // CAMERA, "deflated": len(deflated)}
+    sizes = [_varint_bytes(chunk.extra.get(k, n) & 0xFFFFFFFF) for k, n in counts.items()]
+    return index.limits + b"".join(sizes) + deflated
 
 
 def reseal(data: bytes) -> bytes:
@@ -246,7 +282,7 @@ def mutate(data: bytes, rng: Random, prefixes: list[bytes]) -> bytes:
         return havoc.havoc(data, rng)
     try:
         chunk = parse(data)
-    except (AssertionError, IndexError, struct.error):
+    except (AssertionError, IndexError, struct.error, zlib.error):
         return reseal(havoc.havoc(data, rng))
     for _ in range(rng.randint(1, 3)):
         if chunk.index is not None and rng.random() < 0.75:
@@ -279,7 +315,8 @@ def _mutate_fields(chunk: Chunk, rng: Random) -> None:
     elif kind == 5:
         rng.shuffle(chunk.shape)
     elif kind == 6:
-        chunk.extra[rng.choice(("payload", "header", "rank", "runs"))] = havoc.size(rng)
+        field = rng.choice(("payload", "header", "rank", "runs", "cameras", "deflated"))
+        chunk.extra[field] = havoc.size(rng)
     elif chunk.mode == 1:
         _mutate_deflated(chunk, rng)
     else:
@@ -314,8 +351,10 @@ def _mutate_index(chunk: Chunk, index: Index, rng: Random, prefixes: list[bytes]
     n = len(index.streams)
     offset = rng.randrange(n) if n else 0
     run = rng.choice(index.runs) if index.runs else [0, 1]
-    kind = rng.randrange(17)
-    if kind == 15:
+    kind = rng.randrange(18)
+    if kind == 17:
+        _mutate_cameras(chunk, index, rng)
+    elif kind == 15:
         _mutate_reductions(chunk, index, rng)
     elif kind == 16 and index.table is not None:
         n_table = rng.choice((0, 1, 2, 6, 10, 16))
@@ -401,6 +440,34 @@ def _mutate_outlines(chunk: Chunk, index: Index, rng: Random) -> None:
     del index.columns[2 * chunk.sized :]
     index.columns.append([rng.choice((0, 1, 1, 2, 3, 15)) for _ in range(n)])
     index.columns += [[rng.choice((1, 2, 5, 9, 40, 300))] * n for _ in range(2)]
+
+
+def _mutate_cameras(chunk: Chunk, index: Index, rng: Random) -> None:
+    """Coefficients where there were none, or other cameras and places."""
+    n = len(index.streams)
+    if index.table is not None:
+        return
+    if not chunk.latticed:
+        if rng.random() < 0.8:
+            return
+        del index.columns[2 * chunk.sized + _n_outlines(index.resampling) * chunk.outlined :]
+        chunk.flags |= 64
+        kind = 4 + (chunk.n_channels == 3)
+        bases = bytes([rng.randint(1, 200), 160 * (kind > 4), 201 * (kind > 4)])
+        index.cameras = bytes([kind, 0, 0, 0]) + bases + bytes(384)
+        index.columns += [[rng.choice((0, 1, 2, 2)) for _ in range(n)] for _ in "n"]
+        index.columns += [[rng.choice((0, 0, 7, 8, 31))] * n for _ in range(2)]
+        index.columns.append([rng.choice((0, 0, 1))] * n)
+    elif rng.random() < 0.2:
+        index.limits = bytes(rng.choice((0, 1, 28, 64, 65)) for _ in range(2))
+    elif index.cameras and rng.random() < 0.7:
+        cameras, at = bytearray(index.cameras), rng.randrange(len(index.cameras))
+        n_cameras = len(cameras) // CAMERA
+        at = rng.choice((at, at % (7 * n_cameras or 1)))
+        cameras[at] = rng.choice((0, 1, 4, 5, 6, 15, 16, 100, 200, 201, 255))
+        index.cameras = bytes(cameras)
+    else:
+        index.cameras = rng.choice((index.cameras * 2, index.cameras[:-1], b""))
 
 
 def _stream(stream: bytes, rng: Random, *, words: bool) -> bytes:

@@ -14,11 +14,15 @@ from typing import Any
 
 import numpy as np
 import seeds
-from zarrmal_codecs import Model, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
+from zarrmal_codecs import JpegCell, Model, NumcodecsZarrmal, ZarrmalCodec, ZarrmalError
 from zarrmal_codecs.chunk.chunk import decode_cells, decode_chunk, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.chunk.header import Header, header_bytes, parse_header
+from zarrmal_codecs.chunk.lattice_cells import LatticeCells
+from zarrmal_codecs.chunk.streams import jpeg_cell
 from zarrmal_codecs.hybrid.engine import VARIABLE, levels
+from zarrmal_codecs.lattice.picture import Camera
+from zarrmal_codecs.lattice.place import Place
 from zarrmal_codecs.plugins.configuration import Configuration
 
 try:  # the codecs can be tested without the package that writes archives
@@ -92,7 +96,10 @@ def chunk(data: bytes) -> int:
         if header.index is not None:
             _cells(data, header, coder, result, used[-1])
         if isinstance(result, np.ndarray) and result.size < MANY_CELL_PIXELS:
-            again = decode_chunk(encode_chunk(result, coder), coder)
+            jpeg = None
+            if header.index is not None and header.index.lattice is not None:
+                jpeg = [jpeg_cell(data, coder, row) for row in range(header.shape[0])]
+            again = decode_chunk(encode_chunk(result, coder, jpeg=jpeg), coder)
             require(_equal(again, result), "encoding what was decoded")
     other = outcome(lambda: decode_chunk(data, coder, shape=(*header.shape, 1)))
     require(isinstance(other, ZarrmalError), "another shape than expected")
@@ -151,6 +158,41 @@ def _cells(data: bytes, header: Header, coder: Coder | None, whole: Any, level: 
             require(np.array_equal(cell[0], whole[row]), "a cell read alone is another")
 
 
+def _lattice(coder: Coder) -> bytes:
+    """Streams of a cell as coefficients, of each class that can code them."""
+    streams = b""
+    for k in range(len(coder.model.classes)):
+        lattice = coder.lattice(k)
+        streams += b"" if lattice is None else _stream_of_coefficients(lattice)
+    return streams
+
+
+def _stream_of_coefficients(lattice: LatticeCells) -> bytes:
+    values = np.arange(3 * 4 * 64).reshape(3, 2, 2, 8, 8) * 3701 % 65521 - 32768
+    values[..., 2:, :] = 0
+    steps = (np.arange(3 * 64).reshape(3, 8, 8) * 1009 % 65521 + 1).astype(np.uint16)
+    camera = Camera(tables=steps, ratios=((1, 1), (2, 2), (1, 2)), colour="ycbcr")
+    counts = camera.n_blocks((9, 5), (0, 9))
+    blocks = [own[:r, :c] for own, (r, c) in zip(values, counts, strict=True)]
+    cell = JpegCell(
+        camera=camera,
+        phase=(0, 9),
+        coefficients=tuple(own.astype(np.int16) for own in blocks),
+        coded=tuple(np.ones(own.shape[:2], bool) for own in blocks),
+    )
+    pixels = (np.arange(9 * 5 * 3) * 37 % 251).astype(np.uint8).reshape(9, 5, 3)
+    places = [Place(camera=camera, phase=(0, 9))]
+
+    def decoded(stream: bytes) -> Any:
+        return lattice.decode([memoryview(stream)], places, pixels.shape, None, None)
+
+    (own,) = lattice.encode([pixels], places, [cell], [None], [None])
+    require(np.array_equal(decoded(own)[0], pixels), "round trip of coefficients")
+    for damaged in (bytes(4), b"\xff" * 64, bytes(range(64))):
+        outcome(lambda s=damaged: decoded(s))
+    return own
+
+
 def model(data: bytes) -> int:
     """An accepted model codes any cells, with the same result in every engine."""
     made = outcome(lambda: _coder(data))
@@ -175,6 +217,7 @@ def model(data: bytes) -> int:
             for stream in (b"", bytes(4), b"\xff" * 64, data[-40:]):
                 for k in range(len(made.model.classes))[:2]:
                     outcome(lambda k=k, s=stream: made.cells(k).decode([memoryview(s)], 0, shape))
+            stored += _lattice(made)
         outcomes.append(stored)
     require(len(set(outcomes)) == 1, "two encoders give two streams")
     return allowed

@@ -51,7 +51,6 @@ def config_seeds() -> list[bytes]:
             "version": 1,
             "model": base64.b64encode(model).decode(),
             "sha256": Model.from_bytes(model).digest,
-            "rice": "best",
         }
         for model in models()
     ]

@@ -237,3 +237,4 @@ def _cases() -> dict[str, Case]:
 
 
 CASES = _cases()
+MODELS = {"lattice_colour": colour, "lattice_grey": grey}

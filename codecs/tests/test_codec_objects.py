@@ -29,13 +29,10 @@ def test_copies_are_equal(kind):
         assert again == codec
         assert hash(again) == hash(codec)
         assert repr(again) == repr(codec)
-    others = [
-        kind.of(models.two_classes()),
-        kind.of(models.one_class(), rice="best"),
-        kind.of(None, rice="best"),
-    ]
+    others = [kind.of(models.one_class(), rice="best"), kind.of(None, rice="best")]
     assert codec not in [*others, "zarrmal", None]
-    assert len({codec, *others}) == 4
+    assert len({codec, *others}) == 3
+    assert codec == kind.of(models.two_classes())  # of what is stored
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -50,12 +47,11 @@ def test_repr_is_short_and_without_weights(kind):
 
 def test_configuration_round_trip():
     for model in (models.one_class(), None):
-        for rice in ("mean", "best", "best-per-cell"):
-            configuration = Configuration.of(model, rice)
-            assert Configuration.from_json(configuration.to_json()) == configuration
-            codec = ZarrmalCodec(configuration)
-            assert ZarrmalCodec.from_dict(codec.to_dict()) == codec
-            assert codec.to_dict()["configuration"] == configuration.to_json()
+        configuration = Configuration.of(model)
+        assert Configuration.from_json(configuration.to_json()) == configuration
+        codec = ZarrmalCodec(configuration, rice="best")
+        assert ZarrmalCodec.from_dict(codec.to_dict()) == codec
+        assert codec.to_dict()["configuration"] == configuration.to_json()
 
 
 def test_models_are_named_by_their_bytes():

@@ -65,7 +65,7 @@ def both_coverages(mask: np.ndarray, shape: tuple[int, int], resampling: str) ->
     return [outlines.coverage(points, shape, None, native=each)[0] for each in NATIVE]
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(MASKS, st.tuples(st.integers(1, 9), st.integers(1, 9)), st.sampled_from(RESAMPLINGS))
 def test_coverage_is_that_of_the_format(mask, shape, resampling):
     shape = mask.shape if resampling == "same" else shape

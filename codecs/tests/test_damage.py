@@ -118,6 +118,10 @@ def lattice_cases() -> dict[str, tuple[Model, np.ndarray, dict]]:
 
 CASES = {**cases(), **lattice_cases()}
 
+STRIDE = 1 if os.environ.get("ZARRMAL_EXHAUSTIVE") else 9
+"""Of the damages that zarr reads row by row: odd, so that all bits take their turn. decode_chunk
+meets all of them."""
+
 
 def prefixes(data: bytes) -> list[bytes]:
     return [data[:n] for n in range(len(data))]
@@ -156,8 +160,7 @@ def test_whole_chunk(name):
 def test_partial_reads(name):
     model, array, options = CASES[name]
     data = encode_chunk(array, coder_for(model), **options)
-    stride = 1 if os.environ.get("ZARRMAL_EXHAUSTIVE") else 4  # decode_chunk above meets all
-    damaged = [*prefixes(data), *list(flips(data))[::stride]]
+    damaged = [*prefixes(data)[::STRIDE], *flips(data)[::STRIDE]]
     result = read_rows(ZarrmalCodec.of(model), [data, *damaged], array.shape, array.dtype.str)
     for expected, row in zip(array, result[0], strict=True):
         np.testing.assert_array_equal(row[0], expected)
@@ -169,7 +172,7 @@ def test_partial_reads(name):
             else:
                 n_unseen += not np.array_equal(row[0], expected)
     assert not n_unseen  # of a chance of 2**-16 each
-    assert n_errors > len(data) * 8 // stride  # each flip is met by one row at least
+    assert n_errors > len(data) * 8 // STRIDE  # each flip is met by one row at least
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[0]])
@@ -216,14 +219,15 @@ def test_headers_made_to_fit_again(name):
         np.testing.assert_array_equal(octets_of(result), octets_of(array))  # in one byte order
     if model and array.ndim:
         # Nothing but ZarrmalError.
-        read_rows(ZarrmalCodec.of(model), sealed, array.shape, array.dtype.str)
+        read_rows(ZarrmalCodec.of(model), sealed[::STRIDE], array.shape, array.dtype.str)
 
 
 @pytest.mark.parametrize("name", ["stored", "deflate"])
 def test_partial_reads_of_fallback_modes(name):
     _, array, _ = CASES[name]
     data = encode_chunk(array, None)
-    for rows in read_rows(ZarrmalCodec.of(None), [*prefixes(data), *flips(data)], array.shape):
+    damaged = [*prefixes(data), *flips(data)][::STRIDE]
+    for rows in read_rows(ZarrmalCodec.of(None), damaged, array.shape):
         for expected, row in zip(array, rows, strict=True):
             if not isinstance(row, ZarrmalError):
                 np.testing.assert_array_equal(row[0], expected)

@@ -9,6 +9,7 @@ import textwrap
 from dataclasses import replace
 
 import hybrid_models
+import lattice_chunks
 import models
 import numpy as np
 import pytest
@@ -127,6 +128,32 @@ def weights_that_steps_share() -> tuple[bytes, bytes]:
     return model.to_bytes(), build(chunk)
 
 
+def lattice_cells(
+    shape: tuple[int, int], streams: list[bytes], phase: int = 0, n_cameras: int = 1
+) -> tuple[bytes, bytes]:
+    """Grey cells that are coefficients, with one camera or one each."""
+    model, n = lattice_chunks.grey(), len(streams)
+    camera = bytes([4, 0x0F, 0, 0, 60, 0, 0]) if phase else bytes([4, 0, 0, 0, 60, 0, 0])
+    # The bytes of each part of all cameras lie together (FORMAT-lattice 9.2).
+    parts = b"".join(bytes([byte]) * n_cameras for byte in camera)
+    names = [1] * n if n_cameras > 1 else [1, *[2] * (n - 1)]
+    columns = [names, [phase] * n, [phase] * n, [0] * n]
+    index = Index(bytes.fromhex(model.digest)[:8], b"\0\0", [[1, n]], streams, columns)
+    index.cameras = parts + bytes(384 * n_cameras)
+    chunk = Chunk(version=1, mode=2, dtype=1, flags=66, crc=0, shape=[n, *shape], index=index)
+    return model.to_bytes(), build(chunk)
+
+
+def one_large_picture() -> tuple[bytes, bytes]:
+    # Three times the bytes that its pixels need, of blocks that cost nearly nothing.
+    return lattice_cells((2048, 2048), [b"\0\0\1\0" + bytes(200)])
+
+
+def pictures_of_a_pixel() -> tuple[bytes, bytes]:
+    # Each with all blocks of the largest group before it.
+    return lattice_cells((1, 1), [b"\0\0\1\0"] * 20_000, phase=31)
+
+
 CASES = {
     "black cells": (lambda: grey_cells((2048, 2048), [], 511), 16),
     "a million black cells": (lambda: grey_cells((1, 1), [], 1_000_000), 64),
@@ -137,6 +164,12 @@ CASES = {
     "weights in a heap": (weights_in_a_heap, 600),
     "as many latents as fit": (lambda: (paper_model(60_000_000, (1, 1)), b""), 160),
     "more codewords than pixels": (more_codewords_than_pixels, 64),
+    "one large picture": (one_large_picture, 300),
+    "pictures of a pixel": (pictures_of_a_pixel, 64),
+    "cameras of pictures": (
+        lambda: lattice_cells((1, 1), [b"\0\0\1\0"] * 4096, n_cameras=4096),
+        96,
+    ),
 }
 """Model, chunk, and the MiB allowed."""
 

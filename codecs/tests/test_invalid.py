@@ -7,6 +7,7 @@ import tracemalloc
 
 import hybrid_models
 import invalid_hybrid_models
+import lattice_chunks
 import models
 import pytest
 import reference_decoder
@@ -19,7 +20,7 @@ from zarrmal_codecs.chunk.coder import Coder, coder_from_base64
 INVALID = VECTORS / "invalid"
 NEEDS_MODEL = INVALID / "chunk-no-model.bin"  # a good chunk
 MAX_BYTES = 64 << 20
-ALL = models.SMALL | hybrid_models.HYBRID
+ALL = models.SMALL | hybrid_models.HYBRID | lattice_chunks.MODELS
 
 
 def named(name: str | None) -> Model | None:

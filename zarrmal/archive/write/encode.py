@@ -66,6 +66,8 @@ class Task:
         uint8 (cell,): classes of all its cells.
     lattice
         How coefficients of JPEG pictures behind the other cells are had; None: they are not used.
+    rice
+        How Rice parameters are chosen.
     """
 
     number: int
@@ -73,6 +75,7 @@ class Task:
     rows: NDArray[np.int64]
     classes: NDArray[np.uint8]
     lattice: LatticeSearch | None = None
+    rice: RiceChoice = "mean"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,9 +199,7 @@ class ArrayWriter:
         self._array, self._grid, self._read = array, Grid.of(array), read
         self._dtype = np.dtype(array.dtype).newbyteorder("=")
         self._reuse, self._cancelled, self._coefficients = reuse, cancelled, coefficients
-        configuration = codec_configuration(array)
-        self._rice: RiceChoice = configuration.rice
-        self._coder = configuration.coder() if model is None else coder_for(model)
+        self._coder = codec_configuration(array).coder() if model is None else coder_for(model)
 
     def write(
         self, task: Task, source: Source | None, frames: list[str] | None = None
@@ -281,7 +282,7 @@ class ArrayWriter:
                     pixels,
                     self._coder,
                     classes=None if self._coder is None else classes,
-                    rice=self._rice,
+                    rice=task.rice,
                     silhouettes=_joined(parts, n),
                     jpeg=_padded(jpeg, n),
                 )

@@ -187,7 +187,13 @@ class StageWriter:
             columns = matching_columns(columns, archive)
         return write_segment(
             archive,
-            Segment(source=self._source, order=order, columns=columns, lattice=lattice),
+            Segment(
+                source=self._source,
+                order=order,
+                columns=columns,
+                lattice=lattice,
+                rice=self._options.rice,
+            ),
             lock=self._lock,
             runner=self._options.runner or ThreadRunner(self._options.workers),
             reuse=is_planned,
@@ -248,7 +254,7 @@ class StageWriter:
                 **arguments,
             )
 
-        codec = partial(array_arguments, zarr_format=options.zarr_format, rice=options.rice)
+        codec = partial(array_arguments, zarr_format=options.zarr_format)
         arguments: dict[str, Any] = {
             "dtype": source.dtype,
             "channel_first": source.channel_first,

@@ -238,7 +238,6 @@ def _options(archive: OpenArchive, workers: int | None, *, resume: bool = False)
         shard_cells=grid.object_cells if grid.sharded else None,
         shard_index=grid.index_location if grid.sharded else "auto",
         zarr_format=archive.group.metadata.zarr_format,
-        rice=archive.configuration.rice,
         resume=resume,
         lattice="known",
         workers=workers or default_workers(),

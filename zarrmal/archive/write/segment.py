@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarrmal_codecs.paper.golomb_rice import RiceChoice
 
 from ...progress import Progress
 from ...sources import Source
@@ -44,12 +45,15 @@ class Segment:
         One for each array of the archive but those of WITH_CELLS.
     lattice
         How coefficients of JPEG pictures behind the cells are had; None: they are not used.
+    rice
+        How Rice parameters are chosen.
     """
 
     source: Source
     order: CellOrder
     columns: NewColumns
     lattice: LatticeSearch | None = None
+    rice: RiceChoice = "mean"
 
 
 def write_segment(
@@ -84,7 +88,7 @@ def write_segment(
     lock.enter("planned")
     results: dict[int, TaskResult] = {}
     n_done = 0
-    tasks = segment_tasks(archive, order, segment.lattice)
+    tasks = segment_tasks(archive, segment)
     for result in runner(archive, segment.source, tasks, reuse=reuse):
         results[result.number] = result
         n_done += result.n_cells
@@ -139,11 +143,9 @@ def stored_classes(archive: OpenArchive) -> NDArray[np.uint8]:
     return np.asarray(resized(array, n_cells)[first:])
 
 
-def segment_tasks(
-    archive: OpenArchive, order: CellOrder, lattice: LatticeSearch | None
-) -> Iterator[Task]:
+def segment_tasks(archive: OpenArchive, segment: Segment) -> Iterator[Task]:
     """One task for each object that holds new cells; the first may hold stored cells too."""
-    n_stored, grid = archive.facts.n_cells, archive.grid
+    n_stored, grid, order = archive.facts.n_cells, archive.grid, segment.order
     n_cells = n_stored + order.n_cells
     before = stored_classes(archive)
     for k in range(n_stored // grid.object_cells, grid.n_objects(n_cells)):
@@ -156,7 +158,8 @@ def segment_tasks(
             n_stored=n_here,
             rows=order.source_index[new],
             classes=np.concatenate([before, classes]) if n_here else classes,
-            lattice=lattice,
+            lattice=segment.lattice,
+            rice=segment.rice,
         )
 
 

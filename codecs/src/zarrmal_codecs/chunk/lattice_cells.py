@@ -13,11 +13,12 @@ from ..hybrid.engine import chosen_level
 from ..lattice import pixels as lattice_pixels
 from ..lattice.cell import JpegCell
 from ..lattice.engine import Engine
-from ..lattice.pixels import DecodedCell, Frame, check_of_pixels
+from ..lattice.pixels import Frame, check_of_pixels
 from ..lattice.place import Place
 from ..lattice.stored import lattice_of
 from ..lattice.streams import Streams
 from ..lattice.weights import Weights
+from ..lattice.whole import Read
 from ..model.class_model import ClassModel
 from ..scales import Pixels
 from ..silhouette.masks import MaskCoder
@@ -136,7 +137,7 @@ class LatticeCells:
         cell_shape: tuple[int, ...],
         sizes: Sizes | None,
         outlines: Outlines | None,
-    ) -> Iterator[DecodedCell]:
+    ) -> Iterator[Read]:
         """The same one after the other, with their coefficients; of their own sizes."""
         if any(len(s) < RANS_STATE_BYTES or len(s) % WORD_BYTES for s in streams):
             raise TruncatedError("a cell's stream must have 4 bytes of state and whole words of 2")

@@ -26,6 +26,7 @@ from ..constants import (
 )
 from ..errors import ModelError
 from ..model.class_model import ClassModel
+from ..model.layer import prove_bounds, row_bounds, row_magnitudes
 from ..model.step import ContextLayer, Step
 from ..model.strict_json import shown
 from .tables import RECIPROCAL
@@ -160,16 +161,10 @@ def _check_shapes(layer: ContextLayer, k: int, n_in: int, n_out: int | None) -> 
 
 
 def _prove_bound(layer: ContextLayer, k: int, latent: NDArray[np.int8] | None) -> None:
-    weights = np.abs(layer.weight.astype(np.int64)).sum(axis=1)
-    bound = np.abs(layer.bias.astype(np.int64)) + ACTIVATION_MAX * weights
+    bounds = row_bounds(layer.weight, layer.bias, ACTIVATION_MAX)
     if latent is not None:
-        bound += 128 * LATENT_GAIN * np.abs(latent.astype(np.int64)).sum(axis=1)
-    if int(bound.max()) > MAX_CONTEXT_ACCUMULATOR:
-        raise ModelError(
-            f"an accumulator of layer {k} could reach {int(bound.max())}, at most "
-            f"{MAX_CONTEXT_ACCUMULATOR} is allowed: this model cannot be proven exact and is "
-            f"refused"
-        )
+        bounds += 128 * LATENT_GAIN * row_magnitudes(latent)
+    prove_bounds(bounds, MAX_CONTEXT_ACCUMULATOR, f"layer {k}")
 
 
 def fraction(coverage: Numbers) -> NDArray[np.int16]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import N_SLOPES
 from ..errors import ModelError
+from ..model.autoencoder import Autoencoder
 from ..model.class_model import ClassModel
-from ..model.network import Network
+from .mixture import latent_cumulative
 from .tables import SLOPE
 
 Pixels = NDArray[np.uint8]
@@ -31,54 +34,33 @@ class Prediction:
     """
 
     def __init__(self, model: ClassModel, cell_shape: tuple[int, ...]) -> None:
-        decoder = model.network("decoder")
-        self.n_latents = decoder[0].n_inputs
         self._planes = n_planes(cell_shape)
         self._shape = cell_shape[:2]
         grid, scale = model.tensors.get("grid"), model.tensors.get("latent_scale")
         if grid is None or grid.dtype != np.uint8 or grid.shape != (2,) or not grid.all():
             raise ModelError(f"class {model.name!r}: tensor 'grid' must be two uint8, each >= 1")
+        self._grid = (int(grid[0]), int(grid[1]))
+        self._networks = Autoencoder(model, self._grid[0] * self._grid[1] * self._planes)
+        self.n_latents, self.widest = self._networks.n_latents, self._networks.widest
         if scale is None or scale.dtype != np.uint8 or scale.shape != (self.n_latents,):
             raise ModelError(
                 f"class {model.name!r}: tensor 'latent_scale' must be {self.n_latents} uint8"
             )
         if int(scale.max()) >= N_SLOPES:
             raise ModelError(f"class {model.name!r}: latent_scale must be 0..{N_SLOPES - 1}")
-        self._grid = (int(grid[0]), int(grid[1]))
-        n_grid = self._grid[0] * self._grid[1] * self._planes
-        self._decoder = Network(decoder)
-        self._expect(model, "decoder", ("int8", self.n_latents), ("uint8", n_grid))
-        self._encoder = None
-        if model.networks.get("encoder"):
-            self._expect(model, "encoder", ("uint8", n_grid), ("int8", self.n_latents))
-            self._encoder = Network(model.network("encoder"))
-        self.slopes = SLOPE[scale].astype(np.int64)
-        self.widest = max(layer.n_outputs for layer in decoder)
-        """Values of the decoder's widest layer."""
-
-    @staticmethod
-    def _expect(
-        model: ClassModel, name: str, inputs: tuple[str, int], outputs: tuple[str, int]
-    ) -> None:
-        layers = model.network(name)
-        first, last = layers[0], layers[-1]
-        ends = (first.input, first.n_inputs), (last.output, last.n_outputs)
-        if ends != (inputs, outputs):
-            raise ModelError(
-                f"class {model.name!r}: the {name} maps {ends[0]} to {ends[1]}, but must map "
-                f"{inputs} to {outputs}"
-            )
+        slopes = SLOPE[scale].astype(np.int64)
+        self.latent_edges = latent_cumulative(np.arange(257)[:, None], slopes)
+        """Cumulative frequencies int64 (257, latent) of latent + 128 (FORMAT 6.4)."""
 
     def encode(self, pixels: Pixels) -> NDArray[np.int8]:
         """Latents int8 (cell, latent) of uint8 (cell, plane, y, x); zeros without an encoder."""
-        if self._encoder is None:
+        if not self._networks.can_encode:
             return np.zeros((len(pixels), self.n_latents), np.int8)
-        latents = self._encoder(pool(pixels, self._grid))
-        return latents.astype(np.int8, copy=False)
+        return self._networks.encode(pool(pixels, self._grid))
 
     def decode(self, latents: NDArray[np.int8]) -> Pixels:
         """Predicted cells, uint8 (cell, plane, y, x), of latents, int8 (cell, latent)."""
-        grid = self._decoder(latents).reshape(len(latents), *self._grid, self._planes)
+        grid = self._networks.decode(latents).reshape(len(latents), *self._grid, self._planes)
         boxes = np.ascontiguousarray(grid.transpose(0, 3, 1, 2), dtype=np.float32)
         # Integers up to 255 * 2**16 + 2**15 < 2**24: exact in float32, in either order. Columns
         # first is faster, because rows are contiguous then; but for a cell of one long row the
@@ -95,18 +77,24 @@ class Prediction:
 
 def _stretch(grid: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
     """Linear interpolation along an axis, multiplied by 256 (FORMAT 6.4)."""
-    n = grid.shape[axis]
-    along = np.clip((2 * np.arange(size) + 1) * n * 128 // size - 128, 0, (n - 1) * 256)
-    low, part = along >> 8, (along & 255).astype(np.float32)
+    low, high, part = _between(grid.shape[axis], size)
     shape = [1] * grid.ndim
     shape[axis] = size
-    part = part.reshape(shape)
+    upper_part = part.reshape(shape)
     result: NDArray[np.float32] = grid.take(low, axis)
-    result *= 256 - part
-    upper = grid.take(np.minimum(low + 1, n - 1), axis)
-    upper *= part
+    result *= 256 - upper_part
+    upper = grid.take(high, axis)
+    upper *= upper_part
     result += upper
     return result
+
+
+@lru_cache(maxsize=64)
+def _between(n: int, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Of each of ``size`` places the two of ``n`` beside it, and 256ths of the second's part."""
+    along = np.clip((2 * np.arange(size) + 1) * n * 128 // size - 128, 0, (n - 1) * 256)
+    low = along >> 8
+    return low, np.minimum(low + 1, n - 1), (along & 255).astype(np.float32)
 
 
 def pool(pixels: Pixels, grid: tuple[int, int]) -> Pixels:

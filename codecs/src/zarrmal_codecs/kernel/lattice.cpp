@@ -6,7 +6,8 @@ namespace zarrmal {
 
 LatticeLevel lattice_level(int k) {
 #if defined(ZARRMAL_X86)
-    if (k > 0) return lattice_avx2();  // all levels but the first have AVX2 at least
+    if (k > 1) return lattice_avx512();
+    if (k > 0) return lattice_avx2();
 #endif
     static_cast<void>(k);
     return lattice_baseline();

@@ -1,4 +1,4 @@
-#include "lattice_walk.h"
+#include "lattice_picture.h"
 
 namespace zarrmal {
 LatticeLevel lattice_avx2() { return make_lattice_level("avx2"); }

@@ -45,55 +45,120 @@ std::vector<T> table(const nb::dict& from, const char* name, std::size_t size) {
     return result;
 }
 
-// [pair of inputs][64][2] of (64, inputs).
+// [pair of inputs][64 in SCAN order][2] of (64, inputs).
 std::vector<std::int16_t> columns_in_pairs(const nb::dict& from, const char* name,
-                                           std::size_t n_inputs) {
+                                           std::size_t n_inputs,
+                                           const std::vector<std::uint8_t>& scan) {
     const auto weight = array<std::int16_t, 2>(from, name, {64, n_inputs});
     const std::size_t n_pairs = (n_inputs + 1) / 2;
     std::vector<std::int16_t> result(n_pairs * 128);
-    for (std::size_t j = 0; j < 64; ++j)
+    for (std::size_t k = 0; k < 64; ++k)
         for (std::size_t i = 0; i < n_inputs; ++i)
-            result[(i / 2) * 128 + 2 * j + i % 2] = weight.data()[j * n_inputs + i];
+            result[(i / 2) * 128 + 2 * k + i % 2] = weight.data()[scan[k] * n_inputs + i];
     return result;
 }
 
-// `zones` sets of `units` units of 32 inputs, for `biases` sets of biases; zone_of names their zone.
-template <class ZoneOf>
-LatticeLayer packed(const nb::dict& from, const std::string& name, std::size_t zones,
-                    std::size_t units, std::size_t padded, std::size_t biases, ZoneOf zone_of,
-                    std::size_t n = LATTICE_INPUTS) {
-    const std::string names[3] = {name + "_weight", name + "_shift", name + "_bias"};
+// A layer as it is given: weight [zone][unit][input], shift [zone][unit], bias [set][unit], where zones
+// and sets may be one. Biases are given the rounding of the shift of their zone.
+struct Layer {
     In<std::int8_t, 1> weight;
     In<std::uint8_t, 1> shift;
-    In<std::int32_t, 1> bias;
-    if (!nb::try_cast(nb::object(from[names[0].c_str()]), weight, false) ||
-        !nb::try_cast(nb::object(from[names[1].c_str()]), shift, false) ||
-        !nb::try_cast(nb::object(from[names[2].c_str()]), bias, false))
-        throw nb::type_error((name + " has another dtype, rank or order").c_str());
-    if (weight.size() != zones * units * n || shift.size() != zones * units ||
-        bias.size() != biases * units)
-        refuse(name + " has another size");
-    LatticeLayer layer;
-    layer.weight.resize(zones * n * padded);
-    layer.shift.assign(zones * padded, 1);
-    layer.bias.assign(biases * padded, 0);
-    for (std::size_t z = 0; z < zones; ++z)
-        for (std::size_t u = 0; u < units; ++u) {
-            const int by = shift.data()[z * units + u];
-            if (by < 1 || by > 24) refuse(name + " has a shift beyond 1..24");
-            layer.shift[z * padded + u] = by;
-            for (std::size_t i = 0; i < n; ++i)
-                layer.weight[z * n * padded + (i / 2) * padded * 2 + 2 * u + i % 2] =
-                    weight.data()[(z * units + u) * n + i];
+    std::vector<std::int32_t> bias;
+    std::size_t zones, units, inputs;
+
+    template <class ZoneOf>
+    Layer(const nb::dict& from, const std::string& name, std::size_t zones, std::size_t units,
+          std::size_t inputs, std::size_t sets, ZoneOf zone_of)
+        : zones(zones), units(units), inputs(inputs) {
+        In<std::int32_t, 1> biases;
+        if (!nb::try_cast(nb::object(from[(name + "_weight").c_str()]), weight, false) ||
+            !nb::try_cast(nb::object(from[(name + "_shift").c_str()]), shift, false) ||
+            !nb::try_cast(nb::object(from[(name + "_bias").c_str()]), biases, false))
+            throw nb::type_error((name + " has another dtype, rank or order").c_str());
+        if (weight.size() != zones * units * inputs || shift.size() != zones * units ||
+            biases.size() != sets * units)
+            refuse(name + " has another size");
+        for (std::size_t k = 0; k < shift.size(); ++k)
+            if (shift.data()[k] < 1 || shift.data()[k] > 24) refuse(name + " has a shift beyond 1..24");
+        for (std::size_t s = 0; s < sets; ++s)
+            for (std::size_t u = 0; u < units; ++u) {
+                const std::int32_t value = biases.data()[s * units + u];
+                if (value < -(1 << 30) || value > 1 << 30) refuse(name + " has a bias beyond 2**30");
+                bias.push_back(value + (1 << (shift.data()[zone_of(s) * units + u] - 1)));
+            }
+    }
+    std::int8_t at(std::size_t zone, std::size_t unit, std::size_t input) const {
+        return weight.data()[(zone * units + unit) * inputs + input];
+    }
+    // Biases or shifts of `n` sets, of as many units as `padded`, the sets in an order.
+    template <class T>
+    static std::vector<std::int32_t> ordered(const T* values, std::size_t n, std::size_t units,
+                                             std::size_t padded, std::int32_t rest,
+                                             const std::uint8_t* order) {
+        std::vector<std::int32_t> result(n * padded, rest);
+        for (std::size_t k = 0; k < n; ++k)
+            for (std::size_t u = 0; u < units; ++u)
+                result[k * padded + u] = values[(order ? order[k] : k) * units + u];
+        return result;
+    }
+};
+
+// `slots` names the input of each place, or -1. `order` is that of sets of biases.
+LatticeHidden hidden_of(const Layer& layer, const std::vector<int>& slots,
+                        const std::uint8_t* order) {
+    LatticeHidden to;
+    to.weight.resize(layer.zones * slots.size() * LATTICE_HIDDEN);
+    for (std::size_t z = 0; z < layer.zones; ++z)
+        for (std::size_t i = 0; i < slots.size(); ++i)
+            for (std::size_t u = 0; u < LATTICE_HIDDEN && slots[i] >= 0; ++u)
+                to.weight[((z * slots.size() + i / 2 * 2) * LATTICE_HIDDEN) + 2 * u + i % 2] =
+                    layer.at(z, u, static_cast<std::size_t>(slots[i]));
+    to.bias = Layer::ordered(layer.bias.data(), layer.bias.size() / LATTICE_HIDDEN, LATTICE_HIDDEN,
+                             LATTICE_HIDDEN, 0, order);
+    to.shift = Layer::ordered(layer.shift.data(), layer.zones, LATTICE_HIDDEN, LATTICE_HIDDEN, 1,
+                              nullptr);
+    return to;
+}
+
+LatticeOutputs outputs_of(const Layer& layer, std::size_t padded, const std::uint8_t* order) {
+    LatticeOutputs to;
+    to.weight.resize(layer.zones * padded * LATTICE_HIDDEN);
+    for (std::size_t z = 0; z < layer.zones; ++z)
+        for (std::size_t u = 0; u < layer.units; ++u)
+            for (int k = 0; k < LATTICE_HIDDEN; ++k)
+                to.weight[(z * padded + u) * LATTICE_HIDDEN + static_cast<std::size_t>(k)] =
+                    layer.at(z, u, static_cast<std::size_t>(lattice_packed(k)));
+    to.bias = Layer::ordered(layer.bias.data(), layer.bias.size() / layer.units, layer.units, padded,
+                             0, order);
+    to.shift = Layer::ordered(layer.shift.data(), layer.zones, layer.units, padded, 1, nullptr);
+    return to;
+}
+
+// The inputs of the network of rim pixels, by their place among the pairs of products.
+std::vector<int> rim_slots(const std::vector<std::int8_t>& near) {
+    std::vector<int> result;
+    const auto place = [&near](int y, int x, int most) {
+        for (int k = 0; k < most; ++k)
+            if (near[static_cast<std::size_t>(2 * k)] == y &&
+                near[static_cast<std::size_t>(2 * k + 1)] == x)
+                return k;
+        return -1;
+    };
+    for (const int first : RIM_PAIR)
+        for (int at = first; at < first + 2; ++at) {
+            const int y = at % 64 / 8 - 3, x = at % 8 - 3;
+            int input;
+            if (at < RIM_KNOWN_AT)
+                input = place(y, x, LATTICE_NEAR);
+            else if (at < RIM_LUMA_AT)
+                input = place(y, x, 12) < 0 ? -1 : 36 + place(y, x, 12);
+            else if (at < RIM_SINGLE_AT)
+                input = place(y, x, 8) < 0 ? -1 : 52 + place(y, x, 8);
+            else
+                input = std::vector<int>{48, 49, 60, 61, 50, 51}[static_cast<std::size_t>(at - RIM_SINGLE_AT)];
+            result.push_back(input);
         }
-    for (std::size_t b = 0; b < biases; ++b)
-        for (std::size_t u = 0; u < units; ++u) {
-            const std::int32_t value = bias.data()[b * units + u];
-            if (value < -(1 << 30) || value > 1 << 30) refuse(name + " has a bias beyond 2**30");
-            layer.bias[b * padded + u] =
-                value + (1 << (layer.shift[zone_of(b) * padded + u] - 1));
-        }
-    return layer;
+    return result;
 }
 
 void make_plan(LatticePlan* to, const nb::list& kinds, const nb::dict& tables) {
@@ -107,42 +172,50 @@ void make_plan(LatticePlan* to, const nb::list& kinds, const nb::dict& tables) {
     t.share = table<std::int32_t>(tables, "share", 256);
     t.exp = table<std::int32_t>(tables, "exp", 512);
     t.scan = table<std::uint8_t>(tables, "scan", 64);
-    t.earlier = table<std::uint8_t>(tables, "earlier", 64 * 7);
     t.matrix = table<std::int32_t>(tables, "matrix", 64);
     t.near = table<std::int8_t>(tables, "near", 2 * LATTICE_NEAR);
-    for (std::size_t k = 0; k < t.near.size(); k += 2)
-        if ((!t.near[k] && !t.near[k + 1]) || std::abs(t.near[k]) > 3 || std::abs(t.near[k + 1]) > 3)
-            refuse("near has an offset beyond 3, or none");
-    for (const std::uint8_t j : t.scan)
-        if (j > 63) refuse("scan has an index beyond 63");
-    for (const std::uint8_t j : t.earlier)
-        if (j > 64) refuse("earlier has an index beyond 64");
+    std::vector<bool> used(64);
+    for (std::size_t k = 0, before = 0; k < 64; ++k) {
+        const std::size_t j = t.scan[k];
+        if (j > 63 || used[j] || j / 8 + j % 8 < before) refuse("scan is no order by diagonals");
+        used[j] = true;
+        before = j / 8 + j % 8;
+    }
+    std::vector<int> slots(LATTICE_ORDER, LATTICE_ORDER + LATTICE_INPUTS), plain, rims;
+    for (int k = 0; k < LATTICE_INPUTS; ++k) plain.push_back(k);
+    rims = rim_slots(t.near);
+    const auto zone = [](std::size_t j) {
+        return std::min<std::size_t>(j / 8 + j % 8, LATTICE_ZONES - 1);
+    };
+    const auto first = [](std::size_t) { return std::size_t{0}; };
+    constexpr std::size_t HIDDEN = LATTICE_HIDDEN;
     for (std::size_t k = 0; k < LATTICE_KINDS; ++k) {
         const auto from = nb::cast<nb::dict>(kinds[k]);
         LatticeKind& kind = plan->kinds[k];
-        kind.border = columns_in_pairs(from, "from_border", LATTICE_BORDER);
-        kind.luma = columns_in_pairs(from, "from_luma", 64);
-        kind.other = columns_in_pairs(from, "from_other", 64);
+        kind.border = columns_in_pairs(from, "from_border", LATTICE_BORDER, t.scan);
+        kind.luma = columns_in_pairs(from, "from_luma", 64, t.scan);
+        kind.other = columns_in_pairs(from, "from_other", 64, t.scan);
         const auto earlier = array<std::int16_t, 2>(from, "from_earlier", {64, 64});
         kind.earlier.resize(64 * 64);
-        for (std::size_t j = 0; j < 64; ++j)
-            for (std::size_t i = 0; i < 64; ++i)
-                kind.earlier[64 * i + j] = earlier.data()[64 * j + i];
-        const auto zone = [](std::size_t j) {
-            return std::min<std::size_t>(j / 8 + j % 8, LATTICE_ZONES - 1);
-        };
-        const auto first = [](std::size_t) { return std::size_t{0}; };
-        kind.hidden = packed(from, "hidden", LATTICE_ZONES, LATTICE_HIDDEN, LATTICE_HIDDEN, 64, zone);
-        kind.output =
-            packed(from, "output", LATTICE_ZONES, LATTICE_OUTPUTS, LATTICE_OUTPUTS_PADDED, 64, zone);
-        kind.diagonal_hidden =
-            packed(from, "diagonal_hidden", 1, LATTICE_HIDDEN, LATTICE_HIDDEN, 1, first);
+        for (std::size_t i = 0; i < 64; ++i)
+            for (std::size_t j = 0; j < 64; ++j)
+                kind.earlier[64 * i + j] = earlier.data()[64 * t.scan[j] + t.scan[i]];
+        kind.hidden = hidden_of(
+            Layer(from, "hidden", LATTICE_ZONES, HIDDEN, LATTICE_INPUTS, 64, zone), slots,
+            t.scan.data());
+        kind.output = outputs_of(
+            Layer(from, "output", LATTICE_ZONES, LATTICE_OUTPUTS, HIDDEN, 64, zone),
+            LATTICE_OUTPUTS_PADDED, t.scan.data());
+        kind.diagonal_hidden = hidden_of(
+            Layer(from, "diagonal_hidden", 1, HIDDEN, LATTICE_INPUTS, 1, first), plain, nullptr);
         kind.diagonal_output =
-            packed(from, "diagonal_output", 1, LATTICE_DIAGONALS, LATTICE_DIAGONALS_PADDED, 1, first);
-        kind.spatial_hidden = packed(from, "spatial_hidden", 1, LATTICE_HIDDEN, LATTICE_HIDDEN, 1,
-                                     first, LATTICE_RIM_INPUTS);
+            outputs_of(Layer(from, "diagonal_output", 1, LATTICE_DIAGONALS, HIDDEN, 1, first),
+                       LATTICE_DIAGONALS_PADDED, nullptr);
+        kind.spatial_hidden = hidden_of(
+            Layer(from, "spatial_hidden", 1, HIDDEN, LATTICE_RIM_INPUTS, 1, first), rims, nullptr);
         kind.spatial_output =
-            packed(from, "spatial_output", 1, LATTICE_OUTPUTS, LATTICE_OUTPUTS_PADDED, 1, first);
+            outputs_of(Layer(from, "spatial_output", 1, LATTICE_OUTPUTS, HIDDEN, 1, first),
+                       LATTICE_OUTPUTS_PADDED, nullptr);
     }
     new (to) LatticePlan(std::move(*plan));
 }
@@ -207,6 +280,40 @@ nb::ndarray<nb::numpy, T, nb::ndim<2>, nb::c_contig> owned(std::vector<T> values
     return {kept->data(), {kept->size() / columns, columns}, owner};
 }
 
+// Streams while they are read. The bytes stay where they are as long as `kept`.
+struct Tapes {
+    std::vector<LatticeTape> of;
+    std::vector<nb::bytes> kept;
+
+    Tapes(const nb::list& streams, const In<std::uint32_t, 1>& states,
+          const In<std::int64_t, 1>& positions) {
+        if (states.shape(0) != streams.size() || positions.shape(0) != streams.size())
+            refuse("there must be a stream, a state and a position for each cell");
+        for (std::size_t k = 0; k < streams.size(); ++k) {
+            const auto stream = nb::cast<nb::bytes>(streams[k]);
+            const std::int64_t position = positions.data()[k];
+            if (position < 0 || static_cast<std::size_t>(position) > stream.size())
+                refuse("a position lies beyond its stream");
+            of.push_back({reinterpret_cast<const std::uint8_t*>(stream.c_str()),
+                          static_cast<std::size_t>(position), stream.size(), states.data()[k], false});
+            kept.push_back(stream);
+        }
+    }
+    // Where each was left: state, position, whether words were missing.
+    nb::tuple ends() const {
+        std::vector<std::uint32_t> states;
+        std::vector<std::int64_t> positions;
+        std::vector<std::uint8_t> dry;
+        for (const LatticeTape& tape : of) {
+            states.push_back(tape.state);
+            positions.push_back(static_cast<std::int64_t>(tape.position));
+            dry.push_back(tape.dry);
+        }
+        return nb::make_tuple(owned(std::move(states), 1), owned(std::move(positions), 1),
+                              owned(std::move(dry), 1));
+    }
+};
+
 // (start, frequency) of all cells' symbols, and how many each cell has.
 nb::tuple measure_lattice(const LatticePlan& plan, const In<std::int64_t, 3>& sizes,
                           const In<std::uint8_t, 3>& ratios, const In<std::uint16_t, 3>& steps,
@@ -221,11 +328,9 @@ nb::tuple measure_lattice(const LatticePlan& plan, const In<std::int64_t, 3>& si
     std::vector<std::int64_t> lengths;
     {
         nb::gil_scoped_release release;
-        for (std::size_t k = 0; k < laid.n; ++k) {
-            const std::size_t before = symbols.size();
-            level.measure(plan, laid.cell(k, copy.data()), symbols);
-            lengths.push_back(static_cast<std::int64_t>((symbols.size() - before) / 2));
-        }
+        std::vector<LatticeCell> cells;
+        for (std::size_t k = 0; k < laid.n; ++k) cells.push_back(laid.cell(k, copy.data()));
+        level.measure(plan, cells.data(), laid.n, symbols, lengths);
     }
     return nb::make_tuple(owned(std::move(symbols), 2), owned(std::move(lengths), 1));
 }
@@ -269,98 +374,141 @@ nb::tuple decode_lattice(const LatticePlan& plan, const In<std::int64_t, 3>& siz
                          const In<std::int64_t, 1>& positions, const std::string& level_name) {
     const LatticeLevel level = level_named(level_name);
     const Laid laid(sizes, ratios, steps, coded, visible);
-    if (streams.size() != laid.n || states.shape(0) != laid.n || positions.shape(0) != laid.n)
-        refuse("there must be a stream, a state and a position for each cell");
-    std::vector<LatticeTape> tapes;
-    for (std::size_t k = 0; k < laid.n; ++k) {
-        const auto stream = nb::cast<nb::bytes>(streams[k]);
-        const std::int64_t position = positions.data()[k];
-        if (position < 0 || static_cast<std::size_t>(position) > stream.size())
-            refuse("a position lies beyond its stream");
-        tapes.push_back({reinterpret_cast<const std::uint8_t*>(stream.c_str()),
-                         static_cast<std::size_t>(position), stream.size(), states.data()[k],
-                         false});
-    }
+    if (streams.size() != laid.n) refuse("there must be a stream for each cell");
+    Tapes tapes(streams, states, positions);
     std::vector<std::int16_t> coefficients(laid.starts.back() * 64);
-    std::vector<std::uint32_t> new_states;
-    std::vector<std::int64_t> new_positions;
-    std::vector<std::uint8_t> dry;
     {
         nb::gil_scoped_release release;
-        for (std::size_t k = 0; k < laid.n; ++k) {
-            level.decode(plan, laid.cell(k, coefficients.data()), tapes[k]);
-            new_states.push_back(tapes[k].state);
-            new_positions.push_back(static_cast<std::int64_t>(tapes[k].position));
-            dry.push_back(tapes[k].dry);
-        }
+        std::vector<LatticeCell> cells;
+        for (std::size_t k = 0; k < laid.n; ++k) cells.push_back(laid.cell(k, coefficients.data()));
+        level.decode(plan, cells.data(), tapes.of.data(), laid.n);
     }
-    return nb::make_tuple(owned(std::move(coefficients), 64), owned(std::move(new_states), 1),
-                          owned(std::move(new_positions), 1), owned(std::move(dry), 1));
+    return nb::make_tuple(owned(std::move(coefficients), 64), tapes.ends());
 }
 
-// Reads rim pixels of one plane of all cells into its values, from where the streams have been read to.
-nb::tuple decode_rims(const LatticePlan& plan, const nb::list& planes,
-                      const In<std::int64_t, 1>& order, const In<std::int64_t, 1>& turns,
-                      const In<std::int64_t, 1>& lengths, const In<std::int64_t, 1>& strides,
-                      const In<std::uint16_t, 2>& steps, const nb::list& streams,
-                      const In<std::uint32_t, 1>& states, const In<std::int64_t, 1>& positions,
-                      const std::string& level_name) {
+// The pixels, coefficients and blocks of cells, from where the streams have been read to.
+nb::tuple decode_pictures(const LatticePlan& plan, const In<std::int64_t, 2>& shapes,
+                          const In<std::uint8_t, 3>& ratios, const In<std::uint16_t, 3>& steps,
+                          const In<std::uint8_t, 2>& kinds, const nb::list& seen,
+                          const nb::list& streams, const In<std::uint32_t, 1>& states,
+                          const In<std::int64_t, 1>& positions, const std::string& level_name) {
     const LatticeLevel level = level_named(level_name);
-    const std::size_t n = lengths.shape(0), n_planes = planes.size(), size = order.shape(0);
-    if (n_planes < 1 || n_planes > LATTICE_KINDS) refuse("there must be one to three planes");
-    if (strides.shape(0) != n || steps.shape(0) != n || steps.shape(1) != 64 ||
-        streams.size() != n || states.shape(0) != n || positions.shape(0) != n)
-        refuse("lengths, strides, steps and streams are not of the same cells");
-    std::vector<std::vector<std::uint8_t>> values;
-    for (std::size_t p = 0; p < n_planes; ++p) {
-        In<std::uint8_t, 1> from;
-        if (!nb::try_cast(nb::object(planes[p]), from, false) || from.shape(0) != size)
-            refuse("planes must be uint8, of the size of order");
-        values.emplace_back(from.data(), from.data() + size);
-    }
-    const std::vector<std::int64_t> when(order.data(), order.data() + size);
-    const std::vector<std::int64_t> where(turns.data(), turns.data() + turns.shape(0));
-    const std::vector<std::uint16_t> quantiser(steps.data(), steps.data() + steps.size());
-    std::vector<LatticeRim> rims;
-    std::vector<LatticeTape> tapes;
-    std::size_t first = 0;
+    const std::size_t n = shapes.shape(0), n_planes = ratios.shape(1);
+    if (n_planes < 1 || n_planes > LATTICE_KINDS) refuse("cells have one to three planes");
+    if (shapes.shape(1) != 4 || ratios.shape(0) != n || ratios.shape(2) != 2 || steps.shape(0) != n ||
+        steps.shape(1) != n_planes || steps.shape(2) != 64 || kinds.shape(0) != n ||
+        kinds.shape(1) != 4 || seen.size() != n || streams.size() != n || states.shape(0) != n ||
+        positions.shape(0) != n)
+        refuse("shapes, ratios, steps, kinds, seen and streams are not of the same cells");
+    for (std::size_t k = 0; k < ratios.size(); ++k)
+        if (ratios.data()[k] < 1 || ratios.data()[k] > 4) refuse("ratios must be 1 to 4");
+    for (std::size_t k = 0; k < steps.size(); ++k)
+        if (!steps.data()[k]) refuse("steps must be at least 1");
+    const std::vector<std::uint16_t> quantisers(steps.data(), steps.data() + steps.size());
+    Tapes tapes(streams, states, positions);
+    std::vector<LatticePicture> pictures(n);
+    std::vector<std::size_t> blocks, pixels;  // where each plane's, each cell's begin
+    std::vector<In<std::uint8_t, 2>> masks;
+    std::size_t n_blocks = 0, n_pixels = 0;
     for (std::size_t k = 0; k < n; ++k) {
-        const std::int64_t length = lengths.data()[k], stride = strides.data()[k];
-        if (length < 0 || static_cast<std::size_t>(length) > where.size() - first || stride < 7 ||
-            stride > 1 << 17)
-            refuse("lengths or strides are not those of turns");
-        LatticeRim rim{{}, when.data(), where.data() + first, static_cast<std::size_t>(length), stride,
-                       quantiser.data() + 64 * k};
-        for (std::size_t p = 0; p < n_planes; ++p) rim.values[p] = values[p].data();
-        for (std::size_t i = 0; i < rim.n; ++i)
-            if (rim.turns[i] < 3 * stride + 3 ||
-                rim.turns[i] >= static_cast<std::int64_t>(size) - 3 * stride - 3)
-                refuse("a pixel lies too near the border");
-        first += rim.n;
-        rims.push_back(rim);
-        const auto stream = nb::cast<nb::bytes>(streams[k]);
-        const std::int64_t position = positions.data()[k];
-        if (position < 0 || static_cast<std::size_t>(position) > stream.size())
-            refuse("a position lies beyond its stream");
-        tapes.push_back({reinterpret_cast<const std::uint8_t*>(stream.c_str()),
-                         static_cast<std::size_t>(position), stream.size(), states.data()[k], false});
+        LatticePicture& picture = pictures[k];
+        const std::int64_t* const shape = shapes.data() + 4 * k;
+        for (int i = 0; i < 4; ++i)
+            if (shape[i] < (i < 2) || shape[i] > (i < 2 ? 1 << 16 : 31))
+                refuse("cells must have sides of 1 to 65536, and phases of 0 to 31");
+        picture.n_planes = n_planes;
+        picture.height = static_cast<std::size_t>(shape[0]);
+        picture.width = static_cast<std::size_t>(shape[1]);
+        picture.down = static_cast<std::size_t>(shape[2]);
+        picture.across = static_cast<std::size_t>(shape[3]);
+        const std::uint8_t* const kind = kinds.data() + 4 * k;
+        picture.ycbcr = kind[0] && n_planes == 3;
+        picture.fancy = kind[1];
+        picture.least[0] = kind[2];
+        picture.least[1] = kind[3];
+        if (!seen[k].is_none()) {
+            In<std::uint8_t, 2> mask;
+            if (!nb::try_cast(nb::object(seen[k]), mask, false) || mask.shape(0) != picture.height ||
+                mask.shape(1) != picture.width)
+                refuse("what is seen must be uint8 of the cell's shape");
+            picture.seen = mask.data();
+            for (std::size_t i = 0; i < mask.size(); ++i)
+                if (mask.data()[i] > 1) refuse("what is seen must be 0 or 1");
+            masks.push_back(mask);
+        }
+        for (std::size_t p = 0; p < n_planes; ++p) {
+            const std::uint8_t* const ratio = ratios.data() + 2 * (k * n_planes + p);
+            const auto count = [](std::size_t side, std::size_t by) { return (side + by - 1) / by; };
+            LatticePlane& plane = picture.plane[p];
+            plane.down = ratio[0];
+            plane.across = ratio[1];
+            plane.rows = count(count(picture.height + picture.down, ratio[0]), 8);
+            plane.columns = count(count(picture.width + picture.across, ratio[1]), 8);
+            plane.steps = quantisers.data() + 64 * (k * n_planes + p);
+            blocks.push_back(n_blocks);
+            n_blocks += plane.rows * plane.columns;
+        }
+        pixels.push_back(n_pixels);
+        n_pixels += picture.height * picture.width * n_planes;
     }
-    for (const std::uint16_t step : quantiser)
-        if (!step) refuse("steps must be at least 1");
-    std::vector<std::uint32_t> new_states;
-    std::vector<std::int64_t> new_positions;
-    std::vector<std::uint8_t> dry;
-    {
-        nb::gil_scoped_release release;
-        for (std::size_t k = 0; k < n; ++k) {
-            level.read_rim(plan, n_planes - 1, rims[k], tapes[k]);
-            new_states.push_back(tapes[k].state);
-            new_positions.push_back(static_cast<std::int64_t>(tapes[k].position));
-            dry.push_back(tapes[k].dry);
+    std::vector<std::int16_t> coefficients(n_blocks * 64);
+    std::vector<std::uint8_t> coded(n_blocks), shares(n_blocks), values(n_pixels);
+    std::vector<LatticeEnd> ends(n);
+    std::vector<std::uint16_t> checks(n);
+    for (std::size_t k = 0; k < n; ++k) {
+        LatticePicture& picture = pictures[k];
+        picture.pixels = values.data() + pixels[k];
+        for (std::size_t p = 0; p < n_planes; ++p) {
+            const std::size_t at = blocks[k * n_planes + p];
+            picture.coded[p] = coded.data() + at;
+            picture.shares[p] = shares.data() + at;
+            picture.plane[p].coded = picture.coded[p];
+            picture.plane[p].visible = picture.seen ? picture.shares[p] : nullptr;
+            picture.plane[p].coefficients = coefficients.data() + 64 * at;
         }
     }
-    return nb::make_tuple(owned(std::move(values.back()), 1), owned(std::move(new_states), 1),
-                          owned(std::move(new_positions), 1), owned(std::move(dry), 1));
+    {
+        nb::gil_scoped_release release;
+        level.read(plan, pictures.data(), tapes.of.data(), n, ends.data(), checks.data());
+    }
+    std::vector<std::uint8_t> how;
+    for (const LatticeEnd end : ends) how.push_back(static_cast<std::uint8_t>(end));
+    return nb::make_tuple(owned(std::move(values), 1), owned(std::move(coefficients), 64),
+                          owned(std::move(coded), 1), owned(std::move(how), 1),
+                          owned(std::move(checks), 1), tapes.ends());
+}
+
+// (start, frequency) of the pixels to be coded of the last of a cell's planes, whose values are all
+// given.
+nb::ndarray<nb::numpy, std::uint32_t, nb::ndim<2>, nb::c_contig> measure_rim(
+    const LatticePlan& plan, const nb::list& planes, const In<std::uint8_t, 2>& states,
+    const In<std::uint16_t, 1>& steps, const std::string& level_name) {
+    const LatticeLevel level = level_named(level_name);
+    const std::size_t n_planes = planes.size();
+    if (n_planes < 1 || n_planes > LATTICE_KINDS) refuse("there must be one to three planes");
+    if (steps.shape(0) != 64 || !*std::min_element(steps.data(), steps.data() + 64))
+        refuse("steps must be 64, at least 1");
+    if (states.shape(0) < 2 * RIM_BORDER || states.shape(1) < RIM_MORE)
+        refuse("states must have a border");
+    const std::size_t height = states.shape(0) - 2 * RIM_BORDER, width = states.shape(1) - RIM_MORE;
+    std::vector<std::vector<std::uint8_t>> values;
+    for (std::size_t p = 0; p < n_planes; ++p) {
+        In<std::uint8_t, 2> from;
+        if (!nb::try_cast(nb::object(planes[p]), from, false) || from.shape(0) != states.shape(0) ||
+            from.shape(1) != states.shape(1))
+            refuse("planes must be uint8, of the shape of states");
+        values.emplace_back(from.data(), from.data() + from.size());
+    }
+    std::vector<std::uint8_t> when(states.data(), states.data() + states.size());
+    LatticeCanvas canvases[LATTICE_KINDS] = {};
+    for (std::size_t p = 0; p < n_planes; ++p) canvases[p] = {values[p].data(), when.data()};
+    std::vector<std::uint32_t> symbols;
+    const std::vector<std::uint16_t> quantiser(steps.data(), steps.data() + 64);
+    {
+        nb::gil_scoped_release release;
+        level.measure_rim(plan, canvases, n_planes, height, width, quantiser.data(), symbols);
+    }
+    return owned(std::move(symbols), 2);
 }
 
 }  // namespace
@@ -377,8 +525,10 @@ void bind_lattice(nb::module_& m) {
           nb::arg("ratios").noconvert(), nb::arg("steps").noconvert(), nb::arg("coded").noconvert(),
           nb::arg("visible").noconvert(), nb::arg("streams"), nb::arg("states").noconvert(),
           nb::arg("positions").noconvert(), nb::arg("level"));
-    m.def("decode_rims", &decode_rims, nb::arg("plan"), nb::arg("planes"),
-          nb::arg("order").noconvert(), nb::arg("turns").noconvert(), nb::arg("lengths").noconvert(),
-          nb::arg("strides").noconvert(), nb::arg("steps").noconvert(), nb::arg("streams"),
-          nb::arg("states").noconvert(), nb::arg("positions").noconvert(), nb::arg("level"));
+    m.def("decode_pictures", &decode_pictures, nb::arg("plan"), nb::arg("shapes").noconvert(),
+          nb::arg("ratios").noconvert(), nb::arg("steps").noconvert(), nb::arg("kinds").noconvert(),
+          nb::arg("seen"), nb::arg("streams"), nb::arg("states").noconvert(),
+          nb::arg("positions").noconvert(), nb::arg("level"));
+    m.def("measure_rim", &measure_rim, nb::arg("plan"), nb::arg("planes"),
+          nb::arg("states").noconvert(), nb::arg("steps").noconvert(), nb::arg("level"));
 }

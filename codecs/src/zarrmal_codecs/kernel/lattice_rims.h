@@ -1,83 +1,237 @@
-// Rim pixels (FORMAT-lattice 8).
+// Rim pixels (FORMAT-lattice 8), the same for reading and measuring.
 #pragma once
 
 #include "lattice_ops.h"
 #include "lattice_symbols.h"
+#include "lattice_transform.h"
 
 namespace zarrmal {
 namespace {
 
-// Weighted mean, in 32nds, of the known values around (FORMAT-lattice 8).
-inline std::int32_t mean_around(const std::uint8_t* values, const std::int64_t* near,
-                                const bool* known, const std::int32_t* weight) {
-    std::int32_t total = 0, sum = 0;
-    for (int k = 0; k < LATTICE_NEAR; ++k)
-        if (known[k]) {
-            total += weight[k];
-            sum += weight[k] * values[near[k]];
-        }
-    return total ? (32 * sum + (total >> 1)) / total : 32 * MIDDLE_SAMPLE;
-}
+constexpr int RIM_ROWS = 7, RIM_ROW = 8;
 
-inline void read_rim_pixels(const LatticePlan& plan, std::size_t kind, const LatticeRim& rim,
-                            LatticeTape& tape) {
-    Reading coder{tape};
-    const LatticeLayer &one = plan.kinds[kind].spatial_hidden, &two = plan.kinds[kind].spatial_output;
-    std::uint8_t* const values = rim.values[kind];
-    std::int64_t offset[LATTICE_NEAR];
-    for (int k = 0; k < LATTICE_NEAR; ++k)
-        offset[k] = plan.tables.near[static_cast<std::size_t>(2 * k)] * rim.stride +
-                    plan.tables.near[static_cast<std::size_t>(2 * k + 1)];
-    std::int32_t weight[LATTICE_NEAR];
-    for (int k = 0; k < LATTICE_NEAR; ++k) {
-        const std::int32_t y = plan.tables.near[static_cast<std::size_t>(2 * k)];
-        const std::int32_t x = plan.tables.near[static_cast<std::size_t>(2 * k + 1)];
-        weight[k] = 64 / (y * y + x * x);
+// Weights of pixels around one in the base, by their place in the window.
+struct RimWeights {
+    alignas(32) std::uint8_t of[RIM_ROWS * RIM_ROW + RIM_ROW] = {};
+
+    RimWeights() {
+        for (int y = -3; y <= 3; ++y)
+            for (int x = -3; x <= 3; ++x) {
+                const int square = y * y + x * x;
+                if (square && square <= 10)
+                    of[RIM_ROW * (y + 3) + x + 3] = static_cast<std::uint8_t>(64 / square);
+            }
     }
-    const auto small = [](std::int32_t value) {
-        return static_cast<std::int16_t>(clamp(value, -128, 127));
-    };
-    for (std::size_t turn = 0; turn < rim.n; ++turn) {
-        const std::int64_t index = rim.turns[turn];
-        std::int64_t near[LATTICE_NEAR];
-        bool known[LATTICE_NEAR];
-        std::int16_t inputs[LATTICE_RIM_INPUTS] = {};
-        int n_known = 0;
-        for (int k = 0; k < LATTICE_NEAR; ++k) {
-            near[k] = index + offset[k];
-            known[k] = rim.order[near[k]] < rim.order[index];
-            n_known += known[k];
+};
+
+// The pixels around one, and which of them are known.
+struct Window {
+    const RimWeights& weights;
+    std::size_t stride;
+    std::int32_t total = 0;
+    int n_known = 0;
+#if defined(__AVX2__)
+    __m256i known[2], factor[2];
+
+    static std::int64_t row(const std::uint8_t* from) {
+        std::int64_t value;
+        std::memcpy(&value, from, 8);
+        return value;
+    }
+    void rows(const std::uint8_t* from, __m256i* to) const {
+        to[0] = _mm256_setr_epi64x(row(from), row(from + stride), row(from + 2 * stride),
+                                   row(from + 3 * stride));
+        from += 4 * stride;
+        to[1] = _mm256_setr_epi64x(row(from), row(from + stride), row(from + 2 * stride), 0);
+    }
+    static std::int32_t sum_of(__m256i values) {
+        __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(values),
+                                    _mm256_extracti128_si256(values, 1));
+        sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4E));
+        return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xB1)));
+    }
+    static __m256i wide(__m256i bytes, int half) {
+        return _mm256_cvtepi8_epi16(half ? _mm256_extracti128_si256(bytes, 1)
+                                         : _mm256_castsi256_si128(bytes));
+    }
+    static __m256i wide_unsigned(__m256i bytes, int half) {
+        return _mm256_cvtepu8_epi16(half ? _mm256_extracti128_si256(bytes, 1)
+                                         : _mm256_castsi256_si128(bytes));
+    }
+    static __m256i small(__m256i values) {
+        return _mm256_max_epi16(_mm256_min_epi16(values, _mm256_set1_epi16(127)),
+                                _mm256_set1_epi16(-128));
+    }
+
+    // `states` begins three rows above the pixel and three columns before it.
+    Window(const RimWeights& w, const std::uint8_t* states, std::size_t s) : weights(w), stride(s) {
+        rows(states, known);
+        __m256i sums = _mm256_setzero_si256();
+        const __m256i zero = _mm256_setzero_si256();
+        for (int k = 0; k < 2; ++k) {
+            const __m256i own = load(weights.of + 32 * k);
+            known[k] = _mm256_cmpgt_epi8(zero, known[k]);
+            factor[k] = _mm256_and_si256(known[k], own);
+            sums = _mm256_add_epi64(sums, _mm256_sad_epu8(factor[k], zero));
+            // One for each pixel that is known and has a weight: bytes are 0 or -1.
+            const __m256i some = _mm256_andnot_si256(_mm256_cmpeq_epi8(factor[k], zero),
+                                                     _mm256_set1_epi8(1));
+            sums = _mm256_add_epi64(sums, _mm256_slli_epi64(_mm256_sad_epu8(some, zero), 16));
         }
-        const std::int32_t base = mean_around(values, near, known, weight);
-        for (int k = 0; k < LATTICE_NEAR; ++k)
-            if (known[k]) inputs[k] = small((32 * values[near[k]] - base) >> 3);
-        for (int k = 0; k < 12; ++k) inputs[36 + k] = known[k] ? 64 : 0;
-        inputs[48] = small(3 * n_known);
-        inputs[49] = small(((base >> 5) - MIDDLE_SAMPLE) >> 1);
-        inputs[50] = small(plan.tables.log_step[rim.steps[0]]);
-        inputs[51] = small(plan.tables.log_step[rim.steps[9]]);
-        if (kind) {
-            const std::uint8_t* const first = rim.values[0];
-            for (int k = 0; k < 8; ++k)
-                if (known[k]) inputs[52 + k] = small(4 * (first[index] - first[near[k]]));
-            for (std::size_t p = 0; p < kind && n_known; ++p)
-                inputs[60 + p] = small(
-                    (32 * rim.values[p][index] - mean_around(rim.values[p], near, known, weight)) >> 3);
+        const auto both = static_cast<std::uint32_t>(sum_of(sums));
+        total = static_cast<std::int32_t>(both & 0xFFFF);
+        n_known = static_cast<int>(both >> 16);
+    }
+
+    // Weighted mean of the known values, in 32nds.
+    std::int32_t mean(const __m256i* values) const {
+        if (!total) return 32 * MIDDLE_SAMPLE;
+        __m256i sums = _mm256_setzero_si256();
+        for (int k = 0; k < 2; ++k)
+            sums = _mm256_add_epi32(
+                sums, _mm256_madd_epi16(_mm256_maddubs_epi16(values[k], factor[k]),
+                                        _mm256_set1_epi16(1)));
+        return (32 * sum_of(sums) + (total >> 1)) / total;
+    }
+    std::int32_t mean(const std::uint8_t* values) const {
+        __m256i own[2];
+        rows(values, own);
+        return mean(own);
+    }
+    // The mean, differences to it, and what is known.
+    std::int32_t around(const std::uint8_t* values, std::int16_t* to) const {
+        __m256i own[2];
+        rows(values, own);
+        const std::int32_t base = mean(own);
+        const __m256i less = _mm256_set1_epi16(static_cast<std::int16_t>(base));
+        for (int k = 0; k < 4; ++k) {
+            const __m256i is = wide(known[k / 2], k % 2);
+            __m256i value = _mm256_slli_epi16(wide_unsigned(own[k / 2], k % 2), 5);
+            value = _mm256_srai_epi16(_mm256_sub_epi16(value, less), 3);
+            store(to + 16 * k, _mm256_and_si256(small(value), is));
+            if (k < 3)
+                store(to + RIM_KNOWN_AT + 16 * k, _mm256_and_si256(is, _mm256_set1_epi16(64)));
         }
-        std::int32_t sums[LATTICE_HIDDEN], outputs[LATTICE_OUTPUTS_PADDED];
-        std::int16_t hidden[LATTICE_HIDDEN];
-        layer<LATTICE_HIDDEN, LATTICE_RIM_INPUTS / 2>(sums, one.weight.data(), one.bias.data(),
-                                                      one.shift.data(), inputs);
-        for (int k = 0; k < LATTICE_HIDDEN; ++k)
-            hidden[k] = static_cast<std::int16_t>(clamp(sums[k], 0, 127));
-        layer<LATTICE_OUTPUTS_PADDED, LATTICE_HIDDEN / 2>(outputs, two.weight.data(), two.bias.data(),
-                                                          two.shift.data(), hidden);
-        const Mix mix = mix_of(plan.tables, outputs, base);
-        const int symbol = coder.symbol(mix);
-        const bool beyond = symbol == 0 || symbol == SYMBOLS - 1;
-        const std::int32_t rest = coder.uniform(0, beyond ? 8 : mix.width);
-        const std::int32_t value = beyond ? rest : mix.lowest + ((symbol - 1) << mix.width) + rest;
-        values[index] = static_cast<std::uint8_t>(clamp(value, 0, 255));
+        return base;
+    }
+    void luma(const std::uint8_t* values, std::int16_t* to) const {
+        __m256i own[2];
+        rows(values, own);
+        const __m256i here = _mm256_set1_epi16(values[3 * stride + 3]);
+        for (int k = 1; k < 3; ++k) {
+            const __m256i less = _mm256_sub_epi16(here, wide_unsigned(own[k / 2], k % 2));
+            store(to + 16 * k,
+                  _mm256_and_si256(small(_mm256_slli_epi16(less, 2)), wide(known[k / 2], k % 2)));
+        }
+    }
+#else
+    bool known[RIM_ROWS * RIM_ROW];
+
+    Window(const RimWeights& w, const std::uint8_t* states, std::size_t s) : weights(w), stride(s) {
+        for (std::size_t y = 0; y < RIM_ROWS; ++y)
+            for (std::size_t x = 0; x < RIM_ROW; ++x) {
+                const std::size_t k = RIM_ROW * y + x;
+                known[k] = weights.of[k] && states[y * stride + x] == RIM_KNOWN;
+                n_known += known[k];
+                if (known[k]) total += weights.of[k];
+            }
+    }
+    std::int32_t mean(const std::uint8_t* values) const {
+        if (!total) return 32 * MIDDLE_SAMPLE;
+        std::int32_t sum = 0;
+        for (std::size_t y = 0; y < RIM_ROWS; ++y)
+            for (std::size_t x = 0; x < RIM_ROW; ++x)
+                if (known[RIM_ROW * y + x]) sum += weights.of[RIM_ROW * y + x] * values[y * stride + x];
+        return (32 * sum + (total >> 1)) / total;
+    }
+    std::int32_t around(const std::uint8_t* values, std::int16_t* to) const {
+        const std::int32_t base = mean(values);
+        for (std::size_t y = 0; y < RIM_ROWS; ++y)
+            for (std::size_t x = 0; x < RIM_ROW; ++x) {
+                const std::size_t k = RIM_ROW * y + x;
+                const std::int32_t less = (32 * values[y * stride + x] - base) >> 3;
+                to[k] = static_cast<std::int16_t>(known[k] ? clamp(less, -128, 127) : 0);
+                to[RIM_KNOWN_AT + k] = known[k] ? 64 : 0;
+            }
+        return base;
+    }
+    void luma(const std::uint8_t* values, std::int16_t* to) const {
+        const std::int32_t here = values[3 * stride + 3];
+        for (std::size_t y = 2; y < 5; ++y)
+            for (std::size_t x = 2; x < 5; ++x) {
+                const std::size_t k = RIM_ROW * y + x;
+                const std::int32_t less = 4 * (here - values[y * stride + x]);
+                to[k] = static_cast<std::int16_t>(known[k] ? clamp(less, -128, 127) : 0);
+            }
+    }
+#endif
+};
+
+// Codes the pixels to be coded of the last of `n_planes` canvases.
+template <class Coder>
+void rim_pixels(const LatticePlan& plan, const LatticeCanvas* canvases, std::size_t n_planes,
+                std::size_t height, std::size_t width, const std::uint16_t* steps, Coder coder) {
+    static const RimWeights weights;
+    const std::size_t kind = n_planes - 1, stride = width + RIM_MORE;
+    const LatticeHidden& one = plan.kinds[kind].spatial_hidden;
+    const LatticeOutputs& two = plan.kinds[kind].spatial_output;
+    const auto at = [&one](int pair) { return one.weight.data() + pair * 2 * LATTICE_HIDDEN; };
+    const auto small = [](std::int32_t value) { return clamp(value, -128, 127); };
+    Units fixed;
+    fixed.set(one.bias.data());
+    fixed.add_pair(at(RIM_PAIRS - 1), pair_of(small(plan.tables.log_step[steps[0]]),
+                                              small(plan.tables.log_step[steps[9]])));
+    alignas(32) std::int32_t bias[LATTICE_HIDDEN];
+    fixed.save(bias);
+    alignas(32) std::int16_t inputs[RIM_SIZE] = {};
+    const int n_pairs = kind ? RIM_LATER_PAIRS : RIM_FIRST_PAIRS;
+    for (std::size_t y = 0; y < height; ++y) {
+        std::uint8_t* const states = canvases[kind].states + (y + RIM_BORDER) * stride + RIM_BORDER;
+        for (std::size_t x = 0; x < width; ++x) {
+            const auto* const next = static_cast<const std::uint8_t*>(
+                std::memchr(states + x, RIM_TO_CODE, width - x));
+            if (!next) break;
+            if (coder.stopped()) return;
+            x = static_cast<std::size_t>(next - states);
+            const std::size_t corner = y * stride + x, index = corner + RIM_BORDER * (stride + 1);
+            const Window window(weights, canvases[kind].states + corner, stride);
+            const std::int32_t base = window.around(canvases[kind].values + corner, inputs);
+            const auto single = [&inputs](int k, std::uint32_t both) {
+                std::memcpy(inputs + RIM_SINGLE_AT + k, &both, sizeof both);
+            };
+            single(0, pair_of(small(3 * window.n_known), ((base >> 5) - MIDDLE_SAMPLE) >> 1));
+            if (kind) {
+                window.luma(canvases[0].values + corner, inputs + RIM_LUMA_AT);
+                std::int32_t less[2] = {};
+                for (std::size_t p = 0; p < kind && window.n_known; ++p)
+                    less[p] = small((32 * canvases[p].values[index] -
+                                     window.mean(canvases[p].values + corner)) >> 3);
+                single(2, pair_of(less[0], less[1]));
+            }
+            Units sums, more;
+            sums.set(bias);
+            more.clear();
+            for (int k = 0; k + 1 < n_pairs; k += 2) {
+                std::uint32_t both[2];
+                std::memcpy(&both[0], inputs + RIM_PAIR[k], 4);
+                std::memcpy(&both[1], inputs + RIM_PAIR[k + 1], 4);
+                sums.add_pair(at(k), both[0]);
+                more.add_pair(at(k + 1), both[1]);
+            }
+            if (n_pairs % 2) {
+                std::uint32_t both;
+                std::memcpy(&both, inputs + RIM_PAIR[n_pairs - 1], 4);
+                sums.add_pair(at(n_pairs - 1), both);
+            }
+            sums.add(more);
+            alignas(16) std::int32_t outputs[LATTICE_OUTPUTS_PADDED];
+            outputs_of<LATTICE_OUTPUTS_PADDED>(sums.packed(one.shift.data()), two.weight.data(),
+                                               two.bias.data(), two.shift.data(), outputs);
+            std::uint8_t& value = canvases[kind].values[index];
+            value = static_cast<std::uint8_t>(
+                coder.pixel(value, mix_of(plan.tables, outputs, base)));
+            states[x] = RIM_KNOWN;
+        }
     }
 }
 

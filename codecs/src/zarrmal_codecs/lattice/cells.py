@@ -319,6 +319,8 @@ def read(
         own = [np.flatnonzero(plane.coded[a:b]) + a for a, b in zip(plane.firsts, plane.firsts[1:])]
         lengths = np.array([len(blocks) for blocks in own])
         for step in range(lengths.max(initial=0)):
+            if reader.are_dry:
+                break
             cells = np.flatnonzero(lengths > step)
             index = np.array([own[i][step] for i in cells.tolist()], np.int64)
             plane.put(index, _decoded_blocks(plane, index, cells, reader))

@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from ..constants import RANS_LOWEST
 from . import cells as plain
-from .blocks import EARLIER
 from .cells import FULLY_VISIBLE, Coefficients, Layout, check_of, checked
 from .numbers import CURVE, EXP, LOG, LOG_STEP, SCAN, SHARE, SLOPE
-from .rims import read_rims
-from .spatial import NEAR, Canvas
+from .rims import measure_rims
+from .spatial import BORDER, KNOWN, NEAR, Canvas
 from .streams import Streams, streams_of
 from .transform import MATRIX, SIDE
 from .weights import Weights
 
 Ints = NDArray[np.int64]
+
+_MORE = 8  # columns that the kernel's canvases have more than their cells
 
 try:
     from .. import _kernel
@@ -100,11 +101,11 @@ class Engine:
             return plain.read(self.weights, layouts, reader)
         laid = _Laid.of(layouts)
         streams, states, positions = reader.tapes()
-        flat, states, positions, dry = _kernel.decode_lattice(
+        flat, ends = _kernel.decode_lattice(
             self._plan, laid.sizes, laid.ratios, laid.steps, laid.coded, laid.visible,
             streams, states, positions, self.level,
         )  # fmt: skip
-        reader.go_on(states.reshape(-1), positions.reshape(-1), dry.reshape(-1))
+        reader.go_on(*(end.reshape(-1) for end in ends))
         result, start = [], 0
         for layout in layouts:
             cell = []
@@ -115,31 +116,48 @@ class Engine:
             result.append(cell)
         return result
 
-    def read_rims(self, canvases: Sequence[Canvas], steps: Ints, reader: Streams) -> None:
-        """Fill in the pixels to be coded of the last of ``canvases``, from where ``reader`` is.
-
-        Parameters
-        ----------
-        canvases
-            Of the plane, and of those before it.
-        steps
-            int64 (cell, 64): of the plane's quantiser.
-        reader
-            The streams of all cells.
-        """
-        if self._plan is None:
-            read_rims(self.weights.planes[len(canvases) - 1], canvases, steps, reader)
-            return
-        canvas = canvases[-1]
-        lengths = np.array([len(turn) for turn in canvas.turns], np.int64)
+    def read_pictures(self, known: dict[str, Any], reader: Streams) -> tuple[Any, ...]:
+        """The kernel's ``decode_pictures`` of ``known``, from where ``reader`` is."""
         streams, states, positions = reader.tapes()
-        values, states, positions, dry = _kernel.decode_rims(
-            self._plan, [c.values.astype(np.uint8) for c in canvases], canvas.order,
-            np.concatenate(canvas.turns), lengths, canvas.strides, steps.astype(np.uint16),
-            streams, states, positions, self.level,
+        *found, ends = _kernel.decode_pictures(
+            self._plan, **known, streams=streams, states=states, positions=positions,
+            level=self.level,
         )  # fmt: skip
-        canvas.values = values.reshape(-1).astype(np.int64)
-        reader.go_on(states.reshape(-1), positions.reshape(-1), dry.reshape(-1))
+        reader.go_on(*(end.reshape(-1) for end in ends))
+        return tuple(found)
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the kernel does the work."""
+        return self._plan is not None
+
+    def measure_rims(self, canvases: Sequence[Canvas], steps: Ints) -> list[Ints]:
+        """Start and frequency of each cell's rim pixels, of the last of ``canvases``.
+
+        See ``rims.measure_rims``.
+        """
+        plane = len(canvases) - 1
+        if self._plan is None:
+            return measure_rims(self.weights.planes[plane], canvases, steps)
+        canvas = canvases[-1]
+        bounds = np.append(canvas.firsts, len(canvas.values))
+        states = np.where(canvas.order == KNOWN, 255, 0).astype(np.uint8)
+        for turns in canvas.turns:
+            states[turns] = 1
+        result = []
+        for i, stride in enumerate(canvas.strides.tolist()):
+            own = slice(bounds[i], bounds[i + 1])
+            pad = ((0, 0), (0, _MORE - 2 * BORDER))
+
+            def laid(values: NDArray[Any], own=own, stride=stride, pad=pad) -> NDArray[np.uint8]:
+                return np.pad(values[own].reshape(-1, stride).astype(np.uint8), pad)
+
+            pairs = _kernel.measure_rim(
+                self._plan, [laid(c.values) for c in canvases], laid(states),
+                steps[i].astype(np.uint16), self.level,
+            )  # fmt: skip
+            result.append(pairs.astype(np.int64))
+        return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,6 +213,6 @@ def _arrays(weights: Weights) -> list[dict[str, NDArray[Any]]]:
 def _tables() -> dict[str, NDArray[np.int64]]:
     return {
         "log": LOG, "log_step": LOG_STEP, "curve": CURVE, "slope": SLOPE, "share": SHARE,
-        "exp": EXP, "scan": SCAN, "earlier": np.array(EARLIER, np.int64).reshape(-1),
-        "matrix": MATRIX.reshape(-1), "near": np.array(NEAR, np.int64).reshape(-1),
+        "exp": EXP, "scan": SCAN, "matrix": MATRIX.reshape(-1),
+        "near": np.array(NEAR, np.int64).reshape(-1),
     }  # fmt: skip

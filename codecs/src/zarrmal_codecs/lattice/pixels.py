@@ -14,17 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import CHECK_INITIAL
-from ..errors import CorruptionError
 from .cells import FULLY_VISIBLE, Layout
 from .colour import rgb
 from .engine import Engine
 from .picture import Camera, planes_of
-from .rims import measure_rims
+from .rims import read_rims
 from .spatial import Canvas
 from .streams import Streams, number_symbols
 from .transform import SIDE
 from .upsampling import is_fancy
-from .weights import Weights
+from .whole import Read, read_whole
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -218,7 +217,7 @@ def symbols_of(
         [np.where(t, d, own) for d, own, t in zip(decoded, cell, maps, strict=True)]
         for (decoded, maps), cell in zip(told, true, strict=True)
     ]
-    spatial = _spatial_symbols(engine.weights, frames, layouts, planes, [maps for _, maps in told])
+    spatial = _spatial_symbols(engine, frames, layouts, planes, [maps for _, maps in told])
     pairs = []
     for i, (frame, cell) in enumerate(zip(frames, pixels, strict=True)):
         after = _correction_symbols(frame, cell, mixed(frame.camera, planes[i]))
@@ -226,11 +225,7 @@ def symbols_of(
     return pairs
 
 
-DecodedCell = tuple[NDArray[np.uint8], list[NDArray[np.int16]], list[Flags]]
-"""Pixels, coefficients of each plane, and which blocks have them."""
-
-
-def decode(engine: Engine, frames: Sequence[Frame], streams: Sequence[bytes]) -> list[DecodedCell]:
+def decode(engine: Engine, frames: Sequence[Frame], streams: Sequence[bytes]) -> list[Read]:
     """Inverse of ``encode``: of each cell pixels, coefficients, and which blocks have them.
 
     Raises
@@ -241,8 +236,11 @@ def decode(engine: Engine, frames: Sequence[Frame], streams: Sequence[bytes]) ->
     return read(engine, frames, Streams(streams)) if streams else []
 
 
-def read(engine: Engine, frames: Sequence[Frame], reader: Streams) -> list[DecodedCell]:
-    """The same of one cell or more, from where their streams have been read to."""
+def read(engine: Engine, frames: Sequence[Frame], reader: Streams) -> list[Read]:
+    """The same from where ``reader`` is, of at least one cell."""
+    # The kernel's cells have no blocks that only fill the last groups of a file.
+    if engine.is_native and not any(frame.is_file for frame in frames):
+        return read_whole(engine, frames, reader)
     n = len(frames)
     shares = [frame.shares() for frame in frames]
     coded = [frame.candidates(own) for frame, own in zip(frames, shares, strict=True)]
@@ -291,12 +289,12 @@ def _read_sets(reader: Streams, cells: Ints, sizes: Sequence[int]) -> list[Ints]
     members: list[list[int]] = [[] for _ in cells]
     limits = np.array(sizes, np.int64)
     if (counts > limits).any():
-        raise CorruptionError("a cell lists more blocks or pixels than it has")
+        raise reader.refusal("a cell lists more blocks or pixels than it has")
     for k in range(int(counts.max(initial=0))):
         some = np.flatnonzero(counts > k)
         last[some] += 1 + reader.number(cells[some])
         if (last >= limits).any():
-            raise CorruptionError("a cell lists blocks or pixels beyond its last")
+            raise reader.refusal("a cell lists blocks or pixels beyond its last")
         for i in some.tolist():
             members[i].append(int(last[i]))
     return [np.array(own, np.int64) for own in members]
@@ -313,7 +311,7 @@ def _steps(frames: Sequence[Frame], plane: int) -> Ints:
 
 
 def _spatial_symbols(
-    weights: Weights,
+    engine: Engine,
     frames: Sequence[Frame],
     layouts: Sequence[Layout],
     planes: Sequence[Sequence[NDArray[np.uint8]]],
@@ -323,7 +321,7 @@ def _spatial_symbols(
     canvases: list[Canvas] = []
     for p in range(len(layouts[0].n_blocks)):
         canvases.append(_canvas(frames, [own[p] for own in planes], [maps[p] for maps in told]))
-        parts = measure_rims(weights.planes[p], canvases, _steps(frames, p))
+        parts = engine.measure_rims(canvases, _steps(frames, p))
         for own, pairs in zip(out, parts, strict=True):
             own.append(pairs)
     return [np.concatenate(own) for own in out]
@@ -340,7 +338,7 @@ def _read_spatial(
     for p in range(len(layouts[0].n_blocks)):
         planes = [own[p] for own, _ in told]
         canvases.append(_canvas(frames, planes, [maps[p] for _, maps in told]))
-        engine.read_rims(canvases, _steps(frames, p), reader)
+        read_rims(engine.weights.planes[p], canvases, _steps(frames, p), reader)
     return [[c.plane(i, f.shape) for c in canvases] for i, f in enumerate(frames)]
 
 

@@ -54,6 +54,8 @@ def read_rims(
     canvas = canvases[-1]
     lengths = np.array([len(turn) for turn in canvas.turns])
     for k in range(int(lengths.max(initial=0))):
+        if reader.are_dry:
+            break
         cells = np.flatnonzero(lengths > k)
         index = np.array([canvas.turns[i][k] for i in cells.tolist()], np.int64)
         inputs, base = inputs_of(canvases, index, cells, steps)

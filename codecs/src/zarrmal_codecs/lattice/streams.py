@@ -60,6 +60,8 @@ class Streams:
     ------
     TruncatedError
         A stream is shorter than the coder's state.
+    CorruptionError
+        It begins with a state that no encoder leaves.
     """
 
     def __init__(self, streams: Sequence[bytes | memoryview]) -> None:
@@ -70,6 +72,9 @@ class Streams:
         stops = np.cumsum(sizes)
         starts = stops - sizes
         states = rans.read_states(data, starts)
+        if (states < RANS_LOWEST).any():
+            # No encoder ends there, and from there even a symbol of no bits would take a word.
+            raise CorruptionError("a cell's stream begins with a state that no encoder leaves")
         self._rans = rans.Decoder(states, data, starts + RANS_STATE_BYTES, stops)
         self._n = len(streams)
         self._starts, self._data = starts, streams
@@ -81,6 +86,11 @@ class Streams:
     def decoder(self) -> rans.Decoder:
         """The same, for coders of symbols that come before."""
         return self._rans
+
+    @property
+    def are_dry(self) -> bool:
+        """Whether all have ended early, so that there is nothing left to read."""
+        return bool(self._rans.short.all())
 
     def tapes(self) -> tuple[list[bytes], NDArray[np.uint32], NDArray[np.int64]]:
         """For the kernel: the streams, their states, and where in them the next word lies."""
@@ -118,6 +128,16 @@ class Streams:
         high = self.uniform(cells, np.maximum(size - 16, 0))
         low = self.uniform(cells, np.minimum(size, 16))
         return (1 << size) + (high << 16) + low - 1
+
+    def refusal(self, message: str) -> CorruptionError:
+        """The error to raise where what was read cannot be: perhaps words were missing before."""
+        if self._rans.short.any():
+            return TruncatedError("a cell's stream ends early")
+        return CorruptionError(message)
+
+    def expect_words(self) -> None:
+        """Raise if words were missing."""
+        refuse(self._rans.short.astype(np.uint8))
 
     def expect_end(self, checks: Ints) -> None:
         """Raise unless each stream ended with its check, int64 (cell,)."""

@@ -1,4 +1,4 @@
-"""Stacked autoencoder in integers: cells to latent vectors to predicted cells (FORMAT 3.4).
+"""Autoencoders in integers: values to latent vectors to predicted values (FORMAT 3.4, 6.4).
 
 Dong, Pan and Wu (Entropy 2019, 21(11), 1062) stack 2500-1500-500-30 and its mirror image. The
 encoder's weights are the decoder's, transposed (tied weights, Vincent et al. 2010): an archive
@@ -16,33 +16,33 @@ from .network import Network
 
 
 class Autoencoder:
-    """The stacked autoencoder of one class.
+    """The autoencoder of one class: of a cell's pixels, or of a grid that is spread over them.
 
     Parameters
     ----------
     model
-        Has the network "decoder" (latent int8 -> pixel uint8) and, unless it serves only to
-        decode, "encoder" (pixel uint8 -> latent int8).
-    n_pixels
-        Pixel values of one cell.
+        Has the network "decoder" (latent int8 -> value uint8) and, unless it serves only to
+        decode, "encoder" (value uint8 -> latent int8).
+    n_values
+        Pixels of one cell, or values of the grid.
 
     Raises
     ------
     ModelError
-        If the networks do not run from pixels to latents and back.
+        If the networks do not run from values to latents and back.
     """
 
-    def __init__(self, model: ClassModel, n_pixels: int) -> None:
+    def __init__(self, model: ClassModel, n_values: int) -> None:
         decoder = model.network("decoder")
         self.n_latents = decoder[0].n_inputs
-        latents, pixels = (self.n_latents, "int8"), (n_pixels, "uint8")
-        _expect_ends(model, "decoder", inputs=latents, outputs=pixels)
+        latents, values = (self.n_latents, "int8"), (n_values, "uint8")
+        _expect_ends(model, "decoder", inputs=latents, outputs=values)
         self._decoder = Network(decoder)
         self.widest = max(self.n_latents, *(layer.n_outputs for layer in decoder))
         """Values of the widest layer, input included."""
         self._encoder = None
         if model.networks.get("encoder"):
-            _expect_ends(model, "encoder", inputs=pixels, outputs=latents)
+            _expect_ends(model, "encoder", inputs=values, outputs=latents)
             self._encoder = Network(model.network("encoder"))
 
     @property
@@ -50,16 +50,16 @@ class Autoencoder:
         """Whether there is an encoder. Decoding needs none."""
         return self._encoder is not None
 
-    def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
-        """Latent vectors, int8 (cell, latent), of pixels, uint8 (cell, pixel)."""
+    def encode(self, values: NDArray[np.uint8]) -> NDArray[np.int8]:
+        """Latent vectors, int8 (cell, latent), of uint8 (cell, value)."""
         if self._encoder is None:
             raise ModelError(
                 "this class of the model has no encoder: it can decode, but not encode"
             )
-        return self._encoder(pixels).astype(np.int8, copy=False)
+        return self._encoder(values).astype(np.int8, copy=False)
 
     def decode(self, latents: NDArray[np.int8]) -> NDArray[np.uint8]:
-        """Predicted pixels, uint8 (cell, pixel), of latent vectors, int8 (cell, latent)."""
+        """Predicted values, uint8 (cell, value), of latent vectors, int8 (cell, latent)."""
         return self._decoder(latents).astype(np.uint8, copy=False)
 
 

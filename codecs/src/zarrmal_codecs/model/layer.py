@@ -29,6 +29,24 @@ def row_magnitudes(weight: NDArray[np.int8]) -> NDArray[np.int64]:
     return magnitudes
 
 
+def row_bounds(
+    weight: NDArray[np.int8], bias: NDArray[np.int32], largest: int
+) -> NDArray[np.int64]:
+    """Most that each accumulator can reach, int64 (n_outputs,), of inputs up to ``largest``."""
+    return np.abs(bias.astype(np.int64)) + row_magnitudes(weight) * largest
+
+
+def prove_bounds(bounds: NDArray[np.int64], most: int, layer: str = "a layer") -> int:
+    """The largest of the bounds; ModelError if it is above ``most``."""
+    bound = int(bounds.max())
+    if bound > most:
+        raise ModelError(
+            f"an accumulator of {layer} could reach {bound}, at most {most} is allowed: this model "
+            f"cannot be proven exact and is refused"
+        )
+    return bound
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layer:
     """Integer matrix, bias, multiplier, shift, clip: ``int8 | uint8 -> int8 | uint8``.
@@ -96,14 +114,8 @@ class Layer:
                 f"a layer's ranges must be among {sorted(RANGES)}, not "
                 f"{self.input!r} -> {self.output!r}"
             )
-        rows = row_magnitudes(self.weight) * self.input_magnitude
-        bound = int((rows + np.abs(self.bias.astype(np.int64))).max())
-        object.__setattr__(self, "bound", bound)
-        if self.bound > MAX_ACCUMULATOR:
-            raise ModelError(
-                f"a layer's accumulator could reach {self.bound}, at most {MAX_ACCUMULATOR} is "
-                f"allowed: this model cannot be proven exact and is refused"
-            )
+        bounds = row_bounds(self.weight, self.bias, self.input_magnitude)
+        object.__setattr__(self, "bound", prove_bounds(bounds, MAX_ACCUMULATOR))
 
     @property
     def n_inputs(self) -> int:

@@ -27,6 +27,14 @@ the chunk, as the exact optimum for them, or as the optimum for each cell (8 mor
 RICE_CHOICES: tuple[RiceChoice, ...] = get_args(RiceChoice)
 
 
+def checked_rice(choice: str) -> RiceChoice:
+    """The choice; ValueError if there is none of this name."""
+    for known in RICE_CHOICES:
+        if choice == known:
+            return known
+    raise ValueError(f"rice must be one of {', '.join(RICE_CHOICES)}, not {choice!r}")
+
+
 def zigzag(residues: NDArray[np.int8]) -> Bytes:
     """n = 2e for e >= 0, -2e - 1 for e < 0; e in -128..127, n in 0..255."""
     return ((residues << 1) ^ (residues >> 7)).view(np.uint8)

@@ -38,7 +38,8 @@ def array_arguments(
     zarr_format
         3 or 2.
     rice
-        How Rice parameters are chosen: "mean" (the paper's formula), "best", "best-per-cell".
+        How Rice parameters are chosen by what writes with these arguments: "mean" (the paper's
+        formula), "best", "best-per-cell". The array's metadata do not hold it.
 
     Returns
     -------

@@ -12,14 +12,13 @@ from ..constants import FORMAT_VERSION
 from ..errors import CompatibilityError, ModelError
 from ..model.model import Model
 from ..model.strict_json import shown
-from ..paper.golomb_rice import RICE_CHOICES, RiceChoice
 
 SHA256_PATTERN = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """Model, digest and options of a codec; cheap to compare, hash and print.
+    """What an array's metadata hold of a codec; cheap to compare, hash and print.
 
     Parameters
     ----------
@@ -27,13 +26,10 @@ class Configuration:
         The model's bytes in base64; empty for a codec without a model, which stores or deflates.
     sha256
         The model's digest; empty when the model is.
-    rice
-        How Rice parameters are chosen when encoding. Decoders ignore it.
     """
 
     model: str = field(repr=False, default="", hash=False)  # sha256 suffices for the hash
     sha256: str = ""
-    rice: RiceChoice = "mean"
 
     def __post_init__(self) -> None:
         if bool(self.model) != bool(self.sha256):
@@ -43,16 +39,14 @@ class Configuration:
             )
         if self.sha256 and not SHA256_PATTERN.fullmatch(self.sha256):
             raise ModelError(f"sha256 must be 64 lower-case hexadecimal digits: {self.sha256!r}")
-        if self.rice not in RICE_CHOICES:
-            raise ValueError(f"rice must be one of {', '.join(RICE_CHOICES)}, not {self.rice!r}")
 
     @classmethod
-    def of(cls, model: Model | None, rice: RiceChoice = "mean") -> Self:
+    def of(cls, model: Model | None) -> Self:
         """The configuration of a model, or of none."""
         if model is None:
-            return cls(rice=rice)
+            return cls()
         coder_for(model)
-        return cls(model=model.to_base64(), sha256=model.digest, rice=rice)
+        return cls(model=model.to_base64(), sha256=model.digest)
 
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> Self:
@@ -60,7 +54,7 @@ class Configuration:
 
         Raises
         ------
-        CompatibilityError, ModelError, ValueError
+        CompatibilityError, ModelError
         """
         if not isinstance(tree, Mapping):
             raise CompatibilityError(
@@ -76,36 +70,24 @@ class Configuration:
                 f"the array was written with version {shown(version)} of the zarrmal codec, this "
                 f"software reads up to {FORMAT_VERSION}: upgrade zarrmal-codecs"
             )
-        unknown = set(tree) - {"version", "model", "sha256", "rice"}
+        unknown = set(tree) - {"version", "model", "sha256"}
         if unknown:
             raise CompatibilityError(
                 f"the zarrmal codec does not know {sorted(unknown)} in its "
                 f"configuration: upgrade zarrmal-codecs"
             )
-        texts = {key: tree[key] for key in ("model", "sha256", "rice") if key in tree}
+        texts = {key: tree[key] for key in ("model", "sha256") if key in tree}
         for key, value in texts.items():
             if not isinstance(value, str):
                 raise ModelError(
                     f"{key} in the zarrmal codec's configuration must be a string, "
                     f"not {type(value).__name__}"
                 )
-        if texts.get("rice", "mean") not in RICE_CHOICES:
-            raise CompatibilityError(
-                f"the zarrmal codec does not know rice={texts['rice']!r}, only "
-                f"{', '.join(RICE_CHOICES)}: upgrade zarrmal-codecs"
-            )
         return cls(**texts)
 
     def to_json(self) -> dict[str, Any]:
         """Inverse of from_json."""
-        tree: dict[str, Any] = {
-            "version": FORMAT_VERSION,
-            "model": self.model,
-            "sha256": self.sha256,
-        }
-        if self.rice != "mean":
-            tree["rice"] = self.rice
-        return tree
+        return {"version": FORMAT_VERSION, "model": self.model, "sha256": self.sha256}
 
     def coder(self) -> Coder | None:
         """The process-wide coder of the model; None without a model.
@@ -119,5 +101,4 @@ class Configuration:
 
     def describe(self) -> str:
         """A short text for repr, without the model's bytes."""
-        model = f"sha256={self.sha256[:12]}…" if self.sha256 else "no model"
-        return f"{model}, rice={self.rice}"
+        return f"sha256={self.sha256[:12]}…" if self.sha256 else "no model"

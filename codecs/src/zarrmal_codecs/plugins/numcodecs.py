@@ -11,7 +11,7 @@ from numcodecs.compat import ensure_contiguous_ndarray_like, ensure_ndarray_like
 from ..chunk.chunk import decode_chunk, encode_chunk
 from ..constants import CODEC_NAME
 from ..model.model import Model
-from ..paper.golomb_rice import RiceChoice
+from ..paper.golomb_rice import RiceChoice, checked_rice
 from .configuration import Configuration
 
 
@@ -26,15 +26,22 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
 
     def __init__(self, **configuration: Any) -> None:
         self._configuration = Configuration.from_json(configuration)
+        self._rice: RiceChoice = "mean"
 
     @classmethod
     def of(cls, model: Model | None, *, rice: RiceChoice = "mean") -> Self:
-        """A codec with this model; with None it has no model, and stores or deflates all."""
-        return cls(**Configuration.of(model, rice).to_json())
+        """A codec with this model; with None it has no model, and stores or deflates all.
+
+        ``rice`` is what this object does when it encodes: no metadata hold it, and equal codecs may
+        differ in it.
+        """
+        codec = cls(**Configuration.of(model).to_json())
+        codec._rice = checked_rice(rice)
+        return codec
 
     @property
     def configuration(self) -> Configuration:
-        """Model, digest and the way to choose Rice parameters."""
+        """Model and digest."""
         return self._configuration
 
     def __repr__(self) -> str:
@@ -73,7 +80,7 @@ class NumcodecsZarrmal(Codec):  # type: ignore[misc]
         return encode_chunk(
             array,
             self._configuration.coder(),
-            rice=self._configuration.rice,
+            rice=self._rice,
             fortran_order=array.flags.f_contiguous and not array.flags.c_contiguous,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -31,7 +31,7 @@ from ..constants import (
 )
 from ..errors import CorruptionError, TruncatedError
 from ..model.model import Model
-from ..paper.golomb_rice import RiceChoice
+from ..paper.golomb_rice import RiceChoice, checked_rice
 from .configuration import Configuration
 
 Reading = Generator[list[RangeByteRequest | None], Any, Callable[[], Any]]
@@ -53,17 +53,21 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
     Parameters
     ----------
     configuration
-        Model, digest and the way to choose Rice parameters.
+        Model and digest, which the array's metadata hold.
+    rice
+        How Rice parameters are chosen when this object encodes. No metadata hold it, and equal
+        codecs may differ in it.
     """
 
     configuration: Configuration
+    rice: RiceChoice = field(default="mean", compare=False)
 
     is_fixed_size = False
 
     @classmethod
     def of(cls, model: Model | None, *, rice: RiceChoice = "mean") -> Self:
         """A codec with this model; with None it has no model, and stores or deflates all."""
-        return cls(Configuration.of(model, rice))
+        return cls(Configuration.of(model), checked_rice(rice))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.configuration.describe()})"
@@ -103,7 +107,7 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
         data = encode_chunk(
             chunk_array.as_numpy_array().astype(dtype, casting="equiv", copy=False),
             self.configuration.coder(),
-            rice=self.configuration.rice,
+            rice=self.rice,
         )
         return chunk_spec.prototype.buffer.from_bytes(data)
 

@@ -1,0 +1,259 @@
+// The coefficients of a block, one after the other (FORMAT-lattice 5.3, 5.4, 6), the same for reading
+// and measuring.
+#pragma once
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "lattice_ops.h"
+#include "lattice_symbols.h"
+#include "lattice_transform.h"
+
+namespace zarrmal {
+namespace {
+
+constexpr int LARGEST_SUM = 4095;  // LARGEST_MAGNITUDE and LARGEST_VALUE
+constexpr int PREDICTION_SHIFT = 12 - 5 + 16, WINDOW_OF_SCAN = 6;
+
+// What later blocks need of a block; coefficients in SCAN order.
+struct Block {
+    std::uint16_t magnitude[64];
+    std::uint8_t log_magnitude[64], log_near[64], log_tail[4];
+    std::int32_t total;
+    std::int16_t base;
+    std::uint8_t end, known;
+};
+
+// Orders of coefficients.
+struct Orders {
+    static constexpr int STRIDE = 12;  // of frequencies with two zeros around them
+    std::uint8_t scan[64], diagonal[64], position[64];
+    int first[LATTICE_DIAGONALS + 1];  // place in SCAN of each diagonal's first
+
+    explicit Orders(const std::uint8_t* from) {
+        for (int place = 0, d = -1; place < 64; ++place) {
+            const int j = from[place], u = j / 8, v = j % 8;
+            scan[place] = static_cast<std::uint8_t>(j);
+            diagonal[place] = static_cast<std::uint8_t>(u + v);
+            position[place] = static_cast<std::uint8_t>((u + 2) * STRIDE + v + 2);
+            while (d < u + v) first[++d] = place;
+        }
+        first[LATTICE_DIAGONALS] = 64;
+    }
+};
+
+// What is known of a block before its coefficients.
+struct Around {
+    const Block* near[4];  // west, north, northwest, northeast
+    std::int32_t base, log_activity;
+    int visible, last;
+    alignas(32) std::uint8_t seen[4][64];  // luma, around it; other, around it; in SCAN order
+    alignas(32) std::int32_t sums[64];     // of predictions, in SCAN order
+};
+
+// A plane's quantiser, and what its network makes of it.
+class Quantiser {
+public:
+    alignas(32) std::int16_t log_step[64];  // in SCAN order
+    std::int32_t reciprocal[64];
+    alignas(32) std::int32_t bias[64 * LATTICE_HIDDEN];
+
+    void set(const LatticePlan& plan, const Orders& orders, const LatticeKind* kind,
+             const std::uint16_t* from) {
+        if (kind == kind_ && !std::memcmp(from, from_, sizeof from_)) return;
+        kind_ = kind;
+        std::memcpy(from_, from, sizeof from_);
+        const std::int32_t ninth = plan.tables.log_step[from[9]];
+        for (int place = 0; place < 64; ++place) {
+            const std::uint16_t step = from[orders.scan[place]];
+            const std::int32_t log = plan.tables.log_step[step];
+            steps_[place] = step;
+            log_step[place] = static_cast<std::int16_t>(log);
+            reciprocal[place] = 65536 / step;
+            const int zone = std::min<int>(orders.diagonal[place], LATTICE_ZONES - 1);
+            Units units;
+            units.set(kind->hidden.bias.data() + LATTICE_HIDDEN * place);
+            units.add_pair(kind->hidden.weight.data() +
+                               (LATTICE_PAIRS * zone + LATTICE_PAIRS - 1) * 2 * LATTICE_HIDDEN,
+                           pair_of(clamp(log, -128, 127), clamp(log - ninth, -128, 127)));
+            units.save(bias + LATTICE_HIDDEN * place);
+        }
+    }
+    std::int32_t step(int place) const { return steps_[place]; }
+
+private:
+    const LatticeKind* kind_ = nullptr;
+    std::uint16_t from_[64] = {}, steps_[64];
+};
+
+// Codes coefficients by the model.
+template <class Coder>
+class BlockCoder {
+public:
+    BlockCoder(const LatticePlan& plan, const Orders& orders, Coder coder)
+        : coder(coder), plan_(plan), orders_(orders), log_(plan.tables.log.data()) {}
+
+    Coder coder;
+
+    std::uint8_t log_of(std::int32_t value) const { return log_[std::min(value, LARGEST_SUM)]; }
+
+    // Coefficients [frequency], dequantised ones at `values`, and what later blocks need.
+    void code(const LatticeKind& kind, const Quantiser& quantiser, Around& around, bool luma,
+              bool other, std::int16_t* coefficients, std::int16_t* values, Block& result) {
+        const int n = orders_.first[around.last + 1];
+        near_pairs(quantiser, around, n);
+        State state;
+        const std::int16_t* const weights = kind.hidden.weight.data();
+        const std::int32_t constant = (around.base - MIDDLE_SAMPLE) >> 1;
+        const std::uint32_t fixed[3] = {
+            pair_of(log_of(around.near[0]->total + around.near[1]->total), constant),
+            pair_of(around.near[0]->known ? 64 : 0, around.near[1]->known ? 64 : 0),
+            pair_of(8 * around.last, around.visible)};
+        for (int diagonal = 0; diagonal <= around.last; ++diagonal) {
+            const int zone = std::min(diagonal, LATTICE_ZONES - 1);
+            const std::int16_t* const weight = weights + zone * LATTICE_PAIRS * 2 * LATTICE_HIDDEN;
+            const auto at = [weight](int pair) { return weight + pair * 2 * LATTICE_HIDDEN; };
+            constexpr int NEAR = LATTICE_OWN_PAIRS, LATER = NEAR + LATTICE_NEAR_PAIRS;
+            constexpr int FIXED = LATER + LATTICE_LATER_PAIRS;
+            const int left = around.last - diagonal;
+            Units of_diagonal;
+            of_diagonal.clear();
+            for (int k = 0; k < 3; ++k) of_diagonal.add_pair(at(FIXED + k), fixed[k]);
+            of_diagonal.add_pair(at(FIXED + 3), pair_of(16 * std::min(left, 6), left ? 0 : 64));
+            alignas(32) std::int32_t saved[LATTICE_HIDDEN];
+            of_diagonal.save(saved);
+            std::int32_t on_diagonal = 0;
+            const LatticeOutputs& two = kind.output;
+            for (int place = orders_.first[diagonal]; place < orders_.first[diagonal + 1]; ++place) {
+                Units units;
+                units.set(quantiser.bias + LATTICE_HIDDEN * place);
+                units.add(saved);
+                for (int k = 0; k < LATTICE_NEAR_PAIRS; ++k)
+                    units.add_pair(at(NEAR + k), near_[k][place]);
+                if (luma) units.add_pair(at(LATER), near_[3][place]);
+                if (other) units.add_pair(at(LATER + 1), near_[4][place]);
+                const std::int64_t scaled = (std::int64_t{around.sums[place]} *
+                                             quantiser.reciprocal[place] +
+                                             (1 << (PREDICTION_SHIFT - 1))) >> PREDICTION_SHIFT;
+                const auto predicted = static_cast<std::int32_t>(
+                    std::min<std::int64_t>(std::max<std::int64_t>(scaled, -65535), 65535));
+                own_pairs(units, weight, state, place, predicted, left || on_diagonal);
+                alignas(16) std::int32_t outputs[LATTICE_OUTPUTS_PADDED];
+                outputs_of<LATTICE_OUTPUTS_PADDED>(
+                    units.packed(kind.hidden.shift.data() + zone * LATTICE_HIDDEN),
+                    two.weight.data() + zone * LATTICE_HIDDEN * LATTICE_OUTPUTS_PADDED,
+                    two.bias.data() + place * LATTICE_OUTPUTS_PADDED,
+                    two.shift.data() + zone * LATTICE_OUTPUTS_PADDED, outputs);
+                const Mix mix = mix_of(plan_.tables, outputs, predicted);
+                const int j = orders_.scan[place];
+                const std::int32_t value = coder.coefficient(coefficients[j], mix);
+                coefficients[j] = static_cast<std::int16_t>(value);
+                const std::int32_t magnitude = place ? std::abs(value) : 0;
+                state.take(place, (std::abs(value * 32 - predicted) + 16) >> 5, magnitude);
+                std::int32_t actual = value * quantiser.step(place);
+                values[j] = static_cast<std::int16_t>(clamp(actual, -32768, 32767));
+                if (!place) actual -= 8 * (around.base - MIDDLE_SAMPLE);
+                on_diagonal += magnitude;
+                state.size[orders_.position[place]] = static_cast<std::uint16_t>(magnitude);
+                const std::uint8_t log = log_of(magnitude);
+                state.log[orders_.position[place]] = log;
+                result.magnitude[place] = static_cast<std::uint16_t>(magnitude);
+                result.log_magnitude[place] = log;
+                if (actual && place + 1 < n)
+                    add_column(around.sums, kind.earlier.data() + 64 * place,
+                               clamp(actual, -LARGEST_SUM, LARGEST_SUM), place + 1, n);
+            }
+        }
+        keep(state, around, result);
+    }
+
+private:
+    // Of the block so far.
+    struct State {
+        alignas(32) std::uint16_t size[12 * Orders::STRIDE] = {};  // magnitudes by position
+        alignas(32) std::uint8_t log[12 * Orders::STRIDE] = {};    // their logarithms
+        std::int32_t sizes[64 + WINDOW_OF_SCAN] = {}, surprises[64 + WINDOW_OF_SCAN] = {};
+        std::int32_t total = 0, surprise = 0, recent = 0, recent_surprise = 0;
+
+        void take(int place, std::int32_t unexpected, std::int32_t magnitude) {
+            surprise = std::min(surprise + unexpected, 1 << 24);
+            recent_surprise += unexpected - surprises[place];
+            surprises[place + WINDOW_OF_SCAN] = unexpected;
+            recent += magnitude - sizes[place];
+            sizes[place + WINDOW_OF_SCAN] = magnitude;
+            total += magnitude;
+        }
+    };
+
+    void own_pairs(Units& units, const std::int16_t* weight, const State& state, int place,
+                   std::int32_t predicted, bool not_none) const {
+        constexpr int S = Orders::STRIDE, W = 2 * LATTICE_HIDDEN;
+        const int p = orders_.position[place];
+        const std::uint8_t* const log = state.log + p;
+        const std::int32_t both = state.size[p + S - 1] + state.size[p - S + 1];
+        units.add_pair(weight, pair_of(log[-S], log[-1]));
+        units.add_pair(weight + W, pair_of(log[-S - 1], log[-2 * S]));
+        units.add_pair(weight + 3 * W, pair_of(log_of(state.total), log_of(state.recent)));
+        units.add_pair(weight + 4 * W,
+                       pair_of(log_of(state.surprise), log_of(state.recent_surprise)));
+        units.add_pair(weight + 2 * W, pair_of(log[-2], log_of(both)));
+        units.add_pair(weight + 5 * W,
+                       pair_of(place ? clamp(predicted >> 1, -128, 127) : 0, not_none ? 0 : 64));
+    }
+
+    // Inputs of each coefficient that do not depend on the block itself.
+    void near_pairs(const Quantiser& quantiser, const Around& around, int n) {
+        const Block &west = *around.near[0], &north = *around.near[1];
+        const Block &nw = *around.near[2], &ne = *around.near[3];
+        std::uint8_t corner[64];
+        if (nw.total || ne.total)
+            for (int k = 0; k < n; ++k) corner[k] = log_of(nw.magnitude[k] + ne.magnitude[k]);
+        else
+            std::memset(corner, 0, sizeof corner);
+        const int most = (n + 7) & ~7;
+        for (int k = 0; k < most; ++k)
+            near_[0][k] = west.log_magnitude[k] | static_cast<std::uint32_t>(north.log_magnitude[k]) << 16;
+        for (int k = 0; k < most; ++k)
+            near_[1][k] = west.log_near[k] | static_cast<std::uint32_t>(north.log_near[k]) << 16;
+        for (int k = 0; k < n; ++k)
+            near_[2][k] = pair_of(corner[k],
+                                  clamp(around.log_activity - quantiser.log_step[k], -128, 127));
+        for (int i = 0; i < 2; ++i)
+            for (int k = 0; k < most; ++k)
+                near_[3 + i][k] = around.seen[2 * i][k] |
+                                  static_cast<std::uint32_t>(around.seen[2 * i + 1][k]) << 16;
+    }
+
+    void keep(const State& state, const Around& around, Block& result) const {
+        result.base = static_cast<std::int16_t>(around.base);
+        result.known = 1;
+        result.total = state.total;
+        if (!state.total) return;  // the rest is 0 as before
+        // Sums reach two diagonals further.
+        const int end = std::min(around.last + 2, LATTICE_DIAGONALS - 1);
+        std::uint16_t sizes[64] = {}, near[64];
+        std::int32_t tails[4] = {};
+        for (int y = 0; y < 8; ++y)
+            std::memcpy(sizes + 8 * y, state.size + (y + 2) * Orders::STRIDE + 2, 16);
+        near_sums(sizes, near);
+        for (int k = 0; k < orders_.first[end + 1]; ++k)
+            result.log_near[k] = log_of(near[orders_.scan[k]]);
+        for (int d = 0; d <= around.last; ++d) {
+            std::int32_t sum = 0;
+            for (int k = orders_.first[d]; k < orders_.first[d + 1]; ++k) sum += result.magnitude[k];
+            if (sum) result.end = static_cast<std::uint8_t>(d);
+            for (int k = 0; k < 4; ++k)
+                if (d >= 3 + 2 * k) tails[k] += sum;
+        }
+        for (int k = 0; k < 4; ++k) result.log_tail[k] = log_of(tails[k]);
+    }
+
+    const LatticePlan& plan_;
+    const Orders& orders_;
+    const std::uint8_t* log_;
+    alignas(32) std::uint32_t near_[5][64] = {};
+};
+
+}  // namespace
+}  // namespace zarrmal
