@@ -10,6 +10,8 @@ import numpy as np
 from zarrmal_codecs import Model, ZarrmalError
 from zarrmal_codecs.chunk.coder import coder_for
 
+from .archive.cameras import codes_coefficients
+from .archive.write.lattice import comes_from_jpeg
 from .classify import (
     Assigner,
     CellClassifier,
@@ -49,11 +51,14 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise type(error)(f"{os.fspath(path)}: {error}") from None
 
 
-def shipped_for(cells: Source, canvas: tuple[int, ...] | None = None) -> Model | None:
+def shipped_for(
+    cells: Source, canvas: tuple[int, ...] | None = None, *, lattice: bool = True
+) -> Model | None:
     """The shipped model that takes the fewest bits for the cells, judged by some of them.
 
-    None if there is none for their dtype, their channels, and their shape or that of the canvas on
-    which they are stored.
+    Where most of the cells come from JPEG pictures it is one with weights for their coefficients,
+    unless ``lattice`` is False. None if there is none for their dtype, their channels, and their
+    shape or that of the canvas on which they are stored.
     """
     shape = canvas or cells.cell_shape
     n_channels = shape[2] if len(shape) == 3 else 1
@@ -63,6 +68,9 @@ def shipped_for(cells: Source, canvas: tuple[int, ...] | None = None) -> Model |
         for model in shipped_models(n_channels, depth=8 if cells.dtype == np.uint8 else 16)
         if model_fits(model, cells.dtype, shape, channel_first=first)
     ]
+    coding = [model for model in models if codes_coefficients(model)]
+    if lattice and coding and comes_from_jpeg(cells):
+        models = coding
     if not models or (len(models) == 1 and cells.dtype == np.uint8):
         return next(iter(models), None)
     rows = np.unique(np.linspace(0, cells.n_cells - 1, SAMPLE_CELLS).astype(np.int64))

@@ -23,6 +23,8 @@ LatticeMode = Literal["auto", "known", "off"]
 """See WriteOptions."""
 SAMPLE_CELLS = 48
 """Cells whose cameras are looked for first; where none has one, no other cell is searched."""
+FEW_CELLS = 8
+"""By which a shipped model is chosen that has weights for coefficients, or none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +80,30 @@ def check_lattice_mode(mode: str) -> None:
 
 def may_hold_lattice(source: Source, model: Model | None) -> bool:
     """Whether the model codes coefficients, and the pixels may be those of a JPEG decoder."""
+    return codes_coefficients(model) and _may_be_decoded(source)
+
+
+def comes_from_jpeg(source: Source) -> bool:
+    """Whether most of a few cells come from JPEG pictures, as the source or their pixels tell."""
+    if not _may_be_decoded(source) or not source.n_cells:
+        return False
+    rows = _evenly(source.n_cells, FEW_CELLS)
+    jpeg = source.jpeg(np.array(rows)) or [None] * len(rows)
+    unknown = [row for row, cell in zip(rows, jpeg, strict=True) if cell is None]
+    n_known = len(rows) - len(unknown)
+    if IS_AVAILABLE and 2 * n_known <= len(rows):
+        from ...lattice.find import find_cell  # numba takes a second
+
+        masks = source.silhouettes(np.array(unknown))
+        pixels = [source.original(row) for row in unknown]
+        found = (find_cell(own, _visible(masks, i, own)) for i, own in enumerate(pixels))
+        n_known += sum(cell is not None for cell in found)
+    return 2 * n_known > len(rows)
+
+
+def _may_be_decoded(source: Source) -> bool:
     return (
-        codes_coefficients(model)
-        and source.dtype == np.uint8
+        source.dtype == np.uint8
         and source.cell_shape[2:] in ((), (3,))
         and not source.preprocessing.changes_pixels
     )
@@ -122,11 +145,17 @@ def plan_search(
 
 def _unknown_sample(source: Source) -> list[int]:
     """Evenly spaced cells of which the source itself knows no coefficients."""
-    rows = np.unique(np.linspace(0, source.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
-    known = source.jpeg(rows)
+    rows = _evenly(source.n_cells, SAMPLE_CELLS)
+    known = source.jpeg(np.array(rows))
     if known is None:
-        return [int(row) for row in rows]
-    return [int(row) for row, cell in zip(rows, known, strict=True) if cell is None]
+        return rows
+    return [row for row, cell in zip(rows, known, strict=True) if cell is None]
+
+
+def _evenly(n_cells: int, n: int) -> list[int]:
+    """At most ``n`` rows."""
+    rows: list[int] = np.unique(np.linspace(0, n_cells - 1, n).astype(np.int64)).tolist()
+    return rows
 
 
 def _size(source: Source, row: int) -> tuple[int, int]:
