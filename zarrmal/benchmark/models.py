@@ -28,11 +28,11 @@ from .measurement import (
     UNSEEN,
     LossyError,
     Measurement,
+    SlideSums,
     pixels_by_cell,
     sample_rows,
     single_cells,
     slides_of,
-    sums_by_slide,
 )
 from .reading import Reading, measure_reading
 from .speed import Speed, codec_speed
@@ -214,15 +214,18 @@ def _rows(
         if len(members):
             by_class[label] = float(8 * stream_bytes[members].sum() / pixels[members].sum())
     single = single_cells(cells) if cells_name == UNSEEN else np.empty(0, np.int64)
-    slides = slides_of(cells, single)
-    rows = []
+    slides = slides_of(cells, np.arange(cells.n_cells))
+    samples = {"cell": single} if len(single) else {}
+    if cells_name == UNSEEN and cells.sizes is None:
+        samples["sheet"] = np.arange(cells.n_cells)
+    measurements = []
     for model_counted, rate, stored in [
         (True, info.cells_bits_per_pixel, info.cells_bytes),
         (False, info.cells_bits_per_pixel_without_model, info.cells_bytes - info.model_bytes),
     ]:
         shared = (stored - stream_bytes.sum()) / pixels.sum()  # bytes per pixel
         cell_bytes = stream_bytes + shared * pixels
-        rows.append(
+        measurements.append(
             Measurement(
                 coder=name + ("" if model_counted else ", without model"),
                 arrangement="chunk",
@@ -235,11 +238,13 @@ def _rows(
                 model_counted=model_counted,
                 class_bits_per_pixel=by_class,
                 shared_bits_per_pixel=float(8 * shared) if by_class else 0.0,
-                slide_pixels=sums_by_slide(pixels[single], slides),
-                slide_bytes=sums_by_slide(cell_bytes[single], slides),
+                slides={
+                    arrangement: SlideSums.of(pixels[rows], cell_bytes[rows], slides[rows])
+                    for arrangement, rows in samples.items()
+                },
             )
         )
-    return rows
+    return measurements
 
 
 def _sizes(info: ArchiveInfo) -> dict[str, int]:
