@@ -111,7 +111,7 @@ def test_the_command_learns_and_moves_weights(folder, tmp_path):
         return json.loads(done.stdout)
 
     first, second = tmp_path / "first.zmal", tmp_path / "second.zmal"
-    report = run(folder, "-o", first, "--steps", 2, "--blocks", 200)
+    report = run(folder, "-o", first, "--steps", 2, "--blocks", 200, "--recompressed", 6)
     assert report["sources"][0]["found"] == 4
     assert report["sources"][0]["held_out"]["n_cells"] == 1
     model = Model.load(first)

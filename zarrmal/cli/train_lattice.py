@@ -61,6 +61,14 @@ def train_lattice(
         int, typer.Option(min=100, help="Blocks of 8 x 8 to learn from, of brightness.")
     ] = 120_000,
     steps: Annotated[int, typer.Option(min=1, help="Batches of each small network.")] = 5_000,
+    recompressed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Whole pictures that are reduced and saved as JPEG again, at many qualities and "
+            "samplings, so that the weights serve other cameras too.",
+        ),
+    ] = 400,
     seed: o.Seed = 0,
     channel: o.Channel = o.ChannelName.auto,
     group_pattern: o.GroupPattern = None,
@@ -93,7 +101,12 @@ def train_lattice(
         from ..learn.lattice import train_lattice as train
 
         options = LatticeOptions(
-            n_steps=steps, n_blocks=blocks, max_cells=max_cells, validation=validation, seed=seed
+            n_steps=steps,
+            n_blocks=blocks,
+            n_recompressed=recompressed,
+            max_cells=max_cells,
+            validation=validation,
+            seed=seed,
         )
         with progress_bars() as progress:
             arguments = source_arguments(

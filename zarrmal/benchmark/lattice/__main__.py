@@ -7,13 +7,14 @@ import csv
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import Model, ZarrmalError
+from zarrmal_codecs.lattice.cell import JpegCell
 
 from ...errors import InputError
 from ...lattice.compiled import IS_AVAILABLE
@@ -47,7 +48,9 @@ def main() -> int:
     parser.add_argument("--truth", type=Path, metavar="CSV",
                         help="columns crop, parent, x, y: where each cell was cut out")  # fmt: skip
     parser.add_argument("--parents", type=Path, help="folder of the JPEG files that CSV names")
-    parser.add_argument("--model", type=Path, help="also count bits with this model's weights")
+    parser.add_argument("--model", type=Path,
+                        help="also count bits with this model's weights; what is known of JPEG "
+                        "files is not searched")  # fmt: skip
     parser.add_argument("--unseen", type=float, default=0.0, metavar="SHARE",
                         help="only cells of slides (or files) that `zarrmal train-lattice "
                         "--validation SHARE` with this --seed holds out")  # fmt: skip
@@ -89,14 +92,21 @@ def measure_source(arguments: argparse.Namespace) -> dict[str, Any]:
     parents = _parents(arguments.truth) if arguments.truth else {}
     if parents and arguments.parents is None:
         raise InputError("--truth names JPEG files: say with --parents where they are")
+    files: Sequence[JpegCell | None] = [None] * len(rows)
+    if model is not None:
+        files = source.jpeg(rows) or files
+    searched = [cell for cell, file in zip(cells, files, strict=True) if file is None]
     _warm_up()
     start = time.process_time()
-    cameras = survey(cells)
+    cameras = survey(searched)
     survey_seconds = time.process_time() - start
     start = time.process_time()
     found: list[FoundCell | None] = [None] * len(cells)
     if cameras:
-        found = [find_cell(pixels, visible, cameras) for pixels, visible in cells]
+        found = [
+            None if file is not None else find_cell(pixels, visible, cameras)
+            for (pixels, visible), file in zip(cells, files, strict=True)
+        ]
     seconds = time.process_time() - start
     report = Finding.of(found).to_json()
     report["survey_seconds"] = round(survey_seconds, 2)
@@ -110,7 +120,6 @@ def measure_source(arguments: argparse.Namespace) -> dict[str, Any]:
             score.add(name, cell, file, corner, mask)
         report["truth"] = score_json(score)
     if model is not None:
-        files = source.jpeg(rows) or [None] * len(rows)
         sizes = file_sizes(arguments.source, names, files)
         report["coded"] = measure_coded(model, cells, found, files, sizes)
     return report
