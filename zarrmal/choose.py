@@ -10,8 +10,7 @@ import numpy as np
 from zarrmal_codecs import Model, ZarrmalError
 from zarrmal_codecs.chunk.coder import coder_for
 
-from .archive.cameras import codes_coefficients
-from .archive.write.lattice import comes_from_jpeg
+from .archive.write.lattice import LatticeMode, share_of_bits
 from .classify import (
     Assigner,
     CellClassifier,
@@ -52,13 +51,17 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 
 
 def shipped_for(
-    cells: Source, canvas: tuple[int, ...] | None = None, *, lattice: bool = True
+    cells: Source, canvas: tuple[int, ...] | None = None, lattice: LatticeMode = "off"
 ) -> Model | None:
     """The shipped model that takes the fewest bits for the cells, judged by some of them.
 
-    Where most of the cells come from JPEG pictures it is one with weights for their coefficients,
-    unless ``lattice`` is False. None if there is none for their dtype, their channels, and their
-    shape or that of the canvas on which they are stored.
+    None if there is none for their dtype, their channels, and their shape or that of the canvas on
+    which they are stored.
+
+    Parameters
+    ----------
+    lattice
+        Whether the coefficients of JPEG pictures behind the cells count; see WriteOptions.
     """
     shape = canvas or cells.cell_shape
     n_channels = shape[2] if len(shape) == 3 else 1
@@ -68,9 +71,6 @@ def shipped_for(
         for model in shipped_models(n_channels, depth=8 if cells.dtype == np.uint8 else 16)
         if model_fits(model, cells.dtype, shape, channel_first=first)
     ]
-    coding = [model for model in models if codes_coefficients(model)]
-    if lattice and coding and comes_from_jpeg(cells):
-        models = coding
     if not models or (len(models) == 1 and cells.dtype == np.uint8):
         return next(iter(models), None)
     rows = np.unique(np.linspace(0, cells.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
@@ -81,7 +81,8 @@ def shipped_for(
 
     def total_bits(model: Model) -> float:
         own = coder_for(model).bits(pixels, sizes, silhouettes).min(axis=1)
-        return float(own.mean()) * cells.n_cells + 8 * model.n_bytes
+        share = share_of_bits(cells, model, lattice)
+        return float(own.mean()) * share * cells.n_cells + 8 * model.n_bytes
 
     return min(models, key=total_bits, default=None)
 
