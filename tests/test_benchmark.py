@@ -346,7 +346,7 @@ def test_cells_of_different_sizes(originals, hybrid, tmp_path, quick):
     }
     plain = rows["plain", "cell", "unseen slides", ""]
     assert (plain.bits_per_pixel, plain.n_cells) == (8, 8)
-    assert sum(plain.slide_pixels.values()) == n_pixels
+    assert sum(plain.slides["cell"].pixels.values()) == n_pixels
     png = next(r for r in RIVALS if r.name == "png:level=9")
     n_bytes = sum(len(png.encode(unseen.original(k))) for k in range(8))
     row = rows["png:level=9", "cell", "unseen slides", ""]
@@ -400,9 +400,12 @@ def test_ratios_are_over_the_cells_of_the_rival(originals, hybrid, quick, monkey
     assert row.n_cells == 3
     ours = result.models[0].measurements[0]
     assert ours.n_cells == 8
-    assert ours.slide_pixels == row.slide_pixels
+    assert ours.slides["cell"].pixels == row.slides["cell"].pixels
+    assert "sheet" not in ours.slides  # no sheets of different sizes
     rows = single_cells(unseen)
-    assert sum(row.slide_pixels.values()) == unseen.sizes[rows].astype(int).prod(axis=1).sum()
+    assert (
+        sum(row.slides["cell"].pixels.values()) == unseen.sizes[rows].astype(int).prod(axis=1).sum()
+    )
     ratio = result.ratios[0]
     assert (ratio.n_cells, ratio.rival_value) == (3, 8)
     assert ratio.ours_value == ours.single_cells_bits_per_pixel != ours.bits_per_pixel
@@ -421,12 +424,13 @@ def test_speeds_are_over_the_cells_own_bytes(originals, hybrid, tmp_path):
         assert n_bytes == pytest.approx(sizes.prod(axis=1).sum())
 
 
-def test_a_chunk_of_large_cells_is_short(originals, monkeypatch):
+def test_a_chunk_of_large_cells_is_short(originals, hybrid, monkeypatch):
     source = open_source(originals)
     monkeypatch.setattr(models, "MAX_SPEED_BYTES", 5 * np.prod(source.cell_shape) + 1)
-    pixels, classes, raw_bytes = models._sorted_chunk(
-        source, LabelAssigner(source, source.class_names)
+    pixels, classes, raw_bytes, coefficients = models._sorted_chunk(
+        source, LabelAssigner(source, source.class_names), hybrid
     )
+    assert coefficients is None  # this model has no weights for them
     assert len(pixels) == len(classes) == 5
     assert classes.tolist() == sorted(classes.tolist())
     rows = np.linspace(0, 11, 5).astype(int)

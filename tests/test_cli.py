@@ -279,13 +279,21 @@ def test_demo(tmp_path, monkeypatch):
     assert parsed("info", tmp_path / "demo" / "cells.zarr")["n_cells"] == 30
     with Image.open(tmp_path / "demo" / "sheet.png") as sheet:
         assert sheet.mode == "RGB"
+    region = result["slide"]["region"]
+    assert result["slide"]["objects"]["cell"] == sum(region["slide"]) == 64
+    assert region["n_shown"] == max(region["rectangle"]) > 9
+    with Image.open(tmp_path / "demo" / "region.png") as picture:
+        drawn = np.asarray(picture)
+    share = region["n_shown"] * np.pi / 4 * region["diameter"] ** 2 / drawn[..., 0].size
+    assert drawn.any(axis=2).mean() == pytest.approx(share, rel=0.1)
+    assert (tmp_path / "demo" / "slide.png").stat().st_size > 1000
     program = tmp_path / "demo" / "read.py"
     assert len([line for line in program.read_text().splitlines() if line]) == 3
     shown = subprocess.run(
         [sys.executable, program.name], cwd=program.parent, capture_output=True, text=True
     )
     assert shown.stdout == "(30, 50, 50)\n", shown.stderr
-    for kept in ("cells.zarr", "sheet.png", "read.py"):
+    for kept in ("cells.zarr", "sheet.png", "read.py", "slide.svs", "region.png"):
         other = tmp_path / kept
         other.mkdir()
         (other / kept).touch()

@@ -12,11 +12,11 @@ import zarr
 from PIL import Image, ImageCms
 from typer.testing import CliRunner
 from zarrmal_codecs import CorruptionError, Model
-from zarrmal_codecs.lattice.stored import with_lattice
-from zarrmal_codecs.lattice.weights_file import read_weights
+from zarrmal_codecs.lattice.stored import lattice_of, with_lattice
 
 import zarrmal
 from zarrmal.archive import AppendOptions, WriteOptions
+from zarrmal.archive.write.lattice import share_of_bits
 from zarrmal.cli import app
 from zarrmal.lattice.jpeg_file import read_jpeg
 from zarrmal.models import SHIPPED
@@ -38,9 +38,8 @@ SEQUENTIAL = {name: options for name, options in FILES.items() if "progressive" 
 @pytest.fixture(scope="module")
 def models() -> dict[int, Model]:
     """A model of grey and one of RGB cells, with weights for coefficients, by their channels."""
-    data = (Path(__file__).parent / "frozen" / "lattice.zmlw").read_bytes()
-    weights = read_weights(data)
     shipped = {name: each for each in SHIPPED for name in [each.name]}
+    weights = lattice_of(shipped["nih-native-rgb.zmal"].load().classes[0])
     both = {1: "nih-native-red.zmal", 3: "nih-native-rgb.zmal"}
     return {n: with_lattice(shipped[name].load(), weights) for n, name in both.items()}
 
@@ -155,6 +154,8 @@ def test_grey_files_and_what_goes_the_ordinary_way(tmp_path, models):
         assert "jpeg_frame" not in zarr.open_group(url)
         zarrmal.extract(url, tmp_path / name)
         np.testing.assert_array_equal(opened(tmp_path / name / "1.png"), opened(folder / "1.jpg"))
+    assert share_of_bits(open_source(folder), model, "known") < 0.9
+    assert share_of_bits(open_source(folder), model, "off") == 1
     colour = write_files(tmp_path / "rgb", {"1.jpg": {"quality": 88}})
     for options in ({"channel": "red"}, {"size": 16}):
         assert open_source(colour, **options).jpeg(np.array([0])) is None

@@ -13,6 +13,7 @@ from zarrmal.benchmark import (
 )
 from zarrmal.benchmark.comparison import break_even, required_ratios, slide_interval
 from zarrmal.benchmark.machine import machine_facts
+from zarrmal.benchmark.measurement import SlideSums
 from zarrmal.benchmark.rivals.measure import sheets
 from zarrmal.benchmark.timing import fastest
 from zarrmal.sources import open_source
@@ -277,13 +278,16 @@ def test_the_interval_is_that_of_the_central_limit_theorem():
     )
 
 
-def test_only_rates_of_single_cells_have_intervals():
-    slides = {"slide_pixels": {"a": 8, "b": 8}, "cells": "here"}
-    archive = measurement(9.0, coder="a", slide_bytes={"a": 1.0, "b": 3.0}, **slides)
-    rival = {"coder": "jxl:effort=9", "slide_bytes": {"a": 2, "b": 4}, **slides}
+def test_each_ratio_of_rates_has_the_interval_of_its_cells():
+    def sums(a, b):
+        return SlideSums(pixels={"a": 8, "b": 8}, n_bytes={"a": a, "b": b})
+
+    ours = {"cell": sums(1.0, 3.0), "sheet": sums(2.0, 2.0)}
+    archive = measurement(9.0, coder="a", slides=ours, cells="here")
+    rival = {"coder": "jxl:effort=9", "cells": "here"}
     rivals = [
-        measurement(3.0, arrangement="cell", **rival),
-        measurement(3.0, arrangement="sheet", **rival),
+        measurement(3.0, arrangement="cell", slides={"cell": sums(2, 4)}, **rival),
+        measurement(3.0, arrangement="sheet", slides={"sheet": sums(4, 2)}, **rival),
     ]
     single = required_ratios([archive], rivals, cells="here", arrangement="cell")
     assert [(r.quantity, r.ratio, r.interval) for r in single] == [
@@ -291,4 +295,21 @@ def test_only_rates_of_single_cells_have_intervals():
     ]  # fmt: skip
     assert single[0].to_json()["interval"] == (0.5, 0.75)
     sheets = required_ratios([archive], rivals, cells="here")
-    assert [(r.ratio, r.interval) for r in sheets] == [(3.0, None), (1.0, None)]
+    assert [(r.ratio, r.interval) for r in sheets] == [(3.0, (0.5, 1.0)), (1.0, None)]
+
+
+def test_sheets_are_divided_among_slides_as_they_take_them_alone():
+    random = np.random.default_rng(0)
+    cells = np.zeros((30, 8, 8), np.uint8)
+    cells[20:] = random.integers(0, 256, (10, 8, 8))  # of slide b: noise
+    slides = np.repeat(["a", "b"], [20, 10])
+    rival = next(r for r in RIVALS if r.name == "png:level=9")
+    row = measure_rival(rival, cells, "sheet", cells_name="here", slides=slides, with_speed=False)
+    sums = row.slides["sheet"]
+    assert sums.pixels == {"a": 20 * 64, "b": 10 * 64}
+    assert sums.bits_per_pixel == pytest.approx(row.bits_per_pixel)
+    alone = [
+        8 * len(rival.encode(next(sheets(cells[slides == s], n))))
+        for s, n in (("a", 20), ("b", 10))
+    ]
+    assert sums.n_bytes["b"] / sums.n_bytes["a"] == pytest.approx(alone[1] / alone[0], rel=0.2)

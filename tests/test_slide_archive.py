@@ -6,9 +6,11 @@ import csv
 import json
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tifffile
 import xarray as xr
 import zarr
 from PIL import Image
@@ -17,10 +19,14 @@ from typer.testing import CliRunner, Result
 from zarrmal_codecs import Model
 
 import zarrmal
+from zarrmal import choose
 from zarrmal.archive import WriteOptions
+from zarrmal.benchmark.run import split_source
 from zarrmal.cli import app
 from zarrmal.errors import InputError
 from zarrmal.segment import SegmentOptions, open_slide, open_slide_cells
+from zarrmal.segment.source import SlideSource
+from zarrmal.sources import ConcatSource, Source
 from zarrmal.sources.provenance import PROVENANCE
 
 
@@ -78,6 +84,31 @@ def test_an_archive_is_equal_to_its_slide(held: Path, slide: Path) -> None:
     zarr.open_group(held, mode="r+")["slide_x"][3] -= 1
 
 
+def test_an_interrupted_archive_of_a_slide_goes_on(slide: Path, tmp_path: Path) -> None:
+    """Cells are found anew, the same ones, and chunks that are stored already are reused."""
+    path, few = tmp_path / "a.zarr", {"chunk_cells": 8, "workers": 1}
+    n_stored = 0
+
+    def interrupt(stage: str, done: int, *_: object) -> None:
+        nonlocal n_stored
+        if stage == "writing cells":
+            n_stored = done
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        zarrmal.write(slide, path, options=WriteOptions(**few), progress=interrupt)
+    assert n_stored == 8
+    with pytest.raises(InputError, match="resume"):
+        zarrmal.write(slide, path, options=WriteOptions(**few))
+    zarrmal.write(slide, path, options=WriteOptions(resume=True, **few))
+    report = zarrmal.verify(path, slide)
+    assert (report.problems, report.n_lost) == ((), 0)
+    zarrmal.write(slide, tmp_path / "b.zarr", options=WriteOptions(**few))
+    one, other = (zarr.open_group(tmp_path / name, mode="r") for name in ("a.zarr", "b.zarr"))
+    np.testing.assert_array_equal(one["cells"][:], other["cells"][:])
+    np.testing.assert_array_equal(one["slide_x"][:], other["slide_x"][:])
+
+
 def test_another_slide_is_appended_and_repacked(held: Path, tmp_path: Path) -> None:
     other = write_pyramid(tmp_path / "s2.svs", draw(300, 400, seed=1).pixels)
     path = tmp_path / "b.zarr"
@@ -109,6 +140,14 @@ def test_resized_cells_have_native_silhouettes(slide: Path) -> None:
     np.testing.assert_array_equal(own.masks[0], native.any(axis=2))
     resized = Image.fromarray(native).resize((50, 50), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(cells.read(np.array([4]))[0], np.asarray(resized))
+
+
+def test_coefficients_of_cells(slide: Path) -> None:
+    known = open_slide_cells(slide).jpeg(np.array([5, 0, 2]))
+    assert known is not None
+    assert all(cell is not None and not cell.is_file for cell in known)
+    assert len({cell.camera for cell in known if cell is not None}) == 1
+    assert open_slide_cells(slide, size=50).jpeg(np.arange(3)) is None
 
 
 def test_the_background_can_be_kept(slide: Path, tmp_path: Path) -> None:
@@ -146,13 +185,74 @@ def test_segment_writes_a_folder(slide: Path, smear: Smear, tmp_path: Path) -> N
 def test_segment_writes_an_archive(slide: Path, tmp_path: Path) -> None:
     archive, preview = tmp_path / "a.zarr", tmp_path / "p.png"
     words = ("--size", 50, "--tile", 128, "--preview", preview)
-    run("segment", slide, archive, *words, "--split", "hough")
+    said = " ".join(run("segment", slide, archive, *words, "--split", "hough").stderr.split())
     info = zarrmal.info(archive)
     assert info.cell_shape == (50, 50, 3)
+    own, of_slide = info.stored_bytes, slide.stat().st_size
+    assert f"takes {own:,} bytes, the slide itself {of_slide:,}: {own / of_slide:.2f}" in said
     assert preview.stat().st_size > 1000
     # An interrupted run goes on with the same cells, and a finished one is not overwritten.
     done = CliRunner().invoke(app, ["segment", str(slide), str(archive)])
     assert done.exit_code == 2
+
+
+@pytest.mark.parametrize("kind", ["stained, RGB", "fluorescent, grey"])
+def test_slides_of_16_bits(tmp_path: Path, kind: str) -> None:
+    smear = draw(300, 300)
+    rng = np.random.default_rng(0)
+    values = smear.pixels.astype(np.uint16) * 60 + 900  # a camera of 14 bits, its own black
+    values += rng.integers(0, 60, values.shape, np.uint16)
+    if kind == "fluorescent, grey":
+        values = (16_400 - values[..., 1]).clip(0).astype(">u2")
+    tifffile.imwrite(tmp_path / "s.tif", values, tile=(128, 128), compression="zlib")
+    cells = open_slide_cells(tmp_path / "s.tif")
+    assert cells.dtype == np.uint16
+    assert cells.n_cells == len(smear.cells)
+    y, x, height, width = cells.objects.cells().boxes[4].tolist()
+    mask = cells.mask(4)
+    cut = values[y : y + height, x : x + width]
+    np.testing.assert_array_equal(cells.native(4)[mask], cut[mask])
+    zarrmal.write(tmp_path / "s.tif", tmp_path / "a.zarr")
+    report = zarrmal.verify(tmp_path / "a.zarr", tmp_path / "s.tif")
+    assert (report.problems, report.n_lost) == ((), 0)
+    run("segment", tmp_path / "s.tif", tmp_path / "out", "--preview", tmp_path / "p.png")
+    exported = zarrmal.open_source(tmp_path / "out/cells", masks=tmp_path / "out/masks")
+    names = exported.names.tolist()
+    own = exported.original(names.index(cells.names[4]))
+    np.testing.assert_array_equal(own, cells.native(4))
+
+
+def test_training_takes_slides_and_folders_of_fields(
+    slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = tmp_path / "fields"
+    fields.mkdir()
+    for seed in (1, 2):
+        Image.fromarray(draw(200, 260, seed=seed).pixels).save(fields / f"field{seed}.png")
+    Image.fromarray(np.full((90, 90, 3), 230, np.uint8)).save(fields / "blank.png")
+    taken: list[Source] = []
+
+    def train_any(cells: Source, *_: object, **__: object) -> None:
+        taken.append(cells)
+        raise InputError("enough")
+
+    learn = SimpleNamespace(HybridOptions=dict, train_any=train_any)
+    monkeypatch.setattr(choose, "import_learn", lambda: learn)
+    for source, option in ((slide, ()), (fields, ("--tile", "512"))):
+        CliRunner().invoke(app, ["train", str(source), "-o", str(tmp_path / "m"), *option])
+    assert [type(cells) for cells in taken] == [SlideSource, ConcatSource]
+    assert "cells of 2 of 3 fields" in taken[1].description
+    assert set(taken[1].columns["slide"].tolist()) == {"field1", "field2"}
+    # Of one slide the right part is unseen, of several all of some.
+    training, unseen = split_source(taken[0], 0.25, 0)
+    assert (training.n_cells, unseen.n_cells) == (22, 7)
+    assert training.columns["slide_x"].max() <= unseen.columns["slide_x"].min()
+    _, unseen = split_source(taken[1], 0.5, 0)
+    assert len(set(unseen.columns["slide"].tolist())) == 1
+    for path in fields.glob("field*"):
+        path.unlink()
+    with pytest.raises(InputError, match="no cells were found in any of its 1 pictures"):
+        zarrmal.write(fields, tmp_path / "a.zarr", slide=SegmentOptions())
 
 
 def test_a_blank_slide_has_nothing_to_archive(tmp_path: Path) -> None:

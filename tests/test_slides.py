@@ -12,7 +12,9 @@ import pytest
 import tifffile
 import zarr
 from PIL import Image
+from scipy import ndimage
 from typer.testing import CliRunner
+from zarrmal_codecs.lattice.picture import decode
 
 from zarrmal.cli import app
 from zarrmal.errors import InputError, MissingError
@@ -119,13 +121,27 @@ def damaged_tile(path: Path) -> None:
     path.write_bytes(data)
 
 
+def tiles_missing(path: Path) -> None:
+    """The directory lists one strip of many: the count of an entry is changed."""
+    data = bytearray(tiff(path).read_bytes())
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages[0].tags["StripOffsets"]
+    data[tag.offset + 4 : tag.offset + 8] = (1).to_bytes(4, "little")
+    path.write_bytes(data)
+
+
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a.svs": (not_a_tiff, "is no TIFF that can be read"),
+    "a.svs": (not_a_tiff, "is no TIFF, or its header is damaged"),
     "b.tif": (cut_short, "the file is cut short"),
-    "c.ome.tif": (stack, r"int8 of shape \(7, 5, 300, 300\) .*one plane of uint8, grey or RGB"),
+    "c.ome.tif": (stack, r"int8 of shape \(7, 5, 300, 300\) .*one plane of uint8 or uint16"),
     "d.svs": (damaged_tile, "cannot be decoded at row 0, column 0"),
     "e.png": (lambda path: path.write_bytes(b"x" * 99), "is no PNG, JPEG or BMP picture"),
     "f.txt": (lambda path: path.write_text("x"), "is no slide: give a file ending in .svs"),
+    "g.tif": (
+        lambda path: path.write_bytes(b"II*\0" + bytes(4)),
+        "the TIFF holds no image, or its directory is damaged: copy it again$",
+    ),
+    "h.tif": (tiles_missing, r"lists 1 of its image's 17 tiles or strips"),
     "missing.svs": (lambda path: None, "there is no such file or folder"),
 }
 
@@ -149,13 +165,56 @@ def test_broken_folders_of_tiles(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the tile 8_3 is missing"):
         open_slide(folder)
     Image.fromarray(PIXELS[:90, :100]).save(folder / "8_3.png")
-    with pytest.raises(InputError, match=r"8_3.png: has shape \(90, 100, 3\)"):
+    with pytest.raises(InputError, match=r"8_3.png: holds uint8 of shape \(90, 100, 3\)"):
         open_slide(folder).read(100, 100, 9, 9)
     (folder / "notes.png").write_bytes(b"")
     with pytest.raises(InputError, match="images named column_row"):
         open_slide(folder)
     with pytest.raises(MissingError):
         open_slide(tmp_path / "none")
+
+
+def jpeg_slides(folder: Path, pixels: np.ndarray) -> dict[str, Path]:
+    """A slide of 2 x 2 tiles of 128 pixels, stored in four ways."""
+    paths = {name: folder / name for name in ("field.jpg", "shared.svs", "rgb.svs", "tiles")}
+    Image.fromarray(pixels).save(paths["field.jpg"], quality=85)
+    for name, subsampling in (("shared.svs", (2, 2)), ("rgb.svs", (1, 1))):
+        tifffile.imwrite(
+            paths[name], pixels, photometric="rgb", tile=(128, 128), compression="jpeg",
+            compressionargs={"level": 85}, subsampling=subsampling,
+        )  # fmt: skip
+    paths["tiles"].mkdir()
+    for row, column in np.ndindex(2, 2):
+        part = pixels[128 * row : 128 * row + 128, 128 * column : 128 * column + 128]
+        Image.fromarray(part).save(paths["tiles"] / f"{column}_{row}.jpg", quality=85)
+    return paths
+
+
+@pytest.mark.parametrize("name", ["field.jpg", "shared.svs", "rgb.svs", "tiles"])
+def test_coefficients_are_cut_out_of_jpeg_slides(tmp_path: Path, name: str) -> None:
+    smooth = np.random.default_rng(1).normal(0, 1, (256, 256, 3))
+    smooth = ndimage.gaussian_filter(smooth, (3, 3, 0)) * 400 + 128
+    pixels = np.clip(smooth, 0, 255).astype(np.uint8)
+    slide = open_slide(jpeg_slides(tmp_path, pixels)[name])
+    cameras = set()
+    # Within a tile, across two and across four; at places of no group of blocks.
+    for y, x, n_seams in ((13, 21, 0), (140, 60, 0), (9, 101, 1), (105, 7, 1), (99, 111, 2)):
+        cell = slide.jpeg(y, x, 45, 50)
+        assert cell is not None
+        read = slide.read(y, x, 45, 50)
+        decoded = decode(cell.camera, cell.coefficients, (45, 50), cell.phase, cell.coded)
+        same = (decoded == read)[1:-1, 1:-1].mean()  # the edge has other neighbours
+        assert same == 1 if n_seams == 0 or name == "field.jpg" else same > 0.9
+        assert not any(b[~c].any() for b, c in zip(cell.coefficients, cell.coded, strict=True))
+        cameras.add(cell.camera)
+    assert len(cameras) == 1
+    assert pickle.loads(pickle.dumps(slide)).jpeg(13, 21, 45, 50) is not None
+
+
+def test_other_slides_have_no_coefficients(tmp_path: Path) -> None:
+    assert open_slide(tiff(tmp_path / "a.tif")).jpeg(0, 0, 40, 40) is None
+    Image.fromarray(PIXELS).save(tmp_path / "b.jpg", progressive=True)
+    assert open_slide(tmp_path / "b.jpg").jpeg(0, 0, 40, 40) is None
 
 
 def test_what_counts_as_a_slide(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def train(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress = silent,
     source_options: StorageOptions = None,
+    slide: SegmentOptions | None = None,
     **source_arguments: Any,
 ) -> HybridResult | TrainResult:
     """Train a model on cells; needs torch (``pip install 'zarrmal[train]'``).
@@ -75,7 +76,9 @@ def train(
     ----------
     source
         Anything that ``open_source`` takes: a folder, an array file, a Zarr or xarray variable, an
-        array; ``source_arguments`` are its keyword arguments.
+        array; ``source_arguments`` are its keyword arguments. Or a slide, or a folder of fields.
+    slide
+        How the cells of a slide are found; a folder of tiles or of fields needs it.
     options
         HybridOptions (the default), or TrainOptions for the paper's profile.
     checkpoint
@@ -90,7 +93,10 @@ def train(
     """
     learn = import_learn()
     with store_errors():
-        cells = open_source(source, storage_options=source_options, **source_arguments)
+        cells = open_cells(
+            source, slide=slide, source_options=source_options, progress=progress,
+            **source_arguments,
+        )  # fmt: skip
         result: HybridResult | TrainResult = learn.train_any(
             cells, options, checkpoint=checkpoint, progress=progress
         )
@@ -181,7 +187,7 @@ def write(
     elif model is not None:
         pass
     elif train_options is None:
-        model = shipped_for(cells, cell_shape)
+        model = shipped_for(cells, cell_shape, options.lattice)
         origin = "none" if model is None else "shipped"
     else:
         listener.training(cells)
@@ -480,45 +486,72 @@ def _opened_like(
     )
     # Of grey cells no channel can be picked.
     picked: Channel = "auto" if recorded is not None else channel
-    if slide is not None or is_slide(source):
-        cells = _open_slide(source, slide, picked, size, options, arguments, listener.progress)
-    else:
-        cells = open_source(
-            source,
-            channel=picked,
-            size=size,
-            storage_options=options,
-            progress=reading(listener.progress),
-            **arguments,
-        )
+    cells = open_cells(
+        source,
+        slide=slide,
+        source_options=options,
+        progress=listener.progress,
+        channel=picked,
+        size=size,
+        **arguments,
+    )
     if recorded is not None and cells.cell_shape[2:] == (3,):
         cells = open_source(cells, channel=channel)
     listener.opened(cells)
     return cells
 
 
-def _open_slide(
+def open_cells(
     source: Any,
-    slide: SegmentOptions | None,
-    channel: Channel,
-    size: int | None,
-    options: StorageOptions,
-    arguments: Mapping[str, Any],
-    progress: Progress,
+    *,
+    slide: SegmentOptions | None = None,
+    source_options: StorageOptions = None,
+    progress: Progress = silent,
+    channel: Channel = "auto",
+    size: int | None = None,
+    **arguments: Any,
 ) -> Source:
-    from .segment import open_slide_cells  # its libraries take as long as all else
+    """Open cells for reading, or find those of a slide.
+
+    Parameters
+    ----------
+    source
+        What ``open_source`` takes, or a slide (see ``zarrmal.segment.open_slide``), or a folder of
+        pictures that are fields, each with many cells.
+    slide
+        How cells are found; needed where a folder of images is a slide or holds fields.
+    source_options
+        fsspec's storage options of the source.
+    channel, size, arguments
+        See ``open_source``.
+
+    Raises
+    ------
+    InputError
+        As ``open_source``; or the slide holds no cells, or takes no such argument.
+    """
+    if slide is None and not is_slide(source):
+        return open_source(
+            source,
+            channel=channel,
+            size=size,
+            storage_options=source_options,
+            progress=reading(progress),
+            **arguments,
+        )
+    from .segment.fields import open_fields_or_slide  # its libraries take as long as all else
 
     given = [name for name, value in arguments.items() if value and name != "skip_unreadable"]
     if unfit := sorted({*given} - {"group_pattern"}):
         raise InputError(f"{source}: is a slide, whose cells are found by zarrmal: leave out "
                          f"{', '.join(unfit)}")  # fmt: skip
-    return open_slide_cells(
+    return open_fields_or_slide(
         source,
         options=slide,
         channel=channel,
         size=size,
         group_pattern=arguments.get("group_pattern"),
-        storage_options=options,
+        storage_options=source_options,
         progress=progress,
     )
 

@@ -86,8 +86,8 @@ def _read(path: Path) -> dict[str, Measurement]:
     for line in path.read_text().splitlines() if path.exists() else ():
         try:
             tree = json.loads(line)
-            measurements[_canonical(tree["key"])] = Measurement(**tree["measurement"])
-        except (ValueError, KeyError, TypeError):
+            measurements[_canonical(tree["key"])] = Measurement.from_json(tree["measurement"])
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue
     return measurements
 

@@ -43,8 +43,8 @@ class Ratio:
         file, ``ours_value`` is over this sample: the cells' streams, and what belongs to no cell
         (model, headers, metadata) in proportion to pixels.
     interval
-        95 % interval of a ratio of bits/pixel, see slide_interval. None for speeds, for sheets,
-        which hold cells of several slides, and where there is one slide only.
+        95 % interval of a ratio of bits/pixel, see slide_interval. None for speeds, and where
+        there is one slide only.
     """
 
     quantity: str
@@ -114,13 +114,18 @@ def required_ratios(
                     rival_value=rival_value,
                     ratio=ours_value / rival_value,
                     interval=(
-                        slide_interval(archive.slide_bytes, rival.slide_bytes)
-                        if quantity == "bits_per_pixel" and arrangement == "cell"
-                        else None
+                        _slide_interval(archive, rival) if quantity == "bits_per_pixel" else None
                     ),
                 )
             )
     return tuple(ratios)
+
+
+def _slide_interval(archive: Measurement, rival: Measurement) -> tuple[float, float] | None:
+    ours, theirs = (m.slides.get(rival.arrangement) for m in (archive, rival))
+    if ours is None or theirs is None:
+        return None
+    return slide_interval(ours.n_bytes, theirs.n_bytes)
 
 
 def slide_interval(

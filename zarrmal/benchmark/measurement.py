@@ -30,6 +30,26 @@ class LossyError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SlideSums:
+    """Of some cells of each slide: slide -> pixels, and slide -> bytes."""
+
+    pixels: dict[str, int]
+    n_bytes: dict[str, float]
+
+    @classmethod
+    def of(
+        cls, pixels: NDArray[np.int64], n_bytes: NDArray[Any], slides: NDArray[Any]
+    ) -> SlideSums:
+        """Of each cell's pixels, bytes and slide, (cell,)."""
+        return cls(pixels=_sums_by(slides, pixels), n_bytes=_sums_by(slides, n_bytes))
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """Over all of them."""
+        return 8 * sum(self.n_bytes.values()) / sum(self.pixels.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
     """Rate and speed of one coder on one arrangement of cells.
 
@@ -59,10 +79,11 @@ class Measurement:
         archive. Empty: not measured.
     shared_bits_per_pixel
         Bytes of an archive that belong to no cell (model, headers, metadata), over all pixels.
-    slide_pixels, slide_bytes
-        Slide -> pixels and bytes of its cells, of those that single_cells selects. An archive's
-        are the cells' streams, and what belongs to no cell in proportion to pixels. Empty where
-        the files hold more than one cell.
+    slides
+        A rival's arrangement -> pixels and bytes of each slide: under "cell" of those cells that
+        single_cells selects, under "sheet" of all. An archive has both, its cells' streams, and
+        what belongs to no cell in proportion to pixels. A rival's sheets hold cells of several
+        slides; their bytes are divided as the slides' cells take them in sheets of their own.
     """
 
     coder: str
@@ -76,18 +97,23 @@ class Measurement:
     model_counted: bool = True
     class_bits_per_pixel: dict[str, float] = field(default_factory=dict)
     shared_bits_per_pixel: float = 0.0
-    slide_pixels: dict[str, int] = field(default_factory=dict)
-    slide_bytes: dict[str, float] = field(default_factory=dict)
+    slides: dict[str, SlideSums] = field(default_factory=dict)
 
     @property
     def single_cells_bits_per_pixel(self) -> float | None:
         """Rate over the cells that single_cells selects; None where it was not measured."""
-        n_pixels = sum(self.slide_pixels.values())
-        return 8 * sum(self.slide_bytes.values()) / n_pixels if n_pixels else None
+        single = self.slides.get("cell")
+        return single.bits_per_pixel if single is not None else None
 
     def to_json(self) -> dict[str, Any]:
         """Fields as a JSON object."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, tree: dict[str, Any]) -> Measurement:
+        """Inverse of ``to_json``; TypeError or AttributeError for another object."""
+        slides = {name: SlideSums(**sums) for name, sums in tree["slides"].items()}
+        return cls(**tree | {"slides": slides})
 
 
 def pixels_by_cell(cells: Source) -> NDArray[np.int64]:
@@ -117,8 +143,7 @@ def slides_of(cells: Source, rows: NDArray[np.int64]) -> NDArray[Any]:
     return np.array(np.asarray(cells.groups)[rows].tolist(), str)
 
 
-def sums_by_slide(values: NDArray[Any], slides: NDArray[Any]) -> dict[str, Any]:
-    """Slide -> sum of its cells' values."""
+def _sums_by(slides: NDArray[Any], values: NDArray[Any]) -> dict[str, Any]:
     names, index = np.unique(slides, return_inverse=True)
     sums = np.zeros(len(names), values.dtype)
     np.add.at(sums, index, values)

@@ -23,16 +23,17 @@ from ..classify import Assigner, LabelAssigner, ShortestAssigner
 from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source
+from .coefficients import Coefficients
 from .measurement import (
     TRAINING,
     UNSEEN,
     LossyError,
     Measurement,
+    SlideSums,
     pixels_by_cell,
     sample_rows,
     single_cells,
     slides_of,
-    sums_by_slide,
 )
 from .reading import Reading, measure_reading
 from .speed import Speed, codec_speed
@@ -119,7 +120,7 @@ def measure_model(
         If any pixel comes back changed.
     """
     assigners = _assigners(model, unseen)
-    speed = codec_speed(model, *_sorted_chunk(unseen, assigners[0][1]))
+    speed = codec_speed(model, *_sorted_chunk(unseen, assigners[0][1], model))
     rows: list[Measurement] = []
     sizes = {}
     with tempfile.TemporaryDirectory(prefix="zarrmal-benchmark-") as folder:
@@ -214,15 +215,18 @@ def _rows(
         if len(members):
             by_class[label] = float(8 * stream_bytes[members].sum() / pixels[members].sum())
     single = single_cells(cells) if cells_name == UNSEEN else np.empty(0, np.int64)
-    slides = slides_of(cells, single)
-    rows = []
+    slides = slides_of(cells, np.arange(cells.n_cells))
+    samples = {"cell": single} if len(single) else {}
+    if cells_name == UNSEEN and cells.sizes is None:
+        samples["sheet"] = np.arange(cells.n_cells)
+    measurements = []
     for model_counted, rate, stored in [
         (True, info.cells_bits_per_pixel, info.cells_bytes),
         (False, info.cells_bits_per_pixel_without_model, info.cells_bytes - info.model_bytes),
     ]:
         shared = (stored - stream_bytes.sum()) / pixels.sum()  # bytes per pixel
         cell_bytes = stream_bytes + shared * pixels
-        rows.append(
+        measurements.append(
             Measurement(
                 coder=name + ("" if model_counted else ", without model"),
                 arrangement="chunk",
@@ -235,11 +239,13 @@ def _rows(
                 model_counted=model_counted,
                 class_bits_per_pixel=by_class,
                 shared_bits_per_pixel=float(8 * shared) if by_class else 0.0,
-                slide_pixels=sums_by_slide(pixels[single], slides),
-                slide_bytes=sums_by_slide(cell_bytes[single], slides),
+                slides={
+                    arrangement: SlideSums.of(pixels[rows], cell_bytes[rows], slides[rows])
+                    for arrangement, rows in samples.items()
+                },
             )
         )
-    return rows
+    return measurements
 
 
 def _sizes(info: ArchiveInfo) -> dict[str, int]:
@@ -247,13 +253,14 @@ def _sizes(info: ArchiveInfo) -> dict[str, int]:
 
 
 def _sorted_chunk(
-    cells: Source, assigner: Assigner
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
-    """A chunk of cells from all of the source, sorted by class, their classes, and raw bytes."""
+    cells: Source, assigner: Assigner, model: Model
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int, Coefficients | None]:
+    """A chunk of cells, sorted by class; their classes, raw bytes, coefficients."""
     n_cells = max(1, min(SPEED_CELLS, MAX_SPEED_BYTES // prod(cells.cell_shape)))
     rows = sample_rows(cells.n_cells, n_cells)
     pixels = cells.read(rows)
     classes = assigner(pixels, rows).predicted_class
     order = np.argsort(classes, kind="stable")
     raw_bytes = int(pixels_by_cell(cells)[rows].sum()) * prod(cells.cell_shape[2:])
-    return pixels[order], classes[order].astype(np.uint8), raw_bytes
+    coefficients = Coefficients.of(cells, rows[order], model)
+    return pixels[order], classes[order].astype(np.uint8), raw_bytes, coefficients

@@ -15,6 +15,7 @@ from zarrmal_codecs.hybrid.engine import chosen_level
 from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source, Subset
+from ..sources.provenance import SLIDE, SLIDE_X
 from ..sources.source import require_codable, require_one_size
 from ..split import split_by_group
 from .cache import MeasurementCache
@@ -203,12 +204,19 @@ def _bounds(cells: Source, axis: int) -> tuple[int, int] | None:
 def split_source(source: Source, share: float, seed: int) -> tuple[Source, Source]:
     """Split a source by slide into training cells and unseen cells.
 
+    Of a single slide on which the place of each cell is known, the right part is unseen.
+
     Raises
     ------
     InputError
         If the slides are not known: a split by cell would flatter the models.
     """
     if source.groups is None or len(np.unique(source.groups)) < 2:
+        x = source.columns.get(SLIDE_X)
+        if x is not None and source.n_cells > 1 and len(np.unique(source.columns[SLIDE])) == 1:
+            by_x = np.argsort(x, kind="stable")
+            n = min(max(round(share * source.n_cells), 1), source.n_cells - 1)
+            return Subset(source, np.sort(by_x[:-n])), Subset(source, np.sort(by_x[-n:]))
         raise InputError("the benchmark splits by slide, and no slides are known: give "
                          "--group-pattern for file names, or a `slide` key")  # fmt: skip
     rows = split_by_group(source.n_cells, source.groups, share, seed)

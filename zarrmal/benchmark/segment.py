@@ -112,6 +112,7 @@ def measure(
     ignore: Iterable[str] = ("difficult",),
     ignore_region: Box | None = None,
     least_known: int = 0,
+    count_border: bool = False,
     progress: Progress = silent,
 ) -> SegmentScore:
     """Segment each field of a folder, or one slide, and compare with what is known.
@@ -141,6 +142,9 @@ def measure(
     least_known
         Only fields with so many known cells are scored: where only some cells have been marked,
         the others are no mistakes.
+    count_border
+        Known boxes and masks cut by the border count, too: unless options keep such cells, they are
+        missed.
 
     Raises
     ------
@@ -167,7 +171,7 @@ def measure(
         counts: dict[str, int] = {}
         if known is not None:
             right, wrong, missed = known.compare(
-                path, objects, slide.size, frozenset(ignore), ignore_region
+                path, objects, slide.size, frozenset(ignore), ignore_region, count_border
             )
             if right + missed >= least_known:
                 counts = {"n_right": right, "n_wrong": wrong, "n_missed": missed}
@@ -208,6 +212,7 @@ class _Truth:
         size: tuple[int, int],
         ignore: frozenset[str],
         region: Box | None,
+        count_border: bool,
     ) -> tuple[int, int, int]:
         """Cells found that are known, cells found that are not, and cells that are missed."""
         raise NotImplementedError
@@ -225,6 +230,7 @@ class _Boxes(_Truth):
         size: tuple[int, int],
         ignore: frozenset[str],
         region: Box | None,
+        count_border: bool,
     ) -> tuple[int, int, int]:
         """See _Truth."""
         if path.name not in self.boxes:
@@ -240,7 +246,7 @@ class _Boxes(_Truth):
         known = known.reshape(-1, 4)
         ends = known[:, :2] + known[:, 2:]
         is_cut = (known[:, :2] <= 1).any(axis=1) | (ends >= np.array(size) - 1).any(axis=1)
-        ignored = is_cut | np.array([t in ignore for t in types], np.bool_)
+        ignored = (is_cut & (not count_border)) | np.array([t in ignore for t in types], np.bool_)
         found = objects.cells().boxes.astype(np.float64)
         in_region = np.zeros(len(found), np.bool_)
         if region is not None:
@@ -262,6 +268,7 @@ class _Masks(_Truth):
         size: tuple[int, int],
         ignore: frozenset[str],
         region: Box | None,
+        count_border: bool,
     ) -> tuple[int, int, int]:
         """See _Truth."""
         mask = _image(_beside(self.folder, path))
@@ -274,7 +281,8 @@ class _Masks(_Truth):
         at_border = np.zeros(n + 1, np.bool_)
         for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
             at_border[side] = True
-        ignored = (areas <= LEAST_AREA) | (areas > OVERSIZE * median) | at_border[1:]
+        ignored = (areas <= LEAST_AREA) | (areas > OVERSIZE * median)
+        ignored |= at_border[1:] & (not count_border)
         cells = objects.cells()
         common = np.zeros((len(cells), n))
         for k, (y, x, height, width) in enumerate(cells.boxes.tolist()):
@@ -297,6 +305,7 @@ class _Centres(_Truth):
         size: tuple[int, int],
         ignore: frozenset[str],
         region: Box | None,
+        count_border: bool,
     ) -> tuple[int, int, int]:
         """See _Truth."""
         file = _beside(self.folder, path)

@@ -13,6 +13,7 @@ from . import (
     study,
     train,
     train_classifier,
+    train_lattice,
 )  # they register their commands
 from .app import app
 from .console import escape_unprintable, quiet_libraries
@@ -40,4 +41,5 @@ __all__ = [
     "study",
     "train",
     "train_classifier",
+    "train_lattice",
 ]

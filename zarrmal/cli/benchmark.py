@@ -20,7 +20,7 @@ from ..benchmark.plot import draw, refuse_unplottable
 from ..sources.source import require_one_size
 from . import options as o
 from .app import app
-from .arguments import source_arguments, widths
+from .arguments import slide_options_if_given, source_arguments, widths
 from .benchmark_models import created, refuse_folder, reused_or_trained
 from .benchmark_tables import show
 from .console import print_json, progress_bars, say, say_error
@@ -94,14 +94,19 @@ def benchmark(
     group_pattern: o.GroupPattern = None,
     skip_unreadable: o.SkipUnreadable = False,
     masks: o.Masks = None,
+    tile: o.TileSide = None,
+    splitting: o.SplittingOption = o.SplittingName.watershed,
+    keep_background: o.KeepBackground = False,
+    keep_border: o.KeepBorder = False,
     source_option: o.SourceOption = None,
     as_json: o.Json = False,
 ) -> None:
     """Train on some slides, measure on the others, beside other coders; all checked lossless.
 
     A given --model must have been trained with the same --seed and --unseen, or its slides are
-    not unseen. Cells of different sizes are measured at their own sizes: ours in one archive, other
-    coders one cell a file, as sheets need one size.
+    not unseen. Of one slide the right part is unseen. A folder of tiles, or of fields with many
+    cells each, needs an option of slides, as --tile 2048. Cells of different sizes are measured at
+    their own sizes: ours in one archive, other coders one cell a file, as sheets need one size.
 
     Example: `zarrmal benchmark cells.npz --channel red --effort fast --effort max --profile paper`
     """
@@ -139,7 +144,8 @@ def benchmark(
         arguments = source_arguments(
             channel, size, group_pattern, skip_unreadable, source_option, masks
         )
-        cells = open_cells(source, arguments, progress)
+        how = slide_options_if_given(tile, splitting, keep_background, keep_border)
+        cells = open_cells(source, arguments, progress, how)
         training, unseen_cells = split_source(cells, unseen, seed)
         refuse_unfit(given, cells)
         if "paper" in training_options:

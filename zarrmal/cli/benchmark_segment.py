@@ -53,6 +53,14 @@ def benchmark_segment(
             min=0, help="Score only fields with so many known cells: where all are marked."
         ),
     ] = 0,
+    count_border: Annotated[
+        bool,
+        typer.Option(
+            "--count-border",
+            help="Known cells that the border cuts count, too; by default boxes and masks there "
+            "count neither way.",
+        ),
+    ] = False,
     splitting: o.SplittingOption = o.SplittingName.watershed,
     keep_border: o.KeepBorder = False,
     tile: o.TileSide = None,
@@ -73,6 +81,7 @@ def benchmark_segment(
             ignore=ignore or ("difficult",),
             ignore_region=_region(ignore_region),
             least_known=least_known,
+            count_border=count_border,
             progress=progress,
         )
     summary = {

@@ -132,11 +132,17 @@ def _ratios(result: BenchmarkResult) -> Table:
     if result.rivals_in == "cell":
         table.caption += (
             "; bits/pixel over the same cells, ours with their share, by pixels, of what belongs "
-            "to no cell (model, headers, metadata); in brackets 95 % intervals, from slides "
-            f"resampled {N_RESAMPLES:,} times, – where there is one slide only"
+            "to no cell (model, headers, metadata)"
         )
-    else:
-        table.caption += "; without intervals, as a sheet holds cells of several slides"
+    table.caption += (
+        f"; in brackets 95 % intervals, from slides resampled {N_RESAMPLES:,} times in pairs, – "
+        "where there is one slide only"
+    )
+    if result.rivals_in == "sheet":
+        table.caption += (
+            "; their sheets hold several slides, and are divided among them as the slides' cells "
+            "take them in sheets of their own"
+        )
     return table
 
 
@@ -145,7 +151,7 @@ def _ratio(r: Ratio) -> str:
     if r.interval is not None:
         low, high = r.interval
         return f"{r.ratio:.3f} ({low:.3f} … {high:.3f})"
-    could_be = r.quantity == "bits_per_pixel" and r.arrangement == "cell"
+    could_be = r.quantity == "bits_per_pixel"
     return f"{r.ratio:.3f}" + (" (–)" if could_be else "")
 
 

@@ -1,4 +1,4 @@
-"""``zarrmal demo``: the main job on drawn cells, from drawing to reading; needs no torch."""
+"""``zarrmal demo``: the main jobs on drawn cells and a drawn slide; needs no torch."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from ..classify import LabelAssigner
 from ..errors import ExistsError, InputError
 from ..sources import open_source
 from ..sources.synthetic import synthetic_cells
+from . import demo_slide
 from . import options as o
 from .app import app
 from .console import out, print_json, progress_bars, say
@@ -52,7 +53,7 @@ def demo(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Keep the archive here, with a contact sheet and a program that reads it.",
+            help="Keep the archives here, with pictures and programs that read them.",
         ),
     ] = None,
     seed: o.Seed = 0,
@@ -60,13 +61,15 @@ def demo(
 ) -> None:
     """Draw cells, archive them with the shipped model, read back with plain zarr, compare.
 
+    Then draw a slide, find its cells, archive them, and show those of one class in a rectangle.
+
     Example: `zarrmal demo --keep demo/`
     """
     if keep is None:
         with tempfile.TemporaryDirectory() as name:
             _demo(Path(name), seed, as_json)
         return
-    for name in (ARCHIVE, SHEET, READ):
+    for name in (ARCHIVE, SHEET, READ, *demo_slide.KEPT):
         if (keep / name).exists():
             raise ExistsError(f"{keep / name} exists already: give the demo another folder")
     keep.mkdir(parents=True, exist_ok=True)
@@ -74,7 +77,11 @@ def demo(
     archive.sheet().save(keep / SHEET)
     lines = LINES.format(name=ARCHIVE)
     (keep / READ).write_text(lines)
-    say(f"kept in {keep}: the archive {ARCHIVE}, the contact sheet {SHEET}, and {READ}:")
+    say(
+        f"kept in {keep}: {demo_slide.SLIDE} and its cells {demo_slide.ARCHIVE}, the objects found "
+        f"{demo_slide.PREVIEW}, {demo_slide.REGION} as {demo_slide.READER} draws it; the archive "
+        f"{ARCHIVE}, its contact sheet {SHEET}, and {READ}:"
+    )
     for line in filter(None, lines.splitlines()):
         say(f"    {line}")
 
@@ -107,10 +114,14 @@ def _demo(folder: Path, seed: int, as_json: bool) -> Archive:
             for arrangement in ("cell", "sheet")
         ]
     info = archive.info()
-    if as_json:
-        print_json({"archive": info.to_json(), "rivals": [row.to_json() for row in rows]})
-    else:
+    if not as_json:
         out.print(_table(info, rows))
+    slide = demo_slide.demo_slide(folder, seed)
+    if as_json:
+        rivals_json = [row.to_json() for row in rows]
+        print_json({"archive": info.to_json(), "rivals": rivals_json, "slide": slide})
+    else:
+        demo_slide.print_slide(slide)
     return archive
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zarrmal_codecs import Model
 
-from ..api import reading
+from ..api import open_cells as opened
 from ..classify import CellClassifier, ClassifierReport
 from ..listener import Listener, Origin
 from ..progress import Progress
-from ..sources import Source, open_source
+from ..sources import Source
 from ..sources.source import kind_text
 from .console import say
+
+if TYPE_CHECKING:
+    from ..segment import SegmentOptions
 
 
 class ConsoleListener(Listener):
@@ -64,13 +67,14 @@ class ConsoleListener(Listener):
         self.report = report
 
 
-def open_cells(source: str, arguments: Mapping[str, Any], progress: Progress) -> Source:
+def open_cells(
+    source: str,
+    arguments: Mapping[str, Any],
+    progress: Progress,
+    slide: SegmentOptions | None = None,
+) -> Source:
     """Open a source, with the arguments of ``source_arguments``, and print what was found."""
-    options = dict(arguments)
-    storage_options = options.pop("source_options", None)
-    cells = open_source(
-        source, storage_options=storage_options, progress=reading(progress), **options
-    )
+    cells = opened(source, slide=slide, progress=progress, **arguments)
     say_source(cells)
     return cells
 

@@ -136,11 +136,21 @@ def segment(
     if preview is not None:
         save_preview(preview, source.slide, source.objects, classes=classes, class_names=names)
         say(f"{preview}: the preview")
+    slide_bytes = source.slide.n_bytes
     if as_json:
-        found = {"slide": source.slide.name, "objects": source.objects.counts}
+        found = {
+            "slide": source.slide.name,
+            "objects": source.objects.counts,
+            "slide_bytes": slide_bytes,
+        }
         print_json(found if info is None else info.to_json() | found)
     elif info is not None:
         print_info(info)
+        if slide_bytes:
+            say(
+                f"the archive of all cells takes {info.stored_bytes:,} bytes, the slide itself "
+                f"{slide_bytes:,}: {info.stored_bytes / slide_bytes:.2f} times as many"
+            )
 
 
 def _classes(

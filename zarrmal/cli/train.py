@@ -12,7 +12,7 @@ from ..benchmark import split_source
 from ..errors import InputError
 from . import options as o
 from .app import app
-from .arguments import refuse_output, source_arguments, widths
+from .arguments import refuse_output, slide_options_if_given, source_arguments, widths
 from .console import out, print_json, progress_bars, say
 from .errors import reports_errors
 from .group_tables import groups_table, show_groups
@@ -82,13 +82,18 @@ def train(
     masks: o.Masks = None,
     axes: o.Axes = None,
     mask_channel: o.MaskChannel = None,
+    tile: o.TileSide = None,
+    splitting: o.SplittingOption = o.SplittingName.watershed,
+    keep_background: o.KeepBackground = False,
+    keep_border: o.KeepBorder = False,
     source_option: o.SourceOption = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     as_json: o.Json = False,
 ) -> None:
     """Train a model on cells.
 
-    Call it again after an interruption: the run continues.
+    Call it again after an interruption: the run continues. Of a slide the cells are found first; a
+    folder of tiles, or of fields with many cells each, needs an option of slides, as --tile 2048.
 
     Example: `zarrmal train cells/ -o cells.zmal --size 50 --channel red --group-pattern '^[^_]+'`
     """
@@ -133,7 +138,8 @@ def train(
             axes,
             mask_channel,
         )
-        cells = open_cells(source, arguments, progress)
+        how = slide_options_if_given(tile, splitting, keep_background, keep_border)
+        cells = open_cells(source, arguments, progress, how)
         if unseen:
             cells, _ = split_source(cells, unseen, seed)
             say(f"training on {cells.description}, the other slides are left out")

@@ -26,7 +26,6 @@ from .tables import (
     SERIES,
     Steps,
     TableEstimate,
-    error_inflation,
     estimate_table,
     series_name,
 )
@@ -44,6 +43,9 @@ MIN_SHARE_CLAMPED = 0.4
 FEW_CLEAR_BLOCKS = 4
 """With fewer blocks without clamped pixels, others are tested too."""
 
+STANDARD_BITS, FREE_STEP_BITS = 8.0, 6.0
+"""What choosing a standard table is worth, and any step of another."""
+
 MIN_EVIDENCE_BITS = 40.0
 """By how much the blocks of a test are less likely at random: 2 to the minus this."""
 
@@ -60,8 +62,8 @@ CHROMA_SAMPLINGS: tuple[tuple[Ratio, bool], ...] = (
 
 BITS_OF_UNEXPLAINED_PIXEL = 3.0
 
-DOUBT_INFLATION = 0.25 * 12 / 64
-"""A sample known to within 1 is measured with an error of 1/2, others with a variance of 1/12."""
+BITS_OF_CONTRADICTION = 20.0
+"""For each sample that pixels contradict: the right assumption has none, but for altered pixels."""
 
 MAX_SHARE_CONTRADICTED = 0.02
 """Of the samples, beyond which an assumption on the sampling is not looked at."""
@@ -135,13 +137,12 @@ def estimate_steps(
         clear = np.nonzero(view.is_clear)
         if n_most is not None and len(clear[0]):
             clear = active_blocks(view, n_most)
-        samples = view.middles[clear]
-        measured.append(forward_dct(samples))
-        inflation.append(error_inflation(samples) + view.doubt[clear] * DOUBT_INFLATION)
-    coefficients = np.concatenate(measured)
-    if not len(coefficients):
+        coefficients, factors = view.measured(clear)
+        measured.append(coefficients)
+        inflation.append(factors)
+    if not any(map(len, measured)):
         return None
-    return estimate_table(coefficients, np.concatenate(inflation), seen)
+    return estimate_table(np.concatenate(measured), np.concatenate(inflation), seen)
 
 
 def share_near_lattice(view: PlaneView, steps: Steps) -> float:
@@ -175,9 +176,21 @@ def luma_fits(test: Trial, free_bits: float) -> bool:
     )
 
 
-def free_bits(estimate: TableEstimate) -> float:
-    """What choosing a table is worth, in bits."""
-    return 8.0 if estimate.is_standard else 6.0 * int(estimate.is_determined.sum())
+def proven_steps(view: PlaneView, estimate: TableEstimate) -> Steps | None:
+    """A table that solves a plane's most active blocks: a standard one, or the estimate, repaired.
+
+    None if neither does.
+    """
+    for steps in estimate.nearest:
+        test = try_steps(view, steps, N_PROOF_BLOCKS)
+        if test.share_exact > NEARLY_ALL and luma_fits(test, STANDARD_BITS):
+            return steps.copy()
+    chosen = STANDARD_BITS
+    if not estimate.is_standard:
+        chosen = FREE_STEP_BITS * int(estimate.is_determined.sum())
+    if not luma_fits(try_steps(view, estimate.steps, N_PROOF_BLOCKS), chosen):
+        return None
+    return estimate.steps if estimate.is_standard else repaired_steps(view, estimate.steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -265,6 +278,7 @@ def _fit(
     n_blocks = sum(test.n_blocks for test in tests)
     exact = sum(test.share_exact * test.n_blocks for test in tests)
     bits = sum(test.bits_per_pixel * test.n_blocks for test in tests) / max(n_blocks, 1)
+    bits += BITS_OF_CONTRADICTION * sum(view.share_wrong for view in views)
     return ChromaFit(
         ratio=ratio,
         fancy=fancy,

@@ -13,14 +13,13 @@ from zarrmal_codecs.lattice.upsampling import upsampled
 
 from .cameras import (
     CHROMA_SAMPLINGS,
-    N_PROOF_BLOCKS,
     ChromaFit,
     camera_of,
     chroma_candidates,
     estimate_steps,
     fit_chroma,
-    free_bits,
     luma_fits,
+    proven_steps,
     refined_tables,
     share_near_lattice,
     try_steps,
@@ -28,7 +27,7 @@ from .cameras import (
 from .phase import rank_phases
 from .preimage import Planes, own_planes, ycbcr_planes
 from .repair import repaired_steps
-from .series import OWN, Steps, series_name
+from .series import MAX_STEP, OWN, Steps, series_name
 from .solve.blocks import Phase
 from .solve.dct import BLOCK
 from .solve.plane import MAX_SHARE_WRONG, SolvedPlane, solve_plane
@@ -44,6 +43,9 @@ MIN_MARGIN = 1.2
 
 N_PHASES_TRIED = 2
 
+MAX_GIVEN = 3
+"""Of the given cameras that explain a sample of its blocks, so many are tried with a whole cell."""
+
 MIN_SHARE_CLEAR = 0.9
 """Of the whole blocks without clamped pixels must be found, else the cell is left alone."""
 
@@ -55,6 +57,9 @@ ENOUGH_WHOLE = 0.998
 
 ENOUGH_OF_STANDARD = 0.9
 """The same for cameras with standard tables only, which do not fit by a small mistake."""
+
+MAX_SHARE_LEFT = 0.02
+"""Of the whole blocks may stay unexplained by a standard table without another being looked for."""
 
 MIN_SHARE_NEAR = 0.98
 """Of the blocks must be near a given camera's lattice, before it is tried."""
@@ -184,7 +189,9 @@ def find_cell(
             best = found
         if found.share_whole >= (ENOUGH_WHOLE if _has_own_tables(camera) else ENOUGH_OF_STANDARD):
             break
-    return best if best is not None and best.is_worthwhile else None
+    if best is None or not best.is_worthwhile:
+        return None
+    return best if best.camera in cameras else _with_greatest_steps(best)
 
 
 def _planes(pixels: NDArray[np.uint8], visible: NDArray[np.bool_]) -> tuple[Colour, Planes]:
@@ -217,8 +224,9 @@ def _matches(
         phase = -row % BLOCK, -column % BLOCK
         view = views.of(first, (1, 1), phase, fancy=True)
         is_phase = False
+        n_given = 0
         for camera in cameras:
-            if camera.colour != colour:
+            if camera.colour != colour or n_given == MAX_GIVEN:
                 continue
             steps = _steps(camera, first)
             if share_near_lattice(view, steps) < MIN_SHARE_NEAR:
@@ -228,6 +236,7 @@ def _matches(
             is_phase = True
             fit = _chroma_of(views, rest, phase, camera)
             if fit is not None or not rest:
+                n_given += 1
                 yield camera, phase if fit is None else fit.phase
         own = _own_camera(colour, views, phase, view, rest, cameras)
         if own is not None:
@@ -248,11 +257,9 @@ def _own_camera(
     first = _first_plane(colour)
     others = [camera for camera in others if camera.colour == colour]
     estimate = estimate_steps([view], seen=[_steps(c, first) for c in others])
-    if estimate is None or not luma_fits(
-        try_steps(view, estimate.steps, N_PROOF_BLOCKS), free_bits(estimate)
-    ):
+    steps = None if estimate is None else proven_steps(view, estimate)
+    if steps is None:
         return None
-    steps = estimate.steps if estimate.is_standard else repaired_steps(view, estimate.steps)
     if not rest:
         return camera_of(colour, steps, None, first), phase
     fit = fit_chroma(
@@ -277,16 +284,17 @@ def _has_own_tables(camera: Camera) -> bool:
 def _repaired(views: CellViews, found: FoundCell) -> Camera:
     """The camera with its steps corrected by the whole blocks that are not found.
 
-    Those of standard tables only where each pixel has a sample: of an interpolated plane a few
-    blocks may stay unexplained with the right steps too.
+    Standard tables only if many are not: a few are damaged pixels more likely than another table.
     """
     camera = found.camera
     tables = camera.tables.copy()
-    is_own = _has_own_tables(camera)
     for plane, ratio in enumerate(camera.ratios):
-        is_complete = found.n_whole_found[plane] == found.n_whole[plane]
-        if not is_complete and (is_own or ratio == (1, 1)):
-            view = views.of(plane, ratio, found.phase, fancy=camera.fancy)
+        if found.n_whole_found[plane] == found.n_whole[plane]:
+            continue
+        view = views.of(plane, ratio, found.phase, fancy=camera.fancy)
+        n_left = int((view.is_clear & ~found.is_known[plane]).sum())
+        is_own = series_name(_steps(camera, plane)) == OWN
+        if is_own or n_left > MAX_SHARE_LEFT * view.is_clear.sum():
             tables[plane] = repaired_steps(view, _steps(camera, plane)).reshape(BLOCK, BLOCK)
     return replace(camera, tables=tables)
 
@@ -296,6 +304,24 @@ def _with_standard_tables(found: FoundCell) -> FoundCell:
     both = zip(found.camera.tables, used_frequencies(found), strict=True)
     tables = np.stack([standard_table(table, is_used, table) for table, is_used in both])
     return replace(found, camera=replace(found.camera, tables=tables))
+
+
+def _with_greatest_steps(found: FoundCell) -> FoundCell:
+    """The same with no factor that all levels of a frequency have in common.
+
+    Of standard tables the steps are known anyway.
+    """
+    tables, coefficients = found.camera.tables.copy(), list(found.coefficients)
+    for plane, levels in enumerate(found.coefficients):
+        if series_name(_steps(found.camera, plane)) == OWN:
+            common = np.gcd.reduce(levels.astype(np.int64), axis=(0, 1))
+            common[common * tables[plane] > MAX_STEP] = 1
+            common[common == 0] = 1
+            tables[plane] = tables[plane] * common
+            coefficients[plane] = (levels // common).astype(np.int16)
+    return replace(
+        found, camera=replace(found.camera, tables=tables), coefficients=tuple(coefficients)
+    )
 
 
 def used_frequencies(found: FoundCell) -> NDArray[np.bool_]:

@@ -1,38 +1,66 @@
-"""Steps of a table corrected by the blocks that they do not explain."""
+"""Steps of a table corrected by the blocks that they do not explain.
+
+A step that few blocks use is known by few measurements, and may be off by one. One estimated from
+many even levels is twice the true one until a block with an odd level is looked at.
+"""
 
 from __future__ import annotations
+
+from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .solve.dct import BLOCK, Float, forward_dct
-from .solve.plane import TRIAL_TRIES, solve_listed_blocks
+from .solve.dct import N_COEFFICIENTS, Float
+from .solve.plane import solve_listed_blocks
 from .solve.views import PlaneView
-from .tables import MAX_STEP, ROUNDING_VARIANCE, Steps, error_inflation
+from .tables import MAX_STEP, ROUNDING_VARIANCE, Steps
 
-MAX_TRIALS = 24
-SUSPECT_ERROR = 2.0
-FARTHEST_ERROR = 5.0
-"""Standard deviations of a coefficient from a multiple of its step."""
+MAX_BLOCKS = 12
+"""Unexplained blocks that are looked at."""
 
-MAX_REPAIR_BLOCKS = 256
-"""Blocks with which a change is tried."""
+MAX_TRIES = 400
+"""Sets of changes tried for a block."""
 
-MOST_FREE = 8
-"""With more doubtful frequencies a block tells nothing."""
+MAX_SOLVED = 1500
+"""Blocks that are solved for all trials of a plane; bounds the time."""
 
-LEAST_PARTS, SMALLEST_PART = 3, 3
+MAX_CHECKED = 256
+"""Explained blocks with which a change is checked."""
+
+MOST_DOUBT = 256
+"""Blocks with more clamped pixels are not looked at: sum of the widths of their samples' bounds."""
+
+FAR = 2.5
+"""Standard deviations of a coefficient from a multiple of its step beyond which that is suspect."""
+
+FARTHEST = 5.0
+"""Standard deviations within which all coefficients are of a multiple of the true step."""
 
 RARE_USES = 3
-"""A step that no more blocks use is known by few measurements."""
+"""A step that no more blocks use is suspect too."""
+
+MAX_CHANGES = 24
+"""Steps that are changed one by one."""
+
+MAX_REACH = 4
+"""Integers on each side of what was measured that a coefficient may be."""
+
+RARE_GAIN = 1e6
+MAX_SINGLES, MAX_PAIRED = 96, 16
+MAX_TRIALS = 240
+"""Sets of values that are tried for a block, of which so many are of one frequency."""
+
+LEAST_PARTS, SMALLEST_PART = 3, 3
+"""A step that many blocks use becomes a half or a third; a step of 1 would explain anything."""
 
 
 def repaired_steps(view: PlaneView, steps: Steps) -> Steps:
     """Steps corrected by the blocks that they do not explain.
 
-    A step that few blocks use may be off by one, and one estimated from many even levels is twice
-    the true one until a block with an odd level is looked at. A change is kept if it explains more
-    blocks.
+    Of such a block the suspect coefficients are taken to be other integers, near what was measured,
+    until the block comes out exactly. The steps that these values need are kept if they explain
+    more blocks.
     """
     return _Repair(view, steps).run()
 
@@ -42,93 +70,137 @@ class _Repair:
 
     def __init__(self, view: PlaneView, steps: Steps) -> None:
         self.view, self.steps = view, steps
-        self.rows, self.columns = np.nonzero(view.is_clear)
-        samples = view.middles[self.rows, self.columns]
-        self.coefficients = forward_dct(samples)
-        self.deviation = np.sqrt(error_inflation(samples)[:, None] * ROUNDING_VARIANCE)
-        self.is_exact = self.solve(steps, np.arange(len(self.rows)))[1]
+        self.rows, self.columns = np.nonzero(view.blocks.is_whole & (view.doubt <= MOST_DOUBT))
+        self.coefficients, inflation = view.measured((self.rows, self.columns))
+        self.deviation = np.sqrt(inflation * ROUNDING_VARIANCE)
+        self.n_left = MAX_SOLVED + len(self.rows)
+        self.is_exact = self.solve(steps, np.arange(len(self.rows)))
 
-    def solve(
-        self, steps: Steps, chosen: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
-        """Some of the blocks, with these steps."""
+    def solve(self, steps: Steps, chosen: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of some blocks these steps explain."""
+        self.n_left -= len(chosen)
         where = self.rows[chosen], self.columns[chosen]
-        return solve_listed_blocks(self.view, where, steps, TRIAL_TRIES)
+        return solve_listed_blocks(self.view, where, steps, MAX_TRIES)[1]
 
-    def accept(self, steps: Steps, changed: NDArray[np.bool_]) -> bool:
-        """Take these steps if they explain more blocks.
+    def run(self) -> Steps:
+        """The corrected steps."""
+        for block in np.flatnonzero(~self.is_exact)[:MAX_BLOCKS].tolist():
+            if not self.is_exact[block] and self.n_left > 0:
+                self.repair(block)
+        for _ in range(MAX_CHANGES):
+            if self.is_exact.all() or self.n_left <= 0 or not self.change_one_step():
+                break
+        return self.steps
 
-        `changed` are the frequencies at which they differ; blocks that are 0 there stay as they
-        are.
+    def repair(self, block: int) -> None:
+        """Change the steps so that they explain a block, if that explains more of all."""
+        for changed, values in self.sets_of_values(block)[:MAX_TRIALS]:
+            steps = self.steps.copy()
+            # A step as large as the value gives it, and a huge one gives 0.
+            steps[changed] = np.where(values != 0, np.abs(values), 8 * MAX_STEP)
+            if not self.solve(steps, np.array([block]))[0]:
+                continue
+            choices = [
+                _steps_with(int(self.steps[j]), int(value), rare=bool(self.n_uses[j] <= RARE_USES))
+                for j, value in zip(changed, values, strict=True)
+            ]
+            for chosen in product(*choices):
+                steps = self.steps.copy()
+                steps[changed] = chosen
+                if self.accept(steps, changed):
+                    return
+
+    def sets_of_values(self, block: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Frequencies and integers that their coefficients may be, the likeliest first.
+
+        One frequency alone: those that few blocks use, then by how much nearer the values are to
+        what was measured than multiples of the steps are. Then pairs of the first, and
+        three that are far from multiples of their steps.
         """
-        uses = (np.abs(self.coefficients) > SUSPECT_ERROR * self.deviation)[:, changed].any(axis=1)
-        chosen = np.flatnonzero(uses & self.is_exact)[:MAX_REPAIR_BLOCKS]
-        chosen = np.concatenate([chosen, np.flatnonzero(~self.is_exact)[:MAX_REPAIR_BLOCKS]])
-        is_exact = self.solve(steps, chosen)[1]
+        measured = self.coefficients[block]
+        levels = np.rint(measured / self.steps)
+        error = (measured - self.steps * levels) ** 2
+        reach = min(MAX_REACH, int(np.ceil(FAR * self.deviation[block])))
+        values = np.rint(measured)[:, None] + np.arange(-reach, reach + 1)
+        gain = error[:, None] - (values - measured[:, None]) ** 2
+        gain[values % self.steps[:, None] == 0] = -np.inf
+        is_rare = (self.n_uses <= RARE_USES) & (levels != 0)
+        order = np.argsort(-(gain + RARE_GAIN * is_rare[:, None]).reshape(-1), kind="stable")
+        where, which = np.divmod(order[: np.isfinite(gain).sum()], values.shape[1])
+        singles = [(int(j), int(values[j, k])) for j, k in zip(where, which, strict=True) if j > 0]
+        sets = [(np.array([j]), np.array([v])) for j, v in singles[:MAX_SINGLES]]
+        pairs = [
+            (np.array([a, b]), np.array([v, w]))
+            for (a, v), (b, w) in combinations(singles[:MAX_PAIRED], 2)
+            if a != b
+        ]
+        best = values[np.arange(N_COEFFICIENTS), gain.argmax(axis=1)].astype(np.int64)
+        three = np.argsort(-gain.max(axis=1), kind="stable")[:3]
+        triples = [
+            (three, best[three] + change)
+            for change in np.array(sorted(product((-1, 0, 1), repeat=3), key=_size))
+        ]
+        return sets + pairs + triples
+
+    @property
+    def n_uses(self) -> NDArray[np.int64]:
+        """In how many blocks each frequency is used."""
+        count: NDArray[np.int64] = (np.rint(self.coefficients / self.steps) != 0).sum(axis=0)
+        return count
+
+    def change_one_step(self) -> bool:
+        """Change the most suspicious step that can be improved; whether there was one."""
+        error = np.abs(self.coefficients - self.steps * np.rint(self.coefficients / self.steps))
+        deviation = self.deviation[:, None]
+        suspicion = (error > 2 * deviation)[~self.is_exact].sum(axis=0)
+        suspects = np.argsort(-suspicion, kind="stable")[: min(8, int((suspicion > 0).sum()))]
+        for j in suspects.tolist():
+            uses = np.abs(self.coefficients[:, j]) > 2 * self.deviation
+            values = self.coefficients[uses, j, None]
+            for step in _other_steps(values, deviation[uses], int(self.steps[j])):
+                trial = self.steps.copy()
+                trial[j] = step
+                if self.accept(trial, np.array([j])):
+                    return True
+        return False
+
+    def accept(self, steps: Steps, changed: NDArray[np.int64]) -> bool:
+        """Take these steps if they explain more blocks; those that are 0 there stay as they are."""
+        sure = 2 * self.deviation[:, None]
+        uses = (np.abs(self.coefficients[:, changed]) > sure).any(axis=1)
+        chosen = np.flatnonzero(uses & self.is_exact)[:MAX_CHECKED]
+        chosen = np.concatenate([chosen, np.flatnonzero(~self.is_exact)[:MAX_CHECKED]])
+        is_exact = self.solve(steps, chosen)
         if is_exact.sum() <= self.is_exact[chosen].sum():
             return False
         self.steps = steps
         self.is_exact[chosen] = is_exact
         return True
 
-    def run(self) -> Steps:
-        """The corrected steps."""
-        for block in np.flatnonzero(~self.is_exact)[:MAX_TRIALS].tolist():
-            if not self.is_exact[block]:
-                self.free_rare_steps(block)
-        for _ in range(MAX_TRIALS):
-            if self.is_exact.all() or not self.change_one_step():
-                break
-        return self.steps
 
-    def free_rare_steps(self, block: int) -> None:
-        """Solve a block as if its doubtful frequencies had steps of 1: the values tell the steps.
+def _size(change: tuple[int, ...]) -> int:
+    return sum(map(abs, change))
 
-        Doubtful are those that few blocks use, and those at which the block is far from a multiple.
-        """
-        levels = np.rint(self.coefficients / self.steps)
-        is_rare = (levels[block] != 0) & ((levels != 0).sum(axis=0) <= RARE_USES)
-        error = np.abs(self.coefficients[block] - self.steps * levels[block])
-        is_far = ~is_rare & (error > SUSPECT_ERROR * self.deviation[block])
-        is_free = is_rare | is_far
-        if not is_free.any() or is_free.sum() > MOST_FREE:
-            return
-        found, is_exact = self.solve(np.where(is_free, 1, self.steps), np.array([block]))
-        if not is_exact[0]:
-            return
-        values = np.abs(found[0].astype(np.int64))
-        multiple = np.maximum(np.abs(levels[block]), 1)
-        common = np.gcd(values, self.steps)
-        # A half or a third of a step; a step of 1 would explain anything.
-        is_part = (LEAST_PARTS * common >= self.steps) & (common >= SMALLEST_PART)
-        if not is_part[is_far].all():
-            return
-        steps = np.where(is_rare, np.rint(values / multiple), common)
-        steps = np.where(is_free & (values > 0), steps, self.steps).astype(np.int64)
-        self.accept(np.clip(steps, 1, MAX_STEP), is_free)
 
-    def change_one_step(self) -> bool:
-        """Change the most suspicious step that can be improved; whether there was one."""
-        error = np.abs(self.coefficients - self.steps * np.rint(self.coefficients / self.steps))
-        is_far = error[~self.is_exact] > SUSPECT_ERROR * self.deviation[~self.is_exact]
-        suspicion = is_far.sum(axis=0)
-        suspects = np.argsort(-suspicion, kind="stable")[: min(8, int((suspicion > 0).sum()))]
-        for j in suspects.tolist():
-            uses = np.abs(self.coefficients[:, j]) > SUSPECT_ERROR * self.deviation[:, 0]
-            values, deviation = self.coefficients[uses, j], self.deviation[uses]
-            for step in _other_steps(values, deviation, int(self.steps[j])):
-                trial = self.steps.copy()
-                trial[j] = step
-                if self.accept(trial, np.arange(BLOCK * BLOCK) == j):
-                    return True
-        return False
+def _steps_with(step: int, value: int, *, rare: bool) -> list[int]:
+    """Steps of which a value is a multiple, to take instead of one."""
+    if value == 0:
+        # Nothing is said of the step, but that the value is less than half of it.
+        return [step]
+    size = abs(value)
+    part = int(np.gcd(size, step))
+    is_part = LEAST_PARTS * part >= step and part >= min(SMALLEST_PART, step)
+    steps = [part] if is_part else []
+    if rare:
+        steps += [size // k for k in (1, 2, 3) if size % k == 0 and size // k <= MAX_STEP]
+    return list(dict.fromkeys(steps)) or [step]
 
 
 def _other_steps(values: Float, deviation: Float, step: int) -> list[int]:
     """Steps to try instead of one: the greatest that all are near, its parts, and neighbours."""
     steps = np.arange(1, MAX_STEP + 1)
-    away = np.abs(values[:, None] - steps * np.rint(values[:, None] / steps))
-    is_near = (away <= np.minimum(FARTHEST_ERROR * deviation, steps / 4)).all(axis=0)
+    away = np.abs(values - steps * np.rint(values / steps))
+    is_near = (away <= np.minimum(FARTHEST * deviation, steps / 4)).all(axis=0)
     common = steps[is_near][-1:].tolist()
     tried = dict.fromkeys([*common, step // 2, (step + 1) // 2, step // 3, step + 1, step - 1])
     return [s for s in tried if s != step and 0 < s <= MAX_STEP]

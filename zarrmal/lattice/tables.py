@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from .series import OWN as OWN
 from .series import SERIES as SERIES
 from .series import Steps as Steps
 from .series import series_name as series_name
-from .solve.dct import BLOCK, N_COEFFICIENTS, Float
+from .solve.dct import N_COEFFICIENTS, Float
 
 
 def standard_table(
@@ -53,11 +52,14 @@ class TableEstimate:
         step above some bound would do.
     is_standard
         Whether it is one of SERIES.
+    nearest
+        int64 (N_NEAREST, 64): the likeliest of SERIES.
     """
 
     steps: Steps
     is_determined: NDArray[np.bool_]
     is_standard: bool
+    nearest: Steps
 
     @property
     def gain_bits(self) -> float:
@@ -71,6 +73,7 @@ ROUNDING_VARIANCE = 1 / 12
 ENOUGH_BLOCKS = 256
 """More coefficients tell no more about a step, and take time."""
 
+N_NEAREST = 2
 FEW_BLOCKS = 24
 SMOOTH = 16.0
 """Blocks with more ``error_inflation`` are looked at only where there are few others."""
@@ -120,6 +123,7 @@ def estimate_table(
     fits = step_likelihoods(coefficients[order], inflation[order])
     rows = np.arange(N_COEFFICIENTS)
     series_fits = fits[rows, SERIES].sum(axis=1)
+    likeliest = SERIES[np.argsort(-series_fits, kind="stable")[:N_NEAREST]]
     nearest = int(series_fits.argmax())
     unlike = np.abs(np.log(np.maximum(np.arange(MAX_STEP + 1), 1) / SERIES[nearest][:, None]))
     likely = fits + _log_seen(seen) - UNLIKE_COST * unlike
@@ -132,7 +136,10 @@ def estimate_table(
     free_fit = fits[rows, best][is_determined].sum() - FREE_STEP_COST * is_determined.sum()
     if series_fits[nearest] - fits[rows, best][~is_determined].sum() >= free_fit:
         return TableEstimate(
-            steps=SERIES[nearest].copy(), is_determined=is_determined, is_standard=True
+            steps=SERIES[nearest].copy(),
+            is_determined=is_determined,
+            is_standard=True,
+            nearest=likeliest,
         )
     # Undetermined steps are those of other pictures, or of the most similar table.
     distance = np.abs(np.log(SERIES[:, is_determined] / best[is_determined])).sum(axis=1)
@@ -140,7 +147,9 @@ def estimate_table(
     if len(seen):
         steps = _most_frequent(np.stack(list(seen)))
     steps[is_determined] = best[is_determined]
-    return TableEstimate(steps=steps, is_determined=is_determined, is_standard=False)
+    return TableEstimate(
+        steps=steps, is_determined=is_determined, is_standard=False, nearest=likeliest
+    )
 
 
 def _log_seen(tables: Sequence[Steps]) -> Float:
@@ -159,23 +168,6 @@ def _most_frequent(tables: Steps) -> Steps:
     counts = (tables[:, None, :] == tables[None, :, :]).sum(axis=0)
     steps: Steps = np.take_along_axis(tables, counts.argmax(axis=0)[None], axis=0)[0]
     return steps
-
-
-def error_inflation(blocks: NDArray[Any]) -> Float:
-    """By how much rounding disturbs coefficients more than independent errors would, (block,).
-
-    In a block that changes by less than 1 from sample to sample, neighbours are rounded alike: in
-    a constant one all 64 have the same error, which is 64 times the variance in its mean.
-
-    Parameters
-    ----------
-    blocks
-        Samples (block, 64).
-    """
-    square = blocks.reshape(-1, BLOCK, BLOCK).astype(np.float64)
-    alike = [1 - np.minimum(np.abs(np.diff(square, axis=k)).mean((1, 2)), 1) for k in (1, 2)]
-    inflation: Float = (1 + (BLOCK - 1) * alike[0]) * (1 + (BLOCK - 1) * alike[1])
-    return inflation
 
 
 def step_likelihoods(coefficients: Float, inflation: Float) -> Float:

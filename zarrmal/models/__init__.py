@@ -113,3 +113,8 @@ def shipped_models(n_channels: int, *, depth: int = 8) -> tuple[Model, ...]:
 def shipped_model(n_channels: int) -> Model | None:
     """The model for cells of 50 x 50, grey (1 channel) or RGB (3); None for other channels."""
     return next(iter(shipped_models(n_channels)), None)
+
+
+def shipped_originals() -> Model | None:
+    """The model for RGB crops at their own size; None where the installation lacks the file."""
+    return next(each for each in SHIPPED if each.name == "nih-native-rgb.zmal").load()

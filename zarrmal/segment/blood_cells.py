@@ -89,9 +89,10 @@ class BloodCells:
     def __call__(self, tile: Pixels, /) -> Segmented:
         """See Segmenter."""
         c = self.calibration
-        contrast = contrast_of(c.bright(tile), c.threshold)
+        small = reduced(tile, c.factor)
+        contrast = contrast_of(c.bright(small), c.threshold)
         mask = foreground_of(contrast, c.lowest, c.diameter)
         labels, n = split(mask, c.diameter, self.splitting)
         m = close_rings(labels, n, c.area)
-        verdicts = judge(labels, m, contrast, reduced(tile, c.factor), c)
+        verdicts = judge(labels, m, contrast, small, c)
         return Segmented(labels=labels, verdicts=verdicts, factor=c.factor)

@@ -17,12 +17,15 @@ from .foreground import (
     Contrast,
     Mask,
     above_own_half,
+    background_at,
     contrast_of,
+    eroded,
     foreground_of,
     grown,
     mean_background,
     rough_background,
     spread_out,
+    without_holes,
 )
 from .reduce import reduced
 from .shape import Labels, ellipticity, elongation, moments, on_border
@@ -45,6 +48,10 @@ DARK_FIELD = 48
 NUCLEAR_DEVIATIONS, NUCLEAR_STEP = 4.0, 40.0
 """A nucleus is bluer than cells by so many deviations and grey levels."""
 ROUNDS = 3
+AGREED = 0.05
+"""Diameters that differ by a smaller share are the same."""
+MOST_PIXELS = 1 << 12
+"""As many pixels tell a median, or a covariance."""
 MIN_PIXELS = 50
 MIN_CELLS = 3
 ROUND_ELLIPTICITY, ROUND_ELONGATION = 0.95, 1.8
@@ -90,10 +97,9 @@ class Calibration:
         """Above it a pixel is no background."""
         return max(HALF * self.typical, self.lowest)
 
-    def bright(self, pixels: Pixels) -> NDArray[np.float32]:
+    def bright(self, small: Pixels) -> NDArray[np.float32]:
         """Brightness along the stain's colour, of the reduced image."""
-        small = reduced(~pixels if self.inverted else pixels, self.factor)
-        return brightness(small, self.weights)
+        return brightness(~small if self.inverted else small, self.weights)
 
 
 def brightness(image: NDArray[Any], weights: Sequence[float]) -> NDArray[np.float32]:
@@ -113,7 +119,7 @@ def calibrate(samples: Sequence[Pixels]) -> Calibration:
     The diameter is not known before: the samples are reduced coarsely at first, then by the factor
     that follows.
     """
-    inverted = float(np.median([np.median(sample) for sample in samples])) < DARK_FIELD
+    inverted = float(np.median([np.median(sample[::4, ::4]) for sample in samples])) < DARK_FIELD
     if inverted:
         samples = [~sample for sample in samples]
     factor = 4 if min(min(sample.shape[:2]) for sample in samples) >= COARSE_SIDE else 2
@@ -124,11 +130,14 @@ def calibrate(samples: Sequence[Pixels]) -> Calibration:
         factor = max(factor, 2 if across >= LEAST_HALVED else 1)
         if factor == calibration.factor:
             break
-        calibration = _calibrated(samples, factor, inverted)
+        calibration = _calibrated(samples, factor, inverted, calibration)
     return calibration
 
 
-def _calibrated(samples: Sequence[Pixels], factor: int, inverted: bool) -> Calibration:
+def _calibrated(
+    samples: Sequence[Pixels], factor: int, inverted: bool, before: Calibration | None = None
+) -> Calibration:
+    """Calibrate at one factor; ``before`` is what was found at another."""
     images = [reduced(sample, factor).astype(np.float32) for sample in samples]
     stains = [Stain.of(image) for image in images]
     # Each sample has a say as far as it holds cells.
@@ -146,7 +155,9 @@ def _calibrated(samples: Sequence[Pixels], factor: int, inverted: bool) -> Calib
     stained = [contrast > HALF * typical for contrast in contrasts]
     return Calibration(
         factor=factor,
-        diameter=_typical_diameter(contrasts, lowest),
+        diameter=_typical_diameter(
+            contrasts, lowest, before.diameter * before.factor / factor if before else None
+        ),
         nuclear=None if inverted else _nuclear(images, stained),
         weights=tuple(weights.tolist()),
         lowest=lowest,
@@ -186,30 +197,46 @@ class Stain:
             float32 (y, x) or (y, x, 3).
         """
         channels = image if image.ndim == 3 else image[..., np.newaxis]
-        n = channels.shape[2]
+        n, shape = channels.shape[2], channels.shape[:2]
         weights = np.full(n, 1 / n)
-        bright = channels.mean(axis=2)
-        contrast: Contrast = spread_out(rough_background(bright), bright.shape) - bright
-        foreground: Mask = contrast > otsu(contrast)
+        bright = brightness(channels, weights.tolist())
+        contrast: Contrast = spread_out(rough_background(bright), shape) - bright
+        foreground: Mask = contrast > otsu(thinned(contrast.ravel()))
         noise = typical = 0.0
         for _ in range(ROUNDS):
-            background = spread_out(mean_background(channels, grown(foreground)), bright.shape)
-            differences = background - channels
-            inside = differences[ndimage.binary_erosion(foreground)]
-            outside = differences[~grown(foreground)]
+            surroundings = grown(foreground)
+            grid = mean_background(channels, surroundings)
+            inside = _differences(channels, grid, eroded(foreground))
+            outside = _differences(channels, grid, ~surroundings)
             if len(inside) < MIN_PIXELS or len(outside) < MIN_PIXELS:
                 break
             if n > 1:
                 weights = _fisher(inside, outside)
-            contrast = (differences @ weights.astype(np.float32)).astype(np.float32)
+            contrast = spread_out(brightness(grid, weights.tolist()), shape)
+            contrast -= brightness(channels, weights.tolist())
             if not foreground.any() or foreground.all():
                 break
-            rest = contrast[~foreground]
+            rest = thinned(contrast[~foreground])
             noise = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
-            typical = float(np.median(contrast[foreground]))
+            typical = float(np.median(thinned(contrast[foreground])))
             limit = min(max(HALF * typical, 3 * noise), 0.7 * typical)
             foreground = contrast > limit
         return cls(weights=weights, noise=noise, typical=typical, share=float(foreground.mean()))
+
+
+def thinned(values: NDArray[Any]) -> NDArray[Any]:
+    """Every so many values, MOST_PIXELS to twice as many; all of them where they are fewer."""
+    return values[:: max(len(values) // MOST_PIXELS, 1)]
+
+
+def _differences(
+    channels: NDArray[np.float32], grid: NDArray[np.float32], mask: Mask
+) -> NDArray[np.float32]:
+    """Background less image of some pixels within a mask; float32 (pixel, channel)."""
+    places = thinned(np.flatnonzero(mask))
+    y, x = np.divmod(places, mask.shape[1])
+    pixels = channels.reshape(-1, channels.shape[2])[places]
+    return np.asarray(background_at(grid, y, x) - pixels)
 
 
 def _fisher(inside: NDArray[np.float32], outside: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -246,22 +273,31 @@ def blueness(image: NDArray[Any]) -> NDArray[np.float32]:
 def _nuclear(images: Sequence[NDArray[np.float32]], stained: Sequence[Mask]) -> float | None:
     if images[0].ndim != 3 or not any(mask.any() for mask in stained):
         return None
-    values = np.concatenate([blueness(i)[m] for i, m in zip(images, stained, strict=True)])
+    both = zip(images, stained, strict=True)
+    values = np.concatenate([
+        blueness(image.reshape(-1, 3)[thinned(np.flatnonzero(mask))]) for image, mask in both
+    ])  # fmt: skip
     middle = np.median(values)
     deviation = 1.4826 * float(np.median(np.abs(values - middle)))
     return float(middle) + max(NUCLEAR_DEVIATIONS * deviation, NUCLEAR_STEP)
 
 
-def _typical_diameter(contrasts: Sequence[Contrast], lowest: float) -> float:
-    """Of single cells: first of objects that are round as they are, then after splitting."""
-    areas = []
-    for contrast in contrasts:
-        filled = ndimage.binary_fill_holes(above_own_half(contrast, lowest))
-        areas.append(_single_areas(*ndimage.label(filled)))
-    diameter = _diameter(np.concatenate(areas), float(BLOCK))
+def _typical_diameter(
+    contrasts: Sequence[Contrast], lowest: float, diameter: float | None
+) -> float:
+    """Of single cells: first, unless known, of objects that are round, then after splitting."""
+    if diameter is None:
+        areas = []
+        for contrast in contrasts:
+            filled = without_holes(above_own_half(contrast, lowest))
+            areas.append(_single_areas(*ndimage.label(filled)))
+        diameter = _diameter(np.concatenate(areas), float(BLOCK))
     for _ in range(2):
-        parts = [split(foreground_of(c, lowest, diameter), diameter) for c in contrasts]
-        diameter = _diameter(np.concatenate([_single_areas(*p) for p in parts]), diameter)
+        before = diameter
+        parts = [split(foreground_of(c, lowest, before), before) for c in contrasts]
+        diameter = _diameter(np.concatenate([_single_areas(*p) for p in parts]), before)
+        if abs(diameter - before) < AGREED * before:
+            break
     return diameter
 
 

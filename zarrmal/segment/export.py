@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from PIL import Image
 
 from ..errors import ExistsError, input_error
@@ -51,9 +52,13 @@ def export_cells(
             if source.sizes is not None:
                 height, width = source.sizes[index].tolist()
                 cell = cell[:height, :width]
-            Image.fromarray(np.ascontiguousarray(cell)).save(folder / CELLS / name)
+            path = folder / CELLS / name
+            if path.suffix == ".tif":
+                tifffile.imwrite(path, cell, photometric="rgb", compression="zlib")
+            else:
+                Image.fromarray(np.ascontiguousarray(cell)).save(path)
             mask = source.mask(index).astype(np.uint8) * np.uint8(255)
-            Image.fromarray(mask).save(folder / MASKS / name)
+            Image.fromarray(mask).save((folder / MASKS / name).with_suffix(".png"))
             progress("writing cells", index + 1, source.n_cells)
         _write_table(source, folder / TABLE)
     except OSError as error:

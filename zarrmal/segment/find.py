@@ -108,7 +108,7 @@ def tiles(slide: Slide, side: int, halo: int, progress: Progress = silent) -> It
     for y in rows:
         for x in columns:
             top, left = max(y - halo, 0), max(x - halo, 0)
-            pixels = slide.read(top, left, y + side + halo - top, x + side + halo - left)
+            pixels = slide.read_8_bits(top, left, y + side + halo - top, x + side + halo - left)
             height, width = min(side, slide.size[0] - y), min(side, slide.size[1] - x)
             yield Tile(y=y, x=x, height=height, width=width, top=top, left=left, pixels=pixels)
             done += 1
@@ -122,7 +122,7 @@ def samples(slide: Slide) -> list[NDArray[np.uint8]]:
     """
     height, width = slide.size
     if height * width <= SAMPLES * SAMPLE_SIDE**2:
-        return [slide.read(0, 0, height, width)]
+        return [slide.read_8_bits(0, 0, height, width)]
     side_y, side_x = min(SAMPLE_SIDE, height), min(SAMPLE_SIDE, width)
     places = {
         (y * (height - side_y) // (LATTICE - 1), x * (width - side_x) // (LATTICE - 1))
@@ -132,12 +132,12 @@ def samples(slide: Slide) -> list[NDArray[np.uint8]]:
 
     def busyness(place: tuple[int, int]) -> float:
         y, x = place[0] + (side_y - GLANCE) // 2, place[1] + (side_x - GLANCE) // 2
-        glance = slide.read(max(y, 0), max(x, 0), GLANCE, GLANCE).astype(np.float32)
+        glance = slide.read_8_bits(max(y, 0), max(x, 0), GLANCE, GLANCE).astype(np.float32)
         grey = glance.reshape(*glance.shape[:2], -1).mean(axis=2)
         return float(ndimage.uniform_filter(grey, 4)[::4, ::4].std())
 
     best = sorted(places, key=lambda place: (-busyness(place), place))[:SAMPLES]
-    return [slide.read(y, x, side_y, side_x) for y, x in sorted(best)]
+    return [slide.read_8_bits(y, x, side_y, side_x) for y, x in sorted(best)]
 
 
 def find_objects(

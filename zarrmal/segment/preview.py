@@ -88,7 +88,7 @@ def overview(slide: Slide, factor: int) -> NDArray[np.uint8]:
     """The slide reduced by a factor, RGB, read strip by strip."""
     height, width = slide.size
     rows = max(slide.block[0] // factor, 1) * factor
-    strips = [reduced(slide.read(y, 0, rows, width), factor) for y in range(0, height, rows)]
+    strips = [reduced(slide.read_8_bits(y, 0, rows, width), factor) for y in range(0, height, rows)]
     image = np.concatenate(strips)
     return np.array(image if image.ndim == 3 else np.stack([image] * 3, axis=2))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from zarrmal_codecs.lattice.cell import JpegCell
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes, is_codable
 
 from ..errors import InputError
@@ -17,12 +18,16 @@ from ..sources import provenance as columns
 from ..sources.annotations import AnnotationOptions, RawAnnotations, describe
 from ..sources.limits import check_cell_shape
 from ..sources.preprocessing import Channel, PreprocessingOptions, resample
-from ..sources.sizes import MAX_SIDE
+from ..sources.sizes import MAX_SIDE, Pixels
 from ..sources.source import checked_indices
 from ..sources.strings import STRINGS
 from .find import SegmentOptions, equivalent_diameters, find_objects
 from .objects import Objects
 from .slides import Slide, open_slide
+
+
+class NoCellsError(InputError):
+    """A slide without cells."""
 
 
 class SlideSource(Source):
@@ -67,11 +72,11 @@ class SlideSource(Source):
         # Beside the background lies the mask; without it the silhouettes are the masks.
         self.n_masks = 1 if keep_background else 0
         self.location = slide.location
-        self.n_cells = len(self._cells)
+        self.n_cells, self.dtype = len(self._cells), slide.dtype
         rejected = [f"{n:,} {text}" for text, n in objects.counts.items() if text != "cell"]
         notes = [f"rejected: {', '.join(rejected)}"] if rejected else []
         if not self.n_cells:
-            raise InputError(
+            raise NoCellsError(
                 f"{self.location}: no cells were found{f' ({notes[0]})' if notes else ''}: "
                 f"`zarrmal segment` with --preview shows why"
             )
@@ -89,7 +94,11 @@ class SlideSource(Source):
         native = {(h, w) for h, w in np.unique(boxes[:, 2:], axis=0).tolist()}
         self.preprocessing = options.record(native)
         slides = np.full(self.n_cells, slide.name, STRINGS)
-        names = np.array([f"{slide.name}_{x}_{y}.png" for y, x in boxes[:, :2].tolist()], STRINGS)
+        # Pillow writes no PNG of 16-bit RGB.
+        suffix = ".tif" if slide.dtype.itemsize > 1 and len(self.cell_shape) == 3 else ".png"
+        names = np.array(
+            [f"{slide.name}_{x}_{y}{suffix}" for y, x in boxes[:, :2].tolist()], STRINGS
+        )
         stored = RawAnnotations(groups=slides, names=names)
         if annotation.group_pattern is not None:
             stored = RawAnnotations(names=names)
@@ -110,10 +119,10 @@ class SlideSource(Source):
             self.location, self.n_cells, "cell", annotations, notes, self.sizes
         )
 
-    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def read(self, indices: NDArray[np.int64]) -> Pixels:
         """See Source.read."""
         rows = checked_indices(indices, self.n_cells)
-        out = np.zeros((len(rows), *self.cell_shape), np.uint8)
+        out = np.zeros((len(rows), *self.cell_shape), self.dtype)
         # In the order of the slide, so that each of its blocks is decoded once.
         for place in np.argsort(rows, kind="stable").tolist():
             index = int(rows[place])
@@ -121,14 +130,15 @@ class SlideSource(Source):
             out[place, : cell.shape[0], : cell.shape[1]] = cell
         return out
 
-    def native(self, index: int) -> NDArray[np.uint8]:
-        """One cell at its native size, with all channels; uint8 (y, x[, 3])."""
+    def native(self, index: int) -> Pixels:
+        """One cell at its native size, with all channels; (y, x[, 3]) of the slide's dtype."""
         y, x, height, width = self._cells.boxes[index].tolist()
         pixels = self.slide.read(y, x, height, width)
         if self._keep_background:
             return pixels
         mask = self._cells.mask(index)
-        return pixels * (mask if pixels.ndim == 2 else mask[..., np.newaxis])
+        out: Pixels = pixels * (mask if pixels.ndim == 2 else mask[..., np.newaxis])
+        return out
 
     def mask(self, index: int) -> NDArray[np.bool_]:
         """The mask of one cell at its native size."""
@@ -147,6 +157,17 @@ class SlideSource(Source):
                 grey = mask.astype(np.uint8) * np.uint8(255)
                 mask = resample(grey, self._options.size) > 127
             out[place, 0, : mask.shape[0], : mask.shape[1]] = mask
+        return out
+
+    def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None] | None:
+        """See Source.jpeg: cut out of the slide's JPEG pictures, unless cells are preprocessed."""
+        rows = checked_indices(indices, self.n_cells)
+        if self.slide.jpeg_tiles is None or not self._options.keeps_pixels:
+            return None
+        out: list[JpegCell | None] = [None] * len(rows)
+        for place in np.argsort(rows, kind="stable").tolist():
+            y, x, height, width = self._cells.boxes[rows[place]].tolist()
+            out[place] = self.slide.jpeg(y, x, height, width)
         return out
 
     def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:

@@ -104,6 +104,9 @@ class Decoder:
         state = frequencies * (self.states >> 16) + (self.states & 0xFFFF) - starts
         state = np.where(has, state, self.states)
         low = (state < RANS_LOWEST) & has
+        if not low.any():
+            self.states = state
+            return
         dry = low & (self.positions + 2 > self.stops)
         self.short |= dry
         positions = np.where(dry, len(self._bytes) - 2, self.positions)

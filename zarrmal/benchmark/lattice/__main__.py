@@ -7,21 +7,26 @@ import csv
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from zarrmal_codecs import Model, ZarrmalError
+from zarrmal_codecs.lattice.cell import JpegCell
 
 from ...errors import InputError
 from ...lattice.compiled import IS_AVAILABLE
 from ...lattice.find import FoundCell, find_cell
 from ...lattice.jpeg_file import read_jpeg
+from ...lattice.series import STANDARD_CHROMA, STANDARD_LUMA, scaled_table
 from ...lattice.survey import Cell, Finding, survey
-from ...lattice.tables import STANDARD_CHROMA, STANDARD_LUMA, scaled_table
 from ...sources import open_source
+from ...split import split_by_group
+from .coded import file_sizes, measure_coded
 from .drawn import SUBSAMPLINGS, as_jpeg, draw_smear, odd_table, pixels_of, random_cell
+from .picture import draw_picture
 from .truth import Score
 
 EXIT_MISTAKE = 2
@@ -44,20 +49,31 @@ def main() -> int:
     parser.add_argument("--truth", type=Path, metavar="CSV",
                         help="columns crop, parent, x, y: where each cell was cut out")  # fmt: skip
     parser.add_argument("--parents", type=Path, help="folder of the JPEG files that CSV names")
+    parser.add_argument("--model", type=Path,
+                        help="also count bits with this model's weights; what is known of JPEG "
+                        "files is not searched")  # fmt: skip
+    parser.add_argument("--unseen", type=float, default=0.0, metavar="SHARE",
+                        help="only cells of slides (or files) that `zarrmal train-lattice "
+                        "--validation SHARE` with this --seed holds out")  # fmt: skip
+    parser.add_argument("--group-pattern", help="finds the slide of a cell in its file name")
     parser.add_argument("--drawn", action="store_true", help="draw smears instead of a source")
+    parser.add_argument("--picture", type=Path, metavar="SVG", help="draw the idea in one picture")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     try:
         if not IS_AVAILABLE:
             raise InputError("this needs numba, not installed: pip install 'zarrmal[lattice]'")
+        if arguments.picture is not None:
+            draw_picture(arguments.picture, arguments.seed)
+            return 0
         if arguments.drawn:
             report = {"drawn": measure_drawn(arguments.seed)}
         elif arguments.source is None:
             raise InputError("nothing to look at: name a source, or --drawn")
         else:
             report = measure_source(arguments)
-    except (InputError, OSError) as error:
+    except (InputError, OSError, ZarrmalError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return EXIT_MISTAKE
     print(json.dumps(report, indent=2) if arguments.json else as_text(report))
@@ -66,22 +82,36 @@ def main() -> int:
 
 def measure_source(arguments: argparse.Namespace) -> dict[str, Any]:
     """Find the cells of a source; compare with the truth, where it is known."""
-    source = open_source(arguments.source, masks=arguments.masks)
-    n_cells = min(arguments.cells or source.n_cells, source.n_cells)
-    rows = np.unique(np.linspace(0, source.n_cells - 1, n_cells).astype(np.int64))
+    source = open_source(
+        arguments.source, masks=arguments.masks, group_pattern=arguments.group_pattern
+    )
+    model = Model.load(arguments.model) if arguments.model else None
+    rows = np.arange(source.n_cells)
+    if arguments.unseen:
+        groups = source.groups
+        _, rows = split_by_group(source.n_cells, groups, arguments.unseen, arguments.seed)
+    n_cells = min(arguments.cells or len(rows), len(rows))
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, n_cells).astype(np.int64))]
     names = [str(row) for row in rows] if source.names is None else source.names[rows].tolist()
     cells = list(read_cells(source, rows, whole=arguments.whole))
     parents = _parents(arguments.truth) if arguments.truth else {}
     if parents and arguments.parents is None:
         raise InputError("--truth names JPEG files: say with --parents where they are")
+    files: Sequence[JpegCell | None] = [None] * len(rows)
+    if model is not None:
+        files = source.jpeg(rows) or files
+    searched = [cell for cell, file in zip(cells, files, strict=True) if file is None]
     _warm_up()
     start = time.process_time()
-    cameras = survey(cells)
+    cameras = survey(searched)
     survey_seconds = time.process_time() - start
     start = time.process_time()
     found: list[FoundCell | None] = [None] * len(cells)
     if cameras:
-        found = [find_cell(pixels, visible, cameras) for pixels, visible in cells]
+        found = [
+            None if file is not None else find_cell(pixels, visible, cameras)
+            for (pixels, visible), file in zip(cells, files, strict=True)
+        ]
     seconds = time.process_time() - start
     report = Finding.of(found).to_json()
     report["survey_seconds"] = round(survey_seconds, 2)
@@ -94,6 +124,9 @@ def measure_source(arguments: argparse.Namespace) -> dict[str, Any]:
             mask = np.asarray(pixels.any(axis=2)) if visible is None else visible
             score.add(name, cell, file, corner, mask)
         report["truth"] = score_json(score)
+    if model is not None:
+        sizes = file_sizes(arguments.source, names, files)
+        report["coded"] = measure_coded(model, cells, found, files, sizes)
     return report
 
 

@@ -26,9 +26,11 @@ class Score:
     phase, sampling
         Cells with the right ones.
     tables, tables_equal
-        Cells whose steps no whole block contradicts: the file's values are multiples of them
-        (where all levels of a frequency are even, a step twice as large is the same), or other
-        values decode to the same samples; and cells whose used steps are the file's.
+        Cells with the right steps at all frequencies that their whole blocks tell, those with a
+        coefficient that is not 0: each is the file's, or a multiple of it of which all the file's
+        values in the cell are multiples (where all levels of a frequency are even, nothing tells it
+        from the double); and cells in which all of these are the file's. Values that can be
+        replaced by others that decode to the same samples tell nothing.
     blocks, values_equal, ambiguous
         Whole blocks of all planes, those with the file's dequantised coefficients, and those with
         others that decode to the same samples, between which no pixel decides: a constant block's
@@ -104,11 +106,13 @@ class Score:
             other = whole[plane] & found.is_known[plane] & ~same
             alike = inverse_dct(mine[other]) == inverse_dct(true[other])
             self.ambiguous += int(alike.all(axis=(1, 2)).sum())
-            contradicts = whole[plane] & (true % steps != 0).any(axis=(2, 3))
-            contradicts[other] &= ~alike.all(axis=(1, 2))
-            right = right and not contradicts.any()
-            used = (true[whole[plane]] != 0).any(axis=0)
-            equal = equal and bool((steps == file.camera.tables[plane])[used].all())
+            told = whole[plane].copy()
+            told[other] &= ~alike.all(axis=(1, 2))
+            values, file_steps = true[told], file.camera.tables[plane].astype(np.int64)
+            is_told = (values != 0).any(axis=0)
+            fits = (values % steps == 0).all(axis=0) & (steps % file_steps == 0)
+            right = right and bool(fits[is_told].all())
+            equal = equal and bool((steps == file_steps)[is_told].all())
         self.tables += right
         self.tables_equal += equal
         if not right:

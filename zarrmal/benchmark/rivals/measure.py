@@ -21,17 +21,17 @@ from ..measurement import (
     LossyError,
     Measurement,
     Pixels,
+    SlideSums,
     class_order,
     sample_rows,
     single_cells,
     slides_of,
-    sums_by_slide,
 )
 from ..timing import fastest, timed
 from .rival import SHEET_COLUMNS, Rival
 
 Sample = tuple[Cells, NDArray[Any] | None, NDArray[Any] | None]
-"""Cells, sorted by class, with their classes and, for files of one cell, their slides."""
+"""Cells, sorted by class, with their classes and slides."""
 
 SHEET_CELLS = 1000
 MAX_SHEET_SIDE = 65_535
@@ -111,8 +111,9 @@ def measure_rival(
     classes
         Class name of each cell, (cell,). Given these, no sheet holds cells of two classes.
     slides
-        Slide of each cell, (cell,). Given these, the bytes of each slide are summed, where a file
-        holds one cell.
+        Slide of each cell, (cell,). Given these, the bytes of each slide are summed; those of
+        sheets are divided among slides as ``SlideSums`` of a Measurement says, which takes as long
+        again.
     with_speed
         False to measure the rate alone.
 
@@ -127,7 +128,7 @@ def measure_rival(
     sizes: dict[str, tuple[int, int]] = {}  # class -> pixels and bytes
     encode_total, decode_total, timed_bytes = 0.0, 0.0, 0
     n_pixels = np.array([prod(cell.shape[:2]) for cell in cells])
-    cell_bytes = np.zeros(len(cells), np.int64)  # of files of one cell
+    cell_bytes = np.zeros(len(cells))
     for name, rows in _by_class(len(cells), classes):
         n_bytes = 0
         for k, image in enumerate(_images(rival, cells, rows, arrangement)):
@@ -151,19 +152,34 @@ def measure_rival(
     by_class = (
         {} if classes is None else {name: 8 * n / pixels for name, (pixels, n) in sizes.items()}
     )
-    by_slide = slides if arrangement == "cell" else None
+    total = sum(n for _, n in sizes.values())
+    if slides is not None and arrangement == "sheet":
+        cell_bytes = _shares_of_cells(rival, cells, classes, slides, total)
     return Measurement(
         coder=rival.name,
         arrangement=arrangement,
         cells=cells_name,
         n_cells=len(cells),
-        bits_per_pixel=8 * sum(n for _, n in sizes.values()) / int(n_pixels.sum()),
+        bits_per_pixel=8 * total / int(n_pixels.sum()),
         encode_mb_s=timed_bytes / encode_total / 1e6 if with_speed else None,
         decode_mb_s=timed_bytes / decode_total / 1e6 if with_speed else None,
         class_bits_per_pixel=by_class,
-        slide_pixels={} if by_slide is None else sums_by_slide(n_pixels, by_slide),
-        slide_bytes={} if by_slide is None else sums_by_slide(cell_bytes, by_slide),
+        slides={} if slides is None else {arrangement: SlideSums.of(n_pixels, cell_bytes, slides)},
     )
+
+
+def _shares_of_cells(
+    rival: Rival, cells: Cells, classes: NDArray[Any] | None, slides: NDArray[Any], total: int
+) -> NDArray[np.float64]:
+    """``total`` bytes divided among cells as sheets of one slide each take them, (cell,)."""
+    shares: NDArray[np.float64] = np.zeros(len(cells))
+    for _, of_class in _by_class(len(cells), classes):
+        for _, rows in _by_class(len(of_class), slides[of_class]):
+            own = of_class[rows]
+            n_bytes = sum(len(rival.encode(i)) for i in _images(rival, cells, own, "sheet"))
+            shares[own] = n_bytes / len(own)
+    shares *= total / shares.sum()
+    return shares
 
 
 def sheets(cells: Pixels, columns: int = SHEET_COLUMNS) -> Iterator[Pixels]:
@@ -193,7 +209,7 @@ def _samples(unseen: Source) -> dict[Arrangement, Sample]:
     single = pixels[sample_rows(len(pixels), MAX_SINGLE_CELLS)]
     return {
         "cell": (single, _classes(unseen, rows), slides),
-        "sheet": (pixels, _classes(unseen, order), None),
+        "sheet": (pixels, _classes(unseen, order), slides_of(unseen, order)),
     }
 
 

@@ -54,7 +54,7 @@ class KnownSamples:
         return self.samples[rows, columns]
 
     def n_wrong(self, where: Where) -> NDArray[np.int64]:
-        """Visible pixels of blocks that the samples do not give, of those with all samples known."""
+        """Visible pixels of blocks that the samples, if all are known, do not give."""
         blocks, taps = self.view.blocks, self.view.taps
         count = np.zeros(len(where[0]), np.int64)
         _count(

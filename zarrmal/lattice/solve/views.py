@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from zarrmal_codecs.lattice.upsampling import Ratio
 
 from ..preimage import Planes
-from .blocks import Phase, PlaneBlocks, cut_into_blocks
-from .dct import BLOCK, N_COEFFICIENTS, Float
+from .blocks import Phase, PlaneBlocks, Where, cut_into_blocks
+from .dct import BLOCK, N_COEFFICIENTS, Float, error_inflation, forward_dct
 from .intervals import Bounds, likely_bounds, sample_bounds
 from .taps import Taps, taps_of
 
@@ -52,6 +52,21 @@ class PlaneView:
     doubt: NDArray[np.int64]
     is_clear: NDArray[np.bool_]
     share_wrong: float
+
+    def measured(self, where: Where) -> tuple[Float, Float]:
+        """Coefficients of the middles of blocks, and by how much their errors exceed rounding's.
+
+        Returns
+        -------
+        tuple
+            Coefficients float64 (block, 64), and the factor of the variance, float64 (block,); see
+            ``error_inflation``.
+        """
+        samples = self.middles[where]
+        widths = (self.high[where] - self.low[where]).astype(np.float64)
+        # A sample with w + 1 values has (w + 1)^2 times the variance of one.
+        more = (widths * (widths + 2)).mean(axis=1)
+        return forward_dct(samples), error_inflation(samples) + more
 
     @property
     def middles(self) -> Float:

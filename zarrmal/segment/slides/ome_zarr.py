@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import zarr
-from numpy.typing import NDArray
 
 from ...errors import InputError
+from ...sources.sizes import Pixels
 from ...sources.slide_address import multiscales
-from .slide import Slide, as_image, block_of, checked_shape
+from .slide import ONE_PLANE, Slide, as_image, block_of, checked_shape, said
 from .tiff import slide_name
 
 
@@ -42,10 +42,14 @@ class ZarrSlide(Slide):
         self._kept = kept
         chunk = (array.chunks[kept[self._order[0]]], array.chunks[kept[self._order[1]]])
         super().__init__(
-            shape, location=f"slide {address}", name=slide_name(address), block=block_of(chunk)
+            shape,
+            location=f"slide {address}",
+            name=slide_name(address),
+            block=block_of(chunk),
+            dtype=np.dtype(array.dtype),
         )
 
-    def decode(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+    def decode(self, y: int, x: int, height: int, width: int) -> Pixels:
         """See Slide.decode."""
         index: list[Any] = [0 if k is not None else slice(None) for k in self._select]
         index[self._kept[self._order[0]]] = slice(y, y + height)
@@ -54,7 +58,8 @@ class ZarrSlide(Slide):
             pixels = np.asarray(self._array[tuple(index)])
         except Exception as error:  # codecs promise no errors of their own
             raise InputError(
-                f"{self._address}: cannot be decoded at row {y:,}, column {x:,}: {error}"
+                f"{self._address}: cannot be decoded at row {y:,}, column {x:,}: the chunk is "
+                f"damaged, or its compression unknown{said('zarr', error)}"
             ) from error
         return as_image(pixels.transpose(self._order), self.shape)
 
@@ -71,7 +76,7 @@ def _finest(node: zarr.Array[Any] | zarr.Group, address: str) -> tuple[zarr.Arra
         axes = image.get("axes") or list("tczyx")
         names = "".join(str(a["name"] if isinstance(a, Mapping) else a)[:1] for a in axes)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise InputError(f"{address}: its `multiscales` are damaged: {error!r}") from error
+        raise InputError(f"{address}: its `multiscales` are damaged") from error
     if not isinstance(array, zarr.Array) or len(names) != array.ndim:
         raise InputError(f"{address}: its `multiscales` name no array of {len(names)} axes")
     return array, names
@@ -87,8 +92,7 @@ def _plane(
         is_wanted = name in "yx" or (name == "c" and length in (3, 4))
         if not is_wanted and length != 1:
             raise InputError(
-                f"{address}: holds {dtype} of shape {shape} (axes {axes}); a slide is one plane of "
-                f"uint8, grey or RGB: export that plane"
+                f"{address}: holds {dtype} of shape {shape} (axes {axes}); {ONE_PLANE}"
             )
         select.append(None if is_wanted else 0)
         names += name if is_wanted else ""

@@ -20,7 +20,7 @@ from ...sources.zarr_array import ZARR_MARKERS
 from .ome_zarr import ZarrSlide
 from .openslide import OpenSlideSlide
 from .picture import PictureSlide
-from .slide import Slide
+from .slide import Slide, said
 from .tiff import TiffSlide
 from .tile_folder import TileFolder
 
@@ -47,13 +47,25 @@ def open_slide(
     Raises
     ------
     InputError
-        If it is no slide, or one that is no single plane of uint8, grey or RGB; one line.
+        If it is no slide, or one that is no single plane of uint8 or uint16, grey or RGB; one line.
         MissingError, AccessError or UnreachableError where that is why.
     """
     text = os.fspath(address)
     slide = _open(text, storage_options)
+    if slide.n_bytes is None:
+        slide.n_bytes = stored_bytes(Path(text))
     slide.reopen = partial(open_slide, absolute_address(text), storage_options=storage_options)
     return slide
+
+
+def stored_bytes(path: Path) -> int | None:
+    """Of a file, or of all files in a folder; None if there is neither, as of a URL."""
+    try:
+        if path.is_dir():
+            return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _open(text: str, storage_options: Mapping[str, Any] | None) -> Slide:
@@ -83,7 +95,7 @@ def _open(text: str, storage_options: Mapping[str, Any] | None) -> Slide:
     except OSError as error:
         raise input_error(f"{text}: cannot be read: {error.strerror or error}", error) from error
     except (ValueError, TypeError, LookupError) as error:
-        raise InputError(f"{text}: cannot be opened as a slide: {error}") from error
+        raise InputError(f"{text}: is damaged, or no slide{said('zarr', error)}") from error
     known = ", ".join((*SLIDE_SUFFIXES, *TIFF_SUFFIXES, *PILLOW_SUFFIXES, *OPENSLIDE_SUFFIXES))
     raise InputError(
         f"{text}: is no slide: give a file ending in {known}, an OME-Zarr, or a folder of tiles"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...errors import InputError
-from .slide import LEAST_BLOCK, Slide
+from .slide import LEAST_BLOCK, Slide, said
 from .tiff import slide_name
 
 
@@ -37,7 +37,9 @@ class OpenSlideSlide(Slide):
         try:
             self._slide: Any = openslide.OpenSlide(path)
         except Exception as error:
-            raise InputError(f"{path}: OpenSlide cannot read it: {error}") from error
+            raise InputError(
+                f"{path}: is damaged, or no format of OpenSlide's{said('OpenSlide', error)}"
+            ) from error
         self._path = path
         width, height = self._slide.dimensions
         super().__init__(
@@ -53,7 +55,8 @@ class OpenSlideSlide(Slide):
             region = self._slide.read_region((x, y), 0, (width, height))
         except Exception as error:
             raise InputError(
-                f"{self._path}: cannot be decoded at row {y:,}, column {x:,}: {error}"
+                f"{self._path}: cannot be decoded at row {y:,}, column {x:,}: the file is "
+                f"damaged{said('OpenSlide', error)}"
             ) from error
         white = Image.new("RGBA", region.size, "white")
         return np.asarray(Image.alpha_composite(white, region).convert("RGB"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import UnidentifiedImageError
 
 from ...errors import InputError
+from ...lattice.file_cell import JPEG_START
 from ...sources.image_file import DECODING_ERRORS, read_with_pillow
+from ...sources.sizes import Pixels
 from ...sources.unreadable import UnreadableError
+from .jpeg_tiles import JpegTiles
 from .slide import LEAST_BLOCK, Slide, as_image, checked_shape
 from .tiff import slide_name
 
@@ -36,18 +37,22 @@ class PictureSlide(Slide):
             location=f"slide {address}",
             name=slide_name(address),
             block=(LEAST_BLOCK, LEAST_BLOCK),
+            dtype=self._pixels.dtype,
         )
+        self.n_bytes = len(data)
+        if data.startswith(JPEG_START):
+            self.jpeg_tiles = JpegTiles(self.size, lambda _: data)
 
-    def read(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+    def read(self, y: int, x: int, height: int, width: int) -> Pixels:
         """See Slide.read."""
         return self._pixels[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
 
-    def decode(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+    def decode(self, y: int, x: int, height: int, width: int) -> Pixels:
         """See Slide.decode."""
         return self._pixels[y : y + height, x : x + width]
 
 
-def decoded(data: bytes, address: str) -> NDArray[np.uint8]:
+def decoded(data: bytes, address: str) -> Pixels:
     """Pixels of a picture; InputError if there are none."""
     try:
         pixels = read_with_pillow(data)

@@ -6,12 +6,11 @@ import os
 import re
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...errors import InputError
-from ...sources.image_file import is_image_name, read_image
+from ...sources.image_file import is_image_name, is_jpeg_name, read_image
+from ...sources.sizes import Pixels
 from ...sources.unreadable import UnreadableError
+from .jpeg_tiles import JpegTiles, Place
 from .slide import Slide, as_image, checked_shape
 
 TILE_NAME = re.compile(r"(\d+)[_-](\d+)")
@@ -75,21 +74,28 @@ class TileFolder(Slide):
             location=f"slide {folder}/",
             name=folder.resolve().name,
             block=(first.shape[0], first.shape[1]),
+            dtype=first.dtype,
         )
+        if any(map(is_jpeg_name, tiles.values())):
+            self.jpeg_tiles = JpegTiles(self.block, self._file)
 
-    def decode(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
+    def decode(self, y: int, x: int, height: int, width: int) -> Pixels:
         """See Slide.decode; blocks are tiles."""
         row, column = self._rows[y // self.block[0]], self._columns[x // self.block[1]]
         tile = self._image(row, column)
         expected = (height, width, *self.shape[2:])
-        if tile.shape != expected:
+        if tile.shape != expected or tile.dtype != self.dtype:
             raise InputError(
-                f"{self._folder / self._tiles[row, column]}: has shape {tile.shape}, by the other "
-                f"tiles it is {expected}"
+                f"{self._folder / self._tiles[row, column]}: holds {tile.dtype} of shape "
+                f"{tile.shape}, by the other tiles it is {self.dtype} of {expected}"
             )
         return tile
 
-    def _image(self, row: int, column: int) -> NDArray[np.uint8]:
+    def _file(self, place: Place) -> bytes | None:
+        name = self._tiles[self._rows[place[0]], self._columns[place[1]]]
+        return (self._folder / name).read_bytes() if is_jpeg_name(name) else None
+
+    def _image(self, row: int, column: int) -> Pixels:
         path = self._folder / self._tiles[row, column]
         try:
             pixels = read_image(str(path)).pixels

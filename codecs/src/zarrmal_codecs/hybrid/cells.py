@@ -30,7 +30,6 @@ from .context import steps_of
 from .depth import SHALLOW, depth_of
 from .engine import Engine, Streams, chosen_level, make_engine
 from .known import First, Known, Sizes
-from .mixture import latent_cumulative
 from .prediction import Prediction, n_planes
 from .prediction import pool as pool
 
@@ -234,8 +233,8 @@ class HybridCells:
             return np.zeros((n, 0, 2), np.uint16)
         assert self._prediction is not None
         symbols = latents.astype(np.int64) + 128
-        start = latent_cumulative(symbols, self._prediction.slopes)
-        stop = latent_cumulative(symbols + 1, self._prediction.slopes)
+        edges, latent = self._prediction.latent_edges, np.arange(latents.shape[1])
+        start, stop = edges[symbols, latent], edges[symbols + 1, latent]
         return np.stack([start, stop - start], axis=-1).astype(np.uint16)
 
     def bits(
@@ -376,10 +375,9 @@ class HybridCells:
 
     def _read_latents(self, decoder: rans.Decoder) -> NDArray[np.int8]:
         assert self._prediction is not None
-        slopes = self._prediction.slopes
-        edges = latent_cumulative(np.arange(257)[:, None], slopes)
-        latents = np.empty((len(decoder.states), len(slopes)), np.int8)
-        for k in range(len(slopes)):
+        edges = self._prediction.latent_edges
+        latents = np.empty((len(decoder.states), edges.shape[1]), np.int8)
+        for k in range(edges.shape[1]):
             symbol = np.searchsorted(edges[:, k], decoder.slots(), side="right") - 1
             decoder.advance(edges[symbol, k], edges[symbol + 1, k] - edges[symbol, k])
             latents[:, k] = symbol - 128

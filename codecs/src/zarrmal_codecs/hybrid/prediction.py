@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from ..constants import N_SLOPES
 from ..errors import ModelError
 from ..model.autoencoder import Autoencoder
 from ..model.class_model import ClassModel
+from .mixture import latent_cumulative
 from .tables import SLOPE
 
 Pixels = NDArray[np.uint8]
@@ -45,7 +48,9 @@ class Prediction:
             )
         if int(scale.max()) >= N_SLOPES:
             raise ModelError(f"class {model.name!r}: latent_scale must be 0..{N_SLOPES - 1}")
-        self.slopes = SLOPE[scale].astype(np.int64)
+        slopes = SLOPE[scale].astype(np.int64)
+        self.latent_edges = latent_cumulative(np.arange(257)[:, None], slopes)
+        """Cumulative frequencies int64 (257, latent) of latent + 128 (FORMAT 6.4)."""
 
     def encode(self, pixels: Pixels) -> NDArray[np.int8]:
         """Latents int8 (cell, latent) of uint8 (cell, plane, y, x); zeros without an encoder."""
@@ -72,18 +77,24 @@ class Prediction:
 
 def _stretch(grid: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
     """Linear interpolation along an axis, multiplied by 256 (FORMAT 6.4)."""
-    n = grid.shape[axis]
-    along = np.clip((2 * np.arange(size) + 1) * n * 128 // size - 128, 0, (n - 1) * 256)
-    low, part = along >> 8, (along & 255).astype(np.float32)
+    low, high, part = _between(grid.shape[axis], size)
     shape = [1] * grid.ndim
     shape[axis] = size
-    part = part.reshape(shape)
+    upper_part = part.reshape(shape)
     result: NDArray[np.float32] = grid.take(low, axis)
-    result *= 256 - part
-    upper = grid.take(np.minimum(low + 1, n - 1), axis)
-    upper *= part
+    result *= 256 - upper_part
+    upper = grid.take(high, axis)
+    upper *= upper_part
     result += upper
     return result
+
+
+@lru_cache(maxsize=64)
+def _between(n: int, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Of each of ``size`` places the two of ``n`` beside it, and 256ths of the second's part."""
+    along = np.clip((2 * np.arange(size) + 1) * n * 128 // size - 128, 0, (n - 1) * 256)
+    low = along >> 8
+    return low, np.minimum(low + 1, n - 1), (along & 255).astype(np.float32)
 
 
 def pool(pixels: Pixels, grid: tuple[int, int]) -> Pixels:

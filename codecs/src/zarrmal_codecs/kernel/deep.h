@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "few.h"
 #include "inputs.h"
 #include "lanes.h"
 #include "layers.h"
@@ -291,15 +292,7 @@ ZM_INLINE void walk_deep(const Group& group, Use&& use) {
             for (std::size_t x = 0; x < group.width; ++x) {
                 if (!group.has_pixel[y * group.width + x]) continue;
                 deep_features<V>(group, step, y, x, pixel);
-                interleave<V>(group.inputs, step.layers[0].groups, group.activations[0]);
-                const auto run = [&](auto n) {
-                    constexpr int C = decltype(n)::value;
-                    hidden<V, C>(step.layers[0], group.first[s], group.activations[0],
-                                 group.activations[1]);
-                    hidden<V, C>(step.layers[1], nullptr, group.activations[1],
-                                 group.activations[0]);
-                    output<V, C>(step.layers[2], group.activations[0], group.outputs);
-                };
+                const auto run = [&](auto n) { network<V, decltype(n)::value>(group, s); };
                 if (group.n_vectors == 1) run(Count<1>{});
                 else if (group.n_vectors == 2) run(Count<2>{});
                 else run(Count<4>{});

@@ -31,6 +31,8 @@ constexpr int MAX_LEVEL = 65535;
 constexpr int SYMBOLS_OF_DEEP = 3;  // at most, of a pixel
 
 constexpr int MAX_LANES = 64;
+constexpr int ROW_BLOCK = 16;
+constexpr std::size_t FEW_CELLS = 4;
 constexpr int MAX_OUTPUTS = 1 + 3 * MAX_COMPONENTS;
 
 constexpr std::uint8_t WHOLE = 1, PARTIAL = 2;
@@ -45,8 +47,10 @@ struct Layer {
     const std::int32_t* shift;
     const std::int32_t* offset;  // 128 * sum of the weights: see Ops::SIGNED
     const std::uint8_t* chains;  // [four outputs][chain]: the group after it, see chains.h
+    const std::int8_t* across;   // [group][row][4]: the same for a few cells, see few.h
     int outputs;
     int groups;
+    int rows;  // outputs, padded to ROW_BLOCK; start and shift are, too
 };
 
 struct Step {
@@ -113,6 +117,7 @@ struct Group {
     std::ptrdiff_t covered[MAX_COVERAGE_INPUTS];
     // For each step the first sums, rounding included, [output][lane, word order].
     const std::int32_t* first[MAX_PLANES];
+    const std::int32_t* first_across[MAX_PLANES];  // the same, [cell][row]
 
     // Scratch.
     std::uint8_t* inputs;          // [input][lane, byte order]

@@ -1,4 +1,4 @@
-// Samples -> pixels (FORMAT-lattice 2.3, 2.4).
+// Samples -> pixels (FORMAT-lattice 2).
 #pragma once
 
 #include <cstring>

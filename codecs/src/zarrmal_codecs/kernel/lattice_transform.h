@@ -1,4 +1,4 @@
-// Blocks <-> samples (FORMAT-lattice 2.2, 5.2).
+// Blocks <-> samples (FORMAT-lattice 2, 5.2).
 #pragma once
 
 #include <cstddef>
@@ -35,7 +35,7 @@ inline void near_sums(const std::uint16_t* from, std::uint16_t* to) {
 #endif
 }
 
-// libjpeg's accurate inverse transform, as a product with its matrix (FORMAT-lattice 2.2).
+// libjpeg's accurate inverse transform, as a product with its matrix (FORMAT-lattice 2).
 class Transform {
 public:
     // matrix: [sample][frequency], of 16 bits.

@@ -21,6 +21,7 @@ struct Avx2 : Lookups<Avx2> {
     static constexpr int TILE_VECTORS = 2;
     static constexpr int TILE_SUMS = 8;
     static constexpr bool CHAINS = true;
+    static constexpr bool ACROSS = true;
     static constexpr bool WIDE_OUTPUT = false;
 
     ZM_INLINE R load(const void* from) { return _mm256_loadu_si256(static_cast<const R*>(from)); }
@@ -128,6 +129,16 @@ struct Avx2 : Lookups<Avx2> {
     ZM_INLINE Chain pairs(Inputs a, Weights w) { return (Chain)_mm256_maddubs_epi16(a, w); }
     ZM_INLINE R join(R sum, Chain chain) { return add32(sum, madd16((R)chain, set16(1))); }
 #endif
+    // Sums of four inputs of one cell, and as many weights of each output; exact as above.
+    ZM_INLINE R four(const std::uint8_t* from) {
+        std::int32_t inputs;
+        std::memcpy(&inputs, from, 4);
+        return set32(inputs);
+    }
+    ZM_INLINE R dot_across(R sum, R four, R weights) {
+        return add32(sum, madd16(_mm256_maddubs_epi16(four, weights), set16(1)));
+    }
+    ZM_INLINE R sra32_each(R a, R n) { return _mm256_srav_epi32(a, n); }
     ZM_INLINE R activations(R a, R b, R c, R d) {
         const R all = min8(packus16(packs32(a, b), packs32(c, d)), set8(127));
         const __m128i turn = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);

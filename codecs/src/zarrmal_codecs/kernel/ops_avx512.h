@@ -20,6 +20,7 @@ struct Avx512 {
     static constexpr int TILE_VECTORS = 4;
     static constexpr int TILE_SUMS = 16;
     static constexpr bool CHAINS = false;
+    static constexpr bool ACROSS = true;
     static constexpr bool WIDE_OUTPUT = true;
 
     ZM_INLINE R load(const void* from) { return _mm512_loadu_si512(from); }
@@ -115,6 +116,16 @@ struct Avx512 {
         return set32(four);
     }
     ZM_INLINE R dot(R sum, Inputs a, Weights w) { return _mm512_dpbusd_epi32(sum, a, w); }
+    // Sums of four inputs of one cell, and as many weights of each output.
+    ZM_INLINE R four(const std::uint8_t* from) {
+        std::int32_t inputs;
+        std::memcpy(&inputs, from, 4);
+        return set32(inputs);
+    }
+    ZM_INLINE R dot_across(R sum, R four, R weights) {
+        return _mm512_dpbusd_epi32(sum, four, weights);
+    }
+    ZM_INLINE R sra32_each(R a, R n) { return _mm512_srav_epi32(a, n); }
     // Clips four outputs to 0..127 and makes those of a lane adjacent.
     ZM_INLINE R activations(R a, R b, R c, R d) {
         const R all = min8(packus16(packs32(a, b), packs32(c, d)), set8(127));

@@ -19,6 +19,7 @@ struct Neon : Lookups<Neon> {
     static constexpr int TILE_VECTORS = 2;
     static constexpr int TILE_SUMS = 16;
     static constexpr bool CHAINS = false;
+    static constexpr bool ACROSS = false;
     static constexpr bool WIDE_OUTPUT = false;
 
     ZM_INLINE uint16x8_t u16(R a) { return vreinterpretq_u16_u8(a); }

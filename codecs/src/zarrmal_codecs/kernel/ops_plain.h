@@ -26,6 +26,7 @@ struct Plain : Lookups<Plain> {
     static constexpr int TILE_VECTORS = 1;
     static constexpr int TILE_SUMS = 4;
     static constexpr bool CHAINS = false;
+    static constexpr bool ACROSS = false;
     static constexpr bool WIDE_OUTPUT = false;
 
     template <class T>

@@ -24,6 +24,7 @@ struct Sse2 : Lookups<Sse2> {
     static constexpr int TILE_VECTORS = 2;
     static constexpr int TILE_SUMS = 8;
     static constexpr bool CHAINS = false;
+    static constexpr bool ACROSS = false;
     static constexpr bool WIDE_OUTPUT = false;
 
     ZM_INLINE R load(const void* from) { return _mm_loadu_si128(static_cast<const R*>(from)); }

@@ -18,6 +18,10 @@ int n_inputs(const Step& step, bool has_prediction) {
            N_POSITION + (has_prediction ? N_PREDICTION : 0) + step.n_coverage;
 }
 
+std::size_t padded_rows(std::size_t outputs) {
+    return (outputs + ROW_BLOCK - 1) / ROW_BLOCK * ROW_BLOCK;
+}
+
 }  // namespace
 
 Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_prediction, int depth)
@@ -87,10 +91,13 @@ const Plan::Weights& Plan::weights(const RawLayer& raw) {
     const std::size_t groups = (raw.inputs + 3) / 4, rows = (raw.outputs + 3) / 4 * 4;
     made.weight.assign(rows * groups * 4, 0);
     made.offset.assign(rows, 0);
+    const std::size_t padded = padded_rows(raw.outputs);
+    made.across.assign(groups * padded * 4, 0);
     for (std::size_t o = 0; o < raw.outputs; ++o)
         for (std::size_t i = 0; i < raw.inputs; ++i) {
             const std::int8_t weight = raw.weight[o * raw.inputs + i];
             made.weight[o * groups * 4 + i] = weight;
+            made.across[(i / 4 * padded + o) * 4 + i % 4] = weight;
             made.offset[o] += 128 * weight;
         }
     made.chains = chain_ends(made.weight, rows, groups);
@@ -101,7 +108,7 @@ const Plan::Sums& Plan::sums(const RawLayer& raw, int s) {
     const auto [known, is_new] = sums_.try_emplace({raw.bias, raw.shift, raw.outputs});
     Sums& made = known->second;
     if (!is_new) return made;
-    const std::size_t rows = (raw.outputs + 3) / 4 * 4;
+    const std::size_t rows = padded_rows(raw.outputs);
     made.start.assign(rows, 1);
     made.shift.assign(rows, 1);
     for (std::size_t o = 0; o < raw.outputs; ++o) {
@@ -121,6 +128,8 @@ Layer Plan::pack(const RawLayer& raw, int s, int k) {
     const Sums& sum = sums(raw, s);
     Layer layer{};
     layer.weight = weight.weight.data();
+    layer.across = weight.across.data();
+    layer.rows = static_cast<int>(padded_rows(raw.outputs));
     layer.start = sum.start.data();
     layer.shift = sum.shift.data();
     layer.offset = weight.offset.data();

@@ -46,7 +46,7 @@ public:
 
 private:
     struct Weights {
-        std::vector<std::int8_t> weight;
+        std::vector<std::int8_t> weight, across;
         std::vector<std::int32_t> offset;
         std::vector<std::uint8_t> chains;
     };

@@ -5,9 +5,9 @@
 #include <math.h>  // not <cmath>, whose overloads have external linkage
 
 #include "deep.h"
+#include "few.h"
 #include "inputs.h"
 #include "lanes.h"
-#include "layers.h"
 #include "mixture.h"
 #include "rans.h"
 
@@ -24,11 +24,7 @@ ZM_INLINE void walk_step(const Group& group, int s, Use&& use) {
         for (std::size_t x = 0; x < group.width; ++x) {
             if (!group.has_pixel[y * group.width + x]) continue;
             const auto base = features<V>(group, step, y, x);
-            interleave<V>(group.inputs, step.layers[0].groups, group.activations[0]);
-            hidden<V, C>(step.layers[0], group.first[s], group.activations[0],
-                         group.activations[1]);
-            hidden<V, C>(step.layers[1], nullptr, group.activations[1], group.activations[0]);
-            output<V, C>(step.layers[2], group.activations[0], group.outputs);
+            network<V, C>(group, s);
             Mixture<V, M> mixture[H];
             mixtures<V, M, H>(*group.tables, group.outputs, base, mixture);
             typename V::M16 without[H];

@@ -38,6 +38,9 @@ private:
     void cover(const Cells& cells, std::size_t from);
     void lay_out(const Cells& cells, std::size_t from, std::size_t count);
     std::size_t byte_index(std::size_t k) const;
+    std::size_t rows_of(int s) const {
+        return static_cast<std::size_t>(group_.steps[s].layers[0].rows);
+    }
     template <class T>
     void interleave_row(const T* rows, std::size_t cell, T* to, std::size_t width) const;
     template <class T>
@@ -58,7 +61,7 @@ private:
     };
     Axis across_, down_;
     Array<std::int16_t> outputs_;
-    std::vector<Array<std::int32_t>> first_;
+    std::vector<Array<std::int32_t>> first_, first_across_;
     Array<std::uint16_t> starts_, frequencies_, reciprocal_, deep_image_, deep_values_;
     std::vector<Scale> scales_;
 };
