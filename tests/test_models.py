@@ -38,6 +38,8 @@ def test_it_is_small_and_says_how_it_was_made(shipped: Shipped) -> None:
     assert model.about["n_training_cells"] == n_cells
     assert coder_for(model).takes_silhouettes == ("masks" in shipped.name)
     assert f"-o {shipped.name}" in shipped.trained_by
+    assert all(bool(own.lattice) == bool(shipped.lattice_by) for own in model.classes)
+    assert ("lattice" in model.about) == bool(shipped.lattice_by)
 
 
 @each_shipped

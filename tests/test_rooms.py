@@ -36,7 +36,7 @@ OUTSIDE = {
     "torch": {"learn", "torch"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "PIL": {"sources", "segment", "archive", "benchmark"},
+    "PIL": {"sources", "segment", "archive", "benchmark", "learn"},
     "scipy": {"segment", "benchmark"},
     "skimage": {"segment"},
     "matplotlib": {"benchmark", "study"},
