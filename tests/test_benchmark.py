@@ -424,12 +424,13 @@ def test_speeds_are_over_the_cells_own_bytes(originals, hybrid, tmp_path):
         assert n_bytes == pytest.approx(sizes.prod(axis=1).sum())
 
 
-def test_a_chunk_of_large_cells_is_short(originals, monkeypatch):
+def test_a_chunk_of_large_cells_is_short(originals, hybrid, monkeypatch):
     source = open_source(originals)
     monkeypatch.setattr(models, "MAX_SPEED_BYTES", 5 * np.prod(source.cell_shape) + 1)
-    pixels, classes, raw_bytes = models._sorted_chunk(
-        source, LabelAssigner(source, source.class_names)
+    pixels, classes, raw_bytes, coefficients = models._sorted_chunk(
+        source, LabelAssigner(source, source.class_names), hybrid
     )
+    assert coefficients is None  # this model has no weights for them
     assert len(pixels) == len(classes) == 5
     assert classes.tolist() == sorted(classes.tolist())
     rows = np.linspace(0, 11, 5).astype(int)

@@ -17,6 +17,7 @@ from zarrmal_codecs.lattice.weights_file import read_weights
 
 import zarrmal
 from zarrmal.archive import AppendOptions, WriteOptions
+from zarrmal.archive.write.lattice import share_of_bits
 from zarrmal.cli import app
 from zarrmal.lattice.jpeg_file import read_jpeg
 from zarrmal.models import SHIPPED
@@ -155,6 +156,8 @@ def test_grey_files_and_what_goes_the_ordinary_way(tmp_path, models):
         assert "jpeg_frame" not in zarr.open_group(url)
         zarrmal.extract(url, tmp_path / name)
         np.testing.assert_array_equal(opened(tmp_path / name / "1.png"), opened(folder / "1.jpg"))
+    assert share_of_bits(open_source(folder), model, "known") < 0.9
+    assert share_of_bits(open_source(folder), model, "off") == 1
     colour = write_files(tmp_path / "rgb", {"1.jpg": {"quality": 88}})
     for options in ({"channel": "red"}, {"size": 16}):
         assert open_source(colour, **options).jpeg(np.array([0])) is None

@@ -187,7 +187,7 @@ def write(
     elif model is not None:
         pass
     elif train_options is None:
-        model = shipped_for(cells, cell_shape)
+        model = shipped_for(cells, cell_shape, options.lattice)
         origin = "none" if model is None else "shipped"
     else:
         listener.training(cells)

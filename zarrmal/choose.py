@@ -10,6 +10,7 @@ import numpy as np
 from zarrmal_codecs import Model, ZarrmalError
 from zarrmal_codecs.chunk.coder import coder_for
 
+from .archive.write.lattice import LatticeMode, share_of_bits
 from .classify import (
     Assigner,
     CellClassifier,
@@ -49,11 +50,18 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise type(error)(f"{os.fspath(path)}: {error}") from None
 
 
-def shipped_for(cells: Source, canvas: tuple[int, ...] | None = None) -> Model | None:
+def shipped_for(
+    cells: Source, canvas: tuple[int, ...] | None = None, lattice: LatticeMode = "off"
+) -> Model | None:
     """The shipped model that takes the fewest bits for the cells, judged by some of them.
 
     None if there is none for their dtype, their channels, and their shape or that of the canvas on
     which they are stored.
+
+    Parameters
+    ----------
+    lattice
+        Whether the coefficients of JPEG pictures behind the cells count; see WriteOptions.
     """
     shape = canvas or cells.cell_shape
     n_channels = shape[2] if len(shape) == 3 else 1
@@ -73,7 +81,8 @@ def shipped_for(cells: Source, canvas: tuple[int, ...] | None = None) -> Model |
 
     def total_bits(model: Model) -> float:
         own = coder_for(model).bits(pixels, sizes, silhouettes).min(axis=1)
-        return float(own.mean()) * cells.n_cells + 8 * model.n_bytes
+        share = share_of_bits(cells, model, lattice)
+        return float(own.mean()) * share * cells.n_cells + 8 * model.n_bytes
 
     return min(models, key=total_bits, default=None)
 

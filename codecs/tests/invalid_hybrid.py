@@ -103,7 +103,7 @@ def silhouettes(tools: dict) -> dict[str, tuple[bytes, str, str, str]]:
             cells(triangle(1, 2048, 2048), long[:30]), short, "fewer than the 32", ""),
         "stream-empty": (cells(same(1), b""), short, "fewer than the 4", ""),
         "ends-in-points": (cells(triangle(1, 90, 90), stream[:4]), short, "last pixel", ""),
-        "zeros": (cells(triangle(1, 90, 90), bytes(4)), short, "last pixel", ""),
+        "zeros": (cells(triangle(1, 90, 90), bytes(4)), corrupt, "begins with", ""),
         "ends-in-pixels": (cells(same(1), stream[:-2]), short, "last pixel", ""),
         "words-left": (cells(same(1), stream + b"\0\0"), corrupt, "last state", ""),
         "not-said": (cells(b"", flags=2), corrupt, "", ""),
@@ -218,7 +218,7 @@ def chunks(tools: dict) -> dict[str, tuple[bytes, str, str, str | None]]:
                 cells([ending_in(model, GOOD[0], last ^ 1)]), corrupt, "last state"),
             "ends-in-2-17": (
                 cells([ending_in(model, GOOD[0], last + (1 << 16))]), corrupt, "last state"),
-            "zeros": (cells([bytes(4)]), short, "last pixel"),
+            "zeros": (cells([bytes(4)]), corrupt, "begins with"),
             "ones": (cells([b"\xff" * 40]), corrupt, "last state"),
             "coding-1": (cells([first], coding=1), corrupt, "coding 1"),
             "coding-255": (cells([first], coding=255), corrupt, "coding 255"),

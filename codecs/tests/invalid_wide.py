@@ -104,7 +104,7 @@ def wide(chunk_of: Callable[..., bytes]) -> Cases:
         "word-more": (cells(three, stream + b"\0\0"), CORRUPT, "last state", "deep"),
         "state-alone": (cells(three, stream[:4]), SHORT, "last pixel", "deep"),
         "stream-empty": (cells(three, b""), SHORT, "fewer than the 4", "deep"),
-        "zeros": (cells(three, bytes(4)), SHORT, "last pixel", "deep"),
+        "zeros": (cells(three, bytes(4)), CORRUPT, "begins with", "deep"),
         "ones": (cells(three, b"\xff" * 40), CORRUPT, "last state", "deep"),
         "flags-of-sizes": (cells(three, flags=10), CORRUPT, "in an array of 2", "deep"),
         "size-beyond": (
@@ -228,7 +228,7 @@ def masks(chunk_of: Callable[..., bytes]) -> Cases:
         "stream-two-bytes": (array(body=stream[:2]), SHORT, "too short"),
         "stream-short": (array(**big, body=bytes(6)), SHORT, "too short"),
         "state-alone": (array(body=stream[:4]), SHORT, "last point"),
-        "zeros": (array(**big, body=bytes(8)), SHORT, "last point"),
+        "zeros": (array(**big, body=bytes(8)), CORRUPT, "begins with"),
         "word-missing": (array(body=stream[:-2]), SHORT, "last point"),
         "word-more": (array(body=stream + b"\0\0"), CORRUPT, "last state"),
         "other-word": (

@@ -142,7 +142,6 @@ def decode_lattice(
         len(stream) >= max(4, outline[1][0] * outline[1][1] >> 17 if outline else 0), "lattice 9.3"
     )
     words, camera, phase = Words(stream), place["camera"], place["phase"]
-    must(words.x >= 65536, "lattice 9.3: the first state")
     (height, width), (top, left) = shape, phase
     visible = [(y, x) for y in range(height) for x in range(width)]
     if outline:

@@ -55,6 +55,7 @@ class Words:
     def __init__(self, stream: bytes) -> None:
         self.cursor = Cursor(stream)
         self.x = self.cursor.uint(4)
+        must(self.x >= 65536, "4.6: the first state")
 
     def take(self, cumulative, n_symbols: int) -> int:
         """The next symbol, of the distribution `cumulative`."""

@@ -14,13 +14,20 @@ import reference_mixture
 from zarrmal_codecs import Model
 from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder
+from zarrmal_codecs.chunk.streams import jpeg_cell
+from zarrmal_codecs.lattice.stored import with_lattice
+from zarrmal_codecs.lattice.weights import SHAPES, PlaneWeights, Weights
 
 FORMAT = (Path(__file__).parents[1] / "FORMAT.md").read_text(encoding="utf-8")
 
 
-def blocks(part: str) -> list[list[str]]:
-    """The indented blocks of a part of section 8, as lines."""
-    section = FORMAT.split(f"### {part} ")[1].split("\n##")[0].split("\n---")[0]
+LATTICE = (Path(__file__).parents[1] / "FORMAT-lattice.md").read_text(encoding="utf-8")
+
+
+def blocks(part: str, text: str = FORMAT) -> list[list[str]]:
+    """The indented blocks of a section, as lines."""
+    section = text.split(f"\n## {part}. " if part.isdigit() else f"### {part} ")[1]
+    section = section.split("\n##")[0].split("\n---")[0]
     found = re.findall(r"(?:^    .*\n)+", section, flags=re.MULTILINE)
     return [block.splitlines() for block in found]
 
@@ -51,6 +58,29 @@ def test_both_decoders_give_the_pixels(example):
 def test_encoding_gives_the_bytes(example):
     model, _, pixels, chunk = example
     assert encode_chunk(pixels, Coder(Model.from_bytes(model))) == chunk
+
+
+def test_coefficients_of_a_picture():
+    """FORMAT-lattice 10."""
+    head, text, tensors, *_ = blocks("8.2")
+    raw = hexadecimal(head) + "".join(line.strip() for line in text).encode()
+    arrays = {name: np.zeros(shape, dtype) for name, (dtype, shape) in SHAPES.items()}
+    for name, array in arrays.items():
+        array[...] = name.endswith("shift")
+    arrays["output_bias"][:, 2:4], arrays["diagonal_output_bias"][1] = 80, 64
+    weights = Weights((PlaneWeights(**arrays),) * 3)
+    model = with_lattice(Model.from_bytes(raw + hexadecimal(tensors)), weights)
+    digest, rows, chunk = blocks("10", LATTICE)
+    assert digest == [f"    {model.digest}"]
+    data, coder = hexadecimal(chunk), Coder(model)
+    pixels = np.array([line.split() for line in rows]).astype(np.uint8)[None]
+    np.testing.assert_array_equal(decode_chunk(data, coder), pixels)
+    parsed = reference_decoder.parse_model(model.to_bytes())
+    assert reference_decoder.decode_chunk(data, parsed)[2] == pixels.tobytes()
+    cell = jpeg_cell(data, coder, 0)
+    again = encode_chunk(pixels, coder, jpeg=[cell])
+    assert again[-6:] == data[-6:]
+    assert {i: v for i, v in enumerate(cell.coefficients[0].ravel()) if v} == {0: 3, 1: -2, 8: 1}
 
 
 def test_the_text_is_complete():

@@ -15,7 +15,9 @@ from zarrmal_codecs.chunk.header import header_bytes, parse_header
 from zarrmal_codecs.chunk.streams import jpeg_cell
 from zarrmal_codecs.hybrid.engine import levels
 from zarrmal_codecs.lattice.picture import Camera
+from zarrmal_codecs.lattice.place import Place
 from zarrmal_codecs.lattice.stored import lattice_of, with_lattice
+from zarrmal_codecs.silhouette.outlined import Outlines
 
 CASES = lattice_chunks.CASES
 MIXED, FILES = CASES["mixed"], CASES["files"]
@@ -103,6 +105,23 @@ def test_a_file_smaller_than_its_last_group_keeps_its_blocks():
     index = parse_header(memoryview(encoded(FILES))).index
     assert index.sizes[0].tolist() == [8, 17]  # its last row is black
     assert index.lattice.are_files.all()
+
+
+@pytest.mark.parametrize("level", sorted({levels()[0], levels()[-1]}))
+def test_cells_without_a_visible_pixel_or_a_block_come_back(level, monkeypatch):
+    # No encoder writes the first, and a reader may meet it.
+    monkeypatch.setenv("ZARRMAL_KERNEL", level)
+    coder, camera = coder_for(MIXED.model).lattice(0), lattice_chunks.camera(75, ((1, 1),) * 3)
+    pixels, cell = lattice_chunks.drawn(390, camera, (5, 6), (3, 4))
+    none = replace(cell, coded=tuple(np.zeros_like(own) for own in cell.coded))
+    mask, places = np.zeros((5, 6), bool), [Place(camera=camera, phase=(3, 4))]
+    outlines = Outlines(
+        resampling="same", spacings=np.ones(1, np.uint8), shapes=np.array([[5, 6]], np.uint16)
+    )
+    for own, masks, has in ((pixels * np.uint8(0), [mask], outlines), (pixels, [None], None)):
+        (stream,) = coder.encode([own], places, [none], masks, masks)
+        back = coder.decode([memoryview(stream)], places, own.shape, None, has)
+        np.testing.assert_array_equal(back[0], own)
 
 
 def test_cameras_that_cost_more_than_they_save_are_left_out():

@@ -73,7 +73,8 @@ def test_damaged_masks_are_the_same(n, seed):
         noise = models.array(10 * seed + k, (len(stream),), 0, 255, "uint8").tobytes()
         cut = 4 + (seed + k) % 4 * ((len(stream) - 4) // 4) & ~1
         streams[k] = [
-            stream[:cut], noise, stream[:4] + noise[4:], bytes(len(stream)), b"\xff" * len(stream),
+            stream[:cut], noise, stream[:4] + noise[4:],
+            b"\0\0\1\0" + bytes(cut - 4), b"\xff" * len(stream),
         ][(seed + k) % 5]  # fmt: skip
     (plain, expected, _), (quick, result, _) = (
         decoded(streams, table, SHAPES, native=each) for each in (False, True)

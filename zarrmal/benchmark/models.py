@@ -23,6 +23,7 @@ from ..classify import Assigner, LabelAssigner, ShortestAssigner
 from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source
+from .coefficients import Coefficients
 from .measurement import (
     TRAINING,
     UNSEEN,
@@ -119,7 +120,7 @@ def measure_model(
         If any pixel comes back changed.
     """
     assigners = _assigners(model, unseen)
-    speed = codec_speed(model, *_sorted_chunk(unseen, assigners[0][1]))
+    speed = codec_speed(model, *_sorted_chunk(unseen, assigners[0][1], model))
     rows: list[Measurement] = []
     sizes = {}
     with tempfile.TemporaryDirectory(prefix="zarrmal-benchmark-") as folder:
@@ -252,13 +253,14 @@ def _sizes(info: ArchiveInfo) -> dict[str, int]:
 
 
 def _sorted_chunk(
-    cells: Source, assigner: Assigner
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int]:
-    """A chunk of cells from all of the source, sorted by class, their classes, and raw bytes."""
+    cells: Source, assigner: Assigner, model: Model
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int, Coefficients | None]:
+    """A chunk of cells, sorted by class; their classes, raw bytes, coefficients."""
     n_cells = max(1, min(SPEED_CELLS, MAX_SPEED_BYTES // prod(cells.cell_shape)))
     rows = sample_rows(cells.n_cells, n_cells)
     pixels = cells.read(rows)
     classes = assigner(pixels, rows).predicted_class
     order = np.argsort(classes, kind="stable")
     raw_bytes = int(pixels_by_cell(cells)[rows].sum()) * prod(cells.cell_shape[2:])
-    return pixels[order], classes[order].astype(np.uint8), raw_bytes
+    coefficients = Coefficients.of(cells, rows[order], model)
+    return pixels[order], classes[order].astype(np.uint8), raw_bytes, coefficients

@@ -22,6 +22,7 @@ from zarrmal_codecs.chunk.coder import coder_for
 from zarrmal_codecs.constants import PROFILE_PAPER
 from zarrmal_codecs.hybrid.engine import VARIABLE, chosen_level
 
+from .coefficients import Coefficients
 from .timing import exit_lossy, fastest, run_isolated, timed
 
 REFERENCE = "numpy"
@@ -38,7 +39,7 @@ class Speed:
     n_cells
         Cells in the chunk.
     encode_mb_s
-        With given classes.
+        With given classes; looking for coefficients included.
     encode_shortest_mb_s
         With the codec's own choice of each cell's class.
     decode_mb_s
@@ -64,6 +65,7 @@ def codec_speed(
     cells: NDArray[np.uint8],
     classes: NDArray[np.uint8],
     raw_bytes: int | None = None,
+    coefficients: Coefficients | None = None,
 ) -> Speed:
     """Time encoding and decoding of one chunk in fresh processes with one BLAS thread.
 
@@ -77,6 +79,8 @@ def codec_speed(
         uint8 (cell,).
     raw_bytes
         Of the cells at their own sizes; None: they fill the array.
+    coefficients
+        Of the cells; None: they have none.
 
     Raises
     ------
@@ -89,6 +93,8 @@ def codec_speed(
         model.save(folder / "model")
         np.save(folder / "cells.npy", cells)
         np.save(folder / "classes.npy", classes)
+        if coefficients is not None:
+            coefficients.save(folder / "coefficients")
         n_bytes = cells.nbytes if raw_bytes is None else raw_bytes
         speeds = run_isolated(__name__, folder, "all", n_bytes)
         reference = speeds["decode_mb_s"]
@@ -103,16 +109,20 @@ def codec_speed(
 def _measure(folder: Path, task: str, raw_bytes: int) -> dict[str, float]:
     coder = coder_for(Model.load(folder / "model"))
     cells, classes = np.load(folder / "cells.npy"), np.load(folder / "classes.npy")
-    chunk_path = folder / "chunk"
+    coefficients, chunk_path = Coefficients.load(folder / "coefficients"), folder / "chunk"
+
+    def encode(classes: NDArray[np.uint8] | None = None) -> bytes:
+        jpeg = None if coefficients is None else coefficients.of_cells(cells)
+        return encode_chunk(cells, coder, classes=classes, jpeg=jpeg)
 
     def speed(work: Callable[[], Any]) -> float:
         return float(raw_bytes / fastest(work, timed(work)[1]) / 1e6)
 
     speeds = {}
     if task == "all":
-        speeds["encode_mb_s"] = speed(lambda: encode_chunk(cells, coder, classes=classes))
-        speeds["encode_shortest_mb_s"] = speed(lambda: encode_chunk(cells, coder))
-        chunk_path.write_bytes(encode_chunk(cells, coder, classes=classes))
+        speeds["encode_mb_s"] = speed(lambda: encode(classes))
+        speeds["encode_shortest_mb_s"] = speed(encode)
+        chunk_path.write_bytes(encode(classes))
     data = chunk_path.read_bytes()
     if not np.array_equal(decode_chunk(data, coder), cells):
         exit_lossy("the codec is not lossless on these cells")

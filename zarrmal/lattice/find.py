@@ -284,10 +284,12 @@ def _repaired(views: CellViews, found: FoundCell) -> Camera:
     camera = found.camera
     tables = camera.tables.copy()
     for plane, ratio in enumerate(camera.ratios):
-        n_left = found.n_whole[plane] - found.n_whole_found[plane]
+        if found.n_whole_found[plane] == found.n_whole[plane]:
+            continue
+        view = views.of(plane, ratio, found.phase, fancy=camera.fancy)
+        n_left = int((view.is_clear & ~found.is_known[plane]).sum())
         is_own = series_name(_steps(camera, plane)) == OWN
-        if n_left > (0 if is_own else MAX_SHARE_LEFT * found.n_whole[plane]):
-            view = views.of(plane, ratio, found.phase, fancy=camera.fancy)
+        if is_own or n_left > MAX_SHARE_LEFT * view.is_clear.sum():
             tables[plane] = repaired_steps(view, _steps(camera, plane)).reshape(BLOCK, BLOCK)
     return replace(camera, tables=tables)
 

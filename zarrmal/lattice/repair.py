@@ -12,12 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .solve.dct import N_COEFFICIENTS, Float
-from .solve.plane import TRIAL_TRIES, solve_listed_blocks
+from .solve.plane import solve_listed_blocks
 from .solve.views import PlaneView
 from .tables import MAX_STEP, ROUNDING_VARIANCE, Steps
 
-MAX_BLOCKS = 32
+MAX_BLOCKS = 12
 """Unexplained blocks that are looked at."""
+
+MAX_TRIES = 400
+"""Sets of changes tried for a block."""
+
+MAX_SOLVED = 1500
+"""Blocks that are solved for all trials of a plane; bounds the time."""
 
 MAX_CHECKED = 256
 """Explained blocks with which a change is checked."""
@@ -67,20 +73,22 @@ class _Repair:
         self.rows, self.columns = np.nonzero(view.blocks.is_whole & (view.doubt <= MOST_DOUBT))
         self.coefficients, inflation = view.measured((self.rows, self.columns))
         self.deviation = np.sqrt(inflation * ROUNDING_VARIANCE)
+        self.n_left = MAX_SOLVED + len(self.rows)
         self.is_exact = self.solve(steps, np.arange(len(self.rows)))
 
     def solve(self, steps: Steps, chosen: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of some blocks these steps explain."""
+        self.n_left -= len(chosen)
         where = self.rows[chosen], self.columns[chosen]
-        return solve_listed_blocks(self.view, where, steps, TRIAL_TRIES)[1]
+        return solve_listed_blocks(self.view, where, steps, MAX_TRIES)[1]
 
     def run(self) -> Steps:
         """The corrected steps."""
         for block in np.flatnonzero(~self.is_exact)[:MAX_BLOCKS].tolist():
-            if not self.is_exact[block]:
+            if not self.is_exact[block] and self.n_left > 0:
                 self.repair(block)
         for _ in range(MAX_CHANGES):
-            if self.is_exact.all() or not self.change_one_step():
+            if self.is_exact.all() or self.n_left <= 0 or not self.change_one_step():
                 break
         return self.steps
 

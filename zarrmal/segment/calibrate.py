@@ -47,7 +47,7 @@ DARK_FIELD = 48
 """Grey level below which the middle of the samples is a dark background: fluorescence."""
 NUCLEAR_DEVIATIONS, NUCLEAR_STEP = 4.0, 40.0
 """A nucleus is bluer than cells by so many deviations and grey levels."""
-ROUNDS, STAIN_ROUNDS = 3, 2
+ROUNDS = 3
 AGREED = 0.05
 """Diameters that differ by a smaller share are the same."""
 MOST_PIXELS = 1 << 12
@@ -203,7 +203,7 @@ class Stain:
         contrast: Contrast = spread_out(rough_background(bright), shape) - bright
         foreground: Mask = contrast > otsu(thinned(contrast.ravel()))
         noise = typical = 0.0
-        for _ in range(STAIN_ROUNDS):
+        for _ in range(ROUNDS):
             surroundings = grown(foreground)
             grid = mean_background(channels, surroundings)
             inside = _differences(channels, grid, eroded(foreground))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .constants import CHECK_INITIAL, RANS_LOWEST, RANS_STATE_BYTES
+from .errors import CorruptionError
 
 Ints = NDArray[np.int64]
 
@@ -121,8 +122,17 @@ class Decoder:
 
 
 def read_states(data: memoryview, starts: Ints) -> Ints:
-    """First state of each stream, int64 (lane,)."""
+    """First state of each stream, int64 (lane,).
+
+    Raises
+    ------
+    CorruptionError
+        If a state is one that no encoder leaves. From there even a symbol of no bits takes a word.
+    """
     raw = np.frombuffer(data, np.uint8)
     positions = starts[:, None] + np.arange(RANS_STATE_BYTES)
     heads = np.ascontiguousarray(raw[positions]).view("<u4").reshape(-1)
-    return heads.astype(np.int64)
+    states = heads.astype(np.int64)
+    if (states < RANS_LOWEST).any():
+        raise CorruptionError("a stream begins with a state that no encoder leaves")
+    return states

@@ -8,13 +8,16 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import Model
+from zarrmal_codecs.chunk.chunk import encode_chunk
+from zarrmal_codecs.chunk.coder import coder_for
+from zarrmal_codecs.chunk.header import parse_header
 from zarrmal_codecs.lattice.cell import JpegCell
 from zarrmal_codecs.lattice.picture import Camera
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ...errors import InputError
 from ...lattice.compiled import IS_AVAILABLE
-from ...progress import Progress
+from ...progress import Progress, silent
 from ...sources import Source
 from ...sources.sizes import Pixels
 from ..cameras import codes_coefficients
@@ -23,6 +26,10 @@ LatticeMode = Literal["auto", "known", "off"]
 """See WriteOptions."""
 SAMPLE_CELLS = 48
 """Cells whose cameras are looked for first; where none has one, no other cell is searched."""
+
+
+FEW_CELLS = 8
+"""By which models are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +100,18 @@ def lacks_search(source: Source, model: Model | None, mode: LatticeMode) -> bool
 
 
 def plan_search(
-    source: Source, model: Model | None, mode: LatticeMode, progress: Progress
+    source: Source,
+    model: Model | None,
+    mode: LatticeMode,
+    progress: Progress = silent,
+    n_cells: int = SAMPLE_CELLS,
 ) -> LatticeSearch | None:
     """Look at a sample of the cells for the cameras that they came from.
+
+    Parameters
+    ----------
+    n_cells
+        Of the sample.
 
     Returns
     -------
@@ -106,7 +122,7 @@ def plan_search(
         return None
     if mode == "known" or not IS_AVAILABLE:
         return LatticeSearch()
-    sample = _unknown_sample(source)
+    sample = _unknown_sample(source, n_cells)
     if not sample:
         return LatticeSearch()
     from ...lattice.survey import survey  # numba takes a second
@@ -120,9 +136,43 @@ def plan_search(
     return LatticeSearch(cameras=tuple(cameras))
 
 
-def _unknown_sample(source: Source) -> list[int]:
+def share_of_bits(source: Source, model: Model, mode: LatticeMode) -> float:
+    """Bits that a few cells take with their coefficients, in those that their pixels take.
+
+    1 where the model or the cells have none.
+    """
+    search = plan_search(source, model, mode, n_cells=FEW_CELLS)
+    if search is None:
+        return 1.0
+    rows = _spread(source.n_cells, FEW_CELLS)
+    pixels, silhouettes = source.read(rows), source.silhouettes(rows)
+    jpeg = search.coefficients(source, rows, pixels, silhouettes)
+    if all(cell is None for cell in jpeg):
+        return 1.0
+    classes = np.zeros(len(rows), np.uint8)
+    lengths = []
+    for own in (jpeg, None):
+        chunk = encode_chunk(
+            pixels,
+            coder_for(model),
+            classes=classes,
+            silhouettes=silhouettes,
+            jpeg=own,
+            keep_cells=True,
+        )
+        index = parse_header(memoryview(chunk)).index
+        lengths.append(0 if index is None else int(index.lengths.sum()))
+    return lengths[0] / max(lengths[1], 1)
+
+
+def _spread(n: int, n_rows: int) -> NDArray[np.int64]:
+    """So many evenly spaced rows of ``n``, or all."""
+    return np.unique(np.linspace(0, n - 1, n_rows).astype(np.int64))
+
+
+def _unknown_sample(source: Source, n_cells: int = SAMPLE_CELLS) -> list[int]:
     """Evenly spaced cells of which the source itself knows no coefficients."""
-    rows = np.unique(np.linspace(0, source.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
+    rows = _spread(source.n_cells, n_cells)
     known = source.jpeg(rows)
     if known is None:
         return [int(row) for row in rows]

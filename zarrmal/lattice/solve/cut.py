@@ -23,12 +23,15 @@ EFFORTS = np.array(
         # K, factors of the usual sizes, of the variance of rounding
         [16, 1.0, 1.0],
         [60, 2.0, 1.0],
-        [60, 2.0, 16.0],  # smooth blocks, whose samples are rounded alike
         [400, 2.0, 1.0],
-        [1600, 3.0, 1.0],
+        [60, 2.0, 16.0],  # smooth blocks, whose samples are rounded alike
+        [1000, 3.0, 1.0],
     ]
 )
 """Tried one after the other, until one gives a block that decodes exactly."""
+
+SMOOTH_COEFFICIENTS = 8
+"""Of a smooth block at most so many are not 0."""
 
 LEAST_DEVIATION = 0.25
 """Of a coefficient that is nearly always 0: a Gaussian makes the others too unlikely."""
@@ -136,19 +139,22 @@ def _solve_all(
     most = int(efforts[:, 0].max())
     candidates = np.empty((most, 64), np.int64)
     covariance = np.empty((64, 64))
-    work = np.empty((64, 64))
     gains = np.empty((64, 64), np.float32)
     order = np.empty(64, np.int64)
     variances = np.empty(64)
     mean = np.empty(64)
     for n in range(low.shape[0]):
-        best = 1 << 30
+        best, spread, noise = 1 << 30, 0.0, 0.0
         for e in range(efforts.shape[0]):
-            spread, noise = efforts[e, 1], efforts[e, 2]
-            condition(likely_low[n], likely_high[n], noise, spread, deviation, effects, covariance)
-            expected(likely_low[n], likely_high[n], noise, effects, covariance, mean)
-            work[:] = covariance
-            factorise(work, order, gains, variances)
+            if efforts[e, 2] > 1 and np.count_nonzero(levels[n]) > SMOOTH_COEFFICIENTS:
+                continue
+            if spread != efforts[e, 1] or noise != efforts[e, 2]:
+                spread, noise = efforts[e, 1], efforts[e, 2]
+                condition(
+                    likely_low[n], likely_high[n], noise, spread, deviation, effects, covariance
+                )
+                expected(likely_low[n], likely_high[n], noise, effects, covariance, mean)
+                factorise(covariance, order, gains, variances)
             n_candidates = k_best(mean, order, gains, variances, int(efforts[e, 0]), candidates)
             best = try_vectors(
                 candidates[:n_candidates], steps, low[n], high[n], pixel_low[n], pixel_high[n],

@@ -11,6 +11,9 @@ from .dct import Float
 UNKNOWN = 200
 """A sample that may have more values than this is not seen."""
 
+SMALLEST = 1e-9
+"""Variance of a sample that rounding errors may have made 0."""
+
 
 @compiled
 def _precision(low: int, high: int, noise: float) -> float:
@@ -31,22 +34,26 @@ def condition(
 ) -> None:
     """Covariance (64, 64) of the quantised coefficients, given bounds of samples.
 
-    If all samples were known alike it would be diagonal; each that is not is one change of rank 1
-    (Sherman and Morrison). `effects` (64, 64) is what a level of each coefficient does to each
+    If all samples were known alike, or none, it would be diagonal; each that is not is one change
+    of rank 1 (Sherman and Morrison). `effects` is what a level of each coefficient does to each
     sample, (sample, coefficient).
     """
     whole = 12.0 / noise
+    n_whole = 0
+    for i in range(64):
+        n_whole += low[i] == high[i]
+    base = whole if n_whole >= 32 else 0.0
     covariance[:] = 0.0
     for j in range(64):
         size = deviation[j] * spread
         told = 0.0
         for i in range(64):
             told += effects[i, j] * effects[i, j]
-        covariance[j, j] = 1.0 / (whole * told + 1.0 / (size * size))
+        covariance[j, j] = 1.0 / (base * told + 1.0 / (size * size))
     change = np.empty(64)
     for i in range(64):
-        less = _precision(low[i], high[i], noise) - whole
-        if less == 0.0:
+        more = _precision(low[i], high[i], noise) - base
+        if more == 0.0:
             continue
         change[:] = 0.0
         for a in range(64):
@@ -56,7 +63,10 @@ def condition(
         told = 0.0
         for j in range(64):
             told += effects[i, j] * change[j]
-        scale = 1.0 / (1.0 / less + told)
+        divisor = 1.0 / more + told
+        if more < 0 and divisor > -SMALLEST:
+            divisor = -SMALLEST
+        scale = 1.0 / divisor
         for a in range(64):
             factor = scale * change[a]
             for b in range(64):

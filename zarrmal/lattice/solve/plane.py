@@ -21,11 +21,11 @@ MIN_SHARE_KNOWN = 0.4375
 MAX_SHARE_WRONG = 0.125
 """Blocks that miss more of their visible pixels are not taken."""
 
-HARD_BLOCKS = 24
-"""Blocks on which all efforts may be spent, besides a twentieth of all: the time for a cell is
+HARD_BLOCKS = 8
+"""Blocks on which all efforts may be spent, besides a fortieth of all: the time for a cell is
 bounded by work, not by a clock, so that the same cells give the same bytes."""
 
-TRIAL_TRIES = 400
+TRIAL_TRIES = 120
 """Sets of changes tried for a block that only tells whether an assumption is right."""
 
 N_ROUNDS = 2
@@ -79,7 +79,7 @@ class _Plane:
         self.n_wrong = np.zeros(shape, np.int64)
         self.known = KnownSamples(view, steps)
         self.sizes = Sizes.of(self.levels[:0, 0], steps)
-        self.n_hard = HARD_BLOCKS + self.is_known.size // 20
+        self.n_hard = HARD_BLOCKS + self.is_known.size // 40
 
     def solve(self, max_tries: int) -> SolvedPlane:
         """Whole blocks, then cut ones, then those that do not fit together."""

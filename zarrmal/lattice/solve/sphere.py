@@ -162,7 +162,7 @@ def _keep_least(
     for c in range(n_children):
         counts[np.int64((distance[c] - least) * scale)] += 1
     last, n_left = 0, n_kept
-    while counts[last] <= n_left:
+    while last < N_BINS - 1 and counts[last] <= n_left:
         n_left -= counts[last]
         last += 1
     position = 0

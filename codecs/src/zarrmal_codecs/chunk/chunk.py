@@ -34,9 +34,10 @@ from .reduction import Reduction, reduce
 from .streams import BLOCK_CELLS, cell_streams, matching_coder
 
 # Length of a first ranged read that holds most headers: per cell two bytes of check and 16 bits of
-# stream length. A longer header only costs a second read.
+# stream length, or those, a size, a silhouette's spacing and a phase. A longer header only costs a
+# second read.
 FIRST_READ_FIXED_BYTES = 256
-FIRST_READ_BYTES_PER_CELL = 4
+FIRST_READ_BYTES_PER_CELL = 5
 
 SMALL_CHUNK_BYTES = 1024
 """A chunk of so few bytes is kept in cells even where its pixels would be shorter."""

@@ -141,7 +141,8 @@ class LatticeCells:
         """The same one after the other, with their coefficients; of their own sizes."""
         if any(len(s) < RANS_STATE_BYTES or len(s) % WORD_BYTES for s in streams):
             raise TruncatedError("a cell's stream must have 4 bytes of state and whole words of 2")
-        shapes = np.array([cell_shape[:2]] * len(streams)) if sizes is None else sizes.astype(int)
+        shapes = np.array([cell_shape[:2]] * len(streams)).reshape(-1, 2)
+        shapes = shapes if sizes is None else sizes.astype(int)
         n_channels = cell_shape[2] if len(cell_shape) == 3 else 1
         engine = self._engine()
         for block in _blocks((shapes.prod(axis=1) * n_channels).tolist()):

@@ -87,7 +87,8 @@ private:
     std::uint16_t from_[64] = {}, steps_[64];
 };
 
-// Codes coefficients by the model.
+// Codes the coefficients of a block by the model, each in four stages, so that several cells' blocks
+// can take turns: what one waits for, the processor does for the others.
 template <class Coder>
 class BlockCoder {
 public:
@@ -95,87 +96,110 @@ public:
         : coder(coder), plan_(plan), orders_(orders), log_(plan.tables.log.data()) {}
 
     Coder coder;
+    Around around;
+    alignas(32) std::int16_t values[64];  // dequantised, by frequency
 
     std::uint8_t log_of(std::int32_t value) const { return log_[std::min(value, LARGEST_SUM)]; }
 
-    // Coefficients [frequency], dequantised ones at `values`, and what later blocks need.
-    void code(const LatticeKind& kind, const Quantiser& quantiser, Around& around, bool luma,
-              bool other, std::int16_t* coefficients, std::int16_t* values, Block& result) {
-        const int n = orders_.first[around.last + 1];
-        near_pairs(quantiser, around, n);
-        State state;
-        const std::int16_t* const weights = kind.hidden.weight.data();
-        const std::int32_t constant = (around.base - MIDDLE_SAMPLE) >> 1;
-        const std::uint32_t fixed[3] = {
-            pair_of(log_of(around.near[0]->total + around.near[1]->total), constant),
-            pair_of(around.near[0]->known ? 64 : 0, around.near[1]->known ? 64 : 0),
-            pair_of(8 * around.last, around.visible)};
-        for (int diagonal = 0; diagonal <= around.last; ++diagonal) {
-            const int zone = std::min(diagonal, LATTICE_ZONES - 1);
-            const std::int16_t* const weight = weights + zone * LATTICE_PAIRS * 2 * LATTICE_HIDDEN;
-            const auto at = [weight](int pair) { return weight + pair * 2 * LATTICE_HIDDEN; };
-            constexpr int NEAR = LATTICE_OWN_PAIRS, LATER = NEAR + LATTICE_NEAR_PAIRS;
-            constexpr int FIXED = LATER + LATTICE_LATER_PAIRS;
-            const int left = around.last - diagonal;
-            Units of_diagonal;
-            of_diagonal.clear();
-            for (int k = 0; k < 3; ++k) of_diagonal.add_pair(at(FIXED + k), fixed[k]);
-            of_diagonal.add_pair(at(FIXED + 3), pair_of(16 * std::min(left, 6), left ? 0 : 64));
-            alignas(32) std::int32_t saved[LATTICE_HIDDEN];
-            of_diagonal.save(saved);
-            std::int32_t on_diagonal = 0;
-            const LatticeOutputs& two = kind.output;
-            for (int place = orders_.first[diagonal]; place < orders_.first[diagonal + 1]; ++place) {
-                Units units;
-                units.set(quantiser.bias + LATTICE_HIDDEN * place);
-                units.add(saved);
-                for (int k = 0; k < LATTICE_NEAR_PAIRS; ++k)
-                    units.add_pair(at(NEAR + k), near_[k][place]);
-                if (luma) units.add_pair(at(LATER), near_[3][place]);
-                if (other) units.add_pair(at(LATER + 1), near_[4][place]);
-                const std::int64_t scaled = (std::int64_t{around.sums[place]} *
-                                             quantiser.reciprocal[place] +
-                                             (1 << (PREDICTION_SHIFT - 1))) >> PREDICTION_SHIFT;
-                const auto predicted = static_cast<std::int32_t>(
-                    std::min<std::int64_t>(std::max<std::int64_t>(scaled, -65535), 65535));
-                own_pairs(units, weight, state, place, predicted, left || on_diagonal);
-                alignas(16) std::int32_t outputs[LATTICE_OUTPUTS_PADDED];
-                outputs_of<LATTICE_OUTPUTS_PADDED>(
-                    units.packed(kind.hidden.shift.data() + zone * LATTICE_HIDDEN),
-                    two.weight.data() + zone * LATTICE_HIDDEN * LATTICE_OUTPUTS_PADDED,
-                    two.bias.data() + place * LATTICE_OUTPUTS_PADDED,
-                    two.shift.data() + zone * LATTICE_OUTPUTS_PADDED, outputs);
-                const Mix mix = mix_of(plan_.tables, outputs, predicted);
-                const int j = orders_.scan[place];
-                const std::int32_t value = coder.coefficient(coefficients[j], mix);
-                coefficients[j] = static_cast<std::int16_t>(value);
-                const std::int32_t magnitude = place ? std::abs(value) : 0;
-                state.take(place, (std::abs(value * 32 - predicted) + 16) >> 5, magnitude);
-                std::int32_t actual = value * quantiser.step(place);
-                values[j] = static_cast<std::int16_t>(clamp(actual, -32768, 32767));
-                if (!place) actual -= 8 * (around.base - MIDDLE_SAMPLE);
-                on_diagonal += magnitude;
-                state.size[orders_.position[place]] = static_cast<std::uint16_t>(magnitude);
-                const std::uint8_t log = log_of(magnitude);
-                state.log[orders_.position[place]] = log;
-                result.magnitude[place] = static_cast<std::uint16_t>(magnitude);
-                result.log_magnitude[place] = log;
-                if (actual && place + 1 < n)
-                    add_column(around.sums, kind.earlier.data() + 64 * place,
-                               clamp(actual, -LARGEST_SUM, LARGEST_SUM), place + 1, n);
-            }
-        }
-        keep(state, around, result);
+    // Coefficients [frequency], what later blocks need, and whether other planes have a part.
+    void begin(const LatticeKind& kind, const Quantiser& quantiser, bool luma, bool other,
+               std::int16_t* coefficients, Block& result) {
+        kind_ = &kind;
+        quantiser_ = &quantiser;
+        luma_ = luma;
+        other_ = other;
+        coefficients_ = coefficients;
+        result_ = &result;
+        n_ = orders_.first[around.last + 1];
+        near_pairs(quantiser, around, n_);
+        fixed_[0] = pair_of(log_of(around.near[0]->total + around.near[1]->total),
+                            (around.base - MIDDLE_SAMPLE) >> 1);
+        fixed_[1] = pair_of(around.near[0]->known ? 64 : 0, around.near[1]->known ? 64 : 0);
+        fixed_[2] = pair_of(8 * around.last, around.visible);
+        state_.clear();
+        std::memset(values, 0, sizeof values);
+        place_ = 0;
+        begin_diagonal(0);
     }
+
+    bool done() const { return place_ == n_; }
+
+    // First stage: the hidden units of the next coefficient.
+    Packed hidden() {
+        const auto at = [this](int pair) { return weight_ + pair * 2 * LATTICE_HIDDEN; };
+        constexpr int NEAR = LATTICE_OWN_PAIRS, LATER = NEAR + LATTICE_NEAR_PAIRS;
+        Units units, own;
+        units.set(quantiser_->bias + LATTICE_HIDDEN * place_);
+        units.add(saved_);
+        for (int k = 0; k < LATTICE_NEAR_PAIRS; ++k) units.add_pair(at(NEAR + k), near_[k][place_]);
+        if (luma_) units.add_pair(at(LATER), near_[3][place_]);
+        if (other_) units.add_pair(at(LATER + 1), near_[4][place_]);
+        const std::int64_t scaled =
+            (std::int64_t{around.sums[place_]} * quantiser_->reciprocal[place_] +
+             (1 << (PREDICTION_SHIFT - 1))) >> PREDICTION_SHIFT;
+        predicted_ = static_cast<std::int32_t>(
+            std::min<std::int64_t>(std::max<std::int64_t>(scaled, -65535), 65535));
+        own.clear();
+        own_pairs(units, own);
+        own.add(units);
+        return own.packed(kind_->hidden.shift.data() + zone_ * LATTICE_HIDDEN);
+    }
+
+    // Second stage: its distribution.
+    Mix mix(const Packed& hidden) const {
+        const LatticeOutputs& two = kind_->output;
+        return mix_of(
+            plan_.tables,
+            five_outputs(hidden,
+                         two.weight.data() + zone_ * LATTICE_HIDDEN * LATTICE_OUTPUTS_PADDED,
+                         two.bias.data() + place_ * LATTICE_OUTPUTS_PADDED,
+                         two.shift.data() + zone_ * LATTICE_OUTPUTS_PADDED),
+            predicted_);
+    }
+
+    // Third stage: its symbols, of which the first is prepared for all cells before.
+    std::int32_t code(const Mix& mix, const typename Coder::Prepared& prepared) {
+        return coder.coefficient(coefficients_[orders_.scan[place_]], mix, prepared);
+    }
+
+    // Fourth stage: what follows from its value.
+    void take(std::int32_t value) {
+        const int j = orders_.scan[place_], position = orders_.position[place_];
+        coefficients_[j] = static_cast<std::int16_t>(value);
+        const std::int32_t magnitude = place_ ? std::abs(value) : 0;
+        state_.take(place_, (std::abs(value * 32 - predicted_) + 16) >> 5, magnitude);
+        std::int32_t actual = value * quantiser_->step(place_);
+        values[j] = static_cast<std::int16_t>(clamp(actual, -32768, 32767));
+        if (!place_) actual -= 8 * (around.base - MIDDLE_SAMPLE);
+        on_diagonal_ += magnitude;
+        state_.size[position] = static_cast<std::uint16_t>(magnitude);
+        const std::uint8_t log = log_of(magnitude);
+        state_.log[position] = log;
+        result_->magnitude[place_] = static_cast<std::uint16_t>(magnitude);
+        result_->log_magnitude[place_] = log;
+        if (actual && place_ + 1 < n_)
+            add_column(around.sums, kind_->earlier.data() + 64 * place_,
+                       clamp(actual, -LARGEST_SUM, LARGEST_SUM), place_ + 1, n_);
+        if (++place_ == stop_ && place_ < n_) begin_diagonal(diagonal_ + 1);
+    }
+
+    void end() const { keep(state_, around, *result_); }
 
 private:
     // Of the block so far.
     struct State {
-        alignas(32) std::uint16_t size[12 * Orders::STRIDE] = {};  // magnitudes by position
-        alignas(32) std::uint8_t log[12 * Orders::STRIDE] = {};    // their logarithms
-        std::int32_t sizes[64 + WINDOW_OF_SCAN] = {}, surprises[64 + WINDOW_OF_SCAN] = {};
-        std::int32_t total = 0, surprise = 0, recent = 0, recent_surprise = 0;
+        alignas(32) std::uint16_t size[12 * Orders::STRIDE];  // magnitudes by position
+        alignas(32) std::uint8_t log[12 * Orders::STRIDE];    // their logarithms
+        std::int32_t sizes[64 + WINDOW_OF_SCAN], surprises[64 + WINDOW_OF_SCAN];
+        std::int32_t total, surprise, recent, recent_surprise;
 
+        void clear() {
+            std::memset(size, 0, sizeof size);
+            std::memset(log, 0, sizeof log);
+            std::fill(sizes, sizes + WINDOW_OF_SCAN, 0);
+            std::fill(surprises, surprises + WINDOW_OF_SCAN, 0);
+            total = surprise = recent = recent_surprise = 0;
+        }
         void take(int place, std::int32_t unexpected, std::int32_t magnitude) {
             surprise = std::min(surprise + unexpected, 1 << 24);
             recent_surprise += unexpected - surprises[place];
@@ -186,20 +210,37 @@ private:
         }
     };
 
-    void own_pairs(Units& units, const std::int16_t* weight, const State& state, int place,
-                   std::int32_t predicted, bool not_none) const {
+    void begin_diagonal(int diagonal) {
+        diagonal_ = diagonal;
+        zone_ = std::min(diagonal, LATTICE_ZONES - 1);
+        weight_ = kind_->hidden.weight.data() + zone_ * LATTICE_PAIRS * 2 * LATTICE_HIDDEN;
+        stop_ = orders_.first[diagonal + 1];
+        on_diagonal_ = 0;
+        left_ = around.last - diagonal;
+        const std::int16_t* const weight =
+            weight_ + (LATTICE_OWN_PAIRS + LATTICE_NEAR_PAIRS + LATTICE_LATER_PAIRS) * 2 *
+                          LATTICE_HIDDEN;
+        Units units;
+        units.clear();
+        for (int k = 0; k < 3; ++k) units.add_pair(weight + k * 2 * LATTICE_HIDDEN, fixed_[k]);
+        units.add_pair(weight + 3 * 2 * LATTICE_HIDDEN,
+                       pair_of(16 * std::min(left_, 6), left_ ? 0 : 64));
+        units.save(saved_);
+    }
+
+    void own_pairs(Units& early, Units& late) const {
         constexpr int S = Orders::STRIDE, W = 2 * LATTICE_HIDDEN;
-        const int p = orders_.position[place];
-        const std::uint8_t* const log = state.log + p;
-        const std::int32_t both = state.size[p + S - 1] + state.size[p - S + 1];
-        units.add_pair(weight, pair_of(log[-S], log[-1]));
-        units.add_pair(weight + W, pair_of(log[-S - 1], log[-2 * S]));
-        units.add_pair(weight + 3 * W, pair_of(log_of(state.total), log_of(state.recent)));
-        units.add_pair(weight + 4 * W,
-                       pair_of(log_of(state.surprise), log_of(state.recent_surprise)));
-        units.add_pair(weight + 2 * W, pair_of(log[-2], log_of(both)));
-        units.add_pair(weight + 5 * W,
-                       pair_of(place ? clamp(predicted >> 1, -128, 127) : 0, not_none ? 0 : 64));
+        const int p = orders_.position[place_];
+        const std::uint8_t* const log = state_.log + p;
+        const std::int32_t both = state_.size[p + S - 1] + state_.size[p - S + 1];
+        early.add_pair(weight_, pair_of(log[-S], log[-1]));
+        early.add_pair(weight_ + W, pair_of(log[-S - 1], log[-2 * S]));
+        late.add_pair(weight_ + 3 * W, pair_of(log_of(state_.total), log_of(state_.recent)));
+        late.add_pair(weight_ + 4 * W,
+                      pair_of(log_of(state_.surprise), log_of(state_.recent_surprise)));
+        early.add_pair(weight_ + 2 * W, pair_of(log[-2], log_of(both)));
+        late.add_pair(weight_ + 5 * W, pair_of(place_ ? clamp(predicted_ >> 1, -128, 127) : 0,
+                                               left_ || on_diagonal_ ? 0 : 64));
     }
 
     // Inputs of each coefficient that do not depend on the block itself.
@@ -252,7 +293,18 @@ private:
     const LatticePlan& plan_;
     const Orders& orders_;
     const std::uint8_t* log_;
+    const LatticeKind* kind_ = nullptr;
+    const Quantiser* quantiser_ = nullptr;
+    const std::int16_t* weight_ = nullptr;  // of the zone
+    std::int16_t* coefficients_ = nullptr;
+    Block* result_ = nullptr;
+    bool luma_ = false, other_ = false;
+    int place_ = 0, n_ = 0, stop_ = 0, diagonal_ = 0, zone_ = 0, left_ = 0;
+    std::int32_t predicted_ = 0, on_diagonal_ = 0;
+    std::uint32_t fixed_[3] = {};
+    alignas(32) std::int32_t saved_[LATTICE_HIDDEN];
     alignas(32) std::uint32_t near_[5][64] = {};
+    State state_;
 };
 
 }  // namespace

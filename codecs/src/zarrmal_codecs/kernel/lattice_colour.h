@@ -57,6 +57,21 @@ inline void mix_pixel(std::int32_t y, std::int32_t cb, std::int32_t cr, std::uin
 }
 
 #if defined(__AVX2__)
+// Byte b of part p of 16 pixels is channel k's byte FROM[p][k][b], or not of channel k.
+struct Interleaved {
+    alignas(16) std::int8_t from[3][3][16] = {};
+
+    constexpr Interleaved() {
+        for (int part = 0; part < 3; ++part)
+            for (int k = 0; k < 3; ++k)
+                for (int b = 0; b < 16; ++b) {
+                    const int at = 16 * part + b;
+                    from[part][k][b] = static_cast<std::int8_t>(at % 3 == k ? at / 3 : -1);
+                }
+    }
+};
+constexpr Interleaved INTERLEAVED;
+
 // (factor * x + 2**15) >> 16 for 16 values.
 inline __m256i scaled(__m256i x, std::int16_t factor) {
     const __m256i by = _mm256_set1_epi16(factor);
@@ -96,20 +111,13 @@ inline void mix_pixels(const std::uint8_t* const* planes, const std::uint8_t* se
             _mm_loadu_si128(reinterpret_cast<const __m128i*>(seen)), _mm_setzero_si128());
         for (int k = 0; k < 3; ++k) channel[k] = _mm_andnot_si128(none, channel[k]);
     }
-    // Byte 3 * i + k of the result is channel k's byte i.
-    for (int part = 0; part < 3; ++part) {
-        __m128i sum = _mm_setzero_si128();
-        for (int k = 0; k < 3; ++k) {
-            alignas(16) std::int8_t from[16];
-            for (int b = 0; b < 16; ++b) {
-                const int at = 16 * part + b;
-                from[b] = static_cast<std::int8_t>(at % 3 == k ? at / 3 : -1);
-            }
-            sum = _mm_or_si128(sum, _mm_shuffle_epi8(channel[k], _mm_load_si128(
-                                        reinterpret_cast<const __m128i*>(from))));
-        }
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 16 * part), sum);
-    }
+    const auto part = [&channel](int p, int k) {
+        return _mm_shuffle_epi8(channel[k], _mm_load_si128(reinterpret_cast<const __m128i*>(
+                                                INTERLEAVED.from[p][k])));
+    };
+    for (int p = 0; p < 3; ++p)
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 16 * p),
+                         _mm_or_si128(_mm_or_si128(part(p, 0), part(p, 1)), part(p, 2)));
 }
 #endif
 

@@ -432,8 +432,10 @@ nb::tuple decode_pictures(const LatticePlan& plan, const In<std::int64_t, 2>& sh
                 mask.shape(1) != picture.width)
                 refuse("what is seen must be uint8 of the cell's shape");
             picture.seen = mask.data();
-            for (std::size_t i = 0; i < mask.size(); ++i)
-                if (mask.data()[i] > 1) refuse("what is seen must be 0 or 1");
+            const std::uint8_t* const own = mask.data();
+            std::uint8_t most = 0;
+            for (std::size_t i = 0, size = mask.size(); i < size; ++i) most = std::max(most, own[i]);
+            if (most > 1) refuse("what is seen must be 0 or 1");
             masks.push_back(mask);
         }
         for (std::size_t p = 0; p < n_planes; ++p) {

@@ -51,36 +51,84 @@ struct Packed {
 #endif
 };
 
-// Sums of the hidden units.
+// Sums of the hidden units. (Not an array: compilers would keep it in memory.)
 struct Units {
-#if defined(__AVX2__)
-    __m256i sum[4];
+#if defined(__AVX512VNNI__) && defined(__AVX512BW__)
+    __m512i a, b;
 
+    static __m512i load_wide(const void* from) { return _mm512_loadu_si512(from); }
     void set(const std::int32_t* from) {
-        for (int k = 0; k < 4; ++k) sum[k] = load(from + 8 * k);
+        a = load_wide(from);
+        b = load_wide(from + 16);
     }
     void add(const std::int32_t* from) {
-        for (int k = 0; k < 4; ++k) sum[k] = _mm256_add_epi32(sum[k], load(from + 8 * k));
+        a = _mm512_add_epi32(a, load_wide(from));
+        b = _mm512_add_epi32(b, load_wide(from + 16));
     }
-    void clear() {
-        for (int k = 0; k < 4; ++k) sum[k] = _mm256_setzero_si256();
-    }
+    void clear() { a = b = _mm512_setzero_si512(); }
     void add(const Units& other) {
-        for (int k = 0; k < 4; ++k) sum[k] = _mm256_add_epi32(sum[k], other.sum[k]);
+        a = _mm512_add_epi32(a, other.a);
+        b = _mm512_add_epi32(b, other.b);
+    }
+    void add_pair(const std::int16_t* weight, std::uint32_t inputs) {
+        const __m512i x = _mm512_set1_epi32(static_cast<int>(inputs));
+        a = _mm512_dpwssd_epi32(a, load_wide(weight), x);
+        b = _mm512_dpwssd_epi32(b, load_wide(weight + 32), x);
+    }
+    void save(std::int32_t* to) const {
+        _mm512_storeu_si512(to, a);
+        _mm512_storeu_si512(to + 16, b);
+    }
+    Packed packed(const std::int32_t* shift) const {
+        const __m512i first = _mm512_srav_epi32(a, load_wide(shift));
+        const __m512i second = _mm512_srav_epi32(b, load_wide(shift + 16));
+        const __m256i low = _mm256_packs_epi32(_mm512_castsi512_si256(first),
+                                               _mm512_extracti64x4_epi64(first, 1));
+        const __m256i high = _mm256_packs_epi32(_mm512_castsi512_si256(second),
+                                                _mm512_extracti64x4_epi64(second, 1));
+        return {_mm256_min_epu8(_mm256_packus_epi16(low, high), _mm256_set1_epi8(127))};
+    }
+#elif defined(__AVX2__)
+    __m256i a, b, c, d;
+
+    void set(const std::int32_t* from) {
+        a = load(from);
+        b = load(from + 8);
+        c = load(from + 16);
+        d = load(from + 24);
+    }
+    void add(const std::int32_t* from) {
+        a = _mm256_add_epi32(a, load(from));
+        b = _mm256_add_epi32(b, load(from + 8));
+        c = _mm256_add_epi32(c, load(from + 16));
+        d = _mm256_add_epi32(d, load(from + 24));
+    }
+    void clear() { a = b = c = d = _mm256_setzero_si256(); }
+    void add(const Units& other) {
+        a = _mm256_add_epi32(a, other.a);
+        b = _mm256_add_epi32(b, other.b);
+        c = _mm256_add_epi32(c, other.c);
+        d = _mm256_add_epi32(d, other.d);
     }
     void add_pair(const std::int16_t* weight, std::uint32_t inputs) {
         const __m256i x = _mm256_set1_epi32(static_cast<int>(inputs));
-        for (int k = 0; k < 4; ++k) sum[k] = add_products(sum[k], load(weight + 16 * k), x);
+        a = add_products(a, load(weight), x);
+        b = add_products(b, load(weight + 16), x);
+        c = add_products(c, load(weight + 32), x);
+        d = add_products(d, load(weight + 48), x);
     }
     void save(std::int32_t* to) const {
-        for (int k = 0; k < 4; ++k) store(to + 8 * k, sum[k]);
+        store(to, a);
+        store(to + 8, b);
+        store(to + 16, c);
+        store(to + 24, d);
     }
     Packed packed(const std::int32_t* shift) const {
-        __m256i by[4];
-        for (int k = 0; k < 4; ++k) by[k] = _mm256_srav_epi32(sum[k], load(shift + 8 * k));
-        const __m256i both = _mm256_packus_epi16(_mm256_packs_epi32(by[0], by[1]),
-                                                 _mm256_packs_epi32(by[2], by[3]));
-        return {_mm256_min_epu8(both, _mm256_set1_epi8(127))};
+        const __m256i low = _mm256_packs_epi32(_mm256_srav_epi32(a, load(shift)),
+                                               _mm256_srav_epi32(b, load(shift + 8)));
+        const __m256i high = _mm256_packs_epi32(_mm256_srav_epi32(c, load(shift + 16)),
+                                                _mm256_srav_epi32(d, load(shift + 24)));
+        return {_mm256_min_epu8(_mm256_packus_epi16(low, high), _mm256_set1_epi8(127))};
     }
 #else
     std::int32_t sum[LATTICE_HIDDEN];
@@ -116,69 +164,124 @@ struct Units {
 #endif
 };
 
-// to[k] = (bias[k] + products of hidden units) >> shift[k] for n outputs, a multiple of 4.
-// weight: [output][hidden in the order LATTICE_PACKED]. Hidden units are at most 127, so that the
-// sums of two products fit in 16 bits.
-template <int N>
-inline void outputs_of(const Packed& hidden, const std::int8_t* weight, const std::int32_t* bias,
-                       const std::int32_t* shift, std::int32_t* to) {
 #if defined(__AVX2__)
-    for (int k = 0; k < N; k += 4) {
-        __m256i product[4];
-        for (int i = 0; i < 4; ++i) {
-            const __m256i w = load(weight + LATTICE_HIDDEN * (k + i));
+// Products of the hidden units with 32 weights, in eight sums. Hidden units are at most 127, so that
+// the sums of two products fit in 16 bits.
+inline __m256i products(const Packed& hidden, const std::int8_t* weight) {
 #if defined(__AVX512VNNI__) && defined(__AVX512VL__)
-            product[i] = _mm256_dpbusd_epi32(_mm256_setzero_si256(), hidden.bytes, w);
+    return _mm256_dpbusd_epi32(_mm256_setzero_si256(), hidden.bytes, load(weight));
 #else
-            product[i] = _mm256_madd_epi16(_mm256_maddubs_epi16(hidden.bytes, w),
-                                           _mm256_set1_epi16(1));
-#endif
-        }
-        const __m256i halves = _mm256_hadd_epi32(_mm256_hadd_epi32(product[0], product[1]),
-                                                 _mm256_hadd_epi32(product[2], product[3]));
-        __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(halves),
-                                     _mm256_extracti128_si256(halves, 1));
-        sums = _mm_add_epi32(sums, _mm_loadu_si128(reinterpret_cast<const __m128i*>(bias + k)));
-        sums = _mm_srav_epi32(sums, _mm_loadu_si128(reinterpret_cast<const __m128i*>(shift + k)));
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(to + k), sums);
-    }
-#else
-    for (int k = 0; k < N; ++k) {
-        std::int32_t sum = bias[k];
-        for (int i = 0; i < LATTICE_HIDDEN; ++i)
-            sum += weight[LATTICE_HIDDEN * k + i] * hidden.bytes[i];
-        to[k] = sum >> shift[k];
-    }
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(hidden.bytes, load(weight)),
+                             _mm256_set1_epi16(1));
 #endif
 }
+inline __m128i halves(__m256i sums) {
+    return _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+}
+inline __m128i load_half(const void* from) {
+    return _mm_loadu_si128(static_cast<const __m128i*>(from));
+}
+#endif
 
+// to[k] = (bias[k] + products of hidden units) >> shift[k] for four outputs.
+// weight: [output][hidden in the order of lattice_packed].
 #if defined(__AVX2__)
-template <int GROUPS>
-inline void add_groups(std::int32_t* sums, const std::int16_t* weight, const std::int16_t* inputs,
-                       int n_pairs) {
-    __m256i total[GROUPS];
-    for (int k = 0; k < GROUPS; ++k) total[k] = load(sums + 8 * k);
-    for (int p = 0; p < n_pairs; ++p) {
-        std::int32_t both;
-        std::memcpy(&both, inputs + 2 * p, 4);
-        const __m256i x = _mm256_set1_epi32(both);
-        for (int k = 0; k < GROUPS; ++k)
-            total[k] = add_products(total[k], load(weight + 128 * p + 16 * k), x);
-    }
-    for (int k = 0; k < GROUPS; ++k) store(sums + 8 * k, total[k]);
+inline __m128i four_outputs(const Packed& hidden, const std::int8_t* weight,
+                            const std::int32_t* bias, const std::int32_t* shift) {
+    constexpr int N = LATTICE_HIDDEN;
+    const __m256i low = _mm256_hadd_epi32(products(hidden, weight), products(hidden, weight + N));
+    const __m256i high =
+        _mm256_hadd_epi32(products(hidden, weight + 2 * N), products(hidden, weight + 3 * N));
+    const __m128i sums = _mm_add_epi32(halves(_mm256_hadd_epi32(low, high)), load_half(bias));
+    return _mm_srav_epi32(sums, load_half(shift));
+}
+inline void four_outputs(const Packed& hidden, const std::int8_t* weight, const std::int32_t* bias,
+                         const std::int32_t* shift, std::int32_t* to) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), four_outputs(hidden, weight, bias, shift));
+}
+#else
+inline std::int32_t one_output(const Packed& hidden, const std::int8_t* weight, std::int32_t bias,
+                               std::int32_t shift) {
+    std::int32_t sum = bias;
+    for (int i = 0; i < LATTICE_HIDDEN; ++i) sum += weight[i] * hidden.bytes[i];
+    return sum >> shift;
+}
+inline void four_outputs(const Packed& hidden, const std::int8_t* weight, const std::int32_t* bias,
+                         const std::int32_t* shift, std::int32_t* to) {
+    for (int k = 0; k < 4; ++k)
+        to[k] = one_output(hidden, weight + LATTICE_HIDDEN * k, bias[k], shift[k]);
 }
 #endif
+
+// The outputs of a distribution, kept within their ranges.
+struct Five {
+    std::int32_t location[2], scale[2], share;
+};
+inline Five five_outputs(const Packed& hidden, const std::int8_t* weight, const std::int32_t* bias,
+                         const std::int32_t* shift) {
+    Five five;
+#if defined(__AVX2__)
+    __m128i four = four_outputs(hidden, weight, bias, shift);
+    four = _mm_min_epi32(four, _mm_setr_epi32(2047, 2047, 127, 127));
+    four = _mm_max_epi32(four, _mm_setr_epi32(-2047, -2047, 0, 0));
+    const auto locations = static_cast<std::uint64_t>(_mm_cvtsi128_si64(four));
+    const auto scales = static_cast<std::uint64_t>(_mm_extract_epi64(four, 1));
+    five.location[0] = static_cast<std::int32_t>(locations);
+    five.location[1] = static_cast<std::int32_t>(locations >> 32);
+    five.scale[0] = static_cast<std::int32_t>(scales);
+    five.scale[1] = static_cast<std::int32_t>(scales >> 32);
+    __m128i last = halves(products(hidden, weight + 4 * LATTICE_HIDDEN));
+    last = _mm_add_epi32(last, _mm_shuffle_epi32(last, 0x4E));
+    last = _mm_add_epi32(last, _mm_shuffle_epi32(last, 0xB1));
+    five.share = (_mm_cvtsi128_si32(last) + bias[4]) >> shift[4];
+#else
+    std::int32_t four[4];
+    four_outputs(hidden, weight, bias, shift, four);
+    for (int k = 0; k < 2; ++k) {
+        five.location[k] = clamp(four[k], -2047, 2047);
+        five.scale[k] = clamp(four[2 + k], 0, 127);
+    }
+    five.share = one_output(hidden, weight + 4 * LATTICE_HIDDEN, bias[4], shift[4]);
+#endif
+    five.share = clamp(five.share, -128, 127) + 128;
+    return five;
+}
 
 // sums[k] += products of all pairs of `inputs` with weights [pair][64][2], for n sums or some more.
 inline void add_pairs(std::int32_t* sums, const std::int16_t* weight, const std::int16_t* inputs,
                       int n_pairs, int n) {
 #if defined(__AVX2__)
-    int groups = (n + 7) / 8;
-    for (; groups >= 4; groups -= 4, sums += 32, weight += 64)
-        add_groups<4>(sums, weight, inputs, n_pairs);
-    if (groups == 3) add_groups<3>(sums, weight, inputs, n_pairs);
-    if (groups == 2) add_groups<2>(sums, weight, inputs, n_pairs);
-    if (groups == 1) add_groups<1>(sums, weight, inputs, n_pairs);
+    const auto both = [inputs](int p) {
+        std::int32_t value;
+        std::memcpy(&value, inputs + 2 * p, 4);
+        return _mm256_set1_epi32(value);
+    };
+    for (; n > 16; n -= 32, sums += 32, weight += 64) {
+        Units units;
+        units.set(sums);
+        for (int p = 0; p < n_pairs; ++p) {
+            std::uint32_t x;
+            std::memcpy(&x, inputs + 2 * p, 4);
+            units.add_pair(weight + 128 * p, x);
+        }
+        units.save(sums);
+    }
+    if (n > 8) {
+        __m256i low = load(sums), high = load(sums + 8);
+        for (int p = 0; p < n_pairs; ++p) {
+            low = add_products(low, load(weight + 128 * p), both(p));
+            high = add_products(high, load(weight + 128 * p + 16), both(p));
+        }
+        store(sums, low);
+        store(sums + 8, high);
+    } else if (n > 0) {
+        __m256i even = load(sums), odd = _mm256_setzero_si256();
+        for (int p = 0; p < n_pairs; ++p) {
+            even = add_products(even, load(weight + 128 * p), both(p));
+            if (++p < n_pairs) odd = add_products(odd, load(weight + 128 * p), both(p));
+        }
+        store(sums, _mm256_add_epi32(even, odd));
+    }
 #else
     const int most = (n + 7) / 8 * 8;
     for (int p = 0; p < n_pairs; ++p) {

@@ -35,36 +35,44 @@ struct Axis {
 
 class PictureReader {
 public:
-    PictureReader(const LatticePlan& plan, LatticeTape* tape)
-        : plan_(plan), walk_(plan, Reading{tape}) {}
+    explicit PictureReader(const LatticePlan& plan)
+        : walk_(plan, Reading{nullptr}), rim_(plan, Reading{nullptr}) {}
 
-    LatticeEnd read(const LatticePicture& picture, LatticeTape* tape, std::uint16_t& check) {
-        Reading& coder = walk_.coder();
-        coder.tape = tape;
+    Walk<Reading>& walk() { return walk_; }
+    RimCoder<Reading>& rim() { return rim_; }
+
+    // Begin with a cell, which must stay; whether it has coefficients to be read.
+    bool begin(const LatticePicture& picture, LatticeTape* tape) {
+        picture_ = &picture;
+        tape_ = walk_.coder().tape = rim_.coder.tape = tape;
+        end_ = LatticeEnd::whole;
         shares(picture);
-        LatticeEnd end = LatticeEnd::whole;
-        for (std::size_t p = 0; p < picture.n_planes && end == LatticeEnd::whole; ++p)
-            end = exceptions(picture, p);
-        if (end != LatticeEnd::whole || tape->dry) return end;
-        LatticeCell cell{};
-        cell.n_planes = picture.n_planes;
-        std::copy(picture.plane, picture.plane + picture.n_planes, cell.plane);
-        walk_.cell(cell);
-        if (tape->dry) return end;
-        for (std::size_t p = 0; p < picture.n_planes; ++p) {
-            upsample(picture, p);
-            if (tell(picture, p))
-                rim_pixels(plan_, canvases_, p + 1, picture.height, picture.width,
-                           picture.plane[p].steps, coder);
-            if (tape->dry) return end;
-        }
+        for (std::size_t p = 0; p < picture.n_planes && end_ == LatticeEnd::whole; ++p)
+            end_ = exceptions(picture, p);
+        if (!goes_on()) return false;
+        cell_.n_planes = picture.n_planes;
+        std::copy(picture.plane, picture.plane + picture.n_planes, cell_.plane);
+        return walk_.open(cell_);
+    }
+    // What coefficients tell of a plane; whether it has pixels to be read.
+    bool begin_rim(std::size_t p) {
+        if (!goes_on()) return false;
+        upsample(*picture_, p);
+        return tell(*picture_, p) && rim_.begin(canvases_, p + 1, picture_->height, picture_->width,
+                                                picture_->plane[p].steps);
+    }
+    LatticeEnd end(std::uint16_t& check) {
+        if (!goes_on()) return end_;
+        const LatticePicture& picture = *picture_;
         mix(picture);
-        end = corrections(picture);
+        end_ = corrections(picture);
         check = crc16(picture.pixels, 1, picture.height * picture.width * picture.n_planes);
-        return end;
+        return end_;
     }
 
 private:
+    bool goes_on() const { return end_ == LatticeEnd::whole && !tape_->dry; }
+
     // Of each block the visible pixels, in 64ths, and whether it is a candidate.
     void shares(const LatticePicture& picture) {
         if (!picture.seen) {
@@ -151,6 +159,7 @@ private:
         const bool fancy = is_fancy(picture, p);
         const Axis down = rows_of(picture, p, fancy), across = columns_of(picture, p, fancy);
         row_.resize(across.n * across.ratio + 2);
+        const std::size_t width = picture.width;  // stores cannot change it
         sums_.resize(across.n);
         for (std::size_t y = 0; y < picture.height; ++y) {
             std::uint8_t* const to = values_[p].data() + (y + RIM_BORDER) * stride + RIM_BORDER;
@@ -163,9 +172,9 @@ private:
             }
             if (fancy && across.ratio == 1) {
                 const int half = (y + picture.down) % 2 ? 2 : 1;
-                for (std::size_t x = 0; x < picture.width; ++x)
-                    to[x] = static_cast<std::uint8_t>(
-                        (3 * nearest[x + picture.across] + next[x + picture.across] + half) >> 2);
+                const std::uint8_t *const a = nearest + picture.across, *const b = next + picture.across;
+                for (std::size_t x = 0; x < width; ++x)
+                    to[x] = static_cast<std::uint8_t>((3 * a[x] + b[x] + half) >> 2);
                 continue;
             }
             if (fancy && down.ratio == 1)
@@ -190,7 +199,14 @@ private:
         canvases_[p].states = states_[p].data();
         const bool fancy = is_fancy(picture, p);
         const Axis down = rows_of(picture, p, fancy), across = columns_of(picture, p, fancy);
-        told_.assign(picture.width, 0);
+        const std::size_t width = picture.width;  // stores cannot change it
+        told_.assign(width, 0);
+        nearest_.resize(width);
+        next_.resize(width);
+        for (std::size_t x = 0; x < width; ++x) {
+            nearest_[x] = static_cast<std::uint32_t>(across.nearest(x) + 1);
+            next_[x] = static_cast<std::uint32_t>(across.next(x) + 1);
+        }
         std::ptrdiff_t told_of[2] = {-2, -2};  // rows of blocks of `told_`
         bool any = false;
         for (std::size_t y = 0; y < picture.height; ++y) {
@@ -203,10 +219,10 @@ private:
             std::uint8_t* const to = states_[p].data() + (y + RIM_BORDER) * stride + RIM_BORDER;
             const std::uint8_t* const told = told_.data();
             if (!picture.seen) {
-                for (std::size_t x = 0; x < picture.width; ++x) to[x] = told[x] | RIM_TO_CODE;
+                for (std::size_t x = 0; x < width; ++x) to[x] = told[x] | RIM_TO_CODE;
             } else {
-                const std::uint8_t* const seen = picture.seen + y * picture.width;
-                for (std::size_t x = 0; x < picture.width; ++x)
+                const std::uint8_t* const seen = picture.seen + y * width;
+                for (std::size_t x = 0; x < width; ++x)
                     to[x] = static_cast<std::uint8_t>(-seen[x]) & (told[x] | RIM_TO_CODE);
             }
             any = any || std::memchr(to, RIM_TO_CODE, picture.width);
@@ -226,23 +242,24 @@ private:
         const std::size_t columns = picture.plane[p].columns;
         // Of each sample, with one before the first and one after the last.
         known_.assign(across.n + 2, beyond);
-        for (std::size_t i = 0; i < across.n; ++i) {
+        for (std::size_t i = 0; i < across.n; i += 8) {
             std::uint8_t both = 255;
             for (int k = 0; k < 2; ++k) {
-                const std::uint8_t own =
-                    blocks[k] < 0
-                        ? beyond
-                        : picture.coded[p][static_cast<std::size_t>(blocks[k]) * columns + i / 8]
+                std::uint8_t own = beyond;
+                if (blocks[k] >= 0)
+                    own = picture.coded[p][static_cast<std::size_t>(blocks[k]) * columns + i / 8]
                               ? 255
                               : 0;
                 both = both & own;
             }
-            known_[i + 1] = both;
+            std::memset(known_.data() + i + 1, both, std::min<std::size_t>(8, across.n - i));
         }
         if (!picture.seen) known_[0] = known_[across.n + 1] = 255;
-        for (std::size_t x = 0; x < picture.width; ++x)
-            told_[x] = known_[static_cast<std::size_t>(across.nearest(x) + 1)] &
-                       known_[static_cast<std::size_t>(across.next(x) + 1)];
+        std::uint8_t* const told = told_.data();
+        const std::uint8_t* const known = known_.data();
+        const std::uint32_t *const nearest = nearest_.data(), *const next = next_.data();
+        const std::size_t width = picture.width;
+        for (std::size_t x = 0; x < width; ++x) told[x] = known[nearest[x]] & known[next[x]];
     }
 
     void mix(const LatticePicture& picture) const {
@@ -263,7 +280,7 @@ private:
         std::uint64_t n_seen = size;
         if (picture.seen) {
             n_seen = 0;
-            for (std::size_t k = 0; k < size; ++k) n_seen += picture.seen[k];
+            for (const std::uint32_t count : counts_) n_seen += count;
         }
         const LatticeEnd end = set(n_seen, members_);
         if (end != LatticeEnd::whole) return end;
@@ -293,45 +310,94 @@ private:
         return end;
     }
 
-    const LatticePlan& plan_;
     Walk<Reading> walk_;
+    RimCoder<Reading> rim_;
+    const LatticePicture* picture_ = nullptr;
+    LatticeTape* tape_ = nullptr;
+    LatticeEnd end_ = LatticeEnd::whole;
+    LatticeCell cell_{};
     LatticeCanvas canvases_[LATTICE_KINDS] = {};
     std::vector<std::uint8_t> values_[LATTICE_KINDS], states_[LATTICE_KINDS], row_, told_, known_;
     std::vector<std::uint16_t> sums_;
-    std::vector<std::uint32_t> counts_;
+    std::vector<std::uint32_t> counts_, nearest_, next_;
     std::vector<std::size_t> members_;
 };
+
+// Pairs of cells of much the same size, so that they take turns to their ends.
+template <class Size>
+std::vector<std::size_t> by_size(std::size_t n, Size size_of) {
+    std::vector<std::size_t> order(n);
+    for (std::size_t k = 0; k < n; ++k) order[k] = k;
+    std::stable_sort(order.begin(), order.end(), [&size_of](std::size_t a, std::size_t b) {
+        return size_of(a) < size_of(b);
+    });
+    return order;
+}
+
+inline void read_cells(const LatticePlan& plan, const LatticeCell* cells, LatticeTape* tapes,
+                       std::size_t n) {
+    Walk<Reading> walks[2] = {{plan, Reading{nullptr}}, {plan, Reading{nullptr}}};
+    const std::vector<std::size_t> order = by_size(n, [cells](std::size_t k) {
+        return cells[k].plane[0].rows * cells[k].plane[0].columns;
+    });
+    for (std::size_t k = 0; k < n; k += 2) {
+        Walk<Reading>* open[2] = {};
+        for (std::size_t i = 0; i < 2 && k + i < n; ++i) {
+            walks[i].coder().tape = tapes + order[k + i];
+            if (walks[i].open(cells[order[k + i]])) open[i] = walks + i;
+        }
+        code_cells(open[0], open[1]);
+    }
+}
+
+inline void read_pictures(const LatticePlan& plan, const LatticePicture* pictures,
+                          LatticeTape* tapes, std::size_t n, LatticeEnd* ends,
+                          std::uint16_t* checks) {
+    PictureReader readers[2] = {PictureReader(plan), PictureReader(plan)};
+    const std::vector<std::size_t> order = by_size(n, [pictures](std::size_t k) {
+        return pictures[k].height * pictures[k].width;
+    });
+    for (std::size_t k = 0; k < n; k += 2) {
+        const std::size_t both = std::min<std::size_t>(2, n - k);
+        Walk<Reading>* walks[2] = {};
+        std::size_t n_planes = 0;
+        for (std::size_t i = 0; i < both; ++i) {
+            const LatticePicture& picture = pictures[order[k + i]];
+            n_planes = picture.n_planes;
+            if (readers[i].begin(picture, tapes + order[k + i])) walks[i] = &readers[i].walk();
+        }
+        code_cells(walks[0], walks[1]);
+        for (std::size_t p = 0; p < n_planes; ++p) {
+            RimCoder<Reading>* rims[2] = {};
+            for (std::size_t i = 0; i < both; ++i)
+                if (readers[i].begin_rim(p)) rims[i] = &readers[i].rim();
+            code_rims(rims[0], rims[1]);
+        }
+        for (std::size_t i = 0; i < both; ++i)
+            ends[order[k + i]] = readers[i].end(checks[order[k + i]]);
+    }
+}
 
 inline LatticeLevel make_lattice_level(const char* name) {
     LatticeLevel level;
     level.name = name;
-    level.decode = [](const LatticePlan& plan, const LatticeCell* cells, LatticeTape* tapes,
-                      std::size_t n) {
-        Walk<Reading> walk(plan, Reading{tapes});
-        for (std::size_t k = 0; k < n; ++k) {
-            walk.coder().tape = tapes + k;
-            walk.cell(cells[k]);
-        }
-    };
+    level.decode = &read_cells;
+    level.read = &read_pictures;
     level.measure = [](const LatticePlan& plan, const LatticeCell* cells, std::size_t n,
                        std::vector<std::uint32_t>& symbols, std::vector<std::int64_t>& lengths) {
         Walk<Measuring> walk(plan, Measuring{&symbols});
         for (std::size_t k = 0; k < n; ++k) {
             const std::size_t before = symbols.size();
-            walk.cell(cells[k]);
+            if (walk.open(cells[k])) code_cells<Measuring>(&walk, nullptr);
             lengths.push_back(static_cast<std::int64_t>((symbols.size() - before) / 2));
         }
-    };
-    level.read = [](const LatticePlan& plan, const LatticePicture* pictures, LatticeTape* tapes,
-                    std::size_t n, LatticeEnd* ends, std::uint16_t* checks) {
-        PictureReader reader(plan, tapes);
-        for (std::size_t k = 0; k < n; ++k)
-            ends[k] = reader.read(pictures[k], tapes + k, checks[k]);
     };
     level.measure_rim = [](const LatticePlan& plan, const LatticeCanvas* canvases,
                            std::size_t n_planes, std::size_t height, std::size_t width,
                            const std::uint16_t* steps, std::vector<std::uint32_t>& symbols) {
-        rim_pixels(plan, canvases, n_planes, height, width, steps, Measuring{&symbols});
+        RimCoder<Measuring> rim(plan, Measuring{&symbols});
+        if (rim.begin(canvases, n_planes, height, width, steps))
+            code_rims<Measuring>(&rim, nullptr);
     };
     return level;
 }

@@ -167,72 +167,138 @@ struct Window {
 #endif
 };
 
-// Codes the pixels to be coded of the last of `n_planes` canvases.
+// Codes the pixels to be coded of the last of `n_planes` canvases, each in stages as BlockCoder.
 template <class Coder>
-void rim_pixels(const LatticePlan& plan, const LatticeCanvas* canvases, std::size_t n_planes,
-                std::size_t height, std::size_t width, const std::uint16_t* steps, Coder coder) {
-    static const RimWeights weights;
-    const std::size_t kind = n_planes - 1, stride = width + RIM_MORE;
-    const LatticeHidden& one = plan.kinds[kind].spatial_hidden;
-    const LatticeOutputs& two = plan.kinds[kind].spatial_output;
-    const auto at = [&one](int pair) { return one.weight.data() + pair * 2 * LATTICE_HIDDEN; };
-    const auto small = [](std::int32_t value) { return clamp(value, -128, 127); };
-    Units fixed;
-    fixed.set(one.bias.data());
-    fixed.add_pair(at(RIM_PAIRS - 1), pair_of(small(plan.tables.log_step[steps[0]]),
-                                              small(plan.tables.log_step[steps[9]])));
-    alignas(32) std::int32_t bias[LATTICE_HIDDEN];
-    fixed.save(bias);
-    alignas(32) std::int16_t inputs[RIM_SIZE] = {};
-    const int n_pairs = kind ? RIM_LATER_PAIRS : RIM_FIRST_PAIRS;
-    for (std::size_t y = 0; y < height; ++y) {
-        std::uint8_t* const states = canvases[kind].states + (y + RIM_BORDER) * stride + RIM_BORDER;
-        for (std::size_t x = 0; x < width; ++x) {
-            const auto* const next = static_cast<const std::uint8_t*>(
-                std::memchr(states + x, RIM_TO_CODE, width - x));
-            if (!next) break;
-            if (coder.stopped()) return;
-            x = static_cast<std::size_t>(next - states);
-            const std::size_t corner = y * stride + x, index = corner + RIM_BORDER * (stride + 1);
-            const Window window(weights, canvases[kind].states + corner, stride);
-            const std::int32_t base = window.around(canvases[kind].values + corner, inputs);
-            const auto single = [&inputs](int k, std::uint32_t both) {
-                std::memcpy(inputs + RIM_SINGLE_AT + k, &both, sizeof both);
-            };
-            single(0, pair_of(small(3 * window.n_known), ((base >> 5) - MIDDLE_SAMPLE) >> 1));
-            if (kind) {
-                window.luma(canvases[0].values + corner, inputs + RIM_LUMA_AT);
-                std::int32_t less[2] = {};
-                for (std::size_t p = 0; p < kind && window.n_known; ++p)
-                    less[p] = small((32 * canvases[p].values[index] -
-                                     window.mean(canvases[p].values + corner)) >> 3);
-                single(2, pair_of(less[0], less[1]));
-            }
-            Units sums, more;
-            sums.set(bias);
-            more.clear();
-            for (int k = 0; k + 1 < n_pairs; k += 2) {
-                std::uint32_t both[2];
-                std::memcpy(&both[0], inputs + RIM_PAIR[k], 4);
-                std::memcpy(&both[1], inputs + RIM_PAIR[k + 1], 4);
-                sums.add_pair(at(k), both[0]);
-                more.add_pair(at(k + 1), both[1]);
-            }
-            if (n_pairs % 2) {
-                std::uint32_t both;
-                std::memcpy(&both, inputs + RIM_PAIR[n_pairs - 1], 4);
-                sums.add_pair(at(n_pairs - 1), both);
-            }
-            sums.add(more);
-            alignas(16) std::int32_t outputs[LATTICE_OUTPUTS_PADDED];
-            outputs_of<LATTICE_OUTPUTS_PADDED>(sums.packed(one.shift.data()), two.weight.data(),
-                                               two.bias.data(), two.shift.data(), outputs);
-            std::uint8_t& value = canvases[kind].values[index];
-            value = static_cast<std::uint8_t>(
-                coder.pixel(value, mix_of(plan.tables, outputs, base)));
-            states[x] = RIM_KNOWN;
-        }
+class RimCoder {
+public:
+    RimCoder(const LatticePlan& plan, Coder coder) : coder(coder), plan_(plan) {}
+
+    Coder coder;
+
+    // Whether there is a pixel.
+    bool begin(const LatticeCanvas* canvases, std::size_t n_planes, std::size_t height,
+               std::size_t width, const std::uint16_t* steps) {
+        canvases_ = canvases;
+        kind_ = n_planes - 1;
+        height_ = height;
+        width_ = width;
+        stride_ = width + RIM_MORE;
+        x_ = y_ = 0;
+        one_ = &plan_.kinds[kind_].spatial_hidden;
+        two_ = &plan_.kinds[kind_].spatial_output;
+        Units fixed;
+        fixed.set(one_->bias.data());
+        fixed.add_pair(at(RIM_PAIRS - 1), pair_of(small(plan_.tables.log_step[steps[0]]),
+                                                  small(plan_.tables.log_step[steps[9]])));
+        fixed.save(bias_);
+        return next();
     }
+    // To the next pixel; whether there is one.
+    bool next() {
+        if (coder.stopped()) return false;
+        for (; y_ < height_; ++y_, x_ = 0) {
+            if (x_ >= width_) continue;
+            const std::uint8_t* const states =
+                canvases_[kind_].states + (y_ + RIM_BORDER) * stride_ + RIM_BORDER;
+            const auto* const found = static_cast<const std::uint8_t*>(
+                std::memchr(states + x_, RIM_TO_CODE, width_ - x_));
+            if (!found) continue;
+            x_ = static_cast<std::size_t>(found - states);
+            return true;
+        }
+        return false;
+    }
+    // First stage: the hidden units of the pixel.
+    Packed hidden() {
+        const std::size_t corner = y_ * stride_ + x_, index = corner + RIM_BORDER * (stride_ + 1);
+        const Window window(weights_, canvases_[kind_].states + corner, stride_);
+        base_ = window.around(canvases_[kind_].values + corner, inputs_);
+        single(0, pair_of(small(3 * window.n_known), ((base_ >> 5) - MIDDLE_SAMPLE) >> 1));
+        if (kind_) {
+            window.luma(canvases_[0].values + corner, inputs_ + RIM_LUMA_AT);
+            std::int32_t less[2] = {};
+            for (std::size_t p = 0; p < kind_ && window.n_known; ++p)
+                less[p] = small((32 * canvases_[p].values[index] -
+                                 window.mean(canvases_[p].values + corner)) >> 3);
+            single(2, pair_of(less[0], less[1]));
+        }
+        Units sums, more;
+        sums.set(bias_);
+        more.clear();
+        for (int k = 0; k < RIM_FIRST_PAIRS; k += 2) {
+            sums.add_pair(at(k), inputs_of(k));
+            more.add_pair(at(k + 1), inputs_of(k + 1));
+        }
+        for (int k = RIM_FIRST_PAIRS; kind_ && k < RIM_LATER_PAIRS; ++k)
+            sums.add_pair(at(k), inputs_of(k));
+        sums.add(more);
+        return sums.packed(one_->shift.data());
+    }
+    // Second stage: its distribution.
+    Mix mix(const Packed& hidden) const {
+        return mix_of(plan_.tables,
+                      five_outputs(hidden, two_->weight.data(), two_->bias.data(),
+                                   two_->shift.data()),
+                      base_);
+    }
+    // Third stage: its symbols, and what follows.
+    void code(const Mix& mix, const typename Coder::Prepared& prepared) {
+        const std::size_t index = (y_ + RIM_BORDER) * stride_ + RIM_BORDER + x_++;
+        std::uint8_t& value = canvases_[kind_].values[index];
+        value = static_cast<std::uint8_t>(coder.pixel(value, mix, prepared));
+        canvases_[kind_].states[index] = RIM_KNOWN;
+    }
+
+private:
+    static std::int32_t small(std::int32_t value) { return clamp(value, -128, 127); }
+    const std::int16_t* at(int pair) const {
+        return one_->weight.data() + pair * 2 * LATTICE_HIDDEN;
+    }
+    void single(int k, std::uint32_t both) {
+        std::memcpy(inputs_ + RIM_SINGLE_AT + k, &both, sizeof both);
+    }
+    std::uint32_t inputs_of(int pair) const {
+        std::uint32_t both;
+        std::memcpy(&both, inputs_ + RIM_PAIR[pair], sizeof both);
+        return both;
+    }
+
+    const LatticePlan& plan_;
+    const RimWeights weights_;
+    const LatticeCanvas* canvases_ = nullptr;
+    const LatticeHidden* one_ = nullptr;
+    const LatticeOutputs* two_ = nullptr;
+    std::size_t kind_ = 0, height_ = 0, width_ = 0, stride_ = 0, x_ = 0, y_ = 0;
+    std::int32_t base_ = 0;
+    alignas(32) std::int32_t bias_[LATTICE_HIDDEN];
+    alignas(32) std::int16_t inputs_[RIM_SIZE] = {};
+};
+
+// Codes the next pixel of N cells.
+template <std::size_t N, class Coder>
+inline void code_pixels(RimCoder<Coder>* const* rims) {
+    Packed hidden[N];
+    Mix mix[N];
+    typename Coder::Prepared prepared[N];
+    for (std::size_t i = 0; i < N; ++i) hidden[i] = rims[i]->hidden();
+    for (std::size_t i = 0; i < N; ++i) mix[i] = rims[i]->mix(hidden[i]);
+    for (std::size_t i = 0; i < N; ++i) rims[i]->coder.prepare(mix[i], prepared[i]);
+    for (std::size_t i = 0; i < N; ++i) rims[i]->code(mix[i], prepared[i]);
+}
+
+// Codes the pixels of two cells' planes that have begun with a pixel, or of one.
+template <class Coder>
+void code_rims(RimCoder<Coder>* one, RimCoder<Coder>* other) {
+    RimCoder<Coder>* rims[2] = {one, other};
+    while (rims[0] && rims[1]) {
+        code_pixels<2>(rims);
+        for (auto& rim : rims)
+            if (!rim->next()) rim = nullptr;
+    }
+    RimCoder<Coder>* last[1] = {rims[0] ? rims[0] : rims[1]};
+    if (!last[0]) return;
+    do code_pixels<1>(last);
+    while (last[0]->next());
 }
 
 }  // namespace

@@ -36,59 +36,57 @@ struct Mix {
     }
 
 #if defined(__AVX2__)
-    // below(NEAR_FIRST + k) for k of 0..7, into `edges`; how many of them are at most `slot`.
-    int near_edges(std::uint32_t slot, std::uint32_t* edges) const {
-        const __m128i by = _mm_cvtsi32_si128(width);
+    // below(first + k * step) for k of 0..7, into `edges`; how many of them are at most `slot`. The
+    // symbols must lie in 1 .. SYMBOLS - 1; what is told of others means nothing.
+    int edges_from(int first, int step, std::uint32_t slot, std::uint32_t* edges) const {
+        const __m128i by = _mm_cvtsi32_si128(width + 5);
         // Places of even edges, and of odd ones, from the middle one, REACH_BINS + 1.
-        const __m256i even = _mm256_sll_epi32(_mm256_setr_epi32(-96, 0, -32, 0, 32, 0, 96, 0), by);
-        const __m256i odd = _mm256_sll_epi32(_mm256_setr_epi32(-64, 0, 0, 0, 64, 0, 128, 0), by);
+        const __m256i steps = _mm256_set1_epi32(step), start = _mm256_set1_epi32(first);
+        const __m256i symbols = _mm256_add_epi32(
+            start, _mm256_mullo_epi32(steps, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
+        const __m256i places = _mm256_sll_epi32(
+            _mm256_sub_epi32(symbols, _mm256_set1_epi32(REACH_BINS + 1)), by);
+        const __m256i even = places, odd = _mm256_srli_epi64(places, 32);
         const std::int32_t centre = 32 * (lowest + (REACH_BINS << width)) - 16;
-        __m256i each[2];
-        for (int k = 0; k < 2; ++k) {
+        const auto curve_at = [&](int k) {
             const __m256i from = _mm256_set1_epi32(centre - middle[k]);
             const __m256i factor = _mm256_set1_epi32(slope[k]);
             // Products of 64 bits of which those from 22 on are wanted; they fit in 32.
-            const __m256i a = _mm256_mul_epi32(_mm256_add_epi32(from, even), factor);
-            const __m256i b = _mm256_mul_epi32(_mm256_add_epi32(from, odd), factor);
-            __m256i place = _mm256_blend_epi32(_mm256_srli_epi64(a, 22), _mm256_slli_epi64(b, 10),
-                                               0xAA);
+            const __m256i low = _mm256_mul_epi32(_mm256_add_epi32(from, even), factor);
+            const __m256i high = _mm256_mul_epi32(_mm256_add_epi32(from, odd), factor);
+            __m256i place = _mm256_blend_epi32(_mm256_srli_epi64(low, 22),
+                                               _mm256_slli_epi64(high, 10), 0xAA);
             place = _mm256_add_epi32(place, _mm256_set1_epi32(CURVE_HALF));
             place = _mm256_max_epi32(place, _mm256_setzero_si256());
             place = _mm256_min_epi32(place, _mm256_set1_epi32(2 * CURVE_HALF - 1));
-            each[k] = _mm256_i32gather_epi32(curve, place, 4);
-        }
+            return _mm256_i32gather_epi32(curve, place, 4);
+        };
         __m256i mixed = _mm256_add_epi32(
-            _mm256_mullo_epi32(each[0], _mm256_set1_epi32(share)),
-            _mm256_mullo_epi32(each[1], _mm256_set1_epi32(1024 - share)));
-        mixed = _mm256_mullo_epi32(_mm256_srli_epi32(mixed, 10),
-                                   _mm256_set1_epi32((1 << 16) - SYMBOLS));
-        const __m256i result = _mm256_add_epi32(
-            _mm256_srli_epi32(mixed, 16),
-            _mm256_setr_epi32(NEAR_FIRST, NEAR_FIRST + 1, NEAR_FIRST + 2, NEAR_FIRST + 3,
-                              NEAR_FIRST + 4, NEAR_FIRST + 5, NEAR_FIRST + 6, NEAR_FIRST + 7));
+            _mm256_mullo_epi32(curve_at(0), _mm256_set1_epi32(share)),
+            _mm256_mullo_epi32(curve_at(1), _mm256_set1_epi32(1024 - share)));
+        mixed = _mm256_srli_epi32(mixed, 10);
+        // mixed * (2**16 - SYMBOLS) >> 16
+        const __m256i less = _mm256_srli_epi32(
+            _mm256_add_epi32(_mm256_mullo_epi32(mixed, _mm256_set1_epi32(SYMBOLS)),
+                             _mm256_set1_epi32((1 << 16) - 1)), 16);
+        const __m256i result = _mm256_add_epi32(_mm256_sub_epi32(mixed, less), symbols);
         store(edges, result);
         const __m256i above = _mm256_cmpgt_epi32(result, _mm256_set1_epi32(static_cast<int>(slot)));
         const int mask = _mm256_movemask_ps(_mm256_castsi256_ps(above));
-        int n = 8;
-        for (int k = 0; k < 8; ++k) n -= mask >> k & 1;
-        return n;
+        return 8 - _mm_popcnt_u32(static_cast<unsigned>(mask));
     }
 #endif
 };
 
-// Of outputs (two locations, two scales, the share) and the prediction.
-inline Mix mix_of(const LatticeTables& tables, const std::int32_t* outputs,
-                  std::int32_t predicted) {
+// Of a network's outputs and the prediction.
+inline Mix mix_of(const LatticeTables& tables, const Five& five, std::int32_t predicted) {
     Mix mix;
-    int narrow = 127;
     for (int k = 0; k < 2; ++k) {
-        mix.middle[k] = predicted + clamp(outputs[k], -2047, 2047);
-        const int scale = clamp(outputs[2 + k], 0, 127);
-        narrow = std::min(narrow, scale);
-        mix.slope[k] = tables.slope[static_cast<std::size_t>(scale)];
+        mix.middle[k] = predicted + five.location[k];
+        mix.slope[k] = tables.slope[static_cast<std::size_t>(five.scale[k])];
     }
-    mix.share = tables.share[static_cast<std::size_t>(clamp(outputs[4], -128, 127) + 128)];
-    mix.width = std::max(0, (narrow >> 3) - 5 - 1);
+    mix.share = tables.share[static_cast<std::size_t>(five.share)];
+    mix.width = std::max(0, (std::min(five.scale[0], five.scale[1]) >> 3) - 5 - 1);
     mix.lowest = ((mix.middle[0] + 16) >> 5) - (REACH_BINS << mix.width);
     mix.curve = tables.curve.data();
     return mix;
@@ -146,32 +144,48 @@ struct Reading {
         advance(start, diagonal_edge(before, k + 1) - start);
         return k;
     }
-    int symbol(const Mix& mix) {
-        const std::uint32_t wanted = slot();
-        int low, high;
-        std::uint32_t start, stop;
+    // The edges about the middle and how many of them lie at most at the slot.
+    struct Prepared {
 #if defined(__AVX2__)
         alignas(32) std::uint32_t edges[NEAR_EDGES];
-        const int n = mix.near_edges(wanted, edges);
-        if (n && n < NEAR_EDGES) {
-            advance(edges[n - 1], edges[n] - edges[n - 1]);
-            return NEAR_FIRST + n - 1;
-        }
-        const bool above = n != 0;
-        low = NEAR_FIRST + NEAR_EDGES - 1;
-        start = edges[NEAR_EDGES - 1];
-        if (!above) {
-            low = NEAR_FIRST;
-            start = edges[0];
-        }
-#else
-        low = REACH_BINS + 1;
-        start = mix.below(low);
-        const bool above = start <= wanted;
+        int n;
 #endif
+    };
+    void prepare([[maybe_unused]] const Mix& mix, [[maybe_unused]] Prepared& to) const {
+#if defined(__AVX2__)
+        to.n = mix.edges_from(NEAR_FIRST, 1, slot(), to.edges);
+#endif
+    }
+#if defined(__AVX2__)
+    int symbol(const Mix& mix, const Prepared& prepared) {
+        const int n = prepared.n;
+        if (!n || n == NEAR_EDGES) return far_symbol(mix, n != 0);
+        advance(prepared.edges[n - 1], prepared.edges[n] - prepared.edges[n - 1]);
+        return NEAR_FIRST + n - 1;
+    }
+    // Of those below or above the near ones: every fourth edge, then those between two of them.
+    int far_symbol(const Mix& mix, bool above) {
+        constexpr int STEP = 4;
+        alignas(32) std::uint32_t edges[NEAR_EDGES];
+        const int first = above ? NEAR_FIRST + NEAR_EDGES : NEAR_FIRST - 7 * STEP;
+        int n = mix.edges_from(first, STEP, slot(), edges);
+        // The last of those above is beyond all symbols; the last of those below is above the slot.
+        n = std::min(n, NEAR_EDGES - 1);
+        const int low = n ? first + STEP * (n - 1) : above ? first - 1 : 0;
+        n = mix.edges_from(low, 1, slot(), edges);
+        n = clamp(n, 1, std::min(NEAR_EDGES - 1, SYMBOLS - low));
+        const std::uint32_t start = low + n == 1 ? 0 : edges[n - 1];
+        const std::uint32_t stop = low + n == SYMBOLS ? 1u << 16 : edges[n];
+        advance(start, stop - start);
+        return low + n - 1;
+    }
+#else
+    int symbol(const Mix& mix, const Prepared&) {
+        const std::uint32_t wanted = slot();
+        int low = REACH_BINS + 1, high = low, step = 1;
+        std::uint32_t start = mix.below(low), stop = start;
         // Outwards in growing steps, then inwards by halves.
-        int step = 1;
-        if (above) {
+        if (start <= wanted) {
             for (;; step *= 2) {
                 high = std::min(low + step, SYMBOLS);
                 stop = mix.below(high);
@@ -180,8 +194,6 @@ struct Reading {
                 start = stop;
             }
         } else {
-            high = low;
-            stop = start;
             for (;; step *= 2) {
                 low = std::max(high - step, 0);
                 start = mix.below(low);
@@ -204,8 +216,9 @@ struct Reading {
         advance(start, stop - start);
         return low;
     }
-    std::int32_t coefficient(std::int32_t, const Mix& mix) {
-        const int low = symbol(mix);
+#endif
+    std::int32_t coefficient(std::int32_t, const Mix& mix, const Prepared& prepared) {
+        const int low = symbol(mix, prepared);
         std::int32_t value;
         if (low == 0 || low == SYMBOLS - 1) {
             const int size = uniform(0, 4);
@@ -218,8 +231,8 @@ struct Reading {
         return clamp(value, -32768, 32767);
     }
     // A value of a rim pixel (FORMAT-lattice 8).
-    std::int32_t pixel(std::int32_t, const Mix& mix) {
-        const int low = symbol(mix);
+    std::int32_t pixel(std::int32_t, const Mix& mix, const Prepared& prepared) {
+        const int low = symbol(mix, prepared);
         const bool beyond = low == 0 || low == SYMBOLS - 1;
         const std::int32_t rest = uniform(0, beyond ? 8 : mix.width);
         return clamp(beyond ? rest : mix.lowest + ((low - 1) << mix.width) + rest, 0, 255);
@@ -230,6 +243,8 @@ struct Reading {
 struct Measuring {
     std::vector<std::uint32_t>* symbols;
 
+    struct Prepared {};
+    void prepare(const Mix&, Prepared&) const {}
     bool stopped() const { return false; }
     void add(std::uint32_t start, std::uint32_t stop) {
         symbols->push_back(start);
@@ -245,7 +260,7 @@ struct Measuring {
         add(diagonal_edge(before, last), diagonal_edge(before, last + 1));
         return last;
     }
-    std::int32_t coefficient(std::int32_t value, const Mix& mix) {
+    std::int32_t coefficient(std::int32_t value, const Mix& mix, const Prepared&) {
         const int symbol = clamp(((value - mix.lowest) >> mix.width) + 1, 0, SYMBOLS - 1);
         add(mix.below(symbol), mix.below(symbol + 1));
         if (symbol == 0 || symbol == SYMBOLS - 1) {
@@ -260,7 +275,7 @@ struct Measuring {
         }
         return value;
     }
-    std::int32_t pixel(std::int32_t value, const Mix& mix) {
+    std::int32_t pixel(std::int32_t value, const Mix& mix, const Prepared&) {
         const int symbol = clamp(((value - mix.lowest) >> mix.width) + 1, 0, SYMBOLS - 1);
         add(mix.below(symbol), mix.below(symbol + 1));
         if (symbol == 0 || symbol == SYMBOLS - 1)

@@ -15,67 +15,101 @@ namespace {
 template <class Coder>
 class Walk {
 public:
+    Walk(const Walk&) = delete;
+    Walk& operator=(const Walk&) = delete;
     Walk(const LatticePlan& plan, Coder coder)
-        : plan_(plan), orders_(plan.tables.scan.data()), transform_(plan.tables.matrix.data()),
-          blocks_coder_(plan, orders_, coder) {
+        : block_coder(plan, orders_, coder), plan_(plan), orders_(plan.tables.scan.data()),
+          transform_(plan.tables.matrix.data()) {
         std::memset(&none_, 0, sizeof none_);
         none_.base = MIDDLE_SAMPLE;
-        std::memset(around_.seen, 0, sizeof around_.seen);
+        std::memset(block_coder.around.seen, 0, sizeof block_coder.around.seen);
     }
 
-    void cell(const LatticeCell& cell) {
-        for (std::size_t p = 0; p < cell.n_planes; ++p) plane(cell, p);
+    // Begin with a cell, which must stay; whether it has a block.
+    bool open(const LatticeCell& cell) {
+        cell_ = &cell;
+        plane_ = 0;
+        begin_plane();
+        return next();
+    }
+    // To the next block; whether there is one.
+    bool next() {
+        for (;;) {
+            const LatticePlane& own = cell_->plane[plane_];
+            const std::size_t n = own.rows * own.columns;
+            while (index_ < n && own.coded && !own.coded[index_]) ++index_;
+            if (coder().stopped()) return false;
+            if (index_ < n) break;
+            if (plane_ + 1 == cell_->n_planes) return false;
+            ++plane_;
+            begin_plane();
+        }
+        begin_block();
+        return true;
+    }
+    // The block has been coded.
+    void end_block() {
+        const LatticePlane& own = cell_->plane[plane_];
+        const std::size_t width = own.columns * 8;
+        transform_.inverse(block_coder.values, std::min(block_coder.around.last + 1, 8),
+                           pictures_[plane_].data() + index_ / own.columns * 8 * width +
+                               index_ % own.columns * 8, width);
+        block_coder.end();
+        ++index_;
     }
 
-    Coder& coder() { return blocks_coder_.coder; }
+    BlockCoder<Coder> block_coder;
+
+    Coder& coder() { return block_coder.coder; }
     // Samples of a plane, rows x columns of blocks; MIDDLE_SAMPLE where they are not coded.
     const std::uint8_t* picture(std::size_t p) const { return pictures_[p].data(); }
 
 private:
-    std::uint8_t log_of(std::int32_t value) const { return blocks_coder_.log_of(value); }
+    std::uint8_t log_of(std::int32_t value) const { return block_coder.log_of(value); }
 
-    void plane(const LatticeCell& cell, std::size_t p) {
-        const LatticePlane& own = cell.plane[p];
+    void begin_plane() {
+        const std::size_t p = plane_;
+        const LatticePlane& own = cell_->plane[p];
         kind_ = &plan_.kinds[p];
-        const std::size_t n = own.rows * own.columns, width = own.columns * 8;
+        index_ = 0;
+        const std::size_t n = own.rows * own.columns;
         blocks_[p].assign(n, none_);
         pictures_[p].assign(n * 64, MIDDLE_SAMPLE);
         quantiser_[p].set(plan_, orders_, kind_, own.steps);
         log_step_9_ = plan_.tables.log_step[own.steps[9]];
         log_step_36_ = plan_.tables.log_step[own.steps[36]];
-        const LatticePlane &first = cell.plane[0], &before = cell.plane[p ? p - 1 : 0];
+        const LatticePlane &first = cell_->plane[0], &before = cell_->plane[p ? p - 1 : 0];
         has_luma_ = p > 0;
-        const bool shrinks = own.down % first.down == 0 && own.across % first.across == 0;
-        const bool same = before.down == own.down && before.across == own.across &&
-                          before.rows == own.rows && before.columns == own.columns;
-        has_other_ = p > 1 && same;
+        shrinks_ = own.down % first.down == 0 && own.across % first.across == 0;
+        has_other_ = p > 1 && before.down == own.down && before.across == own.across &&
+                     before.rows == own.rows && before.columns == own.columns;
         std::memset(luma_, 0, sizeof luma_);
         luma_dc_of_block_ = 0;
-        std::memset(around_.seen, 0, sizeof around_.seen);
+        std::memset(block_coder.around.seen, 0, sizeof block_coder.around.seen);
         luma_dc_.assign(p ? n : 0, 0);
-        for (std::size_t y = 0; y < own.rows; ++y)
-            for (std::size_t x = 0; x < own.columns; ++x) {
-                const std::size_t k = y * own.columns + x;
-                if (own.coded && !own.coded[k]) continue;
-                if (coder().stopped()) return;
-                const Block** const near = around_.near;
-                near[0] = x ? &blocks_[p][k - 1] : &none_;
-                near[1] = y ? &blocks_[p][k - own.columns] : &none_;
-                near[2] = x && y ? &blocks_[p][k - own.columns - 1] : &none_;
-                near[3] = y && x + 1 < own.columns ? &blocks_[p][k - own.columns + 1] : &none_;
-                if (p) {
-                    if (shrinks) see_luma(cell, own, y, x);
-                    std::int32_t dc = luma_dc_[k] = luma_dc_of_block_;
-                    const std::int32_t west = near[0]->known ? luma_dc_[k - 1] : 0;
-                    const std::int32_t north = near[1]->known ? luma_dc_[k - own.columns] : 0;
-                    dc -= (west + north) >> (near[0]->known && near[1]->known);
-                    luma_[0] = static_cast<std::int16_t>(clamp(dc, -LARGEST_SUM, LARGEST_SUM));
-                }
-                if (has_other_) see_other(before, blocks_[p - 1][k], k);
-                std::uint8_t* const samples = pictures_[p].data() + y * 8 * width + x * 8;
-                around_.visible = own.visible ? own.visible[k] : 64;
-                block(quantiser_[p], samples, width, own.coefficients + 64 * k, blocks_[p][k]);
-            }
+    }
+
+    void begin_block() {
+        const std::size_t p = plane_, k = index_;
+        const LatticePlane& own = cell_->plane[p];
+        const std::size_t y = k / own.columns, x = k % own.columns, width = own.columns * 8;
+        const Block** const near = block_coder.around.near;
+        near[0] = x ? &blocks_[p][k - 1] : &none_;
+        near[1] = y ? &blocks_[p][k - own.columns] : &none_;
+        near[2] = x && y ? &blocks_[p][k - own.columns - 1] : &none_;
+        near[3] = y && x + 1 < own.columns ? &blocks_[p][k - own.columns + 1] : &none_;
+        if (p) {
+            if (shrinks_) see_luma(*cell_, own, y, x);
+            std::int32_t dc = luma_dc_[k] = luma_dc_of_block_;
+            const std::int32_t west = near[0]->known ? luma_dc_[k - 1] : 0;
+            const std::int32_t north = near[1]->known ? luma_dc_[k - own.columns] : 0;
+            dc -= (west + north) >> (near[0]->known && near[1]->known);
+            luma_[0] = static_cast<std::int16_t>(clamp(dc, -LARGEST_SUM, LARGEST_SUM));
+        }
+        if (has_other_) see_other(cell_->plane[p - 1], blocks_[p - 1][k], k);
+        block_coder.around.visible = own.visible ? own.visible[k] : 64;
+        block(quantiser_[p], pictures_[p].data() + y * 8 * width + x * 8, width,
+              own.coefficients + 64 * k, blocks_[p][k]);
     }
 
     void see_luma(const LatticeCell& cell, const LatticePlane& own, std::size_t y, std::size_t x) {
@@ -141,7 +175,7 @@ private:
 
     // Border, base and activity (FORMAT-lattice 5.1).
     void see_border(const std::uint8_t* samples, std::size_t width, std::int16_t* border) {
-        const Block* const* const near = around_.near;
+        const Block* const* const near = block_coder.around.near;
         const bool has_west = near[0]->known, has_north = near[1]->known;
         std::int32_t columns[16] = {}, rows[16] = {}, west = 0, north = 0;
         if (has_west)
@@ -181,8 +215,8 @@ private:
         if (near[2]->known) corner = *(samples - width - 1);
         border[36] = static_cast<std::int16_t>(corner - base);
         border[37] = 0;
-        around_.base = base;
-        around_.log_activity = log_of(activity);
+        block_coder.around.base = base;
+        block_coder.around.log_activity = log_of(activity);
     }
 
     // Sums of the last diagonals' weights up to each.
@@ -194,8 +228,10 @@ private:
         for (int k = 0; k < LATTICE_PAIRS; ++k)
             units.add_pair(one.weight.data() + k * 2 * LATTICE_HIDDEN, inputs[k]);
         alignas(16) std::int32_t logits[LATTICE_DIAGONALS_PADDED];
-        outputs_of<LATTICE_DIAGONALS_PADDED>(units.packed(one.shift.data()), two.weight.data(),
-                                             two.bias.data(), two.shift.data(), logits);
+        const Packed hidden = units.packed(one.shift.data());
+        for (int k = 0; k < LATTICE_DIAGONALS_PADDED; k += 4)
+            four_outputs(hidden, two.weight.data() + k * LATTICE_HIDDEN, two.bias.data() + k,
+                         two.shift.data() + k, logits + k);
         std::int32_t most = -255;
         for (int k = 0; k < LATTICE_DIAGONALS; ++k) {
             logits[k] = clamp(logits[k], -255, 255);
@@ -206,18 +242,18 @@ private:
             before[k + 1] = before[k] + static_cast<std::uint32_t>(plan_.tables.exp[static_cast<std::size_t>(most - logits[k])]);
     }
 
-    void block(const Quantiser& quantiser, std::uint8_t* samples, std::size_t width,
+    void block(const Quantiser& quantiser, const std::uint8_t* samples, std::size_t width,
                std::int16_t* coefficients, Block& result) {
         alignas(32) std::int16_t border[LATTICE_BORDER + 1];
         see_border(samples, width, border);
-        const Block &west = *around_.near[0], &north = *around_.near[1];
-        const Block &nw = *around_.near[2], &ne = *around_.near[3];
-        const std::int32_t log_activity = around_.log_activity;
+        const Block &west = *block_coder.around.near[0], &north = *block_coder.around.near[1];
+        const Block &nw = *block_coder.around.near[2], &ne = *block_coder.around.near[3];
+        const std::int32_t log_activity = block_coder.around.log_activity;
         std::int32_t most[5] = {}, most_other = 0, end_other = 0;
         if (has_luma_) {
-            sizes_of(quantiser, luma_, around_.seen[0]);
+            sizes_of(quantiser, luma_, block_coder.around.seen[0]);
             constexpr int FROM[5] = {1, 2, 4, 6, 8};
-            const std::uint8_t* const own = around_.seen[0];
+            const std::uint8_t* const own = block_coder.around.seen[0];
             std::uint8_t highest = 0;
             for (int k = 4, stop = 64; k >= 0; stop = orders_.first[FROM[k]], --k) {
                 for (int i = orders_.first[FROM[k]]; i < stop; ++i)
@@ -226,8 +262,8 @@ private:
             }
         }
         if (has_other_) {
-            sizes_of(quantiser, other_, around_.seen[2]);
-            const std::uint8_t* const own = around_.seen[2];
+            sizes_of(quantiser, other_, block_coder.around.seen[2]);
+            const std::uint8_t* const own = block_coder.around.seen[2];
             for (int k = 0; k < 64; ++k)
                 if (own[k] > 12) end_other = orders_.diagonal[k];
             for (int k = orders_.first[2]; k < 64; ++k)
@@ -246,8 +282,8 @@ private:
         inputs[9] = pair_of(north.log_tail[3], small(log_step_9_));
         inputs[10] = pair_of(small(log_step_36_ - log_step_9_), small(log_activity - log_step_9_));
         inputs[11] = pair_of(small(log_activity - log_step_36_),
-                             (around_.base - MIDDLE_SAMPLE) >> 1);
-        inputs[12] = pair_of(around_.visible, most[0]);
+                             (block_coder.around.base - MIDDLE_SAMPLE) >> 1);
+        inputs[12] = pair_of(block_coder.around.visible, most[0]);
         inputs[13] = pair_of(most[1], most[2]);
         inputs[14] = pair_of(most[3], most[4]);
         inputs[15] = pair_of(8 * end_other, most_other);
@@ -256,18 +292,15 @@ private:
         int last = 0;
         for (int k = 63; k > 0 && !last; --k)
             if (coefficients[orders_.scan[k]]) last = orders_.diagonal[k];
-        around_.last = last = coder().diagonal(last, before);
+        block_coder.around.last = last = coder().diagonal(last, before);
 
         const int n = orders_.first[last + 1];
-        std::memset(around_.sums, 0, sizeof around_.sums);
-        add_pairs(around_.sums, kind_->border.data(), border, (LATTICE_BORDER + 1) / 2, n);
-        if (has_luma_) see(quantiser, luma_, kind_->luma, n, around_.seen[1]);
-        if (has_other_) see(quantiser, other_, kind_->other, n, around_.seen[3]);
-        around_.sums[0] += 8 * (around_.base - MIDDLE_SAMPLE) * 4096;
-        alignas(32) std::int16_t values[64] = {};
-        blocks_coder_.code(*kind_, quantiser, around_, has_luma_, has_other_, coefficients, values,
-                           result);
-        transform_.inverse(values, std::min(last + 1, 8), samples, width);
+        std::memset(block_coder.around.sums, 0, sizeof block_coder.around.sums);
+        add_pairs(block_coder.around.sums, kind_->border.data(), border, (LATTICE_BORDER + 1) / 2, n);
+        if (has_luma_) see(quantiser, luma_, kind_->luma, n, block_coder.around.seen[1]);
+        if (has_other_) see(quantiser, other_, kind_->other, n, block_coder.around.seen[3]);
+        block_coder.around.sums[0] += 8 * (block_coder.around.base - MIDDLE_SAMPLE) * 4096;
+        block_coder.begin(*kind_, quantiser, has_luma_, has_other_, coefficients, result);
     }
 
     static std::int32_t small(std::int32_t value) { return clamp(value, -128, 127); }
@@ -285,7 +318,7 @@ private:
     void see(const Quantiser& quantiser, const std::int16_t* plane,
              const std::vector<std::int16_t>& weight, int n, std::uint8_t* to) {
         std::uint16_t sizes[64], near[64];
-        add_pairs(around_.sums, weight.data(), plane, 32, n);
+        add_pairs(block_coder.around.sums, weight.data(), plane, 32, n);
         for (int j = 0; j < 64; ++j) sizes[j] = static_cast<std::uint16_t>(std::abs(plane[j]));
         near_sums(sizes, near);
         for (int k = 0; k < n; ++k) {
@@ -297,18 +330,55 @@ private:
     const LatticePlan& plan_;
     const Orders orders_;
     const Transform transform_;
-    BlockCoder<Coder> blocks_coder_;
     const LatticeKind* kind_ = nullptr;
     Block none_;
-    Around around_;
     Quantiser quantiser_[LATTICE_KINDS];
     std::int32_t log_step_9_ = 0, log_step_36_ = 0, luma_dc_of_block_ = 0;
     alignas(32) std::int16_t luma_[64], other_[64];
-    bool has_luma_ = false, has_other_ = false;
+    bool has_luma_ = false, has_other_ = false, shrinks_ = false;
+    const LatticeCell* cell_ = nullptr;
+    std::size_t plane_ = 0, index_ = 0;
     std::vector<Block> blocks_[LATTICE_KINDS];
     std::vector<std::uint8_t> pictures_[LATTICE_KINDS];
     std::vector<std::int32_t> luma_dc_;
 };
+
+// Codes the next coefficient of N cells' blocks.
+template <std::size_t N, class Coder>
+inline void code_coefficients(Walk<Coder>* const* walks) {
+    Mix mix[N];
+    typename Coder::Prepared prepared[N];
+    std::int32_t value[N];
+    {
+        Packed hidden[N];
+        for (std::size_t i = 0; i < N; ++i) hidden[i] = walks[i]->block_coder.hidden();
+        for (std::size_t i = 0; i < N; ++i) mix[i] = walks[i]->block_coder.mix(hidden[i]);
+    }
+    for (std::size_t i = 0; i < N; ++i) walks[i]->coder().prepare(mix[i], prepared[i]);
+    for (std::size_t i = 0; i < N; ++i) value[i] = walks[i]->block_coder.code(mix[i], prepared[i]);
+    for (std::size_t i = 0; i < N; ++i) walks[i]->block_coder.take(value[i]);
+}
+
+// Codes the coefficients of two opened cells, or of one.
+template <class Coder>
+void code_cells(Walk<Coder>* one, Walk<Coder>* other) {
+    Walk<Coder>* walks[2] = {one, other};
+    const auto goes_on = [](Walk<Coder>* walk) {
+        if (!walk->block_coder.done()) return true;
+        walk->end_block();
+        return walk->next();
+    };
+    while (walks[0] && walks[1]) {
+        do code_coefficients<2>(walks);
+        while (!walks[0]->block_coder.done() && !walks[1]->block_coder.done());
+        for (auto& walk : walks)
+            if (!goes_on(walk)) walk = nullptr;
+    }
+    Walk<Coder>* last[1] = {walks[0] ? walks[0] : walks[1]};
+    if (!last[0]) return;
+    do code_coefficients<1>(last);
+    while (goes_on(last[0]));
+}
 
 }  // namespace
 }  // namespace zarrmal

@@ -220,6 +220,8 @@ def measure(
                 block = index[lane]
                 key = (p << 56) + (block << 16) + place
                 symbols.append((plane.cell[block], key, start, frequency))
+    if not symbols:  # no block is coded
+        return [np.zeros((0, 2), np.int64) for _ in cells]
     cell, key, start, frequency = (np.concatenate(part) for part in zip(*symbols, strict=True))
     order = np.lexsort((key, cell))
     bounds = np.searchsorted(cell[order], np.arange(len(cells) + 1))

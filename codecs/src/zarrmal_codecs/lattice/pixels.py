@@ -138,7 +138,7 @@ def mixed(camera: Camera, planes: Sequence[NDArray[np.uint8]]) -> NDArray[np.uin
 
 
 def unmixed(camera: Camera, pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """Planes whose mixture is ``pixels`` (y, x, channel), or nearly so where none is."""
+    """Planes whose mixture is ``pixels`` (..., channel), or nearly so where none is."""
     if camera.colour != "ycbcr":
         return [np.ascontiguousarray(pixels[..., k]) for k in range(pixels.shape[-1])]
     red, green, blue = (pixels[..., k].astype(np.float64) for k in range(3))
@@ -211,11 +211,10 @@ def symbols_of(
         kept.append([np.where(f[:, :, None, None], b, 0).astype(np.int16)
                      for f, b in zip(own, blocks, strict=True)])  # fmt: skip
     measured = engine.measure(layouts, kept)
-    true = [unmixed(frame.camera, cell) for frame, cell in zip(frames, pixels, strict=True)]
     told = [_told_planes(*args) for args in zip(frames, layouts, kept, strict=True)]
     planes = [
-        [np.where(t, d, own) for d, own, t in zip(decoded, cell, maps, strict=True)]
-        for (decoded, maps), cell in zip(told, true, strict=True)
+        _with_rims(frame, cell, *both)
+        for frame, cell, both in zip(frames, pixels, told, strict=True)
     ]
     spatial = _spatial_symbols(engine, frames, layouts, planes, [maps for _, maps in told])
     pairs = []
@@ -223,6 +222,24 @@ def symbols_of(
         after = _correction_symbols(frame, cell, mixed(frame.camera, planes[i]))
         pairs.append(np.concatenate([before[i], measured[i], spatial[i], _pairs(after)]))
     return pairs
+
+
+def _with_rims(
+    frame: Frame,
+    pixels: NDArray[np.uint8],
+    decoded: Sequence[NDArray[np.uint8]],
+    told: Sequence[Flags],
+) -> list[NDArray[np.uint8]]:
+    """The planes that coefficients give, with those of the pixels where they do not."""
+    missing = frame.seen() & ~np.logical_and.reduce(told)
+    planes = []
+    for own, of_pixels, has in zip(
+        decoded, unmixed(frame.camera, pixels[missing]), told, strict=True
+    ):
+        plane = own.copy()
+        plane[missing] = np.where(has[missing], own[missing], of_pixels)
+        planes.append(plane)
+    return planes
 
 
 def decode(engine: Engine, frames: Sequence[Frame], streams: Sequence[bytes]) -> list[Read]:

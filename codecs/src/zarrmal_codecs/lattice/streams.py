@@ -72,9 +72,6 @@ class Streams:
         stops = np.cumsum(sizes)
         starts = stops - sizes
         states = rans.read_states(data, starts)
-        if (states < RANS_LOWEST).any():
-            # No encoder ends there, and from there even a symbol of no bits would take a word.
-            raise CorruptionError("a cell's stream begins with a state that no encoder leaves")
         self._rans = rans.Decoder(states, data, starts + RANS_STATE_BYTES, stops)
         self._n = len(streams)
         self._starts, self._data = starts, streams

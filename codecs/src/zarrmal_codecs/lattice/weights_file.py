@@ -1,4 +1,4 @@
-"""``Weights`` ↔ bytes (FORMAT-lattice 7.3)."""
+"""``Weights`` ↔ a file of their own, which training keeps; no part of the format."""
 
 from __future__ import annotations
 
