@@ -8,10 +8,11 @@ et al. 2016).
 
 nih-native-rgb also codes cells as the coefficients of the JPEG pictures that they were cut out of.
 The weights for that were learned from 1,000 of the NIH crops, of 18 slides; from 288 single-cell
-JPEG files of the PBC data set (Acevedo et al. 2020, doi:10.17632/snkd93bnjr.1, licensed under
-CC BY 4.0); from 25 fields of Chula RBC-12 (Naruenatthanaset et al. 2021, MIT licence); and from
-400 pictures made of these, reduced and saved again with other tables and samplings. They serve any
-camera, and can be moved to another model by `zarrmal train-lattice --weights-from`.
+JPEG files of the PBC data set (Acevedo et al. 2020, "A dataset of microscopic peripheral blood
+cell images", licensed under CC BY 4.0); from 25 fields of Chula RBC-12 (Chula PIC Lab 2021, MIT
+licence); and from 400 pictures made of these, reduced and saved again with other tables and
+samplings. They serve any camera, and can be moved to another model by `zarrmal train-lattice
+--weights-from`.
 
 All but nih50-red-masks and flow-cytometry were trained when the default effort had 64 and 48 units,
 in an earlier form of the model file; their commands now give smaller networks.
