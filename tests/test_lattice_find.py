@@ -31,6 +31,7 @@ from zarrmal.lattice.jpeg_file import JpegFile, read_jpeg
 from zarrmal.lattice.preimage import ycbcr_planes
 from zarrmal.lattice.series import STANDARD_CHROMA, STANDARD_LUMA, scaled_table, series_name
 from zarrmal.lattice.solve.dct import inverse_dct
+from zarrmal.lattice.solve.intervals import sample_bounds
 from zarrmal.lattice.solve.taps import RINGED, taps_of
 from zarrmal.lattice.survey import Finding, survey
 
@@ -90,6 +91,25 @@ def test_taps_are_the_codec_s_upsampling(ratio: tuple[int, int], fancy: bool) ->
     height, width = 8 * ratio[0], 8 * ratio[1]
     expected = upsampled(plane, ratio, fancy=fancy)[height : 2 * height, width : 2 * width]
     np.testing.assert_array_equal(pixels.reshape(height, width), expected)
+
+
+@pytest.mark.parametrize("ratio", [(1, 2), (2, 1), (2, 2)])
+def test_samples_behind_interpolated_pixels_are_known(ratio: tuple[int, int]) -> None:
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[0:32, 0:32]
+    samples = (128 + 40 * np.sin(x / 7) * np.cos(y / 5) + rng.normal(0, 4, (32, 32))).astype(
+        np.uint8
+    )
+    pixels = upsampled(samples, ratio, fancy=True)
+    known = np.ones(pixels.shape, np.bool_)
+    known[: pixels.shape[0] // 4, : pixels.shape[1] // 2] = False
+    low, high, is_wrong = sample_bounds(pixels, pixels, known, ratio, fancy=True)
+    assert not is_wrong.any()
+    assert ((low <= samples) & (samples <= high)).all()
+    assert (low == high)[9:-1, 1:-1].mean() > 0.9
+    # Another upsampling cannot have made these pixels.
+    other = (2, 1) if ratio == (1, 2) else (1, 2)
+    assert sample_bounds(pixels, pixels, known, other, fancy=True)[2].mean() > 0.1
 
 
 def test_preimage_holds_what_the_colours_came_from() -> None:
@@ -163,6 +183,16 @@ def test_colours_stored_as_they_are() -> None:
     check(find_cell(cell, mask), file, corner, mask, cell)
 
 
+def test_saturated_white_around_a_cell() -> None:
+    """Clamped pixels tell next to nothing of chroma, and must not stop the search."""
+    white = smear(17).astype(np.int64)
+    y, x = np.mgrid[0:256, 0:256]
+    white = np.where((np.hypot(y - 100, x - 100) > 40)[..., None], 255, white).astype(np.uint8)
+    pixels = pixels_of(as_jpeg(white, quality=94, sampling="4:2:0"))[40:160, 44:164]
+    found = find_cell(np.ascontiguousarray(pixels), np.ones((120, 120), np.bool_))
+    assert found is None or found.n_exact > 0.9 * found.n_visible
+
+
 def test_what_never_was_a_jpeg_is_refused() -> None:
     rng = np.random.default_rng(14)
     y, x = np.mgrid[0:96, 0:96]
@@ -198,6 +228,12 @@ def test_cells_of_a_few_cameras_are_told_apart_and_counted() -> None:
         "standard luma 90",
     }
     again = [find_cell(*cell, cameras) for cell in cells]
+    for cell in again[:4]:
+        assert cell is not None
+        told = cell.jpeg_cell
+        blocks = told.camera.n_blocks(cell.shape, told.phase)
+        assert [known.shape for known in told.coded] == blocks
+        assert [levels.shape[:2] for levels in told.coefficients] == blocks
     finding = Finding.of(again)
     assert (finding.n_cells, finding.n_found) == (5, 4)
     assert [count for _, count in finding.cameras] == [2, 2]

@@ -43,6 +43,9 @@ MIN_MARGIN = 1.2
 
 N_PHASES_TRIED = 2
 
+MAX_GIVEN = 3
+"""Of the given cameras that explain a sample of its blocks, so many are tried with a whole cell."""
+
 MIN_SHARE_CLEAR = 0.9
 """Of the whole blocks without clamped pixels must be found, else the cell is left alone."""
 
@@ -221,8 +224,9 @@ def _matches(
         phase = -row % BLOCK, -column % BLOCK
         view = views.of(first, (1, 1), phase, fancy=True)
         is_phase = False
+        n_given = 0
         for camera in cameras:
-            if camera.colour != colour:
+            if camera.colour != colour or n_given == MAX_GIVEN:
                 continue
             steps = _steps(camera, first)
             if share_near_lattice(view, steps) < MIN_SHARE_NEAR:
@@ -232,6 +236,7 @@ def _matches(
             is_phase = True
             fit = _chroma_of(views, rest, phase, camera)
             if fit is not None or not rest:
+                n_given += 1
                 yield camera, phase if fit is None else fit.phase
         own = _own_camera(colour, views, phase, view, rest, cameras)
         if own is not None:

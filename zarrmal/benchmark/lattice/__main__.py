@@ -26,6 +26,7 @@ from ...sources import open_source
 from ...split import split_by_group
 from .coded import file_sizes, measure_coded
 from .drawn import SUBSAMPLINGS, as_jpeg, draw_smear, odd_table, pixels_of, random_cell
+from .picture import draw_picture
 from .truth import Score
 
 EXIT_MISTAKE = 2
@@ -56,12 +57,16 @@ def main() -> int:
                         "--validation SHARE` with this --seed holds out")  # fmt: skip
     parser.add_argument("--group-pattern", help="finds the slide of a cell in its file name")
     parser.add_argument("--drawn", action="store_true", help="draw smears instead of a source")
+    parser.add_argument("--picture", type=Path, metavar="SVG", help="draw the idea in one picture")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     try:
         if not IS_AVAILABLE:
             raise InputError("this needs numba, not installed: pip install 'zarrmal[lattice]'")
+        if arguments.picture is not None:
+            draw_picture(arguments.picture, arguments.seed)
+            return 0
         if arguments.drawn:
             report = {"drawn": measure_drawn(arguments.seed)}
         elif arguments.source is None:
