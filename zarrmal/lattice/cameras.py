@@ -142,7 +142,8 @@ def estimate_steps(
     measured: list[Float] = []
     inflation: list[Float] = []
     for view in views:
-        clear = np.nonzero(view.is_clear)
+        rows, columns = np.nonzero(view.is_clear)
+        clear = rows.astype(np.int64), columns.astype(np.int64)
         if n_most is not None and len(clear[0]):
             clear = active_blocks(view, n_most)
         coefficients, factors = view.measured(clear)
@@ -192,7 +193,8 @@ def proven_steps(view: PlaneView, estimate: TableEstimate) -> Steps | None:
     tests = [try_steps(view, steps, N_PROOF_BLOCKS) for steps in estimate.nearest]
     best = max(range(len(tests)), key=lambda k: (tests[k].share_exact, -k))
     if tests[best].share_exact > NEARLY_ALL and luma_fits(tests[best], STANDARD_BITS):
-        return estimate.nearest[best].copy()
+        steps: Steps = estimate.nearest[best].copy()
+        return steps
     chosen = STANDARD_BITS
     if not estimate.is_standard:
         chosen = FREE_STEP_BITS * int(estimate.is_determined.sum())

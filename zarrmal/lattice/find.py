@@ -297,7 +297,8 @@ def _repaired(views: CellViews, found: FoundCell) -> Camera:
         steps = _steps(camera, plane)
         if is_own or n_left > MAX_SHARE_LEFT * view.is_clear.sum():
             steps = repaired_steps(view, steps)
-        else:
+        elif view.taps.shift == 0:
+            # Of interpolated planes a few blocks may stay unexplained with the right steps too.
             steps = neighbouring_standard(view, steps)
         tables[plane] = steps.reshape(BLOCK, BLOCK)
     return replace(camera, tables=tables)

@@ -77,7 +77,7 @@ def neighbouring_standard(view: PlaneView, steps: Steps) -> Steps:
     (equal,) = np.nonzero((steps == SERIES).all(axis=1))
     if len(equal):
         kind, quality = divmod(int(equal[-1]), N_QUALITIES)
-        for other in (quality + 1, quality - 1, quality + 2, quality - 2):
+        for other in (quality + 1, quality - 1):
             if 0 <= other < N_QUALITIES and not repair.is_exact.all():
                 table = SERIES[N_QUALITIES * kind + other].copy()
                 repair.accept(table, np.flatnonzero(table != repair.steps))

@@ -90,9 +90,9 @@ def sample_bounds(
     for number in range(N_PASSES):
         _rows(least, most, known, 4, 8, 7, low_sums, high_sums, wrong)
         if wrong.mean() > MOST_WRONG:
-            return (*(side.T.copy() for side in bounds), np.ones(shape, np.bool_))
-        flipped = low_sums.T.copy(), high_sums.T.copy()
-        _rows(*flipped, everywhere, 0, 0, 0, *bounds, wrong_columns)
+            return bounds[0].T.copy(), bounds[1].T.copy(), np.ones(shape, np.bool_)
+        columns = low_sums.T.copy(), high_sums.T.copy()
+        _rows(*columns, everywhere, 0, 0, 0, *bounds, wrong_columns)
         if number + 1 < N_PASSES:
             _tell_sums(*bounds, low_sums, high_sums)
     is_wrong = wrong_columns.T | wrong.reshape(shape[0], 2, shape[1]).any(axis=1)
@@ -141,8 +141,8 @@ def _likely(
             for y in range(down * i, down * i + down):
                 for x in range(across * j, across * j + across):
                     if known[y, x]:
-                        from_pixels = min(from_pixels, np.int64(low[y, x]))
-                        to_pixels = max(to_pixels, np.int64(high[y, x]))
+                        from_pixels = min(from_pixels, int(low[y, x]))
+                        to_pixels = max(to_pixels, int(high[y, x]))
             if from_pixels <= to_pixels:
                 least[i, j] = min(max(least[i, j], from_pixels - NEAR), most[i, j])
                 most[i, j] = max(min(most[i, j], to_pixels + NEAR), least[i, j])

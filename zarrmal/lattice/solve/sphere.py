@@ -168,7 +168,7 @@ def _keep_least(
     position = 0
     for c in range(n_children):
         number = np.int64((distance[c] - least) * scale)
-        keeps = number < last
+        keeps = bool(number < last)
         if number == last and n_left > 0:
             keeps = True
             n_left -= 1

@@ -71,7 +71,7 @@ class PlaneView:
     @property
     def middles(self) -> Float:
         """Middle of the bounds of each sample, float64 (row, column, 64)."""
-        middle: Float = 0.5 * (self.likely_low + self.likely_high)
+        middle: Float = (self.likely_low + self.likely_high).astype(np.float64) / 2
         return middle
 
 
