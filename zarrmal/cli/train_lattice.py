@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from numpy.typing import NDArray
 from zarrmal_codecs import Model
 from zarrmal_codecs.lattice.stored import lattice_of, with_lattice
 from zarrmal_codecs.lattice.weights import Weights
@@ -93,7 +94,9 @@ def train_lattice(
             "SOURCE -o MODEL` makes it"
         )
     if weights_from is not None:
-        weights, about = _weights_of(choose.load_model(weights_from), weights_from)
+        given = choose.load_model(weights_from)
+        weights, about = _weights_of(given, weights_from)
+        masks = given.classes[0].tensors.get("silhouette")
         result = None
     else:
         choose.import_learn()
@@ -119,8 +122,10 @@ def train_lattice(
                 checkpoint=output.with_name(output.name + ".checkpoint"),
                 progress=progress,
             )
-        weights, about = [result.weights], result.about
+        weights, about, masks = [result.weights], result.about, result.masks
     model = replace(model, about={**model.about, **about})
+    if masks is not None:
+        model = _with_masks(model, masks)
     each = weights if len(weights) == len(model.classes) else weights[0]
     model = with_lattice(model, each)
     model.save(output)
@@ -133,6 +138,14 @@ def train_lattice(
     out.print(repr(model), markup=False)
     if result is not None:
         out.print(lattice_table(result))
+
+
+def _with_masks(model: Model, table: NDArray[Any]) -> Model:
+    """A model that codes silhouettes, without which no cell that is cut out has coefficients."""
+    classes = tuple(
+        replace(own, tensors={"silhouette": table, **own.tensors}) for own in model.classes
+    )
+    return replace(model, classes=classes)
 
 
 def _weights_of(model: Model, path: Path) -> tuple[list[Weights], dict[str, object]]:
