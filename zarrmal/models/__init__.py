@@ -12,7 +12,8 @@ JPEG files of the PBC data set (Acevedo et al. 2020, "A dataset of microscopic p
 cell images", licensed under CC BY 4.0); from 25 fields of Chula RBC-12 (Chula PIC Lab 2021, MIT
 licence); and from 400 pictures made of these, reduced and saved again with other tables and
 samplings. They serve any camera, and can be moved to another model by `zarrmal train-lattice
---weights-from`.
+--weights-from`. With them came a table of the crops' masks: without one, what was cut off a cell
+would count as errors of its coefficients.
 
 All but nih50-red-masks and flow-cytometry were trained when the default effort had 64 and 48 units,
 in an earlier form of the model file; their commands now give smaller networks.
