@@ -23,6 +23,9 @@ from .errors import reports_errors
 from .lattice_tables import lattice_table
 from .listener import open_cells
 
+SILHOUETTE = "silhouette"
+"""The tensor that holds a class's table of masks (FORMAT 4.7)."""
+
 
 @app.command("train-lattice")
 @reports_errors
@@ -50,6 +53,15 @@ def train_lattice(
         Path | None,
         typer.Option(
             metavar="MODEL", help="Take the weights of this model instead of learning them."
+        ),
+    ] = None,
+    masks_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Take this model's table of masks; by default a model that has none gets that of "
+            "the sources' cells. Without one, cells that were cut out are not coded as "
+            "coefficients.",
         ),
     ] = None,
     validation: Annotated[
@@ -93,10 +105,12 @@ def train_lattice(
             "the weights go into a model of profile hybrid: give one with --into; `zarrmal train "
             "SOURCE -o MODEL` makes it"
         )
+    if masks_from is not None:
+        model = _with_masks_of(model, choose.load_model(masks_from), masks_from)
     if weights_from is not None:
         given = choose.load_model(weights_from)
         weights, about = _weights_of(given, weights_from)
-        masks = given.classes[0].tensors.get("silhouette")
+        masks = given.classes[0].tensors.get(SILHOUETTE)
         result = None
     else:
         choose.import_learn()
@@ -140,10 +154,23 @@ def train_lattice(
         out.print(lattice_table(result))
 
 
+def _with_masks_of(model: Model, other: Model, path: Path) -> Model:
+    """The model with the other's table of masks: of the class of that name, or of the last one."""
+    tables = {each.name: each.tensors.get(SILHOUETTE) for each in other.classes}
+    last = list(tables.values())[-1]
+    classes = []
+    for each in model.classes:
+        table = tables.get(each.name, last)
+        if table is None:
+            raise InputError(f"{path} has no table of masks: train it on cells with masks")
+        classes.append(replace(each, tensors={**each.tensors, SILHOUETTE: table}))
+    return replace(model, classes=tuple(classes))
+
+
 def _with_masks(model: Model, table: NDArray[Any]) -> Model:
-    """A model that codes silhouettes, without which no cell that is cut out has coefficients."""
+    """The model with this table of masks for classes that have none."""
     classes = tuple(
-        replace(own, tensors={"silhouette": table, **own.tensors}) for own in model.classes
+        replace(each, tensors={SILHOUETTE: table, **each.tensors}) for each in model.classes
     )
     return replace(model, classes=classes)
 

@@ -12,7 +12,7 @@ JPEG files of the PBC data set (Acevedo et al. 2020, "A dataset of microscopic p
 cell images", licensed under CC BY 4.0); from 25 fields of Chula RBC-12 (Chula PIC Lab 2021, MIT
 licence); and from 400 pictures made of these, reduced and saved again with other tables and
 samplings. They serve any camera, and can be moved to another model by `zarrmal train-lattice
---weights-from`. With them came a table of the crops' masks: without one, what was cut off a cell
+--weights-from`. Its table of masks is that of nih50-rgb-masks: without one, what was cut off a cell
 would count as errors of its coefficients.
 
 All but nih50-red-masks and flow-cytometry were trained when the default effort had 64 and 48 units,
@@ -100,7 +100,8 @@ SHIPPED = (
         trained_by="zarrmal train nih-native/ --validation 0 --steps 8000 --seed 0 "
         "-o nih-native-rgb.zmal",
         lattice_by="zarrmal train-lattice nih-native/ pbc-jpeg-cells/ fields/ --group-pattern "
-        r"'C\d+[PN]?\d*|[^/]+$' --seed 0 --into nih-native-rgb.zmal -o nih-native-rgb.zmal",
+        r"'C\d+[PN]?\d*|[^/]+$' --seed 0 --into nih-native-rgb.zmal "
+        "--masks-from nih50-rgb-masks.zmal -o nih-native-rgb.zmal",
     ),
     Shipped(
         name="flow-cytometry.zmal",
