@@ -23,6 +23,7 @@ torch = pytest.importorskip("torch")
 from zarrmal.learn.checkpoint import Checkpoint  # noqa: E402
 from zarrmal.learn.lattice import LatticeOptions, fit_weights, known_cells  # noqa: E402
 from zarrmal.learn.lattice.recompressed import recompressed  # noqa: E402
+from zarrmal.learn.lattice.train import masks_of  # noqa: E402
 
 FROZEN = Path(__file__).parent / "frozen"
 FAST = LatticeOptions(n_steps=30, n_batch=64, n_blocks=300)
@@ -100,6 +101,8 @@ def test_recompressed_pictures_have_other_cameras_and_their_coefficients(cells):
     again = recompressed(cells, 12, seed=3)
     assert len({cell.jpeg.camera for cell in again}) >= 10
     assert 0 < sum(cell.visible is not None for cell in again) < 12
+    assert masks_of(cells, 100) is None
+    assert masks_of(again, 100) is not None
     for cell in again:
         camera, phase, shape = cell.jpeg.camera, cell.jpeg.phase, cell.frame.shape
         pixels = decode(camera, cell.jpeg.coefficients, shape, phase, cell.jpeg.coded)

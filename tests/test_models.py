@@ -36,8 +36,8 @@ def test_it_is_small_and_says_how_it_was_made(shipped: Shipped) -> None:
     assert model.about["effort"] == "default"
     n_cells = 3_742 if is_native else 17_207 if "masks" in shipped.name else 22_604
     assert model.about["n_training_cells"] == n_cells
-    has_masks = "masks" in shipped.name or shipped.name == "nih-native-rgb.zmal"
-    assert coder_for(model).takes_silhouettes == has_masks
+    takes_silhouettes = "masks" in shipped.name or shipped.lattice_by is not None
+    assert coder_for(model).takes_silhouettes == takes_silhouettes
     assert f"-o {shipped.name}" in shipped.trained_by
     assert all(bool(own.lattice) == bool(shipped.lattice_by) for own in model.classes)
     assert ("lattice" in model.about) == bool(shipped.lattice_by)

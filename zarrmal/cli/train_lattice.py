@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from numpy.typing import NDArray
 from zarrmal_codecs import Model
 from zarrmal_codecs.lattice.stored import lattice_of, with_lattice
 from zarrmal_codecs.lattice.weights import Weights
@@ -58,8 +59,9 @@ def train_lattice(
         Path | None,
         typer.Option(
             metavar="MODEL",
-            help="Take this model's table of masks: without one, cells that were cut out along a "
-            "mask are not coded as coefficients.",
+            help="Take this model's table of masks; by default a model that has none gets that of "
+            "the sources' cells. Without one, cells that were cut out are not coded as "
+            "coefficients.",
         ),
     ] = None,
     validation: Annotated[
@@ -104,9 +106,11 @@ def train_lattice(
             "SOURCE -o MODEL` makes it"
         )
     if masks_from is not None:
-        model = _with_masks(model, choose.load_model(masks_from), masks_from)
+        model = _with_masks_of(model, choose.load_model(masks_from), masks_from)
     if weights_from is not None:
-        weights, about = _weights_of(choose.load_model(weights_from), weights_from)
+        given = choose.load_model(weights_from)
+        weights, about = _weights_of(given, weights_from)
+        masks = given.classes[0].tensors.get(SILHOUETTE)
         result = None
     else:
         choose.import_learn()
@@ -132,8 +136,10 @@ def train_lattice(
                 checkpoint=output.with_name(output.name + ".checkpoint"),
                 progress=progress,
             )
-        weights, about = [result.weights], result.about
+        weights, about, masks = [result.weights], result.about, result.masks
     model = replace(model, about={**model.about, **about})
+    if masks is not None:
+        model = _with_masks(model, masks)
     each = weights if len(weights) == len(model.classes) else weights[0]
     model = with_lattice(model, each)
     model.save(output)
@@ -148,7 +154,7 @@ def train_lattice(
         out.print(lattice_table(result))
 
 
-def _with_masks(model: Model, other: Model, path: Path) -> Model:
+def _with_masks_of(model: Model, other: Model, path: Path) -> Model:
     """The model with the other's table of masks: of the class of that name, or of the last one."""
     tables = {each.name: each.tensors.get(SILHOUETTE) for each in other.classes}
     last = list(tables.values())[-1]
@@ -159,6 +165,14 @@ def _with_masks(model: Model, other: Model, path: Path) -> Model:
             raise InputError(f"{path} has no table of masks: train it on cells with masks")
         classes.append(replace(each, tensors={**each.tensors, SILHOUETTE: table}))
     return replace(model, classes=tuple(classes))
+
+
+def _with_masks(model: Model, table: NDArray[Any]) -> Model:
+    """The model with this table of masks for classes that have none."""
+    classes = tuple(
+        replace(each, tensors={SILHOUETTE: table, **each.tensors}) for each in model.classes
+    )
+    return replace(model, classes=classes)
 
 
 def _weights_of(model: Model, path: Path) -> tuple[list[Weights], dict[str, object]]:

@@ -10,7 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from zarrmal_codecs.lattice.weights import Weights
+from zarrmal_codecs.silhouette.lattice import find_spacing
+from zarrmal_codecs.silhouette.mask_table import mask_table
 
 from ...errors import InputError
 from ...lattice.bits import Bits, bits_of
@@ -67,11 +70,14 @@ class LatticeResult:
 
     Parameters
     ----------
+    masks
+        The table by which the silhouettes of such cells are coded; None if none is cut out.
     about
         How they were trained, for a model's ``about``.
     """
 
     weights: Weights
+    masks: NDArray[np.int8] | None
     sources: tuple[SourceReport, ...]
     about: dict[str, Any]
     seconds: float
@@ -158,8 +164,19 @@ def train_lattice(
         }
     }
     return LatticeResult(
-        weights=weights, sources=reports, about=about, seconds=time.monotonic() - began
+        weights=weights,
+        masks=masks_of(_joined(training[:-1]), sum(source.n_cells for source in sources)),
+        sources=reports,
+        about=about,
+        seconds=time.monotonic() - began,
     )
+
+
+def masks_of(cells: Sequence[KnownCell], n_cells: int) -> NDArray[np.int8] | None:
+    """The table that codes the silhouettes of so many cells; None if none of these is cut out."""
+    cut = [c.visible for c in cells if c.visible is not None and not c.visible.all()]
+    points = [mask[:: (step := find_spacing(mask)), ::step] for mask in cut]
+    return mask_table(points, n_cells) if points else None
 
 
 def _joined(parts: Sequence[Sequence[KnownCell]]) -> list[KnownCell]:
