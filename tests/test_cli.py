@@ -22,6 +22,7 @@ from zarrmal.sources.synthetic import synthetic_cells
 COMMANDS = (
     "train",
     "train-classifier",
+    "train-lattice",
     "archive",
     "append",
     "undo",

@@ -12,8 +12,7 @@ import zarr
 from PIL import Image, ImageCms
 from typer.testing import CliRunner
 from zarrmal_codecs import CorruptionError, Model
-from zarrmal_codecs.lattice.stored import with_lattice
-from zarrmal_codecs.lattice.weights_file import read_weights
+from zarrmal_codecs.lattice.stored import lattice_of, with_lattice
 
 import zarrmal
 from zarrmal.archive import AppendOptions, WriteOptions
@@ -39,9 +38,8 @@ SEQUENTIAL = {name: options for name, options in FILES.items() if "progressive" 
 @pytest.fixture(scope="module")
 def models() -> dict[int, Model]:
     """A model of grey and one of RGB cells, with weights for coefficients, by their channels."""
-    data = (Path(__file__).parent / "frozen" / "lattice.zmlw").read_bytes()
-    weights = read_weights(data)
     shipped = {name: each for each in SHIPPED for name in [each.name]}
+    weights = lattice_of(shipped["nih-native-rgb.zmal"].load().classes[0])
     both = {1: "nih-native-red.zmal", 3: "nih-native-rgb.zmal"}
     return {n: with_lattice(shipped[name].load(), weights) for n, name in both.items()}
 

@@ -190,7 +190,9 @@ def test_saturated_white_around_a_cell() -> None:
     white = np.where((np.hypot(y - 100, x - 100) > 40)[..., None], 255, white).astype(np.uint8)
     pixels = pixels_of(as_jpeg(white, quality=94, sampling="4:2:0"))[40:160, 44:164]
     found = find_cell(np.ascontiguousarray(pixels), np.ones((120, 120), np.bool_))
-    assert found is None or found.n_exact > 0.9 * found.n_visible
+    assert found is not None
+    assert found.n_clear_found == found.n_clear > 100
+    assert found.n_exact > 0.7 * found.n_visible
 
 
 def test_what_never_was_a_jpeg_is_refused() -> None:

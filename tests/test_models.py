@@ -39,6 +39,8 @@ def test_it_is_small_and_says_how_it_was_made(shipped: Shipped) -> None:
     has_masks = "masks" in shipped.name or shipped.name == "nih-native-rgb.zmal"
     assert coder_for(model).takes_silhouettes == has_masks
     assert f"-o {shipped.name}" in shipped.trained_by
+    assert all(bool(own.lattice) == bool(shipped.lattice_by) for own in model.classes)
+    assert ("lattice" in model.about) == bool(shipped.lattice_by)
 
 
 @each_shipped

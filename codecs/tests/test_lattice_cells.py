@@ -7,14 +7,13 @@ from dataclasses import fields, replace
 import lattice_models
 import numpy as np
 import pytest
-from zarrmal_codecs import CompatibilityError, CorruptionError, ModelError
+from zarrmal_codecs import CorruptionError, ModelError
 from zarrmal_codecs.lattice import cells as plain
 from zarrmal_codecs.lattice.cells import Layout
 from zarrmal_codecs.lattice.engine import Engine, levels
 from zarrmal_codecs.lattice.numbers import CURVE, EXP, LOG, LOG_STEP, SHARE, SLOPE
 from zarrmal_codecs.lattice.picture import Camera
 from zarrmal_codecs.lattice.weights import Weights
-from zarrmal_codecs.lattice.weights_file import read_weights, write_weights
 
 LEVELS = ["numpy", *levels()]
 WEIGHTS = lattice_models.weights()
@@ -129,16 +128,3 @@ def test_tables_are_far_from_ties():
         assert np.abs(exact - np.floor(exact) - 0.5).min() > 1e-6
     sums = [int(t.sum()) for t in (LOG, LOG_STEP, CURVE, SLOPE, SHARE, EXP)]
     assert sums == [506919, 11448413, 100630528, 6468540645, 130560, 67606]
-
-
-def test_weights_come_back_from_their_file():
-    data = write_weights(WEIGHTS)
-    back = read_weights(data)
-    assert write_weights(back) == data
-    layouts, cells = lattice_models.cells(1, seed=3, largest=10)
-    assert Engine(back).encode(layouts, cells) == Engine(WEIGHTS).encode(layouts, cells)
-    for changed in (data[:-3], data + b"x", b"ZMLV" + data[4:], data[:40] + b"\0" * 9 + data[49:]):
-        with pytest.raises(ModelError):
-            read_weights(changed)
-    with pytest.raises(CompatibilityError):
-        read_weights(data[:4] + b"\x02" + data[5:])

@@ -38,9 +38,10 @@ class CameraInfo:
     @property
     def text(self) -> str:
         """``4:2:2, luma 96 / chroma 96``."""
-        names = (name.removeprefix("standard ") for name in dict.fromkeys(self.tables))
-        tables = " / ".join(names)
-        return f"{self.sampling}, {tables}"
+        names = [name.removeprefix("standard ") for name in self.tables]
+        while len(names) > 1 and names[-1] == names[-2]:
+            del names[-1]
+        return f"{self.sampling}, {' / '.join(names)}"
 
 
 def codes_coefficients(model: Model | None) -> bool:

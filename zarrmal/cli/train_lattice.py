@@ -22,6 +22,9 @@ from .errors import reports_errors
 from .lattice_tables import lattice_table
 from .listener import open_cells
 
+SILHOUETTE = "silhouette"
+"""The tensor that holds a class's table of masks (FORMAT 4.7)."""
+
 
 @app.command("train-lattice")
 @reports_errors
@@ -49,6 +52,14 @@ def train_lattice(
         Path | None,
         typer.Option(
             metavar="MODEL", help="Take the weights of this model instead of learning them."
+        ),
+    ] = None,
+    masks_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Take this model's table of masks: without one, cells that were cut out along a "
+            "mask are not coded as coefficients.",
         ),
     ] = None,
     validation: Annotated[
@@ -92,6 +103,8 @@ def train_lattice(
             "the weights go into a model of profile hybrid: give one with --into; `zarrmal train "
             "SOURCE -o MODEL` makes it"
         )
+    if masks_from is not None:
+        model = _with_masks(model, choose.load_model(masks_from), masks_from)
     if weights_from is not None:
         weights, about = _weights_of(choose.load_model(weights_from), weights_from)
         result = None
@@ -133,6 +146,19 @@ def train_lattice(
     out.print(repr(model), markup=False)
     if result is not None:
         out.print(lattice_table(result))
+
+
+def _with_masks(model: Model, other: Model, path: Path) -> Model:
+    """The model with the other's table of masks: of the class of that name, or of the last one."""
+    tables = {each.name: each.tensors.get(SILHOUETTE) for each in other.classes}
+    last = list(tables.values())[-1]
+    classes = []
+    for each in model.classes:
+        table = tables.get(each.name, last)
+        if table is None:
+            raise InputError(f"{path} has no table of masks: train it on cells with masks")
+        classes.append(replace(each, tensors={**each.tensors, SILHOUETTE: table}))
+    return replace(model, classes=tuple(classes))
 
 
 def _weights_of(model: Model, path: Path) -> tuple[list[Weights], dict[str, object]]:

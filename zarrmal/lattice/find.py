@@ -26,7 +26,7 @@ from .cameras import (
 )
 from .phase import rank_phases
 from .preimage import Planes, own_planes, ycbcr_planes
-from .repair import repaired_steps
+from .repair import neighbouring_standard, repaired_steps
 from .series import MAX_STEP, OWN, Steps, series_name
 from .solve.blocks import Phase
 from .solve.dct import BLOCK
@@ -294,8 +294,12 @@ def _repaired(views: CellViews, found: FoundCell) -> Camera:
         view = views.of(plane, ratio, found.phase, fancy=camera.fancy)
         n_left = int((view.is_clear & ~found.is_known[plane]).sum())
         is_own = series_name(_steps(camera, plane)) == OWN
+        steps = _steps(camera, plane)
         if is_own or n_left > MAX_SHARE_LEFT * view.is_clear.sum():
-            tables[plane] = repaired_steps(view, _steps(camera, plane)).reshape(BLOCK, BLOCK)
+            steps = repaired_steps(view, steps)
+        else:
+            steps = neighbouring_standard(view, steps)
+        tables[plane] = steps.reshape(BLOCK, BLOCK)
     return replace(camera, tables=tables)
 
 

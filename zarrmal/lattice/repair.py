@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from .solve.dct import N_COEFFICIENTS, Float
 from .solve.plane import solve_listed_blocks
 from .solve.views import PlaneView
-from .tables import MAX_STEP, ROUNDING_VARIANCE, Steps
+from .tables import MAX_STEP, ROUNDING_VARIANCE, SERIES, Steps
+
+N_QUALITIES = 100
+"""Of each kind of table in SERIES."""
 
 MAX_BLOCKS = 12
 """Unexplained blocks that are looked at."""
@@ -63,6 +66,22 @@ def repaired_steps(view: PlaneView, steps: Steps) -> Steps:
     more blocks.
     """
     return _Repair(view, steps).run()
+
+
+def neighbouring_standard(view: PlaneView, steps: Steps) -> Steps:
+    """The standard table of a quality nearby, if it explains more blocks than this one.
+
+    Few steps differ between neighbouring qualities, and a small cell uses few of them.
+    """
+    repair = _Repair(view, steps)
+    (equal,) = np.nonzero((steps == SERIES).all(axis=1))
+    if len(equal):
+        kind, quality = divmod(int(equal[-1]), N_QUALITIES)
+        for other in (quality + 1, quality - 1, quality + 2, quality - 2):
+            if 0 <= other < N_QUALITIES and not repair.is_exact.all():
+                table = SERIES[N_QUALITIES * kind + other].copy()
+                repair.accept(table, np.flatnonzero(table != repair.steps))
+    return repair.steps
 
 
 class _Repair:

@@ -7,6 +7,15 @@ nih-native-rgb has the tables of masks of nih50-rgb-masks: without one, what was
 would count as errors of its JPEG coefficients. That for three channels of uint16 was trained on 2,475 cells of imaging flow cytometry (Jurkat cells, Blasi
 et al. 2016).
 
+nih-native-rgb also codes cells as the coefficients of the JPEG pictures that they were cut out of.
+The weights for that were learned from 1,000 of the NIH crops, of 18 slides; from 288 single-cell
+JPEG files of the PBC data set (Acevedo et al. 2020, "A dataset of microscopic peripheral blood
+cell images", licensed under CC BY 4.0); from 25 fields of Chula RBC-12 (Chula PIC Lab 2021, MIT
+licence); and from 400 pictures made of these, reduced and saved again with other tables and
+samplings. They serve any camera, and can be moved to another model by `zarrmal train-lattice
+--weights-from`. Its table of masks is that of nih50-rgb-masks: without one, what was cut off a cell
+would count as errors of its coefficients.
+
 All but nih50-red-masks and flow-cytometry were trained when the default effort had 64 and 48 units,
 in an earlier form of the model file; their commands now give smaller networks.
 """
@@ -37,12 +46,16 @@ class Shipped:
         nih50-silhouettes.npz their masks, at the size that they had before; nih-native/ holds the
         crops as they are, in a folder for each class; jurkat.npz the tiles 40 x 40 of the montages
         G1, S phase, prophase and metaphase of the data set's first experiment.
+    lattice_by
+        The command that then put in the weights for coefficients; None where there are none.
+        pbc-jpeg-cells/ holds the files of PBC in a folder for each class, fields/ those of Chula.
     """
 
     name: str
     n_channels: int
     trained_by: str
     depth: int = 8
+    lattice_by: str | None = None
 
     @cache  # noqa: B019 (there are seven)
     def load(self) -> Model | None:
@@ -87,6 +100,9 @@ SHIPPED = (
         n_channels=3,
         trained_by="zarrmal train nih-native/ --validation 0 --steps 8000 --seed 0 "
         "-o nih-native-rgb.zmal",
+        lattice_by="zarrmal train-lattice nih-native/ pbc-jpeg-cells/ fields/ --group-pattern "
+        r"'C\d+[PN]?\d*|[^/]+$' --seed 0 --into nih-native-rgb.zmal "
+        "--masks-from nih50-rgb-masks.zmal -o nih-native-rgb.zmal",
     ),
     Shipped(
         name="flow-cytometry.zmal",

@@ -176,6 +176,9 @@ def coverage(
         Index into RESAMPLINGS.
     """
 
+Ends = tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint8]]
+"""Of each stream, (cell, 1): its state, where its next word lies, and 1 if words were missing."""
+
 class LatticePlan:
     """Weights of the lattice's coder, made ready; the kernel checks no sums, ``Weights`` does.
 
@@ -234,8 +237,8 @@ def decode_lattice(
     states: NDArray[np.uint32],
     positions: NDArray[np.int64],
     level: str,
-) -> tuple[NDArray[np.int16], NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint8]]:
-    """Coefficients (block, 64), and where each stream was left: state, position, 1 if words missed.
+) -> tuple[NDArray[np.int16], Ends]:
+    """Coefficients (block, 64), and where each stream was left.
 
     Parameters
     ----------
@@ -243,27 +246,56 @@ def decode_lattice(
         (cell,): where each stream is read on.
     """
 
-def decode_rims(
+def decode_pictures(
     plan: LatticePlan,
-    planes: list[NDArray[np.uint8]],
-    order: NDArray[np.int64],
-    turns: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-    strides: NDArray[np.int64],
+    shapes: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    ratios: NDArray[np.uint8],
     steps: NDArray[np.uint16],
+    kinds: NDArray[np.uint8],
+    seen: list[NDArray[np.uint8] | None],
     streams: list[bytes],
     states: NDArray[np.uint32],
     positions: NDArray[np.int64],
     level: str,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint8]]:
-    """Values (pixel, 1) of the last of ``planes``, and where each stream was left.
+) -> tuple[
+    NDArray[np.uint8],
+    NDArray[np.int16],
+    NDArray[np.uint8],
+    NDArray[np.uint8],
+    NDArray[np.uint16],
+    Ends,
+]:
+    """Pixels and coefficients (block, 64) of all cells, one after the other.
+
+    Then whether each block is coded; how each cell ended (0: well, 1: it lists more than it has,
+    2: it lists what lies beyond its last), and its check, (cell, 1); and where its stream was left.
+
+    Parameters
+    ----------
+    shapes
+        (cell, 4): height, width, and the phase.
+    sizes, ratios, steps
+        As those of ``decode_lattice``.
+    kinds
+        (cell, 4): whether the planes are luma and chroma, whether upsampling is fancy, the limits.
+    seen
+        0 or 1 (y, x) of each cell; None: all.
+    """
+
+def measure_rim(
+    plan: LatticePlan,
+    planes: list[NDArray[np.uint8]],
+    states: NDArray[np.uint8],
+    steps: NDArray[np.uint16],
+    level: str,
+) -> NDArray[np.uint32]:
+    """Start and frequency (symbol, 2) of a cell's rim pixels in the last of ``planes``.
 
     Parameters
     ----------
     planes
-        Values of each canvas, (pixel,); order, turns, strides are the last one's.
-    turns
-        Of all cells, of which each has so many ``lengths``.
-    steps
-        (cell, 64): of the plane's quantiser.
+        Values (y, x), with a border of three, on the right of five.
+    states
+        The same shape: 255 where known, 1 where to be coded, else 0.
     """

@@ -254,7 +254,8 @@ private:
             std::memset(corner, 0, sizeof corner);
         const int most = (n + 7) & ~7;
         for (int k = 0; k < most; ++k)
-            near_[0][k] = west.log_magnitude[k] | static_cast<std::uint32_t>(north.log_magnitude[k]) << 16;
+            near_[0][k] = west.log_magnitude[k] |
+                          static_cast<std::uint32_t>(north.log_magnitude[k]) << 16;
         for (int k = 0; k < most; ++k)
             near_[1][k] = west.log_near[k] | static_cast<std::uint32_t>(north.log_near[k]) << 16;
         for (int k = 0; k < n; ++k)

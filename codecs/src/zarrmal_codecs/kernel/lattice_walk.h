@@ -239,7 +239,8 @@ private:
         }
         before[0] = 0;
         for (int k = 0; k < LATTICE_DIAGONALS; ++k)
-            before[k + 1] = before[k] + static_cast<std::uint32_t>(plan_.tables.exp[static_cast<std::size_t>(most - logits[k])]);
+            before[k + 1] = before[k] + static_cast<std::uint32_t>(
+                                            plan_.tables.exp[static_cast<std::size_t>(most - logits[k])]);
     }
 
     void block(const Quantiser& quantiser, const std::uint8_t* samples, std::size_t width,

@@ -105,7 +105,7 @@ class Engine:
             self._plan, laid.sizes, laid.ratios, laid.steps, laid.coded, laid.visible,
             streams, states, positions, self.level,
         )  # fmt: skip
-        reader.go_on(*(end.reshape(-1) for end in ends))
+        reader.go_on(*_flat(ends))
         result, start = [], 0
         for layout in layouts:
             cell = []
@@ -123,7 +123,7 @@ class Engine:
             self._plan, **known, streams=streams, states=states, positions=positions,
             level=self.level,
         )  # fmt: skip
-        reader.go_on(*(end.reshape(-1) for end in ends))
+        reader.go_on(*_flat(ends))
         return tuple(found)
 
     @property
@@ -145,17 +145,17 @@ class Engine:
         for turns in canvas.turns:
             states[turns] = 1
         result = []
+        planes: list[NDArray[Any]] = [*(c.values for c in canvases), states]
         for i, stride in enumerate(canvas.strides.tolist()):
             own = slice(bounds[i], bounds[i + 1])
             pad = ((0, 0), (0, _MORE - 2 * BORDER))
 
-            def laid(values: NDArray[Any], own=own, stride=stride, pad=pad) -> NDArray[np.uint8]:
-                return np.pad(values[own].reshape(-1, stride).astype(np.uint8), pad)
-
+            laid = [
+                np.pad(values[own].reshape(-1, stride).astype(np.uint8), pad) for values in planes
+            ]
             pairs = _kernel.measure_rim(
-                self._plan, [laid(c.values) for c in canvases], laid(states),
-                steps[i].astype(np.uint16), self.level,
-            )  # fmt: skip
+                self._plan, laid[:-1], laid[-1], steps[i].astype(np.uint16), self.level
+            )
             result.append(pairs.astype(np.int64))
         return result
 
@@ -195,6 +195,11 @@ class _Laid:
             np.concatenate(coded),
             np.concatenate(visible),
         )
+
+
+def _flat(ends: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+    states, positions, dry = ends
+    return states.reshape(-1), positions.reshape(-1), dry.reshape(-1)
 
 
 def _arrays(weights: Weights) -> list[dict[str, NDArray[Any]]]:

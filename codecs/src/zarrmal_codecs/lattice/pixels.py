@@ -255,8 +255,7 @@ def decode(engine: Engine, frames: Sequence[Frame], streams: Sequence[bytes]) ->
 
 def read(engine: Engine, frames: Sequence[Frame], reader: Streams) -> list[Read]:
     """The same from where ``reader`` is, of at least one cell."""
-    # The kernel's cells have no blocks that only fill the last groups of a file.
-    if engine.is_native and not any(frame.is_file for frame in frames):
+    if engine.is_native:
         return read_whole(engine, frames, reader)
     n = len(frames)
     shares = [frame.shares() for frame in frames]

@@ -31,6 +31,7 @@ def read_whole(engine: Engine, frames: Sequence[Frame], reader: Streams) -> list
     cameras = [frame.camera for frame in frames]
     known = {
         "shapes": np.array([(*f.shape, *f.phase) for f in frames], np.int64),
+        "sizes": np.array([f.n_blocks for f in frames], np.int64),
         "ratios": np.array([camera.ratios for camera in cameras], np.uint8),
         "steps": np.stack([c.tables.reshape(-1, SIDE * SIDE) for c in cameras]),
         "kinds": np.array(
@@ -59,7 +60,7 @@ def read_whole(engine: Engine, frames: Sequence[Frame], reader: Streams) -> list
         own = pixels[at : at + size].reshape(*frame.shape, n_planes)
         at += size
         planes, flags = [], []
-        for rows, columns in frame.camera.n_blocks(frame.shape, frame.phase):
+        for rows, columns in frame.n_blocks:
             stop = block + rows * columns
             planes.append(coefficients[block:stop].reshape(rows, columns, SIDE, SIDE))
             flags.append(coded[block:stop].reshape(rows, columns).view(bool))
