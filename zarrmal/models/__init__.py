@@ -4,8 +4,8 @@ They were trained on red blood cells of the NIH / NLM malaria cell images: those
 22,604 cells of 160 slides, those for cells with masks on 17,207 of them, of 120 slides, so that the
 other 40 are unseen; those for originals on 3,742 crops of 24 slides at their own size, and
 nih-native-rgb has the tables of masks of nih50-rgb-masks: without one, what was cut off a cell
-would count as errors of its JPEG coefficients. That for three channels of uint16 was trained on 2,475 cells of imaging flow cytometry (Jurkat cells, Blasi
-et al. 2016).
+would count as errors of its JPEG coefficients. That for three channels of uint16 was trained on
+2,475 cells of imaging flow cytometry (Jurkat cells, Blasi et al. 2016).
 
 nih-native-rgb also codes cells as the coefficients of the JPEG pictures that they were cut out of.
 The weights for that were learned from 1,000 of the NIH crops, of 18 slides; from 288 single-cell
