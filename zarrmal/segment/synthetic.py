@@ -42,7 +42,7 @@ def draw_slide(side: int = SIDE, seed: int = 0) -> NDArray[np.uint8]:
                 part -= spot[..., np.newaxis] * PARASITE
     slide *= np.linspace(1, 0.8, side)[:, np.newaxis, np.newaxis]
     slide += rng.normal(0, NOISE, slide.shape)
-    return np.clip(np.rint(slide), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(slide), 0, 255), np.uint8)
 
 
 def write_slide(path: str | os.PathLike[str], pixels: NDArray[np.uint8]) -> None:
