@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...lattice.solve.dct import BLOCK, forward_dct
-from ...lattice.tables import STANDARD_LUMA, scaled_table
+from ...lattice.series import STANDARD_LUMA, scaled_table
 from .drawn import as_jpeg, draw_smear, pixels_of
 
 SIDE, QUALITY = 512, 85

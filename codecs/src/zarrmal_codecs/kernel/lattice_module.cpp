@@ -321,7 +321,7 @@ nb::ndarray<nb::numpy, std::uint32_t, nb::ndim<2>, nb::c_contig> measure_rim(
 
 void bind_lattice(nb::module_& m) {
     nb::class_<LatticePlan>(m, "LatticePlan")
-        .def("__init__", &make_plan, nb::arg("kinds"), nb::arg("tables"));
+        .def("__init__", &make_lattice_plan, nb::arg("kinds"), nb::arg("tables"));
     m.def("measure_lattice", &measure_lattice, nb::arg("plan"), nb::arg("sizes").noconvert(),
           nb::arg("ratios").noconvert(), nb::arg("steps").noconvert(), nb::arg("coded").noconvert(),
           nb::arg("visible").noconvert(), nb::arg("coefficients").noconvert(), nb::arg("level"));

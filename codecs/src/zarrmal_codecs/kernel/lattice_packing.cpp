@@ -149,7 +149,7 @@ std::vector<int> rim_slots(const std::vector<std::int8_t>& near) {
 
 }  // namespace
 
-void make_plan(LatticePlan* to, const nb::list& kinds, const nb::dict& tables) {
+void make_lattice_plan(LatticePlan* to, const nb::list& kinds, const nb::dict& tables) {
     if (kinds.size() != LATTICE_KINDS) refuse("there must be three kinds of planes");
     auto plan = std::make_unique<LatticePlan>();
     LatticeTables& t = plan->tables;
