@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...lattice.solve.dct import BLOCK, forward_dct
 from ...lattice.series import STANDARD_LUMA, scaled_table
+from ...lattice.solve.dct import BLOCK, forward_dct
 from .drawn import as_jpeg, draw_smear, pixels_of
 
 SIDE, QUALITY = 512, 85
