@@ -11,7 +11,6 @@ from frozen_models import untrained
 from typer.testing import CliRunner
 from zarrmal_codecs.chunk.coder import coder_for
 from zarrmal_codecs.constants import FREQUENCY_TOTAL
-from zarrmal_codecs.hybrid.mixture import latent_cumulative
 from zarrmal_codecs.hybrid.prediction import Prediction
 from zarrmal_codecs.paper.golomb_rice import golomb_bits
 
@@ -267,9 +266,8 @@ def test_bits_of_single_pixels_add_up(results, split, model, hybrid):
         coder = coder_for(hybrid).cells(i)
         prediction_network = Prediction(hybrid.classes[i], hybrid.cell_shape)
         symbols = prediction_network.encode(cell[None, None]).astype(np.int64) + 128
-        interval = latent_cumulative(symbols + 1, prediction_network.slopes) - latent_cumulative(
-            symbols, prediction_network.slopes
-        )
+        edges, latent = prediction_network.latent_edges, np.arange(symbols.shape[1])
+        interval = edges[symbols + 1, latent] - edges[symbols, latent]
         latents = -np.log2(interval / FREQUENCY_TOTAL).sum()
         whole = coder.bits(cell[None])[0]
         pixel_bits = hybrid_bits(hybrid, i, cell)

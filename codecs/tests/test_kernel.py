@@ -101,10 +101,11 @@ def damaged(streams: list[bytes]) -> list[memoryview]:
         elif k % 4 == 2:
             for bit in bits[: 1 + k % 3].tolist():
                 body[bit // 8] ^= 1 << bit % 8
+            body[2] |= not (body[2] or body[3])  # a first state below 2**16 is refused before
         elif k % 4 == 3:
-            body = [body + b"\0\0", bytearray(len(body)), bytearray(b"\xff" * len(body))][
-                k // 4 % 3
-            ]
+            zeros = bytearray(len(body))
+            zeros[2] = 1  # the least first state
+            body = [body + b"\0\0", zeros, bytearray(b"\xff" * len(body))][k // 4 % 3]
         out.append(memoryview(bytes(body)))
     return out
 

@@ -237,7 +237,7 @@ def test_a_damaged_stream_of_masks_is_named(level, monkeypatch):
     assert index is not None
     with pytest.raises(TruncatedError, match="last point"):
         coder.cells(int(index.classes[6])).masks(
-            [memoryview(bytes(4))], index.outlines.take(np.array([6]))
+            [memoryview(b"\0\0\1\0")], index.outlines.take(np.array([6]))
         )
 
 

@@ -6,7 +6,6 @@ import abc
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from zarrmal_codecs.lattice.cell import JpegCell
 
 from ...errors import InputError
+from ...lazy import lazy
 from ...sources.sizes import Pixels
 from .jpeg_tiles import JpegTiles
 
@@ -120,7 +120,7 @@ class Slide(abc.ABC):
         scaled = (pixels.astype(np.float32) - low) * (255 / max(high - low, 1)) + 0.5
         return np.asarray(np.clip(scaled, 0, 255), np.uint8)
 
-    @cached_property
+    @lazy
     def _levels(self) -> tuple[float, float]:
         """Percentiles LEVELS of a grid of samples."""
         side_y, side_x = (min(side, LEVEL_SIDE) for side in self.size)
