@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -206,6 +207,22 @@ def test_flipped_bits_give_a_file_or_a_named_error():
         again = read_jpeg(write_jpeg(file))
         for plane, own in zip(again.blocks, file.blocks, strict=True):
             np.testing.assert_array_equal(plane, own)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda grey, colour: replace(grey, head=colour.head),
+        lambda grey, colour: replace(colour, head=grey.head),
+        lambda grey, colour: replace(colour, head=with_factors(colour.head, 0x00)),
+    ],
+)
+def test_a_head_of_another_picture_is_named(change):
+    grey, colour = (
+        read_jpeg(saved(drawn((16, 16), 1, grey=grey), subsampling=0)) for grey in (True, False)
+    )
+    with pytest.raises(UnsupportedJpegError):
+        write_jpeg(change(grey, colour))
 
 
 def test_real_files_come_back(shared: Path):

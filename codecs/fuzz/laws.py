@@ -19,7 +19,7 @@ from zarrmal_codecs.chunk.chunk import decode_cells, decode_chunk, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.chunk.header import Header, header_bytes, parse_header
 from zarrmal_codecs.chunk.lattice_cells import LatticeCells
-from zarrmal_codecs.chunk.streams import jpeg_cell
+from zarrmal_codecs.chunk.streams import jpeg_cells
 from zarrmal_codecs.hybrid.engine import VARIABLE, levels
 from zarrmal_codecs.lattice.picture import Camera
 from zarrmal_codecs.lattice.place import Place
@@ -98,7 +98,7 @@ def chunk(data: bytes) -> int:
         if isinstance(result, np.ndarray) and result.size < MANY_CELL_PIXELS:
             jpeg = None
             if header.index is not None and header.index.lattice is not None:
-                jpeg = [jpeg_cell(data, coder, row) for row in range(header.shape[0])]
+                jpeg = jpeg_cells(data, coder, np.arange(header.shape[0]))
             again = decode_chunk(encode_chunk(result, coder, jpeg=jpeg), coder)
             require(_equal(again, result), "encoding what was decoded")
     other = outcome(lambda: decode_chunk(data, coder, shape=(*header.shape, 1)))

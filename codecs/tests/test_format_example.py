@@ -14,7 +14,7 @@ import reference_mixture
 from zarrmal_codecs import Model
 from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder
-from zarrmal_codecs.chunk.streams import jpeg_cell
+from zarrmal_codecs.chunk.streams import jpeg_cells
 from zarrmal_codecs.lattice.stored import with_lattice
 from zarrmal_codecs.lattice.weights import SHAPES, PlaneWeights, Weights
 
@@ -77,7 +77,7 @@ def test_coefficients_of_a_picture():
     np.testing.assert_array_equal(decode_chunk(data, coder), pixels)
     parsed = reference_decoder.parse_model(model.to_bytes())
     assert reference_decoder.decode_chunk(data, parsed)[2] == pixels.tobytes()
-    cell = jpeg_cell(data, coder, 0)
+    (cell,) = jpeg_cells(data, coder, np.array([0]))
     again = encode_chunk(pixels, coder, jpeg=[cell])
     assert again[-6:] == data[-6:]
     assert {i: v for i, v in enumerate(cell.coefficients[0].ravel()) if v} == {0: 3, 1: -2, 8: 1}

@@ -16,7 +16,7 @@ from zarrmal_codecs import Model
 from zarrmal_codecs.chunk.chunk import decode_chunk, decode_silhouettes, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.chunk.header import header_bytes, parse_header
-from zarrmal_codecs.chunk.streams import jpeg_cell
+from zarrmal_codecs.chunk.streams import jpeg_cells
 
 
 def read(vector) -> tuple[bytes, bytes | None, dict]:
@@ -58,7 +58,7 @@ def test_encodes_to_the_same_bytes(vector):
     if header.index is not None:
         rows = np.arange(header.shape[0])
         silhouettes = decode_silhouettes(header, rows, lambda a, b: payload[a:b], coder)
-        jpeg = [jpeg_cell(data, coder, row) for row in rows.tolist()]
+        jpeg = jpeg_cells(data, coder, rows)
     again = encode_chunk(
         pixels,
         coder,

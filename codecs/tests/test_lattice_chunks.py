@@ -12,7 +12,8 @@ from zarrmal_codecs import JpegCell, Model, ModelError
 from zarrmal_codecs.chunk.chunk import decode_cells, decode_chunk, decode_silhouettes, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder, coder_for
 from zarrmal_codecs.chunk.header import header_bytes, parse_header
-from zarrmal_codecs.chunk.streams import jpeg_cell
+from zarrmal_codecs.chunk.jpeg_cells import replace_longer
+from zarrmal_codecs.chunk.streams import jpeg_cells
 from zarrmal_codecs.hybrid.engine import levels
 from zarrmal_codecs.lattice.picture import Camera
 from zarrmal_codecs.lattice.place import Place
@@ -52,7 +53,7 @@ def test_memory_order_does_not_matter():
 def test_coefficients_come_back(name):
     case = CASES[name]
     data, coder = encoded(case), coder_for(case.model)
-    cells = [jpeg_cell(data, coder, row) for row in range(len(case.array))]
+    cells = jpeg_cells(data, coder, np.arange(len(case.array)))
     assert [cell is not None for cell in cells] == [cell is not None for cell in case.jpeg]
     for cell, given in zip(cells, case.jpeg, strict=True):
         if cell is None:
@@ -65,8 +66,8 @@ def test_coefficients_come_back(name):
             assert own.shape == blocks.shape
             np.testing.assert_array_equal(own[coded], blocks[coded])
             assert coded.all() or name in ("silhouettes", "grey", "deep")
-    with pytest.raises(IndexError, match="no cell 99"):
-        jpeg_cell(data, coder, 99)
+    with pytest.raises(IndexError, match="no cells 99"):
+        jpeg_cells(data, coder, np.array([99]))
 
 
 @pytest.mark.parametrize("name", ["mixed", "silhouettes"])
@@ -131,6 +132,17 @@ def test_cameras_that_cost_more_than_they_save_are_left_out():
         classes=(0, 0, 0),
     )  # fmt: skip
     assert parse_header(memoryview(encoded(few))).index.lattice is None
+
+
+def test_files_stay_files_beside_cells_that_are_not_worth_their_cameras():
+    tables = [np.full((3, 8, 8), step, np.uint16) for step in (5, 7)]
+    cameras = [Camera(tables=each, ratios=((1, 1),) * 3, colour="ycbcr") for each in tables]
+    places = [Place(camera=c, phase=(0, 0), is_file=k == 0) for k, c in enumerate(cameras)]
+    streams = [bytes(9), bytes(9)]
+    index = replace_longer(streams, {0: (places[0], bytes(10)), 1: (places[1], bytes(8))})
+    assert index is not None
+    assert index.is_lattice.tolist() == [True, False]
+    assert [len(stream) for stream in streams] == [10, 9]
 
 
 def test_wrong_arguments_are_refused():

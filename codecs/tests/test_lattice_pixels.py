@@ -10,6 +10,7 @@ from zarrmal_codecs.lattice import pixels as coder
 from zarrmal_codecs.lattice.engine import Engine, levels
 from zarrmal_codecs.lattice.picture import Camera, decode
 from zarrmal_codecs.lattice.pixels import Frame, mixed, unmixed
+from zarrmal_codecs.lattice.streams import Streams, number_symbols, streams_of
 
 ENGINE = Engine(lattice_models.weights())
 
@@ -106,3 +107,20 @@ def test_unmixing_inverts_mixing():
     planes = [rng.integers(100, 156, (40, 40)).astype(np.uint8) for _ in range(3)]
     pixels = mixed(camera, planes)
     np.testing.assert_array_equal(mixed(camera, unmixed(camera, pixels)), pixels)
+
+
+def test_a_list_without_words_ends_at_once(monkeypatch):
+    n, calls = 1 << 20, 0
+    (stream,) = streams_of([np.array(number_symbols(n), np.int64)], [0])
+    reader = Streams([stream])
+    number = Streams.number
+
+    def counted(self, cells):
+        nonlocal calls
+        calls += 1
+        return number(self, cells)
+
+    monkeypatch.setattr(Streams, "number", counted)
+    coder._read_sets(reader, np.arange(1), [n])
+    assert reader.are_dry
+    assert calls < 10

@@ -48,10 +48,10 @@ class JpegFrame:
             *parts, crc32 = text.split(_SEPARATOR)
             head, tail, fills = (b64decode(part, validate=True) for part in parts)
             return cls(head=head, tail=tail, fills=fills, crc32=int(crc32, 16) if crc32 else None)
-        except (ValueError, binascii.Error) as error:
+        except (ValueError, TypeError, AttributeError, binascii.Error) as error:
             raise UnsupportedJpegError(
-                f"the text {text[:40]!r} does not say what surrounds a JPEG file's coefficients: "
-                f"{error}"
+                f"the text {str(text)[:40]!r} does not say what surrounds a JPEG file's "
+                f"coefficients: {error}"
             ) from None
 
 

@@ -132,12 +132,15 @@ def write_jpeg(file: JpegFile) -> bytes:
     """
     try:
         head, start = _read_head(file.head)
-        planes, sizes = _scan_planes(head), _padded_sizes(head)
-        flat = []
-        for plane, blocks, size in zip(planes, file.blocks, sizes, strict=True):
-            if start != len(file.head) or blocks.shape != (*size, 8, 8):
-                raise ScanError(f"blocks {blocks.shape} are not the head's {(*size, 8, 8)}")
-            flat.append(blocks.reshape(-1, 64)[plane.order[:, None], ZIGZAG])
+        shapes = [(*size, 8, 8) for size in _padded_sizes(head)]
+        given = [blocks.shape for blocks in file.blocks]
+        if start != len(file.head) or given != shapes:
+            raise ScanError(f"blocks {given} are not the head's {shapes}")
+        planes = _scan_planes(head)
+        flat = [
+            blocks.reshape(-1, 64)[plane.order[:, None], ZIGZAG]
+            for plane, blocks in zip(planes, file.blocks, strict=True)
+        ]
         scan = write_scan(flat, planes, head.restart, file.fills)
     except ScanError as error:
         raise UnsupportedJpegError(f"the JPEG file cannot be written: {error}") from None
@@ -254,6 +257,8 @@ def _colour(head: _Head) -> Colour:
 def _group_sizes(head: _Head) -> tuple[list[tuple[int, int]], tuple[int, int]]:
     """Rows and columns of blocks of each plane in a group, and of groups in the picture."""
     factors = [(v, h) for _, h, v, _ in head.components]
+    if not all(1 <= side <= 4 for pair in factors for side in pair):
+        raise ScanError(f"samplings are {factors}, not 1..4")
     if len(factors) == 1:
         factors = [(1, 1)]  # T.81 A.2.2: a scan of one plane goes block by block
     down, across = max(f[0] for f in factors), max(f[1] for f in factors)

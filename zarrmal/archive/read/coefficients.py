@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from zarrmal_codecs import CorruptionError
 from zarrmal_codecs.chunk.coder import Coder, coder_for
 from zarrmal_codecs.chunk.header import parse_header
 from zarrmal_codecs.chunk.lattice_index import LatticeIndex
-from zarrmal_codecs.chunk.streams import jpeg_cell
+from zarrmal_codecs.chunk.streams import jpeg_cells
 from zarrmal_codecs.lattice.cell import JpegCell
 
 from ..opened import OpenArchive
@@ -30,11 +31,10 @@ def chunk_coefficients(
     ZarrmalError
         If the chunk is damaged there.
     """
-    lattice = lattice_of(chunk)
-    if lattice is None:
-        return [None] * len(rows)
-    is_coded = lattice.is_lattice
-    return [jpeg_cell(chunk, coder, row) if is_coded[row] else None for row in rows.tolist()]
+    try:
+        return jpeg_cells(chunk, coder, rows)
+    except IndexError as error:
+        raise CorruptionError(f"the chunk is not that of the array: {error}") from None
 
 
 def read_coefficients(archive: OpenArchive, rows: NDArray[np.int64]) -> list[JpegCell | None]:

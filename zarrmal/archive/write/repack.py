@@ -107,7 +107,7 @@ class StoredCells(Source):
     """
 
     def __init__(self, archive: OpenArchive) -> None:
-        facts, self._archive = archive.facts, archive
+        facts, self.archive = archive.facts, archive
         self.n_cells, self.cell_shape = archive.n_cells, archive.cell_shape
         self.dtype, self.channel_first = archive.dtype, archive.channel_first
         self.channel_names = archive.channel_names
@@ -174,7 +174,7 @@ class StoredCells(Source):
     def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None]:
         """See Source.jpeg; those that are stored, so that nothing is searched again."""
         positions = self._positions[checked_indices(indices, self.n_cells)]
-        cells = read_coefficients(self._archive, positions)
+        cells = read_coefficients(self.archive, positions)
         if self._frames is None:
             return cells
         texts = self._frames[positions].tolist()
@@ -186,7 +186,7 @@ class StoredCells(Source):
     def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
         """See Source.silhouettes; those with which the cells are stored."""
         return read_silhouettes(
-            self._archive, self._positions[checked_indices(indices, self.n_cells)]
+            self.archive, self._positions[checked_indices(indices, self.n_cells)]
         )
 
 
@@ -270,6 +270,15 @@ def _expect_equal(written: Location, cells: StoredCells, progress: Progress) -> 
     """CorruptionError unless the repacked archive is sound, and equal to the stored one."""
     archive = OpenArchive.at(written, consolidated=False)
     report = verify_archive(archive, cells, progress)
-    if report.problems:
+    problems = list(report.problems)
+    if _n_files(archive) != _n_files(cells.archive):
+        problems.append("it has another number of JPEG files")
+    if problems:
         raise CorruptionError(f"{written.url}: the repacked archive is not equal to the old one, "
-                              f"which stays: {report.problems[0]}")  # fmt: skip
+                              f"which stays: {problems[0]}")  # fmt: skip
+
+
+def _n_files(archive: OpenArchive) -> int:
+    """Cells that come back as JPEG files."""
+    column = read_column(archive, layout.JPEG_FRAME, archive.n_cells)
+    return 0 if column is None else int(np.count_nonzero(column.values != ""))

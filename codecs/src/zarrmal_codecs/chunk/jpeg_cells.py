@@ -111,20 +111,37 @@ def _candidate(
 def replace_longer(
     streams: list[bytes], as_jpeg: dict[int, tuple[Place, bytes]]
 ) -> LatticeIndex | None:
-    """Put those into ``streams`` that are shorter; None if they are not worth their cameras."""
+    """Put those into ``streams`` that are shorter, and whole files, which come back as files.
+
+    None if there are none, or if they are not worth their cameras.
+    """
     places: list[Place | None] = [None] * len(streams)
+    files: list[Place | None] = [None] * len(streams)
     for row, (place, stream) in as_jpeg.items():
-        if len(stream) < len(streams[row]):
+        if place.is_file:
+            places[row] = files[row] = place
+        elif len(stream) < len(streams[row]):
             places[row] = place
     places = without_cameras(places)
-    rows = [row for row, place in enumerate(places) if place is not None]
-    if not rows:
+    saved = sum(
+        len(streams[row]) - len(as_jpeg[row][1])
+        for row, place in enumerate(places)
+        if place is not None and files[row] is None
+    )
+    if saved <= _header_bytes(places) - _header_bytes(files):
+        places = without_cameras(files)
+    if not any(places):
         return None
-    index, header = LatticeIndex.of(places), Writer()
-    index.write(header)
-    saved = sum(len(streams[row]) - len(as_jpeg[row][1]) for row in rows)
-    if saved <= len(header.getvalue()):
-        return None
-    for row in rows:
-        streams[row] = as_jpeg[row][1]
-    return index
+    for row, kept in enumerate(places):
+        if kept is not None:
+            streams[row] = as_jpeg[row][1]
+    return LatticeIndex.of(places)
+
+
+def _header_bytes(places: list[Place | None]) -> int:
+    places = without_cameras(places)
+    if not any(places):
+        return 0
+    header = Writer()
+    LatticeIndex.of(places).write(header)
+    return len(header.getvalue())

@@ -222,8 +222,10 @@ def matching_coder(header: Header, coder: Coder | None) -> Coder:
     return coder
 
 
-def jpeg_cell(data: bytes | memoryview, coder: Coder | None, row: int) -> JpegCell | None:
-    """The coefficients of one cell of a chunk; None if its pixels are coded as such.
+def jpeg_cells(
+    data: bytes | memoryview, coder: Coder | None, rows: NDArray[np.int64]
+) -> list[JpegCell | None]:
+    """The coefficients of some cells of a chunk; None for those whose pixels are coded as such.
 
     Parameters
     ----------
@@ -231,35 +233,38 @@ def jpeg_cell(data: bytes | memoryview, coder: Coder | None, row: int) -> JpegCe
         All bytes of the chunk.
     coder
         The coder of the model named in the header.
-    row
-        Which cell.
+    rows
+        Which cells, int64.
 
     Raises
     ------
     IndexError
         The chunk has no such cell.
     ZarrmalError
-        Its stream is damaged; see errors.py.
+        A stream is damaged; see errors.py.
     """
     view = memoryview(data).cast("B")
     header, payload = parse_header(view), view[header_bytes(view) :]
-    if not 0 <= row < (header.shape or (1,))[0]:
-        raise IndexError(f"a chunk of shape {header.shape} has no cell {row}")
+    n_cells = (header.shape or (1,))[0]
+    if len(rows) and not 0 <= rows.min() <= rows.max() < n_cells:
+        raise IndexError(f"a chunk of shape {header.shape} has no cells {rows.min()}..{rows.max()}")
+    result: list[JpegCell | None] = [None] * len(rows)
     if header.index is None or header.index.lattice is None:
-        return None
-    for run in cell_streams(header, np.array([row]), lambda a, b: payload[a:b], coder):
-        if run.places is None:
-            continue
+        return result
+    coded_so = np.flatnonzero(header.index.lattice.is_lattice[rows])
+    for run in cell_streams(header, rows[coded_so], lambda a, b: payload[a:b], coder):
+        assert run.places is not None
         lattice = lattice_of(matching_coder(header, coder), run.index)
         cells = lattice.decoded(
             run.streams(), run.places, header.cell_shape, run.sizes, run.outlines
         )
-        (_, coefficients, coded), (place,) = next(cells), run.places
-        return JpegCell(
-            camera=place.camera,
-            phase=place.phase,
-            coefficients=tuple(coefficients),
-            coded=tuple(coded),
-            is_file=place.is_file,
-        )
-    return None
+        members = coded_so[run.members].tolist()
+        for i, place, (_, coefficients, coded) in zip(members, run.places, cells, strict=True):
+            result[i] = JpegCell(
+                camera=place.camera,
+                phase=place.phase,
+                coefficients=tuple(coefficients),
+                coded=tuple(coded),
+                is_file=place.is_file,
+            )
+    return result

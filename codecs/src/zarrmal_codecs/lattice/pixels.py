@@ -307,7 +307,9 @@ def _read_sets(reader: Streams, cells: Ints, sizes: Sequence[int]) -> list[Ints]
     if (counts > limits).any():
         raise reader.refusal("a cell lists more blocks or pixels than it has")
     for k in range(int(counts.max(initial=0))):
-        some = np.flatnonzero(counts > k)
+        some = np.flatnonzero((counts > k) & ~reader.dry[cells])
+        if not len(some):
+            break
         last[some] += 1 + reader.number(cells[some])
         if (last >= limits).any():
             raise reader.refusal("a cell lists blocks or pixels beyond its last")
@@ -381,7 +383,9 @@ def _read_corrections(
     flat = [own[mask] if n else own[:0] for own, mask, n in zip(pixels, seen, counts, strict=True)]
     n_channels = pixels[0].shape[-1]
     for k in range(int(counts.max(initial=0))):
-        some = cells[counts > k]
+        some = cells[(counts > k) & ~reader.dry]
+        if not len(some):
+            break
         for channel in range(n_channels):
             folded = reader.number(some)
             difference = np.where(folded & 1, (511 - folded) >> 1, folded >> 1)

@@ -85,6 +85,11 @@ class Streams:
         return self._rans
 
     @property
+    def dry(self) -> NDArray[np.bool_]:
+        """Which have ended early, (cell,): nothing more is read from them."""
+        return self._rans.short
+
+    @property
     def are_dry(self) -> bool:
         """Whether all have ended early, so that there is nothing left to read."""
         return bool(self._rans.short.all())
