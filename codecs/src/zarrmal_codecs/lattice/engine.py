@@ -208,7 +208,10 @@ def _arrays(weights: Weights) -> list[dict[str, NDArray[Any]]]:
         arrays = {field.name: getattr(plane, field.name) for field in fields(plane)}
         flat.append(
             {
-                name: np.ascontiguousarray(a if name.startswith("from") else a.reshape(-1))
+                # They may be views of the model's bytes, which are not aligned.
+                name: np.require(
+                    a if name.startswith("from") else a.reshape(-1), requirements=["C", "A"]
+                )
                 for name, a in arrays.items()
             }
         )
