@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from pictures import save
 from typer.testing import CliRunner
+from zarrmal_codecs import JpegCell
 from zarrmal_codecs.hybrid.engine import chosen_level
+from zarrmal_codecs.lattice.picture import Camera
 
 from zarrmal.archive import WriteOptions
 from zarrmal.benchmark import (
@@ -19,6 +21,7 @@ from zarrmal.benchmark import (
     run_benchmark,
     split_source,
 )
+from zarrmal.benchmark.coefficients import Coefficients
 from zarrmal.benchmark.measurement import single_cells
 from zarrmal.benchmark.models import model_names
 from zarrmal.benchmark.reading import Reading, measure_reading
@@ -481,3 +484,25 @@ def test_only_the_named_coders_are_measured():
     assert named_rivals(RIVALS, None, slow=True) == list(RIVALS)
     with pytest.raises(InputError, match="--rival gif: no coder has this name; choose from blosc"):
         named_rivals(RIVALS, ["png", "gif"], slow=True)
+
+
+def test_coefficients_reach_the_process_that_is_timed(tmp_path):
+    camera = Camera(tables=np.full((1, 8, 8), 3, np.uint16), ratios=((1, 1),), colour="grey")
+    cell = JpegCell(
+        camera=camera,
+        phase=(2, 3),
+        coefficients=(np.arange(64, dtype=np.int16).reshape(1, 1, 8, 8),),
+        coded=(np.ones((1, 1), bool),),
+        is_file=True,
+    )
+    sizes = np.array([[4, 5], [6, 5]])
+    Coefficients(known=[None, cell], cameras=(camera,), sizes=sizes).save(tmp_path / "c")
+    again = Coefficients.load(tmp_path / "c")
+    assert again.cameras == (camera,)
+    none, back = again.known
+    assert none is None
+    assert (back.camera, back.phase, back.is_file) == (camera, (2, 3), True)
+    np.testing.assert_array_equal(back.coefficients[0], cell.coefficients[0])
+    np.testing.assert_array_equal(back.coded[0], cell.coded[0])
+    np.testing.assert_array_equal(again.sizes, sizes)
+    assert Coefficients.load(tmp_path / "none") is None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import JpegCell, Model
-from zarrmal_codecs.lattice.picture import Camera
+from zarrmal_codecs.lattice.picture import COLOURS, Camera
 
 from ..archive.write.lattice import plan_search
 from ..progress import silent
@@ -64,10 +63,61 @@ class Coefficients:
         return jpeg
 
     def save(self, path: Path) -> None:
-        """For a process that times the work."""
-        path.write_bytes(pickle.dumps(self))
+        """For a process that times the work: a .npz file, all numbers."""
+        arrays: dict[str, NDArray[Any]] = {"sizes": self.sizes}
+        for k, camera in enumerate(self.cameras):
+            arrays |= _camera_arrays(f"camera{k}", camera)
+        for i, cell in enumerate(self.known):
+            if cell is None:
+                continue
+            arrays |= _camera_arrays(f"cell{i}", cell.camera)
+            arrays[f"cell{i}.place"] = np.array([*cell.phase, cell.is_file])
+            for p, (blocks, coded) in enumerate(zip(cell.coefficients, cell.coded, strict=True)):
+                arrays |= {f"cell{i}.blocks{p}": blocks, f"cell{i}.coded{p}": coded}
+        with path.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
 
-    @staticmethod
-    def load(path: Path) -> Coefficients | None:
+    @classmethod
+    def load(cls, path: Path) -> Coefficients | None:
         """What ``save`` wrote; None where there is no file."""
-        return cast(Coefficients, pickle.loads(path.read_bytes())) if path.exists() else None
+        if not path.exists():
+            return None
+        with np.load(path) as file:
+            arrays = dict(file)
+        cameras: list[Camera] = []
+        while f"camera{len(cameras)}.tables" in arrays:
+            cameras.append(_camera(f"camera{len(cameras)}", arrays))
+        known: list[JpegCell | None] = [None] * len(arrays["sizes"])
+        for i in range(len(known)):
+            if f"cell{i}.place" not in arrays:
+                continue
+            camera = _camera(f"cell{i}", arrays)
+            planes = range(len(camera.ratios))
+            y, x, is_file = arrays[f"cell{i}.place"].tolist()
+            known[i] = JpegCell(
+                camera=camera,
+                phase=(y, x),
+                coefficients=tuple(arrays[f"cell{i}.blocks{p}"] for p in planes),
+                coded=tuple(arrays[f"cell{i}.coded{p}"] for p in planes),
+                is_file=bool(is_file),
+            )
+        return cls(known=known, cameras=tuple(cameras), sizes=arrays["sizes"])
+
+
+def _camera_arrays(name: str, camera: Camera) -> dict[str, NDArray[Any]]:
+    kind = np.array([COLOURS.index(camera.colour), camera.fancy])
+    return {
+        f"{name}.tables": camera.tables,
+        f"{name}.ratios": np.array(camera.ratios),
+        f"{name}.kind": kind,
+    }
+
+
+def _camera(name: str, arrays: dict[str, NDArray[Any]]) -> Camera:
+    colour, fancy = arrays[f"{name}.kind"].tolist()
+    return Camera(
+        tables=arrays[f"{name}.tables"],
+        ratios=tuple((down, across) for down, across in arrays[f"{name}.ratios"].tolist()),
+        colour=COLOURS[colour],
+        fancy=bool(fancy),
+    )
