@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from zarrmal_codecs.lattice.cameras import BASES, STANDARD
 from zarrmal_codecs.lattice.picture import Camera
 
 Steps = NDArray[np.int64]
@@ -11,27 +12,8 @@ Steps = NDArray[np.int64]
 MAX_STEP = 255
 """Of a baseline JPEG."""
 
-# ITU-T T.81, tables K.1 and K.2, row-major.
-STANDARD_LUMA = np.array(
-    [
-        [16, 11, 10, 16, 24, 40, 51, 61],
-        [12, 12, 14, 19, 26, 58, 60, 55],
-        [14, 13, 16, 24, 40, 57, 69, 56],
-        [14, 17, 22, 29, 51, 87, 80, 62],
-        [18, 22, 37, 56, 68, 109, 103, 77],
-        [24, 35, 55, 64, 81, 104, 113, 92],
-        [49, 64, 78, 87, 103, 121, 120, 101],
-        [72, 92, 95, 98, 112, 100, 103, 99],
-    ],
-    np.int64,
-).reshape(-1)
-STANDARD_CHROMA = np.full(64, 99, np.int64)
-STANDARD_CHROMA.reshape(8, 8)[:4, :4] = [
-    [17, 18, 24, 47],
-    [18, 21, 26, 66],
-    [24, 26, 56, 99],
-    [47, 66, 99, 99],
-]
+STANDARD_LUMA, STANDARD_CHROMA = STANDARD.reshape(2, -1)
+"""Tables K.1 and K.2 of ITU-T T.81, (64,) by rows."""
 
 
 def scaled_table(base: Steps, quality: int) -> Steps:
@@ -41,13 +23,7 @@ def scaled_table(base: Steps, quality: int) -> Steps:
     return table
 
 
-SERIES = np.stack(
-    [
-        scaled_table(base, quality)
-        for base in (STANDARD_LUMA, STANDARD_CHROMA)
-        for quality in range(1, 101)
-    ]
-)
+SERIES = BASES[1:]
 """(table, 64): what most encoders write."""
 
 
