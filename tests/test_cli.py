@@ -36,6 +36,7 @@ COMMANDS = (
     "benchmark",
     "demo",
     "study",
+    "ablation",
 )
 TINY = ("--profile", "paper", "--hidden", "8,4", "--epochs", "1")
 PROGRAM = Path(sys.executable).with_name("zarrmal")

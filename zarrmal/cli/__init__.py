@@ -1,6 +1,7 @@
 """The command line: one module a command."""
 
 from . import (
+    ablation,
     append,
     archive,
     benchmark,
@@ -27,6 +28,7 @@ def main() -> None:
 
 
 __all__ = [
+    "ablation",
     "app",
     "append",
     "archive",
