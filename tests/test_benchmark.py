@@ -266,7 +266,7 @@ def test_a_busy_machine_is_reported(file, model, tmp_path, quick, monkeypatch):
 @pytest.mark.parametrize(("suffix", "magic"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
 def test_a_plot_is_drawn(file, model, tmp_path, quick, suffix, magic, monkeypatch):
     pytest.importorskip("matplotlib", reason="the extra plot is not installed")
-    monkeypatch.setattr("zarrmal.cli.benchmark.all_rivals", lambda *_: (PLAIN,))
+    monkeypatch.setattr("zarrmal.cli.benchmark.command.all_rivals", lambda *_: (PLAIN,))
     model.save(tmp_path / "m.zmal")
     path = tmp_path / f"plot.{suffix}"
     done = command(file, "--model", tmp_path / "m.zmal", "--plot", path, "--json")
@@ -300,7 +300,7 @@ def test_an_impossible_plot_is_refused_before_the_work(file, tmp_path, name, mes
 def test_a_lossy_coder_is_reported_in_one_line(file, model, tmp_path, quick, monkeypatch):
     model.save(tmp_path / "m.zmal")
     lossy = Rival(name="lossy", encode=PLAIN.encode, decode=lambda data, shape: np.zeros(shape))
-    monkeypatch.setattr("zarrmal.cli.benchmark.all_rivals", lambda *_: (lossy,))
+    monkeypatch.setattr("zarrmal.cli.benchmark.command.all_rivals", lambda *_: (lossy,))
     done = command(file, "--model", tmp_path / "m.zmal")
     assert done.exit_code == 1
     assert "lossy is not lossless" in done.stderr

@@ -19,7 +19,7 @@ from zarrmal_codecs.constants import PROFILE_PAPER
 from zarrmal_codecs.lattice.picture import Camera
 from zarrmal_codecs.plugins.zarr import header_limit
 
-from ..sources.archive_facts import DIGESTS_GROUP
+from ..sources.arrays.archive_facts import DIGESTS_GROUP
 from ..sources.preprocessing import Preprocessing
 from .cameras import CameraInfo, camera_infos, cell_cameras, codes_coefficients
 from .foreign import n_foreign_cells
