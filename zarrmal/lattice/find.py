@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.cell import JpegCell
+from zarrmal_codecs.lattice.cells import FULLY_VISIBLE
 from zarrmal_codecs.lattice.picture import Camera, Colour, decode
+from zarrmal_codecs.lattice.pixels import LEAST_OF_FIRST, LEAST_OF_OTHERS
 from zarrmal_codecs.lattice.upsampling import upsampled
 
 from .cameras import (
@@ -364,7 +366,10 @@ def _solve(pixels: NDArray[np.uint8], views: CellViews, camera: Camera, phase: P
     n_clear, n_clear_found = 0, 0
     for plane, ratio in enumerate(camera.ratios):
         view = views.of(plane, ratio, phase, fancy=camera.fancy)
-        result = solve_plane(view, _steps(camera, plane), max_tries=MAX_TRIES)
+        least = LEAST_OF_OTHERS if plane else LEAST_OF_FIRST
+        result = solve_plane(
+            view, _steps(camera, plane), least_visible=least / FULLY_VISIBLE, max_tries=MAX_TRIES
+        )
         whole = view.blocks.is_whole
         n_whole.append(int(whole.sum()))
         is_found = result.is_known & (result.n_wrong == 0)
