@@ -356,6 +356,13 @@ def _chroma_of(
     return fit_chroma(views, (a, b), phase, [sampling], [tables], estimate=False)
 
 
+def _least_visible(plane: int, visible: NDArray[np.bool_]) -> float:
+    """Share of a block from which on its coefficients are coded (FORMAT-lattice 3.1)."""
+    if visible.all():
+        return 0.0  # each block that has no coefficients is an exception, which has a price
+    return (LEAST_OF_OTHERS if plane else LEAST_OF_FIRST) / FULLY_VISIBLE
+
+
 def _solve(pixels: NDArray[np.uint8], views: CellViews, camera: Camera, phase: Phase) -> FoundCell:
     """All blocks of all planes, and what they do not explain."""
     planes = views.planes
@@ -366,9 +373,11 @@ def _solve(pixels: NDArray[np.uint8], views: CellViews, camera: Camera, phase: P
     n_clear, n_clear_found = 0, 0
     for plane, ratio in enumerate(camera.ratios):
         view = views.of(plane, ratio, phase, fancy=camera.fancy)
-        least = LEAST_OF_OTHERS if plane else LEAST_OF_FIRST
         result = solve_plane(
-            view, _steps(camera, plane), least_visible=least / FULLY_VISIBLE, max_tries=MAX_TRIES
+            view,
+            _steps(camera, plane),
+            least_visible=_least_visible(plane, planes.visible),
+            max_tries=MAX_TRIES,
         )
         whole = view.blocks.is_whole
         n_whole.append(int(whole.sum()))

@@ -89,7 +89,7 @@ class _Plane:
         where = whole[0][is_exact], whole[1][is_exact]
         self.levels[where], self.is_known[where] = found[is_exact], True
         self.known.fill(self.levels, where)
-        enough = least_visible * blocks.known.shape[2]
+        enough = max(1, least_visible * blocks.known.shape[2])
         rest = np.flatnonzero((~self.is_known & (blocks.n_known >= enough)).reshape(-1))
         rest = rest[np.argsort(-blocks.n_known.reshape(-1)[rest], kind="stable")]
         for start in range(0, len(rest), HARD_BLOCKS):
