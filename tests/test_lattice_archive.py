@@ -169,7 +169,7 @@ def test_what_surrounds_coefficients_is_not_all_in_memory(tmp_path, models):
     """A colour profile can be larger than the picture of a cell."""
     rng, n_profile = np.random.default_rng(5), 400_000
     peaks: dict[str, list[int]] = {"verify": [], "extract": [], "repack": []}
-    counts = (1, 4, 40)
+    counts = (1, 3, 20)
     for n_cells in counts:
         folder, url = tmp_path / str(n_cells), tmp_path / f"{n_cells}.zarr"
         for k in range(n_cells):
