@@ -50,10 +50,11 @@ NUCLEAR_DEVIATIONS, NUCLEAR_STEP = 4.0, 40.0
 ROUNDS = 3
 AGREED = 0.05
 """Diameters that differ by a smaller share are the same."""
-MOST_PIXELS = 1 << 12
+MOST_PIXELS = 1 << 11
 """As many pixels tell a median, or a covariance."""
 MIN_PIXELS = 50
-MIN_CELLS = 3
+MIN_CELLS, ENOUGH_CELLS = 3, 32
+"""Fewer tell no diameter; so many that are single already tell it, without those in clumps."""
 ROUND_ELLIPTICITY, ROUND_ELONGATION = 0.95, 1.8
 """Single cells are like this; clumps are not."""
 
@@ -139,7 +140,7 @@ def _calibrated(
 ) -> Calibration:
     """Calibrate at one factor; ``before`` is what was found at another."""
     images = [reduced(sample, factor).astype(np.float32) for sample in samples]
-    stains = [Stain.of(image) for image in images]
+    stains = [Stain.of(image, before) for image in images]
     # Each sample has a say as far as it holds cells.
     shares = np.array([stain.share + 1e-6 for stain in stains])
     shares /= shares.sum()
@@ -188,22 +189,26 @@ class Stain:
     share: float
 
     @classmethod
-    def of(cls, image: NDArray[np.float32]) -> Stain:
+    def of(cls, image: NDArray[np.float32], before: Calibration | None = None) -> Stain:
         """Find the colour along which foreground and background differ most (Fisher).
 
         Parameters
         ----------
         image
             float32 (y, x) or (y, x, 3).
+        before
+            What was found at another factor: a better start than all channels alike, so that one
+            round is enough.
         """
         channels = image if image.ndim == 3 else image[..., np.newaxis]
         n, shape = channels.shape[2], channels.shape[:2]
-        weights = np.full(n, 1 / n)
+        weights = np.array(before.weights) if before else np.full(n, 1 / n)
         bright = brightness(channels, weights.tolist())
         contrast: Contrast = spread_out(rough_background(bright), shape) - bright
-        foreground: Mask = contrast > otsu(thinned(contrast.ravel()))
+        limit = before.threshold if before else otsu(thinned(contrast.ravel()))
+        foreground: Mask = contrast > limit
         noise = typical = 0.0
-        for _ in range(ROUNDS):
+        for _ in range(1 if before else ROUNDS):
             surroundings = grown(foreground)
             grid = mean_background(channels, surroundings)
             inside = _differences(channels, grid, eroded(foreground))
@@ -294,8 +299,11 @@ def _typical_diameter(
         diameter = _diameter(np.concatenate(areas), float(BLOCK))
     for _ in range(2):
         before = diameter
-        parts = [split(foreground_of(c, lowest, before), before) for c in contrasts]
-        diameter = _diameter(np.concatenate([_single_areas(*p) for p in parts]), before)
+        masks = [foreground_of(contrast, lowest, before) for contrast in contrasts]
+        areas = np.concatenate([_single_areas(*ndimage.label(mask)) for mask in masks])
+        if len(areas) < ENOUGH_CELLS:
+            areas = np.concatenate([_single_areas(*split(mask, before)) for mask in masks])
+        diameter = _diameter(areas, before)
         if abs(diameter - before) < AGREED * before:
             break
     return diameter
