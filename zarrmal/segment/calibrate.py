@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from .foreground import (
     BLOCK,
@@ -28,7 +27,7 @@ from .foreground import (
     without_holes,
 )
 from .reduce import reduced
-from .shape import Labels, ellipticity, elongation, moments, on_border
+from .shape import Labels, Moments, ellipticity, elongation, labelled, on_border
 from .split import split
 
 Pixels = NDArray[np.uint8]
@@ -295,12 +294,12 @@ def _typical_diameter(
         areas = []
         for contrast in contrasts:
             filled = without_holes(above_own_half(contrast, lowest))
-            areas.append(_single_areas(*ndimage.label(filled)))
+            areas.append(_single_areas(*labelled(filled)))
         diameter = _diameter(np.concatenate(areas), float(BLOCK))
     for _ in range(2):
         before = diameter
         masks = [foreground_of(contrast, lowest, before) for contrast in contrasts]
-        areas = np.concatenate([_single_areas(*ndimage.label(mask)) for mask in masks])
+        areas = np.concatenate([_single_areas(*labelled(mask)) for mask in masks])
         if len(areas) < ENOUGH_CELLS:
             areas = np.concatenate([_single_areas(*split(mask, before)) for mask in masks])
         diameter = _diameter(areas, before)
@@ -309,11 +308,11 @@ def _typical_diameter(
     return diameter
 
 
-def _single_areas(labels: Labels, n: int) -> NDArray[np.float64]:
+def _single_areas(labels: Labels, m: Moments) -> NDArray[np.float64]:
     """Areas of regions that look like single cells, whole in the sample."""
-    m = moments(labels, n)
     is_single = (ellipticity(m) > ROUND_ELLIPTICITY) & (elongation(m) < ROUND_ELONGATION)
-    return np.asarray(m[0][is_single & ~on_border(labels, n) & (m[0] > MIN_PIXELS / 2)])
+    is_single &= ~on_border(labels, m.shape[1] - 1) & (m[0] > MIN_PIXELS / 2)
+    return np.asarray(m[0][is_single])
 
 
 def _diameter(areas: NDArray[np.float64], otherwise: float) -> float:
