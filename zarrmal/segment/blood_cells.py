@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .calibrate import Calibration, Pixels
-from .foreground import BLOCK, REACH_BLOCKS, contrast_of, foreground_of
+from .foreground import BACKGROUND_BLOCKS, BLOCK, contrast_of, foreground_of
 from .judge import close_rings, judge
 from .reduce import reduced
 from .shape import Labels
@@ -78,8 +78,8 @@ class BloodCells:
 
     @property
     def halo(self) -> int:
-        """Pixels around a tile that have a say in it."""
-        return (2 * REACH_BLOCKS) * self.step
+        """Pixels around a tile that have a say in it: in its background, and a cell's width."""
+        return (BACKGROUND_BLOCKS + 1) * self.step
 
     @property
     def tile(self) -> int:

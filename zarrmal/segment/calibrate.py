@@ -196,18 +196,20 @@ class Stain:
         image
             float32 (y, x) or (y, x, 3).
         before
-            What was found at another factor: a better start than all channels alike, so that one
-            round is enough.
+            What was found at another factor: a better start than all channels alike, so that
+            fewer rounds do.
         """
         channels = image if image.ndim == 3 else image[..., np.newaxis]
         n, shape = channels.shape[2], channels.shape[:2]
         weights = np.array(before.weights) if before else np.full(n, 1 / n)
         bright = brightness(channels, weights.tolist())
         contrast: Contrast = spread_out(rough_background(bright), shape) - bright
-        limit = before.threshold if before else otsu(thinned(contrast.ravel()))
+        limit = otsu(thinned(contrast.ravel()))
+        if before:
+            limit = _outline_at(before.lowest / NOISES, before.typical)
         foreground: Mask = contrast > limit
         noise = typical = 0.0
-        for _ in range(1 if before else ROUNDS):
+        for _ in range(ROUNDS - 1 if before else ROUNDS):
             surroundings = grown(foreground)
             grid = mean_background(channels, surroundings)
             inside = _differences(channels, grid, eroded(foreground))
@@ -223,9 +225,13 @@ class Stain:
             rest = thinned(contrast[~foreground])
             noise = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
             typical = float(np.median(thinned(contrast[foreground])))
-            limit = min(max(HALF * typical, 3 * noise), 0.7 * typical)
-            foreground = contrast > limit
+            foreground = contrast > _outline_at(noise, typical)
         return cls(weights=weights, noise=noise, typical=typical, share=float(foreground.mean()))
+
+
+def _outline_at(noise: float, typical: float) -> float:
+    """Contrast above which a pixel is foreground while the stain is looked for."""
+    return min(max(HALF * typical, 3 * noise), 0.7 * typical)
 
 
 def thinned(values: NDArray[Any]) -> NDArray[Any]:
