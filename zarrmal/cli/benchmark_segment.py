@@ -85,6 +85,8 @@ def benchmark_segment(
     """
     from ..benchmark.segment import measure
 
+    if with_unknown and truth is None:
+        raise InputError("--unknown compares with cells that are known: give TRUTH")
     options = slide_options(tile, splitting, False, keep_border)
     with progress_bars() as progress:
         score = measure(
@@ -127,12 +129,13 @@ def benchmark_segment(
 
 
 def _print_unknown(unknown: Unknown) -> None:
+    """How many objects, medians, and which share looks like known cells, the threshold finds."""
     names = list(unknown.known.medians)
-    table = Table("objects", "n", *names, "look like known ones", "found by a threshold, too")
+    table = Table("objects", "n", *names, "alike", "threshold")
     for text, group in (
-        ("known cells", unknown.known),
-        ("cells not known", unknown.unknown),
-        ("other dark objects", unknown.others),
+        ("known", unknown.known),
+        ("not known", unknown.unknown),
+        ("others", unknown.others),
     ):
         medians = [f"{group.medians[name]:.3f}" for name in names]
         agreed = "–" if group.agreed is None else f"{group.agreed:.1%}"
