@@ -9,7 +9,7 @@ import pytest
 from zarrmal.benchmark.segment import measure
 from zarrmal.segment import BloodCells, SegmentOptions, find_objects, open_slide
 from zarrmal.segment.calibrate import calibrate
-from zarrmal.segment.find import samples
+from zarrmal.segment.tiles import samples
 
 
 @pytest.mark.parametrize(

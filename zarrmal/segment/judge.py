@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
-from .calibrate import Calibration, blueness
+from .calibrate import Calibration
 from .foreground import Contrast
 from .shape import Labels, Moments, ellipticity, elongation, moments
 from .split import region_costs
+from .stain import blueness
 
 
 class Verdict(IntEnum):

@@ -11,8 +11,8 @@ from ...errors import InputError, MissingError
 from ...progress import Progress, silent
 from ...segment import BloodCells, SegmentOptions, find_objects, open_slide
 from ...segment.calibrate import calibrate
-from ...segment.find import samples
 from ...segment.slides.tile_folder import tile_names
+from ...segment.tiles import samples
 from ...sources.image_file import is_image_name
 from .truth import Box, Ignored, open_truth
 from .unknown import Looks, Unknown, compare_unknown

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...segment import Objects
-from ...segment.calibrate import otsu
 from ...segment.shape import ellipticity, moments, on_border
+from ...segment.stain import otsu
 from .truth import SAME, Comparison
 
 MEASURES = ("area", "ellipticity", "contrast", "blueness")
