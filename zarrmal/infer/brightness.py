@@ -52,8 +52,8 @@ def surely_inside(pixels: Field) -> Field:
 
 
 @compiled
-def brightness(pixels: Field, covered: Field) -> Field:
-    """Brightness of the cell at each pixel, float64 (y, x), by all pixels but that one.
+def brightness(pixels: Field, covered: Field, hole: int = 0) -> Field:
+    """Brightness of the cell at each pixel, float64 (y, x), by the pixels around it.
 
     Parameters
     ----------
@@ -61,6 +61,9 @@ def brightness(pixels: Field, covered: Field) -> Field:
         float64 (y, x).
     covered
         float64 (y, x): how much of each pixel is covered, 0..1.
+    hole
+        Pixels so near to a pixel do not tell its brightness: a wrong point of a mask misleads all
+        of those that it covers.
     """
     height, width = pixels.shape
     weights, quotients = np.zeros((height, width)), np.zeros((height, width))
@@ -81,11 +84,11 @@ def brightness(pixels: Field, covered: Field) -> Field:
                 seen, weight = 0.0, 0.0
                 for j in range(max(y - reach, 0), min(y + reach + 1, height)):
                     for i in range(max(x - reach, 0), min(x + reach + 1, width)):
+                        if abs(y - j) <= hole and abs(x - i) <= hole:
+                            continue
                         bell = BELLS[k, (y - j) ** 2 + (x - i) ** 2]
                         seen += bell * quotients[j, i]
                         weight += bell * weights[j, i]
-                seen -= BELLS[k, 0] * quotients[y, x]
-                weight -= BELLS[k, 0] * weights[y, x]
                 if weight > LEAST_WEIGHT:
                     result[y, x] = seen / weight
                     break

@@ -28,7 +28,7 @@ ERROR_BITS: Final = np.round(
 )
 """About how many more bits a pixel takes the more it differs from what is expected of it."""
 
-SIDE_BITS: Final = 0.3
+SIDE_BITS: Final = 0.5
 """For each pair of neighbouring points of which one is in the mask, half for diagonal ones."""
 
 LOST_BITS: Final = 50.0
@@ -254,19 +254,7 @@ def improve(
     """Change points while that saves bits; points and coverage are written; bits of the whole."""
     n_rows, n_columns = points.shape
     height, width = pixels.shape
-    lines = np.zeros(width)
-    step = 1 if spacing == 1 else 2
-    for a in range(len(rows)):
-        lines[:] = 0.0
-        for b in range(len(columns)):
-            if (points[a // step, b // step] and points[(a + step - 1) // step, b // step]
-                    and points[a // step, (b + step - 1) // step]
-                    and points[(a + step - 1) // step, (b + step - 1) // step]):
-                for x in range(column_spans[b, 0], column_spans[b, 1]):
-                    lines[x] += columns[b, x]
-        for y in range(row_spans[a, 0], row_spans[a, 1]):
-            for x in range(width):
-                covered[y, x] += rows[a, y] * lines[x]
+    cover(points, covered, rows, row_spans, columns, spacing)
     added, second = np.zeros((height, width)), np.zeros((height, width))
     pending = np.ones((n_rows, n_columns), np.uint8)
     for _ in range(n_rounds):
@@ -319,20 +307,64 @@ def improve(
                         pending[jj, ii] = 1
         if n_changed == 0:
             break
-    total = 0.0
-    most = len(error_bits) - 1
-    for y in range(height):
+    return error_sum(pixels, bright, covered, error_bits) + side_bits(points)
+
+
+@compiled
+def cover(points, covered, rows, row_spans, columns, spacing):
+    """Write the coverage of each pixel, which was 0."""
+    height, width = covered.shape
+    step = 1 if spacing == 1 else 2
+    before = np.zeros((len(columns) + 1, width))
+    for b in range(len(columns)):
         for x in range(width):
+            before[b + 1, x] = before[b, x] + columns[b, x]
+    entries = np.zeros(len(columns) + 1, np.uint8)  # the last one is 0 and ends a run
+    line = np.zeros(width)
+    for a in range(len(rows)):
+        upper, lower = points[a // step], points[(a + step - 1) // step]
+        for i in range(points.shape[1]):
+            entries[step * i] = upper[i] & lower[i]
+        if step == 2:
+            for i in range(points.shape[1] - 1):
+                entries[2 * i + 1] = entries[2 * i] & entries[2 * i + 2]
+        line[:] = 0.0
+        first, is_run = 0, False
+        for b in range(len(entries)):
+            if entries[b] and not is_run:
+                first, is_run = b, True
+            elif is_run and not entries[b]:
+                is_run = False
+                for x in range(width):
+                    line[x] += before[b, x] - before[first, x]
+        for y in range(row_spans[a, 0], row_spans[a, 1]):
+            share = rows[a, y]
+            for x in range(width):
+                covered[y, x] += share * line[x]
+
+
+@compiled
+def error_sum(pixels, bright, covered, error_bits):
+    """Bits of all errors."""
+    total, most = 0.0, len(error_bits) - 1
+    for y in range(pixels.shape[0]):
+        for x in range(pixels.shape[1]):
             error = abs(pixels[y, x] - covered[y, x] * bright[y, x])
             total += error_bits[min(int(error * PER_LEVEL + 0.5), most)]
             if pixels[y, x] > 0 and covered[y, x] <= NOTHING:
                 total += LOST_BITS
-    for j in range(n_rows):
-        for i in range(n_columns):
-            for k in range(8):
-                jj, ii = j + AROUND[k, 0], i + AROUND[k, 1]
-                beyond = not (0 <= jj < n_rows and 0 <= ii < n_columns)
-                other = 0 if beyond else points[jj, ii]
-                if points[j, i] and not other:
-                    total += SIDE_BITS if k < 4 else SIDE_BITS / 2
     return total
+
+
+@compiled
+def side_bits(points):
+    """Bits of all pairs of neighbouring points of which one is in the mask."""
+    n_rows, n_columns = points.shape
+    own = np.zeros((n_rows + 2, n_columns + 2), np.uint8)
+    own[1:-1, 1:-1] = points
+    n_beside, n_diagonal = 0, 0
+    for j in range(n_rows + 1):
+        for i in range(n_columns + 1):
+            n_beside += (own[j, i] ^ own[j, i + 1]) + (own[j, i] ^ own[j + 1, i])
+            n_diagonal += (own[j, i] ^ own[j + 1, i + 1]) + (own[j, i + 1] ^ own[j + 1, i])
+    return SIDE_BITS * n_beside + SIDE_BITS / 2 * n_diagonal
