@@ -38,7 +38,7 @@ class Listener:
         """The model codes JPEG coefficients; numba, which finds them in pixels, is missing."""
 
     def not_inferred(self) -> None:
-        """The cells look cut out and then resampled; numba, which infers their masks, is missing."""
+        """Cells look cut out and then resampled; numba, which infers their masks, is missing."""
 
     def classifying_with(self, classifier: CellClassifier) -> None:
         """A shipped classifier assigns classes."""

@@ -12,7 +12,7 @@ from ..lattice.compiled import compiled
 Field = NDArray[np.float64]
 
 WIDTHS: Final = (1.0, 2.0, 4.0)
-"""Standard deviations of the windows, in pixels; a wider one serves where a narrower sees little."""
+"""Standard deviations of the windows, in pixels: a wider one where a narrower sees little."""
 
 LEAST_WEIGHT: Final = 0.15
 """That a window must see, of the sum of its weights."""
@@ -30,7 +30,7 @@ def _bells() -> Field:
     """Weights of each window by squared distance, rounded to be the same on all machines."""
     squared = np.arange(2 * REACH**2 + 1)
     bells = [np.exp(-squared / (2 * width**2)) / (2 * np.pi * width**2) for width in WIDTHS]
-    return np.round(np.array(bells), 9)
+    return np.round(np.array(bells), 9).astype(np.float64)
 
 
 BELLS: Final = _bells()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Self
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,14 @@ from ..lattice.compiled import compiled
 from .brightness import Field
 
 Points = NDArray[np.uint8]
+Spans = NDArray[np.int64]
 
 PER_LEVEL: Final = 4
 """Errors are told apart by quarters of a level."""
 
 ERROR_BITS: Final = np.round(
     np.minimum(1.3 * np.log2(1 + np.arange(256 * PER_LEVEL + PER_LEVEL) / (2 * PER_LEVEL)), 9), 6
-)
+).astype(np.float64)
 """About how many more bits a pixel takes the more it differs from what is expected of it."""
 
 SIDE_BITS: Final = 0.5
@@ -67,16 +68,12 @@ class Axis:
     n_points: int
     spacing: int
     shares: Field
-    spans: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, n_pixels: int, n_points: int, spacing: int, resampling: Resampling) -> Self:
-        """Of so many rows of pixels, or columns."""
-        return _axis(cls, n_pixels, n_points, spacing, resampling)
+    spans: Spans
 
 
 @lru_cache(maxsize=4096)
-def _axis(cls: Any, n_pixels: int, n_points: int, spacing: int, resampling: Resampling) -> Any:
+def axis(n_pixels: int, n_points: int, spacing: int, resampling: Resampling) -> Axis:
+    """Of so many rows of pixels, or columns."""
     side = spacing * (n_points - 1) + 1
     own = weights(n_pixels, side, resampling).astype(np.float64)
     own = np.ascontiguousarray((own / own.sum(axis=1, keepdims=True)).T)
@@ -92,10 +89,10 @@ def _axis(cls: Any, n_pixels: int, n_points: int, spacing: int, resampling: Resa
     stops = own.shape[1] - reached[:, ::-1].argmax(axis=1)
     stops[~reached.any(axis=1)] = 0
     spans = np.stack([firsts, stops], axis=1).astype(np.int64)
-    return cls(n_points=n_points, spacing=spacing, shares=own, spans=spans)
+    return Axis(n_points=n_points, spacing=spacing, shares=own, spans=spans)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fit:
     """Lattice points and how well they explain the pixels.
 
@@ -144,8 +141,20 @@ def fit(
     else:
         points = points.copy()
     covered = np.zeros_like(pixels)
-    own = (pixels, bright, points, covered, down.shares, down.spans, across.shares, across.spans)
-    bits = improve(*own, down.spacing, n_rounds, pairs, ERROR_BITS)
+    bits = improve(
+        pixels,
+        bright,
+        points,
+        covered,
+        down.shares,
+        down.spans,
+        across.shares,
+        across.spans,
+        down.spacing,
+        n_rounds,
+        pairs,
+        ERROR_BITS,
+    )
     return Fit(points=points, covered=covered, bits=bits)
 
 
@@ -178,9 +187,20 @@ def bright_points(
 
 @compiled
 def change(
-    pixels, bright, points, covered, rows, row_spans, columns, column_spans,
-    spacing, error_bits, j, i, added,
-):  # fmt: skip
+    pixels: Field,
+    bright: Field,
+    points: Points,
+    covered: Field,
+    rows: Field,
+    row_spans: Spans,
+    columns: Field,
+    column_spans: Spans,
+    spacing: int,
+    error_bits: Field,
+    j: int,
+    i: int,
+    added: Field,
+) -> tuple[float, int, int, int, int]:
     """Bits that changing one point would add, the window of pixels, and what coverage it adds.
 
     ``added`` (y, x) is written within the window (top, bottom, left, right).
@@ -248,9 +268,19 @@ def is_at_edge(points: Points, j: int, i: int) -> bool:
 
 @compiled
 def improve(
-    pixels, bright, points, covered, rows, row_spans, columns, column_spans,
-    spacing, n_rounds, pairs, error_bits,
-):  # fmt: skip
+    pixels: Field,
+    bright: Field,
+    points: Points,
+    covered: Field,
+    rows: Field,
+    row_spans: Spans,
+    columns: Field,
+    column_spans: Spans,
+    spacing: int,
+    n_rounds: int,
+    pairs: bool,
+    error_bits: Field,
+) -> float:
     """Change points while that saves bits; points and coverage are written; bits of the whole."""
     n_rows, n_columns = points.shape
     height, width = pixels.shape
@@ -311,9 +341,11 @@ def improve(
 
 
 @compiled
-def cover(points, covered, rows, row_spans, columns, spacing):
+def cover(
+    points: Points, covered: Field, rows: Field, row_spans: Spans, columns: Field, spacing: int
+) -> None:
     """Write the coverage of each pixel, which was 0."""
-    height, width = covered.shape
+    width = covered.shape[1]
     step = 1 if spacing == 1 else 2
     before = np.zeros((len(columns) + 1, width))
     for b in range(len(columns)):
@@ -344,7 +376,7 @@ def cover(points, covered, rows, row_spans, columns, spacing):
 
 
 @compiled
-def error_sum(pixels, bright, covered, error_bits):
+def error_sum(pixels: Field, bright: Field, covered: Field, error_bits: Field) -> float:
     """Bits of all errors."""
     total, most = 0.0, len(error_bits) - 1
     for y in range(pixels.shape[0]):
@@ -357,7 +389,7 @@ def error_sum(pixels, bright, covered, error_bits):
 
 
 @compiled
-def side_bits(points):
+def side_bits(points: Points) -> float:
     """Bits of all pairs of neighbouring points of which one is in the mask."""
     n_rows, n_columns = points.shape
     own = np.zeros((n_rows + 2, n_columns + 2), np.uint8)

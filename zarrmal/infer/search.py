@@ -1,8 +1,8 @@
 """The mask of one cell: its size first, rows and columns in turn, then its points.
 
-At the true size a mask explains the pixels at the edge far better than at any other, and at the true
-number of rows somewhat better whatever the number of columns. So a sweep over the rows finds
-these, and one over the columns then finds the other.
+At the true size a mask explains the pixels at the edge far better than at any other, and at the
+true number of rows somewhat better whatever the number of columns. So a sweep over the rows finds
+their number, and then one over the columns theirs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zarrmal_codecs.silhouette.coverage import Resampling
 
 from .brightness import Field, brightness, surely_inside
-from .fit import Axis, Fit, Points, fit
+from .fit import Fit, Points, axis, fit
 
 Size = tuple[int, int]
 """Rows and columns of lattice points."""
@@ -84,17 +84,18 @@ class Inferred:
 
 def plane_of(cell: NDArray[np.uint8]) -> Field:
     """The mean of a cell's planes, float64 (y, x), of uint8 (y, x[, channel])."""
-    if cell.ndim == 2:
-        return cell.astype(np.float64)
-    return cell.astype(np.float64).sum(axis=2) / cell.shape[2]
+    plane: Field = cell.astype(np.float64)
+    if cell.ndim == 3:
+        plane = plane.sum(axis=2) / cell.shape[2]
+    return plane
 
 
 def may_have_mask(plane: Field) -> bool:
     """Whether there is background, and enough of the cell beside its edge."""
-    background = np.count_nonzero(plane == 0)
-    return background >= LEAST_BACKGROUND * plane.size and bool(
-        surely_inside(plane).sum() >= LEAST_INSIDE * plane.size
-    )
+    n_background = int(np.count_nonzero(plane == 0))
+    if n_background < LEAST_BACKGROUND * plane.size:
+        return False
+    return float(surely_inside(plane).sum()) >= LEAST_INSIDE * plane.size
 
 
 def infer_mask(plane: Field, rule: Rule) -> Inferred | None:
@@ -135,7 +136,7 @@ class _Sizes:
     ) -> Fit:
         """The best mask of a size."""
         down, across = (
-            Axis.of(n_pixels, n, self._rule.spacing, self._rule.resampling)
+            axis(n_pixels, n, self._rule.spacing, self._rule.resampling)
             for n_pixels, n in zip(self._plane.shape, size, strict=True)
         )
         return fit(
@@ -166,18 +167,18 @@ class _Sizes:
         for k in range(1, N_TRIED):
             yield min(self._sweep(limits, rows[k][0], 1)[:N_TRIED], key=self._of)
 
-    def _sweep(self, limits: tuple[int, int], other: int, axis: int) -> list[Size]:
-        """Sizes with all numbers of rows (axis 0) or columns (1), the best first.
+    def _sweep(self, limits: tuple[int, int], other: int, side: int) -> list[Size]:
+        """Sizes with all numbers of rows (side 0) or columns (1), the best first.
 
         Larger masks explain more anyway: what counts is how much better one is than those of
         about its size.
         """
         numbers = list(range(limits[0], limits[1] + 1))
-        sizes = [(n, other) if axis == 0 else (other, n) for n in numbers]
+        sizes = [(n, other) if side == 0 else (other, n) for n in numbers]
         bits = np.array([self._of(size) for size in sizes])
         windows = [bits[max(k - N_AROUND, 0) : k + N_AROUND + 1] for k in range(len(bits))]
         typical = np.array([np.median(window) for window in windows])
-        if not self._typical or axis == 0 and other == sum(self._rule.usual) // 2:
+        if side == 0 and other == sum(self._rule.usual) // 2:
             self._typical.update(zip(numbers, typical.tolist(), strict=True))
         order = np.argsort(bits / typical, kind="stable")
         return [sizes[k] for k in order.tolist()]

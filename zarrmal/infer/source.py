@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.cell import JpegCell
 from zarrmal_codecs.silhouette.coverage import coverage
+from zarrmal_codecs.silhouette.lattice import expand
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ..errors import InputError
@@ -17,14 +18,13 @@ from ..sources import Source
 from ..sources.sizes import Pixels
 from ..sources.source import FACTS, checked_indices
 from .brightness import Field
-from zarrmal_codecs.silhouette.lattice import expand
 from .search import Rule, infer_mask, plane_of
 from .survey import SAMPLE_CELLS, has_mixed_edge, survey
 
 Mask = NDArray[np.bool_]
 
 InferMode = Literal["auto", "off"]
-"""auto: masks are inferred where a source has none and its cells look cut out and then resampled."""
+"""auto: where a source has no masks, and its cells look cut out and then resampled."""
 
 LEAST_SIDE, MOST_SIDE = 16, 256
 """Height and width of cells whose masks are inferred: the time grows with both."""
@@ -103,14 +103,18 @@ class InferredSilhouettes(Source):
 
 
 def _mask_of(cell: Pixels, rule: Rule) -> Mask | None:
-    """The mask of a cell; None where none is found that its pixels do not contradict."""
+    """The mask of a cell; where none is found, that of its pixels above 0.
+
+    Of the size of the pixels a mask covers them wholly or not at all, by whichever resampling.
+    """
+    has: Mask = (cell if cell.ndim == 2 else cell.max(axis=2)) > 0
     inferred = infer_mask(plane_of(cell), rule)
-    if inferred is None:
-        return None
-    mask = expand(inferred.points, rule.spacing)
-    has = cell if cell.ndim == 2 else cell.max(axis=2)
-    height, width = has.shape
-    return mask if (coverage(mask, (height, width), rule.resampling)[has > 0] > 0).all() else None
+    if inferred is not None:
+        mask = expand(inferred.points, rule.spacing)
+        height, width = has.shape
+        if (coverage(mask, (height, width), rule.resampling)[has] > 0).all():
+            return mask
+    return has if has.any() and not has.all() else None
 
 
 def with_inferred_masks(source: Source, mode: InferMode = "auto") -> Source:
@@ -128,7 +132,7 @@ def with_inferred_masks(source: Source, mode: InferMode = "auto") -> Source:
 
 
 def may_infer(source: Source) -> bool:
-    """Whether the masks of a source's cells may be inferred: uint8 of one size, and numba is there."""
+    """Whether masks of the cells may be inferred: they are uint8 of one size, numba is there."""
     return IS_AVAILABLE and _may_be_cut_out(source)
 
 
@@ -148,7 +152,7 @@ def _may_be_cut_out(source: Source) -> bool:
         source.dtype == np.uint8
         and source.sizes is None
         and source.n_cells > 0
-        and LEAST_SIDE <= min(sides)
+        and min(sides) >= LEAST_SIDE
         and max(sides) <= MOST_SIDE
     )
 
