@@ -75,7 +75,11 @@ def survey(planes: Sequence[Field]) -> Rule | None:
     # Kernels are alike, too: one that is not the true one may convince as well.
     best = min((replace(rule, resampling=each) for each in KERNELS), key=partial(_bits, some))
     best = min((replace(best, spacing=each) for each in SPACINGS), key=partial(_bits, some))
-    sizes = np.array([mask.points.shape for mask in _convinced(usable[:N_MEASURED], best)])
+    measured = usable[:N_MEASURED]
+    convinced = _convinced(measured, best)
+    if len(convinced) < LEAST_SHARE * len(measured):
+        return None
+    sizes = np.array([mask.points.shape for mask in convinced])
     least, most = np.percentile(sizes, [5, 95]).astype(int).tolist()
     return replace(
         best,
