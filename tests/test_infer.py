@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from zarrmal_codecs.silhouette.lattice import expand
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 import zarrmal
+from zarrmal.choose import without_useless_masks
 from zarrmal.errors import InputError
 from zarrmal.infer import InferredSilhouettes, lacks_inference, with_inferred_masks
 from zarrmal.infer import source as infer_source
@@ -157,7 +159,7 @@ def test_an_archive_with_inferred_masks_is_smaller_and_lossless(
     without = written(cells, tmp_path / "without.zarr", model, infer_masks="off")
     assert inferred.n_silhouettes == len(cells)
     assert inferred.payload_bytes < 0.8 * without.payload_bytes
-    group = zarr.open_group(tmp_path / "inferred.zarr", mode="r")
+    group: Any = zarr.open_group(tmp_path / "inferred.zarr", mode="r")
     order = np.asarray(group["source_index"][:])
     np.testing.assert_array_equal(group["cells"][:], cells[order])
     assert "mask" not in group
@@ -234,10 +236,8 @@ class Masked(Source):
 
 
 def test_known_masks_stay(cells: NDArray[np.uint8]) -> None:
-    silhouettes = with_inferred_masks(Masked(cells)).silhouettes(np.arange(2))
-    assert silhouettes is not None
-    assert silhouettes.resampling == "box"
-    assert list(silhouettes.masks) == [None, None]
+    source = Masked(cells)
+    assert with_inferred_masks(source) is source
 
 
 def test_modes(cells: NDArray[np.uint8]) -> None:
@@ -270,3 +270,20 @@ def test_without_numba_a_note_says_what_is_missed(
     info = written(cells, tmp_path / "cells.zarr", model, listener=notes)
     assert notes.n_notes == 1
     assert info.n_cells == len(cells)
+
+
+def test_masks_that_make_no_cell_shorter_are_left_out(
+    tmp_path: Path, cells: NDArray[np.uint8], model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = with_inferred_masks(open_source(cells))
+    assert without_useless_masks(source, model) is source
+    assert without_useless_masks(source, None) is source
+
+    def full(self: InferredSilhouettes, indices: NDArray[np.int64]) -> Silhouettes:
+        return Silhouettes(masks=[np.ones((90, 90), bool)] * len(indices), resampling="triangle")
+
+    monkeypatch.setattr(InferredSilhouettes, "silhouettes", full)
+    useless = with_inferred_masks(open_source(cells))
+    assert isinstance(useless, InferredSilhouettes)
+    assert without_useless_masks(useless, model) is useless.source
+    assert written(cells, tmp_path / "cells.zarr", model).n_cells == len(cells)

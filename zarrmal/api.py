@@ -42,6 +42,7 @@ from .choose import (
     shipped_classifier_for,
     shipped_for,
     train_model,
+    without_useless_masks,
 )
 from .classify import Assigner, CellClassifier, ClassifierReport
 from .errors import InputError
@@ -208,6 +209,7 @@ def write(
         listener.not_searched()
     if lacks_inference(cells, infer_masks):
         listener.not_inferred()
+    cells = without_useless_masks(cells, model)
     is_shipped = not (classifier or labelled or cross_fit)
     assigner = choose_assigner(
         assign,
@@ -289,6 +291,7 @@ def append(
         slide,
         infer_masks,
     )
+    cells = without_useless_masks(cells, model)
     assigner = choose_assigner(
         assign, cells, model, classifier=classifier, progress=listener.progress
     )

@@ -39,32 +39,31 @@ N_GLANCED = 8
 class InferredSilhouettes(Source):
     """The cells of a source, with masks inferred from how bright they are at their edges.
 
-    No mask is inferred where the source knows any, and none is archived as the cells' own: such a
-    mask only makes the cell shorter.
+    None is archived as the cells' own: such a mask only makes the cell shorter.
 
     Parameters
     ----------
     source
-        See may_infer.
+        See may_infer. Also an attribute.
     """
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        self.source = source
         for name in FACTS:
             setattr(self, name, getattr(source, name))
         self._kept: dict[int, Mask | None] = {}
 
     def read(self, indices: NDArray[np.int64]) -> Pixels:
         """See Source.read."""
-        return self._source.read(indices)
+        return self.source.read(indices)
 
     def masks(self, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
         """See Source.masks."""
-        return self._source.masks(indices)
+        return self.source.masks(indices)
 
     def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None] | None:
         """See Source.jpeg."""
-        return self._source.jpeg(indices)
+        return self.source.jpeg(indices)
 
     def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
         """Masks that explain the pixels of some cells; None where the source's have none in common.
@@ -72,14 +71,13 @@ class InferredSilhouettes(Source):
         See Source.silhouettes.
         """
         rows = checked_indices(indices, self.n_cells)
-        known = self._source.silhouettes(rows)
-        rule = self.rule if known is None else None
+        rule = self.rule
         if rule is None:
-            return known
+            return None
         missing = np.array([row for row in rows.tolist() if row not in self._kept], np.int64)
         new: dict[int, Mask | None] = {}
         if len(missing):
-            cells = self._source.read(missing)
+            cells = self.source.read(missing)
             for row, cell in zip(missing.tolist(), cells, strict=True):
                 new[row] = _mask_of(cell, rule)
         masks = [new[row] if row in new else self._kept[row] for row in rows.tolist()]
@@ -89,7 +87,7 @@ class InferredSilhouettes(Source):
     @lazy
     def rule(self) -> Rule | None:
         """What the masks have in common; None where none are found in a sample."""
-        return survey(_sample(self._source, SAMPLE_CELLS))
+        return survey(_sample(self.source, SAMPLE_CELLS))
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the masks that were inferred already: workers infer those of their own cells."""
@@ -132,7 +130,7 @@ def with_inferred_masks(source: Source, mode: InferMode = "auto") -> Source:
 
 
 def may_infer(source: Source) -> bool:
-    """Whether masks of the cells may be inferred: they are uint8 of one size, numba is there."""
+    """Whether masks of the cells may be inferred: numba is there, and the source has no masks."""
     return IS_AVAILABLE and _may_be_cut_out(source)
 
 
@@ -141,12 +139,11 @@ def lacks_inference(source: Source, mode: InferMode) -> bool:
     if mode == "off" or IS_AVAILABLE or not _may_be_cut_out(source):
         return False
     planes = _sample(source, N_GLANCED)
-    return source.silhouettes(np.zeros(1, np.int64)) is None and 2 * sum(
-        map(has_mixed_edge, planes)
-    ) >= max(len(planes), 1)
+    return 2 * sum(map(has_mixed_edge, planes)) >= len(planes)
 
 
 def _may_be_cut_out(source: Source) -> bool:
+    """uint8 of one size, neither small nor large, without masks."""
     sides = source.cell_shape[:2]
     return (
         source.dtype == np.uint8
@@ -154,6 +151,7 @@ def _may_be_cut_out(source: Source) -> bool:
         and source.n_cells > 0
         and min(sides) >= LEAST_SIDE
         and max(sides) <= MOST_SIDE
+        and source.silhouettes(np.zeros(1, np.int64)) is None
     )
 
 
