@@ -18,7 +18,7 @@ from ..terminal.console import out, print_json, progress_bars
 from ..terminal.errors import reports_errors
 
 if TYPE_CHECKING:
-    from ..benchmark.segment.unknown import Unknown
+    from ...benchmark.segment.unknown import Unknown
 
 
 @app.command("benchmark-segment")
