@@ -1,7 +1,8 @@
 """The two implementations that code pixels: the native kernel and NumPy. Both give the same bytes.
 
 The environment variable ``ZARRMAL_KERNEL`` selects one: ``auto`` (default, the fastest), ``numpy``,
-or one of the kernel's instruction sets (``baseline``, ``avx2``, ``avx512``, ``neon``).
+or one of the kernel's instruction sets (``baseline``, ``avx2``, ``avxvnni``, ``avx512``,
+``avx512vnni``, ``neon``).
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ ZM_INLINE typename V::R brightness(const typename V::R (&value)[H], const std::u
 
 // Writes the rows of group.inputs and returns the base.
 template <class V>
-ZM_INLINE typename V::R features(const Group& group, const Step& step, std::size_t y,
+ZM_CALLED typename V::R features(const Group& group, const Step& step, std::size_t y,
                                  std::size_t x) {
     using R = typename V::R;
     const std::ptrdiff_t here = border<V>(group, y, x);

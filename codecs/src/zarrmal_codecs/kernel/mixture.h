@@ -31,7 +31,7 @@ ZM_INLINE void widen(typename V::R value, typename V::R (&to)[2]) {
 
 // The mixtures of H halves from a network's outputs, [output][lane, half order].
 template <class V, int M, int H>
-ZM_INLINE void mixtures(const Tables& tables, const std::int16_t* outputs, typename V::R base,
+ZM_CALLED void mixtures(const Tables& tables, const std::int16_t* outputs, typename V::R base,
                         Mixture<V, M> (&to)[H]) {
     using R = typename V::R;
     const auto role = [&](int k, int h, int low, int high) {

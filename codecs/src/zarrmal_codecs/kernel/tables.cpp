@@ -38,18 +38,14 @@ Tables make_tables() {
     for (int i = 0; i < 128; ++i) {
         t.slope[i] = rounded(std::pow(2.0, 17 - i / 12.0));
         t.deep_slope[i] = rounded(std::pow(2.0, 17 - i / 8.0));
-        for (int k = 0; k < 3; ++k) t.slope_bytes[k][i] = byte(t.slope[i], k);
+        for (int k = 0; k < 2; ++k)
+            t.slope_words[k][i] = static_cast<std::uint16_t>(t.slope[i] >> (16 * k));
     }
     for (int i = 0; i <= 510; ++i) {
         t.exponential[i] = static_cast<std::uint16_t>(rounded(4096 * std::exp(-i / 16.0)));
         const std::int32_t blank = rounded(65536 * sigmoid((i - 255) / 16.0));
         t.blank[i] = static_cast<std::uint16_t>(std::clamp(blank, 1, 65536 - 256));
     }
-    for (int i = 0; i < 192; ++i)
-        for (int k = 0; k < 2; ++k) {
-            t.exponential_bytes[k][i] = byte(t.exponential[i], k);
-            t.tail_bytes[k][i] = byte(rounded(65536 * sigmoid(-i / 16.0)), k);
-        }
     return t;
 }
 
