@@ -15,6 +15,9 @@ samplings. They serve any camera, and can be moved to another model by `zarrmal 
 --weights-from`. Its table of masks is that of nih50-rgb-masks: without one, what was cut off a cell
 would count as errors of its coefficients.
 
+Those for cells with masks also code cells whose masks are inferred from their edges
+(zarrmal.infer), and are chosen for these where they take fewer bits.
+
 All but nih50-red-masks and flow-cytometry were trained when the default effort had 64 and 48 units,
 in an earlier form of the model file; their commands now give smaller networks.
 """
