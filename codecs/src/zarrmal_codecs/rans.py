@@ -7,6 +7,7 @@ Duda (arXiv:1311.2540). States lie in 2**16 <= x < 2**32, words have 16 bits, fr
 from __future__ import annotations
 
 from binascii import crc_hqx
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,8 +85,11 @@ class Decoder:
         self.positions = starts.copy()
         self.short = np.zeros(len(states), bool)
         self.stops = stops
+
+    @cached_property
+    def _bytes(self) -> Ints:
         # Lanes without further words read the two zero bytes at the end.
-        self._bytes = np.frombuffer(bytes(data) + b"\0\0", np.uint8).astype(np.int64)
+        return np.frombuffer(bytes(self.data) + b"\0\0", np.uint8).astype(np.int64)
 
     def slots(self) -> Ints:
         """Number 0 .. 2**16 - 1 of each lane that identifies its symbol."""

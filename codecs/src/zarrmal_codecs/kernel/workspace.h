@@ -62,7 +62,7 @@ private:
     Axis across_, down_;
     Array<std::int16_t> outputs_;
     std::vector<Array<std::int32_t>> first_, first_across_;
-    Array<std::uint16_t> starts_, frequencies_, reciprocal_, deep_image_, deep_values_;
+    Array<std::uint16_t> starts_, frequencies_, deep_image_, deep_values_;
     std::vector<Scale> scales_;
 };
 

@@ -131,7 +131,7 @@ class PaperCells:
 
     def decode(
         self,
-        streams: list[memoryview],
+        streams: Sequence[memoryview],
         coding: int,
         cell_shape: tuple[int, ...],
         sizes: Sizes | None = None,
@@ -151,7 +151,7 @@ class PaperCells:
             pixels[start : start + n] = self._decode_block(streams[start : start + n], coding)
         return pixels.reshape(len(pixels), *cell_shape)
 
-    def _decode_block(self, streams: list[memoryview], coding: int) -> NDArray[np.uint8]:
+    def _decode_block(self, streams: Sequence[memoryview], coding: int) -> NDArray[np.uint8]:
         if coding == RICE_PER_CELL:
             if any(not stream for stream in streams):
                 raise TruncatedError("a cell's stream is empty")
@@ -163,7 +163,7 @@ class PaperCells:
             return pixels
         return self._decode(streams, coding)
 
-    def _decode(self, streams: list[memoryview], parameter: int) -> NDArray[np.uint8]:
+    def _decode(self, streams: Sequence[memoryview], parameter: int) -> NDArray[np.uint8]:
         _expect_parameter(parameter)
         n_latents = self.n_latents
         if any(len(stream) < n_latents for stream in streams):
@@ -174,7 +174,7 @@ class PaperCells:
         predicted += unzigzag(values).view(np.uint8)
         return predicted
 
-    def masks(self, streams: list[memoryview], outlines: Outlines) -> list[Mask | None]:
+    def masks(self, streams: Sequence[memoryview], outlines: Outlines) -> list[Mask | None]:
         """Never asked for: cells of this profile have no silhouettes."""
         raise NotImplementedError
 
