@@ -42,7 +42,7 @@ class StreamRun:
     fetch
         Returns the stream of one of those rows, checked by its CRC-16 where the header has one.
     fetch_all
-        Returns those of some of those rows, if they lie in one buffer and have no CRC-16; else None.
+        Returns those of some of the rows, if they lie in one buffer and have no CRC-16; else None.
     sizes
         uint16 (stream, 2): height and width of each cell; None where all have the array's.
     outlines
@@ -136,7 +136,11 @@ def cell_streams(
         starts = ends - lengths[members]
         first, last = int(starts[0]), int(ends[-1])
         data = fetch(first, last)
-        return Streams.within(data, starts - first, ends - first) if len(data) == last - first else None
+        return (
+            Streams.within(data, starts - first, ends - first)
+            if len(data) == last - first
+            else None
+        )
 
     blank = rows[index.classes[rows] == BLANK_CLASS]
     if index.checks is not None and (index.checks[blank] != CHECK_INITIAL).any():

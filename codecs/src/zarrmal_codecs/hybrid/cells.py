@@ -37,6 +37,8 @@ from .prediction import pool as pool
 BLOCK_CELLS = 1024
 BLOCK_PIXELS = 1 << 23
 """Coded at a time, so that working memory stays small; a third of it of depth 16."""
+FEW_CELLS = 4
+"""So few are read one by one."""
 LANES = 64
 """Cells that the widest engine codes at once."""
 
@@ -382,6 +384,11 @@ class HybridCells:
         assert self._prediction is not None
         edges = self._prediction.latent_edges
         latents = np.empty((len(decoder.states), edges.shape[1]), np.int8)
+        if len(latents) <= FEW_CELLS:
+            for lane in range(len(latents)):
+                symbols = decoder.read(lane, self._prediction.latent_columns)
+                latents[lane] = np.array(symbols) - 128
+            return latents
         for k in range(edges.shape[1]):
             symbol = np.searchsorted(edges[:, k], decoder.slots(), side="right") - 1
             decoder.advance(edges[symbol, k], edges[symbol + 1, k] - edges[symbol, k])

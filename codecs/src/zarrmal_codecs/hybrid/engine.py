@@ -64,9 +64,7 @@ class Streams(Sequence[memoryview]):
         self.starts = self.stops - lengths
 
     @classmethod
-    def within(
-        cls, data: memoryview, starts: NDArray[np.int64], stops: NDArray[np.int64]
-    ) -> Self:
+    def within(cls, data: memoryview, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> Self:
         """Those that lie in a buffer already, at these bytes, int64 (stream,)."""
         made = cls(())
         made.data, made.starts, made.stops = data, starts, stops

@@ -164,57 +164,37 @@ struct Avx2 : Lookups<Avx2> {
         return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
     }
 
-    ZM_INLINE R part(const std::uint8_t* from) {
-        return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+    // Lookups by gathers; through memory each would wait until all lanes are stored.
+    ZM_INLINE R gather16(const std::uint16_t* table, R index) {
+        return _mm256_and_si256(
+            _mm256_i32gather_epi32(reinterpret_cast<const int*>(table), index, 2), set32(0xFFFF));
     }
-    // Looks up bytes in a table of 16 N by N shuffles, of which all but one give 0: an index with its
-    // highest bit set does. Gathers take longer, and through memory each would wait until all lanes
-    // are stored.
-    template <int N>
-    ZM_INLINE R look_up(const std::uint8_t* table, R index) {
-        R found = zero();
-        for (int k = 0; k < N; ++k)
-            found = or8(found, _mm256_shuffle_epi8(part(table + 16 * k),
-                                                   adds8(sub8(index, set8(16 * k)), set8(0x70))));
-        return found;
-    }
-    template <int N>
-    ZM_INLINE void look_up(const std::uint8_t (&table)[2][192], R a, R b, R (&to)[2]) {
-        const R index = min8(packus16(a, b), set8(191));
-        const R low = look_up<N>(table[0], index), high = look_up<N>(table[1], index);
-        to[0] = unpacklo8(low, high);
-        to[1] = unpackhi8(low, high);
+    ZM_INLINE R look_up16(const std::uint16_t* table, R index) {
+        return packus32(gather16(table, unpacklo16(index, zero())),
+                        gather16(table, unpackhi16(index, zero())));
     }
     ZM_INLINE void exponentials(const Tables& t, R a, R b, R (&to)[2]) {
-        look_up<10>(t.exponential_bytes, a, b, to);  // EXP is 0 from 145 on
+        to[0] = look_up16(t.exponential, a);
+        to[1] = look_up16(t.exponential, b);
     }
-    // See Avx512.
     ZM_INLINE void blanks(const Tables& t, R a, R b, R (&to)[2]) {
-        R tail[2];
-        look_up<12>(t.tail_bytes, _mm256_abs_epi16(a), _mm256_abs_epi16(b), tail);
-        const R of[2] = {a, b};
-        for (int h = 0; h < 2; ++h) {
-            const R least = _mm256_max_epu16(tail[h], set16(1));
-            const R most = _mm256_min_epu16(sub16(zero(), least), set16(65536 - 256 - 65536));
-            to[h] = pick16(_mm256_cmpgt_epi16(of[h], zero()), most, least);
-        }
+        to[0] = look_up16(t.blank, add16(a, set16(255)));
+        to[1] = look_up16(t.blank, add16(b, set16(255)));
     }
     ZM_INLINE void slopes(const Tables& t, R a, R b, R (&to)[4]) {
-        const R index = packus16(a, b);
-        R byte[3];
-        for (int k = 0; k < 3; ++k) byte[k] = look_up<8>(t.slope_bytes[k], index);
-        const R low[2] = {unpacklo8(byte[0], byte[1]), unpackhi8(byte[0], byte[1])};
-        const R high[2] = {unpacklo8(byte[2], zero()), unpackhi8(byte[2], zero())};
-        for (int h = 0; h < 2; ++h) {
-            to[2 * h] = unpacklo16(low[h], high[h]);
-            to[2 * h + 1] = unpackhi16(low[h], high[h]);
-        }
+        const R index[4] = {unpacklo16(a, zero()), unpackhi16(a, zero()), unpacklo16(b, zero()),
+                            unpackhi16(b, zero())};
+        for (int c = 0; c < 4; ++c) to[c] = _mm256_i32gather_epi32(t.slope, index[c], 4);
     }
 
     using Curve = const Tables*;
     ZM_INLINE Curve curve(const Tables& t) { return &t; }
     // A table of 32 by two shuffles: an index with its highest bit set gives 0.
     ZM_INLINE R look_up(const std::uint8_t (&table)[32], R low, R high) {
+        const auto part = [](const std::uint8_t* from) {
+            return _mm256_broadcastsi128_si256(
+                _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+        };
         return or8(_mm256_shuffle_epi8(part(table), low), _mm256_shuffle_epi8(part(table + 16), high));
     }
     // Two halves at once. The lower half of KNOT suffices: j is i or 63 - i, and above the middle

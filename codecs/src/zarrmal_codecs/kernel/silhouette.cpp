@@ -68,18 +68,6 @@ std::size_t kept_row(std::size_t k, std::size_t spacing) {
     return spacing == 1 ? k : 2 * (k / spacing) + (k % spacing != 0);
 }
 
-// Bytes of two rows, combined; whole vectors.
-template <class Use>
-void combine(std::uint8_t* to, const std::uint8_t* a, const std::uint8_t* b, std::size_t n, Use use) {
-    for (std::size_t from = 0; from < n; from += VECTOR) {
-        std::uint8_t result[VECTOR];
-        ZM_AS_VECTOR
-        for (std::size_t i = 0; i < VECTOR; ++i)
-            result[i] = static_cast<std::uint8_t>(use(a[from + i], b[from + i]));
-        std::memcpy(to + from, result, VECTOR);
-    }
-}
-
 // The mask of lattice points as it is kept: 255 where a pixel belongs to it.
 void keep(const std::uint8_t* points, std::size_t rows, std::size_t columns, std::size_t spacing,
           std::vector<std::uint8_t>& mask) {
@@ -99,7 +87,8 @@ void keep(const std::uint8_t* points, std::size_t rows, std::size_t columns, std
         to[2 * columns - 2] = static_cast<std::uint8_t>(-own[columns - 1]);
         if (y == 0) continue;
         std::uint8_t* const between = to - stride;
-        combine(between, between - stride, to, stride, [](unsigned a, unsigned b) { return a & b; });
+        const std::uint8_t* const above = between - stride;
+        for (std::size_t x = 0; x < stride; ++x) between[x] = above[x] & to[x];
     }
 }
 
@@ -285,11 +274,20 @@ void Coverer::cover(const std::uint8_t* points, std::size_t rows, std::size_t co
         std::uint8_t* const line = to + y * row;
         const std::uint8_t* const first = mask_.data() + down.first[y] * stride;
         const std::size_t n = down.start[y + 1] - down.start[y];
-        // The first row twice, if it is the only one.
-        for (std::size_t k = n > 1 ? 1 : 0; k < n; ++k) {
-            const std::uint8_t* const own = first + k * stride;
-            combine(any, k > 1 ? any : first, own, stride, [](unsigned a, unsigned b) { return a | b; });
-            combine(all, k > 1 ? all : first, own, stride, [](unsigned a, unsigned b) { return a & b; });
+        for (std::size_t from = 0; from < stride; from += VECTOR) {
+            std::uint8_t some[VECTOR], every[VECTOR];
+            std::memcpy(some, first + from, VECTOR);
+            std::memcpy(every, first + from, VECTOR);
+            for (std::size_t k = 1; k < n; ++k) {
+                const std::uint8_t* const own = first + k * stride + from;
+                ZM_AS_VECTOR
+                for (std::size_t i = 0; i < VECTOR; ++i) {
+                    some[i] |= own[i];
+                    every[i] &= own[i];
+                }
+            }
+            std::memcpy(any + from, some, VECTOR);
+            std::memcpy(all + from, every, VECTOR);
         }
         // Most pixels lie wholly inside, or wholly outside: only at the edge are weights needed.
         std::size_t other = 0;  // the next column that is not as that at `from`
@@ -303,7 +301,7 @@ void Coverer::cover(const std::uint8_t* points, std::size_t rows, std::size_t co
             }
             if (other >= from + n_across) {
                 const std::size_t until = across.touching[other];
-                std::memset(line + x, like, until - x);
+                if (like) std::memset(line + x, like, until - x);  // else it is 0 already
                 x = until;
                 continue;
             }

@@ -56,7 +56,7 @@ class Coverer {
 public:
     explicit Coverer(Resampling how) : how_(how) {}
 
-    // For lattice points of a mask; the cell of height x width lies in rows of `row` bytes.
+    // For lattice points of a mask; the cell of height x width lies in rows of `row` bytes, all 0.
     void cover(const std::uint8_t* points, std::size_t rows, std::size_t columns,
                std::size_t spacing, std::size_t height, std::size_t width, std::uint8_t* to,
                std::size_t row);

@@ -14,7 +14,6 @@ Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, F
     const std::size_t pixels = product(cells.height, cells.width, cells.n_planes);
     const std::size_t rows = cells.height + 2 * REACH, columns = cells.width + 2 * REACH;
     const std::size_t whole = product(rows, columns, n_planes_, lanes_);
-    image_size_ = whole;
     if (plan.is_deep()) {
         deep_image_ = zeros<std::uint16_t>(whole);
         deep_values_ = zeros<std::uint16_t>(whole);
@@ -137,10 +136,18 @@ void Workspace::lay_out(const Cells& cells, std::size_t from, std::size_t count)
     const std::size_t pixels = group_.height * group_.width;
     if (has_coverage_) {
         cover(cells, from);
-        if (image_) std::memset(image_.get(), 0, image_size_);
-        if (values_) std::memset(values_.get(), 0, image_size_);
-        for (auto* deep : {deep_image_.get(), deep_values_.get()})
-            if (deep) std::memset(deep, 0, image_size_ * sizeof(std::uint16_t));
+        // All other pixels are written anew.
+        for (std::size_t at = 0; at < pixels; ++at) {
+            if (has_pixel_[at]) continue;
+            for (std::size_t p = 0; p < n_planes_; ++p) {
+                const std::ptrdiff_t to = begin_of(p, at / group_.width) +
+                                          static_cast<std::ptrdiff_t>(at % group_.width * lanes_);
+                for (auto* plane : {image_.get(), values_.get()})
+                    if (plane) std::memset(plane + to, 0, lanes_);
+                for (auto* plane : {deep_image_.get(), deep_values_.get()})
+                    if (plane) std::memset(plane + to, 0, lanes_ * sizeof(std::uint16_t));
+            }
+        }
     } else {
         std::memset(has_pixel_.get(), WHOLE, pixels);
     }

@@ -51,7 +51,6 @@ private:
     std::size_t lanes_, count_ = 0, n_planes_;
     const Plan& plan_;
     Group group_{};
-    std::size_t image_size_;
     bool has_coverage_, is_new_ = true;
     Array<std::uint8_t> image_, values_, coverage_, has_pixel_, predicted_, inputs_, activations_[2], streams_;
     // Of columns and of rows.
