@@ -1,4 +1,4 @@
-"""Models included in the package: hybrid, classes parasitized and uninfected; default effort but for one.
+"""Models included in the package: hybrid, classes parasitized and uninfected.
 
 They were trained on red blood cells of the NIH / NLM malaria cell images: those for 50 x 50 on
 22,604 cells of 160 slides, those for cells with masks on 17,207 of them, of 120 slides, so that the
@@ -15,8 +15,9 @@ samplings. They serve any camera, and can be moved to another model by `zarrmal 
 --weights-from`. Its table of masks is that of nih50-rgb-masks: without one, what was cut off a cell
 would count as errors of its coefficients.
 
-All but nih50-red-masks, nih50-red-masks-fast and flow-cytometry were trained when the default effort had 64 and 48 units,
-in an earlier form of the model file; their commands now give smaller networks.
+All are of default effort but nih50-red-masks-fast. All but this, nih50-red-masks and
+flow-cytometry were trained when the default effort had 64 and 48 units, in an earlier form of the
+model file; their commands now give smaller networks.
 """
 
 from __future__ import annotations

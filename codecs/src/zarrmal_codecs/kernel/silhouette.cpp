@@ -68,6 +68,41 @@ std::size_t kept_row(std::size_t k, std::size_t spacing) {
     return spacing == 1 ? k : 2 * (k / spacing) + (k % spacing != 0);
 }
 
+// Numbers of 16 bytes together, in a register where the compiler knows how.
+#if defined(__GNUC__)
+template <class T>
+using Vector __attribute__((vector_size(VECTOR))) = T;
+#else
+template <class T>
+struct Vector {
+    T each[VECTOR / sizeof(T)];
+    template <class Use>
+    Vector& apply(Use use) {
+        for (std::size_t i = 0; i < VECTOR / sizeof(T); ++i) each[i] = static_cast<T>(use(each[i], i));
+        return *this;
+    }
+    Vector& operator|=(const Vector& other) {
+        return apply([&](T own, std::size_t i) { return own | other.each[i]; });
+    }
+    Vector& operator&=(const Vector& other) {
+        return apply([&](T own, std::size_t i) { return own & other.each[i]; });
+    }
+    Vector& operator+=(const Vector& other) {
+        return apply([&](T own, std::size_t i) { return own + other.each[i]; });
+    }
+    friend Vector operator&(Vector a, T b) {
+        return a.apply([&](T own, std::size_t) { return own & b; });
+    }
+};
+#endif
+
+template <class T>
+Vector<T> loaded(const T* from) {
+    Vector<T> result;
+    std::memcpy(&result, from, sizeof result);
+    return result;
+}
+
 // The mask of lattice points as it is kept: 255 where a pixel belongs to it.
 void keep(const std::uint8_t* points, std::size_t rows, std::size_t columns, std::size_t spacing,
           std::vector<std::uint8_t>& mask) {
@@ -275,19 +310,14 @@ void Coverer::cover(const std::uint8_t* points, std::size_t rows, std::size_t co
         const std::uint8_t* const first = mask_.data() + down.first[y] * stride;
         const std::size_t n = down.start[y + 1] - down.start[y];
         for (std::size_t from = 0; from < stride; from += VECTOR) {
-            std::uint8_t some[VECTOR], every[VECTOR];
-            std::memcpy(some, first + from, VECTOR);
-            std::memcpy(every, first + from, VECTOR);
+            auto some = loaded<std::uint8_t>(first + from), every = some;
             for (std::size_t k = 1; k < n; ++k) {
-                const std::uint8_t* const own = first + k * stride + from;
-                ZM_AS_VECTOR
-                for (std::size_t i = 0; i < VECTOR; ++i) {
-                    some[i] |= own[i];
-                    every[i] &= own[i];
-                }
+                const auto own = loaded<std::uint8_t>(first + k * stride + from);
+                some |= own;
+                every &= own;
             }
-            std::memcpy(any + from, some, VECTOR);
-            std::memcpy(all + from, every, VECTOR);
+            std::memcpy(any + from, &some, VECTOR);
+            std::memcpy(all + from, &every, VECTOR);
         }
         // Most pixels lie wholly inside, or wholly outside: only at the edge are weights needed.
         std::size_t other = 0;  // the next column that is not as that at `from`
@@ -307,14 +337,13 @@ void Coverer::cover(const std::uint8_t* points, std::size_t rows, std::size_t co
             }
             std::int64_t covered = 0;
             if (down.is_narrow && across.is_narrow) {
-                std::int16_t sum[AT_ONCE] = {};
+                Vector<std::int16_t> sums{};
                 for (std::size_t k = 0; k < n; ++k) {
                     const auto weight = static_cast<std::int16_t>(down.weight[down.start[y] + k]);
-                    const std::int16_t* const own = wide + (down.first[y] + k) * stride + from;
-                    ZM_AS_VECTOR
-                    for (std::size_t i = 0; i < AT_ONCE; ++i)
-                        sum[i] = static_cast<std::int16_t>(sum[i] + (weight & own[i]));
+                    sums += loaded<std::int16_t>(wide + (down.first[y] + k) * stride + from) & weight;
                 }
+                std::int16_t sum[AT_ONCE];
+                std::memcpy(sum, &sums, sizeof sum);
                 std::int32_t total = 0;
                 const std::int16_t* const weight = across.narrow.data() + x * AT_ONCE;
                 ZM_AS_VECTOR
