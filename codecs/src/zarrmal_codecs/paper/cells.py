@@ -160,7 +160,9 @@ class PaperCells:
             pixels = np.empty((len(streams), self.n_pixels), np.uint8)
             for parameter in np.flatnonzero(np.bincount(parameters)):
                 rows = np.flatnonzero(parameters == parameter)
-                pixels[rows] = self._decode([streams[row][1:] for row in rows.tolist()], int(parameter))
+                pixels[rows] = self._decode(
+                    [streams[row][1:] for row in rows.tolist()], int(parameter)
+                )
             return pixels
         return self._decode(streams, coding)
 
