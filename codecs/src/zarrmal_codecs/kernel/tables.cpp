@@ -46,6 +46,14 @@ Tables make_tables() {
         const std::int32_t blank = rounded(65536 * sigmoid((i - 255) / 16.0));
         t.blank[i] = static_cast<std::uint16_t>(std::clamp(blank, 1, 65536 - 256));
     }
+    for (int d = -255; d <= 255; ++d) {
+        const int size = std::abs(d);
+        const int bent = 2 * std::min(size, 8) + (std::min(size, 32) >> 1) + (size >> 3);
+        t.squashed[d + 255] = byte(d < 0 ? 64 - bent : 64 + bent, 0);
+    }
+    for (int c = LEAST_COVERAGE; c < 256; ++c)
+        t.reciprocal[c] = static_cast<std::uint16_t>((65280 + c - 1) / c);
+    for (int i = 0; i < 32; ++i) t.count[i] = static_cast<std::uint16_t>(i);
     return t;
 }
 

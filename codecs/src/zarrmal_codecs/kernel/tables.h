@@ -22,6 +22,9 @@ struct Tables {
     std::int32_t deep_slope[128];
     alignas(64) std::uint16_t exponential[512];        // EXP, then a zero
     alignas(64) std::uint16_t blank[512];              // BLANK at index i + 255
+    std::uint8_t squashed[511];                        // 64 + S(d) at index d + 255
+    std::uint16_t reciprocal[256];                     // of a coverage: -(-65280 div a), 0 below 16
+    alignas(64) std::uint16_t count[32];               // 0, 1, 2, ...
 };
 
 const Tables& tables();
