@@ -251,14 +251,11 @@ public:
         const std::uint8_t log = log_of(magnitude);
         result_->magnitude[place_] = static_cast<std::uint16_t>(magnitude);
         result_->log_magnitude[place_] = log;
-        if (place_ + 1 < n_) {
-            if (actual)
-                add_column(around.sums, kind_->earlier.data() + 64 * place_,
-                           clamp(actual, -LARGEST_SUM, LARGEST_SUM), place_ + 1, n_);
-            add_pair_column(scales_, kind_->scale_earlier.data() + 128 * place_,
-                            pair_of(log, log_of(surprise)), place_ + 1, n_);
-        }
+        const std::int16_t *const earlier = kind_->earlier.data() + 64 * place_,
+                           *const scales = kind_->scale_earlier.data() + 128 * place_;
         ++place_;
+        add_columns(around.sums, earlier, clamp(actual, -LARGEST_SUM, LARGEST_SUM), scales_, scales,
+                    pair_of(log, log_of(surprise)), place_, n_);
     }
 
     void end() const { keep(state_, around, *result_); }
