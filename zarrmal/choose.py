@@ -26,7 +26,7 @@ from .models import shipped_models
 from .models.classifiers import shipped_classifier
 from .progress import Progress, silent
 from .sources import Source
-from .sources.limits import model_fits
+from .sources.fit import model_fits
 
 if TYPE_CHECKING:
     from .learn import HybridOptions, TrainOptions

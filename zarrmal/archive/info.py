@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from zarr.abc.store import RangeByteRequest
 from zarr.core.sync import sync
 from zarrmal_codecs import ZarrmalError
-from zarrmal_codecs.chunk.header import CellIndex, parse_header
+from zarrmal_codecs.chunk.cell_index import CellIndex
+from zarrmal_codecs.chunk.header import parse_header
 from zarrmal_codecs.constants import PROFILE_PAPER
 from zarrmal_codecs.lattice.picture import Camera
 from zarrmal_codecs.plugins.zarr import header_limit
 
-from ..sources.archive_facts import DIGESTS_GROUP
+from ..sources.arrays.archive_facts import DIGESTS_GROUP
 from ..sources.preprocessing import Preprocessing
 from .cameras import CameraInfo, camera_infos, cell_cameras, codes_coefficients
 from .foreign import n_foreign_cells

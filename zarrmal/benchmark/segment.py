@@ -19,8 +19,8 @@ from ..progress import Progress, silent
 from ..segment import BloodCells, Objects, SegmentOptions, find_objects, open_slide
 from ..segment.calibrate import calibrate
 from ..segment.find import samples
-from ..sources.image_file import is_image_name, read_image
-from ..sources.unreadable import UnreadableError
+from ..sources.images.image_file import is_image_name, read_image
+from ..sources.images.unreadable import UnreadableError
 
 SAME = 0.5
 """Least IoU of a cell found and a cell known."""

@@ -20,10 +20,10 @@ from .arguments import (
     source_arguments,
     widths,
 )
-from .console import err, key_values, print_json, progress_bars
-from .errors import reports_errors
-from .listener import ConsoleListener
 from .tables import classifier_table, print_info
+from .terminal.console import err, key_values, print_json, progress_bars
+from .terminal.errors import reports_errors
+from .terminal.listener import ConsoleListener
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..archive import Runner
 from ..errors import InputError
 from . import options as o
-from .console import key_values
+from .terminal.console import key_values
 
 if TYPE_CHECKING:
     from ..segment import SegmentOptions

@@ -8,8 +8,8 @@ from rich.table import Table
 
 from ..archive import ArchiveInfo
 from ..classify import ClassifierReport
-from .console import out
-from .printable import plain
+from .terminal.console import out
+from .terminal.printable import plain
 
 if TYPE_CHECKING:
     from ..learn import HybridResult, TrainResult

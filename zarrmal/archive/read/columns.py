@@ -10,7 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from ...sources.provenance import EQUIVALENT_DIAMETER, SLIDE
+from ...sources.columns.provenance import EQUIVALENT_DIAMETER, SLIDE
 from ..format import CLASS_PROBABILITY, JPEG_FRAME, SOURCE_GROUP, SOURCE_NAME, SPLIT
 from ..opened import OpenArchive
 from .chunks import chunk_key, chunk_starts, expected_digest, stored_object

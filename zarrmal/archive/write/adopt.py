@@ -13,7 +13,7 @@ from zarrmal_codecs import CorruptionError
 
 from ...errors import InputError, LockedError
 from ...progress import Progress
-from ...sources.archive_facts import archive_facts
+from ...sources.arrays.archive_facts import archive_facts
 from ...version import SOFTWARE
 from .. import format as layout
 from ..foreign import dimension_names, longer_arrays

@@ -15,14 +15,14 @@ from ...errors import InputError, LockedError
 from ...lattice.file_cell import JpegFrame, with_frame
 from ...progress import Progress
 from ...sources import Source
-from ...sources.array_source import Fetch
-from ...sources.digests import ArchiveDigests
+from ...sources.arrays.array_source import Fetch
+from ...sources.arrays.digests import ArchiveDigests
+from ...sources.arrays.zarr_array import mask_names, zarr_fetch
+from ...sources.columns.provenance import DTYPES, PROVENANCE
+from ...sources.columns.strings import STRINGS, Strings
 from ...sources.preprocessing import Preprocessing
-from ...sources.provenance import DTYPES, PROVENANCE
 from ...sources.sizes import Pixels
 from ...sources.source import checked_indices
-from ...sources.strings import STRINGS, Strings
-from ...sources.zarr_array import mask_names, zarr_fetch
 from .. import format as layout
 from ..foreign import refuse_longer
 from ..lock.journal import Journal, busy_message, read_journal
