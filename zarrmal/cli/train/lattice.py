@@ -85,8 +85,8 @@ def train_lattice(
     effort: Annotated[
         o.EffortName | None,
         typer.Option(
-            help="How many coefficients of a block get a network each: none, three, all. More is "
-            "smaller and slower. By default three, or as many as in the model of --weights-from.",
+            help="How many coefficients of a block of brightness get a network: none, three, all. "
+            "More is smaller and slower. By default three, or what --weights-from has.",
             show_default=False,
         ),
     ] = None,
@@ -199,9 +199,9 @@ def _weights_of(model: Model, path: Path) -> tuple[list[Weights], dict[str, obje
 
 def _with_fewer_networks(weights: Weights, effort: str, path: Path) -> Weights:
     """Weights for an effort that takes no more networks than they have."""
-    from ..learn.lattice.options import EFFORTS
+    from ...learn.lattice.options import EFFORTS
 
     wanted = EFFORTS[effort]
-    if wanted > min(plane.n_networks for plane in weights.planes):
+    if wanted > weights.planes[0].n_networks:
         raise InputError(f"{path} has fewer networks than --effort {effort} takes: train anew")
     return weights.with_networks(wanted)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.cells import PlaneOfCells
+from zarrmal_codecs.lattice.numbers import N_DIAGONALS
 from zarrmal_codecs.lattice.weights import N_KINDS, SHAPES, PlaneWeights, Weights
 
 from ...lattice.known import KnownCell
@@ -110,8 +111,9 @@ def fit_weights(
             ("rim pixels", RimTask([rims[kind] for kind in kinds if rims], len(kinds), grain), 4,
              "spatial_"),
         ]  # fmt: skip
-        if options.n_networks:
-            task = CoefficientTask(recorded, grain, options.n_networks)
+        n_networks = options.n_networks[kinds[0]]
+        if n_networks:
+            task = CoefficientTask(recorded, grain, n_networks)
             tasks.insert(0, ("coefficients", task, 1, ""))
         for name, task, factor, prefix in tasks:
             section = f"{title}: {name}"
@@ -122,7 +124,9 @@ def fit_weights(
             for kind, arrays in zip(kinds, task.arrays(prefix), strict=True):
                 planes[kind] |= arrays
         for kind in kinds:
-            planes[kind]["networks"] = np.array([options.n_networks], np.uint8)
+            planes[kind]["networks"] = np.array([n_networks], np.uint8)
+        if n_networks == N_DIAGONALS:
+            continue
         scales = ScaleTask(
             [RecordedScales.of(own, PlaneWeights(**planes[kind]))
              for own, kind in zip(recorded, kinds, strict=True)]

@@ -10,7 +10,7 @@ from zarrmal_codecs.lattice.numbers import N_DIAGONALS
 from ...errors import InputError
 
 EFFORTS: Final = {"fast": 0, "default": 2, "max": N_DIAGONALS}
-"""Diagonals of which coefficients have networks."""
+"""Diagonals of the first plane of which coefficients have networks; in other planes all have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +27,8 @@ class LatticeOptions:
     rate
         The highest learning rate of the cycle.
     effort
-        One of EFFORTS: of how many diagonals coefficients get networks. Others get scales from
-        sums, which decode much faster.
+        One of EFFORTS: of how many diagonals of the first plane coefficients get networks. Others
+        get scales from sums, which decode much faster. Other planes have few coefficients.
     n_recompressed
         Pictures that are saved again with other tables; see ``recompressed``.
     n_archive_blocks
@@ -66,6 +66,6 @@ class LatticeOptions:
             raise InputError(f"validation must be 0 <= share < 1, not {self.validation}")
 
     @property
-    def n_networks(self) -> int:
-        """How many diagonals have networks."""
-        return EFFORTS[self.effort]
+    def n_networks(self) -> tuple[int, int, int]:
+        """How many diagonals of each plane have networks."""
+        return EFFORTS[self.effort], N_DIAGONALS, N_DIAGONALS

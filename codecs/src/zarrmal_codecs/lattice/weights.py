@@ -264,5 +264,5 @@ class Weights:
             raise ModelError(f"weights of {len(self.planes)} planes; there must be {N_KINDS}")
 
     def with_networks(self, n_diagonals: int) -> Weights:
-        """The same with networks of fewer diagonals only."""
-        return Weights(tuple(plane.with_networks(n_diagonals) for plane in self.planes))
+        """The same with networks of fewer diagonals of the first plane only."""
+        return Weights((self.planes[0].with_networks(n_diagonals), *self.planes[1:]))
