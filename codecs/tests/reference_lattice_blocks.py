@@ -277,9 +277,7 @@ def take_block(words: Words, planes: list, ratios: list, r: int, c: int, share: 
     # 5.6
     scale_sums = [
         w["scale_bias"][last][j]
-        + sum(
-            a * b for a, b in zip(w["scale_from_around"][j], inputs_around(j).values(), strict=True)
-        )
+        + sum(a * b for a, b in zip(w["scale_from_around"][j], inputs_around(j), strict=True))
         + sum(a * b for a, b in zip(w["scale_from_block"][j], hidden, strict=True))
         for j in range(64)
     ]
