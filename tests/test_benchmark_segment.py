@@ -72,3 +72,30 @@ def test_masks_and_centres(fields: Path, tmp_path: Path) -> None:
     # Two centres in one cell are both missed, and so is that on the background.
     assert (score.n_right, score.n_wrong, score.n_missed) == (N - 3, 2, 3)
     assert measure(fields, centres, least_known=99).fields[0].n_right is None
+
+
+def test_cells_that_are_not_known_are_compared(fields: Path, tmp_path: Path) -> None:
+    """Half of the cells are marked: the others look like them, what is no cell does not."""
+    truth = tmp_path / "centres"
+    truth.mkdir()
+    lines = [f"{x:.0f} {y:.0f}" for y, x, _ in SMEAR.cells[::2]]
+    (truth / "a.txt").write_text("\n".join(lines))
+    score = measure(fields, truth, with_unknown=True)
+    unknown = score.unknown
+    assert unknown is not None
+    assert (unknown.known.n, unknown.unknown.n) == (len(lines), N - len(lines))
+    assert score.precision == pytest.approx(len(lines) / N)
+    assert unknown.known.agreed == unknown.unknown.agreed == 1
+    assert unknown.unknown.alike > 0.7
+    assert unknown.confirmed_precision == pytest.approx(
+        (len(lines) + unknown.unknown.alike * unknown.unknown.n) / N
+    )
+    # Platelets, debris and a white cell are dark, too.
+    assert unknown.others.n >= 3
+    assert unknown.others.alike == 0
+    assert unknown.others.agreed is None
+    done = CliRunner().invoke(app, ["benchmark-segment", str(fields), str(truth), "--unknown"])
+    assert "not known" in done.stdout
+    refused = CliRunner().invoke(app, ["benchmark-segment", str(fields), "--unknown"])
+    assert refused.exit_code == 2
+    assert "--unknown compares" in refused.output

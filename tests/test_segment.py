@@ -12,8 +12,8 @@ from smears import Disc, Smear, draw, write_pyramid
 from zarrmal.errors import InputError
 from zarrmal.segment import BloodCells, Objects, SegmentOptions, Verdict, find_objects, open_slide
 from zarrmal.segment.calibrate import calibrate
-from zarrmal.segment.find import tiles
 from zarrmal.segment.slides.slide import CACHE_BYTES, Slide
+from zarrmal.segment.tiles import tiles
 
 
 class Drawn(Slide):

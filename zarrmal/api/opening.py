@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..archive.format import ArchiveFacts
 from ..archive.preprocessing import requested
 from ..errors import InputError
+from ..infer import InferMode, with_inferred_masks
 from ..listener import Listener
 from ..progress import Progress, silent
 from ..sources import Channel, Source, open_source
@@ -27,6 +28,7 @@ def opened_like(
     options: StorageOptions,
     arguments: Mapping[str, Any],
     slide: SegmentOptions | None = None,
+    infer_masks: InferMode = "off",
 ) -> Source:
     """Open a source; channel and size are those of an archive, where there is one.
 
@@ -53,6 +55,7 @@ def opened_like(
     )
     if recorded is not None and cells.cell_shape[2:] == (3,):
         cells = open_source(cells, channel=channel)
+    cells = with_inferred_masks(cells, infer_masks)
     listener.opened(cells)
     return cells
 
@@ -65,6 +68,7 @@ def open_cells(
     progress: Progress = silent,
     channel: Channel = "auto",
     size: int | None = None,
+    infer_masks: InferMode = "off",
     **arguments: Any,
 ) -> Source:
     """Open cells for reading, or find those of a slide.
@@ -78,6 +82,8 @@ def open_cells(
         How cells are found; needed where a folder of images is a slide or holds fields.
     source_options
         fsspec's storage options of the source.
+    infer_masks
+        See ``write``; of slides the masks are known.
     channel, size, arguments
         See ``open_source``.
 
@@ -87,7 +93,7 @@ def open_cells(
         As ``open_source``; or the slide holds no cells, or takes no such argument.
     """
     if slide is None and not is_slide(source):
-        return open_source(
+        opened = open_source(
             source,
             channel=channel,
             size=size,
@@ -95,6 +101,7 @@ def open_cells(
             progress=reading(progress),
             **arguments,
         )
+        return with_inferred_masks(opened, infer_masks)
     from ..segment.fields import open_fields_or_slide  # its libraries take as long as all else
 
     given = [name for name, value in arguments.items() if value and name != "skip_unreadable"]

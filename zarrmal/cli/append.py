@@ -42,6 +42,7 @@ def append(
     group_pattern: o.GroupPattern = None,
     skip_unreadable: o.SkipUnreadable = False,
     masks: o.Masks = None,
+    infer_masks: o.InferMasks = o.InferName.auto,
     axes: o.Axes = None,
     mask_channel: o.MaskChannel = None,
     tile: o.TileSide = None,
@@ -74,6 +75,7 @@ def append(
         masks,
         axes,
         mask_channel,
+        infer_masks=infer_masks,
     )
     options = AppendOptions(
         resume=resume,

@@ -89,6 +89,7 @@ def archive(
     group_pattern: o.GroupPattern = None,
     skip_unreadable: o.SkipUnreadable = False,
     masks: o.Masks = None,
+    infer_masks: o.InferMasks = o.InferName.auto,
     axes: o.Axes = None,
     mask_channel: o.MaskChannel = None,
     tile: o.TileSide = None,
@@ -136,6 +137,7 @@ def archive(
         masks,
         axes,
         mask_channel,
+        infer_masks=infer_masks,
     )
     options = WriteOptions(
         chunk_cells=chunk_cells,

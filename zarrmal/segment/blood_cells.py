@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .calibrate import Calibration, Pixels
-from .foreground import BLOCK, REACH_BLOCKS, contrast_of, foreground_of
+from .foreground import BACKGROUND_BLOCKS, BLOCK, contrast_of, foreground_of
 from .judge import close_rings, judge
 from .reduce import reduced
 from .shape import Labels
@@ -78,8 +78,8 @@ class BloodCells:
 
     @property
     def halo(self) -> int:
-        """Pixels around a tile that have a say in it."""
-        return (2 * REACH_BLOCKS) * self.step
+        """Pixels around a tile that have a say in it: in its background, and a cell's width."""
+        return (BACKGROUND_BLOCKS + 1) * self.step
 
     @property
     def tile(self) -> int:
@@ -92,7 +92,7 @@ class BloodCells:
         small = reduced(tile, c.factor)
         contrast = contrast_of(c.bright(small), c.threshold)
         mask = foreground_of(contrast, c.lowest, c.diameter)
-        labels, n = split(mask, c.diameter, self.splitting)
-        m = close_rings(labels, n, c.area)
+        labels, m = split(mask, c.diameter, self.splitting)
+        close_rings(labels, m, c.area)
         verdicts = judge(labels, m, contrast, small, c)
         return Segmented(labels=labels, verdicts=verdicts, factor=c.factor)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from .foreground import (
     BLOCK,
@@ -17,19 +15,14 @@ from .foreground import (
     Contrast,
     Mask,
     above_own_half,
-    background_at,
     contrast_of,
-    eroded,
     foreground_of,
-    grown,
-    mean_background,
-    rough_background,
-    spread_out,
     without_holes,
 )
 from .reduce import reduced
-from .shape import Labels, ellipticity, elongation, moments, on_border
+from .shape import Labels, Moments, ellipticity, elongation, labelled, on_border
 from .split import split
+from .stain import ROUNDS, Stain, blueness, brightness, thinned
 
 Pixels = NDArray[np.uint8]
 """(y, x) or (y, x, 3)."""
@@ -47,13 +40,12 @@ DARK_FIELD = 48
 """Grey level below which the middle of the samples is a dark background: fluorescence."""
 NUCLEAR_DEVIATIONS, NUCLEAR_STEP = 4.0, 40.0
 """A nucleus is bluer than cells by so many deviations and grey levels."""
-ROUNDS = 3
 AGREED = 0.05
 """Diameters that differ by a smaller share are the same."""
-MOST_PIXELS = 1 << 12
-"""As many pixels tell a median, or a covariance."""
-MIN_PIXELS = 50
-MIN_CELLS = 3
+LEAST_PIXELS = 25
+"""Of a cell in the reduced image."""
+MIN_CELLS, ENOUGH_CELLS = 3, 32
+"""Fewer tell no diameter; so many that are single already tell it, without those in clumps."""
 ROUND_ELLIPTICITY, ROUND_ELONGATION = 0.95, 1.8
 """Single cells are like this; clumps are not."""
 
@@ -102,17 +94,6 @@ class Calibration:
         return brightness(~small if self.inverted else small, self.weights)
 
 
-def brightness(image: NDArray[Any], weights: Sequence[float]) -> NDArray[np.float32]:
-    """Weighted sum of the channels; that of grey is itself."""
-    if image.ndim == 2:
-        return image.astype(np.float32)
-    out = np.zeros(image.shape[:2], np.float32)
-    for channel, weight in enumerate(weights):
-        if weight:
-            out += image[..., channel] * np.float32(weight)
-    return out
-
-
 def calibrate(samples: Sequence[Pixels]) -> Calibration:
     """Calibrate by samples of a slide, each uint8 (y, x[, 3]), all with the same channels.
 
@@ -139,7 +120,15 @@ def _calibrated(
 ) -> Calibration:
     """Calibrate at one factor; ``before`` is what was found at another."""
     images = [reduced(sample, factor).astype(np.float32) for sample in samples]
-    stains = [Stain.of(image) for image in images]
+    start = None
+    if before:
+        start = Stain(
+            weights=np.array(before.weights),
+            noise=before.lowest / NOISES,
+            typical=before.typical,
+            share=1.0,
+        )
+    stains = [Stain.of(image, start) for image in images]
     # Each sample has a say as far as it holds cells.
     shares = np.array([stain.share + 1e-6 for stain in stains])
     shares /= shares.sum()
@@ -166,110 +155,6 @@ def _calibrated(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stain:
-    """The stain in one sample.
-
-    Parameters
-    ----------
-    weights
-        See Calibration.
-    noise
-        Standard deviation of the background, from its median deviation.
-    typical
-        Median contrast of the foreground.
-    share
-        Of the foreground in the sample.
-    """
-
-    weights: NDArray[np.float64]
-    noise: float
-    typical: float
-    share: float
-
-    @classmethod
-    def of(cls, image: NDArray[np.float32]) -> Stain:
-        """Find the colour along which foreground and background differ most (Fisher).
-
-        Parameters
-        ----------
-        image
-            float32 (y, x) or (y, x, 3).
-        """
-        channels = image if image.ndim == 3 else image[..., np.newaxis]
-        n, shape = channels.shape[2], channels.shape[:2]
-        weights = np.full(n, 1 / n)
-        bright = brightness(channels, weights.tolist())
-        contrast: Contrast = spread_out(rough_background(bright), shape) - bright
-        foreground: Mask = contrast > otsu(thinned(contrast.ravel()))
-        noise = typical = 0.0
-        for _ in range(ROUNDS):
-            surroundings = grown(foreground)
-            grid = mean_background(channels, surroundings)
-            inside = _differences(channels, grid, eroded(foreground))
-            outside = _differences(channels, grid, ~surroundings)
-            if len(inside) < MIN_PIXELS or len(outside) < MIN_PIXELS:
-                break
-            if n > 1:
-                weights = _fisher(inside, outside)
-            contrast = spread_out(brightness(grid, weights.tolist()), shape)
-            contrast -= brightness(channels, weights.tolist())
-            if not foreground.any() or foreground.all():
-                break
-            rest = thinned(contrast[~foreground])
-            noise = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
-            typical = float(np.median(thinned(contrast[foreground])))
-            limit = min(max(HALF * typical, 3 * noise), 0.7 * typical)
-            foreground = contrast > limit
-        return cls(weights=weights, noise=noise, typical=typical, share=float(foreground.mean()))
-
-
-def thinned(values: NDArray[Any]) -> NDArray[Any]:
-    """Every so many values, MOST_PIXELS to twice as many; all of them where they are fewer."""
-    return values[:: max(len(values) // MOST_PIXELS, 1)]
-
-
-def _differences(
-    channels: NDArray[np.float32], grid: NDArray[np.float32], mask: Mask
-) -> NDArray[np.float32]:
-    """Background less image of some pixels within a mask; float32 (pixel, channel)."""
-    places = thinned(np.flatnonzero(mask))
-    y, x = np.divmod(places, mask.shape[1])
-    pixels = channels.reshape(-1, channels.shape[2])[places]
-    return np.asarray(background_at(grid, y, x) - pixels)
-
-
-def _fisher(inside: NDArray[np.float32], outside: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Fisher's discriminant, its negative weights cut off; float64 (channel,), sum 1."""
-    within = np.cov(inside.T) + np.cov(outside.T)
-    n = len(within)
-    within += np.eye(n) * (0.05 * np.trace(within) / n + 1e-6)
-    weights = np.linalg.solve(within, inside.mean(axis=0) - outside.mean(axis=0))
-    weights = np.clip(weights, 0, None)
-    total = float(weights.sum())
-    return weights / total if total > 0 else np.full(n, 1 / n)
-
-
-def otsu(values: NDArray[np.float32]) -> float:
-    """Otsu's threshold, between the 0.5th and the 99.5th percentile."""
-    low, high = np.percentile(values, [0.5, 99.5]).tolist()
-    if not high > low:
-        return float(high)
-    counts, edges = np.histogram(values, 128, (low, high))
-    middles = (edges[1:] + edges[:-1]) / 2
-    below = counts.cumsum()
-    above = below[-1] - below
-    sums = (counts * middles).cumsum()
-    mean_below = sums / np.maximum(below, 1)
-    mean_above = (sums[-1] - sums) / np.maximum(above, 1)
-    return float(middles[np.argmax(below * above * (mean_below - mean_above) ** 2)])
-
-
-def blueness(image: NDArray[Any]) -> NDArray[np.float32]:
-    """Blue less red of (…, 3): high where nuclei are, which let no red through."""
-    return np.asarray(image[..., 2].astype(np.float32) - image[..., 0])
-
-
 def _nuclear(images: Sequence[NDArray[np.float32]], stained: Sequence[Mask]) -> float | None:
     if images[0].ndim != 3 or not any(mask.any() for mask in stained):
         return None
@@ -287,25 +172,26 @@ def _typical_diameter(
 ) -> float:
     """Of single cells: first, unless known, of objects that are round, then after splitting."""
     if diameter is None:
-        areas = []
-        for contrast in contrasts:
-            filled = without_holes(above_own_half(contrast, lowest))
-            areas.append(_single_areas(*ndimage.label(filled)))
-        diameter = _diameter(np.concatenate(areas), float(BLOCK))
+        filled = [without_holes(above_own_half(contrast, lowest)) for contrast in contrasts]
+        areas = np.concatenate([_single_areas(*labelled(mask)) for mask in filled])
+        diameter = _diameter(areas, float(BLOCK))
     for _ in range(2):
         before = diameter
-        parts = [split(foreground_of(c, lowest, before), before) for c in contrasts]
-        diameter = _diameter(np.concatenate([_single_areas(*p) for p in parts]), before)
+        masks = [foreground_of(contrast, lowest, before) for contrast in contrasts]
+        areas = np.concatenate([_single_areas(*labelled(mask)) for mask in masks])
+        if len(areas) < ENOUGH_CELLS:
+            areas = np.concatenate([_single_areas(*split(mask, before)) for mask in masks])
+        diameter = _diameter(areas, before)
         if abs(diameter - before) < AGREED * before:
             break
     return diameter
 
 
-def _single_areas(labels: Labels, n: int) -> NDArray[np.float64]:
+def _single_areas(labels: Labels, m: Moments) -> NDArray[np.float64]:
     """Areas of regions that look like single cells, whole in the sample."""
-    m = moments(labels, n)
     is_single = (ellipticity(m) > ROUND_ELLIPTICITY) & (elongation(m) < ROUND_ELONGATION)
-    return np.asarray(m[0][is_single & ~on_border(labels, n) & (m[0] > MIN_PIXELS / 2)])
+    is_single &= ~on_border(labels, m.shape[1] - 1) & (m[0] > LEAST_PIXELS)
+    return np.asarray(m[0][is_single])
 
 
 def _diameter(areas: NDArray[np.float64], otherwise: float) -> float:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from ..errors import InputError
 from ..progress import Progress, silent
@@ -17,6 +17,15 @@ from ..sources.preprocessing import Channel
 from .find import SegmentOptions
 from .slides.tile_folder import tile_names
 from .source import NoCellsError, open_slide_cells
+
+
+class CellArguments(TypedDict, total=False):
+    """Arguments of ``open_slide_cells`` that are the same for all fields."""
+
+    options: SegmentOptions | None
+    channel: Channel
+    size: int | None
+    group_pattern: str | None
 
 
 def fields_in(address: str | os.PathLike[str]) -> list[Path]:
@@ -31,12 +40,9 @@ def fields_in(address: str | os.PathLike[str]) -> list[Path]:
 def open_fields_or_slide(
     address: str | os.PathLike[str],
     *,
-    options: SegmentOptions | None = None,
-    channel: Channel = "auto",
-    size: int | None = None,
-    group_pattern: str | None = None,
     storage_options: Mapping[str, Any] | None = None,
     progress: Progress = silent,
+    **arguments: Unpack[CellArguments],
 ) -> Source:
     """The cells of a slide, or of all fields of a folder, each calibrated by itself.
 
@@ -44,7 +50,9 @@ def open_fields_or_slide(
     ----------
     address, storage_options
         See ``open_slide``; or a folder of pictures that are not named column_row.
-    options, channel, size, group_pattern, progress
+    progress
+        Told of tiles, or of fields.
+    **arguments
         See ``open_slide_cells``.
 
     Raises
@@ -52,12 +60,6 @@ def open_fields_or_slide(
     InputError
         If there is no slide, no field holds cells, or their channels differ.
     """
-    arguments: dict[str, Any] = {
-        "options": options,
-        "channel": channel,
-        "size": size,
-        "group_pattern": group_pattern,
-    }
     fields = fields_in(address)
     if not fields:
         return open_slide_cells(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from .judge import Verdict
 from .objects import Objects, smooth
 from .slides import Slide
 from .split import Splitting
+from .tiles import Tile, samples, tiles
 
 Box = tuple[int, int, int, int]
 """y, x, height, width, in pixels of full resolution."""
@@ -32,12 +32,6 @@ SEAM = 4
 pixels of the segmentation."""
 SAME = 0.5
 """Least IoU of boxes that are the same cell, found twice."""
-SAMPLES, SAMPLE_SIDE = 4, 768
-"""Parts of a slide by which it is calibrated."""
-LATTICE = 5
-"""Rows and columns of places among which the samples are chosen."""
-GLANCE = 128
-"""Side of the part by which such a place is judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,68 +70,6 @@ class SegmentOptions:
             raise InputError(f"cells are split by watershed or hough, not by {self.splitting!r}")
         if self.tile is not None and self.tile < 1:
             raise InputError(f"a tile has at least 1 pixel a side, not {self.tile}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tile:
-    """A tile of the slide and what surrounds it.
-
-    Parameters
-    ----------
-    y, x, height, width
-        Of the tile.
-    top, left
-        Of the pixels, which begin ``halo`` before the tile, or at the slide's border.
-    pixels
-        uint8 (y, x[, 3]).
-    """
-
-    y: int
-    x: int
-    height: int
-    width: int
-    top: int
-    left: int
-    pixels: NDArray[np.uint8]
-
-
-def tiles(slide: Slide, side: int, halo: int, progress: Progress = silent) -> Iterator[Tile]:
-    """The tiles of a slide with their halos, row by row; one is in memory at a time."""
-    rows, columns = (range(0, length, side) for length in slide.size)
-    total, done = len(rows) * len(columns), 0
-    for y in rows:
-        for x in columns:
-            top, left = max(y - halo, 0), max(x - halo, 0)
-            pixels = slide.read_8_bits(top, left, y + side + halo - top, x + side + halo - left)
-            height, width = min(side, slide.size[0] - y), min(side, slide.size[1] - x)
-            yield Tile(y=y, x=x, height=height, width=width, top=top, left=left, pixels=pixels)
-            done += 1
-            progress("segmenting the slide", done, total)
-
-
-def samples(slide: Slide) -> list[NDArray[np.uint8]]:
-    """Parts of a slide that hold the most: where neighbouring pixels differ.
-
-    All of it where that is no more than SAMPLES of them.
-    """
-    height, width = slide.size
-    if height * width <= SAMPLES * SAMPLE_SIDE**2:
-        return [slide.read_8_bits(0, 0, height, width)]
-    side_y, side_x = min(SAMPLE_SIDE, height), min(SAMPLE_SIDE, width)
-    places = {
-        (y * (height - side_y) // (LATTICE - 1), x * (width - side_x) // (LATTICE - 1))
-        for y in range(LATTICE)
-        for x in range(LATTICE)
-    }
-
-    def busyness(place: tuple[int, int]) -> float:
-        y, x = place[0] + (side_y - GLANCE) // 2, place[1] + (side_x - GLANCE) // 2
-        glance = slide.read_8_bits(max(y, 0), max(x, 0), GLANCE, GLANCE).astype(np.float32)
-        grey = glance.reshape(*glance.shape[:2], -1).mean(axis=2)
-        return float(ndimage.uniform_filter(grey, 4)[::4, ::4].std())
-
-    best = sorted(places, key=lambda place: (-busyness(place), place))[:SAMPLES]
-    return [slide.read_8_bits(y, x, side_y, side_x) for y, x in sorted(best)]
 
 
 def find_objects(

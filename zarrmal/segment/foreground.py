@@ -28,6 +28,9 @@ REACH_BLOCKS = 2
 SPREADS = ((1.0, 1.0), (3.0, 1e-2), (12.0, 1e-4))
 """Widths in blocks and weights of the averages of background: wider ones count where there is no
 background nearby."""
+BACKGROUND_BLOCKS = 3 * REACH_BLOCKS + 1
+"""Blocks around a pixel that tell its background, where there is some nearby: the rough one of each
+takes two steps, its mean a third, and values lie between those of two blocks."""
 
 HALF = 0.45
 """A cell's outline is where its contrast has fallen to this share."""
@@ -127,8 +130,15 @@ def _between(pixels: NDArray[np.intp], n: int) -> tuple[NDArray[np.intp], NDArra
 
 
 def grown(mask: Mask) -> Mask:
-    """The mask and two pixels around it."""
-    out: Mask = ndimage.maximum_filter(mask.view(np.uint8), size=5).view(np.bool_)
+    """The mask and two pixels around it, as a square; SciPy takes five times as long."""
+    rows = mask.copy()
+    for k in (1, 2):
+        rows[k:] |= mask[:-k]
+        rows[:-k] |= mask[k:]
+    out = rows.copy()
+    for k in (1, 2):
+        out[:, k:] |= rows[:, :-k]
+        out[:, :-k] |= rows[:, k:]
     return out
 
 

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
-from .calibrate import Calibration, blueness
+from .calibrate import Calibration
 from .foreground import Contrast
 from .shape import Labels, Moments, ellipticity, elongation, moments
 from .split import region_costs
+from .stain import blueness
 
 
 class Verdict(IntEnum):
@@ -84,23 +85,21 @@ class Outline:
     edge: NDArray[np.float64]
 
 
-def close_rings(labels: Labels, n: int, typical_area: float) -> Moments:
-    """Make open rings and crescents whose convex hull is a cell's that hull, in place.
+def close_rings(labels: Labels, m: Moments, typical_area: float) -> None:
+    """Make open rings and crescents whose convex hull is a cell's that hull.
 
-    Returns
-    -------
-    Moments
-        Of the regions afterwards.
+    Both the labels and the moments of their regions change in place.
     """
-    m = moments(labels, n)
     low, high = (share * typical_area for share in RING_AREAS)
     is_open = (ellipticity(m) < OPEN_RING_ELLIPTICITY) & (m[0] > low) & (m[0] < high)
-    boxes = ndimage.find_objects(labels, n)
+    boxes = ndimage.find_objects(labels, m.shape[1] - 1)
     for k in np.flatnonzero(is_open).tolist():
         box = boxes[k - 1] if k else None
-        if box is None or labels[box].size > 2 * HULL_AREAS[1] * typical_area:
+        if box is None:
             continue
         part = labels[box]
+        if not HULL_AREAS[0] < part.size / typical_area < 2 * HULL_AREAS[1]:
+            continue
         hull = convex_hull_image(part == k)
         area = np.count_nonzero(hull)
         if not HULL_AREAS[0] * typical_area < area < HULL_AREAS[1] * typical_area:
@@ -109,7 +108,6 @@ def close_rings(labels: Labels, n: int, typical_area: float) -> Moments:
             part[hull & (part == 0)] = k
             own = moments((part == k).astype(np.int32), 1)[:, 1]
             m[:, k] = _moved(own, box[0].start, box[1].start)
-    return m
 
 
 def _moved(m: NDArray[np.float64], y: int, x: int) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 Labels = NDArray[np.int32]
 """(y, x): 0 is background, 1 … n are regions."""
@@ -21,6 +22,12 @@ def moments(labels: Labels, n_regions: int) -> Moments:
     ys, xs = y.astype(np.float64), x.astype(np.float64)
     weights = (None, ys, xs, ys * ys, xs * xs, ys * xs)
     return np.stack([np.bincount(region, w, n_regions + 1) for w in weights]).astype(np.float64)
+
+
+def labelled(mask: NDArray[np.bool_]) -> tuple[Labels, Moments]:
+    """Connected regions of a mask, and their moments."""
+    labels, n = ndimage.label(mask)
+    return labels, moments(labels, n)
 
 
 def centres(m: Moments) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -13,7 +13,7 @@ from skimage.segmentation import watershed
 from skimage.transform import hough_circle, hough_circle_peaks
 
 from .foreground import Mask
-from .shape import Labels, ellipticity, ellipticity_of, moments
+from .shape import Labels, Moments, ellipticity, ellipticity_of, moments
 
 Splitting = Literal["watershed", "hough"]
 
@@ -30,7 +30,9 @@ SIZE_FREE, SIZE_STEP, SMALL_WEIGHT = 0.35, 0.35, 0.7
 Distances = NDArray[np.float32]
 
 
-def split(mask: Mask, diameter: float, splitting: Splitting = "watershed") -> tuple[Labels, int]:
+def split(
+    mask: Mask, diameter: float, splitting: Splitting = "watershed"
+) -> tuple[Labels, Moments]:
     """Label cells, touching ones apart.
 
     Parameters
@@ -44,14 +46,15 @@ def split(mask: Mask, diameter: float, splitting: Splitting = "watershed") -> tu
 
     Returns
     -------
-    labels, n_cells
+    labels, moments
     """
     distances = distances_within(mask)
     smooth: Distances = ndimage.gaussian_filter(distances, diameter * SMOOTHING)
     objects, n_objects = ndimage.label(mask)
     if splitting == "hough":
-        return _split_by_circles(objects, n_objects, smooth, diameter)
-    is_peak = (ndimage.maximum_filter(smooth, size=3) == smooth) & mask
+        labels, n_cells = _split_by_circles(objects, n_objects, smooth, diameter)
+        return labels, moments(labels, n_cells)
+    is_peak = (_highest_nearby(smooth) == smooth) & mask
     is_peak &= distances > LOWEST_PEAK * diameter
     peaks, n_peaks = ndimage.label(is_peak, np.ones((3, 3)))
     y, x = np.nonzero(is_peak)
@@ -68,6 +71,17 @@ def split(mask: Mask, diameter: float, splitting: Splitting = "watershed") -> tu
     if crowd.any():
         basins += watershed(-smooth, np.where(crowd, peaks, 0), mask=crowd).astype(np.int32)
     return _joined(basins, n_peaks + n_objects, smooth, heights, math.pi * diameter**2 / 4)
+
+
+def _highest_nearby(image: Distances) -> Distances:
+    """The maximum over each pixel and its eight neighbours; SciPy takes five times as long."""
+    rows = image.copy()
+    np.maximum(rows[1:], image[:-1], out=rows[1:])
+    np.maximum(rows[:-1], image[1:], out=rows[:-1])
+    out = rows.copy()
+    np.maximum(out[:, 1:], rows[:, :-1], out=out[:, 1:])
+    np.maximum(out[:, :-1], rows[:, 1:], out=out[:, :-1])
+    return out
 
 
 def distances_within(mask: Mask) -> Distances:
@@ -130,14 +144,15 @@ def _joined(
     smooth: Distances,
     heights: NDArray[np.float64],
     typical_area: float,
-) -> tuple[Labels, int]:
+) -> tuple[Labels, Moments]:
     """Join basins to cells.
 
     Basins are joined pair by pair, those first whose saddle is highest beside the lower of their
     peaks. Of the tree that this makes, those nodes are cells whose cost is the least in all.
     """
-    parts = [list(column) for column in moments(basins, n_basins).T.tolist()]
-    costs = [region_cost(m, typical_area) if m[0] else 0.0 for m in parts]
+    m = moments(basins, n_basins)
+    parts: list[list[float]] = m.T.tolist()
+    costs: list[float] = (region_costs(m, typical_area) * m[0]).tolist()
     peak = heights.tolist()
     children: dict[int, tuple[int, int]] = {}
     is_split: dict[int, bool] = {}
@@ -170,22 +185,22 @@ def _joined(
             around[other][both] = v
             heapq.heappush(queue, (-v / max(min(peak[both], peak[other]), 1e-6), both, other))
     number = np.zeros(n_basins + 1, np.int32)
-    n_cells = 0
+    cells = [[0.0] * 6]
     stack = [k for k in range(len(parts) - 1, 0, -1) if k not in gone and parts[k][0]]
     while stack:
         node = stack.pop()
         if is_split.get(node):
             stack += children[node]
             continue
-        n_cells += 1
         leaves = [node]
         while leaves:
             leaf = leaves.pop()
             if leaf in children:
                 leaves += children[leaf]
             else:
-                number[leaf] = n_cells
-    return number[basins], n_cells
+                number[leaf] = len(cells)
+        cells.append(parts[node])
+    return number[basins], np.array(cells).T
 
 
 CIRCLE_RADII = (0.35, 0.65)

@@ -94,6 +94,7 @@ def benchmark(
     group_pattern: o.GroupPattern = None,
     skip_unreadable: o.SkipUnreadable = False,
     masks: o.Masks = None,
+    infer_masks: o.InferMasks = o.InferName.auto,
     tile: o.TileSide = None,
     splitting: o.SplittingOption = o.SplittingName.watershed,
     keep_background: o.KeepBackground = False,
@@ -142,7 +143,13 @@ def benchmark(
             )
     with progress_bars() as progress:
         arguments = source_arguments(
-            channel, size, group_pattern, skip_unreadable, source_option, masks
+            channel,
+            size,
+            group_pattern,
+            skip_unreadable,
+            source_option,
+            masks,
+            infer_masks=infer_masks,
         )
         how = slide_options_if_given(tile, splitting, keep_background, keep_border)
         cells = open_cells(source, arguments, progress, how)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -15,6 +16,9 @@ from ..app import app
 from ..arguments import slide_options
 from ..terminal.console import out, print_json, progress_bars
 from ..terminal.errors import reports_errors
+
+if TYPE_CHECKING:
+    from ...benchmark.segment.unknown import Unknown
 
 
 @app.command("benchmark-segment")
@@ -61,6 +65,15 @@ def benchmark_segment(
             "count neither way.",
         ),
     ] = False,
+    with_unknown: Annotated[
+        bool,
+        typer.Option(
+            "--unknown",
+            help="Compare the cells that are not known with those that are: whether they look "
+            "alike, and whether a plain threshold finds them, too. Where only some cells were "
+            "marked, others are no mistakes.",
+        ),
+    ] = False,
     splitting: o.SplittingOption = o.SplittingName.watershed,
     keep_border: o.KeepBorder = False,
     tile: o.TileSide = None,
@@ -72,6 +85,8 @@ def benchmark_segment(
     """
     from ...benchmark.segment import measure
 
+    if with_unknown and truth is None:
+        raise InputError("--unknown compares with cells that are known: give TRUTH")
     options = slide_options(tile, splitting, False, keep_border)
     with progress_bars() as progress:
         score = measure(
@@ -82,6 +97,7 @@ def benchmark_segment(
             ignore_region=_region(ignore_region),
             least_known=least_known,
             count_border=count_border,
+            with_unknown=with_unknown,
             progress=progress,
         )
     summary = {
@@ -93,7 +109,8 @@ def benchmark_segment(
     if as_json:
         columns = ("name", "n_right", "n_wrong", "n_missed", "n_pixels")
         rows = [{c: getattr(f, c) for c in columns} for f in score.fields]
-        print_json(summary | {"fields": rows})
+        compared = {} if score.unknown is None else {"unknown": asdict(score.unknown)}
+        print_json(summary | compared | {"fields": rows})
         return
     table = Table("field", "right", "wrong", "missed", "Mpx")
     for field in score.fields:
@@ -102,9 +119,31 @@ def benchmark_segment(
         table.add_row(field.name, *texts, f"{field.n_pixels / 1e6:.1f}")
     out.print(table)
     out.print(f"precision {score.precision:.4f}, recall {score.recall:.4f}", markup=False)
+    if score.unknown is not None:
+        _print_unknown(score.unknown)
     out.print(
         f"{score.mpx_per_second:.1f} Mpx/s in one thread; {score.mpx_per_second_calibrating:.1f} "
         f"where each field is calibrated for itself",
+        markup=False,
+    )
+
+
+def _print_unknown(unknown: Unknown) -> None:
+    """How many objects, medians, and which share looks like known cells, the threshold finds."""
+    names = list(unknown.known.medians)
+    table = Table("objects", "n", *names, "alike", "threshold")
+    for text, group in (
+        ("known", unknown.known),
+        ("not known", unknown.unknown),
+        ("others", unknown.others),
+    ):
+        medians = [f"{group.medians[name]:.3f}" for name in names]
+        agreed = "–" if group.agreed is None else f"{group.agreed:.1%}"
+        table.add_row(text, f"{group.n:,}", *medians, f"{group.alike:.1%}", agreed)
+    out.print(table)
+    out.print(
+        f"precision {unknown.confirmed_precision:.4f} if those not known are right that both look "
+        f"like known ones and are found by the threshold",
         markup=False,
     )
 

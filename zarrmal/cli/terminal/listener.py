@@ -56,6 +56,12 @@ class ConsoleListener(Listener):
             "make the archive smaller if there are any: that needs pip install "
             "'zarrmal[lattice]'")  # fmt: skip
 
+    def not_inferred(self) -> None:
+        """See Listener."""
+        say("masks of these cells, which were cut out and then resampled, are not inferred, which "
+            "would make the archive smaller: that needs pip install "
+            "'zarrmal[lattice]'")  # fmt: skip
+
     def classifying_with(self, classifier: CellClassifier) -> None:
         """See Listener."""
         say(f"using the shipped classifier, trained on {classifier.trained_on} of the NIH malaria "

@@ -80,6 +80,7 @@ def train(
     group_pattern: o.GroupPattern = None,
     skip_unreadable: o.SkipUnreadable = False,
     masks: o.Masks = None,
+    infer_masks: o.InferMasks = o.InferName.auto,
     axes: o.Axes = None,
     mask_channel: o.MaskChannel = None,
     tile: o.TileSide = None,
@@ -137,6 +138,7 @@ def train(
             masks,
             axes,
             mask_channel,
+            infer_masks=infer_masks,
         )
         how = slide_options_if_given(tile, splitting, keep_background, keep_border)
         cells = open_cells(source, arguments, progress, how)
