@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,13 +76,22 @@ def test_learned_weights_shorten_pictures_of_an_unseen_camera(cells, learned):
     assert sum(parts) == pytest.approx(bits.total)
 
 
+@pytest.mark.parametrize("effort", ["fast", "max"])
+def test_each_effort_learns(cells, effort, learned):
+    weights = fit_weights(cells[:4], options=replace(FAST, effort=effort))
+    first, unseen = weights.planes[0], bits_of(weights, cells[4:])
+    used = np.flatnonzero(first.hidden_weight.any(axis=(1, 2)))
+    assert used.tolist() == list(range({"fast": 0, "max": 8}[effort]))
+    assert unseen.total < 1.15 * bits_of(learned, cells[4:]).total
+
+
 def test_an_interrupted_training_ends_with_the_same_weights(cells, tmp_path):
     calls = 0
 
     def stop(task, done, total, note=""):
         nonlocal calls
         calls += 1
-        if calls == 7:  # in the third network
+        if calls == 10:  # in the fourth part
             raise KeyboardInterrupt
 
     path = tmp_path / "checkpoint"
@@ -131,6 +141,17 @@ def test_the_command_learns_and_moves_weights(folder, tmp_path):
     weights = [lattice_of(own) for own in (*moved.classes, *model.classes)]
     assert len({raw(own) for own in weights}) == 1
     assert moved.n_bytes - (FROZEN / "hybrid.zmal").stat().st_size < 80_000
+    run("--weights-from", first, "--effort", "fast", "-o", tmp_path / "fast.zmal")
+    fast = lattice_of(Model.load(tmp_path / "fast.zmal").classes[0])
+    assert [plane.n_networks for plane in fast.planes] == [0, 15, 15]
+    assert not fast.planes[0].hidden_weight.any()
+    sums = [plane.scale_from_earlier for own in (fast, weights[-1]) for plane in own.planes]
+    for own, before in zip(sums[:3], sums[3:], strict=True):
+        np.testing.assert_array_equal(own, before)
+    words = ["train-lattice", "--weights-from", str(first), "--effort", "max", "-o", "no.zmal"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert "fewer networks" in done.stderr.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

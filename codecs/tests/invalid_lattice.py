@@ -298,6 +298,9 @@ def models() -> dict[str, tuple[bytes, str, str]]:
     for name, place in (("later", (first, second)), ("itself", (first, first))):
         earlier = {"from_earlier": filled("from_earlier", 1, place)}
         out[f"from-{name}"] = with_changes(**earlier), WRONG, "from later ones"
+        scales = {"scale_from_earlier": filled("scale_from_earlier", -1, (*place, 1))}
+        out[f"scale-from-{name}"] = with_changes(**scales), WRONG, "from later ones"
+    out["networks"] = with_changes(networks=np.array([16], np.uint8)), WRONG, "15 diagonals"
     # 4095 * 524,408 + 2**22 is the first multiple of 4095 that reaches 2**31.
     row = filled("from_luma", 32767, *[(5, k) for k in range(16)])
     row[5, 16] = -(-(2**31 - 2**22) // 4095) - 16 * 32767

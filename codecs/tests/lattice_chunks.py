@@ -26,7 +26,9 @@ def plane_weights(seed: int) -> PlaneWeights:
     arrays = {}
     for k, (name, (dtype, shape)) in enumerate(SHAPES.items()):
         bounds = {"from": (-60, 60), "ht": (-9, 9), "ft": (7, 9), "as": (-900, 900)}
+        bounds |= {"sc": (-20, 20), "ks": (seed % 4, seed % 4)}
         kind = "from" if name.startswith("from") else name[-2:]
+        kind = "sc" if name.startswith("scale") else kind
         drawn = models.array(
             1000 + k + (seed if kind == "as" else 0), shape[-1:], *bounds[kind], dtype
         )
@@ -37,6 +39,8 @@ def plane_weights(seed: int) -> PlaneWeights:
             arrays[name][..., 2:4] = np.array([5000, 12000], dtype)
     order = np.ix_(SCAN, SCAN)
     arrays["from_earlier"][order] = np.tril(arrays["from_earlier"][order], -1)
+    arrays["scale_from_earlier"][order] *= np.tril(np.ones((64, 64), np.int16), -1)[:, :, None]
+    arrays["scale_bias"] += 7000
     return PlaneWeights(**arrays)
 
 

@@ -17,6 +17,8 @@ RATIOS = (
     ((1, 1), (3, 3), (3, 3)),
 )
 
+NETWORKS = (15, 3, 0, 1)
+
 
 def plane_weights(seed: int) -> PlaneWeights:
     rng = np.random.default_rng(seed)
@@ -24,6 +26,10 @@ def plane_weights(seed: int) -> PlaneWeights:
     for name, (dtype, shape) in SHAPES.items():
         if name.startswith("from"):
             values = rng.normal(0, 60, shape)
+        elif name.startswith("scale"):
+            values = rng.integers(-30, 31, shape)
+        elif name == "networks":
+            values = np.array([NETWORKS[seed % len(NETWORKS)]])
         elif name.endswith("weight"):
             values = rng.integers(-40, 41, shape)
         elif name.endswith("shift"):
@@ -36,9 +42,11 @@ def plane_weights(seed: int) -> PlaneWeights:
     inside = arrays["from_earlier"][order]
     inside[later] = 0
     arrays["from_earlier"][order] = inside
+    arrays["scale_from_earlier"][order] *= np.tril(np.ones((64, 64), np.int16), -1)[:, :, None]
     # Scales as they are learned: narrow, and here and there wide.
     arrays["output_bias"][:, 2:4] = rng.choice([12000, 30000], (64, 2))
     arrays["spatial_output_bias"][2:4] = 30000
+    arrays["scale_bias"][...] = rng.choice([3000, 9000, 20000], (15, 64), p=[0.5, 0.4, 0.1])
     return PlaneWeights(**arrays)
 
 

@@ -119,10 +119,13 @@ class Mixture:
         return uniform(words, 8)
 
 
-def network(w: dict, name: str, inputs: list, zone: int | None = None, j: int = 0) -> list:
+def network(
+    w: dict, name: str, inputs: list, zone: int | None = None, j: int = 0,
+    layers: tuple = ("hidden", "output"),
+) -> list:  # fmt: skip
     """7.2"""
     values = [clip(x, -128, 127) for x in inputs]
-    for layer in ("hidden", "output"):
+    for layer in layers:
         rows, shifts, bias = (w[f"{name}{layer}_{part}"] for part in ("weight", "shift", "bias"))
         if zone is not None:
             rows, shifts, bias = rows[zone], shifts[zone], bias[j]
@@ -252,12 +255,34 @@ def take_block(words: Words, planes: list, ratios: list, r: int, c: int, share: 
     inputs += [max(of_luma[j] for j in range(64) if DIAGONAL[j] >= d) for d in (1, 2, 4, 6, 8)]
     inputs += [8 * max((DIAGONAL[j] for j in range(64) if of_other[j] > 12), default=0)]
     inputs += [max(of_other[j] for j in range(64) if DIAGONAL[j] >= 2)]
-    logits = [clip(o, -255, 255) for o in network(w, "diagonal_", inputs)]
+    hidden = network(w, "diagonal_", inputs, layers=("hidden",))
+    logits = [clip(o, -255, 255) for o in network(w, "diagonal_", hidden, layers=("output",))]
     parts = [EXP[max(logits) - one] for one in logits]
     last = words.take(lambda d: d + 65521 * sum(parts[:d]) // sum(parts), 15)
+
+    def inputs_around(j: int) -> list:
+        """5.4: the inputs that do not depend on the block itself"""
+        known_inputs = {
+            0: log(west[j]), 1: log(north[j]), 2: log(near_sum(west, j)),
+            3: log(near_sum(north, j)), 4: log(corners[j]), 17: log(activity) - ls[j],
+            28: of_luma[j],
+            29: max(0, log(near_sum(absolute_luma, j)) - ls[j]) if p else 0,
+            30: of_other[j],
+            31: max(0, log(near_sum(absolute_other, j)) - ls[j]) if p else 0,
+            19: ls[j], 20: ls[j] - ls[9],
+        }  # fmt: skip
+        return [clip(x, -128, 127) for x in known_inputs.values()]
+
+    absolute_luma, absolute_other = [abs(x) for x in luma], [abs(x) for x in other]
+    # 5.6
+    scale_sums = [
+        w["scale_bias"][last][j]
+        + sum(a * b for a, b in zip(w["scale_from_around"][j], inputs_around(j), strict=True))
+        + sum(a * b for a, b in zip(w["scale_from_block"][j], hidden, strict=True))
+        for j in range(64)
+    ]
     # 5.3, 5.4
     own, sizes, surprises = [0] * 64, [], []
-    absolute_luma, absolute_other = [abs(x) for x in luma], [abs(x) for x in other]
     for place, j in enumerate(SCAN):
         if DIAGONAL[j] > last:
             break
@@ -286,12 +311,21 @@ def take_block(words: Words, planes: list, ratios: list, r: int, c: int, share: 
             of_luma[j], max(0, log(near_sum(absolute_luma, j)) - ls[j]) if p else 0,
             of_other[j], max(0, log(near_sum(absolute_other, j)) - ls[j]) if p else 0,
         ]  # fmt: skip
-        out = network(w, "", inputs, min(DIAGONAL[j], 7), j)
-        own[j] = Mixture(out, prediction).take(words)
+        if DIAGONAL[j] < w["networks"][0]:
+            mixture = Mixture(network(w, "", inputs, min(DIAGONAL[j], 7), j), prediction)
+        else:
+            alone = w["scale_alone"][j] if ended and not any(on_diagonal) else 0
+            scale = clip((scale_sums[j] + alone + 128) >> 8, 0, 127)
+            more, share_logit, less = w["scale_shape"][scale >> 2]
+            middle = 4 * ((prediction * (64 - less) + 128) >> 8)
+            mixture = Mixture([0, 0, scale, scale + more, share_logit], middle)
+        own[j] = mixture.take(words)
         sizes.append(abs(own[j]) if j else 0)
         surprises.append((abs(32 * own[j] - prediction) + 16) >> 5)
         value = own[j] * steps[j] - (8 * (base - 128) if j == 0 else 0)
         value = clip(value, -4095, 4095)
         for k in range(64):
             sums[k] += w["from_earlier"][k][j] * value
+            size, surprise = w["scale_from_earlier"][k][j]
+            scale_sums[k] += size * log(sizes[-1]) + surprise * log(surprises[-1])
     plane.coefficients[r, c], plane.samples[r, c] = own, samples_of(own, steps)

@@ -22,6 +22,16 @@ for network, zones, coefficients, n_inputs, n_outputs in (
         SHAPES[f"{network}{layer}_shift"] = "uint8", (*zones, units)
         SHAPES[f"{network}{layer}_bias"] = "int32", (*coefficients, units)
 
+SHAPES |= {
+    "networks": ("uint8", (1,)),
+    "scale_bias": ("int16", (15, 64)),
+    "scale_from_around": ("int16", (64, 12)),
+    "scale_from_block": ("int16", (64, 32)),
+    "scale_from_earlier": ("int16", (64, 64, 2)),
+    "scale_alone": ("int16", (64,)),
+    "scale_shape": ("int8", (32, 3)),
+}
+
 SCAN = sorted(range(64), key=lambda i: (i // 8 + i % 8, (i if (i // 8 + i % 8) % 2 else i % 8)))
 
 
@@ -50,11 +60,13 @@ def check_lattice(planes: list | None) -> list | None:
             for i in range(64):
                 later = SCAN.index(i) >= SCAN.index(j)
                 must(not later or own["from_earlier"][j][i] == 0, "lattice 7.2: from_earlier")
+                must(not later or not any(own["scale_from_earlier"][j][i]), "lattice 7.2: scales")
             most = sum(
                 largest * sum(abs(w) for w in own[name][j])
                 for name, largest in zip(SHAPES, (255, 4095, 4095, 4095), strict=False)
             )
             must(most + 2**22 < 2**31, "lattice 7.2: a prediction's row")
+        must(own["networks"][0] <= 15, "lattice 7.2: networks")
         result.append(own)
     return result
 

@@ -68,6 +68,7 @@ def test_coefficients_of_a_picture():
     for name, array in arrays.items():
         array[...] = name.endswith("shift")
     arrays["output_bias"][:, 2:4], arrays["diagonal_output_bias"][1] = 80, 64
+    arrays["networks"][0] = 15
     weights = Weights((PlaneWeights(**arrays),) * 3)
     model = with_lattice(Model.from_bytes(raw + hexadecimal(tensors)), weights)
     digest, rows, chunk = blocks("10", LATTICE)

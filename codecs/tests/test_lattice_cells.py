@@ -106,6 +106,8 @@ def test_hostile_weights_are_refused():
         "hidden_shift": np.zeros((8, 32), np.uint8),
         "output_bias": np.full((64, 5), -(1 << 31), np.int32),
         "hidden_weight": np.zeros((8, 32, 31), np.int8),
+        "networks": np.array([16], np.uint8),
+        "scale_from_earlier": np.ones((64, 64, 2), np.int16),
     }
     for name, value in hostile.items():
         with pytest.raises(ModelError):

@@ -82,6 +82,14 @@ def train_lattice(
             "samplings, so that the weights serve other cameras too.",
         ),
     ] = 400,
+    effort: Annotated[
+        o.EffortName | None,
+        typer.Option(
+            help="How many coefficients of a block of brightness get a network: none, three, all. "
+            "More is smaller and slower. By default three, or what --weights-from has.",
+            show_default=False,
+        ),
+    ] = None,
     seed: o.Seed = 0,
     channel: o.Channel = o.ChannelName.auto,
     group_pattern: o.GroupPattern = None,
@@ -110,6 +118,9 @@ def train_lattice(
     if weights_from is not None:
         given = choose.load_model(weights_from)
         weights, about = _weights_of(given, weights_from)
+        if effort is not None:
+            choose.import_learn()
+            weights = [_with_fewer_networks(own, effort.value, weights_from) for own in weights]
         masks = given.classes[0].tensors.get(SILHOUETTE)
         result = None
     else:
@@ -122,6 +133,7 @@ def train_lattice(
             n_blocks=blocks,
             n_recompressed=recompressed,
             max_cells=max_cells,
+            effort="default" if effort is None else effort.value,
             validation=validation,
             seed=seed,
         )
@@ -183,3 +195,13 @@ def _weights_of(model: Model, path: Path) -> tuple[list[Weights], dict[str, obje
         raise InputError(f"{path}: its classes have no weights for coefficients")
     about = {"lattice": model.about["lattice"]} if "lattice" in model.about else {}
     return known, about
+
+
+def _with_fewer_networks(weights: Weights, effort: str, path: Path) -> Weights:
+    """Weights for an effort that takes no more networks than they have."""
+    from ...learn.lattice.options import EFFORTS
+
+    wanted = EFFORTS[effort]
+    if wanted > weights.planes[0].n_networks:
+        raise InputError(f"{path} has fewer networks than --effort {effort} takes: train anew")
+    return weights.with_networks(wanted)

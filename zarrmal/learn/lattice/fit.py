@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.cells import PlaneOfCells
+from zarrmal_codecs.lattice.numbers import N_DIAGONALS
 from zarrmal_codecs.lattice.weights import N_KINDS, SHAPES, PlaneWeights, Weights
 
 from ...lattice.known import KnownCell
@@ -19,11 +20,14 @@ from .networks import CoefficientTask, DiagonalTask, Grain, RimTask, Task
 from .options import LatticeOptions
 from .predictions import fit_predictions
 from .recorded import RecordedBlocks, record_rims
+from .scales import RecordedScales, ScaleTask
 
 Array = NDArray[Any]
 BATCH = 1 << 14
 EPOCH_STEPS = 25
 WARM_UP = 0.3
+SCALE_RATE = 2.0
+"""Sums learn at so many times the networks' rate."""
 GROUPS = (
     ("first plane", (0,), Grain(largest=15, hidden_bits=-2, output_bits=0)),
     ("second and third plane", (1, 2), Grain(largest=7, hidden_bits=-2, output_bits=0)),
@@ -34,10 +38,12 @@ GROUPS = (
 class NetworkTraining(Training):
     """Steps on random examples of a task."""
 
-    def __init__(self, task: Task, options: LatticeOptions, n_batch: int) -> None:
+    def __init__(
+        self, task: Task | ScaleTask, options: LatticeOptions, n_batch: int, faster: float = 1
+    ) -> None:
         optimizer = torch.optim.AdamW(task.network.parameters(), weight_decay=1e-4)
         super().__init__(task.network, optimizer, n_steps=options.n_steps, epoch_steps=EPOCH_STEPS)
-        self._task, self._rate, self._n_batch = task, options.rate, n_batch
+        self._task, self._rate, self._n_batch = task, options.rate * faster, n_batch
 
     def learning_rate(self, fraction: float) -> float:
         """See Training."""
@@ -101,19 +107,35 @@ def fit_weights(
         if not own:
             continue
         tasks: list[tuple[str, Task, int, str]] = [
-            ("coefficients", CoefficientTask(recorded, grain), 1, ""),
             ("last diagonals", DiagonalTask(recorded, grain), 2, "diagonal_"),
             ("rim pixels", RimTask([rims[kind] for kind in kinds if rims], len(kinds), grain), 4,
              "spatial_"),
         ]  # fmt: skip
+        n_networks = options.n_networks[kinds[0]]
+        if n_networks:
+            task = CoefficientTask(recorded, grain, n_networks)
+            tasks.insert(0, ("coefficients", task, 1, ""))
         for name, task, factor, prefix in tasks:
             section = f"{title}: {name}"
             if task.n:
                 training = NetworkTraining(task, options, factor * options.n_batch)
                 fit(training, section, progress, checkpoint=checkpoint, section=section,
                     digest=digest)  # fmt: skip
-            for kind, arrays in zip(kinds, task.network.arrays(prefix), strict=True):
+            for kind, arrays in zip(kinds, task.arrays(prefix), strict=True):
                 planes[kind] |= arrays
+        for kind in kinds:
+            planes[kind]["networks"] = np.array([n_networks], np.uint8)
+        if n_networks == N_DIAGONALS:
+            continue
+        scales = ScaleTask(
+            [RecordedScales.of(own, PlaneWeights(**planes[kind]))
+             for own, kind in zip(recorded, kinds, strict=True)]
+        )  # fmt: skip
+        section = f"{title}: scales"
+        training = NetworkTraining(scales, options, options.n_batch, SCALE_RATE)
+        fit(training, section, progress, checkpoint=checkpoint, section=section, digest=digest)
+        for kind, sums in zip(kinds, scales.network, strict=True):
+            planes[kind] |= sums.arrays()
     return Weights(tuple(PlaneWeights(**arrays) for arrays in planes))
 
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.numbers import DIAGONAL, N_DIAGONALS
 from zarrmal_codecs.lattice.spatial import N_INPUTS as N_SPATIAL_INPUTS
-from zarrmal_codecs.lattice.weights import LARGEST_HIDDEN, N_HIDDEN, ZONE
+from zarrmal_codecs.lattice.weights import LARGEST_HIDDEN, N_HIDDEN, N_ZONES, ZONE
 
 from .recorded import RecordedBlocks, RecordedRims
 
@@ -195,36 +195,52 @@ class Task:
         """Mean bits of these examples, summed over planes; a plane with fewer begins again."""
         raise NotImplementedError
 
+    def arrays(self, prefix: str) -> list[dict[str, Array]]:
+        """Of each plane, as ``PlaneWeights`` names them."""
+        return self.network.arrays(prefix)
+
 
 ONE_ZONE: Final = np.zeros(1, np.int64)
 
 
 class CoefficientTask(Task):
-    """Distributions of the coefficients up to the last diagonal."""
+    """Distributions of the coefficients of the first diagonals, up to the last one."""
 
-    def __init__(self, recorded: Sequence[RecordedBlocks], grain: Grain) -> None:
+    def __init__(self, recorded: Sequence[RecordedBlocks], grain: Grain, n_diagonals: int) -> None:
         self.recorded, self.n = recorded, max(len(own.last) for own in recorded)
         n_inputs = recorded[0].inputs.shape[2]
-        zone = ZONE.astype(np.int64)
+        self._own = np.flatnonzero(n_diagonals > DIAGONAL)
+        zone = ZONE[self._own].astype(np.int64)
         self.network = CoderNetwork(
             zone, len(recorded), n_inputs, torch.tensor(OUTPUT_UNITS), grain
         )
         with torch.no_grad():
             self.network.output.bias[:, 2], self.network.output.bias[:, 3] = 3.5, 5.0
-        self._diagonal = torch.from_numpy(np.tile(DIAGONAL, len(recorded)))
+        self._diagonal = torch.from_numpy(np.tile(DIAGONAL[self._own], len(recorded)))
 
     def loss(self, index: NDArray[np.int64]) -> torch.Tensor:
         """See Task."""
         inputs, distance, last = [], [], []
         for own in self.recorded:
             some = index % len(own.last)
-            inputs.append(own.inputs[some].transpose(1, 0, 2))
-            distance.append(own.distance[some].T)
-            last.append(np.broadcast_to(own.last[some], (64, len(some))))
+            inputs.append(own.inputs[some[:, None], self._own].transpose(1, 0, 2))
+            distance.append(own.distance[some[:, None], self._own].T)
+            last.append(np.broadcast_to(own.last[some], (len(self._own), len(some))))
         outputs = self.network(torch.from_numpy(np.concatenate(inputs)))
         bits = mixture_bits(outputs, torch.from_numpy(np.concatenate(distance)))
         coded = torch.from_numpy(np.concatenate(last)) >= self._diagonal[:, None]
         return (bits * coded).sum(dim=0).mean()
+
+    def arrays(self, prefix: str) -> list[dict[str, Array]]:
+        """See Task; what no coefficient uses is as small as it may be."""
+        planes = super().arrays(prefix)
+        for own in planes:
+            for name, values in own.items():
+                n = 64 if name.endswith("bias") else N_ZONES
+                whole = np.full((n, *values.shape[1:]), "shift" in name, values.dtype)
+                whole[self._own if n == 64 else slice(len(values))] = values
+                own[name] = whole
+        return planes
 
 
 class DiagonalTask(Task):

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+from zarrmal_codecs.lattice.numbers import N_DIAGONALS
 
 from ...errors import InputError
+
+EFFORTS: Final = {"fast": 0, "default": 2, "max": N_DIAGONALS}
+"""Diagonals of the first plane of which coefficients have networks; in other planes all have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +26,9 @@ class LatticeOptions:
         Steps of training of each network, and blocks of each.
     rate
         The highest learning rate of the cycle.
+    effort
+        One of EFFORTS: of how many diagonals of the first plane coefficients get networks. Others
+        get scales from sums, which decode much faster. Other planes have few coefficients.
     n_recompressed
         Pictures that are saved again with other tables; see ``recompressed``.
     n_archive_blocks
@@ -38,6 +47,7 @@ class LatticeOptions:
     n_steps: int = 5_000
     n_batch: int = 384
     rate: float = 8e-3
+    effort: str = "default"
     n_recompressed: int = 400
     n_archive_blocks: int = 200_000
     max_cells: int = 1_000
@@ -50,5 +60,12 @@ class LatticeOptions:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.n_recompressed < 0:
             raise InputError(f"n_recompressed must be at least 0, not {self.n_recompressed}")
+        if self.effort not in EFFORTS:
+            raise InputError(f"effort must be one of {', '.join(EFFORTS)}, not {self.effort!r}")
         if not 0 <= self.validation < 1:
             raise InputError(f"validation must be 0 <= share < 1, not {self.validation}")
+
+    @property
+    def n_networks(self) -> tuple[int, int, int]:
+        """How many diagonals of each plane have networks."""
+        return EFFORTS[self.effort], N_DIAGONALS, N_DIAGONALS

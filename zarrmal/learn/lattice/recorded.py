@@ -31,6 +31,8 @@ class RecordedBlocks:
         int8 (block, 64, 32): of the networks of coefficients.
     distance
         float32 (block, 64): of the coefficients from their predictions.
+    values
+        int16 (block, 64): the coefficients.
     diagonal_inputs
         int8 (block, 32): of the network of the last diagonal.
     last
@@ -39,6 +41,7 @@ class RecordedBlocks:
 
     inputs: NDArray[np.int8]
     distance: NDArray[np.float32]
+    values: NDArray[np.int16]
     diagonal_inputs: NDArray[np.int8]
     last: NDArray[np.int64]
 
@@ -58,7 +61,7 @@ class RecordedBlocks:
                 inputs[:, j] = lanes.inputs(j)
                 distance[:, j] = own[:, j] - predicted / 32
                 lanes.take(j, own[:, j], predicted)
-            parts.append((inputs, distance, diagonal_inputs, lanes.last))
+            parts.append((inputs, distance, own.astype(np.int16), diagonal_inputs, lanes.last))
         joined = cls(*(np.concatenate(part) for part in zip(*parts, strict=True)))
         if (plane.visible[chosen] == FULLY_VISIBLE).all():
             # Whole blocks say nothing about cut ones: their share must not act as a bias.

@@ -26,6 +26,13 @@ constexpr std::uint8_t LATTICE_ORDER[LATTICE_INPUTS] = {
     19, 20,                                         // plane
 };
 
+// Without a network: pairs of inputs that tell scales, those of each coefficient (of later planes
+// too) and of each plane. Distributions of which the scale is below LATTICE_NARROW are tabulated for
+// each eighth of a step: edges of 15 bins about the middle.
+constexpr int LATTICE_AROUND_PAIRS = 6, LATTICE_SCALES = 128, LATTICE_SHAPES = 32;
+constexpr int LATTICE_NARROW = 48, LATTICE_FRACTIONS = 8, LATTICE_EDGES = 16;
+constexpr int LATTICE_FIRST_EDGE = 26;  // of symbol 33, the middle one, less 7
+
 // Inputs of the network of rim pixels, as a window of 7 rows of 8 about the pixel: differences, whether
 // they are known, differences of luma; then single ones. The first of each pair that a product takes.
 constexpr int RIM_KNOWN_AT = 64, RIM_LUMA_AT = 128, RIM_SINGLE_AT = 192, RIM_SIZE = 198;
@@ -73,6 +80,12 @@ struct LatticeKind {
     LatticeOutputs output;                          // the same
     LatticeHidden diagonal_hidden;
     LatticeOutputs diagonal_output;
+    int networks;                                         // diagonals that have them
+    std::vector<std::int16_t> scale_around, scale_block;  // [pair][64][2], in SCAN order
+    std::vector<std::int16_t> scale_earlier;              // [coefficient coded][64][2], the same
+    std::vector<std::int32_t> scale_bias, scale_alone;    // [last diagonal][64], [64], the same
+    std::int32_t scale_more[LATTICE_SHAPES], scale_share[LATTICE_SHAPES], scale_kept[LATTICE_SHAPES];
+    std::vector<std::uint16_t> narrow;  // [scale][fraction][edge]
     LatticeHidden spatial_hidden;
     LatticeOutputs spatial_output;
 };

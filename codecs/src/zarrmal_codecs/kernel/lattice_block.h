@@ -50,6 +50,7 @@ struct Around {
     int visible, last;
     alignas(32) std::uint8_t seen[4][64];  // luma, around it; other, around it; in SCAN order
     alignas(32) std::int32_t sums[64];     // of predictions, in SCAN order
+    alignas(32) std::int16_t hidden[LATTICE_HIDDEN];  // units of the last diagonal's network
 };
 
 // A plane's quantiser, and what its network makes of it.
@@ -58,6 +59,7 @@ public:
     alignas(32) std::int16_t log_step[64];  // in SCAN order
     std::int32_t reciprocal[64];
     alignas(32) std::int32_t bias[64 * LATTICE_HIDDEN];
+    alignas(32) std::int32_t scale_bias[64];
 
     void set(const LatticePlan& plan, const Orders& orders, const LatticeKind* kind,
              const std::uint16_t* from) {
@@ -78,6 +80,10 @@ public:
                                (LATTICE_PAIRS * zone + LATTICE_PAIRS - 1) * 2 * LATTICE_HIDDEN,
                            pair_of(clamp(log, -128, 127), clamp(log - ninth, -128, 127)));
             units.save(bias + LATTICE_HIDDEN * place);
+            const std::int16_t* const scales =
+                kind->scale_around.data() + ((LATTICE_AROUND_PAIRS - 1) * 64 + place) * 2;
+            scale_bias[place] = scales[0] * clamp(log, -128, 127) +
+                                scales[1] * clamp(log - ninth, -128, 127);
         }
     }
     std::int32_t step(int place) const { return steps_[place]; }
@@ -112,6 +118,7 @@ public:
         result_ = &result;
         n_ = orders_.first[around.last + 1];
         near_pairs(quantiser, around, n_);
+        begin_scales(luma, other);
         fixed_[0] = pair_of(log_of(around.near[0]->total + around.near[1]->total),
                             (around.base - MIDDLE_SAMPLE) >> 1);
         fixed_[1] = pair_of(around.near[0]->known ? 64 : 0, around.near[1]->known ? 64 : 0);
@@ -119,8 +126,14 @@ public:
         state_.clear();
         std::memset(values, 0, sizeof values);
         place_ = 0;
-        begin_diagonal(0);
+        end_of_networks_ = std::min(n_, orders_.first[kind.networks]);
+        last_from_ = orders_.first[around.last];
+        on_diagonal_ = 0;
+        if (end_of_networks_) begin_diagonal(0);
     }
+
+    // Whether the next coefficient has a network.
+    bool has_network() const { return place_ < end_of_networks_; }
 
     bool done() const { return place_ == n_; }
 
@@ -134,11 +147,7 @@ public:
         for (int k = 0; k < LATTICE_NEAR_PAIRS; ++k) units.add_pair(at(NEAR + k), near_[k][place_]);
         if (luma_) units.add_pair(at(LATER), near_[3][place_]);
         if (other_) units.add_pair(at(LATER + 1), near_[4][place_]);
-        const std::int64_t scaled =
-            (std::int64_t{around.sums[place_]} * quantiser_->reciprocal[place_] +
-             (1 << (PREDICTION_SHIFT - 1))) >> PREDICTION_SHIFT;
-        predicted_ = static_cast<std::int32_t>(
-            std::min<std::int64_t>(std::max<std::int64_t>(scaled, -65535), 65535));
+        predict();
         own.clear();
         own_pairs(units, own);
         own.add(units);
@@ -167,7 +176,8 @@ public:
         const int j = orders_.scan[place_], position = orders_.position[place_];
         coefficients_[j] = static_cast<std::int16_t>(value);
         const std::int32_t magnitude = place_ ? std::abs(value) : 0;
-        state_.take(place_, (std::abs(value * 32 - predicted_) + 16) >> 5, magnitude);
+        const std::int32_t surprise = (std::abs(value * 32 - predicted_) + 16) >> 5;
+        state_.take(place_, surprise, magnitude);
         std::int32_t actual = value * quantiser_->step(place_);
         values[j] = static_cast<std::int16_t>(clamp(actual, -32768, 32767));
         if (!place_) actual -= 8 * (around.base - MIDDLE_SAMPLE);
@@ -180,7 +190,72 @@ public:
         if (actual && place_ + 1 < n_)
             add_column(around.sums, kind_->earlier.data() + 64 * place_,
                        clamp(actual, -LARGEST_SUM, LARGEST_SUM), place_ + 1, n_);
-        if (++place_ == stop_ && place_ < n_) begin_diagonal(diagonal_ + 1);
+        if ((surprise || magnitude) && end_of_networks_ < n_)
+            add_pair_column(scales_, kind_->scale_earlier.data() + 128 * place_,
+                            pair_of(log, log_of(surprise)), end_of_networks_, n_);
+        if (++place_ == stop_) {
+            if (place_ < end_of_networks_)
+                begin_diagonal(diagonal_ + 1);
+            else if (place_ <= last_from_)
+                on_diagonal_ = 0;
+        }
+    }
+
+    // Codes the next coefficient where it has no network: first what is known of it, ...
+    struct Narrow {
+        std::int32_t scale, eighths;  // of a step: the prediction, rounded
+        const std::uint16_t* edges;
+    };
+    Narrow narrow() {
+        std::int32_t sum = scales_[place_];
+        if (place_ >= last_from_ && !on_diagonal_) sum += kind_->scale_alone[place_];
+        predict();
+        Narrow result;
+        result.scale = clamp((sum + 128) >> 8, 0, LATTICE_SCALES - 1);
+        result.eighths = (predicted_ * kind_->scale_kept[result.scale >> 2] + 128) >> 8;
+        const int row = std::min(result.scale, LATTICE_NARROW - 1) * LATTICE_FRACTIONS +
+                        ((result.eighths + 4) & 7);
+        result.edges = kind_->narrow.data() + row * LATTICE_EDGES;
+        return result;
+    }
+    // ... then its symbols, ...
+    std::int32_t code(const Narrow& known) {
+        std::int32_t value = coefficients_[orders_.scan[place_]];
+        if (known.scale < LATTICE_NARROW && coder.near(known.edges, (known.eighths + 4) >> 3, value))
+            return value;
+        const int shape = known.scale >> 2;
+        const Five five = {{0, 0},
+                           {known.scale, clamp(known.scale + kind_->scale_more[shape], 0, 127)},
+                           kind_->scale_share[shape] + 128};
+        const Mix mix = mix_of(plan_.tables, five, known.eighths * 4);
+        typename Coder::Prepared prepared;
+        coder.prepare(mix, prepared);
+        return coder.coefficient(value, mix, prepared);
+    }
+    // ... and what follows from it.
+    void take_narrow(std::int32_t value) {
+        const std::int32_t surprise = (std::abs(value * 32 - predicted_) + 16) >> 5;
+        if (!value && !surprise && place_) {
+            ++place_;
+            return;
+        }
+        const int j = orders_.scan[place_];
+        const std::int32_t magnitude = place_ ? std::abs(value) : 0;
+        std::int32_t actual = value * quantiser_->step(place_);
+        coefficients_[j] = static_cast<std::int16_t>(value);
+        values[j] = static_cast<std::int16_t>(clamp(actual, -32768, 32767));
+        if (!place_) actual -= 8 * (around.base - MIDDLE_SAMPLE);
+        on_diagonal_ += place_ < last_from_ ? 0 : magnitude;
+        state_.total += magnitude;
+        state_.size[orders_.position[place_]] = static_cast<std::uint16_t>(magnitude);
+        const std::uint8_t log = log_of(magnitude);
+        result_->magnitude[place_] = static_cast<std::uint16_t>(magnitude);
+        result_->log_magnitude[place_] = log;
+        const std::int16_t *const earlier = kind_->earlier.data() + 64 * place_,
+                           *const scales = kind_->scale_earlier.data() + 128 * place_;
+        ++place_;
+        add_columns(around.sums, earlier, clamp(actual, -LARGEST_SUM, LARGEST_SUM), scales_, scales,
+                    pair_of(log, log_of(surprise)), place_, n_);
     }
 
     void end() const { keep(state_, around, *result_); }
@@ -209,6 +284,26 @@ private:
             total += magnitude;
         }
     };
+
+    void predict() {
+        const std::int64_t scaled =
+            (std::int64_t{around.sums[place_]} * quantiser_->reciprocal[place_] +
+             (1 << (PREDICTION_SHIFT - 1))) >> PREDICTION_SHIFT;
+        predicted_ = static_cast<std::int32_t>(
+            std::min<std::int64_t>(std::max<std::int64_t>(scaled, -65535), 65535));
+    }
+
+    // Sums of scales before the block's coefficients.
+    void begin_scales(bool luma, bool other) {
+        if (n_ <= orders_.first[kind_->networks]) return;
+        const std::int32_t* const bias = kind_->scale_bias.data() + 64 * around.last;
+        const int most = (n_ + 7) & ~7;
+        for (int k = 0; k < most; ++k) scales_[k] = bias[k] + quantiser_->scale_bias[k];
+        const std::int16_t* const weight = kind_->scale_around.data();
+        for (int p = 0; p < LATTICE_NEAR_PAIRS + luma + other; ++p)
+            add_products_each(scales_, weight + 128 * p, near_[p], n_);
+        add_pairs(scales_, kind_->scale_block.data(), around.hidden, LATTICE_HIDDEN / 2, n_);
+    }
 
     void begin_diagonal(int diagonal) {
         diagonal_ = diagonal;
@@ -300,11 +395,12 @@ private:
     std::int16_t* coefficients_ = nullptr;
     Block* result_ = nullptr;
     bool luma_ = false, other_ = false;
-    int place_ = 0, n_ = 0, stop_ = 0, diagonal_ = 0, zone_ = 0, left_ = 0;
+    int place_ = 0, n_ = 0, end_of_networks_ = 0, last_from_ = 0, stop_ = 0, diagonal_ = 0, zone_ = 0, left_ = 0;
     std::int32_t predicted_ = 0, on_diagonal_ = 0;
     std::uint32_t fixed_[3] = {};
     alignas(32) std::int32_t saved_[LATTICE_HIDDEN];
     alignas(32) std::uint32_t near_[5][64] = {};
+    alignas(32) std::int32_t scales_[64];
     State state_;
 };
 

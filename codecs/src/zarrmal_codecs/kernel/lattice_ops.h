@@ -183,6 +183,16 @@ inline __m128i load_half(const void* from) {
 }
 #endif
 
+// The hidden units as numbers of 16 bits, in the order of lattice_packed.
+inline void widen(const Packed& hidden, std::int16_t* to) {
+#if defined(__AVX2__)
+    store(to, _mm256_cvtepu8_epi16(_mm256_castsi256_si128(hidden.bytes)));
+    store(to + 16, _mm256_cvtepu8_epi16(_mm256_extracti128_si256(hidden.bytes, 1)));
+#else
+    for (int k = 0; k < LATTICE_HIDDEN; ++k) to[k] = hidden.bytes[k];
+#endif
+}
+
 // to[k] = (bias[k] + products of hidden units) >> shift[k] for four outputs.
 // weight: [output][hidden in the order of lattice_packed].
 #if defined(__AVX2__)
@@ -293,6 +303,32 @@ inline void add_pairs(std::int32_t* sums, const std::int16_t* weight, const std:
 #endif
 }
 
+// sums[k] += products of two inputs of k with weights [64][2], for n sums or some more.
+inline void add_products_each(std::int32_t* sums, const std::int16_t* weight,
+                              const std::uint32_t* inputs, int n) {
+#if defined(__AVX2__)
+    for (int k = 0; k < n; k += 8)
+        store(sums + k, add_products(load(sums + k), load(weight + 2 * k), load(inputs + k)));
+#else
+    for (int k = 0; k < n; ++k)
+        sums[k] += weight[2 * k] * static_cast<std::int16_t>(inputs[k]) +
+                   weight[2 * k + 1] * static_cast<std::int16_t>(inputs[k] >> 16);
+#endif
+}
+
+// sums[k] += products of two inputs with weights [64][2] for first <= k < stop, or some more.
+inline void add_pair_column(std::int32_t* sums, const std::int16_t* weight, std::uint32_t inputs,
+                            int first, int stop) {
+#if defined(__AVX2__)
+    const __m256i x = _mm256_set1_epi32(static_cast<int>(inputs));
+    for (int k = first & ~7; k < stop; k += 8)
+        store(sums + k, add_products(load(sums + k), load(weight + 2 * k), x));
+#else
+    const auto a = static_cast<std::int16_t>(inputs), b = static_cast<std::int16_t>(inputs >> 16);
+    for (int k = first & ~7; k < stop; ++k) sums[k] += weight[2 * k] * a + weight[2 * k + 1] * b;
+#endif
+}
+
 // sums[k] += weight[k] * value for first <= k < stop, or some more; value is -4095..4095.
 inline void add_column(std::int32_t* sums, const std::int16_t* weight, std::int32_t value, int first,
                        int stop) {
@@ -305,6 +341,25 @@ inline void add_column(std::int32_t* sums, const std::int16_t* weight, std::int3
     }
 #else
     for (int k = first & ~7; k < stop; ++k) sums[k] += weight[k] * value;
+#endif
+}
+
+// Both at a time: one loop of which the processor can foresee the end.
+inline void add_columns(std::int32_t* sums, const std::int16_t* weight, std::int32_t value,
+                        std::int32_t* others, const std::int16_t* pairs, std::uint32_t inputs,
+                        int first, int stop) {
+#if defined(__AVX2__)
+    const __m256i x = _mm256_set1_epi32(value & 0xFFFF);
+    const __m256i y = _mm256_set1_epi32(static_cast<int>(inputs));
+    for (int k = first & ~7; k < stop; k += 8) {
+        const __m256i w = _mm256_cvtepu16_epi32(
+            _mm_loadu_si128(reinterpret_cast<const __m128i*>(weight + k)));
+        store(sums + k, add_products(load(sums + k), w, x));
+        store(others + k, add_products(load(others + k), load(pairs + 2 * k), y));
+    }
+#else
+    add_column(sums, weight, value, first, stop);
+    add_pair_column(others, pairs, inputs, first, stop);
 #endif
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lattice_module.h"
+#include "lattice_symbols.h"
 
 using namespace zarrmal;
 
@@ -119,6 +120,58 @@ LatticeOutputs outputs_of(const Layer& layer, std::size_t padded, const std::uin
     return to;
 }
 
+// [pair of inputs][64 in SCAN order][2] of (64, inputs), the inputs in an order.
+template <class PlaceOf>
+std::vector<std::int16_t> scales_in_pairs(const nb::dict& from, const char* name, std::size_t n,
+                                          const std::vector<std::uint8_t>& scan, PlaceOf input_of) {
+    const auto weight = array<std::int16_t, 2>(from, name, {64, n});
+    std::vector<std::int16_t> result(n * 64);
+    for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t k = 0; k < 64; ++k)
+            result[i / 2 * 128 + 2 * k + i % 2] = weight.data()[scan[k] * n + input_of(i)];
+    return result;
+}
+
+// What tells the distributions of coefficients without a network.
+void take_scales(LatticeKind& kind, const nb::dict& from, const LatticeTables& tables) {
+    const std::vector<std::uint8_t>& scan = tables.scan;
+    kind.networks = array<std::uint8_t, 1>(from, "networks", {1}).data()[0];
+    if (kind.networks > LATTICE_DIAGONALS) refuse("there are networks of more than 15 diagonals");
+    kind.scale_around = scales_in_pairs(from, "scale_from_around", 2 * LATTICE_AROUND_PAIRS, scan,
+                                        [](std::size_t i) { return i; });
+    kind.scale_block = scales_in_pairs(from, "scale_from_block", LATTICE_HIDDEN, scan,
+                                       [](std::size_t i) {
+                                           return static_cast<std::size_t>(
+                                               lattice_packed(static_cast<int>(i)));
+                                       });
+    const auto earlier = array<std::int16_t, 3>(from, "scale_from_earlier", {64, 64, 2});
+    kind.scale_earlier.resize(64 * 128);
+    for (std::size_t i = 0; i < 64; ++i)
+        for (std::size_t j = 0; j < 64; ++j)
+            for (std::size_t k = 0; k < 2; ++k)
+                kind.scale_earlier[128 * i + 2 * j + k] =
+                    earlier.data()[(64 * scan[j] + scan[i]) * 2 + k];
+    const auto bias = array<std::int16_t, 2>(from, "scale_bias", {LATTICE_DIAGONALS, 64});
+    const auto alone = array<std::int16_t, 1>(from, "scale_alone", {64});
+    for (std::size_t k = 0; k < LATTICE_DIAGONALS * 64; ++k)
+        kind.scale_bias.push_back(bias.data()[k / 64 * 64 + scan[k % 64]]);
+    for (std::size_t k = 0; k < 64; ++k) kind.scale_alone.push_back(alone.data()[scan[k]]);
+    const auto shape = array<std::int8_t, 2>(from, "scale_shape", {LATTICE_SHAPES, 3});
+    for (std::size_t k = 0; k < LATTICE_SHAPES; ++k) {
+        kind.scale_more[k] = shape.data()[3 * k];
+        kind.scale_share[k] = shape.data()[3 * k + 1];
+        kind.scale_kept[k] = 64 - shape.data()[3 * k + 2];
+    }
+    for (int scale = 0; scale < LATTICE_NARROW; ++scale)
+        for (int fraction = 0; fraction < LATTICE_FRACTIONS; ++fraction) {
+            const int more = clamp(scale + kind.scale_more[scale >> 2], 0, LATTICE_SCALES - 1);
+            const Five five = {{0, 0}, {scale, more}, kind.scale_share[scale >> 2] + 128};
+            const Mix mix = mix_of(tables, five, 4 * fraction - 16);
+            for (int k = 0; k < LATTICE_EDGES; ++k)
+                kind.narrow.push_back(static_cast<std::uint16_t>(mix.below(LATTICE_FIRST_EDGE + k)));
+        }
+}
+
 // The inputs of the network of rim pixels, by their place among the pairs of products.
 std::vector<int> rim_slots(const std::vector<std::int8_t>& near) {
     constexpr int SINGLE[] = {48, 49, 60, 61, 50, 51};
@@ -199,6 +252,7 @@ void make_lattice_plan(LatticePlan* to, const nb::list& kinds, const nb::dict& t
         kind.diagonal_output =
             outputs_of(Layer(from, "diagonal_output", 1, LATTICE_DIAGONALS, HIDDEN, 1, first),
                        LATTICE_DIAGONALS_PADDED, nullptr);
+        take_scales(kind, from, t);
         kind.spatial_hidden = hidden_of(
             Layer(from, "spatial_hidden", 1, HIDDEN, LATTICE_RIM_INPUTS, 1, first), rims, nullptr);
         kind.spatial_output =

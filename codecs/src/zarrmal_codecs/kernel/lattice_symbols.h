@@ -156,6 +156,23 @@ struct Reading {
         to.n = mix.edges_from(NEAR_FIRST, 1, slot(), to.edges);
 #endif
     }
+    // One of the 15 bins about a middle one, of which the edges are given; false if it is another.
+    bool near(const std::uint16_t* edges, std::int32_t middle, std::int32_t& value) {
+        const std::uint32_t wanted = slot();
+#if defined(__AVX2__)
+        const __m256i all = load(edges), x = _mm256_set1_epi16(static_cast<short>(wanted));
+        const __m256i most = _mm256_cmpeq_epi16(_mm256_max_epu16(all, x), x);
+        const int n = _mm_popcnt_u32(static_cast<unsigned>(_mm256_movemask_epi8(most))) / 2;
+#else
+        int n = 0;
+        for (int k = 0; k < LATTICE_EDGES; ++k) n += edges[k] <= wanted;
+#endif
+        if (n == 0 || n == LATTICE_EDGES) return false;
+        const std::uint32_t start = edges[n - 1];
+        advance(start, edges[n] - start);
+        value = middle + n - LATTICE_EDGES / 2;
+        return true;
+    }
 #if defined(__AVX2__)
     int symbol(const Mix& mix, const Prepared& prepared) {
         const int n = prepared.n;
@@ -243,6 +260,7 @@ struct Reading {
 struct Measuring {
     std::vector<std::uint32_t>* symbols;
 
+    bool near(const std::uint16_t*, std::int32_t, std::int32_t&) const { return false; }
     struct Prepared {};
     void prepare(const Mix&, Prepared&) const {}
     bool stopped() const { return false; }

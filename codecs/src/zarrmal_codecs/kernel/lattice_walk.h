@@ -220,7 +220,7 @@ private:
     }
 
     // Sums of the last diagonals' weights up to each.
-    void diagonal_weights(const std::uint32_t* inputs, std::uint32_t* before) const {
+    void diagonal_weights(const std::uint32_t* inputs, std::uint32_t* before) {
         const LatticeHidden& one = kind_->diagonal_hidden;
         const LatticeOutputs& two = kind_->diagonal_output;
         Units units;
@@ -229,6 +229,7 @@ private:
             units.add_pair(one.weight.data() + k * 2 * LATTICE_HIDDEN, inputs[k]);
         alignas(16) std::int32_t logits[LATTICE_DIAGONALS_PADDED];
         const Packed hidden = units.packed(one.shift.data());
+        widen(hidden, block_coder.around.hidden);
         for (int k = 0; k < LATTICE_DIAGONALS_PADDED; k += 4)
             four_outputs(hidden, two.weight.data() + k * LATTICE_HIDDEN, two.bias.data() + k,
                          two.shift.data() + k, logits + k);
@@ -360,6 +361,25 @@ inline void code_coefficients(Walk<Coder>* const* walks) {
     for (std::size_t i = 0; i < N; ++i) walks[i]->block_coder.take(value[i]);
 }
 
+// The same of coefficients without a network.
+template <std::size_t N, class Coder>
+inline void code_narrow(Walk<Coder>* const* walks) {
+    typename BlockCoder<Coder>::Narrow known[N];
+    std::int32_t value[N];
+    for (std::size_t i = 0; i < N; ++i) known[i] = walks[i]->block_coder.narrow();
+    for (std::size_t i = 0; i < N; ++i) value[i] = walks[i]->block_coder.code(known[i]);
+    for (std::size_t i = 0; i < N; ++i) walks[i]->block_coder.take_narrow(value[i]);
+}
+
+// Codes the next coefficient of one cell.
+template <class Coder>
+inline void code_one(Walk<Coder>* walk) {
+    if (walk->block_coder.has_network())
+        code_coefficients<1>(&walk);
+    else
+        code_narrow<1>(&walk);
+}
+
 // Codes the coefficients of two opened cells, or of one.
 template <class Coder>
 void code_cells(Walk<Coder>* one, Walk<Coder>* other) {
@@ -370,15 +390,18 @@ void code_cells(Walk<Coder>* one, Walk<Coder>* other) {
         return walk->next();
     };
     while (walks[0] && walks[1]) {
-        do code_coefficients<2>(walks);
-        while (!walks[0]->block_coder.done() && !walks[1]->block_coder.done());
+        auto &first = walks[0]->block_coder, &second = walks[1]->block_coder;
+        while (first.has_network() && second.has_network()) code_coefficients<2>(walks);
+        while (first.has_network()) code_coefficients<1>(walks);
+        while (second.has_network()) code_coefficients<1>(walks + 1);
+        while (!first.done() && !second.done()) code_narrow<2>(walks);
         for (auto& walk : walks)
             if (!goes_on(walk)) walk = nullptr;
     }
-    Walk<Coder>* last[1] = {walks[0] ? walks[0] : walks[1]};
-    if (!last[0]) return;
-    do code_coefficients<1>(last);
-    while (goes_on(last[0]));
+    Walk<Coder>* const last = walks[0] ? walks[0] : walks[1];
+    if (!last) return;
+    do code_one(last);
+    while (goes_on(last));
 }
 
 }  // namespace

@@ -27,6 +27,9 @@ WEIGHT_BITS: Final = 12
 LARGEST_PREDICTION: Final = (1 << 16) - 1
 N_INPUTS: Final = 32
 """Of each network."""
+SCALE_INPUTS: Final = (0, 1, 2, 3, 4, 17, 28, 29, 30, 31, 19, 20)
+"""Inputs of the network of a coefficient that tell its scale where it has no network."""
+N_SCALE_INPUTS: Final = len(SCALE_INPUTS)
 _WINDOW: Final = 6
 
 
@@ -176,13 +179,16 @@ class Lanes:
         The blocks' surroundings.
     sums
         int64 (lane, 64): of the prediction from the surroundings; see ``weights.Plane``.
-    from_earlier
-        int64 (64, 64): weights of the prediction of a coefficient (first) from those coded
-        before it.
+    from_earlier, scale_from_earlier
+        int64 (64, 64) and (64, 64, 2): weights of the prediction and of the scale of a coefficient
+        (first) from those coded before it.
     """
 
-    def __init__(self, around: Surroundings, sums: Ints, from_earlier: Ints) -> None:
+    def __init__(
+        self, around: Surroundings, sums: Ints, from_earlier: Ints, scale_from_earlier: Ints
+    ) -> None:
         self.around, self.sums, self.from_earlier = around, sums, from_earlier
+        self.scale_from_earlier = scale_from_earlier
         n = len(around.base)
         self.steps = around.steps
         self.log_steps = LOG_STEP[self.steps]
@@ -199,6 +205,8 @@ class Lanes:
         self._ends = np.where(magnitudes > 0, DIAGONAL, 0).max(axis=2)
         self._activity = activity_of(around.border)
         self._fixed = self._fixed_inputs()
+        self.scale_sums = np.zeros((n, 64), np.int64)
+        """Of ``weights.PlaneWeights.scale_sums``, and what the coefficients so far add to it."""
 
     def _fixed_inputs(self) -> Ints:
         """Inputs that do not depend on the block itself, int64 (lane, 64, 32)."""
@@ -248,6 +256,10 @@ class Lanes:
             inputs[:, 31] = self._fixed[:, DIAGONAL >= 2, 30].max(axis=1)
         return clipped(inputs, -128, 127)
 
+    def scale_inputs(self) -> Ints:
+        """Inputs that tell scales before the block's coefficients, int64 (lane, 64, 12)."""
+        return clipped(self._fixed[:, :, SCALE_INPUTS], -128, 127)
+
     def predicted(self, j: int) -> Ints:
         """Prediction of coefficient ``j``, in 32nds of a step, int64 (lane,)."""
         sums = self.sums[:, j]
@@ -274,11 +286,16 @@ class Lanes:
         left = self.last - DIAGONAL[j]
         inputs[:, 23] = 16 * clipped(left, 0, 6)
         inputs[:, 24] = 64 * (left == 0)
-        on_diagonal = int(np.searchsorted(DIAGONAL[SCAN], DIAGONAL[j])) + _WINDOW
-        none = self._magnitudes[:, on_diagonal : place + _WINDOW].sum(axis=1) == 0
-        inputs[:, 25] = 64 * ((left == 0) & none)
+        inputs[:, 25] = 64 * self.alone(j)
         inputs[:, 26] = 8 * self.last
         return clipped(inputs, -128, 127)
+
+    def alone(self, j: int) -> NDArray[np.bool_]:
+        """Where coefficient ``j`` is on the last diagonal, with none before it that is not 0."""
+        first = int(np.searchsorted(DIAGONAL[SCAN], DIAGONAL[j])) + _WINDOW
+        none = self._magnitudes[:, first : int(_PLACE[j]) + _WINDOW].sum(axis=1) == 0
+        result: NDArray[np.bool_] = (self.last == DIAGONAL[j]) & none
+        return result
 
     def take(self, j: int, values: Ints, predicted: Ints) -> None:
         """Coefficient ``j`` is ``values``, int64 (lane,); its prediction was ``predicted``."""
@@ -296,6 +313,9 @@ class Lanes:
             self._total += np.abs(values)
         actual = clipped(actual, -LARGEST_VALUE, LARGEST_VALUE)
         self.sums += actual[:, None] * self.from_earlier[None, :, j]
+        sizes = np.abs(values) if j else np.zeros_like(values)
+        self.scale_sums += log_of(sizes)[:, None] * self.scale_from_earlier[None, :, j, 0]
+        self.scale_sums += log_of(surprise)[:, None] * self.scale_from_earlier[None, :, j, 1]
 
 
 def last_diagonal(coefficients: Ints) -> Ints:

@@ -156,7 +156,8 @@ class PlaneOfCells:
         """The blocks ``index``, before their coefficients."""
         around = self.surroundings(index)
         sums = self.weights.surroundings_sums(around.border, around.luma, around.other)
-        return Lanes(around, sums, self.weights.from_earlier.astype(np.int64))
+        earlier = self.weights.from_earlier, self.weights.scale_from_earlier
+        return Lanes(around, sums, *(weight.astype(np.int64) for weight in earlier))
 
     def put(self, index: Ints, coefficients: Ints) -> None:
         """The blocks ``index`` are known: (lane, 64)."""
@@ -247,6 +248,21 @@ def checked(blocks: NDArray[np.int16], layout: Layout, plane: int) -> NDArray[np
     return blocks.reshape(-1, 64)
 
 
+def _last_diagonals(weights: PlaneWeights, lanes: Lanes) -> tuple[Ints, Ints]:
+    """Hidden units of the last diagonal's network, and cumulative frequencies."""
+    hidden = weights.diagonal_hidden(lanes.diagonal_inputs())
+    return hidden, diagonal_cumulative(weights.diagonal_outputs(hidden))
+
+
+def _mixture(weights: PlaneWeights, lanes: Lanes, j: int, active: Ints) -> Mixture:
+    """Distributions of coefficient ``j`` in some lanes."""
+    predicted = lanes.predicted(j)[active]
+    if DIAGONAL[j] < weights.n_networks:
+        return Mixture.of(weights.outputs(j, lanes.inputs(j)[active]), predicted)
+    sums = lanes.scale_sums[active, j] + lanes.alone(j)[active] * int(weights.scale_alone[j])
+    return Mixture.of(*weights.scale_outputs(sums, predicted))
+
+
 Symbols = tuple[Ints, Ints, Ints, Ints]
 """Lane, place in the block's order of symbols, start, frequency."""
 
@@ -255,16 +271,16 @@ def _block_symbols(plane: PlaneOfCells, index: Ints, coefficients: Ints) -> list
     lanes = plane.lanes(index)
     everyone = np.arange(len(index))
     lanes.last = last_diagonal(coefficients)
-    edges = diagonal_cumulative(plane.weights.diagonal_outputs(lanes.diagonal_inputs()))
+    hidden, edges = _last_diagonals(plane.weights, lanes)
     start = edges[lanes.last, everyone]
     out = [(everyone, np.zeros_like(everyone), start, edges[lanes.last + 1, everyone] - start)]
+    lanes.scale_sums = plane.weights.scale_sums(lanes.scale_inputs(), hidden, lanes.last)
     for place, j in enumerate(SCAN.tolist()):
         active = np.flatnonzero(lanes.last >= DIAGONAL[j])
         if not len(active):
             break
         values, predicted = coefficients[:, j], lanes.predicted(j)
-        outputs = plane.weights.outputs(j, lanes.inputs(j)[active])
-        mixture = Mixture.of(outputs, predicted[active])
+        mixture = _mixture(plane.weights, lanes, j, active)
         _coefficient_symbols(mixture, values[active], active, _SUB * (place + 1), out)
         lanes.take(j, values, predicted)
     return out
@@ -340,17 +356,17 @@ def _cut(plane: PlaneOfCells, cell: int, n_blocks: tuple[int, int]) -> NDArray[n
 def _decoded_blocks(plane: PlaneOfCells, index: Ints, cells: Ints, reader: Streams) -> Ints:
     lanes = plane.lanes(index)
     everyone = np.arange(len(index))
-    edges = diagonal_cumulative(plane.weights.diagonal_outputs(lanes.diagonal_inputs()))
+    hidden, edges = _last_diagonals(plane.weights, lanes)
     lanes.last = (edges[1:] <= reader.slots(cells)).sum(axis=0)
     start = edges[lanes.last, everyone]
     reader.advance(cells, start, edges[lanes.last + 1, everyone] - start)
+    lanes.scale_sums = plane.weights.scale_sums(lanes.scale_inputs(), hidden, lanes.last)
     for j in SCAN.tolist():
         active = np.flatnonzero(lanes.last >= DIAGONAL[j])
         if not len(active):
             break
         predicted = lanes.predicted(j)
-        outputs = plane.weights.outputs(j, lanes.inputs(j)[active])
-        mixture = Mixture.of(outputs, predicted[active])
+        mixture = _mixture(plane.weights, lanes, j, active)
         values = np.zeros(len(index), np.int64)
         values[active] = _decoded_values(mixture, cells[active], reader)
         lanes.take(j, values, predicted)

@@ -210,7 +210,8 @@ def _arrays(weights: Weights) -> list[dict[str, NDArray[Any]]]:
             {
                 # They may be views of the model's bytes, which are not aligned.
                 name: np.require(
-                    a if name.startswith("from") else a.reshape(-1), requirements=["C", "A"]
+                    a if name.startswith(("from", "scale")) else a.reshape(-1),
+                    requirements=["C", "A"],
                 )
                 for name, a in arrays.items()
             }
