@@ -22,7 +22,8 @@ MATRIX_PYTHON ?= python3.13
 MATRIX_CONSTRAINTS ?= constraints-3.13.txt
 MATRIX := .venv-matrix
 # Servers, measuring, and crashes at many moments.
-MATRIX_IGNORED := tests/stores $(addprefix tests/test_,benchmark.py every_moment.py examples.py rivals.py)
+MATRIX_IGNORED := tests/stores $(addprefix tests/test_,benchmark.py benchmark_originals.py every_moment.py \
+	examples.py rivals.py)
 BIN := $(VENV)/bin
 SOURCES := $(shell find codecs/src zarrmal codecs/CMakeLists.txt -type f -not -name '*.pyc')
 PIP := -m pip install --quiet --disable-pip-version-check

@@ -1,12 +1,10 @@
 """The benchmark: every coder is lossless, every size is counted, every ratio is recomputed."""
 
 import json
-import re
 
 import numpy as np
 import pytest
-from pictures import save
-from typer.testing import CliRunner
+from measured import PLAIN, RIVALS, command, fixed_speeds
 from zarrmal_codecs import JpegCell
 from zarrmal_codecs.hybrid.engine import chosen_level
 from zarrmal_codecs.lattice.picture import Camera
@@ -15,30 +13,21 @@ from zarrmal.archive import WriteOptions
 from zarrmal.benchmark import (
     LossyError,
     Rival,
-    all_rivals,
-    models,
     named_rivals,
     run_benchmark,
     split_source,
 )
 from zarrmal.benchmark.coefficients import Coefficients
-from zarrmal.benchmark.measurement import single_cells
 from zarrmal.benchmark.models import model_names
-from zarrmal.benchmark.reading import Reading, measure_reading
-from zarrmal.benchmark.speed import Speed, codec_speed
-from zarrmal.classify import LabelAssigner
-from zarrmal.cli import app
+from zarrmal.benchmark.reading import measure_reading
+from zarrmal.benchmark.speed import codec_speed
 from zarrmal.errors import InputError
 from zarrmal.sources import open_source
 
-RIVALS = all_rivals()
-RGB = all_rivals(3)
-FOUR = all_rivals(4)
-PLAIN = Rival(
-    name="plain",
-    encode=lambda image: image.tobytes(),
-    decode=lambda data, shape: np.frombuffer(data, np.uint8).reshape(shape),
-)
+
+@pytest.fixture
+def quick(monkeypatch):
+    fixed_speeds(monkeypatch)
 
 
 def test_names_tell_models_apart(model, hybrid):
@@ -87,21 +76,6 @@ def test_without_slides_there_is_no_benchmark(cells, groups):
     source = open_source(cells.read(np.arange(240)), groups=groups)
     with pytest.raises(InputError, match="no slides are known"):
         split_source(source, 0.25, 0)
-
-
-SPEED = Speed(engine="numpy", n_cells=80, encode_mb_s=3.0, encode_shortest_mb_s=2.0,
-              decode_mb_s=5.0, reference_decode_mb_s=1.0)  # fmt: skip
-READ = {"n_used": 1, "seconds": 1.0, "mb_s": 1.0, "cores": 1.0}
-READING = Reading(chunk_cells=80, n_chunks=1, n_single_cells=1, cell_ms=1.0, zarr_json_bytes=1,
-                  n_cells_read=80, threads={"1": READ, "2": READ},
-                  two_threads_over_one=None)  # fmt: skip
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Fixed speeds instead of measured ones."""
-    monkeypatch.setattr(models, "codec_speed", lambda *_: SPEED)
-    monkeypatch.setattr(models, "measure_reading", lambda _: READING)
 
 
 @pytest.mark.parametrize("labelled", [True, False])
@@ -224,10 +198,6 @@ def file(cells, tmp_path_factory):
     return path
 
 
-def command(*words):
-    return CliRunner().invoke(app, ["benchmark", *map(str, words)])
-
-
 @pytest.mark.training
 def test_saved_models_are_reused(file, tmp_path, quick):
     words = (file, "--no-rivals", "--save-models", tmp_path / "models", "--json",
@@ -266,7 +236,7 @@ def test_a_busy_machine_is_reported(file, model, tmp_path, quick, monkeypatch):
 @pytest.mark.parametrize(("suffix", "magic"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
 def test_a_plot_is_drawn(file, model, tmp_path, quick, suffix, magic, monkeypatch):
     pytest.importorskip("matplotlib", reason="the extra plot is not installed")
-    monkeypatch.setattr("zarrmal.cli.benchmark.all_rivals", lambda *_: (PLAIN,))
+    monkeypatch.setattr("zarrmal.cli.benchmark.command.all_rivals", lambda *_: (PLAIN,))
     model.save(tmp_path / "m.zmal")
     path = tmp_path / f"plot.{suffix}"
     done = command(file, "--model", tmp_path / "m.zmal", "--plot", path, "--json")
@@ -300,7 +270,7 @@ def test_an_impossible_plot_is_refused_before_the_work(file, tmp_path, name, mes
 def test_a_lossy_coder_is_reported_in_one_line(file, model, tmp_path, quick, monkeypatch):
     model.save(tmp_path / "m.zmal")
     lossy = Rival(name="lossy", encode=PLAIN.encode, decode=lambda data, shape: np.zeros(shape))
-    monkeypatch.setattr("zarrmal.cli.benchmark.all_rivals", lambda *_: (lossy,))
+    monkeypatch.setattr("zarrmal.cli.benchmark.command.all_rivals", lambda *_: (lossy,))
     done = command(file, "--model", tmp_path / "m.zmal")
     assert done.exit_code == 1
     assert "lossy is not lossless" in done.stderr
@@ -313,166 +283,6 @@ def test_a_folder_for_models_is_refused_before_training(file, tmp_path, name):
     done = command(file, "--save-models", tmp_path / name)
     assert done.exit_code == 2
     assert "its parent folder must exist" in done.stderr
-
-
-SIZES = [(12 + 5 * k % 11, 10 + 7 * k % 13) for k in range(12)]
-
-
-@pytest.fixture(scope="module")
-def originals(cells, tmp_path_factory):
-    """PNG files of twelve sizes, in two classes on three slides."""
-    place = tmp_path_factory.mktemp("originals")
-    pixels = cells.read(np.arange(12))
-    for k, (height, width) in enumerate(SIZES):
-        path = place / f"{('parasitized', 'uninfected')[k // 2 % 2]}/s{k % 3}_{k:02}.png"
-        save(path, pixels[k, :height, :width])
-    return place
-
-
-def test_cells_of_different_sizes(originals, hybrid, tmp_path, quick):
-    import zarrmal
-
-    source = open_source(originals, group_pattern=r"(s\d)_")
-    training, unseen = split_source(source, 0.67, 0)
-    assert (source.sizes is not None, unseen.n_cells) == (True, 8)
-    wasteful = Rival(
-        name="wasteful",
-        encode=lambda image: 100 * PLAIN.encode(image),
-        decode=lambda data, shape: PLAIN.decode(data[: len(data) // 100], shape),
-    )
-    rivals = [PLAIN, wasteful, *(r for r in RIVALS if r.name in ("png:level=9", "jpegls"))]
-    result = run_benchmark(training, unseen, [hybrid], rivals)
-    rows = {(m.coder, m.arrangement, m.cells, m.assignment): m for m in result.measurements}
-    n_pixels = int(unseen.sizes.astype(int).prod(axis=1).sum())
-    assert {key[1:3] for key in rows if key[0] in {r.name for r in rivals}} == {
-        ("cell", "unseen slides")
-    }
-    plain = rows["plain", "cell", "unseen slides", ""]
-    assert (plain.bits_per_pixel, plain.n_cells) == (8, 8)
-    assert sum(plain.slides["cell"].pixels.values()) == n_pixels
-    png = next(r for r in RIVALS if r.name == "png:level=9")
-    n_bytes = sum(len(png.encode(unseen.original(k))) for k in range(8))
-    row = rows["png:level=9", "cell", "unseen slides", ""]
-    assert row.bits_per_pixel == 8 * n_bytes / n_pixels
-
-    info = zarrmal.write(unseen, tmp_path / "a", model=hybrid, assign="labels")
-    ours = rows["zarrmal:hybrid,effort=fast", "chunk", "unseen slides", "labels"]
-    assert ours.bits_per_pixel == 8 * info.cells_bytes / n_pixels
-    without = rows["zarrmal:hybrid,effort=fast, without model", "chunk", "unseen slides", "labels"]
-    n_model = len(hybrid.to_base64())
-    assert without.bits_per_pixel == 8 * (info.cells_bytes - n_model) / n_pixels
-    pixels_by_class = [int(unseen.sizes[unseen.labels == k].astype(int).prod(1).sum())
-                       for k in range(2)]  # fmt: skip
-    assert tuple(ours.class_bits_per_pixel) == unseen.class_names
-    whole = sum(
-        rate * n
-        for rate, n in zip(ours.class_bits_per_pixel.values(), pixels_by_class, strict=True)
-    )
-    assert whole / n_pixels + ours.shared_bits_per_pixel == pytest.approx(ours.bits_per_pixel)
-
-    assert {(r.arrangement, r.n_cells) for r in result.ratios} == {("cell", 8)}
-    ratio = next(
-        r
-        for r in result.ratios
-        if (r.ours, r.assignment, r.rival) == (ours.coder, "labels", "jpegls")
-    )
-    assert (ratio.quantity, ratio.ours_value) == (
-        "bits_per_pixel", pytest.approx(ours.bits_per_pixel)
-    )  # fmt: skip
-    jpegls = rows["jpegls", "cell", "unseen slides", ""]
-    assert ratio.ratio == pytest.approx(ours.bits_per_pixel / jpegls.bits_per_pixel)
-    assert result.break_even_cells[ours.coder]["plain, cell"] == float("inf")
-    low, high = ratio.interval
-    assert low < ratio.ratio < high
-    gain = 800 - without.bits_per_pixel
-    assert result.break_even_cells[ours.coder]["wasteful, cell"] == pytest.approx(
-        8 * n_model / (gain * n_pixels / 8)
-    )
-    heights, widths = unseen.sizes.T.tolist()
-    assert result.heights == (min(heights), max(heights))
-    assert json.loads(json.dumps(result.to_json()))["widths"] == [min(widths), max(widths)]
-
-
-def test_ratios_are_over_the_cells_of_the_rival(originals, hybrid, quick, monkeypatch):
-    """Where the rivals code a sample, our bits are those of the same cells."""
-    monkeypatch.setattr("zarrmal.benchmark.measurement.MAX_SINGLE_CELLS", 3)
-    source = open_source(originals, group_pattern=r"(s\d)_")
-    training, unseen = split_source(source, 0.67, 0)
-    result = run_benchmark(training, unseen, [hybrid], [PLAIN])
-    row = next(m for m in result.measurements if m.arrangement == "cell")
-    assert row.n_cells == 3
-    ours = result.models[0].measurements[0]
-    assert ours.n_cells == 8
-    assert ours.slides["cell"].pixels == row.slides["cell"].pixels
-    assert "sheet" not in ours.slides  # no sheets of different sizes
-    rows = single_cells(unseen)
-    assert (
-        sum(row.slides["cell"].pixels.values()) == unseen.sizes[rows].astype(int).prod(axis=1).sum()
-    )
-    ratio = result.ratios[0]
-    assert (ratio.n_cells, ratio.rival_value) == (3, 8)
-    assert ratio.ours_value == ours.single_cells_bits_per_pixel != ours.bits_per_pixel
-
-
-def test_speeds_are_over_the_cells_own_bytes(originals, hybrid, tmp_path):
-    import zarrmal
-
-    source = open_source(originals, group_pattern=r"(s\d)_")
-    zarrmal.write(source, tmp_path / "a", model=hybrid, options=WriteOptions(chunk_cells=4))
-    reading = measure_reading(tmp_path / "a")
-    assert reading.n_cells_read == 8
-    sizes = open_source(tmp_path / "a").sizes[:8].astype(int)
-    for times in reading.threads.values():
-        n_bytes = times["mb_s"] * times["seconds"] * 1e6
-        assert n_bytes == pytest.approx(sizes.prod(axis=1).sum())
-
-
-def test_a_chunk_of_large_cells_is_short(originals, hybrid, monkeypatch):
-    source = open_source(originals)
-    monkeypatch.setattr(models, "MAX_SPEED_BYTES", 5 * np.prod(source.cell_shape) + 1)
-    pixels, classes, raw_bytes, coefficients = models._sorted_chunk(
-        source, LabelAssigner(source, source.class_names), hybrid
-    )
-    assert coefficients is None  # this model has no weights for them
-    assert len(pixels) == len(classes) == 5
-    assert classes.tolist() == sorted(classes.tolist())
-    rows = np.linspace(0, 11, 5).astype(int)
-    assert raw_bytes == source.sizes[rows].astype(int).prod(axis=1).sum()
-
-
-def test_originals_on_the_command_line(originals, model, hybrid, tmp_path, quick):
-    hybrid.save(tmp_path / "h.zmal")
-    words = (originals, "--group-pattern", r"(s\d)_", "--unseen", 0.67, "--model",
-             tmp_path / "h.zmal", "--rival", "png", "--rival", "jpegls")  # fmt: skip
-    done = command(*words)
-    assert done.exit_code == 0, done.stderr or done.exception
-    text = " ".join(done.stdout.split())
-    assert "sheets need one size" in text
-    assert re.search(r"ours over theirs.* \d\.\d{3} \(\d\.\d{3} … \d\.\d{3}\)", text)
-    one_slide = command(*words, "--unseen", 0.3)
-    assert re.search(r"ours over theirs.* \d\.\d{3} \(–\)", " ".join(one_slide.stdout.split()))
-    done = command(*words, "--json")
-    tree = json.loads(done.stdout)
-    arrangements = {m["arrangement"] for m in tree["measurements"]}
-    assert all(len(ratio["interval"]) == 2 for ratio in tree["ratios"])
-    assert arrangements == {"cell", "chunk"}
-
-    model.save(tmp_path / "p.zmal")
-    for option in (("--model", tmp_path / "p.zmal"), ("--profile", "paper")):
-        refused = command(*words[:5], *option)
-        assert refused.exit_code == 2
-        said = " ".join(refused.stderr.split())
-        assert "profile paper needs cells of one size: resample them with --size N" in said
-
-
-@pytest.mark.training
-def test_a_model_is_trained_on_originals(originals, tmp_path, quick):
-    words = (originals, "--group-pattern", r"(s\d)_", "--rival", "png", "--effort", "fast",
-             "--steps", 3, "--save-models", tmp_path / "models", "--json")  # fmt: skip
-    done = command(*words)
-    assert done.exit_code == 0, done.stderr or done.exception
-    assert json.loads(done.stdout)["ratios"]
-    assert "of an earlier run" in command(*words).stderr
 
 
 def test_only_the_named_coders_are_measured():

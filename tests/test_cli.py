@@ -15,7 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from zarrmal.cli import app
-from zarrmal.cli.console import print_json, progress_bars
+from zarrmal.cli.terminal.console import print_json, progress_bars
 from zarrmal.sources import open_source
 from zarrmal.sources.synthetic import synthetic_cells
 
@@ -36,6 +36,7 @@ COMMANDS = (
     "benchmark",
     "demo",
     "study",
+    "ablation",
 )
 TINY = ("--profile", "paper", "--hidden", "8,4", "--epochs", "1")
 PROGRAM = Path(sys.executable).with_name("zarrmal")
@@ -272,7 +273,7 @@ def test_benchmark(folder, tmp_path):
 
 
 def test_demo(tmp_path, monkeypatch):
-    module = importlib.import_module("zarrmal.cli.demo")
+    module = importlib.import_module("zarrmal.cli.demo.command")
     monkeypatch.setattr(module, "DEMO_CELLS", 30)
     result = parsed("demo", "--keep", tmp_path / "demo")
     assert result["archive"]["n_cells"] == 30
@@ -316,7 +317,7 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([0.0, 1.0, 25.0, 25.0, 26.0])
-    monkeypatch.setattr("zarrmal.cli.console.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("zarrmal.cli.terminal.console.time.monotonic", lambda: next(clock))
     with progress_bars() as progress:
         progress("training", 1, 9)
         progress("training", 2, 9, "5.9 bits/pixel")

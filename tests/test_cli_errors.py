@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from zarrmal.cli import app
-from zarrmal.cli.errors import reports_errors
+from zarrmal.cli.terminal.errors import reports_errors
 
 PROGRAM = Path(sys.executable).with_name("zarrmal")
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 import zarr
 from PIL import Image, ImageCms
 from typer.testing import CliRunner
@@ -140,6 +142,57 @@ def test_appended_and_repacked_files_come_back(tmp_path, models):
     found = files_of(tmp_path / "out")
     del found["a/4.png"]
     assert found == files_of(first) | files_of(second)
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata is currently not part")
+def test_adopted_files_come_back_where_their_coefficients_are_stored(tmp_path, models):
+    """Other programs store pixels, and leave chunks out that hold no text."""
+    folder = write_files(tmp_path / "in", {f"a/{k}.jpg": {"quality": 80} for k in range(2)})
+    for k in (2, 3):
+        Image.fromarray(drawn(k)).save(folder / f"a/{k}.png")
+    options = WriteOptions(chunk_cells=1)
+    zarrmal.write(folder, tmp_path / "a.zarr", model=models[3], options=options)
+    xr.open_zarr(tmp_path / "a.zarr").to_zarr(tmp_path / "b.zarr")
+    del zarr.open_group(tmp_path / "a.zarr").attrs["zarrmal"]
+    for name, n_files in (("a.zarr", 2), ("b.zarr", 0)):
+        texts = zarr.open_array(tmp_path / name / "jpeg_frame")[:]
+        assert np.count_nonzero(texts) == 2
+        for k in np.flatnonzero(texts == "") if n_files == 0 else ():
+            (tmp_path / name / "jpeg_frame" / "c" / str(k)).unlink(missing_ok=True)
+        zarrmal.adopt(tmp_path / name)
+        assert not zarrmal.verify(tmp_path / name, folder).problems
+        report = zarrmal.extract(tmp_path / name, tmp_path / f"{name}-out")
+        assert (report.n_cells, report.n_jpeg_same) == (4, n_files)
+
+
+def test_what_surrounds_coefficients_is_not_all_in_memory(tmp_path, models):
+    """A colour profile can be larger than the picture of a cell."""
+    rng, n_profile = np.random.default_rng(5), 400_000
+    peaks: dict[str, list[int]] = {"verify": [], "extract": [], "repack": []}
+    counts = (1, 3, 20)
+    for n_cells in counts:
+        folder, url = tmp_path / str(n_cells), tmp_path / f"{n_cells}.zarr"
+        for k in range(n_cells):
+            profile = rng.bytes(n_profile)
+            write_files(folder, {f"a/{k:02}.jpg": {"quality": 80, "icc_profile": profile}})
+        zarrmal.write(folder, url, model=models[3], options=WriteOptions(chunk_cells=2))
+        assert zarrmal.info(url).frame_bytes > n_cells * n_profile
+        verbs = {
+            "verify": lambda url=url, folder=folder: zarrmal.verify(url, folder),
+            "extract": lambda url=url: zarrmal.extract(url, url.with_suffix(".out")),
+            "repack": lambda url=url: zarrmal.repack(url, url.with_suffix(".again"), workers=1),
+        }
+        for verb, run in verbs.items():
+            tracemalloc.start()
+            try:
+                run()
+                peaks[verb].append(tracemalloc.get_traced_memory()[1])
+            finally:
+                tracemalloc.stop()
+        assert files_of(url.with_suffix(".out")) == files_of(folder)
+    more = (counts[2] - counts[1]) * n_profile
+    for verb, (_, few, many) in peaks.items():  # the first ones load models and tables
+        assert many - few < more / 4, f"{verb}: {few / 1e6:.1f} and {many / 1e6:.1f} MB"
 
 
 def test_grey_files_and_what_goes_the_ordinary_way(tmp_path, models):

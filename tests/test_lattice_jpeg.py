@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -239,3 +240,28 @@ def test_real_files_come_back(shared: Path):
         np.testing.assert_array_equal(
             decode(file.camera, file.coefficients, file.shape), opened(data)
         )
+
+
+def test_memory_grows_with_the_coefficients_alone():
+    """A scan is written some blocks at a time; what is read of it is held in small numbers."""
+    read_jpeg(saved(drawn((64, 64), 1)))  # libraries and tables are loaded once
+    peaks = []
+    for side in (640, 1600):
+        data = saved(drawn((side, side), 1), quality=85, subsampling=0)
+        file = read_jpeg(data)
+        n_blocks = sum(blocks.nbytes for blocks in file.blocks)
+        for run, held in (
+            (lambda d=data: read_jpeg(d), n_blocks),
+            (lambda f=file: write_jpeg(f), 0),
+        ):
+            tracemalloc.start()
+            try:
+                result = run()
+                peaks.append(tracemalloc.get_traced_memory()[1] - held)
+            finally:
+                tracemalloc.stop()
+        assert result == data
+        peaks.append(len(data))
+    reading, writing, n_bytes = np.array(peaks[3:]) - peaks[:3]
+    assert reading < 40 * n_bytes
+    assert writing < 6 * n_bytes

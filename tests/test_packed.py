@@ -14,7 +14,7 @@ import zarrmal
 from zarrmal import InputError, MissingError
 from zarrmal.sources import Source, open_source
 from zarrmal.sources.open import absolute_address
-from zarrmal.sources.packed import packed_url
+from zarrmal.sources.places.packed import packed_url
 
 
 @pytest.mark.parametrize("name", ["a.zip", "A.ZIP", "a.tar", "a.tar.gz", "a.tgz"])

@@ -24,11 +24,10 @@ def table(heading: str) -> dict[str, set[str]]:
     return rows
 
 
-ARCHIVE = ZARRMAL / "archive"
 TABLES = {
     CODECS: table("codecs"),
     ZARRMAL: table("zarrmal"),
-    ARCHIVE: table("zarrmal/archive"),
+    **{ZARRMAL / room: table(f"zarrmal/{room}") for room in ("archive", "cli", "sources")},
 }
 ROOMS = [(folder, room) for folder, rows in TABLES.items() for room in rows]
 

@@ -21,7 +21,7 @@ from zarrmal_codecs import Model
 import zarrmal
 from zarrmal import WriteOptions
 from zarrmal.sources import Source, open_source
-from zarrmal.sources.serial import SerialFileSystem, is_serial, serial_store
+from zarrmal.sources.places.serial import SerialFileSystem, is_serial, serial_store
 
 
 @pytest.fixture(scope="module")

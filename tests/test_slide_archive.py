@@ -27,7 +27,7 @@ from zarrmal.errors import InputError
 from zarrmal.segment import SegmentOptions, open_slide, open_slide_cells
 from zarrmal.segment.source import SlideSource
 from zarrmal.sources import ConcatSource, Source
-from zarrmal.sources.provenance import PROVENANCE
+from zarrmal.sources.columns.provenance import PROVENANCE
 
 
 def run(*words: object) -> Result:

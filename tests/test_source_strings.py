@@ -13,16 +13,16 @@ from pictures import noise
 
 from zarrmal.errors import InputError
 from zarrmal.sources import ConcatSource, Subset, open_source
-from zarrmal.sources import strings as module
-from zarrmal.sources.folder import image_names
-from zarrmal.sources.image_file import DecodedImage
-from zarrmal.sources.strings import (
+from zarrmal.sources.columns import strings as module
+from zarrmal.sources.columns.strings import (
     STRINGS,
     checked_strings,
     fixed_width_bytes,
     iterate_strings,
     unique_strings,
 )
+from zarrmal.sources.images.folder import image_names
+from zarrmal.sources.images.image_file import DecodedImage
 
 N_CELLS = 20_000
 NAME = f"parasitized/{50 * 's'}/{40 * 'c'}-%06d.png"  # 113 characters, as in real data sets
@@ -50,13 +50,13 @@ def test_memory_of_long_names(kind, tmp_path, monkeypatch):
     cells = np.zeros((N_CELLS, 1, 1), np.uint8)
     if kind == "npz":
         np.savez_compressed(tmp_path / "a.npz", cells=cells, path=names)
-        monkeypatch.setattr("zarrmal.sources.array_file.SMALL_BYTES", 1 << 20)
+        monkeypatch.setattr("zarrmal.sources.arrays.array_file.SMALL_BYTES", 1 << 20)
     if kind == "folder":
         folder, _, _ = NAME.rpartition("/")
         image = DecodedImage(pixels=cells[0])
         files = [name.rpartition("/")[2] for name in names]
         monkeypatch.setattr(os, "walk", lambda top, **_: [(f"{top}/{folder}", [], files)])
-        monkeypatch.setattr("zarrmal.sources.folder.read_image", lambda *_, **__: image)
+        monkeypatch.setattr("zarrmal.sources.images.folder.read_image", lambda *_, **__: image)
         del names
     open_source(cells[:1])
     gc.collect()

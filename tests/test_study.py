@@ -17,7 +17,7 @@ from zarrmal_codecs.paper.golomb_rice import golomb_bits
 from zarrmal import choose
 from zarrmal.classify.network import CellClassifier
 from zarrmal.cli import app
-from zarrmal.cli import study as command
+from zarrmal.cli.study import command
 from zarrmal.errors import InputError
 from zarrmal.models.classifiers import shipped_classifier
 from zarrmal.sources import open_source

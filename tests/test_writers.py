@@ -22,7 +22,8 @@ from zarrmal.archive.lock.process import start_time, this_machine
 from zarrmal.archive.lock.writer_lock import WriterLock
 from zarrmal.archive.write.commit import resized
 from zarrmal.errors import InputError
-from zarrmal.sources import Subset, image_file
+from zarrmal.sources import Subset
+from zarrmal.sources.images import image_file
 
 JOURNAL = Journal(operation="append", n_stored=100, n_new=10, source="0" * 64)
 

@@ -20,12 +20,13 @@ from zarrmal_codecs.hybrid.cells import HybridCells
 import zarrmal
 from zarrmal import Archive, ExistsError, InputError, MissingError, WriteOptions
 from zarrmal.archive.format import BACKUP
+from zarrmal.archive.storage.store import Where
 from zarrmal.sources import Source, Subset
 
 FIRST, MORE, ALL = range(100), range(100, 150), range(150)
 
 
-def write(source: Source, where: zarrmal.api.Where, model: Model, **options: object) -> None:
+def write(source: Source, where: Where, model: Model, **options: object) -> None:
     zarrmal.write(source, where, model=model, options=WriteOptions(chunk_cells=32, **options))
 
 

@@ -22,11 +22,12 @@ from .classify import (
 from .classify.assigners import class_indices
 from .classify.assignment import ONE_CLASS, class_index
 from .errors import InputError, MissingError
+from .infer import InferredSilhouettes
 from .models import shipped_models
 from .models.classifiers import shipped_classifier
 from .progress import Progress, silent
 from .sources import Source
-from .sources.limits import model_fits
+from .sources.fit import model_fits
 
 if TYPE_CHECKING:
     from .learn import HybridOptions, TrainOptions
@@ -85,6 +86,28 @@ def shipped_for(
         return float(own.mean()) * share * cells.n_cells + 8 * model.n_bytes
 
     return min(models, key=total_bits, default=None)
+
+
+def without_useless_masks(cells: Source, model: Model | None) -> Source:
+    """The cells without inferred masks, where these do not make some of them shorter.
+
+    Parameters
+    ----------
+    model
+        That codes the cells.
+    """
+    if not isinstance(cells, InferredSilhouettes) or model is None:
+        return cells
+    coder = coder_for(model)
+    if not coder.takes_silhouettes or cells.rule is None:
+        return cells.source
+    rows = np.unique(np.linspace(0, cells.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
+    pixels = cells.read(rows)
+    inferred, shown = (
+        float(coder.bits(pixels, None, silhouettes).min(axis=1).sum())
+        for silhouettes in (cells.silhouettes(rows), None)
+    )
+    return cells if inferred < shown else cells.source
 
 
 def train_model(

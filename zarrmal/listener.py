@@ -37,6 +37,9 @@ class Listener:
     def not_searched(self) -> None:
         """The model codes JPEG coefficients; numba, which finds them in pixels, is missing."""
 
+    def not_inferred(self) -> None:
+        """Cells look cut out and then resampled; numba, which infers their masks, is missing."""
+
     def classifying_with(self, classifier: CellClassifier) -> None:
         """A shipped classifier assigns classes."""
 

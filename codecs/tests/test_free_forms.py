@@ -13,6 +13,7 @@ import reference_decoder
 from invalid_models import body_of, changed, model_file, put, tree_and_tensors
 from zarrmal_codecs import CorruptionError, Model, ModelError
 from zarrmal_codecs.chunk import header
+from zarrmal_codecs.chunk.cell_index import CellIndex
 from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.wire import Writer, pack_bits
@@ -22,7 +23,7 @@ def long_varint(value: int) -> bytes:
     return bytes((value >> 7 * k) & 127 | 128 * (k < 4) for k in range(5))
 
 
-def wide_index(out: Writer, index: header.CellIndex) -> None:
+def wide_index(out: Writer, index: CellIndex) -> None:
     """The cell index in its longest form: runs of one cell, `least` 0, as many bits as allowed."""
     out.block(index.digest_prefix + bytes([len(index.codings)]) + index.codings)
     out.block(long_varint(len(index.classes)))
@@ -42,7 +43,7 @@ def test_an_index_can_be_longer(make, monkeypatch):
     cells = models.pixels(7, (5, *model.cell_shape))
     cells[2], cells[:, 3:] = 0, 0
     short = encode_chunk(cells, Coder(model), keep_cells=True)
-    monkeypatch.setattr(header, "_write_index", wide_index)
+    monkeypatch.setattr(header, "write_index", wide_index)
     long = encode_chunk(cells, Coder(model), keep_cells=True)
     assert len(long) > len(short)
     np.testing.assert_array_equal(decode_chunk(long, Coder(model)), cells)

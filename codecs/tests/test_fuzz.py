@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from random import Random
 
-import chunk_mutator
+import chunk_fields
 import fuzz
 import laws
 import numpy as np
@@ -37,7 +37,7 @@ def test_laws_hold_for_every_seed_and_some_mutations(family):
 def test_chunks_are_taken_apart_and_put_together_again():
     for path in sorted(seeds.VECTORS.glob("*/chunk.bin")):
         data = path.read_bytes()
-        assert chunk_mutator.build(chunk_mutator.parse(data)) == data
+        assert chunk_fields.build(chunk_fields.parse(data)) == data
 
 
 def test_mutations_get_beyond_the_checksums():

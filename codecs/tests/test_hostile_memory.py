@@ -13,7 +13,7 @@ import lattice_chunks
 import models
 import numpy as np
 import pytest
-from chunk_mutator import Chunk, Index, build
+from chunk_fields import Chunk, Index, build
 from invalid_models import body_of, model_file
 from zarrmal_codecs.model.layer import Layer
 from zarrmal_codecs.model.model import Model

@@ -22,7 +22,7 @@ from zarrmal.cli import app
 
 SECONDS = 60  # far above what any of them needs, far below what the libraries take
 PROGRAM = (
-    "import sys, zarrmal.sources.timeout as reach; from zarrmal.cli import main; "
+    "import sys, zarrmal.sources.places.timeout as reach; from zarrmal.cli import main; "
     "reach.FIRST_ANSWER_SECONDS = float(sys.argv.pop(1)); main()"
 )
 REMOTE = ("s3", "azure", "gcs")
@@ -137,7 +137,7 @@ def test_nobody_listens(request, command, to, option):
 
 @pytest.mark.parametrize("name", ["a.zarr", "a.npz"])
 def test_a_server_that_is_silent(name, monkeypatch):
-    monkeypatch.setattr("zarrmal.sources.timeout.FIRST_ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("zarrmal.sources.places.timeout.FIRST_ANSWER_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it never accepts
         port = silent.getsockname()[1]
         started = time.monotonic()

@@ -7,8 +7,8 @@ import pytest
 from zarrmal import InputError
 from zarrmal.archive import Location
 from zarrmal.archive.storage.fsspec_options import fsspec_options
-from zarrmal.cli.console import key_values
-from zarrmal.cli.secrets import without_secrets
+from zarrmal.cli.terminal.console import key_values
+from zarrmal.cli.terminal.secrets import without_secrets
 
 
 @pytest.mark.parametrize(

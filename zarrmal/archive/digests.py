@@ -17,7 +17,7 @@ from typing import Any, Self
 import zarr
 from zarr.core.sync import sync
 
-from ..sources.archive_facts import DIGESTS_GROUP, N_NAME, digests_key, load_digests
+from ..sources.arrays.archive_facts import DIGESTS_GROUP, N_NAME, digests_key, load_digests
 from .storage.objects import get_bytes, join_key, put_bytes
 
 

@@ -15,12 +15,12 @@ from zarr.codecs import ShardingCodec
 from zarrmal_codecs import CompatibilityError, CorruptionError
 
 from ..errors import InputError
-from ..sources.archive_facts import ARCHIVE_ATTRIBUTE, DIGESTS_GROUP
+from ..sources.arrays.archive_facts import ARCHIVE_ATTRIBUTE, DIGESTS_GROUP
+from ..sources.columns.provenance import PROVENANCE
+from ..sources.columns.provenance import UNITS as PROVENANCE_UNITS
 from ..sources.dimensions import archive_dimensions
 from ..sources.limits import MAX_LABELS as MAX_LABELS
 from ..sources.preprocessing import Preprocessing
-from ..sources.provenance import PROVENANCE
-from ..sources.provenance import UNITS as PROVENANCE_UNITS
 from .shard import IndexLocation
 
 ARCHIVE_FORMAT = 1

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from zarr.abc.store import RangeByteRequest
 from zarr.core.sync import sync
 from zarrmal_codecs import ZarrmalError
-from zarrmal_codecs.chunk.header import CellIndex, parse_header
+from zarrmal_codecs.chunk.cell_index import CellIndex
+from zarrmal_codecs.chunk.header import parse_header
 from zarrmal_codecs.constants import PROFILE_PAPER
 from zarrmal_codecs.lattice.picture import Camera
 from zarrmal_codecs.plugins.zarr import header_limit
 
-from ..sources.archive_facts import DIGESTS_GROUP
+from ..sources.arrays.archive_facts import DIGESTS_GROUP
 from ..sources.preprocessing import Preprocessing
 from .cameras import CameraInfo, camera_infos, cell_cameras, codes_coefficients
 from .foreign import n_foreign_cells
@@ -35,6 +36,7 @@ from .storage.location import METADATA_FILES
 from .storage.objects import get_bytes, join_key
 
 COLUMN_NAMES = ARRAY_NAMES - set(PLANES)
+CONSOLIDATED = {2: ".zmetadata", 3: "zarr.json"}
 METADATA_NAMES = (*METADATA_FILES, ".zattrs", ".zmetadata", BACKUP.rpartition("/")[2])
 
 
@@ -66,6 +68,9 @@ class ArchiveInfo:
     other_metadata_bytes
         All other metadata of the archive: the digests, documents of the group and of the columns, a
         consolidated copy, the model in it included.
+    consolidated_bytes
+        Of ``other_metadata_bytes`` the document that holds the consolidated copy, where there is
+        one: in format 3 the group's own; 0 in format 2 without a copy.
     columns_bytes
         Chunks of the other arrays: labels, names, order, …
     dtype
@@ -111,6 +116,7 @@ class ArchiveInfo:
     cells_metadata_bytes: int
     other_metadata_bytes: int
     columns_bytes: int
+    consolidated_bytes: int = 0
     n_foreign_cells: int = 0
     dtype: str = "uint8"
     n_channels: int = 1
@@ -236,6 +242,7 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
         other_metadata_bytes=sum(sizes.values())
         - (chunk_bytes + cells_metadata + columns_bytes + mask_bytes),
         columns_bytes=columns_bytes,
+        consolidated_bytes=sizes.get(CONSOLIDATED[archive.group.metadata.zarr_format], 0),
         dtype=archive.dtype.name,
         n_channels=prod(shape[2:]),
         channel_first=archive.channel_first,

@@ -17,10 +17,10 @@ from zarrmal_codecs.plugins.configuration import Configuration
 from ..classify.assignment import ONE_CLASS
 from ..errors import InputError, MissingError
 from ..lazy import lazy
-from ..sources.archive_facts import archive_facts, parse_archive_attribute
+from ..sources.arrays.archive_facts import archive_facts, parse_archive_attribute
+from ..sources.arrays.zarr_array import channel_names, dimension_names
 from ..sources.dimensions import archive_dimensions
 from ..sources.limits import PIXEL_KINDS
-from ..sources.zarr_array import channel_names, dimension_names
 from .digests import Digests, read_digests
 from .format import (
     ATTRIBUTE,

@@ -15,7 +15,7 @@ from zarrmal_codecs.hybrid.engine import chosen_level
 from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source, Subset
-from ..sources.provenance import SLIDE, SLIDE_X
+from ..sources.columns.provenance import SLIDE, SLIDE_X
 from ..sources.source import require_codable, require_one_size
 from ..split import split_by_group
 from .cache import MeasurementCache

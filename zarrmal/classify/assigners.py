@@ -87,7 +87,8 @@ class ShortestAssigner:
         sizes, silhouettes = None, None
         if self._source is not None:
             sizes = None if self._source.sizes is None else self._source.sizes[rows]
-            silhouettes = self._source.silhouettes(rows)
+            if self._coder.takes_silhouettes:  # to infer them takes time
+                silhouettes = self._source.silhouettes(rows)
         return Assignment(predicted_class=self._coder.shortest(cells, sizes, silhouettes))
 
 

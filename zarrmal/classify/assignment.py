@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..sources.strings import refuse_mask
+from ..sources.columns.strings import refuse_mask
 
 ONE_CLASS = ("cell",)
 """The classes of an archive without a model."""

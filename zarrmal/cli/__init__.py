@@ -1,22 +1,19 @@
-"""The command line: one module a command."""
+"""The command line: one module a command, which registers itself when it is imported."""
 
-from . import (
-    append,
-    archive,
-    benchmark,
-    benchmark_loading,
-    benchmark_segment,
-    demo,
-    inspect,
-    scale,
-    segment,
-    study,
-    train,
-    train_classifier,
-    train_lattice,
-)  # they register their commands
+from . import append, archive, inspect, segment
 from .app import app
-from .console import escape_unprintable, quiet_libraries
+from .benchmark import command, loading, scale
+from .benchmark import segment as benchmark_segment
+from .demo import command as demo
+from .study import command as study
+from .terminal.console import escape_unprintable, quiet_libraries
+from .train import ablation, classifier, lattice
+from .train import command as train
+
+COMMANDS = (
+    *(append, archive, inspect, segment, command, loading, scale, benchmark_segment, demo, study),
+    *(ablation, classifier, lattice, train),
+)
 
 
 def main() -> None:
@@ -26,20 +23,4 @@ def main() -> None:
         app()
 
 
-__all__ = [
-    "app",
-    "append",
-    "archive",
-    "benchmark",
-    "benchmark_loading",
-    "benchmark_segment",
-    "demo",
-    "inspect",
-    "main",
-    "scale",
-    "segment",
-    "study",
-    "train",
-    "train_classifier",
-    "train_lattice",
-]
+__all__ = ["app", "main"]

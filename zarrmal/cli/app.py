@@ -8,8 +8,8 @@ import typer
 from zarrmal_codecs.hybrid.engine import chosen_level
 
 from ..version import SOFTWARE
-from .console import say_error
-from .errors import EXIT_CODES, EXIT_USAGE
+from .terminal.console import say_error
+from .terminal.errors import EXIT_CODES, EXIT_USAGE
 
 app = typer.Typer(
     no_args_is_help=True,

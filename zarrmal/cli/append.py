@@ -13,10 +13,10 @@ from ..archive.write.options import default_workers
 from . import options as o
 from .app import app
 from .arguments import cluster_runner, slide_options_if_given, source_arguments
-from .console import key_values, print_json, progress_bars, say
-from .errors import reports_errors
-from .listener import ConsoleListener
 from .tables import print_info
+from .terminal.console import key_values, print_json, progress_bars, say
+from .terminal.errors import reports_errors
+from .terminal.listener import ConsoleListener
 
 
 @app.command()
@@ -42,6 +42,7 @@ def append(
     group_pattern: o.GroupPattern = None,
     skip_unreadable: o.SkipUnreadable = False,
     masks: o.Masks = None,
+    infer_masks: o.InferMasks = o.InferName.auto,
     axes: o.Axes = None,
     mask_channel: o.MaskChannel = None,
     tile: o.TileSide = None,
@@ -74,6 +75,7 @@ def append(
         masks,
         axes,
         mask_channel,
+        infer_masks=infer_masks,
     )
     options = AppendOptions(
         resume=resume,

@@ -20,10 +20,10 @@ from .arguments import (
     source_arguments,
     widths,
 )
-from .console import err, key_values, print_json, progress_bars
-from .errors import reports_errors
-from .listener import ConsoleListener
 from .tables import classifier_table, print_info
+from .terminal.console import err, key_values, print_json, progress_bars
+from .terminal.errors import reports_errors
+from .terminal.listener import ConsoleListener
 
 
 @app.command()
@@ -89,6 +89,7 @@ def archive(
     group_pattern: o.GroupPattern = None,
     skip_unreadable: o.SkipUnreadable = False,
     masks: o.Masks = None,
+    infer_masks: o.InferMasks = o.InferName.auto,
     axes: o.Axes = None,
     mask_channel: o.MaskChannel = None,
     tile: o.TileSide = None,
@@ -136,6 +137,7 @@ def archive(
         masks,
         axes,
         mask_channel,
+        infer_masks=infer_masks,
     )
     options = WriteOptions(
         chunk_cells=chunk_cells,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..archive import Runner
 from ..errors import InputError
 from . import options as o
-from .console import key_values
+from .terminal.console import key_values
 
 if TYPE_CHECKING:
     from ..segment import SegmentOptions
@@ -31,9 +31,16 @@ def source_arguments(
     masks: Path | None = None,
     axes: str | None = None,
     mask_channel: str | None = None,
+    infer_masks: o.InferName | None = None,
 ) -> dict[str, Any]:
-    """Keyword arguments of zarrmal.write, append, verify and train about the source."""
-    return {
+    """Keyword arguments of zarrmal.write, append, verify and train about the source.
+
+    Parameters
+    ----------
+    infer_masks
+        None for commands that do not code cells.
+    """
+    return ({} if infer_masks is None else {"infer_masks": infer_masks.value}) | {
         "channel": channel.value,
         "size": size,
         "group_pattern": group_pattern,

@@ -11,9 +11,9 @@ from .. import api
 from . import options as o
 from .app import app
 from .arguments import slide_options_if_given, source_arguments
-from .console import key_values, out, print_json, progress_bars
-from .errors import EXIT_DAMAGE, reports_errors
 from .tables import print_info, print_notice
+from .terminal.console import key_values, out, print_json, progress_bars
+from .terminal.errors import EXIT_DAMAGE, reports_errors
 
 MAX_PROBLEMS = 40
 

@@ -73,6 +73,13 @@ class LatticeName(StrEnum):
     off = "off"
 
 
+class InferName(StrEnum):
+    """Whether masks are inferred from the edges of cells."""
+
+    auto = "auto"
+    off = "off"
+
+
 class SplittingName(StrEnum):
     """How touching cells of a slide are split."""
 
@@ -125,6 +132,13 @@ Masks = Annotated[
         "{name}_mask.png, beside them, or masks/{name}.tif; or an .npz file of packed masks. Of "
         "cells that were cut out along them they make the archive smaller (those with a background "
         "of 0 need none); beside cells with their background they are archived.",
+    ),
+]
+InferMasks = Annotated[
+    InferName,
+    typer.Option(
+        help="auto: cells of one size that were cut out on a background of 0 and then resampled, "
+        "and have no masks, get some inferred from their edges, where the model codes masks."
     ),
 ]
 Axes = Annotated[

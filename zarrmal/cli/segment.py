@@ -17,10 +17,10 @@ from ..sources import Source
 from . import options as o
 from .app import app
 from .arguments import refuse_output, slide_options
-from .console import key_values, print_json, progress_bars, say
-from .errors import reports_errors
-from .listener import ConsoleListener, say_source
 from .tables import print_info
+from .terminal.console import key_values, print_json, progress_bars, say
+from .terminal.errors import reports_errors
+from .terminal.listener import ConsoleListener, say_source
 
 ARCHIVE_SUFFIXES = (".zarr", ".zarr.zip")
 PICTURES = (".png", ".jpg", ".jpeg")

@@ -8,8 +8,8 @@ from rich.table import Table
 
 from ..archive import ArchiveInfo
 from ..classify import ClassifierReport
-from .console import out
-from .printable import plain
+from .terminal.console import out
+from .terminal.printable import plain
 
 if TYPE_CHECKING:
     from ..learn import HybridResult, TrainResult
@@ -126,6 +126,11 @@ def info_table(found: ArchiveInfo) -> Table:
         ("model", found.model_bytes),
         ("metadata of the cells", found.cells_metadata_bytes),
         ("other metadata, digests", found.other_metadata_bytes),
+        *(
+            [("  of them a copy, model included", found.consolidated_bytes)]
+            if found.sha256 and found.consolidated_bytes > found.model_bytes
+            else []
+        ),
         ("columns: labels, names, order …", found.columns_bytes),
         *([("  of them around coefficients", found.frame_bytes)] if found.frame_bytes else []),
         ("everything stored", found.stored_bytes),

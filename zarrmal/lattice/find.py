@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.cell import JpegCell
+from zarrmal_codecs.lattice.cells import FULLY_VISIBLE
 from zarrmal_codecs.lattice.picture import Camera, Colour, decode
+from zarrmal_codecs.lattice.pixels import LEAST_OF_FIRST, LEAST_OF_OTHERS
 from zarrmal_codecs.lattice.upsampling import upsampled
 
 from .cameras import (
@@ -354,6 +356,13 @@ def _chroma_of(
     return fit_chroma(views, (a, b), phase, [sampling], [tables], estimate=False)
 
 
+def _least_visible(plane: int, visible: NDArray[np.bool_]) -> float:
+    """Share of a block from which on its coefficients are coded (FORMAT-lattice 3.1)."""
+    if visible.all():
+        return 0.0  # each block that has no coefficients is an exception, which has a price
+    return (LEAST_OF_OTHERS if plane else LEAST_OF_FIRST) / FULLY_VISIBLE
+
+
 def _solve(pixels: NDArray[np.uint8], views: CellViews, camera: Camera, phase: Phase) -> FoundCell:
     """All blocks of all planes, and what they do not explain."""
     planes = views.planes
@@ -364,7 +373,12 @@ def _solve(pixels: NDArray[np.uint8], views: CellViews, camera: Camera, phase: P
     n_clear, n_clear_found = 0, 0
     for plane, ratio in enumerate(camera.ratios):
         view = views.of(plane, ratio, phase, fancy=camera.fancy)
-        result = solve_plane(view, _steps(camera, plane), max_tries=MAX_TRIES)
+        result = solve_plane(
+            view,
+            _steps(camera, plane),
+            least_visible=_least_visible(plane, planes.visible),
+            max_tries=MAX_TRIES,
+        )
         whole = view.blocks.is_whole
         n_whole.append(int(whole.sum()))
         is_found = result.is_known & (result.n_wrong == 0)

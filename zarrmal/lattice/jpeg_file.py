@@ -111,11 +111,7 @@ def read_jpeg(data: bytes) -> JpegFile:
         raise UnsupportedJpegError(f"not a JPEG file that comes apart: {error}") from None
     if data[stop : stop + 2] != bytes([0xFF, _EOI]):
         raise UnsupportedJpegError("the JPEG file has several scans, or does not end")
-    blocks = []
-    for plane, own, (rows, columns) in zip(planes, flat, sizes, strict=True):
-        out = np.empty((rows * columns, 64), np.int16)
-        out[plane.order[:, None], ZIGZAG] = own
-        blocks.append(out.reshape(rows, columns, 8, 8))
+    blocks = [own.reshape(*size, 8, 8) for own, size in zip(flat, sizes, strict=True)]
     return JpegFile(
         camera=camera, shape=head.shape, blocks=tuple(blocks), head=data[:start],
         tail=data[stop:], fills=fills,
@@ -137,10 +133,7 @@ def write_jpeg(file: JpegFile) -> bytes:
         if start != len(file.head) or given != shapes:
             raise ScanError(f"blocks {given} are not the head's {shapes}")
         planes = _scan_planes(head)
-        flat = [
-            blocks.reshape(-1, 64)[plane.order[:, None], ZIGZAG]
-            for plane, blocks in zip(planes, file.blocks, strict=True)
-        ]
+        flat = [blocks.reshape(-1, 64) for blocks in file.blocks]
         scan = write_scan(flat, planes, head.restart, file.fills)
     except ScanError as error:
         raise UnsupportedJpegError(f"the JPEG file cannot be written: {error}") from None

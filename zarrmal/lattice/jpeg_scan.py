@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -20,7 +21,11 @@ LARGEST: Final = 2047
 """Magnitude of a coefficient."""
 _PEEK: Final = 16  # the longest code
 _END: Final = 64  # steps that leave a block
+_BATCH_BLOCKS: Final = 4096  # written at a time, which bounds what writing keeps in memory
 _RESTARTS: Final = re.compile(rb"\xff[\xd0-\xd7]")
+
+
+_TOO_LARGE: Final = "the scan has coefficients beyond those of 8-bit pictures"
 
 
 class ScanError(ValueError):
@@ -111,7 +116,7 @@ class ScanPlane:
 def read_scan(
     data: bytes, planes: list[ScanPlane], restart: int
 ) -> tuple[list[NDArray[np.int16]], bytes]:
-    """Coefficients of each plane, int16 (block, 64) in the scan's order, each in zigzag order.
+    """Coefficients of each plane, int16 (block, 64): blocks as in the component's array, by rows.
 
     Parameters
     ----------
@@ -154,8 +159,9 @@ class _Reader:
     def __init__(self, planes: list[ScanPlane]) -> None:
         self.planes = planes
         self.lookups = [(p.dc.lookup(is_dc=True), p.ac.lookup(is_dc=False)) for p in planes]
-        self.positions: list[list[int]] = [[] for _ in planes]
-        self.values: list[list[int]] = [[] for _ in planes]
+        # Of each coefficient that is not 0: 64 * (block of the scan) + place in zigzag order.
+        self.positions = [array("q") for _ in planes]
+        self.values = [array("i") for _ in planes]
 
     def read(self, raw: bytes, start: int, stop: int) -> int:
         """Read the groups of blocks ``start``..``stop`` from bytes without stuffing; bits used."""
@@ -172,10 +178,12 @@ class _Reader:
                         bases[i] += 64
         except IndexError:
             raise ScanError("the scan ends early") from None
+        except OverflowError:
+            raise ScanError(_TOO_LARGE) from None
         return used
 
     def _block(
-        self, i: int, base: int, words: list[int], used: int, last_dc: int
+        self, i: int, base: int, words: memoryview, used: int, last_dc: int
     ) -> tuple[int, int]:
         dc, ac = self.lookups[i]
         position, put = self.positions[i].append, self.values[i].append
@@ -201,14 +209,17 @@ class _Reader:
         return used, last_dc
 
     def blocks(self) -> list[NDArray[np.int16]]:
-        """int16 (block, 64) of each plane."""
+        """int16 (block, 64) of each plane, blocks and coefficients by rows."""
         result = []
-        for plane, positions, values in zip(self.planes, self.positions, self.values, strict=True):
-            if max(values, default=0) > LARGEST or min(values, default=0) < -LARGEST:
-                raise ScanError("the scan has coefficients beyond those of 8-bit pictures")
-            out = np.zeros(64 * len(plane.order), np.int16)
-            out[positions] = values
-            result.append(out.reshape(-1, 64))
+        for plane, own, given in zip(self.planes, self.positions, self.values, strict=True):
+            positions, values = np.frombuffer(own, np.int64), np.frombuffer(given, np.int32)
+            if values.max(initial=0) > LARGEST or values.min(initial=0) < -LARGEST:
+                raise ScanError(_TOO_LARGE)
+            out = np.zeros((len(plane.order), 64), np.int16)
+            for start in range(0, len(positions), _BATCH_BLOCKS * 64):
+                some = positions[start : start + _BATCH_BLOCKS * 64]
+                out[plane.order[some >> 6], ZIGZAG[some & 63]] = values[start : start + len(some)]
+            result.append(out)
         return result
 
 
@@ -226,37 +237,54 @@ def write_scan(
     starts = range(0, n_groups, restart) if restart else range(1)
     if len(fills) not in (0, len(starts)):
         raise ScanError(f"{len(fills)} bytes of filling bits for {len(starts)} parts")
-    written = []
+    batch = max(1, _BATCH_BLOCKS // sum(plane.per_group for plane in planes))
+    written = bytearray()
     for i, start in enumerate(starts):
         stop = min(n_groups, start + restart) if restart else n_groups
-        keys, bits, lengths = [], [], []
-        offset = 0
-        per_group = sum(plane.per_group for plane in planes)
-        for plane, own in zip(planes, blocks, strict=True):
-            some = own[start * plane.per_group : stop * plane.per_group]
-            index = np.arange(len(some))
-            turn = index // plane.per_group * per_group + offset + index % plane.per_group
-            offset += plane.per_group
-            for key, bit, length in (_dc_codes(some, plane), *_ac_codes(some, plane)):
-                keys.append(turn[key >> 7] << 7 | key & 127)
-                bits.append(bit)
-                lengths.append(length)
-        order = np.argsort(np.concatenate(keys), kind="stable")
-        fill = fills[i] if fills else None
-        part = _packed(np.concatenate(bits)[order], np.concatenate(lengths)[order], fill)
+        packer = _Packer()
+        last_dc = [0] * len(planes)
+        for first in range(start, stop, batch):
+            groups = slice(first, min(stop, first + batch))
+            packer.add(*_codes_of(blocks, planes, groups, last_dc))
+        part = packer.finish(fills[i] if fills else None)
         if i:
-            written.append(b"\xff" + bytes([0xD0 + (i - 1) % 8]))
-        written.append(part.replace(b"\xff", b"\xff\x00"))
-    return b"".join(written)
+            written += b"\xff" + bytes([0xD0 + (i - 1) % 8])
+        written += part.replace(b"\xff", b"\xff\x00")
+    return bytes(written)
 
 
 Codes = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Keys that sort codes (block << 7 | place in the block), their bits, their lengths."""
 
 
-def _dc_codes(blocks: NDArray[np.int16], plane: ScanPlane) -> Codes:
+def _codes_of(
+    blocks: list[NDArray[np.int16]], planes: list[ScanPlane], groups: slice, last_dc: list[int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Bits and lengths of the codes of some groups, in the scan's order.
+
+    ``last_dc`` is that of each plane's block before, and becomes that of its last one.
+    """
+    keys, bits, lengths = [], [], []
+    offset = 0
+    per_group = sum(plane.per_group for plane in planes)
+    for p, (plane, own) in enumerate(zip(planes, blocks, strict=True)):
+        order = plane.order[groups.start * plane.per_group : groups.stop * plane.per_group]
+        some = own[order[:, None], ZIGZAG]
+        index = np.arange(len(some))
+        turn = index // plane.per_group * per_group + offset + index % plane.per_group
+        offset += plane.per_group
+        for key, bit, length in (_dc_codes(some, plane, last_dc[p]), *_ac_codes(some, plane)):
+            keys.append(turn[key >> 7] << 7 | key & 127)
+            bits.append(bit)
+            lengths.append(length)
+        last_dc[p] = int(some[-1, 0])
+    places = np.argsort(np.concatenate(keys), kind="stable")
+    return np.concatenate(bits)[places], np.concatenate(lengths)[places]
+
+
+def _dc_codes(blocks: NDArray[np.int16], plane: ScanPlane, last_dc: int) -> Codes:
     dc = blocks[:, 0].astype(np.int64)
-    differences = dc - np.concatenate([[0], dc[:-1]])
+    differences = dc - np.concatenate([[last_dc], dc[:-1]])
     sizes, raw = _sizes(differences)
     if sizes.max(initial=0) > LARGEST_DC_BITS:
         raise ScanError("a difference of DC coefficients is too large for a JPEG file")
@@ -308,30 +336,51 @@ def _with_values(
     return codes[symbols] << sizes | raw, lengths[symbols] + sizes
 
 
-def _packed(bits: NDArray[np.int64], lengths: NDArray[np.int64], fill: int | None) -> bytes:
-    stops = np.cumsum(lengths)
-    n_bits = int(stops[-1]) if len(stops) else 0
-    fill = (1 << -n_bits % 8 + 1) - 1 if fill is None else fill
-    down = np.repeat(stops, lengths) - 1 - np.arange(n_bits)
-    each = np.repeat(bits, lengths) >> down & 1
-    n_fill = fill.bit_length() - 1
-    if (n_bits + n_fill) % 8:
-        raise ScanError(f"{n_fill} bits do not fill the last byte of {n_bits} bits")
-    rest = fill >> np.arange(n_fill)[::-1] & 1
-    return np.packbits(np.concatenate([each, rest]).astype(np.uint8)).tobytes()
+class _Packer:
+    """Packs codes of at most 32 bits into bytes, the first bit highest."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._rest = self._n_rest = 0  # bits that fill no byte yet, and their number
+
+    def add(self, bits: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
+        """Append codes."""
+        stops = self._n_rest + np.cumsum(lengths)
+        starts = stops - lengths
+        n_bits = int(stops[-1]) if len(stops) else self._n_rest
+        # A code lies in the five bytes from that of its first bit on; codes share bytes, no bits.
+        out = np.zeros((n_bits >> 3) + 5, np.uint8)
+        out[0] = self._rest << 8 - self._n_rest
+        first, placed = starts >> 3, bits << 40 - (starts & 7) - lengths
+        for k in range(5):
+            np.add.at(out, first + k, (placed >> 32 - 8 * k & 255).astype(np.uint8))
+        n_whole, self._n_rest = divmod(n_bits, 8)
+        self._bytes += out[:n_whole].data
+        self._rest = int(out[n_whole]) >> 8 - self._n_rest
+
+    def finish(self, fill: int | None) -> bytes:
+        """All bytes; ``fill`` are the bits of the last one behind a 1, or None for 1s."""
+        fill = (1 << -self._n_rest % 8 + 1) - 1 if fill is None else fill
+        n_fill = fill.bit_length() - 1
+        if (self._n_rest + n_fill) % 8:
+            n_bits = 8 * len(self._bytes) + self._n_rest
+            raise ScanError(f"{n_fill} bits do not fill the last byte of {n_bits} bits")
+        if n_fill:
+            self._bytes.append(self._rest << n_fill | fill & (1 << n_fill) - 1)
+        return bytes(self._bytes)
 
 
-def _words(raw: bytes) -> list[int]:
+def _words(raw: bytes) -> memoryview:
     """The 40 bits from each byte on, 1s after the end."""
-    padded = np.frombuffer(raw + b"\xff" * 5, np.uint8).astype(np.int64)
+    padded = np.frombuffer(raw + b"\xff" * 5, np.uint8)
     words = np.zeros(len(raw) + 1, np.int64)
     for i in range(5):
-        words = words << 8 | padded[i : i + len(words)]
-    result: list[int] = words.tolist()
-    return result
+        words <<= 8
+        words |= padded[i : i + len(words)]
+    return words.data  # whose items are integers of Python, made when they are asked for
 
 
-def _value(words: list[int], end: int, bits: int) -> int:
+def _value(words: memoryview, end: int, bits: int) -> int:
     """The signed value whose ``bits`` bits end before bit ``end``."""
     start = end - bits
     raw = words[start >> 3] >> 40 - (start & 7) - bits & (1 << bits) - 1

@@ -25,7 +25,7 @@ class KnownCell:
     pixels
         uint8 (y, x, channel), 0 where not visible.
     visible
-        bool (y, x); None: the cell is a whole picture.
+        bool (y, x); None: all of it.
     jpeg
         Its coefficients, as many blocks as ``jpeg.camera.n_blocks(shape, jpeg.phase)``.
     """
@@ -36,7 +36,12 @@ class KnownCell:
 
     @classmethod
     def of(cls, pixels: Pixels, visible: Flags | None, jpeg: JpegCell) -> KnownCell:
-        """Without the blocks of a file that only fill its last groups."""
+        """Without the blocks of a file that only fill its last groups.
+
+        A cell that is visible everywhere has no silhouette in an archive, and so none here.
+        """
+        if visible is not None and visible.all():
+            visible = None
         counts = jpeg.camera.n_blocks((pixels.shape[0], pixels.shape[1]), jpeg.phase)
         cut = JpegCell(
             camera=jpeg.camera,

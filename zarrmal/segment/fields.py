@@ -11,9 +11,9 @@ from typing import Any, TypedDict, Unpack
 from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import ConcatSource, Source
-from ..sources.image_file import is_image_name
+from ..sources.arrays.zarr_array import ZARR_MARKERS
+from ..sources.images.image_file import is_image_name
 from ..sources.preprocessing import Channel
-from ..sources.zarr_array import ZARR_MARKERS
 from .find import SegmentOptions
 from .slides.tile_folder import tile_names
 from .source import NoCellsError, open_slide_cells

@@ -14,13 +14,13 @@ from zarrmal_codecs.silhouette.silhouettes import Silhouettes, is_codable
 from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source
-from ..sources import provenance as columns
-from ..sources.annotations import AnnotationOptions, RawAnnotations, describe
+from ..sources.columns import provenance as columns
+from ..sources.columns.annotations import AnnotationOptions, RawAnnotations, describe
+from ..sources.columns.strings import STRINGS
 from ..sources.limits import check_cell_shape
 from ..sources.preprocessing import Channel, PreprocessingOptions, resample
 from ..sources.sizes import MAX_SIDE, Pixels
 from ..sources.source import checked_indices
-from ..sources.strings import STRINGS
 from .find import SegmentOptions, equivalent_diameters, find_objects
 from .objects import Objects
 from .slides import Slide, open_slide

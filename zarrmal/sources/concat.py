@@ -11,12 +11,12 @@ from zarrmal_codecs.silhouette.coverage import Resampling
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ..errors import InputError
+from .columns.provenance import joined
+from .columns.strings import Strings
 from .limits import MAX_LABELS
 from .preprocessing import Preprocessing
-from .provenance import joined
 from .sizes import Pixels
 from .source import OnCanvas, Source, checked_indices
-from .strings import Strings
 
 
 class ConcatSource(Source):

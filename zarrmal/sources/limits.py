@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import DTypeLike
-from zarrmal_codecs import Model
-from zarrmal_codecs.chunk.coder import coder_for
 from zarrmal_codecs.constants import (
     MAX_HYBRID_CELL_PIXELS,
     MAX_HYBRID_CELL_SIDE,
@@ -19,48 +16,14 @@ from zarrmal_codecs.constants import (
 
 from ..errors import InputError
 
-if TYPE_CHECKING:
-    from .source import Source
-
 MAX_LABELS = 255
 """Different labels of an archive, whose array `label` is uint8."""
 
 MAX_CELL_VALUES = {PROFILE_HYBRID: MAX_HYBRID_CELL_PIXELS, PROFILE_PAPER: MAX_LAYER_WIDTH}
 """Values of a cell, height * width * channels, by the profile of the codec."""
 
-
-SAMPLE_CELLS = 32
-"""Cells by which a model is judged."""
-
 PIXEL_KINDS = "buifc"
 """NumPy's kinds of the dtypes of pixels: bool, integers, floating and complex numbers."""
-
-
-def model_fits(
-    model: Model, dtype: DTypeLike, cell_shape: tuple[int, ...], *, channel_first: bool = False
-) -> bool:
-    """Whether a model codes such cells; the codec's fallback stores any others.
-
-    Parameters
-    ----------
-    dtype
-        Of uint16, a model of depth 8 codes those cells alone that have few levels.
-    cell_shape
-        (y, x) or (y, x, channel).
-    channel_first
-        They are stored as (channel, y, x), which models of profile "hybrid" code alike.
-    """
-    if channel_first and model.profile != PROFILE_HYBRID:
-        return False
-    return np.dtype(dtype) in (np.uint8, np.uint16) and coder_for(model).fits(cell_shape)
-
-
-def knows_levels(model: Model, source: Source) -> bool:
-    """Whether a model knows all levels of the cells of a source, judged by some of them."""
-    if source.dtype != np.uint16 or model.depth == 16:
-        return True
-    rows = np.unique(np.linspace(0, source.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
-    return coder_for(model).knows(source.read(rows))
 
 
 def check_dtype(dtype: DTypeLike, location: str) -> None:

@@ -15,27 +15,10 @@ from fsspec.core import strip_protocol
 from numpy.typing import NDArray
 
 from ..errors import InputError, MissingError
-from .annotations import (
-    AnnotationOptions,
-    Annotations,
-    Column,
-    RawAnnotations,
-    describe,
-    unused_notes,
-)
-from .array_file import ARRAY_SUFFIXES, open_array_file, open_remote_array_file
-from .array_source import ArraySource, array_fetch
-from .dimensions import axis_order, axis_order_of_each, checked_letters, is_channel_first
-from .folder import FolderSource
-from .hdf5 import HDF5_SUFFIXES, hdf5_address, open_hdf5
-from .mask_planes import MaskArray, Planes
-from .masks import PLACE, is_beside, with_masks
-from .packed import packed_url
-from .preprocessing import RGB_CHANNELS, Channel, PreprocessingOptions
-from .sizes import PaddedCells
-from .source import Source
-from .strings import refuse_mask
-from .zarr_array import (
+from .arrays.array_file import ARRAY_SUFFIXES, open_array_file, open_remote_array_file
+from .arrays.array_source import ArraySource, array_fetch
+from .arrays.hdf5 import HDF5_SUFFIXES, hdf5_address, open_hdf5
+from .arrays.zarr_array import (
     ZARR_MARKERS,
     channel_names,
     dimension_names,
@@ -46,6 +29,24 @@ from .zarr_array import (
     xarray_fetch,
     zarr_fetch,
 )
+from .columns.annotations import (
+    AnnotationOptions,
+    Annotations,
+    Column,
+    RawAnnotations,
+    describe,
+    unused_notes,
+)
+from .columns.strings import refuse_mask
+from .dimensions import axis_order, axis_order_of_each, checked_letters, is_channel_first
+from .images.folder import FolderSource
+from .masked import with_masks
+from .masks.masks import PLACE, is_beside
+from .masks.planes import MaskArray, Planes
+from .places.packed import packed_url
+from .preprocessing import RGB_CHANNELS, Channel, PreprocessingOptions
+from .sizes import PaddedCells
+from .source import Source
 
 if TYPE_CHECKING:
     import xarray as xr

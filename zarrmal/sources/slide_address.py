@@ -11,8 +11,8 @@ import tifffile
 import zarr
 from fsspec.core import strip_protocol
 
-from .image_file import PILLOW_SUFFIXES, TIFF_SUFFIXES
-from .zarr_array import ZARR_MARKERS
+from .arrays.zarr_array import ZARR_MARKERS
+from .images.image_file import PILLOW_SUFFIXES, TIFF_SUFFIXES
 
 Kind = Literal["tiff", "picture", "zarr", "openslide"]
 

@@ -12,10 +12,10 @@ from zarrmal_codecs.lattice.cell import JpegCell
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ..errors import InputError
+from .columns.provenance import NO_COLUMNS, Columns, take
+from .columns.strings import Strings
 from .preprocessing import Preprocessing
-from .provenance import NO_COLUMNS, Columns, take
 from .sizes import MAX_SIDE, Pixels, Sizes, on_canvas, sizes_text
-from .strings import Strings
 
 UINT8 = np.dtype(np.uint8)
 

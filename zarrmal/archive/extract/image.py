@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...errors import InputError
+from ...sources.arrays.zarr_array import mask_names
 from ...sources.sizes import Pixels
-from ...sources.zarr_array import mask_names
 from ...version import SOFTWARE
 from ..opened import OpenArchive
 from .names import TIFF_SUFFIXES, folded

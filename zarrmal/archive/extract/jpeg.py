@@ -16,6 +16,7 @@ from .. import format as layout
 from ..opened import OpenArchive
 from ..read.coefficients import read_coefficients
 from ..read.columns import read_column
+from ..read.frames import read_frames
 
 
 @dataclass(slots=True, eq=False)
@@ -26,16 +27,16 @@ class JpegFiles:
     ----------
     archive
         The archive.
-    frames
-        For each cell what surrounds its coefficients, see JpegFrame; "" where it is no JPEG file.
+    is_file
+        bool (cell,): the cell is a JPEG file.
     problems
-        What is damaged in these texts, a line each.
+        What is damaged in the texts that surround coefficients, a line each.
     n_written, n_same
         Files that were written, and those of them that are the original ones byte for byte.
     """
 
     archive: OpenArchive
-    frames: NDArray[np.object_]
+    is_file: NDArray[np.bool_]
     problems: tuple[str, ...] = ()
     n_written: int = field(default=0, init=False)
     n_same: int = field(default=0, init=False)
@@ -45,14 +46,8 @@ class JpegFiles:
         """Those that the archive tells of."""
         column = read_column(archive, layout.JPEG_FRAME, archive.n_cells)
         if column is None:
-            return cls(archive, np.full(archive.n_cells, "", object))
-        frames = np.where(column.known, column.values.astype(object), "")
-        return cls(archive, frames, column.lines)
-
-    @property
-    def is_file(self) -> NDArray[np.bool_]:
-        """bool (cell,): the cell is a JPEG file."""
-        return np.asarray(self.frames != "", np.bool_)
+            return cls(archive, np.zeros(archive.n_cells, np.bool_))
+        return cls(archive, column.known & column.values, column.lines)
 
     def write(self, rows: NDArray[np.intp], paths: list[Path]) -> dict[int, str]:
         """Write the files of some cells of a chunk, atomically.
@@ -63,15 +58,16 @@ class JpegFiles:
         """
         try:
             cells = read_coefficients(self.archive, rows)
+            texts = read_frames(self.archive, rows)
         except (ZarrmalError, OSError) as error:
             return dict.fromkeys(rows.tolist(), f"its coefficients cannot be read: {error}")
         problems = {}
-        for row, cell, path in zip(rows.tolist(), cells, paths, strict=True):
+        for row, cell, text, path in zip(rows.tolist(), cells, texts, paths, strict=True):
             if cell is None:
                 problems[row] = "its coefficients are not stored"
                 continue
             try:
-                frame = JpegFrame.from_text(self.frames[row])
+                frame = JpegFrame.from_text(text)
                 data = file_bytes(cell, frame)
             except UnsupportedJpegError as error:
                 problems[row] = str(error)

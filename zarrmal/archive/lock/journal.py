@@ -20,9 +20,9 @@ import numpy as np
 
 from ...errors import InputError
 from ...sources import Source
+from ...sources.columns.strings import fixed_width_bytes
+from ...sources.places.timeout import first_answer
 from ...sources.sizes import block_cells
-from ...sources.strings import fixed_width_bytes
-from ...sources.timeout import first_answer
 from ..storage.location import BUCKET_JOURNAL, Location
 from .process import is_writing, runs, start_time, this_machine
 

@@ -8,7 +8,7 @@ import shutil
 import uuid
 
 from ...errors import ExistsError, InputError
-from ...sources.packed import has_packed_suffix
+from ...sources.places.packed import has_packed_suffix
 from ..storage.local import sync_folder
 from ..storage.location import GROUP_FILES, Location
 from ..storage.replaceable import expect_no_foreign_objects, expect_replaceable

@@ -10,7 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from ...sources.provenance import EQUIVALENT_DIAMETER, SLIDE
+from ...sources.columns.provenance import EQUIVALENT_DIAMETER, SLIDE
 from ..format import CLASS_PROBABILITY, JPEG_FRAME, SOURCE_GROUP, SOURCE_NAME, SPLIT
 from ..opened import OpenArchive
 from .chunks import chunk_key, chunk_starts, expected_digest, stored_object
@@ -36,7 +36,8 @@ class StoredColumn:
     name
         Of the array.
     values
-        (cell,), in the archive's order; -1, nan or "" where a value is lost.
+        (cell,), in the archive's order; -1, nan or "" where a value is lost. Of JPEG_FRAME, whose
+        texts can be as large as the cells, bool: whether a cell has one. See read_frames.
     known
         bool (cell,): the value is the one that was written.
     n_chunks
@@ -69,7 +70,7 @@ def read_column(archive: OpenArchive, name: str, n_cells: int) -> StoredColumn |
         return _lost(name, n_cells, f"`{name}` has shape {array.shape}, not ({n_cells},)")
     if is_longer:
         problem = f"`{name}` holds {array.shape[0]:,} values, the archive says {n_cells:,}"
-    values = _empty(array.dtype, n_cells)
+    values = _kept(name, _empty(array.dtype, n_cells))
     known = np.zeros(n_cells, np.bool_)
     findings = []
     for start in chunk_starts(array, n_cells):
@@ -77,7 +78,7 @@ def read_column(archive: OpenArchive, name: str, n_cells: int) -> StoredColumn |
         kind, fault = _fault(archive, array, start)
         if kind in (None, "no digest"):
             try:
-                values[start:stop] = array[start:stop]
+                values[start:stop] = _kept(name, np.asarray(array[start:stop]))
                 known[start:stop] = True
             except Exception as error:  # damaged bytes reach numcodecs, which promises no errors
                 kind, fault = "undecodable", f"cannot be decoded: {error}"
@@ -122,12 +123,17 @@ def _fault(archive: OpenArchive, array: zarr.Array[Any], start: int) -> tuple[Ki
 
 
 def _lost(name: str, n_cells: int, problem: str) -> StoredColumn:
+    empty = _empty("O" if name in TEXTS else np.int64, n_cells)
     return StoredColumn(
         name=name,
-        values=np.full(n_cells, "" if name in TEXTS else -1, object if name in TEXTS else np.int64),
+        values=_kept(name, empty),
         known=np.zeros(n_cells, np.bool_),
         problems=(problem,),
     )
+
+
+def _kept(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(values != "", np.bool_) if name == JPEG_FRAME else values
 
 
 def _empty(dtype: Any, n_cells: int) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from zarrmal_codecs import ZarrmalError
 
-from ...sources.archive_facts import archive_facts
+from ...sources.arrays.archive_facts import archive_facts
 from ..digests import Digests, read_digests
 from ..format import ATTRIBUTE, BACKUP, LABEL, LONG_NAMES, PREDICTED_CLASS, ArchiveFacts
 from ..opened import OpenArchive, stored_backup

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from zarr.core.buffer import Buffer
 
-from ...sources.special_files import RegularFiles
+from ...sources.places.special_files import RegularFiles
 
 PARTIAL = ".partial"
 """Suffix of files that are being written; a killed run may leave one."""

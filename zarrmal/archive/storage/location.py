@@ -15,16 +15,16 @@ from zarr.errors import ContainsArrayError, GroupNotFoundError
 from zarrmal_codecs import CorruptionError, ZarrmalError
 
 from ...errors import InputError, MissingError, without_passwords
-from ...sources.packed import DAMAGED_CONTAINER, has_packed_suffix, packed_url
-from ...sources.serial import (
+from ...sources.places.packed import DAMAGED_CONTAINER, has_packed_suffix, packed_url
+from ...sources.places.serial import (
     ENDS_EARLY,
     SerialFileSystem,
     is_serial,
     serial_store,
     tar_ends_early,
 )
-from ...sources.special_files import RegularFiles
-from ...sources.timeout import first_answer
+from ...sources.places.special_files import RegularFiles
+from ...sources.places.timeout import first_answer
 from ..format import OWN_NAMES
 from .fsspec_options import fsspec_options
 from .local import DurableStore

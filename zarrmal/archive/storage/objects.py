@@ -11,7 +11,7 @@ from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
-from ...sources.packed import DAMAGED_CONTAINER
+from ...sources.places.packed import DAMAGED_CONTAINER
 
 UNREADABLE = ""
 """In place of a digest: the store fails to read the object."""

@@ -14,8 +14,8 @@ from zarr.core.common import concurrent_map
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
-from ...sources.packed import DAMAGED_CONTAINER
-from ...sources.special_files import refuse_special
+from ...sources.places.packed import DAMAGED_CONTAINER
+from ...sources.places.special_files import refuse_special
 
 
 class ByteRange(NamedTuple):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ...errors import ExistsError, MissingError
-from ...sources.archive_facts import DIGESTS_GROUP, parse_archive_attribute
+from ...sources.arrays.archive_facts import DIGESTS_GROUP, parse_archive_attribute
 from ..format import ARRAY_NAMES, ATTRIBUTE, ArchiveFacts
 from .location import BUCKET_JOURNAL, GROUP_FILES, Location
 

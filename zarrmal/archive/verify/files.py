@@ -15,6 +15,7 @@ from ...sources import Source
 from .. import format as layout
 from ..opened import OpenArchive
 from ..read.coefficients import read_coefficients
+from ..read.frames import read_frames
 from .columns import Columns
 
 
@@ -25,13 +26,13 @@ def check_files(
     frames, order = columns.get(layout.JPEG_FRAME), columns.get(layout.SOURCE_INDEX)
     if frames is None:
         return
-    rows = np.flatnonzero(frames.known & (frames.values != ""))
+    rows = np.flatnonzero(frames.known & frames.values)
     chunk_cells = archive.grid.chunk_cells
     for start in np.unique(rows // chunk_cells * chunk_cells).tolist():
         own = rows[(rows >= start) & (rows < start + chunk_cells)]
-        texts = frames.values[own].tolist()
         try:
             cells = read_coefficients(archive, own)
+            texts = read_frames(archive, own)
         except (ZarrmalError, OSError):
             continue  # its pixels are damaged, which is reported
         lines = [

@@ -9,7 +9,7 @@ from typing import Any
 import zarr
 from zarrmal_codecs import ZarrmalError
 
-from ...sources.archive_facts import DIGESTS_GROUP
+from ...sources.arrays.archive_facts import DIGESTS_GROUP
 from .. import format as layout
 from ..digests import changed_documents
 from ..format import ArchiveFacts

@@ -13,7 +13,7 @@ from zarrmal_codecs import CorruptionError
 
 from ...errors import InputError, LockedError
 from ...progress import Progress
-from ...sources.archive_facts import archive_facts
+from ...sources.arrays.archive_facts import archive_facts
 from ...version import SOFTWARE
 from .. import format as layout
 from ..foreign import dimension_names, longer_arrays
@@ -23,9 +23,11 @@ from ..lock.staging import refuse_unwritable
 from ..lock.writer_lock import writer_lock
 from ..opened import OpenArchive, cells_array, codec_configuration, read_facts, stored_backup
 from ..read.chunks import chunk_starts, read_chunks
+from ..read.coefficients import lattice_of
 from ..read.columns import INTEGERS, KINDS, read_column
 from ..read.copied import attribute_problem, digests_of, mixed_names, state_of_arrays, written_facts
 from ..read.findings import cells_finding
+from ..read.silhouettes import stored_chunk
 from ..read.sizes import StoredSizes, sizes_of
 from ..storage.location import Location
 from ..storage.objects import get_bytes, join_key
@@ -68,8 +70,9 @@ def adopt_arrays(location: Location, progress: Progress) -> None:
         for name, column in values.items():
             array = state.array(name)
             assert array is not None
-            changed = index if name == layout.SOURCE_INDEX else column
-            _store_column(array, changed, rewrite=changed is not column)
+            is_renumbered = name == layout.SOURCE_INDEX and index is not column
+            _store_column(array, index if is_renumbered else None)
+        _drop_lost_frames(state)
         names = (*planes_of(state), *values)
         facts = replace(
             state.facts,
@@ -229,15 +232,37 @@ def _expect_known_digests(archive: OpenArchive, state: OpenArchive) -> None:
                                       f"changed: see `zarrmal verify`")  # fmt: skip
 
 
-def _store_column(array: zarr.Array[Any], values: Column, *, rewrite: bool) -> None:
-    """Store a column's values anew, or only the chunks that another writer has left out."""
-    writing = resized(array, len(values))
-    n = array.chunks[0]
-    for start in range(0, len(values), n):
+def _store_column(array: zarr.Array[Any], values: Column | None) -> None:
+    """Store a column's values anew, or with None the chunks that another writer has left out."""
+    n_cells, n = array.shape[0], array.chunks[0]
+    writing = resized(array, n_cells)
+    for start in range(0, n_cells, n):
+        part = slice(start, min(start + n, n_cells))
         key = join_key(array.path, Grid.of(array).key(array, start // n))
-        if rewrite or get_bytes(array.store, key) is None:
-            part = values[start : start + n]
-            writing[start : start + n] = part.astype(array.dtype) if part.dtype != object else part
+        if values is not None:
+            writing[part] = values[part].astype(array.dtype)
+        elif get_bytes(array.store, key) is None:
+            writing[part] = np.asarray(array[part])  # its fill value
+
+
+def _drop_lost_frames(state: OpenArchive) -> None:
+    """Cells that another program has coded anew are no JPEG files any more: their pixels are."""
+    array, n_cells = state.array(layout.JPEG_FRAME), state.n_cells
+    if array is None:
+        return
+    are_files = np.zeros(n_cells, np.bool_)
+    for start in chunk_starts(state.cells, n_cells):
+        lattice = lattice_of(stored_chunk(state, start))
+        if lattice is not None:
+            own = lattice.are_files[: n_cells - start]
+            are_files[start : start + len(own)] = own
+    writing = resized(array, n_cells)
+    for start in range(0, n_cells, array.chunks[0]):
+        part = slice(start, min(start + array.chunks[0], n_cells))
+        texts = np.asarray(array[part]).astype(object)
+        lost = (texts != "") & ~are_files[part]
+        if lost.any():
+            writing[part] = np.where(lost, "", texts)
 
 
 def _digests(array: zarr.Array[Any]) -> dict[str, str]:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...sources import Source
+from ...sources.columns.provenance import SLIDE
+from ...sources.columns.strings import refuse_surrogates
 from ...sources.limits import MAX_LABELS
-from ...sources.provenance import SLIDE
-from ...sources.strings import refuse_surrogates
 from .. import format as layout
 from ..opened import OpenArchive
 from ..storage.objects import stored_digests

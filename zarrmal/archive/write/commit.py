@@ -22,7 +22,7 @@ import zarr
 from zarr.core.array_spec import ArrayConfig
 from zarr.core.buffer import default_buffer_prototype
 
-from ...sources.archive_facts import DIGESTS_GROUP
+from ...sources.arrays.archive_facts import DIGESTS_GROUP
 from .. import format as layout
 from ..digests import Digests, remove_other_digests, store_digests
 from ..format import ArchiveFacts

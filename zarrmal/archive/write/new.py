@@ -15,11 +15,12 @@ from ...classify import Assigner
 from ...errors import ExistsError, InputError, LockedError
 from ...progress import Progress
 from ...sources import Source
-from ...sources.limits import check_cell_shape, knows_levels, model_fits
+from ...sources.columns.strings import STRINGS
+from ...sources.fit import knows_levels, model_fits
+from ...sources.limits import check_cell_shape
 from ...sources.preprocessing import Preprocessing
 from ...sources.sizes import sizes_text
 from ...sources.source import OnCanvas, kind_text
-from ...sources.strings import STRINGS
 from ...version import SOFTWARE
 from .. import format as layout
 from ..format import ArchiveFacts

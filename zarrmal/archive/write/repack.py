@@ -15,14 +15,14 @@ from ...errors import InputError, LockedError
 from ...lattice.file_cell import JpegFrame, with_frame
 from ...progress import Progress
 from ...sources import Source
-from ...sources.array_source import Fetch
-from ...sources.digests import ArchiveDigests
+from ...sources.arrays.array_source import Fetch
+from ...sources.arrays.digests import ArchiveDigests
+from ...sources.arrays.zarr_array import mask_names, zarr_fetch
+from ...sources.columns.provenance import DTYPES, PROVENANCE
+from ...sources.columns.strings import STRINGS, Strings
 from ...sources.preprocessing import Preprocessing
-from ...sources.provenance import DTYPES, PROVENANCE
 from ...sources.sizes import Pixels
 from ...sources.source import checked_indices
-from ...sources.strings import STRINGS, Strings
-from ...sources.zarr_array import mask_names, zarr_fetch
 from .. import format as layout
 from ..foreign import refuse_longer
 from ..lock.journal import Journal, busy_message, read_journal
@@ -32,6 +32,7 @@ from ..opened import OpenArchive
 from ..read.coefficients import read_coefficients
 from ..read.columns import read_column
 from ..read.copied import attribute_problem
+from ..read.frames import read_frames
 from ..read.silhouettes import read_silhouettes
 from ..storage.location import Location
 from ..storage.replaceable import expect_replaceable
@@ -142,8 +143,8 @@ class StoredCells(Source):
         self.assign = _StoredClasses(
             column(layout.PREDICTED_CLASS), column(layout.CLASS_PROBABILITY)
         )
-        self._frames = _column(archive, layout.JPEG_FRAME)
-        self.has_jpeg_files = self._frames is not None
+        self._is_file = _column(archive, layout.JPEG_FRAME)
+        self.has_jpeg_files = self._is_file is not None
         digests = ArchiveDigests(archive.group, archive.location.printable)
         axes = (0, 2, 3, 1) if archive.channel_first else tuple(range(archive.cells.ndim))
         self._fetch = zarr_fetch(archive.cells, axes, digests)
@@ -175,9 +176,9 @@ class StoredCells(Source):
         """See Source.jpeg; those that are stored, so that nothing is searched again."""
         positions = self._positions[checked_indices(indices, self.n_cells)]
         cells = read_coefficients(self.archive, positions)
-        if self._frames is None:
+        if self._is_file is None:
             return cells
-        texts = self._frames[positions].tolist()
+        texts = read_frames(self.archive, positions)
         return [
             with_frame(cell, JpegFrame.from_text(text)) if cell is not None and text else cell
             for cell, text in zip(cells, texts, strict=True)
@@ -281,4 +282,4 @@ def _expect_equal(written: Location, cells: StoredCells, progress: Progress) -> 
 def _n_files(archive: OpenArchive) -> int:
     """Cells that come back as JPEG files."""
     column = read_column(archive, layout.JPEG_FRAME, archive.n_cells)
-    return 0 if column is None else int(np.count_nonzero(column.values != ""))
+    return 0 if column is None else int(np.count_nonzero(column.values))

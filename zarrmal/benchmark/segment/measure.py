@@ -13,7 +13,7 @@ from ...segment import BloodCells, SegmentOptions, find_objects, open_slide
 from ...segment.calibrate import calibrate
 from ...segment.slides.tile_folder import tile_names
 from ...segment.tiles import samples
-from ...sources.image_file import is_image_name
+from ...sources.images.image_file import is_image_name
 from .truth import Box, Ignored, open_truth
 from .unknown import Looks, Unknown, compare_unknown
 

@@ -15,8 +15,8 @@ from scipy.optimize import linear_sum_assignment
 
 from ...errors import InputError, MissingError
 from ...segment import Objects
-from ...sources.image_file import read_image
-from ...sources.unreadable import UnreadableError
+from ...sources.images.image_file import read_image
+from ...sources.images.unreadable import UnreadableError
 
 SAME = 0.5
 """Least IoU of a cell found and a cell known."""

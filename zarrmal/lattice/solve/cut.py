@@ -1,7 +1,8 @@
 """Blocks that the silhouette cuts, and others that rounding and a few changes do not solve.
 
 What the samples tell of a block's coefficients, with how large each usually is, is a Gaussian; the
-integers near its mean are tried, the likeliest first, with the exact decoder.
+integers near its mean are tried with the exact decoder. What is not visible of a block is free: of
+the vectors that give what is visible, the one is taken that costs about the fewest bits.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .taps import Taps
 EFFORTS = np.array(
     [
         # K, factors of the usual sizes, of the variance of rounding
-        [16, 1.0, 1.0],
+        [256, 0.6, 1.0],
         [60, 2.0, 1.0],
         [400, 2.0, 1.0],
         [60, 2.0, 16.0],  # smooth blocks, whose samples are rounded alike
@@ -35,6 +36,10 @@ SMOOTH_COEFFICIENTS = 8
 
 LEAST_DEVIATION = 0.25
 """Of a coefficient that is nearly always 0: a Gaussian makes the others too unlikely."""
+
+
+BITS_OF_SIGN, BITS_OF_DEVIATION = 1.0, 1.5
+"""What an integer takes, by its size in deviations: a Laplacian, about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +163,7 @@ def _solve_all(
             n_candidates = k_best(mean, order, gains, variances, int(efforts[e, 0]), candidates)
             best = try_vectors(
                 candidates[:n_candidates], steps, low[n], high[n], pixel_low[n], pixel_high[n],
-                known[n], rings[n], index, weight, offset, shift, best, levels[n],
+                known[n], rings[n], index, weight, offset, shift, deviation, best, levels[n],
             )  # fmt: skip
             if best == 0:
                 break
@@ -179,25 +184,29 @@ def try_vectors(
     weight: NDArray[np.int64],
     offset: NDArray[np.int64],
     shift: int,
+    deviation: Float,
     enough: int,
     levels: NDArray[np.int64],
 ) -> int:
-    """Find the first vector that leaves fewest visible pixels wrong, and fewer than `enough`.
+    """Find the cheapest vector that leaves fewest visible pixels wrong, and fewer than `enough`.
 
     It is copied to `levels`; returned is the number of pixels. Pixels that need a sample of a block
-    not known are not counted.
+    not known are not counted. `deviation` is the usual size of each integer.
     """
     values = np.empty(64, np.int64)
     samples = np.empty(64, np.int64)
-    best = enough
+    best, fewest_bits = enough, -1.0
     for c in range(candidates.shape[0]):
+        bits = _bits(candidates[c], deviation)
+        if best == 0 and bits >= fewest_bits:
+            continue
         for j in range(64):
             values[j] = candidates[c, j] * steps[j]
         inverse_dct(values, samples)
         wrong = 0
         for i in range(64):
             wrong += (samples[i] < low[i]) | (samples[i] > high[i])
-        if shift != 0 and wrong < best:
+        if shift != 0 and wrong <= best:
             # Each wrong sample makes a pixel wrong, but perhaps one of another block.
             least = min(wrong, 1)
             wrong = 0
@@ -208,12 +217,20 @@ def try_vectors(
                 ):  # fmt: skip
                     wrong += 1
             wrong = max(wrong, least)
-        if wrong < best:
-            best = wrong
+        if wrong < best or (wrong == best and bits < fewest_bits):
+            best, fewest_bits = wrong, bits
             levels[:] = candidates[c]
-            if best == 0:
-                break
     return best
+
+
+@compiled
+def _bits(levels: NDArray[np.int64], deviation: Float) -> float:
+    """About what a block's integers but the first take more than zeros."""
+    bits = 0.0
+    for j in range(1, 64):
+        if levels[j] != 0:
+            bits += BITS_OF_SIGN + BITS_OF_DEVIATION * abs(levels[j]) / deviation[j]
+    return bits
 
 
 @compiled

@@ -15,9 +15,6 @@ from .rings import KnownSamples
 from .views import PlaneView
 from .whole import solve_whole_blocks
 
-MIN_SHARE_KNOWN = 0.4375
-"""Blocks of which less is visible cost fewer bits pixel by pixel than as coefficients."""
-
 MAX_SHARE_WRONG = 0.125
 """Blocks that miss more of their visible pixels are not taken."""
 
@@ -63,9 +60,11 @@ class SolvedPlane:
     n_wrong: NDArray[np.int64]
 
 
-def solve_plane(view: PlaneView, steps: Steps, *, max_tries: int) -> SolvedPlane:
-    """Coefficients of all blocks of a plane of which enough is visible."""
-    return _Plane(view, steps).solve(max_tries)
+def solve_plane(
+    view: PlaneView, steps: Steps, *, least_visible: float, max_tries: int
+) -> SolvedPlane:
+    """Coefficients of all blocks of a plane of which at least this share is visible."""
+    return _Plane(view, steps).solve(least_visible, max_tries)
 
 
 class _Plane:
@@ -81,7 +80,7 @@ class _Plane:
         self.sizes = Sizes.of(self.levels[:0, 0], steps)
         self.n_hard = HARD_BLOCKS + self.is_known.size // 40
 
-    def solve(self, max_tries: int) -> SolvedPlane:
+    def solve(self, least_visible: float, max_tries: int) -> SolvedPlane:
         """Whole blocks, then cut ones, then those that do not fit together."""
         blocks = self.view.blocks
         whole = _at(np.flatnonzero(blocks.is_whole), blocks.n_known.shape)
@@ -90,7 +89,7 @@ class _Plane:
         where = whole[0][is_exact], whole[1][is_exact]
         self.levels[where], self.is_known[where] = found[is_exact], True
         self.known.fill(self.levels, where)
-        enough = MIN_SHARE_KNOWN * blocks.known.shape[2]
+        enough = max(1, least_visible * blocks.known.shape[2])
         rest = np.flatnonzero((~self.is_known & (blocks.n_known >= enough)).reshape(-1))
         rest = rest[np.argsort(-blocks.n_known.reshape(-1)[rest], kind="stable")]
         for start in range(0, len(rest), HARD_BLOCKS):

@@ -12,7 +12,7 @@ from zarrmal_codecs.lattice.blocks import last_diagonal
 from zarrmal_codecs.lattice.cells import FULLY_VISIBLE, PlaneOfCells
 from zarrmal_codecs.lattice.numbers import SCAN
 from zarrmal_codecs.lattice.picture import planes_of
-from zarrmal_codecs.lattice.pixels import unmixed
+from zarrmal_codecs.lattice.pixels import LEAST_OF_OTHERS, unmixed
 from zarrmal_codecs.lattice.spatial import Canvas, inputs_of
 
 from ...lattice.known import KnownCell
@@ -62,7 +62,8 @@ class RecordedBlocks:
         joined = cls(*(np.concatenate(part) for part in zip(*parts, strict=True)))
         if (plane.visible[chosen] == FULLY_VISIBLE).all():
             # Whole blocks say nothing about cut ones: their share must not act as a bias.
-            share = rng.integers(28, FULLY_VISIBLE + 1, len(chosen)).astype(np.int8)
+            share = rng.integers(LEAST_OF_OTHERS, FULLY_VISIBLE + 1, len(chosen))
+            share = share.astype(np.int8)
             joined.inputs[:, :, 27], joined.diagonal_inputs[:, 24] = share[:, None], share
         return joined
 

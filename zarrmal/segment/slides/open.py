@@ -13,10 +13,10 @@ import zarr
 from fsspec.core import strip_protocol
 
 from ...errors import InputError, MissingError, input_error
-from ...sources.image_file import PILLOW_SUFFIXES, TIFF_SUFFIXES
+from ...sources.arrays.zarr_array import ZARR_MARKERS
+from ...sources.images.image_file import PILLOW_SUFFIXES, TIFF_SUFFIXES
 from ...sources.open import absolute_address
 from ...sources.slide_address import OPENSLIDE_SUFFIXES, SLIDE_SUFFIXES
-from ...sources.zarr_array import ZARR_MARKERS
 from .ome_zarr import ZarrSlide
 from .openslide import OpenSlideSlide
 from .picture import PictureSlide

@@ -6,9 +6,9 @@ from PIL import UnidentifiedImageError
 
 from ...errors import InputError
 from ...lattice.file_cell import JPEG_START
-from ...sources.image_file import DECODING_ERRORS, read_with_pillow
+from ...sources.images.image_file import DECODING_ERRORS, read_with_pillow
+from ...sources.images.unreadable import UnreadableError
 from ...sources.sizes import Pixels
-from ...sources.unreadable import UnreadableError
 from .jpeg_tiles import JpegTiles
 from .slide import LEAST_BLOCK, Slide, as_image, checked_shape
 from .tiff import slide_name

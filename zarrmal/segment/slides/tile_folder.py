@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 from ...errors import InputError
-from ...sources.image_file import is_image_name, is_jpeg_name, read_image
+from ...sources.images.image_file import is_image_name, is_jpeg_name, read_image
+from ...sources.images.unreadable import UnreadableError
 from ...sources.sizes import Pixels
-from ...sources.unreadable import UnreadableError
 from .jpeg_tiles import JpegTiles, Place
 from .slide import Slide, as_image, checked_shape
 

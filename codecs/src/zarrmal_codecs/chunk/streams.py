@@ -15,9 +15,10 @@ from ..lattice.cell import JpegCell
 from ..lattice.place import Place
 from ..scales import Pixels
 from ..silhouette.outlined import Outlines
+from .cell_index import CellIndex
 from .cells import used_classes
 from .coder import Coder
-from .header import CellIndex, Header, header_bytes, parse_header
+from .header import Header, header_bytes, parse_header
 from .lattice_cells import LatticeCells, least_bytes
 from .reduction import Reduction
 

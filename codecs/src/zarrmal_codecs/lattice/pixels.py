@@ -28,7 +28,7 @@ from .whole import Read, read_whole
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-LEAST_OF_FIRST, LEAST_OF_OTHERS = 32, 28
+LEAST_OF_FIRST, LEAST_OF_OTHERS = 32, 16
 """Visible pixels of a block, in 64ths, from which on its coefficients cost less than its pixels."""
 
 

@@ -1,0 +1,124 @@
+"""Sources as the verbs take them: whatever holds cells, or a slide whose cells are found first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..archive.format import ArchiveFacts
+from ..archive.preprocessing import requested
+from ..errors import InputError
+from ..infer import InferMode, with_inferred_masks
+from ..listener import Listener
+from ..progress import Progress, silent
+from ..sources import Channel, Source, open_source
+from ..sources.slide_address import is_slide
+
+if TYPE_CHECKING:
+    from ..segment import SegmentOptions
+
+StorageOptions = Mapping[str, Any] | None
+
+
+def opened_like(
+    facts: ArchiveFacts | None,
+    url: str,
+    source: Any,
+    listener: Listener,
+    options: StorageOptions,
+    arguments: Mapping[str, Any],
+    slide: SegmentOptions | None = None,
+    infer_masks: InferMode = "off",
+) -> Source:
+    """Open a source; channel and size are those of an archive, where there is one.
+
+    Raises
+    ------
+    InputError
+        If ``arguments`` ask for other ones.
+    """
+    arguments = dict(arguments)
+    recorded = None if facts is None else facts.preprocessing
+    channel, size = requested(
+        recorded, url, channel=arguments.pop("channel", "auto"), size=arguments.pop("size", None)
+    )
+    # Of grey cells no channel can be picked.
+    picked: Channel = "auto" if recorded is not None else channel
+    cells = open_cells(
+        source,
+        slide=slide,
+        source_options=options,
+        progress=listener.progress,
+        channel=picked,
+        size=size,
+        **arguments,
+    )
+    if recorded is not None and cells.cell_shape[2:] == (3,):
+        cells = open_source(cells, channel=channel)
+    cells = with_inferred_masks(cells, infer_masks)
+    listener.opened(cells)
+    return cells
+
+
+def open_cells(
+    source: Any,
+    *,
+    slide: SegmentOptions | None = None,
+    source_options: StorageOptions = None,
+    progress: Progress = silent,
+    channel: Channel = "auto",
+    size: int | None = None,
+    infer_masks: InferMode = "off",
+    **arguments: Any,
+) -> Source:
+    """Open cells for reading, or find those of a slide.
+
+    Parameters
+    ----------
+    source
+        What ``open_source`` takes, or a slide (see ``zarrmal.segment.open_slide``), or a folder of
+        pictures that are fields, each with many cells.
+    slide
+        How cells are found; needed where a folder of images is a slide or holds fields.
+    source_options
+        fsspec's storage options of the source.
+    infer_masks
+        See ``write``; of slides the masks are known.
+    channel, size, arguments
+        See ``open_source``.
+
+    Raises
+    ------
+    InputError
+        As ``open_source``; or the slide holds no cells, or takes no such argument.
+    """
+    if slide is None and not is_slide(source):
+        opened = open_source(
+            source,
+            channel=channel,
+            size=size,
+            storage_options=source_options,
+            progress=reading(progress),
+            **arguments,
+        )
+        return with_inferred_masks(opened, infer_masks)
+    from ..segment.fields import open_fields_or_slide  # its libraries take as long as all else
+
+    given = [name for name, value in arguments.items() if value and name != "skip_unreadable"]
+    if unfit := sorted({*given} - {"group_pattern"}):
+        raise InputError(f"{source}: is a slide, whose cells are found by zarrmal: leave out "
+                         f"{', '.join(unfit)}")  # fmt: skip
+    return open_fields_or_slide(
+        source,
+        options=slide,
+        channel=channel,
+        size=size,
+        group_pattern=arguments.get("group_pattern"),
+        storage_options=source_options,
+        progress=progress,
+    )
+
+
+def reading(progress: Progress) -> Callable[[int, int], None]:
+    """Progress of opening a source."""
+    return lambda done, total: progress("reading the source", done, total)

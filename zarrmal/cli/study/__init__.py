@@ -1,0 +1,1 @@
+"""The command that does the paper's experiment again."""

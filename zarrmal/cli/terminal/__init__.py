@@ -1,0 +1,1 @@
+"""What the terminal shows: progress, errors, results; and what it must not show."""

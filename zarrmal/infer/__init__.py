@@ -1,0 +1,5 @@
+"""Masks of cells that were cut out and then resampled, inferred from their edges; needs numba."""
+
+from .source import InferMode, InferredSilhouettes, lacks_inference, with_inferred_masks
+
+__all__ = ["InferMode", "InferredSilhouettes", "lacks_inference", "with_inferred_masks"]

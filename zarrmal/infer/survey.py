@@ -1,0 +1,102 @@
+"""What the masks of a source have in common, found on a sample of its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+import numpy as np
+from zarrmal_codecs.silhouette.coverage import Resampling
+
+from .brightness import Field, brightness, surely_inside
+from .search import CONVINCING, Inferred, Rule, infer_mask, may_have_mask
+
+SAMPLE_CELLS: Final = 48
+"""Cells of a source that are looked at."""
+
+SPACINGS: Final = (3, 2, 4, 5, 6, 8)
+"""Of lattices that are tried. Between two points all lattices are about alike, so that the first
+one finds a mask of any other. Masks that were drawn on every pixel are not looked for: of so many
+points too few are found right for too much time."""
+
+KERNELS: Final[tuple[Resampling, ...]] = ("triangle", "box", "area", "linear")
+
+LEAST_POINTS, MOST_POINTS = 0.4, 1.7
+"""Rows of lattice points, in those of pixels, that are tried first."""
+
+N_FIRST, N_TRIED, N_MEASURED = 3, 8, 24
+"""Cells on which a rule is tried first, then, and on which sizes are measured."""
+
+LEAST_SHARE: Final = 0.5
+"""Of the cells that a rule must convince on."""
+
+MIXED: Final = 0.75
+"""Pixels beside the background have less of their brightness than this where cells were resampled
+after they had been cut out; where not, all of it."""
+
+
+def has_mixed_edge(plane: Field) -> bool:
+    """Whether pixels beside the background look like a mixture of cell and background."""
+    if min(plane.shape) < 2 or not may_have_mask(plane):
+        return False
+    inside = plane > 0
+    beside = np.zeros_like(inside)
+    beside[1:] |= ~inside[:-1]
+    beside[:-1] |= ~inside[1:]
+    beside[:, 1:] |= ~inside[:, :-1]
+    beside[:, :-1] |= ~inside[:, 1:]
+    edge = beside & inside
+    bright = brightness(plane, surely_inside(plane))
+    return bool(edge.any() and (plane[edge] / np.maximum(bright[edge], 1)).mean() < MIXED)
+
+
+def survey(planes: Sequence[Field]) -> Rule | None:
+    """What the masks of some cells have in common; None where none are found.
+
+    Parameters
+    ----------
+    planes
+        Of each cell of the sample float64 (y, x), all of one size; see plane_of.
+    """
+    usable = [plane for plane in planes if has_mixed_edge(plane)]
+    if len(usable) < max(LEAST_SHARE * len(planes), 1):
+        return None
+    side = max(planes[0].shape)
+    limits = (int(LEAST_POINTS * side) + 2, int(MOST_POINTS * side) + 1)
+    some = usable[:N_TRIED]
+    for resampling in KERNELS:
+        rule = Rule(resampling=resampling, spacing=SPACINGS[0], usual=limits, widest=limits)
+        if _convinced(usable[:N_FIRST], rule) and _convinces(some, rule):
+            break
+    else:
+        return None
+    # Kernels are alike, too: one that is not the true one may convince as well.
+    best = min((replace(rule, resampling=each) for each in KERNELS), key=partial(_bits, some))
+    best = min((replace(best, spacing=each) for each in SPACINGS), key=partial(_bits, some))
+    measured = usable[:N_MEASURED]
+    convinced = _convinced(measured, best)
+    if len(convinced) < LEAST_SHARE * len(measured):
+        return None
+    sizes = np.array([mask.points.shape for mask in convinced])
+    least, most = np.percentile(sizes, [5, 95]).astype(int).tolist()
+    return replace(
+        best,
+        usual=(max(least - 1, 2), most + 1),
+        widest=(max(int(sizes.min()) // 2, 2), 7 * int(sizes.max()) // 5),
+    )
+
+
+def _convinced(planes: Sequence[Field], rule: Rule) -> list[Inferred]:
+    masks = (infer_mask(plane, rule) for plane in planes)
+    return [mask for mask in masks if mask is not None and mask.share < CONVINCING]
+
+
+def _convinces(planes: Sequence[Field], rule: Rule) -> bool:
+    return len(_convinced(planes, rule)) >= LEAST_SHARE * len(planes)
+
+
+def _bits(planes: Sequence[Field], rule: Rule) -> float:
+    masks = (infer_mask(plane, rule) for plane in planes)
+    return sum(mask.bits for mask in masks if mask is not None)

@@ -1,0 +1,1 @@
+"""Cells, and masks of cells, as image files."""

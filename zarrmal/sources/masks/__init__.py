@@ -1,0 +1,1 @@
+"""Masks of cells: packed, as planes of an array, by name."""
