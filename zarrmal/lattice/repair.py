@@ -54,6 +54,9 @@ MAX_SINGLES, MAX_PAIRED = 96, 16
 MAX_TRIALS = 240
 """Sets of values that are tried for a block, of which so many are of one frequency."""
 
+BLOCKS_A_STEP = 2
+"""So many blocks each step must explain by which a table differs from a standard one."""
+
 LEAST_PARTS, SMALLEST_PART = 3, 3
 """A step that many blocks use becomes a half or a third; a step of 1 would explain anything."""
 
@@ -68,10 +71,11 @@ def repaired_steps(view: PlaneView, steps: Steps) -> Steps:
     return _Repair(view, steps).run()
 
 
-def neighbouring_standard(view: PlaneView, steps: Steps) -> Steps:
-    """The standard table of a quality nearby, if it explains more blocks than this one.
+def improved_standard(view: PlaneView, steps: Steps) -> Steps:
+    """A table that explains more blocks than this standard one, if there is one nearby.
 
-    Few steps differ between neighbouring qualities, and a small cell uses few of them.
+    First the standard table of another quality: few steps differ between neighbours, and a small
+    cell uses few of them. Then one with a few other steps, each of which must explain some blocks.
     """
     repair = _Repair(view, steps)
     (equal,) = np.nonzero((steps == SERIES).all(axis=1))
@@ -81,7 +85,10 @@ def neighbouring_standard(view: PlaneView, steps: Steps) -> Steps:
             if 0 <= other < N_QUALITIES and not repair.is_exact.all():
                 table = SERIES[N_QUALITIES * kind + other].copy()
                 repair.accept(table, np.flatnonzero(table != repair.steps))
-    return repair.steps
+    standard, n_exact = repair.steps, repair.is_exact.sum()
+    repaired = repair.run()
+    n_changed = (repaired != standard).sum()
+    return repaired if repair.is_exact.sum() >= n_exact + BLOCKS_A_STEP * n_changed else standard
 
 
 class _Repair:
@@ -102,14 +109,22 @@ class _Repair:
         return solve_listed_blocks(self.view, where, steps, MAX_TRIES)[1]
 
     def run(self) -> Steps:
-        """The corrected steps."""
+        """The corrected steps.
+
+        First single steps, which takes least work; sets of values where those do not help.
+        """
+        self.change_steps()
         for block in np.flatnonzero(~self.is_exact)[:MAX_BLOCKS].tolist():
             if not self.is_exact[block] and self.n_left > 0:
                 self.repair(block)
+        self.change_steps()
+        return self.steps
+
+    def change_steps(self) -> None:
+        """Change single steps while that explains more blocks."""
         for _ in range(MAX_CHANGES):
             if self.is_exact.all() or self.n_left <= 0 or not self.change_one_step():
                 break
-        return self.steps
 
     def repair(self, block: int) -> None:
         """Change the steps so that they explain a block, if that explains more of all."""
@@ -185,6 +200,9 @@ class _Repair:
 
     def accept(self, steps: Steps, changed: NDArray[np.int64]) -> bool:
         """Take these steps if they explain more blocks; those that are 0 there stay as they are."""
+        few = np.flatnonzero(~self.is_exact)[:MAX_BLOCKS]
+        if not self.solve(steps, few).any():
+            return False
         sure = 2 * self.deviation[:, None]
         uses = (np.abs(self.coefficients[:, changed]) > sure).any(axis=1)
         chosen = np.flatnonzero(uses & self.is_exact)[:MAX_CHECKED]
