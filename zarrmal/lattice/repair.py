@@ -22,6 +22,9 @@ N_QUALITIES = 100
 MAX_BLOCKS = 12
 """Unexplained blocks that are looked at."""
 
+MAX_RARE_BLOCKS = 64
+"""The same for steps that few blocks use."""
+
 MAX_TRIES = 400
 """Sets of changes tried for a block."""
 
@@ -100,13 +103,15 @@ class _Repair:
         self.coefficients, inflation = view.measured((self.rows, self.columns))
         self.deviation = np.sqrt(inflation * ROUNDING_VARIANCE)
         self.n_left = MAX_SOLVED + len(self.rows)
-        self.is_exact = self.solve(steps, np.arange(len(self.rows)))
+        self.is_exact = self.solve(steps, np.arange(len(self.rows)))[1]
 
-    def solve(self, steps: Steps, chosen: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of some blocks these steps explain."""
+    def solve(
+        self, steps: Steps, chosen: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+        """Levels of some blocks with these steps, and which of the blocks come out."""
         self.n_left -= len(chosen)
         where = self.rows[chosen], self.columns[chosen]
-        return solve_listed_blocks(self.view, where, steps, MAX_TRIES)[1]
+        return solve_listed_blocks(self.view, where, steps, MAX_TRIES)
 
     def run(self) -> Steps:
         """The corrected steps.
@@ -114,9 +119,10 @@ class _Repair:
         First single steps, which takes least work; sets of values where those do not help.
         """
         self.change_steps()
-        for block in np.flatnonzero(~self.is_exact)[:MAX_BLOCKS].tolist():
-            if not self.is_exact[block] and self.n_left > 0:
-                self.repair(block)
+        for most_blocks, only_rare in ((MAX_RARE_BLOCKS, True), (MAX_BLOCKS, False)):
+            for block in np.flatnonzero(~self.is_exact)[:most_blocks].tolist():
+                if not self.is_exact[block] and self.n_left > 0:
+                    self.repair(block, only_rare=only_rare)
         self.change_steps()
         return self.steps
 
@@ -126,13 +132,21 @@ class _Repair:
             if self.is_exact.all() or self.n_left <= 0 or not self.change_one_step():
                 break
 
-    def repair(self, block: int) -> None:
-        """Change the steps so that they explain a block, if that explains more of all."""
-        for changed, values in self.sets_of_values(block)[:MAX_TRIALS]:
+    def repair(self, block: int, *, only_rare: bool) -> None:
+        """Change the steps so that they explain a block, if that explains more of all.
+
+        Only steps that few blocks use, or any.
+        """
+        sets = self.sets_of_values(block)[:MAX_TRIALS]
+        if only_rare:
+            is_used = np.rint(self.coefficients[block] / self.steps) != 0
+            is_rare = is_used & (self.n_uses <= RARE_USES)
+            sets = [pair for pair in sets if is_rare[pair[0]].all()]
+        for changed, values in sets:
             steps = self.steps.copy()
             # A step as large as the value gives it, and a huge one gives 0.
             steps[changed] = np.where(values != 0, np.abs(values), 8 * MAX_STEP)
-            if not self.solve(steps, np.array([block]))[0]:
+            if not self.solve(steps, np.array([block]))[1][0]:
                 continue
             choices = [
                 _steps_with(int(self.steps[j]), int(value), rare=bool(self.n_uses[j] <= RARE_USES))
@@ -199,20 +213,39 @@ class _Repair:
         return False
 
     def accept(self, steps: Steps, changed: NDArray[np.int64]) -> bool:
-        """Take these steps if they explain more blocks; those that are 0 there stay as they are."""
+        """Take these steps if they explain more blocks; those that are 0 there stay as they are.
+
+        A block with values that are multiples of the old steps too came out by luck: the search is
+        bounded, and takes another way with other steps.
+        """
         few = np.flatnonzero(~self.is_exact)[:MAX_BLOCKS]
-        if not self.solve(steps, few).any():
+        if not self.needs(steps, changed, *self.solve(steps, few)).any():
             return False
         sure = 2 * self.deviation[:, None]
         uses = (np.abs(self.coefficients[:, changed]) > sure).any(axis=1)
         chosen = np.flatnonzero(uses & self.is_exact)[:MAX_CHECKED]
         chosen = np.concatenate([chosen, np.flatnonzero(~self.is_exact)[:MAX_CHECKED]])
-        is_exact = self.solve(steps, chosen)
-        if is_exact.sum() <= self.is_exact[chosen].sum():
+        levels, is_exact = self.solve(steps, chosen)
+        n_lost = (self.is_exact[chosen] & ~is_exact).sum()
+        is_new = self.needs(steps, changed, levels, is_exact) & ~self.is_exact[chosen]
+        if is_new.sum() <= n_lost:
             return False
         self.steps = steps
         self.is_exact[chosen] = is_exact
         return True
+
+    def needs(
+        self,
+        steps: Steps,
+        changed: NDArray[np.int64],
+        levels: NDArray[np.int16],
+        is_exact: NDArray[np.bool_],
+    ) -> NDArray[np.bool_]:
+        """Which of the exact blocks the old steps can't explain; all, where the new are coarser."""
+        new, old = steps[changed], self.steps[changed]
+        if (new % old == 0).all():
+            return is_exact
+        return is_exact & (levels[:, changed] * new % old != 0).any(axis=1)
 
 
 def _size(change: tuple[int, ...]) -> int:
@@ -239,5 +272,7 @@ def _other_steps(values: Float, deviation: Float, step: int) -> list[int]:
     away = np.abs(values - steps * np.rint(values / steps))
     is_near = (away <= np.minimum(FARTHEST * deviation, steps / 4)).all(axis=0)
     common = steps[is_near][-1:].tolist()
-    tried = dict.fromkeys([*common, step // 2, (step + 1) // 2, step // 3, step + 1, step - 1])
+    others = {step + 1, step - 1, (step + 1) // 2, step // 2, step // 3} - {step, *common}
+    # A small step explains what a large one does.
+    tried = [*common, *sorted(others, reverse=True)]
     return [s for s in tried if s != step and 0 < s <= MAX_STEP]
