@@ -57,6 +57,13 @@ MAX_SINGLES, MAX_PAIRED = 96, 16
 MAX_TRIALS = 240
 """Sets of values that are tried for a block, of which so many are of one frequency."""
 
+BITS_OF_MOVE, BITS_OF_CHOICE = 9.0, 7.0
+"""Minus log2 of the chance that a block stays the same with a coefficient's value changed by 1 (for
+each of 64 samples, by how much it moves), and log2 of the values that are tried."""
+
+BITS_UNLIKE = 2.0
+"""By how much a step is less likely for each factor of 2 to or from what it was."""
+
 BLOCKS_A_STEP = 2
 """So many blocks each step must explain by which a table differs from a standard one."""
 
@@ -226,13 +233,39 @@ class _Repair:
         chosen = np.flatnonzero(uses & self.is_exact)[:MAX_CHECKED]
         chosen = np.concatenate([chosen, np.flatnonzero(~self.is_exact)[:MAX_CHECKED]])
         levels, is_exact = self.solve(steps, chosen)
-        n_lost = (self.is_exact[chosen] & ~is_exact).sum()
-        is_new = self.needs(steps, changed, levels, is_exact) & ~self.is_exact[chosen]
-        if is_new.sum() <= n_lost:
+        was_exact = self.is_exact[chosen]
+        is_new = self.needs(steps, changed, levels, is_exact) & ~was_exact
+        if is_new.sum() <= (was_exact & ~is_exact).sum():
+            return False
+        is_kept = was_exact & is_exact
+        if (steps[changed] % self.steps[changed]).any() and not self.is_likelier(
+            steps, changed, levels, is_new, is_kept
+        ):
             return False
         self.steps = steps
         self.is_exact[chosen] = is_exact
         return True
+
+    def is_likelier(
+        self,
+        steps: Steps,
+        changed: NDArray[np.int64],
+        levels: NDArray[np.int16],
+        is_new: NDArray[np.bool_],
+        is_kept: NDArray[np.bool_],
+    ) -> bool:
+        """Whether what new steps explain outweighs that old ones explained the rest by chance.
+
+        A value changed by 1 moves no sample by more than a quarter, and decodes to the same block
+        now and then: so a step of 1 explains a block that the search does not solve otherwise.
+        """
+        new, old = steps[changed], self.steps[changed]
+        values = levels[:, changed] * new
+        moved = np.abs(values - old * np.rint(values / old)).max(axis=1)
+        gain = (BITS_OF_MOVE * moved[is_new] ** 2 - BITS_OF_CHOICE).sum()
+        n_kept = ((values != 0) & (values % old == 0))[is_kept].sum(axis=0)
+        chance = 2 * np.log2(old // np.gcd(old, new)) * n_kept
+        return bool(gain > (chance + BITS_UNLIKE * np.abs(np.log2(new / old))).sum())
 
     def needs(
         self,
