@@ -93,7 +93,9 @@ def is_like(camera: Camera, other: Camera) -> bool:
     return mine == others
 
 
-def _share_of(steps: NDArray[np.integer], tables: Sequence[NDArray[np.uint16]]) -> NDArray[np.float64]:
+def _share_of(
+    steps: NDArray[np.integer], tables: Sequence[NDArray[np.uint16]]
+) -> NDArray[np.float64]:
     """Of given cameras, the share that has each step, but NEW_STEP for all that none has."""
     seen = np.mean([table == steps for table in tables], axis=0)
     share: NDArray[np.float64] = NEW_STEP / MAX_STEP + (1 - NEW_STEP) * seen

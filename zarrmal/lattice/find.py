@@ -24,7 +24,7 @@ from .cameras import (
     share_near_lattice,
     try_steps,
 )
-from .factors import common_factors, count_levels, coarser_steps
+from .factors import coarser_steps, common_factors, count_levels
 from .phase import rank_phases
 from .preimage import Planes, own_planes, ycbcr_planes
 from .repair import improved_standard, repaired_steps
