@@ -30,6 +30,9 @@ MOST_CHANCE_BITS = 10.0
 """Minus log2 of the chance that all levels of a frequency have a factor in common, up to which
 cells with different steps there may be of one camera."""
 
+RARE_LEVELS = 2
+"""A step that no more levels tell may be wrong, as in a cut block."""
+
 
 @dataclass(slots=True)
 class _Group:
@@ -105,12 +108,20 @@ def _merged(group: _Group, other: _Group) -> _Group | None:
     n_coarser = np.where(steps > others, group.n_levels, other.n_levels)
     bits = chance_bits(np.maximum(steps, others) // common, n_coarser)
     is_factor = (common == steps) | (common == others)
-    if not (is_factor & (bits <= MOST_CHANCE_BITS))[both].all():
+    is_rare = np.minimum(group.n_levels, other.n_levels) <= RARE_LEVELS
+    is_likely = is_factor & (bits <= MOST_CHANCE_BITS)
+    if not (is_likely | is_rare)[both].all():
         return None
-    tables = np.where(both, common, np.where(other.is_used & ~both, others, steps))
+    more_used = np.where(other.n_levels > group.n_levels, others, steps)
+    tables = np.where(both & is_likely, common, more_used)
+    # Levels that contradict each other cancel out, so that the step of most cells is left.
+    is_against = both & ~is_likely
+    n_levels = np.where(
+        is_against, abs(group.n_levels - other.n_levels), group.n_levels + other.n_levels
+    )
     return _Group(
         camera=replace(group.camera, tables=tables.astype(np.uint16)),
-        n_levels=group.n_levels + other.n_levels,
+        n_levels=n_levels,
         n_cells=group.n_cells + other.n_cells,
     )
 

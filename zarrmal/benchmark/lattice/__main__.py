@@ -64,7 +64,7 @@ def main() -> int:
     parser.add_argument("--drawn", action="store_true",
                         help="draw pictures and take photographs, instead of a source")  # fmt: skip
     parser.add_argument("--files", type=int, default=2,
-                        help="with --drawn, so many of each sampling, quality and tables")  # fmt: skip
+                        help="with --drawn: so many of each kind")  # fmt: skip
     parser.add_argument("--picture", type=Path, metavar="SVG", help="draw the idea in one picture")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
