@@ -192,14 +192,17 @@ def proven_steps(view: PlaneView, estimate: TableEstimate) -> Steps | None:
     """
     tests = [try_steps(view, steps, N_PROOF_BLOCKS) for steps in estimate.nearest]
     best = max(range(len(tests)), key=lambda k: (tests[k].share_exact, -k))
-    if tests[best].share_exact > NEARLY_ALL and luma_fits(tests[best], STANDARD_BITS):
-        steps: Steps = estimate.nearest[best].copy()
-        return steps
+    standard: Steps | None = None
+    if luma_fits(tests[best], STANDARD_BITS):
+        standard = estimate.nearest[best].copy()
+        if tests[best].share_exact > NEARLY_ALL:
+            return standard
     chosen = STANDARD_BITS
     if not estimate.is_standard:
         chosen = FREE_STEP_BITS * int(estimate.is_determined.sum())
     if not luma_fits(try_steps(view, estimate.steps, N_PROOF_BLOCKS), chosen):
-        return None
+        # Clamped pixels mislead the estimate more than the test of a whole table.
+        return standard
     return estimate.steps if estimate.is_standard else repaired_steps(view, estimate.steps)
 
 

@@ -26,7 +26,7 @@ from ...split import split_by_group
 from .coded import file_sizes, measure_coded
 from .drawn import SUBSAMPLINGS, as_jpeg, draw_smear, pixels_of
 from .found import FOUND_CELLS, found_table, measure_found, source_name
-from .grid import drawn_table, measure_drawn
+from .grid import DRAWN_CELLS, drawn_table, measure_drawn
 from .picture import draw_picture
 from .truth import Score
 
@@ -76,9 +76,12 @@ def main() -> int:
             draw_picture(arguments.picture, arguments.seed)
             return 0
         if arguments.drawn:
-            report = {"drawn": measure_drawn(arguments.seed, arguments.files)}
+            _warm_up()
+            n_cells = arguments.cells or DRAWN_CELLS
+            rows = measure_drawn(arguments.seed, arguments.files, n_cells)
+            report = {"drawn": list(_as_they_come(rows))}
         elif arguments.found and (arguments.source or arguments.fields):
-            report = {"found": list(measure_all_found(arguments))}
+            report = {"found": list(_as_they_come(measure_all_found(arguments)))}
         elif len(arguments.source) != 1:
             raise InputError("name one source, or several with --found; or --drawn")
         else:
@@ -89,6 +92,13 @@ def main() -> int:
         return EXIT_MISTAKE
     print(json.dumps(report, indent=2) if arguments.json else as_text(report))
     return 0
+
+
+def _as_they_come(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The same rows, each also written to the standard error: all of them take long."""
+    for row in rows:
+        print(json.dumps(row), file=sys.stderr)
+        yield row
 
 
 def measure_all_found(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:

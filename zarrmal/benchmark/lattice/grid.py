@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,15 +26,15 @@ from .drawn import (
 from .truth import Score
 
 SIDE = 256
-CELLS = 3
+DRAWN_CELLS = 3
 """Cells cut out of each picture."""
 
-QUALITIES = (60, 75, 85, 92, 96, 98)
+QUALITIES = (60, 80, 92, 97)
 SAMPLINGS = (*SUBSAMPLINGS, "grey")
 TABLES = {"standard": None, "odd": odd_table, "smooth": smooth_table}
 
 
-def measure_drawn(seed: int, n_files: int) -> list[dict[str, Any]]:
+def measure_drawn(seed: int, n_files: int, n_cells: int) -> Iterator[dict[str, Any]]:
     """A row for each sampling, kind of tables and quality.
 
     Parameters
@@ -43,30 +43,35 @@ def measure_drawn(seed: int, n_files: int) -> list[dict[str, Any]]:
         Decides everything.
     n_files
         Of each: drawn smears and photographs in turn.
+    n_cells
+        Cut out of each.
     """
-    rows = []
+    n_rows = 0
     for sampling in SAMPLINGS:
         for kind in TABLES:
             for quality in QUALITIES:
                 score, covered, seconds = Score(), [0, 0, 0], 0.0
                 for number in range(n_files):
-                    rng = np.random.default_rng([seed, number, quality, len(rows)])
-                    seconds += _measure_file(rng, number, sampling, kind, quality, score, covered)
-                rows.append(
+                    rng = np.random.default_rng([seed, number, quality, n_rows])
+                    seconds += _measure_file(
+                        rng, number, n_cells, sampling, kind, quality, score, covered
+                    )
+                n_rows += 1
+                yield (
                     {
                         "sampling": sampling, "tables": kind, "quality": quality,
                         **score.to_json(),
                         "covered_share": covered[1] / max(covered[0], 1),
                         "corrections": covered[2],
-                        "milliseconds_per_cell": round(1000 * seconds / n_files / CELLS, 1),
+                        "milliseconds_per_cell": round(1000 * seconds / n_files / n_cells, 1),
                     }
                 )  # fmt: skip
-    return rows
 
 
 def _measure_file(
     rng: np.random.Generator,
     number: int,
+    n_cells: int,
     sampling: str,
     kind: str,
     quality: int,
@@ -83,7 +88,7 @@ def _measure_file(
         tables = [draw(rng, base).tolist() for base in bases]
     jpeg = as_jpeg(picture, quality=quality, tables=tables, sampling=sampling)
     pixels, file = pixels_of(jpeg), read_jpeg(jpeg)
-    cuts = [random_cell(rng, SIDE, SIDE) for _ in range(CELLS)]
+    cuts = [random_cell(rng, SIDE, SIDE) for _ in range(n_cells)]
     cells: list[Cell] = [(_cut(pixels, corner, mask), mask) for corner, mask in cuts]
     start = time.process_time()
     cameras = survey(cells)
