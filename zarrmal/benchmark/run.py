@@ -23,7 +23,7 @@ from .comparison import Ratio, break_even, required_ratios
 from .machine import machine_facts, versions
 from .measurement import TRAINING, UNSEEN, Arrangement, Measurement, pixels_by_cell
 from .models import ModelResult, measure_model, model_names
-from .rivals import Rival, measure_rivals
+from .rivals import Rival, measure_jpeg_files, measure_rivals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +126,9 @@ def run_benchmark(
         results.append(measure_model(name, model, training, unseen, progress))
     progress("our models", len(models), len(models))
     rival_rows, not_measured = measure_rivals(rivals, unseen, cache, progress)
+    files = measure_jpeg_files(unseen) if rivals else None
+    if files is not None:
+        rival_rows.append(files)
     archive_rows = [m for result in results for m in result.measurements]
     return BenchmarkResult(
         models=tuple(results),

@@ -192,14 +192,17 @@ def proven_steps(view: PlaneView, estimate: TableEstimate) -> Steps | None:
     """
     tests = [try_steps(view, steps, N_PROOF_BLOCKS) for steps in estimate.nearest]
     best = max(range(len(tests)), key=lambda k: (tests[k].share_exact, -k))
-    if tests[best].share_exact > NEARLY_ALL and luma_fits(tests[best], STANDARD_BITS):
-        steps: Steps = estimate.nearest[best].copy()
-        return steps
+    standard: Steps | None = None
+    if luma_fits(tests[best], STANDARD_BITS):
+        standard = estimate.nearest[best].copy()
+        if tests[best].share_exact > NEARLY_ALL:
+            return standard
     chosen = STANDARD_BITS
     if not estimate.is_standard:
         chosen = FREE_STEP_BITS * int(estimate.is_determined.sum())
     if not luma_fits(try_steps(view, estimate.steps, N_PROOF_BLOCKS), chosen):
-        return None
+        # Clamped pixels mislead the estimate more than the test of a whole table.
+        return standard
     return estimate.steps if estimate.is_standard else repaired_steps(view, estimate.steps)
 
 
@@ -248,6 +251,7 @@ def fit_chroma(
         None if no assumption explains enough of the blocks.
     """
     best: ChromaFit | None = None
+    nearest: ChromaFit | None = None
     for ratio, fancy in samplings:
         for down in range(ratio[0]):
             for across in range(ratio[1]):
@@ -261,12 +265,25 @@ def fit_chroma(
                     if table is not None:
                         pair = table.steps, table.steps
                         fits.append(_fit(views, ratio, full, pair, fancy=fancy))
+                        if nearest is None or fits[-1].share_exact > nearest.share_exact:
+                            nearest = fits[-1]
                 for fit in fits:
                     if fit.is_possible and (
                         best is None or fit.bits_per_pixel < best.bits_per_pixel
                     ):
                         best = fit
+    if best is None and nearest is not None and nearest.share_exact >= WORTH_MORE:
+        best = _repaired(views_of, rest, nearest)
     return best
+
+
+def _repaired(views_of: CellViews, rest: tuple[int, int], fit: ChromaFit) -> ChromaFit | None:
+    """An assumption with the steps corrected that few blocks tell, if it explains enough then."""
+    views = [views_of.of(p, fit.ratio, fit.phase, fancy=fit.fancy) for p in rest]
+    pairs = zip(views, fit.tables, strict=True)
+    first, second = (repaired_steps(view, steps) for view, steps in pairs)
+    repaired = _fit(views, fit.ratio, fit.phase, (first, second), fancy=fit.fancy)
+    return repaired if repaired.is_possible else None
 
 
 QUICK_BLOCKS = 96

@@ -11,7 +11,7 @@ from zarrmal_codecs.lattice.cell import JpegCell
 from zarrmal_codecs.lattice.cells import FULLY_VISIBLE
 from zarrmal_codecs.lattice.picture import Camera, Colour, decode
 from zarrmal_codecs.lattice.pixels import LEAST_OF_FIRST, LEAST_OF_OTHERS
-from zarrmal_codecs.lattice.upsampling import upsampled
+from zarrmal_codecs.lattice.upsampling import FANCY, upsampled
 
 from .cameras import (
     CHROMA_SAMPLINGS,
@@ -26,10 +26,11 @@ from .cameras import (
     share_near_lattice,
     try_steps,
 )
+from .factors import coarser_steps, common_factors, count_levels
 from .phase import rank_phases
 from .preimage import Planes, own_planes, ycbcr_planes
-from .repair import neighbouring_standard, repaired_steps
-from .series import MAX_STEP, OWN, Steps, series_name
+from .repair import improved_standard, repaired_steps
+from .series import OWN, Steps, series_name
 from .solve.blocks import Phase
 from .solve.dct import BLOCK
 from .solve.plane import MAX_SHARE_WRONG, SolvedPlane, solve_plane
@@ -55,7 +56,8 @@ MIN_SHARE_PIXELS = 0.25
 """Of the visible pixels must come out, else the cell is left alone."""
 
 ENOUGH_WHOLE = 0.998
-"""With a larger share no other camera is tried."""
+"""With a larger share of interpolated planes no other camera is tried: a few blocks of those stay
+unexplained with the right steps too. Of other planes all must be found."""
 
 ENOUGH_OF_STANDARD = 0.9
 """The same for cameras with standard tables only, which do not fit by a small mistake."""
@@ -189,11 +191,11 @@ def find_cell(
             found = _with_standard_tables(again) if again.n_exact > found.n_exact else found
         if best is None or found.n_exact > best.n_exact:
             best = found
-        if found.share_whole >= (ENOUGH_WHOLE if _has_own_tables(camera) else ENOUGH_OF_STANDARD):
+        if _is_enough(found):
             break
     if best is None or not best.is_worthwhile:
         return None
-    return best if best.camera in cameras else _with_greatest_steps(best)
+    return _with_greatest_steps(best, cameras)
 
 
 def _planes(pixels: NDArray[np.uint8], visible: NDArray[np.bool_]) -> tuple[Colour, Planes]:
@@ -279,14 +281,25 @@ def _own_camera(
     return camera_of(colour, steps, fit, first), fit.phase
 
 
-def _has_own_tables(camera: Camera) -> bool:
-    return any(series_name(_steps(camera, p)) == OWN for p in range(len(camera.ratios)))
+def _is_enough(found: FoundCell) -> bool:
+    """Whether no other camera can explain clearly more.
+
+    Steps off by one leave a block or two.
+    """
+    camera = found.camera
+    if not any(series_name(_steps(camera, p)) == OWN for p in range(len(camera.ratios))):
+        return found.share_whole >= ENOUGH_OF_STANDARD
+    both = zip(found.n_whole_found, found.n_whole, camera.ratios, strict=True)
+    return found.share_whole >= ENOUGH_WHOLE and all(
+        n_found == n or (camera.fancy and ratio in FANCY) for n_found, n, ratio in both
+    )
 
 
 def _repaired(views: CellViews, found: FoundCell) -> Camera:
     """The camera with its steps corrected by the whole blocks that are not found.
 
-    Standard tables only if many are not: a few are damaged pixels more likely than another table.
+    Standard tables only if many are not, or if few other steps explain them: else a few are damaged
+    pixels more likely than another table.
     """
     camera = found.camera
     tables = camera.tables.copy()
@@ -301,7 +314,7 @@ def _repaired(views: CellViews, found: FoundCell) -> Camera:
             steps = repaired_steps(view, steps)
         elif view.taps.shift == 0:
             # Of interpolated planes a few blocks may stay unexplained with the right steps too.
-            steps = neighbouring_standard(view, steps)
+            steps = improved_standard(view, steps)
         tables[plane] = steps.reshape(BLOCK, BLOCK)
     return replace(camera, tables=tables)
 
@@ -313,22 +326,28 @@ def _with_standard_tables(found: FoundCell) -> FoundCell:
     return replace(found, camera=replace(found.camera, tables=tables))
 
 
-def _with_greatest_steps(found: FoundCell) -> FoundCell:
+def _with_greatest_steps(found: FoundCell, cameras: Sequence[Camera]) -> FoundCell:
     """The same with no factor that all levels of a frequency have in common.
 
-    Of standard tables the steps are known anyway.
+    Of standard tables the steps are known anyway; those of a given camera are kept where a factor
+    may be chance.
     """
-    tables, coefficients = found.camera.tables.copy(), list(found.coefficients)
-    for plane, levels in enumerate(found.coefficients):
-        if series_name(_steps(found.camera, plane)) == OWN:
-            common = np.gcd.reduce(levels.astype(np.int64), axis=(0, 1))
-            common[common * tables[plane] > MAX_STEP] = 1
-            common[common == 0] = 1
-            tables[plane] = tables[plane] * common
-            coefficients[plane] = (levels // common).astype(np.int16)
-    return replace(
-        found, camera=replace(found.camera, tables=tables), coefficients=tuple(coefficients)
+    camera = found.camera
+    factors = common_factors(found.coefficients, camera.tables)
+    for plane in range(len(camera.ratios)):
+        if series_name(_steps(camera, plane)) != OWN:
+            factors[plane] = 1
+    if camera in cameras:
+        n_levels = count_levels(found.coefficients)
+        factors[~coarser_steps(camera, cameras, factors, n_levels)] = 1
+    if (factors == 1).all():
+        return found
+    tables = (camera.tables * factors).astype(np.uint16)
+    coefficients = tuple(
+        (levels // factor).astype(np.int16)
+        for levels, factor in zip(found.coefficients, factors, strict=True)
     )
+    return replace(found, camera=replace(camera, tables=tables), coefficients=coefficients)
 
 
 def used_frequencies(found: FoundCell) -> NDArray[np.bool_]:

@@ -22,6 +22,9 @@ N_QUALITIES = 100
 MAX_BLOCKS = 12
 """Unexplained blocks that are looked at."""
 
+MAX_RARE_BLOCKS = 64
+"""The same for steps that few blocks use."""
+
 MAX_TRIES = 400
 """Sets of changes tried for a block."""
 
@@ -54,6 +57,16 @@ MAX_SINGLES, MAX_PAIRED = 96, 16
 MAX_TRIALS = 240
 """Sets of values that are tried for a block, of which so many are of one frequency."""
 
+BITS_OF_MOVE, BITS_OF_CHOICE = 9.0, 7.0
+"""Minus log2 of the chance that a block stays the same with a coefficient's value changed by 1 (for
+each of 64 samples, by how much it moves), and log2 of the values that are tried."""
+
+BITS_UNLIKE = 2.0
+"""By how much a step is less likely for each factor of 2 to or from what it was."""
+
+BLOCKS_A_STEP = 2
+"""So many blocks each step must explain by which a table differs from a standard one."""
+
 LEAST_PARTS, SMALLEST_PART = 3, 3
 """A step that many blocks use becomes a half or a third; a step of 1 would explain anything."""
 
@@ -68,10 +81,11 @@ def repaired_steps(view: PlaneView, steps: Steps) -> Steps:
     return _Repair(view, steps).run()
 
 
-def neighbouring_standard(view: PlaneView, steps: Steps) -> Steps:
-    """The standard table of a quality nearby, if it explains more blocks than this one.
+def improved_standard(view: PlaneView, steps: Steps) -> Steps:
+    """A table that explains more blocks than this standard one, if there is one nearby.
 
-    Few steps differ between neighbouring qualities, and a small cell uses few of them.
+    First the standard table of another quality: few steps differ between neighbours, and a small
+    cell uses few of them. Then one with a few other steps, each of which must explain some blocks.
     """
     repair = _Repair(view, steps)
     (equal,) = np.nonzero((steps == SERIES).all(axis=1))
@@ -81,7 +95,10 @@ def neighbouring_standard(view: PlaneView, steps: Steps) -> Steps:
             if 0 <= other < N_QUALITIES and not repair.is_exact.all():
                 table = SERIES[N_QUALITIES * kind + other].copy()
                 repair.accept(table, np.flatnonzero(table != repair.steps))
-    return repair.steps
+    standard, n_exact = repair.steps, repair.is_exact.sum()
+    repaired = repair.run()
+    n_changed = (repaired != standard).sum()
+    return repaired if repair.is_exact.sum() >= n_exact + BLOCKS_A_STEP * n_changed else standard
 
 
 class _Repair:
@@ -93,31 +110,50 @@ class _Repair:
         self.coefficients, inflation = view.measured((self.rows, self.columns))
         self.deviation = np.sqrt(inflation * ROUNDING_VARIANCE)
         self.n_left = MAX_SOLVED + len(self.rows)
-        self.is_exact = self.solve(steps, np.arange(len(self.rows)))
+        self.is_exact = self.solve(steps, np.arange(len(self.rows)))[1]
 
-    def solve(self, steps: Steps, chosen: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of some blocks these steps explain."""
+    def solve(
+        self, steps: Steps, chosen: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+        """Levels of some blocks with these steps, and which of the blocks come out."""
         self.n_left -= len(chosen)
         where = self.rows[chosen], self.columns[chosen]
-        return solve_listed_blocks(self.view, where, steps, MAX_TRIES)[1]
+        return solve_listed_blocks(self.view, where, steps, MAX_TRIES)
 
     def run(self) -> Steps:
-        """The corrected steps."""
-        for block in np.flatnonzero(~self.is_exact)[:MAX_BLOCKS].tolist():
-            if not self.is_exact[block] and self.n_left > 0:
-                self.repair(block)
+        """The corrected steps.
+
+        First single steps, which takes least work; sets of values where those do not help.
+        """
+        self.change_steps()
+        for most_blocks, only_rare in ((MAX_RARE_BLOCKS, True), (MAX_BLOCKS, False)):
+            for block in np.flatnonzero(~self.is_exact)[:most_blocks].tolist():
+                if not self.is_exact[block] and self.n_left > 0:
+                    self.repair(block, only_rare=only_rare)
+        self.change_steps()
+        return self.steps
+
+    def change_steps(self) -> None:
+        """Change single steps while that explains more blocks."""
         for _ in range(MAX_CHANGES):
             if self.is_exact.all() or self.n_left <= 0 or not self.change_one_step():
                 break
-        return self.steps
 
-    def repair(self, block: int) -> None:
-        """Change the steps so that they explain a block, if that explains more of all."""
-        for changed, values in self.sets_of_values(block)[:MAX_TRIALS]:
+    def repair(self, block: int, *, only_rare: bool) -> None:
+        """Change the steps so that they explain a block, if that explains more of all.
+
+        Only steps that few blocks use, or any.
+        """
+        sets = self.sets_of_values(block)[:MAX_TRIALS]
+        if only_rare:
+            is_used = np.rint(self.coefficients[block] / self.steps) != 0
+            is_rare = is_used & (self.n_uses <= RARE_USES)
+            sets = [pair for pair in sets if is_rare[pair[0]].all()]
+        for changed, values in sets:
             steps = self.steps.copy()
             # A step as large as the value gives it, and a huge one gives 0.
             steps[changed] = np.where(values != 0, np.abs(values), 8 * MAX_STEP)
-            if not self.solve(steps, np.array([block]))[0]:
+            if not self.solve(steps, np.array([block]))[1][0]:
                 continue
             choices = [
                 _steps_with(int(self.steps[j]), int(value), rare=bool(self.n_uses[j] <= RARE_USES))
@@ -184,17 +220,65 @@ class _Repair:
         return False
 
     def accept(self, steps: Steps, changed: NDArray[np.int64]) -> bool:
-        """Take these steps if they explain more blocks; those that are 0 there stay as they are."""
+        """Take these steps if they explain more blocks; those that are 0 there stay as they are.
+
+        A block with values that are multiples of the old steps too came out by luck: the search is
+        bounded, and takes another way with other steps.
+        """
+        few = np.flatnonzero(~self.is_exact)[:MAX_BLOCKS]
+        if not self.needs(steps, changed, *self.solve(steps, few)).any():
+            return False
         sure = 2 * self.deviation[:, None]
         uses = (np.abs(self.coefficients[:, changed]) > sure).any(axis=1)
         chosen = np.flatnonzero(uses & self.is_exact)[:MAX_CHECKED]
         chosen = np.concatenate([chosen, np.flatnonzero(~self.is_exact)[:MAX_CHECKED]])
-        is_exact = self.solve(steps, chosen)
-        if is_exact.sum() <= self.is_exact[chosen].sum():
+        levels, is_exact = self.solve(steps, chosen)
+        was_exact = self.is_exact[chosen]
+        is_new = self.needs(steps, changed, levels, is_exact) & ~was_exact
+        if is_new.sum() <= (was_exact & ~is_exact).sum():
+            return False
+        is_kept = was_exact & is_exact
+        if (steps[changed] % self.steps[changed]).any() and not self.is_likelier(
+            steps, changed, levels, is_new, is_kept
+        ):
             return False
         self.steps = steps
         self.is_exact[chosen] = is_exact
         return True
+
+    def is_likelier(
+        self,
+        steps: Steps,
+        changed: NDArray[np.int64],
+        levels: NDArray[np.int16],
+        is_new: NDArray[np.bool_],
+        is_kept: NDArray[np.bool_],
+    ) -> bool:
+        """Whether what new steps explain outweighs that old ones explained the rest by chance.
+
+        A value changed by 1 moves no sample by more than a quarter, and decodes to the same block
+        now and then: so a step of 1 explains a block that the search does not solve otherwise.
+        """
+        new, old = steps[changed], self.steps[changed]
+        values = levels[:, changed] * new
+        moved = np.abs(values - old * np.rint(values / old)).max(axis=1)
+        gain = (BITS_OF_MOVE * moved[is_new] ** 2 - BITS_OF_CHOICE).sum()
+        n_kept = ((values != 0) & (values % old == 0))[is_kept].sum(axis=0)
+        chance = 2 * np.log2(old // np.gcd(old, new)) * n_kept
+        return bool(gain > (chance + BITS_UNLIKE * np.abs(np.log2(new / old))).sum())
+
+    def needs(
+        self,
+        steps: Steps,
+        changed: NDArray[np.int64],
+        levels: NDArray[np.int16],
+        is_exact: NDArray[np.bool_],
+    ) -> NDArray[np.bool_]:
+        """Which of the exact blocks the old steps can't explain; all, where the new are coarser."""
+        new, old = steps[changed], self.steps[changed]
+        if (new % old == 0).all():
+            return is_exact
+        return is_exact & (levels[:, changed] * new % old != 0).any(axis=1)
 
 
 def _size(change: tuple[int, ...]) -> int:
@@ -221,5 +305,7 @@ def _other_steps(values: Float, deviation: Float, step: int) -> list[int]:
     away = np.abs(values - steps * np.rint(values / steps))
     is_near = (away <= np.minimum(FARTHEST * deviation, steps / 4)).all(axis=0)
     common = steps[is_near][-1:].tolist()
-    tried = dict.fromkeys([*common, step // 2, (step + 1) // 2, step // 3, step + 1, step - 1])
+    others = {step + 1, step - 1, (step + 1) // 2, step // 2, step // 3} - {step, *common}
+    # A small step explains what a large one does.
+    tried = [*common, *sorted(others, reverse=True)]
     return [s for s in tried if s != step and 0 < s <= MAX_STEP]

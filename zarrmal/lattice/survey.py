@@ -15,24 +15,36 @@ import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.picture import Camera
 
-from .find import FoundCell, find_cell, used_frequencies
+from .factors import SAMPLE_CELLS, chance_bits, count_levels, is_like
+from .find import FoundCell, find_cell
 from .series import sampling_name, series_name
 from .tables import standard_table
 
 Cell = tuple[NDArray[np.uint8], NDArray[np.bool_] | None]
 """Pixels (y, x) or (y, x, 3), and which of them are the cell's; see ``find_cell``."""
 
-SURVEY_CELLS = 48
+SURVEY_CELLS = SAMPLE_CELLS
 """Cells that are looked at for their cameras."""
+
+MOST_CHANCE_BITS = 10.0
+"""Minus log2 of the chance that all levels of a frequency have a factor in common, up to which
+cells with different steps there may be of one camera."""
+
+RARE_LEVELS = 2
+"""A step that no more levels tell may be wrong, as in a cut block."""
 
 
 @dataclass(slots=True)
 class _Group:
-    """Cameras that agree, as one."""
+    """Cameras that agree, as one; how many levels that are not 0 its cells have."""
 
     camera: Camera
-    is_used: NDArray[np.bool_]
+    n_levels: NDArray[np.int64]
     n_cells: int
+
+    @property
+    def is_used(self) -> NDArray[np.bool_]:
+        return self.n_levels > 0
 
 
 def survey(cells: Sequence[Cell], n_cells: int = SURVEY_CELLS) -> list[Camera]:
@@ -50,7 +62,8 @@ def survey(cells: Sequence[Cell], n_cells: int = SURVEY_CELLS) -> list[Camera]:
     for row in rows.tolist() if len(cells) else []:
         found = find_cell(cells[row][0], cells[row][1], _completed(groups))
         if found is not None:
-            _join(groups, found)
+            n_levels = count_levels(found.coefficients)
+            _join(groups, _Group(camera=found.camera, n_levels=n_levels, n_cells=1))
             groups.sort(key=lambda group: -group.n_cells)
     return _completed(groups)
 
@@ -59,7 +72,7 @@ def _completed(groups: Sequence[_Group]) -> list[Camera]:
     """The cameras; steps that their own cells do not use are those that most others use."""
     cameras = []
     for group in groups:
-        alike = [other for other in groups if _is_like(other.camera, group.camera)]
+        alike = [other for other in groups if is_like(other.camera, group.camera)]
         used = np.stack([other.is_used for other in alike])
         steps = np.stack([other.camera.tables for other in alike])
         same = (steps[:, None] == steps[None]) & used[None] & used[:, None]
@@ -73,27 +86,44 @@ def _completed(groups: Sequence[_Group]) -> list[Camera]:
     return cameras
 
 
-def _is_like(camera: Camera, other: Camera) -> bool:
-    """Whether two cameras differ by their tables alone."""
-    mine, others = ((c.ratios, c.colour, c.fancy) for c in (camera, other))
-    return mine == others
-
-
-def _join(groups: list[_Group], found: FoundCell) -> None:
-    """Add a cell to the first group whose camera agrees with its own, or to a new one."""
-    used = used_frequencies(found)
-    camera = found.camera
-    for group in groups:
-        if not _is_like(camera, group.camera):
-            continue
-        both = used & group.is_used
-        if (camera.tables == group.camera.tables)[both].all():
-            tables = np.where(group.is_used, group.camera.tables, camera.tables)
-            group.camera = replace(camera, tables=tables)
-            group.is_used |= used
-            group.n_cells += 1
+def _join(groups: list[_Group], new: _Group) -> None:
+    """Add a group to the first whose camera agrees with its own, else to the list."""
+    for number, group in enumerate(groups):
+        merged = _merged(group, new)
+        if merged is not None:
+            # Its steps may agree with those of a third group now.
+            del groups[number]
+            _join(groups, merged)
             return
-    groups.append(_Group(camera=camera, is_used=used, n_cells=1))
+    groups.append(new)
+
+
+def _merged(group: _Group, other: _Group) -> _Group | None:
+    """Two groups as one; None if their steps differ by more than factors that may be chance."""
+    if not is_like(group.camera, other.camera):
+        return None
+    both = group.is_used & other.is_used
+    steps, others = (g.camera.tables.astype(np.int64) for g in (group, other))
+    common = np.gcd(steps, others)
+    n_coarser = np.where(steps > others, group.n_levels, other.n_levels)
+    bits = chance_bits(np.maximum(steps, others) // common, n_coarser)
+    is_factor = (common == steps) | (common == others)
+    is_rare = np.minimum(group.n_levels, other.n_levels) <= RARE_LEVELS
+    is_likely = is_factor & (bits <= MOST_CHANCE_BITS)
+    if not (is_likely | is_rare)[both].all():
+        return None
+    more_used = np.where(other.n_levels > group.n_levels, others, steps)
+    tables = np.where(both & is_likely, common, more_used)
+    # Levels that contradict each other cancel out, so that the step of most cells is left.
+    is_against = both & ~is_likely
+    n_levels = np.where(
+        is_against, abs(group.n_levels - other.n_levels), group.n_levels + other.n_levels
+    )
+    return _Group(
+        camera=replace(group.camera, tables=tables.astype(np.uint16)),
+        n_levels=n_levels,
+        n_cells=group.n_cells + other.n_cells,
+    )
 
 
 def find_cells(cells: Iterable[Cell], cameras: Sequence[Camera]) -> Iterator[FoundCell | None]:

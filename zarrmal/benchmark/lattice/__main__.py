@@ -20,21 +20,17 @@ from ...errors import InputError
 from ...lattice.compiled import IS_AVAILABLE
 from ...lattice.find import FoundCell, find_cell
 from ...lattice.jpeg_file import read_jpeg
-from ...lattice.series import STANDARD_CHROMA, STANDARD_LUMA, scaled_table
 from ...lattice.survey import Cell, Finding, survey
-from ...sources import open_source
+from ...sources import Source, open_source
 from ...split import split_by_group
 from .coded import file_sizes, measure_coded
-from .drawn import SUBSAMPLINGS, as_jpeg, draw_smear, odd_table, pixels_of, random_cell
+from .drawn import SUBSAMPLINGS, as_jpeg, draw_smear, pixels_of
+from .found import FOUND_CELLS, found_table, measure_found, source_name
+from .grid import DRAWN_CELLS, drawn_table, measure_drawn
 from .picture import draw_picture
 from .truth import Score
 
 EXIT_MISTAKE = 2
-DRAWN_SIDE = 512
-DRAWN_CELLS = 4
-"""Cells cut out of each drawn smear."""
-
-QUALITIES = (60, 75, 85, 90, 94, 96, 98)
 
 
 def main() -> int:
@@ -42,7 +38,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m zarrmal.benchmark.lattice", description=__doc__
     )
-    parser.add_argument("source", nargs="?", help="cells, as `zarrmal archive` takes them")
+    parser.add_argument("source", nargs="*", help="cells, as `zarrmal archive` takes them")
+    parser.add_argument("--found", action="store_true",
+                        help="one row a source, coded with what is found and without")  # fmt: skip
+    parser.add_argument(
+        "--fields",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="with --found, pictures with many cells each",
+    )
     parser.add_argument("--masks", help="masks of the cells, as `zarrmal archive` takes them")
     parser.add_argument("--whole", action="store_true", help="black pixels are part of the cells")
     parser.add_argument("--cells", type=int, help="look at so many, evenly spaced")
@@ -56,7 +61,10 @@ def main() -> int:
                         help="only cells of slides (or files) that `zarrmal train-lattice "
                         "--validation SHARE` with this --seed holds out")  # fmt: skip
     parser.add_argument("--group-pattern", help="finds the slide of a cell in its file name")
-    parser.add_argument("--drawn", action="store_true", help="draw smears instead of a source")
+    parser.add_argument("--drawn", action="store_true",
+                        help="draw pictures and take photographs, instead of a source")  # fmt: skip
+    parser.add_argument("--files", type=int, default=2,
+                        help="with --drawn: so many of each kind")  # fmt: skip
     parser.add_argument("--picture", type=Path, metavar="SVG", help="draw the idea in one picture")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
@@ -68,16 +76,44 @@ def main() -> int:
             draw_picture(arguments.picture, arguments.seed)
             return 0
         if arguments.drawn:
-            report = {"drawn": measure_drawn(arguments.seed)}
-        elif arguments.source is None:
-            raise InputError("nothing to look at: name a source, or --drawn")
+            _warm_up()
+            n_cells = arguments.cells or DRAWN_CELLS
+            rows = measure_drawn(arguments.seed, arguments.files, n_cells)
+            report = {"drawn": list(_as_they_come(rows))}
+        elif arguments.found and (arguments.source or arguments.fields):
+            report = {"found": list(_as_they_come(measure_all_found(arguments)))}
+        elif len(arguments.source) != 1:
+            raise InputError("name one source, or several with --found; or --drawn")
         else:
+            (arguments.source,) = arguments.source
             report = measure_source(arguments)
     except (InputError, OSError, ZarrmalError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return EXIT_MISTAKE
     print(json.dumps(report, indent=2) if arguments.json else as_text(report))
     return 0
+
+
+def _as_they_come(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The same rows, each also written to the standard error: all of them take long."""
+    for row in rows:
+        print(json.dumps(row), file=sys.stderr)
+        yield row
+
+
+def measure_all_found(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """A row for each source."""
+    model = Model.load(arguments.model) if arguments.model else None
+    n_cells = arguments.cells or FOUND_CELLS
+    _warm_up()
+    for address in [*arguments.source, *arguments.fields]:
+        if address in arguments.fields:
+            from ...segment.fields import open_fields_or_slide  # its libraries take long
+
+            source: Source = open_fields_or_slide(address)
+        else:
+            source = open_source(address)
+        yield measure_found(source, source_name(address), model, n_cells)
 
 
 def measure_source(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -123,7 +159,7 @@ def measure_source(arguments: argparse.Namespace) -> dict[str, Any]:
             file = read_jpeg((arguments.parents / parent).read_bytes())
             mask = np.asarray(pixels.any(axis=2)) if visible is None else visible
             score.add(name, cell, file, corner, mask)
-        report["truth"] = score_json(score)
+        report["truth"] = score.to_json()
     if model is not None:
         sizes = file_sizes(arguments.source, names, files)
         report["coded"] = measure_coded(model, cells, found, files, sizes)
@@ -170,75 +206,13 @@ def _warm_up() -> None:
         find_cell(pixels[corner[0] : 88, corner[1] : 88] * mask[..., None], mask)
 
 
-def measure_drawn(seed: int) -> list[dict[str, Any]]:
-    """Drawn smears through Pillow: each sampling and quality, standard and odd tables."""
-    _warm_up()
-    rng = np.random.default_rng(seed)
-    rows = []
-    for sampling in SUBSAMPLINGS:
-        for quality in QUALITIES:
-            for is_odd in (False, True):
-                smear = draw_smear(rng, DRAWN_SIDE, DRAWN_SIDE)
-                tables = None
-                if is_odd:
-                    tables = [
-                        odd_table(rng, scaled_table(base, quality)).tolist()
-                        for base in (STANDARD_LUMA, STANDARD_CHROMA)
-                    ]
-                jpeg = as_jpeg(smear, quality=quality, tables=tables, sampling=sampling)
-                pixels, file = pixels_of(jpeg), read_jpeg(jpeg)
-                cuts = [random_cell(rng, DRAWN_SIDE, DRAWN_SIDE) for _ in range(DRAWN_CELLS)]
-                cells: list[Cell] = [(_cut(pixels, corner, mask), mask) for corner, mask in cuts]
-                score = Score()
-                start = time.process_time()
-                cameras = survey(cells)
-                found = [find_cell(*cell, cameras) for cell in cells]
-                seconds = time.process_time() - start
-                for number, ((corner, mask), cell) in enumerate(zip(cuts, found, strict=True)):
-                    score.add(str(number), cell, file, corner, mask)
-                finding = Finding.of(found)
-                rows.append(
-                    {
-                        "sampling": sampling, "quality": quality,
-                        "tables": "odd" if is_odd else "standard",
-                        **score_json(score),
-                        "covered_share": finding.n_covered / max(finding.n_visible, 1),
-                        "corrections": finding.n_corrections,
-                        "milliseconds_per_cell": round(500 * seconds / DRAWN_CELLS, 1),
-                    }
-                )  # fmt: skip
-    return rows
-
-
-def _cut(
-    pixels: NDArray[np.uint8], corner: tuple[int, int], mask: NDArray[np.bool_]
-) -> NDArray[np.uint8]:
-    rows, columns = (slice(c, c + n) for c, n in zip(corner, mask.shape, strict=True))
-    return np.ascontiguousarray(pixels[rows, columns] * mask[..., None])
-
-
-def score_json(score: Score) -> dict[str, Any]:
-    """A score as strict JSON."""
-    return {
-        "compared": score.n_cells, "found": score.n_found, "phase_right": score.phase,
-        "sampling_right": score.sampling, "tables_right": score.tables,
-        "tables_equal": score.tables_equal, "whole_blocks": score.blocks,
-        "values_equal": score.values_equal, "ambiguous": score.ambiguous, "wrong": score.wrong,
-    }  # fmt: skip
-
-
 def as_text(report: dict[str, Any]) -> str:
     """The report for people."""
-    if "drawn" not in report:
-        return "\n".join(f"{key:22} {value}" for key, value in _flat(report))
-    columns = [key for key in report["drawn"][0] if key != "wrong"]
-    lines = ["  ".join(columns)]
-    for row in report["drawn"]:
-        values = [row[key] for key in columns]
-        words = [f"{v:.4f}" if isinstance(v, float) else str(v) for v in values]
-        lines.append("  ".join(w.ljust(len(k)) for k, w in zip(columns, words, strict=True)))
-        lines += [f"    {wrong}" for wrong in row["wrong"]]
-    return "\n".join(lines)
+    if "found" in report:
+        return found_table(report["found"])
+    if "drawn" in report:
+        return drawn_table(report["drawn"])
+    return "\n".join(f"{key:22} {value}" for key, value in _flat(report))
 
 
 def _flat(report: dict[str, Any]) -> Iterator[tuple[str, Any]]:

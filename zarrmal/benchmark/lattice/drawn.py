@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 SUBSAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
-"""Those that Pillow writes."""
+"""Those that Pillow writes of colours."""
+
+PHOTOGRAPHS = ("astronaut.png", "coffee.png", "chelsea.png", "ihc.png")
+"""Colour pictures in the package of scikit-image."""
 
 
 def draw_smear(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
@@ -41,6 +47,26 @@ def draw_smear(rng: np.random.Generator, height: int, width: int) -> NDArray[np.
     return np.asarray(picture.clip(24, 232), np.uint8)
 
 
+def photographs(rng: np.random.Generator, side: int) -> list[NDArray[np.uint8]]:
+    """Squares of photographs, uint8 (side, side, 3); none where scikit-image is not installed.
+
+    They are reduced by half, so that no lattice of an earlier JPEG is left.
+    """
+    package = find_spec("skimage")
+    folder = Path(package.origin).parent / "data" if package and package.origin else Path()
+    pictures = []
+    for name in PHOTOGRAPHS:
+        if package is None or not (folder / name).is_file():
+            continue
+        image = Image.open(folder / name).convert("RGB")
+        scale = max(side / (min(image.size) // 2), 1.0)
+        width, height = (math.ceil(n / 2 * scale) for n in image.size)
+        pixels = np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
+        row, column = (int(rng.integers(0, n - side + 1)) for n in pixels.shape[:2])
+        pictures.append(np.ascontiguousarray(pixels[row : row + side, column : column + side]))
+    return pictures
+
+
 def as_jpeg(
     pixels: NDArray[np.uint8],
     *,
@@ -48,15 +74,19 @@ def as_jpeg(
     tables: Sequence[Sequence[int]] | None = None,
     sampling: str = "4:4:4",
 ) -> bytes:
-    """A JPEG file, by Pillow, at a standard quality or with tables of one's own (row-major)."""
+    """A JPEG file, by Pillow, at a standard quality or with tables of one's own (row-major).
+
+    The sampling "grey" keeps the lightness alone.
+    """
     buffer = io.BytesIO()
     image = Image.fromarray(pixels)
+    if sampling == "grey":
+        image, tables = image.convert("L"), tables and tables[:1]
+    subsampling = SUBSAMPLINGS.get(sampling, 0)
     if tables is not None:
-        image.save(
-            buffer, "JPEG", qtables=[list(t) for t in tables], subsampling=SUBSAMPLINGS[sampling]
-        )
+        image.save(buffer, "JPEG", qtables=[list(t) for t in tables], subsampling=subsampling)
     else:
-        image.save(buffer, "JPEG", quality=quality, subsampling=SUBSAMPLINGS[sampling])
+        image.save(buffer, "JPEG", quality=quality, subsampling=subsampling)
     return buffer.getvalue()
 
 
@@ -69,6 +99,17 @@ def odd_table(rng: np.random.Generator, base: NDArray[np.int64]) -> NDArray[np.i
     """A table like a known one, with every step changed at random by up to a third."""
     factors = np.exp(rng.uniform(-0.3, 0.3, 64))
     return np.clip(np.rint(base * factors), 1, 255).astype(np.int64)
+
+
+def smooth_table(rng: np.random.Generator, base: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A table of another maker: steps grow with frequency up to a bound, about as large as base's.
+
+    As those of Photoshop do, it has no factor in common with the standard tables.
+    """
+    row, column = np.mgrid[0:8, 0:8]
+    away = np.hypot(row * rng.uniform(0.8, 1.25), column)
+    steps = base[0] * np.exp(away * rng.uniform(0.15, 0.4)) * rng.uniform(0.7, 1.3)
+    return np.clip(np.rint(np.minimum(steps, base.max())), 1, 255).astype(np.int64).reshape(-1)
 
 
 def random_cell(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +118,20 @@ class Score:
         self.tables_equal += equal
         if not right:
             self.wrong.append(f"{name}: a step")
+
+    def add_all(self, other: Score) -> None:
+        """Add the sums of another."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+    def to_json(self) -> dict[str, Any]:
+        """Strict JSON."""
+        return {
+            "compared": self.n_cells, "found": self.n_found, "phase_right": self.phase,
+            "sampling_right": self.sampling, "tables_right": self.tables,
+            "tables_equal": self.tables_equal, "whole_blocks": self.blocks,
+            "values_equal": self.values_equal, "ambiguous": self.ambiguous, "wrong": self.wrong,
+        }  # fmt: skip
 
 
 def _whole(

@@ -7,7 +7,15 @@ extra, `bench`.
 """
 
 from .catalogue import all_rivals, named_rivals
+from .jpeg_files import measure_jpeg_files
 from .measure import measure_rival, measure_rivals
 from .rival import Rival
 
-__all__ = ["Rival", "all_rivals", "measure_rival", "measure_rivals", "named_rivals"]
+__all__ = [
+    "Rival",
+    "all_rivals",
+    "measure_jpeg_files",
+    "measure_rival",
+    "measure_rivals",
+    "named_rivals",
+]

@@ -1,0 +1,128 @@
+"""Tables that agree but for a factor, and steps that few blocks tell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from zarrmal_codecs.lattice.picture import Camera
+
+pytest.importorskip("numba", reason="the search needs the extra lattice")
+
+from zarrmal.benchmark.lattice.drawn import (
+    as_jpeg,
+    draw_smear,
+    odd_table,
+    pixels_of,
+    random_cell,
+    smooth_table,
+)
+from zarrmal.benchmark.lattice.truth import Score
+from zarrmal.lattice.factors import chance_bits, coarser_steps, common_factors, count_levels
+from zarrmal.lattice.find import find_cell
+from zarrmal.lattice.jpeg_file import JpegFile, read_jpeg
+from zarrmal.lattice.series import STANDARD_CHROMA, STANDARD_LUMA, scaled_table
+from zarrmal.lattice.survey import survey
+
+Pixels = NDArray[np.uint8]
+
+
+def grey_camera(steps: NDArray[np.int64]) -> Camera:
+    table = steps.reshape(1, 8, 8).astype(np.uint16)
+    return Camera(tables=table, ratios=((1, 1),), colour="grey", fancy=True)
+
+
+def test_factors_of_levels() -> None:
+    levels = np.zeros((2, 3, 8, 8), np.int16)
+    levels[0, 1, 2, 1], levels[1, 2, 2, 1] = -4, 6
+    levels[0, 0, 0, 3] = 9
+    tables = np.full((1, 8, 8), 40, np.uint16)
+    factors = common_factors([levels], tables)
+    assert factors[0, 2, 1] == 2
+    assert factors[0, 0, 3] == 1, "a step of 360 is none of a baseline JPEG"
+    assert (np.delete(factors.reshape(-1), 17) == 1).all()
+    assert chance_bits(factors, count_levels([levels]))[0, 2, 1] == 4
+
+
+def test_a_factor_may_be_chance() -> None:
+    table = np.arange(5, 69)
+    camera = grey_camera(table)
+    factors, n_levels = np.ones((1, 8, 8), np.int64), np.zeros((1, 8, 8), np.int64)
+    factors[0, 2, 1] = 2
+
+    def is_coarser(cameras: list[Camera], n: int) -> bool:
+        n_levels[0, 2, 1] = n
+        return bool(coarser_steps(camera, cameras, factors, n_levels)[0, 2, 1])
+
+    assert not is_coarser([camera], 1)
+    assert not is_coarser([camera], 5)
+    assert is_coarser([camera], 20)
+    doubled = table.copy()
+    doubled[17] *= 2
+    others = [camera, *(grey_camera(doubled + (np.arange(64) > 60 - k)) for k in range(20))]
+    assert is_coarser(others, 1), "of many cameras that have the coarser step"
+
+
+def drawn_cells(seed: int, tables: list[list[int]], sampling: str, n: int) -> tuple[
+    JpegFile, list[tuple[tuple[int, int], Pixels, NDArray[np.bool_]]]
+]:  # fmt: skip
+    rng = np.random.default_rng(seed)
+    jpeg = as_jpeg(draw_smear(rng, 256, 256), tables=tables, sampling=sampling)
+    pixels, cells = pixels_of(jpeg), []
+    for _ in range(n):
+        corner, mask = random_cell(rng, 256, 256)
+        rows, columns = (slice(c, c + k) for c, k in zip(corner, mask.shape, strict=True))
+        cells.append((corner, pixels[rows, columns] * mask[..., None], mask))
+    return read_jpeg(jpeg), cells
+
+
+@pytest.mark.parametrize("sampling", ["4:4:4", "4:2:0"])
+@pytest.mark.parametrize("draw", [odd_table, smooth_table])
+def test_fine_tables_of_no_standard(sampling: str, draw) -> None:  # type: ignore[no-untyped-def]
+    """Small steps, which few blocks of a cell tell, and which a step of 1 would explain as well."""
+    rng = np.random.default_rng(3)
+    bases = (scaled_table(base, 97) for base in (STANDARD_LUMA, STANDARD_CHROMA))
+    file, cells = drawn_cells(4, [draw(rng, base).tolist() for base in bases], sampling, 3)
+    cameras = survey([(pixels, mask) for _, pixels, mask in cells])
+    score = Score()
+    for corner, pixels, mask in cells:
+        score.add("cell", find_cell(pixels, mask, cameras), file, corner, mask)
+    assert score.n_cells == 3
+    assert (score.phase, score.sampling) == (3, 3), score.wrong
+    assert score.tables >= 2, score.wrong
+    assert score.values_equal + score.ambiguous >= 0.99 * score.blocks
+
+
+def test_cells_of_a_coarser_camera_are_its_own() -> None:
+    """Of steps that one camera has twice as large as another, each cell has its camera's."""
+    rng = np.random.default_rng(6)
+    fine = odd_table(rng, scaled_table(STANDARD_LUMA, 80))
+    coarse = fine.copy()
+    coarse[[1, 8, 9]] *= 2
+    found = {}
+    pair = [drawn_cells(7, [own.tolist()] * 2, "4:4:4", 1) for own in (fine, coarse)]
+    first = find_cell(pair[0][1][0][1], pair[0][1][0][2])
+    assert first is not None
+    for name, (_, cells) in zip(("fine", "coarse"), pair, strict=True):
+        found[name] = find_cell(cells[0][1], cells[0][2], [first.camera])
+    for name, table in (("fine", fine), ("coarse", coarse)):
+        cell = found[name]
+        assert cell is not None
+        assert (cell.camera.tables[0].reshape(-1)[[1, 8, 9]] == table[[1, 8, 9]]).all(), name
+
+
+def test_cells_that_chance_sets_apart_are_of_one_camera() -> None:
+    """A cell whose few levels of a frequency are all even does not make a camera."""
+    rng = np.random.default_rng(8)
+    table = odd_table(rng, scaled_table(STANDARD_LUMA, 85)).tolist()
+    _, cells = drawn_cells(9, [table, table], "4:4:4", 6)
+    cameras = survey([(pixels, mask) for _, pixels, mask in cells])
+    assert len(cameras) == 1
+    used = {}
+    for _, pixels, mask in cells:
+        cell = find_cell(pixels, mask, cameras)
+        assert cell is not None
+        used[cell.camera] = replace(cell.camera)
+    assert len(used) == 1
