@@ -8,6 +8,7 @@ from measured import PLAIN, RIVALS, command, fixed_speeds
 from zarrmal_codecs import JpegCell
 from zarrmal_codecs.hybrid.engine import chosen_level
 from zarrmal_codecs.lattice.picture import Camera
+from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from zarrmal.archive import WriteOptions
 from zarrmal.benchmark import (
@@ -20,6 +21,8 @@ from zarrmal.benchmark import (
 from zarrmal.benchmark.coefficients import Coefficients
 from zarrmal.benchmark.models import model_names
 from zarrmal.benchmark.reading import measure_reading
+from zarrmal.benchmark.speed import _load as load_masks
+from zarrmal.benchmark.speed import _save as save_masks
 from zarrmal.benchmark.speed import codec_speed
 from zarrmal.errors import InputError
 from zarrmal.sources import open_source
@@ -171,6 +174,9 @@ class ChangingCells(open_source(np.zeros((2, 2, 2), np.uint8)).__class__):
         self.n_reads += 1
         return self.cells.read(indices) ^ np.uint8(self.n_reads)
 
+    def silhouettes(self, indices):
+        return self.cells.silhouettes(indices)
+
 
 def test_a_lossy_archive_voids_the_benchmark(cells, model, quick):
     with pytest.raises(LossyError, match="not the source"):
@@ -316,3 +322,17 @@ def test_coefficients_reach_the_process_that_is_timed(tmp_path):
     np.testing.assert_array_equal(back.coded[0], cell.coded[0])
     np.testing.assert_array_equal(again.sizes, sizes)
     assert Coefficients.load(tmp_path / "none") is None
+
+
+def test_the_timed_chunk_has_the_masks_of_its_cells(tmp_path):
+    silhouettes = Silhouettes(
+        masks=[np.eye(5, dtype=bool), None, np.ones((3, 7), bool)], resampling="triangle"
+    )
+    save_masks(silhouettes, tmp_path / "masks.npz")
+    back = load_masks(tmp_path / "masks.npz")
+    assert back is not None
+    assert back.resampling == "triangle"
+    for mask, own in zip(back.masks, silhouettes.masks, strict=True):
+        assert (mask is None) == (own is None)
+        assert own is None or np.array_equal(mask, own)
+    assert load_masks(tmp_path / "none.npz") is None
