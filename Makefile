@@ -129,7 +129,8 @@ HAS_KERNEL := from zarrmal_codecs.hybrid.engine import levels; print("levels:", 
 sanitize:
 	$(PYTHON) -m venv $(SANITIZED)
 	$(SANITIZED)/bin/python $(PIP) -c constraints.txt numpy pytest hypothesis xarray dask
-	$(SANITIZED)/bin/python $(PIP) -c constraints.txt -C cmake.define.ZARRMAL_SANITIZE=ON ./codecs
+	$(SANITIZED)/bin/python $(PIP) -c constraints.txt -C cmake.define.ZARRMAL_SANITIZE=ON \
+	-C cmake.define.ZARRMAL_EVEX=ON ./codecs
 	$(UNDER_SANITIZERS) $(SANITIZED)/bin/python -c '$(HAS_KERNEL)'
 	$(UNDER_SANITIZERS) ZARRMAL_KERNEL=baseline $(SANITIZED)/bin/python -m pytest \
 	codecs/tests/test_kernel.py codecs/tests/test_invalid.py codecs/tests/test_golden.py \

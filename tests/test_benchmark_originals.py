@@ -140,10 +140,11 @@ def test_speeds_are_over_the_cells_own_bytes(originals, hybrid, tmp_path):
 def test_a_chunk_of_large_cells_is_short(originals, hybrid, monkeypatch):
     source = open_source(originals)
     monkeypatch.setattr(models, "MAX_SPEED_BYTES", 5 * np.prod(source.cell_shape) + 1)
-    pixels, classes, raw_bytes, coefficients = models._sorted_chunk(
+    pixels, classes, raw_bytes, coefficients, silhouettes = models._sorted_chunk(
         source, LabelAssigner(source, source.class_names), hybrid
     )
     assert coefficients is None  # this model has no weights for them
+    assert silhouettes is None  # these crops have no masks
     assert len(pixels) == len(classes) == 5
     assert classes.tolist() == sorted(classes.tolist())
     rows = np.linspace(0, 11, 5).astype(int)

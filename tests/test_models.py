@@ -33,7 +33,7 @@ def test_it_is_small_and_says_how_it_was_made(shipped: Shipped) -> None:
     is_native = "native" in shipped.name
     size = (304, 244) if is_native else (50, 50)
     assert model.cell_shape == (*size, 3)[: 2 + (shipped.n_channels > 1)]
-    assert model.about["effort"] == "default"
+    assert model.about["effort"] == shipped.effort
     n_cells = 3_742 if is_native else 17_207 if "masks" in shipped.name else 22_604
     assert model.about["n_training_cells"] == n_cells
     takes_silhouettes = "masks" in shipped.name or shipped.lattice_by is not None

@@ -71,6 +71,64 @@ def test_same_as_numpy(level, name):
     np.testing.assert_array_equal(result, pixels)
 
 
+ONE_BY_ONE = 8
+"""So few cells are decoded one by one where the instruction set has a path for it."""
+
+
+@native
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.depth == 8])
+def test_few_cells_are_those_of_many(level, name):
+    case = CASES[name]
+    steps, pixels, known, prefix = make(case)
+    kernel = engine_of(case, steps, level)
+    streams, _ = reference(name)
+    for start in range(0, min(len(streams), 3 * ONE_BY_ONE), ONE_BY_ONE):
+        rows = slice(start, start + ONE_BY_ONE)
+        few = known_of(known, rows)
+        laid = engine.Streams([memoryview(s) for s in streams[rows]])
+        result, status = kernel.decode(decoder_after(laid, prefix[rows]), laid, few)
+        assert not status.any()
+        np.testing.assert_array_equal(result, pixels[rows])
+
+
+def known_of(known, rows: slice):
+    """What is known of some cells."""
+
+    def some(values):
+        return None if values is None else np.ascontiguousarray(values[rows])
+
+    first = [some(sums) for sums in known.first]
+    return replace(
+        known,
+        shape=(len(first[0]), *known.shape[1:]),
+        first=first,
+        sizes=some(known.sizes),
+        coverage=some(known.coverage),
+        predicted=some(known.predicted),
+    )
+
+
+@native
+def test_damaged_streams_of_few_cells_have_the_same_status(level):
+    case = CASES["65 lanes, cut part"]
+    steps, _, known, prefix = make(case)
+    bodies = damaged(reference("65 lanes, cut part")[0])
+    found = set()
+    for start in range(0, len(bodies), ONE_BY_ONE):
+        rows = slice(start, start + ONE_BY_ONE)
+        laid, result = engine.Streams(bodies[rows]), {}
+        for each in ("numpy", level):
+            coder = engine_of(case, steps, each)
+            result[each] = coder.decode(
+                decoder_after(laid, prefix[rows]), laid, known_of(known, rows)
+            )
+        (expected, status), (pixels, own) = result["numpy"], result[level]
+        np.testing.assert_array_equal(own, status)
+        np.testing.assert_array_equal(pixels[status == 0], expected[status == 0])
+        found |= set(status.tolist())
+    assert found == {0, 1, 2}
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -12,6 +12,8 @@ from stores import FakeGetter, spec_of
 from zarrmal_codecs import ZarrmalCodec
 from zarrmal_codecs.chunk.chunk import encode_chunk
 from zarrmal_codecs.chunk.coder import coder_for
+from zarrmal_codecs.chunk.header import header_bytes, known_header
+from zarrmal_codecs.errors import CorruptionError, TruncatedError
 
 
 @pytest.mark.parametrize("rows", [[0], [99], [0, 99], list(range(0, 100, 9))])
@@ -110,3 +112,20 @@ def test_a_last_chunk_that_grows_meanwhile(row):
     np.testing.assert_array_equal(result.as_numpy_array()[0], before[row])
     assert len(quiet.requests) <= 3
     assert all(stop - start < len(chunks[0]) / 4 for start, stop in quiet.requests)
+
+
+def test_a_header_is_parsed_once_while_it_stays_the_same():
+    cells = models.pixels(8, (40, 3, 3))
+    model = models.model_of((3, 3), models.mirrored(1, "a", 2, 9))
+    data = encode_chunk(cells, coder_for(model), keep_cells=True)
+    other = encode_chunk(cells[::-1].copy(), coder_for(model), keep_cells=True)
+    header = known_header(memoryview(data))
+    assert known_header(memoryview(bytearray(data))) is header
+    assert known_header(memoryview(other)) is not header
+    damaged = bytearray(data)
+    damaged[30] ^= 1
+    for _ in range(2):
+        with pytest.raises(CorruptionError, match="CRC-32"):
+            known_header(memoryview(damaged))
+    with pytest.raises(TruncatedError):
+        known_header(memoryview(data)[: header_bytes(memoryview(data)) - 1])

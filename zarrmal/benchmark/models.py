@@ -17,6 +17,7 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarrmal_codecs import Model
 from zarrmal_codecs.chunk.header import parse_header
+from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ..archive import Archive, ArchiveInfo
 from ..classify import Assigner, LabelAssigner, ShortestAssigner
@@ -254,8 +255,8 @@ def _sizes(info: ArchiveInfo) -> dict[str, int]:
 
 def _sorted_chunk(
     cells: Source, assigner: Assigner, model: Model
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int, Coefficients | None]:
-    """A chunk of cells, sorted by class; their classes, raw bytes, coefficients."""
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int, Coefficients | None, Silhouettes | None]:
+    """A chunk of cells, sorted by class; their classes, raw bytes, coefficients, silhouettes."""
     n_cells = max(1, min(SPEED_CELLS, MAX_SPEED_BYTES // prod(cells.cell_shape)))
     rows = sample_rows(cells.n_cells, n_cells)
     pixels = cells.read(rows)
@@ -263,4 +264,5 @@ def _sorted_chunk(
     order = np.argsort(classes, kind="stable")
     raw_bytes = int(pixels_by_cell(cells)[rows].sum()) * prod(cells.cell_shape[2:])
     coefficients = Coefficients.of(cells, rows[order], model)
-    return pixels[order], classes[order].astype(np.uint8), raw_bytes, coefficients
+    silhouettes = cells.silhouettes(rows[order])
+    return pixels[order], classes[order].astype(np.uint8), raw_bytes, coefficients, silhouettes

@@ -21,6 +21,7 @@ from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.chunk.coder import coder_for
 from zarrmal_codecs.constants import PROFILE_PAPER
 from zarrmal_codecs.hybrid.engine import VARIABLE, chosen_level
+from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from .coefficients import Coefficients
 from .timing import exit_lossy, fastest, run_isolated, timed
@@ -66,6 +67,7 @@ def codec_speed(
     classes: NDArray[np.uint8],
     raw_bytes: int | None = None,
     coefficients: Coefficients | None = None,
+    silhouettes: Silhouettes | None = None,
 ) -> Speed:
     """Time encoding and decoding of one chunk in fresh processes with one BLAS thread.
 
@@ -81,6 +83,8 @@ def codec_speed(
         Of the cells at their own sizes; None: they fill the array.
     coefficients
         Of the cells; None: they have none.
+    silhouettes
+        Of the cells; None: those that the pixels show.
 
     Raises
     ------
@@ -95,6 +99,8 @@ def codec_speed(
         np.save(folder / "classes.npy", classes)
         if coefficients is not None:
             coefficients.save(folder / "coefficients")
+        if silhouettes is not None:
+            _save(silhouettes, folder / "silhouettes.npz")
         n_bytes = cells.nbytes if raw_bytes is None else raw_bytes
         speeds = run_isolated(__name__, folder, "all", n_bytes)
         reference = speeds["decode_mb_s"]
@@ -106,14 +112,35 @@ def codec_speed(
     return Speed(engine=engine, n_cells=len(cells), reference_decode_mb_s=reference, **speeds)
 
 
+def _save(silhouettes: Silhouettes, path: Path) -> None:
+    """Masks as arrays, of a cell without one an empty array."""
+    masks = {
+        str(i): np.zeros((0, 0), bool) if mask is None else mask
+        for i, mask in enumerate(silhouettes.masks)
+    }
+    np.savez(path, allow_pickle=False, resampling=np.array(silhouettes.resampling), **masks)
+
+
+def _load(path: Path) -> Silhouettes | None:
+    if not path.exists():
+        return None
+    with np.load(path) as file:
+        masks = [file[str(i)] for i in range(len(file.files) - 1)]
+        return Silhouettes(
+            masks=[mask if mask.size else None for mask in masks],
+            resampling=file["resampling"].item(),
+        )
+
+
 def _measure(folder: Path, task: str, raw_bytes: int) -> dict[str, float]:
     coder = coder_for(Model.load(folder / "model"))
     cells, classes = np.load(folder / "cells.npy"), np.load(folder / "classes.npy")
     coefficients, chunk_path = Coefficients.load(folder / "coefficients"), folder / "chunk"
+    silhouettes = _load(folder / "silhouettes.npz")
 
     def encode(classes: NDArray[np.uint8] | None = None) -> bytes:
         jpeg = None if coefficients is None else coefficients.of_cells(cells)
-        return encode_chunk(cells, coder, classes=classes, jpeg=jpeg)
+        return encode_chunk(cells, coder, classes=classes, silhouettes=silhouettes, jpeg=jpeg)
 
     def speed(work: Callable[[], Any]) -> float:
         return float(raw_bytes / fastest(work, timed(work)[1]) / 1e6)

@@ -1,4 +1,4 @@
-"""Models included in the package: hybrid, default effort, classes parasitized and uninfected.
+"""Models included in the package: hybrid, classes parasitized and uninfected.
 
 They were trained on red blood cells of the NIH / NLM malaria cell images: those for 50 x 50 on
 22,604 cells of 160 slides, those for cells with masks on 17,207 of them, of 120 slides, so that the
@@ -15,8 +15,12 @@ samplings. They serve any camera, and can be moved to another model by `zarrmal 
 --weights-from`. Its table of masks is that of nih50-rgb-masks: without one, what was cut off a cell
 would count as errors of its coefficients.
 
-All but nih50-red-masks and flow-cytometry were trained when the default effort had 64 and 48 units,
-in an earlier form of the model file; their commands now give smaller networks.
+Those for cells with masks also code cells whose masks are inferred from their edges
+(zarrmal.infer), and are chosen for these where they take fewer bits.
+
+All are of default effort but nih50-red-masks-fast. All but this, nih50-red-masks and
+flow-cytometry were trained when the default effort had 64 and 48 units, in an earlier form of the
+model file; their commands now give smaller networks.
 """
 
 from __future__ import annotations
@@ -40,6 +44,8 @@ class Shipped:
         1 for grey cells, or one channel of RGB; 3.
     depth
         8 for cells of uint8, 16 for those of uint16.
+    effort
+        Of the training. No model of another than the default is chosen where none is named.
     trained_by
         The command. nih50-rgb.npz holds the cells, each resampled bilinearly to 50 x 50;
         nih50-silhouettes.npz their masks, at the size that they had before; nih-native/ holds the
@@ -53,10 +59,11 @@ class Shipped:
     name: str
     n_channels: int
     trained_by: str
+    effort: str = "default"
     depth: int = 8
     lattice_by: str | None = None
 
-    @cache  # noqa: B019 (there are seven)
+    @cache  # noqa: B019 (there are eight)
     def load(self) -> Model | None:
         """The model; None where the installation lacks the file."""
         file = files(__package__) / self.name
@@ -81,6 +88,13 @@ SHIPPED = (
         n_channels=1,
         trained_by="zarrmal train nih50-rgb.npz --channel red --masks nih50-silhouettes.npz "
         "--sae 1 --validation 0.25 --seed 0 -o nih50-red-masks.zmal",
+    ),
+    Shipped(
+        name="nih50-red-masks-fast.zmal",
+        n_channels=1,
+        effort="fast",
+        trained_by="zarrmal train nih50-rgb.npz --channel red --masks nih50-silhouettes.npz "
+        "--sae 0 --effort fast --unseen 0.25 --validation 0 --seed 0 -o nih50-red-masks-fast.zmal",
     ),
     Shipped(
         name="nih50-rgb-masks.zmal",
@@ -114,7 +128,7 @@ SHIPPED = (
 
 
 def shipped_models(n_channels: int, *, depth: int = 8) -> tuple[Model, ...]:
-    """The models for cells of so many channels, that for 50 x 50 first; none for most numbers.
+    """The models of default effort for so many channels, that for 50 x 50 first; often none.
 
     Parameters
     ----------
@@ -122,7 +136,7 @@ def shipped_models(n_channels: int, *, depth: int = 8) -> tuple[Model, ...]:
         At most: 8 for cells of uint8. For uint16 those of depth 8 may do, too.
     """
     fitting = (each for each in SHIPPED if each.n_channels == n_channels and each.depth <= depth)
-    models = (shipped.load() for shipped in fitting)
+    models = (shipped.load() for shipped in fitting if shipped.effort == "default")
     return tuple(model for model in models if model is not None)
 
 

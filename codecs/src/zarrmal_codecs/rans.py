@@ -7,6 +7,8 @@ Duda (arXiv:1311.2540). States lie in 2**16 <= x < 2**32, words have 16 bits, fr
 from __future__ import annotations
 
 from binascii import crc_hqx
+from bisect import bisect_right
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,8 +86,11 @@ class Decoder:
         self.positions = starts.copy()
         self.short = np.zeros(len(states), bool)
         self.stops = stops
+
+    @cached_property
+    def _bytes(self) -> Ints:
         # Lanes without further words read the two zero bytes at the end.
-        self._bytes = np.frombuffer(bytes(data) + b"\0\0", np.uint8).astype(np.int64)
+        return np.frombuffer(bytes(self.data) + b"\0\0", np.uint8).astype(np.int64)
 
     def slots(self) -> Ints:
         """Number 0 .. 2**16 - 1 of each lane that identifies its symbol."""
@@ -114,6 +119,32 @@ class Decoder:
         word = self._bytes[positions] | (self._bytes[positions + 1] << 8)
         self.states = np.where(low, (state << 16) | word, state)
         self.positions += 2 * (low & ~dry)
+
+    def read(self, lane: int, edges: list[list[int]]) -> list[int]:
+        """Symbols of one lane: for few lanes this is faster than ``advance``.
+
+        Parameters
+        ----------
+        edges
+            Of each symbol the cumulative frequencies, from 0 to 2**16.
+        """
+        state, position = int(self.states[lane]), int(self.positions[lane])
+        stop, symbols = int(self.stops[lane]), list[int]()
+        for own in edges:
+            slot = state & 0xFFFF
+            symbol = bisect_right(own, slot) - 1
+            state = (own[symbol + 1] - own[symbol]) * (state >> 16) + slot - own[symbol]
+            symbols.append(symbol)
+            if state >= RANS_LOWEST:
+                continue
+            state <<= 16
+            if position + 2 > stop:
+                self.short[lane] = True
+            else:
+                state |= self.data[position] | self.data[position + 1] << 8
+                position += 2
+        self.states[lane], self.positions[lane] = state, position
+        return symbols
 
     def status(self, last: Ints) -> NDArray[np.uint8]:
         """0 where a lane ended in its last state, 1 where words were missing, else 2."""

@@ -47,12 +47,12 @@ class Effort:
 
 EFFORTS: dict[EffortName, Effort] = {
     "fast": Effort(
-        n_causal=12,
-        n_flags=7,
+        n_causal=6,
+        n_flags=2,
         n_full=8,
-        n_coverage=13,
-        widths=(16, 16),
-        n_components=2,
+        n_coverage=5,
+        widths=(8, 8),
+        n_components=1,
         n_steps=6_000,
         learning_rate=8e-3,
     ),

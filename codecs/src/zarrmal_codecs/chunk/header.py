@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -48,6 +49,8 @@ MODE_NAMES = {
     MODE_CELLS: "cells",
     MODE_MASKS: "masks",
 }
+MAX_KNOWN_BYTES = 1 << 16
+"""Of a header that is kept in memory."""
 KNOWN_DTYPES = {*DTYPE_CODES.values(), DTYPE_OTHER}
 DTYPES_OF = {MODE_CELLS: {DTYPE_UINT8, DTYPE_UINT16}, MODE_MASKS: {DTYPE_BOOL}}
 FLAGS_OF_CELLS = FLAG_WORD_STREAMS | FLAG_SIZES | FLAG_SILHOUETTES | FLAG_CHANNELS_FIRST
@@ -178,6 +181,22 @@ def header_bytes(prelude: memoryview) -> int:
             f"{CHUNK_PRELUDE_BYTES + 5}"
         )
     return n_bytes
+
+
+def known_header(data: memoryview) -> Header:
+    """The same as parse_header; a header of the same bytes as a recent one is not parsed again.
+
+    So cells of a chunk that are read one after another need not wait for its index each time.
+    """
+    n_bytes = header_bytes(data)
+    if n_bytes > min(MAX_KNOWN_BYTES, len(data)):
+        return parse_header(data)
+    return _parsed(bytes(data[:n_bytes]))
+
+
+@lru_cache(maxsize=16)
+def _parsed(data: bytes) -> Header:
+    return parse_header(memoryview(data))
 
 
 def parse_header(data: memoryview) -> Header:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -66,7 +66,7 @@ class CellCoder(Protocol):
 
     def decode(
         self,
-        streams: list[memoryview],
+        streams: Sequence[memoryview],
         coding: int,
         cell_shape: tuple[int, ...],
         sizes: Sizes | None = None,
@@ -75,7 +75,7 @@ class CellCoder(Protocol):
     ) -> Pixels:
         """Inverse of encode; a ZarrmalError if a stream is not exactly one cell."""
 
-    def masks(self, streams: list[memoryview], outlines: Outlines) -> list[Mask | None]:
+    def masks(self, streams: Sequence[memoryview], outlines: Outlines) -> list[Mask | None]:
         """The silhouette of each cell, bool (y, x) of its own size; None where it has none."""
 
     def least_bytes(

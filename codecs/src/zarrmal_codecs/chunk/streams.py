@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from binascii import crc_hqx
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..constants import BLANK_CLASS, CHECK_INITIAL, DIGEST_PREFIX_BYTES
 from ..errors import CorruptionError, ModelError, TruncatedError
+from ..hybrid.engine import Streams
 from ..lattice.cell import JpegCell
 from ..lattice.place import Place
 from ..scales import Pixels
@@ -41,6 +42,8 @@ class StreamRun:
         int64 (stream,): which of the rows asked for each stream belongs to.
     fetch
         Returns the stream of one of those rows, checked by its CRC-16 where the header has one.
+    fetch_all
+        Returns those of some of the rows, if they lie in one buffer and have no CRC-16; else None.
     sizes
         uint16 (stream, 2): height and width of each cell; None where all have the array's.
     outlines
@@ -56,14 +59,17 @@ class StreamRun:
     coding: int
     members: NDArray[np.int64]
     fetch: Callable[[int], memoryview]
+    fetch_all: Callable[[NDArray[np.int64]], Streams | None]
     sizes: NDArray[np.uint16] | None
     outlines: Outlines | None
     reduction: Reduction | None
     places: list[Place] | None = None
 
-    def streams(self, block: slice = slice(None)) -> list[memoryview]:
+    def streams(self, block: slice = slice(None)) -> Sequence[memoryview]:
         """Some of the streams; CorruptionError or TruncatedError if one is damaged."""
-        return [self.fetch(i) for i in self.members[block].tolist()]
+        members = self.members[block]
+        together = self.fetch_all(members)
+        return [self.fetch(i) for i in members.tolist()] if together is None else together
 
     def decode(self, coder: Coder, cell_shape: tuple[int, ...], block: slice) -> Pixels:
         """Items of some of the streams (stream, \\*cell_shape), with channels last."""
@@ -124,6 +130,19 @@ def cell_streams(
             raise CorruptionError(f"cell {row} of the chunk is damaged: its CRC-16 does not match")
         return data
 
+    def all_streams(members: NDArray[np.int64]) -> Streams | None:
+        if index.checks is not None or not len(members):
+            return None
+        ends = stops[members]
+        starts = ends - lengths[members]
+        first, last = int(starts[0]), int(ends[-1])
+        data = fetch(first, last)
+        return (
+            Streams.within(data, starts - first, ends - first)
+            if len(data) == last - first
+            else None
+        )
+
     blank = rows[index.classes[rows] == BLANK_CLASS]
     if index.checks is not None and (index.checks[blank] != CHECK_INITIAL).any():
         raise CorruptionError("a blank cell of the chunk is damaged: its CRC-16 does not match")
@@ -134,6 +153,7 @@ def cell_streams(
             coding=index.codings[k],
             members=members,
             fetch=stream,
+            fetch_all=all_streams,
             sizes=None if sizes is None else sizes[members],
             outlines=None if outlines is None else outlines.take(members),
             reduction=index.reduction,

@@ -19,6 +19,7 @@ from ..constants import (
     MAX_HYBRID_CELL_SIDE,
     MAX_PLANES,
     RANS_STATE_BYTES,
+    WORD_BYTES,
 )
 from ..errors import CorruptionError, ModelError, TruncatedError
 from ..model.model import Model
@@ -36,6 +37,8 @@ from .prediction import pool as pool
 BLOCK_CELLS = 1024
 BLOCK_PIXELS = 1 << 23
 """Coded at a time, so that working memory stays small; a third of it of depth 16."""
+FEW_CELLS = 4
+"""So few are read one by one."""
 LANES = 64
 """Cells that the widest engine codes at once."""
 
@@ -301,7 +304,7 @@ class HybridCells:
 
     def decode(
         self,
-        streams: list[memoryview],
+        streams: Sequence[memoryview],
         coding: int,
         cell_shape: tuple[int, ...],
         sizes: Sizes | None = None,
@@ -317,17 +320,22 @@ class HybridCells:
         """
         self.least_bytes(coding, cell_shape)
         shape = (n_planes(cell_shape), cell_shape[0], cell_shape[1])
+        blocks = self._blocks(len(streams), shape, sizes, outlines)
+        if len(blocks) == 1 and blocks[0].shape == shape[1:] and blocks[0].sizes is None:
+            everything = _opened(streams, blocks[0].members)
+            pixels = self._decode(everything, blocks[0], outlines, scales)
+            return pixels[:, 0] if len(cell_shape) == 2 else pixels.transpose(0, 2, 3, 1)
         # Memory beyond the cells' own sizes is never touched.
         out: Pixels = np.zeros((len(streams), *cell_shape), self._depth.dtype)
         planes = _planes_first(out)
-        for block in self._blocks(len(streams), shape, sizes, outlines):
+        for block in blocks:
             height, width = block.shape
             own = None if outlines is None else outlines.take(block.members)
-            of_block = [streams[i] for i in block.members.tolist()]
+            of_block = _opened(streams, block.members)
             planes[block.members, :, :height, :width] = self._decode(of_block, block, own, scales)
         return out
 
-    def masks(self, streams: list[memoryview], outlines: Outlines) -> list[Mask | None]:
+    def masks(self, streams: Sequence[memoryview], outlines: Outlines) -> list[Mask | None]:
         """The silhouette of each cell, bool (y, x) of its own size, or None.
 
         Raises
@@ -338,7 +346,7 @@ class HybridCells:
         points: list[Mask] = []
         for start in range(0, len(streams), BLOCK_CELLS):
             rows = np.arange(start, min(start + BLOCK_CELLS, len(streams)))
-            decoder = _opened([streams[row] for row in rows.tolist()]).decoder()
+            decoder = _opened(streams, rows).decoder()
             points += self._read_points(decoder, outlines.take(rows))
             if decoder.short.any():
                 raise TruncatedError("a cell's stream ends before its last point")
@@ -351,12 +359,11 @@ class HybridCells:
 
     def _decode(
         self,
-        of_block: list[memoryview],
+        streams: Streams,
         block: Block,
         outlines: Outlines | None,
         scales: Scales | None,
     ) -> Pixels:
-        streams = _opened(of_block)
         decoder = streams.decoder()
         latents, covered = None, None
         if outlines is not None:
@@ -377,6 +384,11 @@ class HybridCells:
         assert self._prediction is not None
         edges = self._prediction.latent_edges
         latents = np.empty((len(decoder.states), edges.shape[1]), np.int8)
+        if len(latents) <= FEW_CELLS:
+            for lane in range(len(latents)):
+                symbols = decoder.read(lane, self._prediction.latent_columns)
+                latents[lane] = np.array(symbols) - 128
+            return latents
         for k in range(edges.shape[1]):
             symbol = np.searchsorted(edges[:, k], decoder.slots(), side="right") - 1
             decoder.advance(edges[symbol, k], edges[symbol + 1, k] - edges[symbol, k])
@@ -431,10 +443,16 @@ def _split(block: Block, n_points: NDArray[np.int64]) -> list[Block]:
     ]
 
 
-def _opened(streams: list[memoryview]) -> Streams:
-    if any(len(s) < RANS_STATE_BYTES or len(s) % 2 for s in streams):
+def _opened(streams: Sequence[memoryview], rows: NDArray[np.int64]) -> Streams:
+    """Some of the streams, ready to be read."""
+    if isinstance(streams, Streams):
+        opened = streams.take(rows)
+    else:
+        opened = Streams([streams[row] for row in rows.tolist()])
+    lengths = opened.stops - opened.starts
+    if (lengths < RANS_STATE_BYTES).any() or (lengths % WORD_BYTES).any():
         raise TruncatedError("a cell's stream must have 4 bytes of state and whole words of 2")
-    return Streams(streams)
+    return opened
 
 
 def _planes_first(pixels: Pixels) -> Pixels:

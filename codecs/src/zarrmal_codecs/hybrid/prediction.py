@@ -51,6 +51,8 @@ class Prediction:
         slopes = SLOPE[scale].astype(np.int64)
         self.latent_edges = latent_cumulative(np.arange(257)[:, None], slopes)
         """Cumulative frequencies int64 (257, latent) of latent + 128 (FORMAT 6.4)."""
+        self.latent_columns: list[list[int]] = self.latent_edges.T.tolist()
+        """The same by latent."""
 
     def encode(self, pixels: Pixels) -> NDArray[np.int8]:
         """Latents int8 (cell, latent) of uint8 (cell, plane, y, x); zeros without an encoder."""

@@ -84,7 +84,7 @@ ZM_INLINE void few_network(const Group& group, int s) {
 
 // The network of step s at a pixel: group.inputs -> group.outputs.
 template <class V, int C>
-ZM_INLINE void network(const Group& group, int s) {
+ZM_CALLED void network(const Group& group, int s) {
     const Step& step = group.steps[s];
     if constexpr (V::ACROSS && C == 1)
         if (group.n_cells <= static_cast<int>(FEW_CELLS)) return few_network<V>(group, s);

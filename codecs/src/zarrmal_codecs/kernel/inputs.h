@@ -19,14 +19,12 @@ ZM_INLINE typename V::R squash(typename V::R a, typename V::R b) {
     return V::pick8(V::zero8(below), V::add8(zero, bent), V::sub8(zero, bent));
 }
 
-// own(p) of FORMAT 6.7: the value that the pixel's neighbours in its plane predict.
-// `near` reads a neighbour at the coverage of the pixel, `middle` is the prediction without any.
-template <class V, class Near>
-ZM_INLINE typename V::R own(const std::uint8_t* pixel, std::ptrdiff_t row, const Near& near,
+// own(p) of FORMAT 6.7: what the pixel's neighbours in its plane predict, as they count beside it.
+// `middle` is the prediction without any.
+template <class V>
+ZM_INLINE typename V::R own(typename V::R w, typename V::R n, typename V::R ne, typename V::R nw,
                             typename V::R middle) {
     using R = typename V::R;
-    const R w = near(pixel - V::LANES), n = near(pixel - row);
-    const R ne = near(pixel - row + V::LANES), nw = near(pixel - row - V::LANES);
     const auto no_w = V::zero8(w), no_n = V::zero8(n), no_ne = V::zero8(ne), no_nw = V::zero8(nw);
     const R none = V::zero(), two = V::set16(2);
     R half[2];
@@ -71,18 +69,30 @@ ZM_INLINE typename V::R at_coverage(typename V::R brightness, const typename V::
     return V::packus16(half[0], half[1]);
 }
 
-// The brightness of pixels, both halves of it, for reciprocals of their coverage.
+// The brightness of pixels, both halves of it, where the coverage is this (FORMAT 6.6).
 template <class V, int H>
-ZM_INLINE typename V::R brightness(const typename V::R (&value)[H], const std::uint16_t* reciprocal) {
-    typename V::R half[H];
-    for (int h = 0; h < H; ++h)
-        half[h] = V::mulhi16(V::template sll16<8>(value[h]), V::load(reciprocal + h * (V::LANES / 2)));
+ZM_INLINE typename V::R brightness(const typename V::R (&value)[H], typename V::R coverage) {
+    using R = typename V::R;
+    const R none = V::zero();
+    R half[H];
+    for (int h = 0; h < H; ++h) {
+        R c = h ? V::unpackhi8(coverage, none) : V::unpacklo8(coverage, none);
+        const auto too_little = V::below16(c, V::set16(LEAST_COVERAGE));
+        c = V::pick16(too_little, V::set16(LEAST_COVERAGE), c);
+        const auto quotient = [](R divisor) {  // 65280 over it, rounded up
+            return V::divide(V::add32(divisor, V::set32(65279)), divisor);
+        };
+        const R reciprocal =
+            V::packus32(quotient(V::unpacklo16(c, none)), quotient(V::unpackhi16(c, none)));
+        half[h] = V::pick16(too_little, none,
+                            V::mulhi16(V::template sll16<8>(value[h]), reciprocal));
+    }
     return V::packus16(half[0], half[H - 1]);
 }
 
 // Writes the rows of group.inputs and returns the base.
 template <class V>
-ZM_INLINE typename V::R features(const Group& group, const Step& step, std::size_t y,
+ZM_CALLED typename V::R features(const Group& group, const Step& step, std::size_t y,
                                  std::size_t x) {
     using R = typename V::R;
     const std::ptrdiff_t here = border<V>(group, y, x);
@@ -113,10 +123,16 @@ ZM_INLINE typename V::R features(const Group& group, const Step& step, std::size
         to += V::LANES;
     };
 
-    R base = own<V>(pixel, group.row, near_at, middle);
+    // The first four are west, north, northwest and northeast.
+    R seen[MAX_CAUSAL];
+    for (int k = 0; k < step.n_causal; ++k) seen[k] = near_at(pixel + group.causal[k]);
+    R base = own<V>(seen[0], seen[1], seen[3], seen[2], middle);
     R owns[MAX_EARLIER];
-    for (int t = 0; t < step.n_earlier; ++t)
-        owns[t] = own<V>(address(step.earlier[t]), group.row, near_at, middle);
+    for (int t = 0; t < step.n_earlier; ++t) {
+        const std::uint8_t* const earlier = address(step.earlier[t]);
+        owns[t] = own<V>(near_at(earlier + group.causal[0]), near_at(earlier + group.causal[1]),
+                         near_at(earlier + group.causal[3]), near_at(earlier + group.causal[2]), middle);
+    }
     if (step.follows) {
         // One of the two differences is 0, so saturation clips as FORMAT 6.7 does.
         const R before = owns[step.n_earlier - 1];
@@ -125,12 +141,9 @@ ZM_INLINE typename V::R features(const Group& group, const Step& step, std::size
         base = V::pick8(V::zero8(known), base, V::max8(moved, V::set8(1)));
     }
 
-    for (int k = 0; k < step.n_causal; ++k) {
-        const R near = near_at(pixel + group.causal[k]);
-        put(V::pick8(V::zero8(near), zero, squash<V>(near, base)));
-    }
-    for (int k = 0; k < step.n_flags; ++k)
-        put(V::pick8(V::zero8(near_at(pixel + group.causal[k])), zero, V::zero()));
+    for (int k = 0; k < step.n_causal; ++k)
+        put(V::pick8(V::zero8(seen[k]), zero, squash<V>(seen[k], base)));
+    for (int k = 0; k < step.n_flags; ++k) put(V::pick8(V::zero8(seen[k]), zero, V::zero()));
     for (int t = 0; t < step.n_earlier; ++t) {
         const std::uint8_t* earlier = address(step.earlier[t]);
         const R known = known_at(step.earlier[t]);

@@ -33,6 +33,7 @@ constexpr int SYMBOLS_OF_DEEP = 3;  // at most, of a pixel
 constexpr int MAX_LANES = 64;
 constexpr int ROW_BLOCK = 16;
 constexpr std::size_t FEW_CELLS = 4;
+constexpr std::size_t SINGLE_CELLS = 8;  // so many are decoded one by one
 constexpr int MAX_OUTPUTS = 1 + 3 * MAX_COMPONENTS;
 
 constexpr std::uint8_t WHOLE = 1, PARTIAL = 2;
@@ -53,6 +54,40 @@ struct Layer {
     int rows;  // outputs, padded to ROW_BLOCK; start and shift are, too
 };
 
+// How single.h lays out the inputs of a step. Neighbours whose values lie side by side in a row of pixels
+// are a run, which is copied at once.
+constexpr int SINGLE_RUN = 16;  // bytes
+constexpr int SINGLE_RUNS = 8;
+constexpr int SINGLE_COLUMNS = 32;
+constexpr int SINGLE_SCALARS = 16;
+constexpr int SINGLE_SEEN = 128;
+constexpr int SINGLE_INPUTS = 512;
+
+struct SingleRun {
+    int y, x;  // of the first pixel, from the pixel that is coded
+    int slot;
+};
+
+struct SingleRuns {
+    int n;
+    SingleRun run[SINGLE_RUNS];
+    int count;  // slots in all, whole groups of four
+};
+
+struct SingleOrder {
+    // What depends on the pixel to the west: groups of numbers that are computed one by one, the western
+    // neighbours, their flags, the base, a number of each earlier plane; then those that are computed in
+    // a vector, the neighbours above and the prediction.
+    int n_west, n_west_flags, n_scalar_groups;
+    SingleRuns above;
+    int n_seen;
+    std::uint8_t never_blank[64];  // 255 where a value of 0 is no blank pixel
+    // What does not: flags of the neighbours above, coverage, the neighbours in each earlier plane, the rest.
+    SingleRuns covered, full;
+    int full_slot[MAX_EARLIER], rest_slot;
+    Layer late, early;  // the first layer's weights for either
+};
+
 struct Step {
     int plane;
     int n_causal;
@@ -65,6 +100,7 @@ struct Step {
     bool follows;
     int n_inputs;
     Layer layers[3];
+    SingleOrder single;
 };
 
 // How the values of a plane are seen by networks of depth 16 (FORMAT 4.3.1).
@@ -104,7 +140,6 @@ struct Group {
     int n_cells;
     int byte_of[MAX_LANES], half_of[MAX_LANES];  // of each cell its lane, in byte and in half order
     bool partial;
-    const std::uint16_t* reciprocal;  // if partial, of the coverage [y][x][lane, half order]
     std::ptrdiff_t row, plane;  // lanes from one row or plane to the next
     // Predicted cells [plane][y][x][lane, byte order], or null.
     const std::uint8_t* predicted;
@@ -144,6 +179,40 @@ struct Group {
     std::uint8_t dry[MAX_LANES];
 };
 
+// What is known of a pixel before its western neighbour is.
+struct SingleColumn {
+    alignas(64) std::uint8_t seen[SINGLE_SEEN];
+    int part;  // its coverage in 256ths
+    int north, northeast, northwest, middle;
+    int known[MAX_EARLIER], own[MAX_EARLIER];
+};
+
+// A cell that is decoded by itself.
+struct Single {
+    const Step* steps;
+    int n_steps;
+    bool has_prediction;
+    const Tables* tables;
+    int height, width;
+    std::ptrdiff_t row, plane;  // bytes from one row or plane to the next
+    // [y + REACH][x + REACH], with a border of zeros: coverage, and half of it.
+    const std::uint8_t *coverage, *halved;
+    std::uint8_t *image, *values;  // [plane] of the same, as in Group
+    const std::uint8_t* predicted;  // [plane][y][x], or null
+    const std::uint8_t *across, *down;  // fx and fy of each column and each row
+    const std::int32_t* first[MAX_PLANES];  // of each step the first sums, rounding included
+
+    // Scratch.
+    std::uint8_t* inputs;
+    SingleColumn* ahead;
+    std::int32_t* sums;  // [column][row]
+
+    const std::uint8_t* data;
+    std::size_t position, stop;
+    std::uint32_t state;
+    bool is_dry;
+};
+
 // An instruction set.
 struct Level {
     const char* name;
@@ -151,6 +220,7 @@ struct Level {
     void (*encode)(Group&);
     void (*bits)(Group&);
     void (*decode)(Group&);
+    void (*decode_single)(Single&);  // null where cells by themselves are not faster
 };
 
 }  // namespace zarrmal

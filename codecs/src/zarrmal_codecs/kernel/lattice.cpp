@@ -2,16 +2,11 @@
 
 #include <algorithm>
 
+#include "levels.h"
+
 namespace zarrmal {
 
-LatticeLevel lattice_level(int k) {
-#if defined(ZARRMAL_X86)
-    if (k > 1) return lattice_avx512();
-    if (k > 0) return lattice_avx2();
-#endif
-    static_cast<void>(k);
-    return lattice_baseline();
-}
+LatticeLevel lattice_level(int k) { return levels().lattice[k](); }
 
 std::vector<std::uint8_t> lattice_stream(const std::uint32_t* symbols, std::size_t n,
                                          std::uint32_t last) {

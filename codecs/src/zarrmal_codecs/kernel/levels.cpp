@@ -1,8 +1,12 @@
 #include "levels.h"
 
+#include "lattice.h"
+
 #if defined(ZARRMAL_X86) && defined(_MSC_VER)
 #include <immintrin.h>
 #include <intrin.h>
+#elif defined(ZARRMAL_AVXVNNI)
+#include <cpuid.h>
 #endif
 
 namespace zarrmal {
@@ -26,32 +30,50 @@ struct Machine {
     bool avx2() const { return (saved & 0x06) == 0x06 && (features[1] >> 5 & 1); }
     bool avx512() const {
         const unsigned required = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // F, DQ, BW, VL
-        const unsigned more = 1u << 1 | 1u << 11;                          // VBMI, VNNI
-        return (saved & 0xE6) == 0xE6 &&
-               (static_cast<unsigned>(features[1]) & required) == required &&
-               (static_cast<unsigned>(features[2]) & more) == more;
+        return (saved & 0xE6) == 0xE6 && (static_cast<unsigned>(features[1]) & required) == required;
     }
+    bool avx512vnni() const { return avx512() && (features[2] >> 11 & 1); }
 };
 bool has_avx2() { return Machine().avx2(); }
 bool has_avx512() { return Machine().avx512(); }
+bool has_avx512vnni() { return Machine().avx512vnni(); }
 #elif defined(ZARRMAL_X86)
 // These also check that the operating system saves the registers.
 bool has_avx2() { return __builtin_cpu_supports("avx2"); }
 bool has_avx512() {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vbmi");
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+bool has_avx512vnni() { return has_avx512() && __builtin_cpu_supports("avx512vnni"); }
+#endif
+
+#if defined(ZARRMAL_EVEX)
+bool has_avxvnni() { return has_avx512vnni(); }
+#elif defined(ZARRMAL_AVXVNNI)
+// Not all compilers know its name.
+bool has_avxvnni() {
+    unsigned a, b, c, d;
+    return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
 }
 #endif
 
+void add(Levels& available, const Level& level, LatticeLevel (*lattice)()) {
+    available.level[available.count] = level;
+    available.lattice[available.count++] = lattice;
+}
+
 Levels find_levels() {
     Levels available{};
-    available.level[available.count++] = level_baseline();
+    add(available, level_baseline(), lattice_baseline);
 #if defined(ZARRMAL_X86)
-    if (has_avx2()) available.level[available.count++] = level_avx2();
-    if (has_avx512()) available.level[available.count++] = level_avx512();
+    if (has_avx2()) add(available, level_avx2(), lattice_avx2);
+#if defined(ZARRMAL_AVXVNNI)
+    if (has_avxvnni()) add(available, level_avxvnni(), lattice_avx2);
+#endif
+    if (has_avx512()) add(available, level_avx512(), lattice_avx2);
+    if (has_avx512vnni()) add(available, level_avx512vnni(), lattice_avx512);
 #elif defined(ZARRMAL_NEON)
-    available.level[available.count++] = level_neon();
+    add(available, level_neon(), lattice_baseline);
 #endif
     return available;
 }

@@ -7,12 +7,17 @@ namespace zarrmal {
 
 Level level_baseline();
 Level level_avx2();
+Level level_avxvnni();
 Level level_avx512();
+Level level_avx512vnni();
 Level level_neon();
+
+struct LatticeLevel;
 
 struct Levels {
     int count;
-    Level level[3];  // slowest first
+    Level level[5];                // slowest first
+    LatticeLevel (*lattice[5])();  // what codes coefficients at each
 };
 
 const Levels& levels();

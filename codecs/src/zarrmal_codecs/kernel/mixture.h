@@ -31,7 +31,7 @@ ZM_INLINE void widen(typename V::R value, typename V::R (&to)[2]) {
 
 // The mixtures of H halves from a network's outputs, [output][lane, half order].
 template <class V, int M, int H>
-ZM_INLINE void mixtures(const Tables& tables, const std::int16_t* outputs, typename V::R base,
+ZM_CALLED void mixtures(const Tables& tables, const std::int16_t* outputs, typename V::R base,
                         Mixture<V, M> (&to)[H]) {
     using R = typename V::R;
     const auto role = [&](int k, int h, int low, int high) {
@@ -113,6 +113,11 @@ ZM_INLINE void cumulative(const Mixture<V, M>* const (&mixture)[H], const typena
                                              V::template sra32<6>(product[h][m][1]));
     V::template logistic<M * H>(curve, distance, each);
     for (int h = 0; h < H; ++h) {
+        if constexpr (M == 1) {  // of weight 1024: X >> 9 is twice the logistic
+            const R logistics = V::mulhi16(mixture[h]->rest, V::add16(each[h], each[h]));
+            to[h] = V::add16(V::add16(mixture[h]->blank, logistics), V::sub16(value[h], V::set16(1)));
+            continue;
+        }
         R mixed[2];
         for (int m = 0; m < M; m += 2) {
             const R first = each[m * H + h];
@@ -186,13 +191,14 @@ ZM_INLINE void find(const Mixture<V, M> (&mixture)[H], const typename V::Curve& 
             // C(1) has a rule of its own; only the last bit tries 1.
             if (bit == 1) edge[h] = V::pick16(V::zero16(value[h]), mixture[h].blank, edge[h]);
             const auto covers = V::upto16(edge[h], slot[h]);
-            value[h] = V::pick16(covers, tried[h], value[h]);
+            value[h] = V::add16(value[h], V::pick16(covers, bits, V::zero()));
             start[h] = V::pick16(covers, edge[h], start[h]);
             stop[h] = V::pick16(covers, stop[h], edge[h]);
             const auto low = V::low32(covers), high = V::high32(covers);
             for (int m = 0; m < M; ++m) {
-                product[h][m][0] = V::pick32(low, next[h][m][0], product[h][m][0]);
-                product[h][m][1] = V::pick32(high, next[h][m][1], product[h][m][1]);
+                // Not what was tried, which would have to be kept.
+                product[h][m][0] = V::add32(product[h][m][0], V::pick32(low, step[h][m][0], V::zero()));
+                product[h][m][1] = V::add32(product[h][m][1], V::pick32(high, step[h][m][1], V::zero()));
                 for (int k = 0; k < 2; ++k) step[h][m][k] = V::template srl32<1>(step[h][m][k]);
             }
         }

@@ -5,15 +5,16 @@
 
 #include "lanes.h"
 #include "lookups.h"
+#include "vector_masks.h"
 
 namespace zarrmal {
 namespace {
 
-struct Neon : Lookups<Neon> {
+struct NeonVector {
     using R = uint8x16_t;
-    using M8 = R;
-    using M16 = R;
-    using M32 = R;
+};
+
+struct Neon : VectorMasks<Neon, NeonVector>, Lookups<Neon> {
     using u32 = std::uint32_t;
     static constexpr int LANES = 16;
     static constexpr int TILE_VECTORS = 2;
@@ -51,7 +52,6 @@ struct Neon : Lookups<Neon> {
         return vshrq_n_u8(a, N);
     }
     ZM_INLINE M8 zero8(R a) { return vceqzq_u8(a); }
-    ZM_INLINE M8 either8(M8 a, M8 b) { return or8(a, b); }
     ZM_INLINE R pick8(M8 m, R a, R b) { return vbslq_u8(m, a, b); }
 
     ZM_INLINE R add16(R a, R b) { return of(vaddq_u16(u16(a), u16(b))); }
@@ -83,8 +83,6 @@ struct Neon : Lookups<Neon> {
     ZM_INLINE M16 zero16(R a) { return of(vceqzq_u16(u16(a))); }
     ZM_INLINE M16 upto16(R a, R b) { return of(vcleq_u16(u16(a), u16(b))); }
     ZM_INLINE M16 below16(R a, R b) { return of(vcltq_u16(u16(a), u16(b))); }
-    ZM_INLINE R pick16(M16 m, R a, R b) { return vbslq_u8(m, a, b); }
-    ZM_INLINE R increment16(R a, M16 m) { return sub16(a, m); }
     ZM_INLINE u32 bits16(M16 m) {
         static const std::uint16_t bit[8] = {1, 2, 4, 8, 16, 32, 64, 128};
         return vaddvq_u16(vandq_u16(u16(m), vld1q_u16(bit)));
@@ -106,11 +104,7 @@ struct Neon : Lookups<Neon> {
         return of(vshrq_n_s32(s32(a), N));
     }
     ZM_INLINE R sra32(R a, int n) { return of(vshlq_s32(s32(a), vdupq_n_s32(-n))); }
-    // Masks of a half for its two word vectors.
-    ZM_INLINE M32 low32(M16 m) { return unpacklo16(m, m); }
-    ZM_INLINE M32 high32(M16 m) { return unpackhi16(m, m); }
     ZM_INLINE M32 above32(R a, R b) { return of(vcgtq_s32(s32(a), s32(b))); }
-    ZM_INLINE R pick32(M32 m, R a, R b) { return vbslq_u8(m, a, b); }
     ZM_INLINE u32 bits32(M32 m) {
         static const u32 bit[4] = {1, 2, 4, 8};
         return vaddvq_u32(vandq_u32(w32(m), vld1q_u32(bit)));
@@ -168,7 +162,7 @@ struct Neon : Lookups<Neon> {
         return vqtbl1q_u8(all, vld1q_u8(turn));
     }
 
-    // Exact: see Avx512.
+    // Exact: see X86.
     ZM_INLINE R divide(R a, R b) {
         return of(vcvtq_u32_f32(vdivq_f32(vcvtq_f32_u32(w32(a)), vcvtq_f32_u32(w32(b)))));
     }

@@ -3,17 +3,18 @@
 
 #include "lanes.h"
 #include "lookups.h"
+#include "vector_masks.h"
 
 namespace zarrmal {
 namespace {
 
-struct Plain : Lookups<Plain> {
+struct PlainVector {
     struct R {
         std::uint8_t byte[16];
     };
-    using M8 = R;
-    using M16 = R;
-    using M32 = R;
+};
+
+struct Plain : VectorMasks<Plain, PlainVector>, Lookups<Plain> {
     using Inputs = R;
     using Weights = std::int32_t;
     using u8 = std::uint8_t;
@@ -93,7 +94,6 @@ struct Plain : Lookups<Plain> {
         return each<u8>(a, [](int x) { return x >> N; });
     }
     ZM_INLINE M8 zero8(R a) { return each<u8>(a, [](int x) { return x ? 0 : -1; }); }
-    ZM_INLINE M8 either8(M8 a, M8 b) { return or8(a, b); }
     ZM_INLINE R pick8(M8 m, R a, R b) {
         R to;
         for (int k = 0; k < 16; ++k)
@@ -130,8 +130,6 @@ struct Plain : Lookups<Plain> {
     ZM_INLINE M16 zero16(R a) { return each<u16>(a, [](int x) { return x ? 0 : -1; }); }
     ZM_INLINE M16 upto16(R a, R b) { return each<u16>(a, b, [](int x, int y) { return x <= y ? -1 : 0; }); }
     ZM_INLINE M16 below16(R a, R b) { return each<u16>(a, b, [](int x, int y) { return x < y ? -1 : 0; }); }
-    ZM_INLINE R pick16(M16 m, R a, R b) { return pick8(m, a, b); }
-    ZM_INLINE R increment16(R a, M16 m) { return sub16(a, m); }
     ZM_INLINE u32 bits16(M16 m) {
         u32 to = 0;
         for (int k = 0; k < 8; ++k) to |= static_cast<u32>(m.byte[2 * k] & 1) << k;
@@ -156,11 +154,7 @@ struct Plain : Lookups<Plain> {
     ZM_INLINE R sra32(R a, int n) {
         return each<s32>(a, [=](s32 x) { return x >> n; });
     }
-    // Masks of a half for its two word vectors.
-    ZM_INLINE M32 low32(M16 m) { return unpacklo16(m, m); }
-    ZM_INLINE M32 high32(M16 m) { return unpackhi16(m, m); }
     ZM_INLINE M32 above32(R a, R b) { return each<s32>(a, b, [](s32 x, s32 y) { return x > y ? -1 : 0; }); }
-    ZM_INLINE R pick32(M32 m, R a, R b) { return pick8(m, a, b); }
     ZM_INLINE u32 bits32(M32 m) {
         u32 to = 0;
         for (int k = 0; k < 4; ++k) to |= static_cast<u32>(m.byte[4 * k] & 1) << k;

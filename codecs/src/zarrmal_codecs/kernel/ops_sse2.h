@@ -1,87 +1,41 @@
 // Operations on 16 lanes with SSE2, which every x86-64 has.
 #pragma once
 
-#include <emmintrin.h>
+#define ZM_PREFIX _mm_
+#define ZM_SUFFIX si128
 
-#include "lanes.h"
 #include "lookups.h"
+#include "ops_x86.h"
+#include "vector_masks.h"
 
 namespace zarrmal {
 namespace {
 
-struct Sse2 : Lookups<Sse2> {
-    using R = __m128i;
-    using M8 = R;
-    using M16 = R;
-    using M32 = R;
+struct Sse2 : X86, VectorMasks<Sse2, X86>, Lookups<Sse2> {
+    using R = X86::R;
     // The even and the odd ones of every four bytes, as 16-bit values.
     struct Inputs {
         R even, odd;
     };
     using Weights = Inputs;
-    static constexpr int LANES = 16;
-    static constexpr bool SIGNED = false;
     static constexpr int TILE_VECTORS = 2;
     static constexpr int TILE_SUMS = 8;
     static constexpr bool CHAINS = false;
     static constexpr bool ACROSS = false;
     static constexpr bool WIDE_OUTPUT = false;
 
-    ZM_INLINE R load(const void* from) { return _mm_loadu_si128(static_cast<const R*>(from)); }
-    ZM_INLINE void store(void* to, R v) { _mm_storeu_si128(static_cast<R*>(to), v); }
-    ZM_INLINE R zero() { return _mm_setzero_si128(); }
-    ZM_INLINE R set8(int v) { return _mm_set1_epi8(static_cast<char>(v)); }
-    ZM_INLINE R set16(int v) { return _mm_set1_epi16(static_cast<short>(v)); }
-    ZM_INLINE R set32(std::int32_t v) { return _mm_set1_epi32(v); }
-
-    ZM_INLINE R or8(R a, R b) { return _mm_or_si128(a, b); }
-    ZM_INLINE R add8(R a, R b) { return _mm_add_epi8(a, b); }
-    ZM_INLINE R sub8(R a, R b) { return _mm_sub_epi8(a, b); }
-    ZM_INLINE R adds8(R a, R b) { return _mm_adds_epu8(a, b); }
-    ZM_INLINE R subs8(R a, R b) { return _mm_subs_epu8(a, b); }
-    ZM_INLINE R min8(R a, R b) { return _mm_min_epu8(a, b); }
-    ZM_INLINE R max8(R a, R b) { return _mm_max_epu8(a, b); }
-    ZM_INLINE R avg8(R a, R b) { return _mm_avg_epu8(a, b); }
-    template <int N>
-    ZM_INLINE R srl8(R a) {
-        return _mm_and_si128(_mm_srli_epi16(a, N), set8(255 >> N));
-    }
     ZM_INLINE R flip(R a) { return _mm_xor_si128(a, set8(-1)); }
     ZM_INLINE M8 zero8(R a) { return _mm_cmpeq_epi8(a, zero()); }
-    ZM_INLINE M8 either8(M8 a, M8 b) { return or8(a, b); }
     ZM_INLINE R pick8(M8 m, R a, R b) { return or8(_mm_and_si128(m, a), _mm_andnot_si128(m, b)); }
 
-    ZM_INLINE R add16(R a, R b) { return _mm_add_epi16(a, b); }
-    ZM_INLINE R sub16(R a, R b) { return _mm_sub_epi16(a, b); }
-    ZM_INLINE R min16(R a, R b) { return _mm_min_epi16(a, b); }
-    ZM_INLINE R max16(R a, R b) { return _mm_max_epi16(a, b); }
-    ZM_INLINE R mullo16(R a, R b) { return _mm_mullo_epi16(a, b); }
-    ZM_INLINE R mulhi16(R a, R b) { return _mm_mulhi_epu16(a, b); }
-    ZM_INLINE R madd16(R a, R b) { return _mm_madd_epi16(a, b); }
-    template <int N>
-    ZM_INLINE R sll16(R a) {
-        return _mm_slli_epi16(a, N);
-    }
-    template <int N>
-    ZM_INLINE R srl16(R a) {
-        return _mm_srli_epi16(a, N);
-    }
-    template <int N>
-    ZM_INLINE R sra16(R a) {
-        return _mm_srai_epi16(a, N);
-    }
     ZM_INLINE M16 zero16(R a) { return _mm_cmpeq_epi16(a, zero()); }
     // a <= b where the saturated difference a - b is 0.
     ZM_INLINE M16 upto16(R a, R b) { return zero16(_mm_subs_epu16(a, b)); }
     ZM_INLINE M16 below16(R a, R b) { return flip(upto16(b, a)); }
-    ZM_INLINE R pick16(M16 m, R a, R b) { return pick8(m, a, b); }
-    ZM_INLINE R increment16(R a, M16 m) { return sub16(a, m); }
     ZM_INLINE std::uint32_t bits16(M16 m) {
         return static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(m, zero())));
     }
 
-    ZM_INLINE R add32(R a, R b) { return _mm_add_epi32(a, b); }
-    ZM_INLINE R sub32(R a, R b) { return _mm_sub_epi32(a, b); }
     ZM_INLINE R mullo32(R a, R b) {
         const R even = _mm_mul_epu32(a, b);
         const R odd = _mm_mul_epu32(_mm_srli_epi64(a, 32), _mm_srli_epi64(b, 32));
@@ -89,34 +43,11 @@ struct Sse2 : Lookups<Sse2> {
         const R right = _mm_shuffle_epi32(odd, _MM_SHUFFLE(0, 0, 2, 0));
         return _mm_unpacklo_epi32(left, right);
     }
-    template <int N>
-    ZM_INLINE R sll32(R a) {
-        return _mm_slli_epi32(a, N);
-    }
-    template <int N>
-    ZM_INLINE R srl32(R a) {
-        return _mm_srli_epi32(a, N);
-    }
-    template <int N>
-    ZM_INLINE R sra32(R a) {
-        return _mm_srai_epi32(a, N);
-    }
-    ZM_INLINE R sra32(R a, int n) { return _mm_sra_epi32(a, _mm_cvtsi32_si128(n)); }
-    // Masks of a half for its two word vectors.
-    ZM_INLINE M32 low32(M16 m) { return unpacklo16(m, m); }
-    ZM_INLINE M32 high32(M16 m) { return unpackhi16(m, m); }
     ZM_INLINE M32 above32(R a, R b) { return _mm_cmpgt_epi32(a, b); }
-    ZM_INLINE R pick32(M32 m, R a, R b) { return pick8(m, a, b); }
     ZM_INLINE std::uint32_t bits32(M32 m) {
         return static_cast<std::uint32_t>(_mm_movemask_ps(_mm_castsi128_ps(m)));
     }
 
-    ZM_INLINE R unpacklo8(R a, R b) { return _mm_unpacklo_epi8(a, b); }
-    ZM_INLINE R unpackhi8(R a, R b) { return _mm_unpackhi_epi8(a, b); }
-    ZM_INLINE R unpacklo16(R a, R b) { return _mm_unpacklo_epi16(a, b); }
-    ZM_INLINE R unpackhi16(R a, R b) { return _mm_unpackhi_epi16(a, b); }
-    ZM_INLINE R packus16(R a, R b) { return _mm_packus_epi16(a, b); }
-    ZM_INLINE R packs32(R a, R b) { return _mm_packs_epi32(a, b); }
     // Values up to 65535: subtract 32768, pack as signed, and add it again.
     ZM_INLINE R packus32(R a, R b) {
         const R middle = set32(32768);
@@ -128,9 +59,7 @@ struct Sse2 : Lookups<Sse2> {
         return {_mm_and_si128(v, set16(255)), _mm_srli_epi16(v, 8)};
     }
     ZM_INLINE Weights weights(const std::int8_t* from) {
-        std::int32_t four;
-        std::memcpy(&four, from, 4);
-        const R v = set32(four);
+        const R v = set32(four_bytes(from));
         return {_mm_srai_epi16(_mm_slli_epi16(v, 8), 8), _mm_srai_epi16(v, 8)};
     }
     ZM_INLINE R dot(R sum, Inputs a, Weights w) {
@@ -142,10 +71,7 @@ struct Sse2 : Lookups<Sse2> {
         return unpacklo8(half, _mm_srli_si128(half, 8));
     }
 
-    // Exact: see Avx512.
-    ZM_INLINE R divide(R a, R b) {
-        return _mm_cvttps_epi32(_mm_div_ps(_mm_cvtepi32_ps(a), _mm_cvtepi32_ps(b)));
-    }
+    // Exact: see divide().
     ZM_INLINE R quotient(R a, R b) {
         const R moved = _mm_xor_si128(a, set32(INT32_MIN));
         const auto half = [](R x, R y) {

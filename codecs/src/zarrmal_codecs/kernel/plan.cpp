@@ -1,9 +1,11 @@
 #include "plan.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
 #include "chains.h"
+#include "tables.h"
 
 namespace zarrmal {
 
@@ -22,10 +24,43 @@ std::size_t padded_rows(std::size_t outputs) {
     return (outputs + ROW_BLOCK - 1) / ROW_BLOCK * ROW_BLOCK;
 }
 
+// A neighbour, and the input that its value is.
+struct Seen {
+    Offset offset;
+    int input;
+};
+
+int whole_groups(std::size_t n) { return static_cast<int>((n + 3) / 4 * 4); }
+
+// Neighbours row by row: their slots from the end of `inputs` on, which names the input of each slot.
+SingleRuns runs_of(std::vector<Seen> seen, std::vector<int>& inputs) {
+    std::sort(seen.begin(), seen.end(), [](const Seen& a, const Seen& b) {
+        return a.offset.y != b.offset.y ? a.offset.y < b.offset.y : a.offset.x < b.offset.x;
+    });
+    SingleRuns runs{};
+    const std::size_t begin = inputs.size();
+    Offset next{0, 0};
+    for (const Seen& each : seen) {
+        if (!runs.n || each.offset.y != next.y || each.offset.x != next.x) {
+            if (runs.n == SINGLE_RUNS) throw std::logic_error("neighbours in too many runs");
+            runs.run[runs.n++] = {each.offset.y, each.offset.x, static_cast<int>(inputs.size())};
+        }
+        next = {each.offset.y, each.offset.x + 1};
+        inputs.push_back(each.input);
+    }
+    runs.count = whole_groups(seen.size());
+    inputs.resize(begin + static_cast<std::size_t>(runs.count), -1);
+    return runs;
+}
+
+void fill_group(std::vector<int>& inputs) {
+    inputs.resize(static_cast<std::size_t>(whole_groups(inputs.size())), -1);
+}
+
 }  // namespace
 
 Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_prediction, int depth)
-    : has_prediction_(has_prediction), depth_(depth) {
+    : has_prediction_(has_prediction), depth_(depth), no_shift_(MAX_CONTEXT_WIDTH, 0) {
     if (depth != 8 && depth != 16)
         throw std::invalid_argument("a plan's depth is 8 or 16, not " + std::to_string(depth));
     if (n_planes < 1 || n_planes > MAX_PLANES || steps.size() != static_cast<std::size_t>(n_planes))
@@ -79,6 +114,7 @@ Plan::Plan(const std::vector<RawStep>& steps, long long n_planes, bool has_predi
         }
         require(inputs == static_cast<std::size_t>(1 + 3 * step.n_components), s,
                 "layer 3 needs " + std::to_string(1 + 3 * step.n_components) + " outputs");
+        if (depth == 8) order_single(step, raw.layers[0]);
         first_outputs_.push_back(raw.layers[0].outputs);
         steps_.push_back(step);
     }
@@ -121,6 +157,83 @@ const Plan::Sums& Plan::sums(const RawLayer& raw, int s) {
                                                   (1u << (shift - 1)));
     }
     return made;
+}
+
+// The order of single.h; the numbers of inputs are those of FORMAT 6.8.
+void Plan::order_single(Step& step, const RawLayer& raw) {
+    SingleOrder& order = step.single;
+    const int flags = step.n_causal, earlier = flags + step.n_flags;
+    const int of_earlier = N_EARLIER + step.n_full;
+    const int base = earlier + step.n_earlier * of_earlier, predicted = base + 1 + N_POSITION;
+    const int coverage = predicted + (has_prediction_ ? N_PREDICTION : 0);
+
+    std::vector<int> late, west_flags;
+    std::vector<Seen> above, above_flags;
+    for (int k = 0; k < step.n_causal; ++k) {
+        const Offset& offset = causal_offsets()[k];
+        const int flag = k < step.n_flags ? flags + k : -1;
+        if (offset.y == 0) {
+            late.push_back(k);
+            if (flag >= 0) west_flags.push_back(flag);
+        } else {
+            above.push_back({offset, k});
+            above_flags.push_back({offset, flag});
+        }
+    }
+    order.n_west = static_cast<int>(late.size());
+    order.n_west_flags = static_cast<int>(west_flags.size());
+    late.insert(late.end(), west_flags.begin(), west_flags.end());
+    late.push_back(base);
+    for (int t = 0; t < step.n_earlier; ++t) late.push_back(earlier + t * of_earlier + 1);
+    fill_group(late);
+    order.n_scalar_groups = static_cast<int>(late.size() / 4);
+    std::vector<int> seen;
+    order.above = runs_of(above, seen);
+    for (int k = 0; has_prediction_ && k < N_PREDICTION; ++k) {
+        order.never_blank[seen.size()] = 255;
+        seen.push_back(predicted + k);
+    }
+    fill_group(seen);
+    order.n_seen = static_cast<int>(seen.size());
+    late.insert(late.end(), seen.begin(), seen.end());
+
+    std::vector<int> early;
+    runs_of(above_flags, early);
+    std::vector<Seen> covered, full;
+    for (int k = 0; k < step.n_coverage; ++k)
+        covered.push_back({k ? full_offsets()[k - 1] : Offset{0, 0}, coverage + k});
+    order.covered = runs_of(covered, early);
+    for (int t = 0; t < step.n_earlier; ++t) {
+        full.clear();
+        for (int k = 0; k < step.n_full; ++k)
+            full.push_back({full_offsets()[k], earlier + t * of_earlier + N_EARLIER + k});
+        order.full_slot[t] = static_cast<int>(early.size());
+        std::vector<int> slots;
+        order.full = runs_of(full, slots);
+        early.insert(early.end(), slots.begin(), slots.end());
+    }
+    order.rest_slot = static_cast<int>(early.size());
+    for (int k = 0; k < N_POSITION; ++k) early.push_back(base + 1 + k);
+    for (int t = 0; t < step.n_earlier; ++t)
+        for (int k : {0, 2}) early.push_back(earlier + t * of_earlier + k);
+    fill_group(early);
+
+    const std::size_t rows = padded_rows(raw.outputs);
+    const auto packed = [&](const std::vector<int>& inputs) {
+        Layer layer = step.layers[0];
+        layer.groups = static_cast<int>(inputs.size() / 4);
+        std::vector<std::int8_t> weight(inputs.size() * rows, 0);
+        for (std::size_t i = 0; i < inputs.size(); ++i)
+            for (std::size_t o = 0; inputs[i] >= 0 && o < raw.outputs; ++o)
+                weight[(i / 4 * rows + o) * 4 + i % 4] =
+                    raw.weight[o * raw.inputs + static_cast<std::size_t>(inputs[i])];
+        single_weights_.push_back(std::move(weight));
+        layer.across = single_weights_.back().data();
+        return layer;
+    };
+    order.late = packed(late);
+    order.early = packed(early);
+    order.early.shift = no_shift_.data();
 }
 
 Layer Plan::pack(const RawLayer& raw, int s, int k) {

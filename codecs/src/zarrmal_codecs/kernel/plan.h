@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <map>
 #include <tuple>
 #include <vector>
@@ -59,6 +60,7 @@ private:
     const Weights& weights(const RawLayer& raw);
     const Sums& sums(const RawLayer& raw, int s);
     Layer pack(const RawLayer& raw, int s, int k);
+    void order_single(Step& step, const RawLayer& raw);
 
     bool has_prediction_, sees_coverage_ = false;
     int depth_;
@@ -67,6 +69,8 @@ private:
     // By where Python has the arrays, and their sizes.
     std::map<std::tuple<const void*, std::size_t, std::size_t>, Weights> weights_;
     std::map<std::tuple<const void*, const void*, std::size_t>, Sums> sums_;
+    std::list<std::vector<std::int8_t>> single_weights_;
+    std::vector<std::int32_t> no_shift_;
 };
 
 }  // namespace zarrmal

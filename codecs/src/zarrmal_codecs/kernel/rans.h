@@ -112,11 +112,16 @@ struct Reader {
             reader.low[h] = V::pick16(small, words, V::pick16(idle[h], reader.low[h], low));
             for (std::uint32_t bits = V::bits16(small); bits; bits &= bits - 1) {
                 const int lane = h * (V::LANES / 2) + lowest_bit(bits);
-                if (group.stop[lane] - group.position[lane] < 2)
+                const std::size_t position = group.position[lane], left = group.stop[lane] - position;
+                std::uint16_t word = 0;
+                if (left < 2) {
                     group.dry[lane] = 1;
-                else
-                    group.position[lane] += 2;
-                reader.next[lane] = word(group, lane);
+                } else {
+                    group.position[lane] = position + 2;
+                    const std::uint8_t* const from = group.data + position + 2;
+                    if (left >= 4) word = static_cast<std::uint16_t>(from[0] | from[1] << 8);
+                }
+                reader.next[lane] = word;
             }
         }
     }

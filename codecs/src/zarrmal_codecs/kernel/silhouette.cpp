@@ -2,6 +2,13 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
+
+#if defined(__GNUC__) && !defined(__clang__)
+#define ZM_AS_VECTOR _Pragma("GCC unroll 1")  // once unrolled, a loop is not vectorised any more
+#else
+#define ZM_AS_VECTOR
+#endif
 
 namespace zarrmal {
 
@@ -43,107 +50,156 @@ std::int64_t weight_of(std::int64_t i, std::int64_t k, std::int64_t to, std::int
     }
 }
 
+constexpr std::size_t VECTOR = 16;  // bytes
+constexpr std::size_t AT_ONCE = 8;  // columns of a mask that are weighed together
+
 // Rows (or columns) of a mask between two of its lattice are alike. So masks are kept with one row for
 // each of the lattice and one for all that lie between it and the next.
 std::size_t kept_rows(std::size_t points, std::size_t spacing) {
     return spacing == 1 ? points : 2 * points - 1;
 }
 
+// Bytes of a row as it is kept: whole vectors.
+std::size_t kept_stride(std::size_t columns, std::size_t spacing) {
+    return (kept_rows(columns, spacing) + VECTOR - 1) / VECTOR * VECTOR;
+}
+
 std::size_t kept_row(std::size_t k, std::size_t spacing) {
     return spacing == 1 ? k : 2 * (k / spacing) + (k % spacing != 0);
 }
 
-// The mask of lattice points as it is kept; -1 where a pixel belongs to it.
+// Numbers of 16 bytes together, in a register where the compiler knows how.
+#if defined(__GNUC__)
+template <class T>
+using Vector __attribute__((vector_size(VECTOR))) = T;
+#else
+template <class T>
+struct Vector {
+    T each[VECTOR / sizeof(T)];
+    template <class Use>
+    Vector& apply(Use use) {
+        for (std::size_t i = 0; i < VECTOR / sizeof(T); ++i) each[i] = static_cast<T>(use(each[i], i));
+        return *this;
+    }
+    Vector& operator|=(const Vector& other) {
+        return apply([&](T own, std::size_t i) { return own | other.each[i]; });
+    }
+    Vector& operator&=(const Vector& other) {
+        return apply([&](T own, std::size_t i) { return own & other.each[i]; });
+    }
+    Vector& operator+=(const Vector& other) {
+        return apply([&](T own, std::size_t i) { return own + other.each[i]; });
+    }
+    friend Vector operator&(Vector a, T b) {
+        return a.apply([&](T own, std::size_t) { return own & b; });
+    }
+};
+#endif
+
+template <class T>
+Vector<T> loaded(const T* from) {
+    Vector<T> result;
+    std::memcpy(&result, from, sizeof result);
+    return result;
+}
+
+// The mask of lattice points as it is kept: 255 where a pixel belongs to it.
 void keep(const std::uint8_t* points, std::size_t rows, std::size_t columns, std::size_t spacing,
-          std::vector<std::int32_t>& mask) {
-    const std::size_t step = spacing == 1 ? 1 : 2, width = kept_rows(columns, spacing);
-    mask.resize(kept_rows(rows, spacing) * width);
+          std::vector<std::uint8_t>& mask) {
+    const std::size_t step = spacing == 1 ? 1 : 2, stride = kept_stride(columns, spacing);
+    mask.assign(kept_rows(rows, spacing) * stride + VECTOR, 0);
     for (std::size_t y = 0; y < rows; ++y) {
         const std::uint8_t* const own = points + y * columns;
-        std::int32_t* const to = mask.data() + step * y * width;
-        for (std::size_t x = 0; x < columns; ++x) to[step * x] = -std::int32_t{own[x]};
-        if (step == 1) continue;
-        for (std::size_t x = 1; x < width; x += 2) to[x] = to[x - 1] & to[x + 1];
+        std::uint8_t* const to = mask.data() + step * y * stride;
+        if (step == 1) {
+            for (std::size_t x = 0; x < columns; ++x) to[x] = static_cast<std::uint8_t>(-own[x]);
+            continue;
+        }
+        for (std::size_t x = 0; x + 1 < columns; ++x) {
+            to[2 * x] = static_cast<std::uint8_t>(-own[x]);
+            to[2 * x + 1] = static_cast<std::uint8_t>(-(own[x] & own[x + 1]));
+        }
+        to[2 * columns - 2] = static_cast<std::uint8_t>(-own[columns - 1]);
         if (y == 0) continue;
-        std::int32_t* const between = to - width;
-        const std::int32_t* const above = between - width;
-        for (std::size_t x = 0; x < width; ++x) between[x] = above[x] & to[x];
+        std::uint8_t* const between = to - stride;
+        const std::uint8_t* const above = between - stride;
+        for (std::size_t x = 0; x < stride; ++x) between[x] = above[x] & to[x];
     }
 }
 
-// A mask while it is read, in rows with a border of zeros.
+// Where the first byte follows, from `from` on, that is not `like`.
+std::size_t next_other(const std::uint8_t* bytes, std::size_t from, std::size_t n, std::uint8_t like) {
+    const std::uint64_t all = 0x0101010101010101u * like;
+    for (; from + 8 <= n; from += 8) {
+        std::uint64_t eight;
+        std::memcpy(&eight, bytes + from, 8);
+        if (eight != all) break;
+    }
+    while (from < n && bytes[from] == like) ++from;
+    return from;
+}
+
+// Reads the points of one mask. Nearly all of them are as their frequencies foretell: so each is a
+// branch, which the processor guesses, and the next point need not wait for the state.
 class MaskReader {
 public:
-    static constexpr std::size_t ABOVE = 3, BESIDE = 3;
+    explicit MaskReader(const std::uint16_t* frequencies) : frequencies_(frequencies) {}
 
-    MaskReader(Tape& tape, std::size_t rows, std::size_t columns, std::uint8_t* points)
-        : tape_(&tape), state_(tape.state), rows_(rows), columns_(columns),
-          row_(columns + 2 * BESIDE), points_(points), left_(rows * columns) {
-        bordered_.assign((rows + ABOVE) * row_, 0);
-        here_ = bordered_.data() + ABOVE * row_ + BESIDE;
-        start_row();
-    }
-
-    // Points that are not read yet.
-    std::size_t left() const { return left_; }
-
-    // Reads one point.
-    void step(const std::uint16_t* frequencies) {
-        north_ = (north_ << 1 | here_[3 - static_cast<std::ptrdiff_t>(row_)]) & 127;
-        above_ = (above_ << 1 | here_[2 - 2 * static_cast<std::ptrdiff_t>(row_)]) & 31;
-        const unsigned window = west_ | north_ << 3 | above_ << 10 |
-                                here_[-3 * static_cast<std::ptrdiff_t>(row_)] << 15;
-        const std::uint32_t inside = frequencies[window], outside = 65536 - inside;
-        const std::uint32_t slot = state_ & 0xFFFF, high = state_ >> 16;
-        const bool is_inside = slot >= outside;
-        *here_ = is_inside;
-        west_ = (west_ << 1 | is_inside) & 7;
-        state_ = (is_inside ? inside : outside) * high + slot - (is_inside ? outside : 0);
-        if (!(state_ >> 16)) refill();
-        --left_;
-        ++here_;
-        if (++x_ == columns_ && left_) start_row();
-    }
-
-    // Hands over points and state.
-    void finish() {
-        for (std::size_t y = 0; y < rows_; ++y)
-            std::copy_n(bordered_.data() + (y + ABOVE) * row_ + BESIDE, columns_,
-                        points_ + y * columns_);
-        tape_->state = state_;
+    void read(Tape& tape, std::size_t rows, std::size_t columns, std::uint8_t* points) {
+        const std::size_t row = columns + 2 * BESIDE;
+        bordered_.assign((rows + ABOVE) * row + VECTOR, 0);
+        contexts_.resize(columns + VECTOR);
+        const std::uint16_t* const frequencies = frequencies_;
+        const std::uint16_t* const contexts = contexts_.data();
+        std::uint8_t* here = bordered_.data() + ABOVE * row + BESIDE;
+        std::uint32_t state = tape.state;
+        for (std::size_t y = 0; y < rows; ++y, here += row) {
+            find_contexts(here - row, here - 2 * row, here - 3 * row, columns);
+            unsigned west = 0;
+            for (std::size_t x = 0; x < columns; ++x) {
+                const std::uint32_t inside = frequencies[contexts[x] | west];
+                const std::uint32_t outside = 65536 - inside, slot = state & 0xFFFF, high = state >> 16;
+                west = west << 1 & 7;
+                if (slot >= outside) {
+                    here[x] = 1;
+                    west |= 1;
+                    state = inside * high + slot - outside;
+                } else {
+                    state = outside * high + slot;
+                }
+                if (state < 65536) state = state << 16 | tape.word();
+            }
+            std::copy_n(here, columns, points + y * columns);
+        }
+        tape.state = state;
     }
 
 private:
-    void start_row() {
-        if (x_) here_ += 2 * BESIDE;
-        x_ = 0;
-        west_ = north_ = above_ = 0;
-        for (std::ptrdiff_t x = 0; x < 3; ++x)
-            north_ = north_ << 1 | here_[x - static_cast<std::ptrdiff_t>(row_)];
-        for (std::ptrdiff_t x = 0; x < 2; ++x)
-            above_ = above_ << 1 | here_[x - 2 * static_cast<std::ptrdiff_t>(row_)];
-    }
+    static constexpr std::size_t ABOVE = 3, BESIDE = 3;
 
-    void refill() {
-        std::uint32_t word = 0;
-        if (tape_->stop - tape_->position < 2) {
-            tape_->dry = true;
-        } else {
-            const std::uint8_t* const from = tape_->data + tape_->position;
-            word = from[0] | static_cast<std::uint32_t>(from[1]) << 8;
-            tape_->position += 2;
+    // The windows of a row's points, without those to the west.
+    void find_contexts(const std::uint8_t* north, const std::uint8_t* above, const std::uint8_t* third,
+                       std::size_t columns) {
+        // Whole vectors, some of them beyond the row.
+        for (std::size_t from = 0; from < columns; from += VECTOR) {
+            std::uint16_t* const to = contexts_.data() + from;
+            const std::uint8_t *const n = north + from, *const a = above + from, *const t = third + from;
+            ZM_AS_VECTOR
+            for (std::size_t x = 0; x < VECTOR; ++x) {
+                // Bytes, of which a vector holds most.
+                const auto low = static_cast<std::uint8_t>(n[x + 3] | n[x + 2] << 1 | n[x + 1] << 2 |
+                                                           n[x] << 3 | n[x - 1] << 4 | n[x - 2] << 5 |
+                                                           n[x - 3] << 6);
+                const auto high = static_cast<std::uint8_t>(a[x + 2] | a[x + 1] << 1 | a[x] << 2 |
+                                                            a[x - 1] << 3 | a[x - 2] << 4 | t[x] << 5);
+                to[x] = static_cast<std::uint16_t>(low << 3 | high << 10);
+            }
         }
-        state_ = state_ << 16 | word;
     }
 
-    Tape* tape_;
-    std::uint32_t state_;
-    std::size_t rows_, columns_, row_, x_ = 0;
-    std::uint8_t* points_;
-    std::size_t left_;
-    unsigned west_ = 0, north_ = 0, above_ = 0;
+    const std::uint16_t* frequencies_;
     std::vector<std::uint8_t> bordered_;
-    std::uint8_t* here_;
+    std::vector<std::uint16_t> contexts_;
 };
 
 }  // namespace
@@ -182,34 +238,9 @@ void mask_intervals(const std::uint8_t* points, std::size_t rows, std::size_t co
 }
 
 void read_masks(const std::vector<UnreadMask>& masks, const std::uint16_t* frequencies) {
-    // A point needs the state that the one before it has left. Four masks at once keep the processor
-    // busy meanwhile.
-    constexpr std::size_t AT_ONCE = 4;
-    std::vector<MaskReader> open;
-    open.reserve(AT_ONCE);
-    std::size_t next = 0;
-    for (;;) {
-        for (; open.size() < AT_ONCE && next < masks.size(); ++next) {
-            const UnreadMask& mask = masks[next];
-            if (mask.rows && mask.columns)
-                open.emplace_back(*mask.tape, mask.rows, mask.columns, mask.points);
-        }
-        if (open.empty()) return;
-        std::size_t n = open[0].left();
-        for (const MaskReader& reader : open) n = std::min(n, reader.left());
-        if (open.size() == AT_ONCE) {
-            for (; n; --n)
-                for (std::size_t k = 0; k < AT_ONCE; ++k) open[k].step(frequencies);
-        } else {
-            for (; n; --n)
-                for (MaskReader& reader : open) reader.step(frequencies);
-        }
-        for (std::size_t k = open.size(); k-- > 0;) {
-            if (open[k].left()) continue;
-            open[k].finish();
-            open.erase(open.begin() + static_cast<std::ptrdiff_t>(k));
-        }
-    }
+    MaskReader reader(frequencies);
+    for (const UnreadMask& mask : masks)
+        if (mask.rows && mask.columns) reader.read(*mask.tape, mask.rows, mask.columns, mask.points);
 }
 
 const Coverer::Axis& Coverer::axis(std::size_t to, std::size_t points, std::size_t spacing) {
@@ -240,6 +271,18 @@ const Coverer::Axis& Coverer::axis(std::size_t to, std::size_t points, std::size
         axis.sum.push_back(sum);
     }
     axis.start.push_back(axis.weight.size());
+    axis.touching.assign(kept_rows(points, spacing) + 1, to);
+    for (std::size_t i = 0, k = 0; i < to; ++i)
+        for (const std::size_t end = axis.first[i] + axis.start[i + 1] - axis.start[i]; k < end; ++k)
+            axis.touching[k] = i;
+    axis.is_narrow = true;
+    axis.narrow.assign(to * AT_ONCE, 0);
+    for (std::size_t i = 0; i < to; ++i) {
+        const std::size_t n = axis.start[i + 1] - axis.start[i];
+        axis.is_narrow &= n <= AT_ONCE && axis.sum[i] <= INT16_MAX;
+        for (std::size_t k = 0; axis.is_narrow && k < n; ++k)
+            axis.narrow[i * AT_ONCE + k] = static_cast<std::int16_t>(axis.weight[axis.start[i] + k]);
+    }
     return axis;
 }
 
@@ -247,44 +290,75 @@ void Coverer::cover(const std::uint8_t* points, std::size_t rows, std::size_t co
                     std::size_t spacing, std::size_t height, std::size_t width, std::uint8_t* to,
                     std::size_t row) {
     keep(points, rows, columns, spacing, mask_);
-    const std::size_t kept_width = kept_rows(columns, spacing);
+    const std::size_t kept_width = kept_rows(columns, spacing), stride = kept_stride(columns, spacing);
     if (how_ == Resampling::same) {
         for (std::size_t y = 0; y < height; ++y) {
-            const std::int32_t* const own = mask_.data() + kept_row(y, spacing) * kept_width;
+            const std::uint8_t* const own = mask_.data() + kept_row(y, spacing) * stride;
             for (std::size_t x = 0; x < width; ++x) to[y * row + x] = own[kept_row(x, spacing)] ? 255 : 0;
         }
         return;
     }
     const Axis &down = axis(height, rows, spacing), &across = axis(width, columns, spacing);
-    // Rows first: each then serves all columns.
-    summed_.resize(kept_width);
-    alike_.resize(kept_width);
+    any_.resize(stride);
+    all_.resize(stride);
+    std::uint8_t *const any = any_.data(), *const all = all_.data();
+    wide_.resize(mask_.size());
+    for (std::size_t i = 0; i < mask_.size(); ++i) wide_[i] = static_cast<std::int8_t>(mask_[i]);
+    const std::int16_t* const wide = wide_.data();
     for (std::size_t y = 0; y < height; ++y) {
-        std::fill(summed_.begin(), summed_.end(), 0);
-        const std::int32_t* own = mask_.data() + down.first[y] * kept_width;
-        for (std::size_t k = down.start[y]; k < down.start[y + 1]; ++k, own += kept_width) {
-            const std::int32_t weight = down.weight[k];
-            for (std::size_t x = 0; x < kept_width; ++x) summed_[x] += weight & own[x];
+        std::uint8_t* const line = to + y * row;
+        const std::uint8_t* const first = mask_.data() + down.first[y] * stride;
+        const std::size_t n = down.start[y + 1] - down.start[y];
+        for (std::size_t from = 0; from < stride; from += VECTOR) {
+            auto some = loaded<std::uint8_t>(first + from), every = some;
+            for (std::size_t k = 1; k < n; ++k) {
+                const auto own = loaded<std::uint8_t>(first + k * stride + from);
+                some |= own;
+                every &= own;
+            }
+            std::memcpy(any + from, &some, VECTOR);
+            std::memcpy(all + from, &every, VECTOR);
         }
-        // Where the next other sum follows: most pixels lie wholly inside, or wholly outside.
-        alike_[kept_width - 1] = kept_width;
-        for (std::size_t x = kept_width - 1; x-- > 0;)
-            alike_[x] = summed_[x] == summed_[x + 1] ? alike_[x + 1] : x + 1;
-        for (std::size_t x = 0; x < width; ++x) {
-            const std::size_t first = across.first[x], n = across.start[x + 1] - across.start[x];
-            const std::int32_t* const from = summed_.data() + first;
-            if (alike_[first] >= first + n && (*from == 0 || *from == down.sum[y])) {
-                to[y * row + x] = *from ? 255 : 0;
+        // Most pixels lie wholly inside, or wholly outside: only at the edge are weights needed.
+        std::size_t other = 0;  // the next column that is not as that at `from`
+        std::uint8_t like = 0;
+        for (std::size_t x = 0; x < width;) {
+            const std::size_t from = across.first[x], start = across.start[x];
+            const std::size_t n_across = across.start[x + 1] - start;
+            if (from >= other) {
+                like = all[from];
+                other = next_other(like ? all : any, from, kept_width, like);
+            }
+            if (other >= from + n_across) {
+                const std::size_t until = across.touching[other];
+                if (like) std::memset(line + x, like, until - x);  // else it is 0 already
+                x = until;
                 continue;
             }
-            const std::int32_t* const weight = across.weight.data() + across.start[x];
             std::int64_t covered = 0;
-            for (std::size_t k = 0; k < n; ++k) covered += std::int64_t{weight[k]} * from[k];
+            if (down.is_narrow && across.is_narrow) {
+                Vector<std::int16_t> sums{};
+                for (std::size_t k = 0; k < n; ++k) {
+                    const auto weight = static_cast<std::int16_t>(down.weight[down.start[y] + k]);
+                    sums += loaded<std::int16_t>(wide + (down.first[y] + k) * stride + from) & weight;
+                }
+                std::int16_t sum[AT_ONCE];
+                std::memcpy(sum, &sums, sizeof sum);
+                std::int32_t total = 0;
+                const std::int16_t* const weight = across.narrow.data() + x * AT_ONCE;
+                ZM_AS_VECTOR
+                for (std::size_t i = 0; i < AT_ONCE; ++i) total += std::int32_t{weight[i]} * sum[i];
+                covered = total;
+            } else {
+                for (std::size_t k = 0; k < n; ++k)
+                    for (std::size_t i = 0; i < n_across; ++i)
+                        if (first[k * stride + from + i])
+                            covered += std::int64_t{down.weight[down.start[y] + k]} * across.weight[start + i];
+            }
+            // Neither nothing nor all of it is covered.
             const std::int64_t whole = down.sum[y] * across.sum[x];
-            std::int64_t rounded = covered ? 255 : 0;
-            if (covered && covered != whole)
-                rounded = std::max<std::int64_t>((510 * covered + whole) / (2 * whole), 1);
-            to[y * row + x] = static_cast<std::uint8_t>(rounded);
+            const std::int64_t rounded = (510 * covered + whole) / (2 * whole);
+            line[x++] = static_cast<std::uint8_t>(std::max<std::int64_t>(rounded, 1));
         }
     }
 }

@@ -26,6 +26,17 @@ struct Tape {
     std::int64_t position, stop;
     std::uint32_t state;
     bool dry;
+
+    // The next word; 0 where none is left.
+    std::uint32_t word() {
+        if (stop - position < 2) {
+            dry = true;
+            return 0;
+        }
+        const std::uint8_t* const from = data + position;
+        position += 2;
+        return from[0] | static_cast<std::uint32_t>(from[1]) << 8;
+    }
 };
 
 // A mask whose points are to be read from a stream.
@@ -45,7 +56,7 @@ class Coverer {
 public:
     explicit Coverer(Resampling how) : how_(how) {}
 
-    // For lattice points of a mask; the cell of height x width lies in rows of `row` bytes.
+    // For lattice points of a mask; the cell of height x width lies in rows of `row` bytes, all 0.
     void cover(const std::uint8_t* points, std::size_t rows, std::size_t columns,
                std::size_t spacing, std::size_t height, std::size_t width, std::uint8_t* to,
                std::size_t row);
@@ -57,14 +68,20 @@ private:
         std::vector<std::size_t> start;    // and its weight; one more than rows
         std::vector<std::int32_t> weight;
         std::vector<std::int64_t> sum;     // below 2**26
+        // Of each row of the mask, as it is kept, the first row of pixels that it or a later one
+        // weighs in; one more than rows.
+        std::vector<std::size_t> touching;
+        // Whether each has few weights, of 16 bits, and these, padded.
+        bool is_narrow;
+        std::vector<std::int16_t> narrow;
     };
 
     const Axis& axis(std::size_t to, std::size_t points, std::size_t spacing);
 
     Resampling how_;
     std::map<std::tuple<std::size_t, std::size_t, std::size_t>, Axis> axes_;
-    std::vector<std::int32_t> mask_, summed_;
-    std::vector<std::size_t> alike_;
+    std::vector<std::uint8_t> mask_, any_, all_;
+    std::vector<std::int16_t> wide_;  // the mask again
 };
 
 }  // namespace zarrmal

@@ -38,18 +38,22 @@ Tables make_tables() {
     for (int i = 0; i < 128; ++i) {
         t.slope[i] = rounded(std::pow(2.0, 17 - i / 12.0));
         t.deep_slope[i] = rounded(std::pow(2.0, 17 - i / 8.0));
-        for (int k = 0; k < 3; ++k) t.slope_bytes[k][i] = byte(t.slope[i], k);
+        for (int k = 0; k < 2; ++k)
+            t.slope_words[k][i] = static_cast<std::uint16_t>(t.slope[i] >> (16 * k));
     }
     for (int i = 0; i <= 510; ++i) {
         t.exponential[i] = static_cast<std::uint16_t>(rounded(4096 * std::exp(-i / 16.0)));
         const std::int32_t blank = rounded(65536 * sigmoid((i - 255) / 16.0));
         t.blank[i] = static_cast<std::uint16_t>(std::clamp(blank, 1, 65536 - 256));
     }
-    for (int i = 0; i < 192; ++i)
-        for (int k = 0; k < 2; ++k) {
-            t.exponential_bytes[k][i] = byte(t.exponential[i], k);
-            t.tail_bytes[k][i] = byte(rounded(65536 * sigmoid(-i / 16.0)), k);
-        }
+    for (int d = -255; d <= 255; ++d) {
+        const int size = std::abs(d);
+        const int bent = 2 * std::min(size, 8) + (std::min(size, 32) >> 1) + (size >> 3);
+        t.squashed[d + 255] = byte(d < 0 ? 64 - bent : 64 + bent, 0);
+    }
+    for (int c = LEAST_COVERAGE; c < 256; ++c)
+        t.reciprocal[c] = static_cast<std::uint16_t>((65280 + c - 1) / c);
+    for (int i = 0; i < 32; ++i) t.count[i] = static_cast<std::uint16_t>(i);
     return t;
 }
 

@@ -18,12 +18,13 @@ struct Tables {
     alignas(64) std::uint8_t half_knot[2][32];
     alignas(64) std::uint8_t half_step[2][32];
     alignas(64) std::int32_t slope[128];
-    alignas(64) std::uint8_t slope_bytes[3][128];
+    alignas(64) std::uint16_t slope_words[2][128];  // the lower 16 bits and the upper ones
     std::int32_t deep_slope[128];
     alignas(64) std::uint16_t exponential[512];        // EXP, then a zero
-    alignas(64) std::uint8_t exponential_bytes[2][192];  // EXP is 0 from 145 on
     alignas(64) std::uint16_t blank[512];              // BLANK at index i + 255
-    alignas(64) std::uint8_t tail_bytes[2][192];       // 65536 / (1 + exp(i / 16)), unclipped
+    std::uint8_t squashed[511];                        // 64 + S(d) at index d + 255
+    std::uint16_t reciprocal[256];                     // of a coverage: -(-65280 div a), 0 below 16
+    alignas(64) std::uint16_t count[32];               // 0, 1, 2, ...
 };
 
 const Tables& tables();

@@ -10,12 +10,13 @@
 #include "lanes.h"
 #include "mixture.h"
 #include "rans.h"
+#include "single.h"
 
 namespace zarrmal {
 namespace {
 
-// Calls use(mixture of each half, bytes to the pixel, its number in the cell, idle lanes of each half)
-// at each position where a lane has a pixel.
+// Calls use(mixture of each half, bytes to the plane, from there to the pixel, its number in the cell,
+// idle lanes of each half) at each position where a lane has a pixel.
 template <class V, int C, int M, class Use>
 ZM_INLINE void walk_step(const Group& group, int s, Use&& use) {
     constexpr int H = C < 2 ? 1 : C / 2;
@@ -29,8 +30,7 @@ ZM_INLINE void walk_step(const Group& group, int s, Use&& use) {
             mixtures<V, M, H>(*group.tables, group.outputs, base, mixture);
             typename V::M16 without[H];
             idle<V, H>(group, y, x, without);
-            use(mixture, step.plane * group.plane + border<V>(group, y, x), y * group.width + x,
-                without);
+            use(mixture, step.plane * group.plane, border<V>(group, y, x), y * group.width + x, without);
         }
     }
 }
@@ -54,9 +54,9 @@ ZM_INLINE void walk_intervals(const Group& group, Use&& use) {
     using R = typename V::R;
     constexpr int H = C < 2 ? 1 : C / 2;
     const auto curve = V::curve(*group.tables);
-    walk<V, C>(group, [&](const auto& mixture, std::ptrdiff_t pixel, std::size_t,
+    walk<V, C>(group, [&](const auto& mixture, std::ptrdiff_t plane, std::ptrdiff_t place, std::size_t,
                           const auto& without) {
-        const R value = V::load(group.values + pixel), none = V::zero();
+        const R value = V::load(group.values + plane + place), none = V::zero();
         R start[H], frequency[H];
         for (int h = 0; h < H; ++h) {
             const R wide = h ? V::unpackhi8(value, none) : V::unpacklo8(value, none);
@@ -112,16 +112,18 @@ void decode_lanes(Group& group) {
     const auto curve = V::curve(*group.tables);
     Reader<V, H> reader;
     Reader<V, H>::open(reader, group);
-    walk<V, C>(group, [&](const auto& mixture, std::ptrdiff_t pixel, std::size_t number,
-                          const auto& without) {
+    walk<V, C>(group, [&](const auto& mixture, std::ptrdiff_t plane, std::ptrdiff_t place,
+                          std::size_t number, const auto& without) {
         R value[H], start[H], frequency[H];
         find(mixture, curve, reader.low, value, start, frequency);
         Reader<V, H>::advance(reader, group, start, frequency, without);
         for (int h = 0; h < H; ++h) value[h] = V::pick16(without[h], V::zero(), value[h]);
-        V::store(group.values + pixel, V::packus16(value[0], value[H - 1]));
-        if (group.partial)
-            V::store(group.image + pixel,
-                     brightness<V, H>(value, group.reciprocal + number * V::LANES));
+        const R both = V::packus16(value[0], value[H - 1]);
+        V::store(group.values + plane + place, both);
+        if (!group.partial) return;
+        const bool is_whole = !(group.has_pixel[number] & PARTIAL);
+        V::store(group.image + plane + place,
+                 is_whole ? both : brightness<V, H>(value, V::load(group.coverage + place)));
     });
     Reader<V, H>::close(reader, group);
 }
@@ -149,6 +151,8 @@ Level make_level(const char* name) {
         : group.n_vectors == 2 ? decode_lanes<V, 2>(group)
                                : decode_lanes<V, 4>(group);
     };
+    level.decode_single = nullptr;
+    if constexpr (V::ACROSS) level.decode_single = [](Single& cell) { decode_single<V>(cell); };
     return level;
 }
 

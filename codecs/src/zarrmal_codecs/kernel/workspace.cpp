@@ -1,6 +1,7 @@
 #include "workspace.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "tables.h"
@@ -13,7 +14,6 @@ Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, F
     const std::size_t pixels = product(cells.height, cells.width, cells.n_planes);
     const std::size_t rows = cells.height + 2 * REACH, columns = cells.width + 2 * REACH;
     const std::size_t whole = product(rows, columns, n_planes_, lanes_);
-    image_size_ = whole;
     if (plan.is_deep()) {
         deep_image_ = zeros<std::uint16_t>(whole);
         deep_values_ = zeros<std::uint16_t>(whole);
@@ -54,8 +54,6 @@ Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, F
     if (g.partial && !g.is_deep) {
         values_ = zeros<std::uint8_t>(whole);
         g.values = values_.get();
-        reciprocal_ = zeros<std::uint16_t>(product(cells.height, cells.width, lanes_));
-        g.reciprocal = reciprocal_.get();
     }
     g.row = static_cast<std::ptrdiff_t>(columns * lanes_);
     g.plane = static_cast<std::ptrdiff_t>(rows * columns * lanes_);
@@ -138,10 +136,18 @@ void Workspace::lay_out(const Cells& cells, std::size_t from, std::size_t count)
     const std::size_t pixels = group_.height * group_.width;
     if (has_coverage_) {
         cover(cells, from);
-        if (image_) std::memset(image_.get(), 0, image_size_);
-        if (values_) std::memset(values_.get(), 0, image_size_);
-        for (auto* deep : {deep_image_.get(), deep_values_.get()})
-            if (deep) std::memset(deep, 0, image_size_ * sizeof(std::uint16_t));
+        // All other pixels are written anew.
+        for (std::size_t at = 0; at < pixels; ++at) {
+            if (has_pixel_[at]) continue;
+            for (std::size_t p = 0; p < n_planes_; ++p) {
+                const std::ptrdiff_t to = begin_of(p, at / group_.width) +
+                                          static_cast<std::ptrdiff_t>(at % group_.width * lanes_);
+                for (auto* plane : {image_.get(), values_.get()})
+                    if (plane) std::memset(plane + to, 0, lanes_);
+                for (auto* plane : {deep_image_.get(), deep_values_.get()})
+                    if (plane) std::memset(plane + to, 0, lanes_ * sizeof(std::uint16_t));
+            }
+        }
     } else {
         std::memset(has_pixel_.get(), WHOLE, pixels);
     }
@@ -153,9 +159,6 @@ void Workspace::lay_out(const Cells& cells, std::size_t from, std::size_t count)
 // Coverage of the lanes that have a cell, and what follows from it.
 void Workspace::cover(const Cells& cells, std::size_t from) {
     const std::size_t area = group_.height * group_.width;
-    std::uint16_t reciprocal[256] = {};
-    for (int c = LEAST_COVERAGE; c < 256; ++c)
-        reciprocal[c] = static_cast<std::uint16_t>((65280 + c - 1) / c);
     for (std::size_t y = 0; y < group_.height; ++y) {
         std::uint8_t* const row = coverage_.get() + static_cast<std::ptrdiff_t>(y + REACH) * group_.row + REACH * lanes_;
         std::memset(row, 0, group_.width * lanes_);
@@ -171,26 +174,25 @@ void Workspace::cover(const Cells& cells, std::size_t from) {
         }
         for (std::size_t x = 0; x < group_.width; ++x) {
             const std::uint8_t* const lanes = row + x * lanes_;
-            std::uint8_t& here = has_pixel_[y * group_.width + x];
-            here = 0;
-            for (std::size_t k = 0; k < lanes_; ++k)
-                here |= lanes[k] == 0 ? 0 : lanes[k] == 255 ? WHOLE : WHOLE | PARTIAL;
-            if (!reciprocal_) continue;
-            std::uint16_t* const to = reciprocal_.get() + (y * group_.width + x) * lanes_;
-            for (std::size_t k = 0; k < count_; ++k) to[half_index(k)] = reciprocal[lanes[byte_index(k)]];
+            std::uint8_t any = 0, part = 0;
+            for (std::size_t k = 0; k < lanes_; ++k) {
+                any |= lanes[k];
+                part |= static_cast<std::uint8_t>(lanes[k] + 1) > 1;
+            }
+            has_pixel_[y * group_.width + x] = any == 0 ? 0 : part ? WHOLE | PARTIAL : WHOLE;
         }
     }
 }
 
 void Workspace::load_cells(const Cells& cells, std::size_t from, std::size_t count) {
     count_ = count;
-    lay_out(cells, from, count);
-    const std::size_t quarter = lanes_ / 4;
     group_.n_cells = static_cast<int>(count);
     for (std::size_t k = 0; k < count; ++k) {
         group_.byte_of[k] = static_cast<int>(byte_index(k));
         group_.half_of[k] = static_cast<int>(half_index(k));
     }
+    lay_out(cells, from, count);
+    const std::size_t quarter = lanes_ / 4;
     group_.n_vectors = count <= quarter ? 1 : count <= 2 * quarter ? 2 : 4;
     for (int s = 0; s < group_.n_steps; ++s) {
         const Layer& layer = group_.steps[s].layers[0];
@@ -217,13 +219,25 @@ void Workspace::load_cells(const Cells& cells, std::size_t from, std::size_t cou
     }
 }
 
-// Interleaves one row of all cells; one row at a time stays in the cache.
+// Interleaves one row of all cells; one row at a time stays in the cache. Four cells are neighbours
+// among the lanes.
 template <class T>
 void Workspace::interleave_row(const T* rows, std::size_t cell, T* to, std::size_t width) const {
-    for (std::size_t k = 0; k < count_; ++k) {
-        const T* row = rows + k * cell;
-        T* lane = to + byte_index(k);
-        for (std::size_t x = 0; x < width; ++x) lane[x * lanes_] = row[x];
+    constexpr std::size_t COLUMNS = 64;
+    T four[4 * COLUMNS];
+    std::size_t k = 0;
+    for (; k + 4 <= count_; k += 4)
+        for (std::size_t from = 0; from < width; from += COLUMNS) {
+            const std::size_t n = std::min(COLUMNS, width - from);
+            const T* const row = rows + k * cell + from;
+            for (std::size_t x = 0; x < n; ++x)
+                for (std::size_t i = 0; i < 4; ++i) four[4 * x + i] = row[i * cell + x];
+            T* const lane = to + from * lanes_ + group_.byte_of[k];
+            for (std::size_t x = 0; x < n; ++x) std::memcpy(lane + x * lanes_, four + 4 * x, 4 * sizeof(T));
+        }
+    for (; k < count_; ++k) {
+        T* const lane = to + group_.byte_of[k];
+        for (std::size_t x = 0; x < width; ++x) lane[x * lanes_] = rows[k * cell + x];
     }
 }
 
@@ -243,9 +257,10 @@ void Workspace::load_pixels(const std::uint8_t* pixels, std::size_t from) {
             if (!group_.partial) continue;
             for (std::size_t x = 0; x < row; ++x)
                 for (std::size_t k = 0; k < count_; ++k) {
-                    const std::ptrdiff_t at = begin + static_cast<std::ptrdiff_t>(x * lanes_ + byte_index(k));
-                    const unsigned whole =
-                        group_.reciprocal[(y * row + x) * lanes_ + half_index(k)] * group_.values[at] >> 8;
+                    const std::ptrdiff_t at =
+                        begin + static_cast<std::ptrdiff_t>(x * lanes_) + group_.byte_of[k];
+                    const std::uint8_t coverage = group_.coverage[at - static_cast<std::ptrdiff_t>(p) * group_.plane];
+                    const unsigned whole = group_.tables->reciprocal[coverage] * group_.values[at] >> 8;
                     group_.image[at] = static_cast<std::uint8_t>(std::min(whole, 255u));
                 }
         }
@@ -276,14 +291,27 @@ void Workspace::load_pixels(const std::uint16_t* pixels, std::size_t from) {
 
 template <class T>
 void Workspace::store_from(const T* values, T* pixels, std::size_t from) const {
+    constexpr std::size_t COLUMNS = 64;
     const std::size_t row = group_.width, cell = n_planes_ * group_.height * row;
+    T four[4 * COLUMNS];
     for (std::size_t p = 0; p < n_planes_; ++p)
-        for (std::size_t y = 0; y < group_.height; ++y)
-            for (std::size_t k = 0; k < count_; ++k) {
-                T* to = pixels + (from + k) * cell + (p * group_.height + y) * row;
-                const T* lane = values + begin_of(p, y) + byte_index(k);
-                for (std::size_t x = 0; x < row; ++x) to[x] = lane[x * lanes_];
+        for (std::size_t y = 0; y < group_.height; ++y) {
+            const T* const lanes = values + begin_of(p, y);
+            T* const to = pixels + from * cell + (p * group_.height + y) * row;
+            std::size_t k = 0;
+            for (; k + 4 <= count_; k += 4)
+                for (std::size_t at = 0; at < row; at += COLUMNS) {
+                    const std::size_t n = std::min(COLUMNS, row - at);
+                    const T* const lane = lanes + at * lanes_ + group_.byte_of[k];
+                    for (std::size_t x = 0; x < n; ++x) std::memcpy(four + 4 * x, lane + x * lanes_, 4 * sizeof(T));
+                    for (std::size_t i = 0; i < 4; ++i)
+                        for (std::size_t x = 0; x < n; ++x) to[(k + i) * cell + at + x] = four[4 * x + i];
+                }
+            for (; k < count_; ++k) {
+                const T* const lane = lanes + group_.byte_of[k];
+                for (std::size_t x = 0; x < row; ++x) to[k * cell + x] = lane[x * lanes_];
             }
+        }
 }
 
 template void Workspace::store_from(const std::uint8_t*, std::uint8_t*, std::size_t) const;

@@ -51,7 +51,6 @@ private:
     std::size_t lanes_, count_ = 0, n_planes_;
     const Plan& plan_;
     Group group_{};
-    std::size_t image_size_;
     bool has_coverage_, is_new_ = true;
     Array<std::uint8_t> image_, values_, coverage_, has_pixel_, predicted_, inputs_, activations_[2], streams_;
     // Of columns and of rows.
@@ -62,7 +61,7 @@ private:
     Axis across_, down_;
     Array<std::int16_t> outputs_;
     std::vector<Array<std::int32_t>> first_, first_across_;
-    Array<std::uint16_t> starts_, frequencies_, reciprocal_, deep_image_, deep_values_;
+    Array<std::uint16_t> starts_, frequencies_, deep_image_, deep_values_;
     std::vector<Scale> scales_;
 };
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -131,7 +132,7 @@ class PaperCells:
 
     def decode(
         self,
-        streams: list[memoryview],
+        streams: Sequence[memoryview],
         coding: int,
         cell_shape: tuple[int, ...],
         sizes: Sizes | None = None,
@@ -151,7 +152,7 @@ class PaperCells:
             pixels[start : start + n] = self._decode_block(streams[start : start + n], coding)
         return pixels.reshape(len(pixels), *cell_shape)
 
-    def _decode_block(self, streams: list[memoryview], coding: int) -> NDArray[np.uint8]:
+    def _decode_block(self, streams: Sequence[memoryview], coding: int) -> NDArray[np.uint8]:
         if coding == RICE_PER_CELL:
             if any(not stream for stream in streams):
                 raise TruncatedError("a cell's stream is empty")
@@ -159,11 +160,13 @@ class PaperCells:
             pixels = np.empty((len(streams), self.n_pixels), np.uint8)
             for parameter in np.flatnonzero(np.bincount(parameters)):
                 rows = np.flatnonzero(parameters == parameter)
-                pixels[rows] = self._decode([streams[row][1:] for row in rows], int(parameter))
+                pixels[rows] = self._decode(
+                    [streams[row][1:] for row in rows.tolist()], int(parameter)
+                )
             return pixels
         return self._decode(streams, coding)
 
-    def _decode(self, streams: list[memoryview], parameter: int) -> NDArray[np.uint8]:
+    def _decode(self, streams: Sequence[memoryview], parameter: int) -> NDArray[np.uint8]:
         _expect_parameter(parameter)
         n_latents = self.n_latents
         if any(len(stream) < n_latents for stream in streams):
@@ -174,7 +177,7 @@ class PaperCells:
         predicted += unzigzag(values).view(np.uint8)
         return predicted
 
-    def masks(self, streams: list[memoryview], outlines: Outlines) -> list[Mask | None]:
+    def masks(self, streams: Sequence[memoryview], outlines: Outlines) -> list[Mask | None]:
         """Never asked for: cells of this profile have no silhouettes."""
         raise NotImplementedError
 

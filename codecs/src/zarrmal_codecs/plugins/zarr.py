@@ -20,7 +20,7 @@ from ..chunk.chunk import (
     expect_shape,
     first_read_bytes,
 )
-from ..chunk.header import Header, header_bytes, parse_header
+from ..chunk.header import Header, header_bytes, known_header
 from ..chunk.items import stored_dtype
 from ..constants import (
     BLANK_CLASS,
@@ -170,7 +170,7 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
                     )
                 (first,) = yield [RangeByteRequest(0, n_header)]
                 head = _view(first)
-            header = parse_header(head)
+            header = known_header(head)
             expect_shape(header, shape)
             expect_dtype(header, dtype)
             whole = header.index is None
