@@ -14,6 +14,7 @@ licence); and from 400 pictures made of these, reduced and saved again with othe
 samplings. They serve any camera, and can be moved to another model by `zarrmal train-lattice
 --weights-from`. Its table of masks is that of nih50-rgb-masks: without one, what was cut off a cell
 would count as errors of its coefficients.
+The scales of luma were learned afterwards, all else kept; the command now learns everything anew.
 
 Those for cells with masks also code cells whose masks are inferred from their edges
 (zarrmal.infer), and are chosen for these where they take fewer bits.

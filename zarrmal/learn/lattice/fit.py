@@ -113,8 +113,8 @@ def fit_weights(
         ]  # fmt: skip
         n_networks = options.n_networks[kinds[0]]
         if n_networks:
-            task = CoefficientTask(recorded, grain, n_networks)
-            tasks.insert(0, ("coefficients", task, 1, ""))
+            coefficients = CoefficientTask(recorded, grain, n_networks)
+            tasks.insert(0, ("coefficients", coefficients, 1, ""))
         for name, task, factor, prefix in tasks:
             section = f"{title}: {name}"
             if task.n:
@@ -134,7 +134,7 @@ def fit_weights(
         section = f"{title}: scales"
         training = NetworkTraining(scales, options, options.n_batch, SCALE_RATE)
         fit(training, section, progress, checkpoint=checkpoint, section=section, digest=digest)
-        for kind, sums in zip(kinds, scales.network, strict=True):
+        for kind, sums in zip(kinds, scales.sums, strict=True):
             planes[kind] |= sums.arrays()
     return Weights(tuple(PlaneWeights(**arrays) for arrays in planes))
 

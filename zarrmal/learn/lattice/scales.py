@@ -144,12 +144,13 @@ class ScaleTask:
 
     def __init__(self, blocks: Sequence[RecordedScales]) -> None:
         self.blocks, self.n = blocks, max(len(own.last) for own in blocks)
-        self.network = torch.nn.ModuleList([ScaleSums() for _ in blocks])
+        self.sums = [ScaleSums() for _ in blocks]
+        self.network = torch.nn.ModuleList(self.sums)
 
     def loss(self, index: Array) -> torch.Tensor:
         """Mean bits of the coefficients of these blocks, summed over planes."""
         losses = [
             sums(own, index % len(own.last)).sum(dim=1).mean()
-            for sums, own in zip(self.network, self.blocks, strict=True)
+            for sums, own in zip(self.sums, self.blocks, strict=True)
         ]
         return torch.stack(losses).sum()
