@@ -191,7 +191,7 @@ def test_saturated_white_around_a_cell() -> None:
     pixels = pixels_of(as_jpeg(white, quality=94, sampling="4:2:0"))[40:160, 44:164]
     found = find_cell(np.ascontiguousarray(pixels), np.ones((120, 120), np.bool_))
     assert found is not None
-    assert found.n_clear_found == found.n_clear > 100
+    assert found.n_clear_found == found.n_clear > 90
     assert found.n_exact > 0.7 * found.n_visible
 
 

@@ -95,6 +95,20 @@ def test_fine_tables_of_no_standard(sampling: str, draw) -> None:  # type: ignor
     assert score.values_equal + score.ambiguous >= 0.99 * score.blocks
 
 
+def test_clamped_samples_do_not_mislead() -> None:
+    """Where the decoder has clamped samples to 0, their transform is no multiple of the steps."""
+    rng = np.random.default_rng(12)
+    smear = draw_smear(rng, 192, 192).astype(np.float64)
+    dark = (smear - np.percentile(smear.mean(axis=2), 25)).clip(0, 255).astype(np.uint8)
+    jpeg = as_jpeg(dark, quality=80, sampling="grey")
+    pixels = pixels_of(jpeg)[5:165, 11:171]
+    assert 0.01 < (pixels == 0).mean() < 0.5
+    mask = np.ones(pixels.shape, np.bool_)
+    score = Score()
+    score.add("cell", find_cell(np.ascontiguousarray(pixels), mask), read_jpeg(jpeg), (5, 11), mask)
+    assert (score.n_found, score.phase, score.tables) == (1, 1, 1), score.wrong
+
+
 def test_cells_of_a_coarser_camera_are_its_own() -> None:
     """Of steps that one camera has twice as large as another, each cell has its camera's."""
     rng = np.random.default_rng(6)

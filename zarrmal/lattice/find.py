@@ -402,8 +402,9 @@ def _solve(pixels: NDArray[np.uint8], views: CellViews, camera: Camera, phase: P
         n_whole.append(int(whole.sum()))
         is_found = result.is_known & (result.n_wrong == 0)
         n_found.append(int((whole & is_found).sum()))
-        n_clear += int(view.blocks.is_exact.sum())
-        n_clear_found += int((view.blocks.is_exact & is_found).sum())
+        is_clear = view.blocks.is_exact & view.is_inside
+        n_clear += int(is_clear.sum())
+        n_clear_found += int((is_clear & is_found).sum())
         solved.append(result)
     coefficients = tuple(
         plane.levels.reshape(*plane.is_known.shape, BLOCK, BLOCK) for plane in solved

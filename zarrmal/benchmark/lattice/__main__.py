@@ -81,7 +81,7 @@ def main() -> int:
             rows = measure_drawn(arguments.seed, arguments.files, n_cells)
             report = {"drawn": list(_as_they_come(rows))}
         elif arguments.found and (arguments.source or arguments.fields):
-            report = {"found": list(_as_they_come(measure_all_found(arguments)))}
+            report = {"sources": list(_as_they_come(measure_all_found(arguments)))}
         elif len(arguments.source) != 1:
             raise InputError("name one source, or several with --found; or --drawn")
         else:
@@ -208,8 +208,8 @@ def _warm_up() -> None:
 
 def as_text(report: dict[str, Any]) -> str:
     """The report for people."""
-    if "found" in report:
-        return found_table(report["found"])
+    if "sources" in report:
+        return found_table(report["sources"])
     if "drawn" in report:
         return drawn_table(report["drawn"])
     return "\n".join(f"{key:22} {value}" for key, value in _flat(report))

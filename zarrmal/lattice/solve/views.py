@@ -37,8 +37,10 @@ class PlaneView:
         The same, narrower where only a pixel nearby tells a sample.
     doubt
         int64 (row, column): sum of the widths of a block's bounds, 0 where all samples are known.
+    is_inside
+        bool (row, column): blocks no sample of which may be clamped, to 0 or to 255.
     is_clear
-        bool (row, column): whole blocks whose samples are known, but a few to within 1.
+        bool (row, column): whole blocks inside whose samples are known, but a few to within 1.
     share_wrong
         Of the samples with known pixels: part of a contradiction. 0 if the assumption is right.
     """
@@ -50,6 +52,7 @@ class PlaneView:
     likely_low: Bounds
     likely_high: Bounds
     doubt: NDArray[np.int64]
+    is_inside: NDArray[np.bool_]
     is_clear: NDArray[np.bool_]
     share_wrong: float
 
@@ -116,6 +119,7 @@ class CellViews:
             cut.append(square.reshape(rows, columns, N_COEFFICIENTS))
         widths = cut[1] - cut[0]
         doubt = widths.sum(axis=2)
+        is_inside = (cut[0] > 0).all(axis=2) & (cut[1] < 255).all(axis=2)
         return PlaneView(
             blocks=blocks,
             taps=taps_of(ratio, fancy=fancy),
@@ -124,7 +128,11 @@ class CellViews:
             likely_low=cut[2],
             likely_high=cut[3],
             doubt=doubt,
-            is_clear=blocks.is_whole & (doubt <= MOST_DOUBT) & (widths.max(axis=2) <= 1),
+            is_inside=is_inside,
+            is_clear=blocks.is_whole
+            & is_inside
+            & (doubt <= MOST_DOUBT)
+            & (widths.max(axis=2) <= 1),
             share_wrong=share_wrong,
         )
 
