@@ -66,6 +66,22 @@ def drawn(n_cells: int = N_CELLS, seed: int = 0) -> tuple[NDArray[np.uint8], Mas
     return np.stack(cells), outlines
 
 
+@pytest.fixture(autouse=True)
+def few_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources of these tests are small."""
+    monkeypatch.setattr(infer_source, "LEAST_CELLS", 1)
+
+
+def test_of_few_cells_none_is_inferred(
+    cells: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(infer_source, "LEAST_CELLS", len(cells) + 1)
+    few = open_source(cells)
+    assert with_inferred_masks(few) is few
+    monkeypatch.setattr(infer_source, "LEAST_CELLS", len(cells))
+    assert isinstance(with_inferred_masks(few), InferredSilhouettes)
+
+
 @pytest.fixture(scope="module")
 def cells() -> NDArray[np.uint8]:
     return drawn()[0]

@@ -29,6 +29,9 @@ InferMode = Literal["auto", "off"]
 LEAST_SIDE, MOST_SIDE = 16, 256
 """Height and width of cells whose masks are inferred: the time grows with both."""
 
+LEAST_CELLS = 256
+"""Of fewer cells none is inferred: what they have in common takes the time of so many to find."""
+
 N_KEPT = 1 << 16
 """Masks that are kept: cells are asked for again, to choose a class, to train and to archive."""
 
@@ -143,12 +146,12 @@ def lacks_inference(source: Source, mode: InferMode) -> bool:
 
 
 def _may_be_cut_out(source: Source) -> bool:
-    """uint8 of one size, neither small nor large, without masks."""
+    """uint8 of one size, neither small nor large, without masks, and not few."""
     sides = source.cell_shape[:2]
     return (
         source.dtype == np.uint8
         and source.sizes is None
-        and source.n_cells > 0
+        and source.n_cells >= LEAST_CELLS
         and min(sides) >= LEAST_SIDE
         and max(sides) <= MOST_SIDE
         and source.silhouettes(np.zeros(1, np.int64)) is None

@@ -11,7 +11,7 @@ import numpy as np
 from zarrmal_codecs.silhouette.coverage import Resampling
 
 from .brightness import Field, brightness, surely_inside
-from .search import CONVINCING, Inferred, Rule, infer_mask, may_have_mask
+from .search import CONVINCING, N_AROUND, Inferred, Rule, infer_mask, may_have_mask
 
 SAMPLE_CELLS: Final = 48
 """Cells of a source that are looked at."""
@@ -68,13 +68,19 @@ def survey(planes: Sequence[Field]) -> Rule | None:
     some = usable[:N_TRIED]
     for resampling in KERNELS:
         rule = Rule(resampling=resampling, spacing=SPACINGS[0], usual=limits, widest=limits)
-        if _convinced(usable[:N_FIRST], rule) and _convinces(some, rule):
+        if not _convinced(usable[:N_FIRST], rule):
+            continue
+        convinced = _convinced(some, rule)
+        if len(convinced) >= LEAST_SHARE * len(some):
             break
     else:
         return None
-    # Kernels are alike, too: one that is not the true one may convince as well.
-    best = min((replace(rule, resampling=each) for each in KERNELS), key=partial(_bits, some))
-    best = min((replace(best, spacing=each) for each in SPACINGS), key=partial(_bits, some))
+    # Kernels are alike, too: one that is not the true one may convince as well, by masks of about
+    # the same sizes.
+    rules = [_near(convinced, rule, kernel, rule.spacing) for kernel in KERNELS]
+    best = min(rules, key=partial(_bits, some))
+    rules = [_near(convinced, rule, best.resampling, spacing) for spacing in SPACINGS]
+    best = replace(min(rules, key=partial(_bits, some)), widest=limits)
     measured = usable[:N_MEASURED]
     convinced = _convinced(measured, best)
     if len(convinced) < LEAST_SHARE * len(measured):
@@ -93,8 +99,11 @@ def _convinced(planes: Sequence[Field], rule: Rule) -> list[Inferred]:
     return [mask for mask in masks if mask is not None and mask.share < CONVINCING]
 
 
-def _convinces(planes: Sequence[Field], rule: Rule) -> bool:
-    return len(_convinced(planes, rule)) >= LEAST_SHARE * len(planes)
+def _near(masks: Sequence[Inferred], rule: Rule, resampling: Resampling, spacing: int) -> Rule:
+    """Another rule, that tries masks of about as many pixels as these, which are of a first one."""
+    sizes = np.array([mask.points.shape for mask in masks]) * rule.spacing / spacing
+    near = max(int(sizes.min()) - N_AROUND, 2), int(sizes.max()) + N_AROUND
+    return Rule(resampling=resampling, spacing=spacing, usual=near, widest=near)
 
 
 def _bits(planes: Sequence[Field], rule: Rule) -> float:
