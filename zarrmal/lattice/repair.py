@@ -278,7 +278,8 @@ class _Repair:
         new, old = steps[changed], self.steps[changed]
         if (new % old == 0).all():
             return is_exact
-        return is_exact & (levels[:, changed] * new % old != 0).any(axis=1)
+        needed: NDArray[np.bool_] = is_exact & (levels[:, changed] * new % old != 0).any(axis=1)
+        return needed
 
 
 def _size(change: tuple[int, ...]) -> int:

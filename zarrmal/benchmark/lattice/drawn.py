@@ -109,7 +109,10 @@ def smooth_table(rng: np.random.Generator, base: NDArray[np.int64]) -> NDArray[n
     row, column = np.mgrid[0:8, 0:8]
     away = np.hypot(row * rng.uniform(0.8, 1.25), column)
     steps = base[0] * np.exp(away * rng.uniform(0.15, 0.4)) * rng.uniform(0.7, 1.3)
-    return np.clip(np.rint(np.minimum(steps, base.max())), 1, 255).astype(np.int64).reshape(-1)
+    table: NDArray[np.int64] = np.clip(np.rint(np.minimum(steps, base.max())), 1, 255).astype(
+        np.int64
+    )
+    return table.reshape(-1)
 
 
 def random_cell(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +72,11 @@ def measure_found(source: Source, name: str, model: Model | None, n_cells: int) 
             jpeg = search.coefficients(cells, chunk, pixels, silhouettes)
         found_by = time.process_time()
         coder, classes = coder_for(model), np.zeros(len(chunk), np.uint8)
-        parts = {"classes": classes, "silhouettes": silhouettes}
+        encode = partial(encode_chunk, pixels, coder, classes=classes, silhouettes=silhouettes)
         has_any = any(cell is not None for cell in jpeg)
-        coded = encode_chunk(pixels, coder, jpeg=jpeg if has_any else None, **parts)
+        coded = encode(jpeg=jpeg if has_any else None)
         coded_by = time.process_time()
-        plain = encode_chunk(pixels, coder, **parts) if has_any else coded
+        plain = encode() if has_any else coded
         search_seconds += found_by - start
         coded_seconds += coded_by - found_by
         plain_seconds += time.process_time() - coded_by if has_any else coded_by - found_by
@@ -87,7 +88,7 @@ def measure_found(source: Source, name: str, model: Model | None, n_cells: int) 
             n_stored += int(index.is_lattice.sum())
         seen = [cells.original(row) for row in chunk.tolist()]
         for own, cell in zip(seen, jpeg, strict=True):
-            visible = own.any(axis=2) if own.ndim == 3 else own != 0
+            visible = np.asarray(own != 0 if own.ndim == 2 else own.any(axis=2))
             n_visible += int(visible.sum())
             if cell is not None:
                 n_covered += _n_covered(cell, visible)

@@ -119,7 +119,7 @@ class CellViews:
             cut.append(square.reshape(rows, columns, N_COEFFICIENTS))
         widths = cut[1] - cut[0]
         doubt = widths.sum(axis=2)
-        is_inside = (cut[0] > 0).all(axis=2) & (cut[1] < 255).all(axis=2)
+        is_inside = np.asarray((cut[0] > 0).all(axis=2) & (cut[1] < 255).all(axis=2))
         return PlaneView(
             blocks=blocks,
             taps=taps_of(ratio, fancy=fancy),
