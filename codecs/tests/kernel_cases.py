@@ -118,6 +118,10 @@ CASES = {
     "bounds": Case(kind="bounds", lanes=20, planes=2),
     "bounds, wide": Case(kind="bounds", lanes=20, widths=(256, 255)),
     **{f"{c} pixels": Case(content=c, planes=2, lanes=20) for c in ("zeros", "full", "noise")},
+    **{
+        f"leaps, {m} components": Case(content="leaps", components=m, lanes=64, height=9)
+        for m in (1, 2)
+    },
     "6 planes": Case(planes=6, lanes=18, height=4, shared=True),
     "64 planes": Case(planes=64, lanes=2, height=1, earlier=1, shared=True),
     "base of its own": Case(planes=4, follows=False, earlier=2),
@@ -211,7 +215,13 @@ def pixels_of(case: Case, shape: tuple[int, ...]) -> tuple[np.ndarray, Scales | 
     most = most[:, None, None]
     noise = some_integers(1, shape, 0, 10**6, "int64") % (most + 1)
     alike = (90 + some_integers(1, shape, 0, 50, "int64")) * most // 255
+    # Flat cells, dark to bright, but for leaps to about as far as a decoder looks first.
+    flat = np.linspace(0, 255, shape[0]).astype(int)[:, None, None, None]
+    leaps = some_integers(1, shape, -18, 19, "int64") * (
+        some_integers(2, shape, 0, 6, "uint8") == 0
+    )
     pixels = {
+        "leaps": np.clip(flat + leaps, 0, 255) * most // 255,
         "like cells": alike,
         "noise": noise,
         "zeros": 0 * noise,

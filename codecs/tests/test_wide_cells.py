@@ -20,8 +20,8 @@ from zarr.storage import MemoryStore
 from zarrmal_codecs import CorruptionError, ZarrmalCodec, array_arguments
 from zarrmal_codecs.chunk.chunk import encode_chunk
 from zarrmal_codecs.chunk.coder import Coder, coder_for
-from zarrmal_codecs.chunk.header import BLANK_CLASS, MODE_CELLS
 from zarrmal_codecs.chunk.reduction import reduce
+from zarrmal_codecs.constants import BLANK_CLASS, MODE_CELLS
 from zarrmal_codecs.hybrid import engine
 from zarrmal_codecs.scales import is_codable
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes

@@ -5,15 +5,16 @@ namespace zarrmal {
 namespace {
 
 constexpr std::uint32_t POLYNOMIAL = 0x1021, INITIAL = 0xFFFF;
+constexpr int AT_ONCE = 16;  // bytes
 
 // after[k][byte]: CRC-16 of a byte and k zero bytes after it.
 struct Table {
-    std::uint16_t after[8][256];
+    std::uint16_t after[AT_ONCE][256];
 
     Table() {
         for (std::uint32_t byte = 0; byte < 256; ++byte) {
             std::uint32_t crc = byte << 8;
-            for (int k = 0; k < 8; ++k) {
+            for (int k = 0; k < AT_ONCE; ++k) {
                 for (int bit = 0; bit < 8; ++bit)
                     crc = (crc << 1 & 0xFFFF) ^ (crc >> 15 ? POLYNOMIAL : 0);
                 after[k][byte] = static_cast<std::uint16_t>(crc);
@@ -49,11 +50,12 @@ std::uint16_t crc16(const std::uint8_t* values, std::size_t n_planes, std::size_
     std::uint32_t crc = INITIAL;
     std::size_t i = 0;
     if (n_planes == 1)
-        for (; i + 8 <= n; i += 8) {  // eight bytes at once
+        for (; i + AT_ONCE <= n; i += AT_ONCE) {
             const std::uint8_t* const v = values + i;
-            crc = table.after[7][v[0] ^ crc >> 8] ^ table.after[6][v[1] ^ (crc & 0xFF)] ^
-                  table.after[5][v[2]] ^ table.after[4][v[3]] ^ table.after[3][v[4]] ^
-                  table.after[2][v[5]] ^ table.after[1][v[6]] ^ table.after[0][v[7]];
+            // What does not depend on the bytes before is ready by then.
+            std::uint32_t rest = 0;
+            for (int k = 2; k < AT_ONCE; ++k) rest ^= table.after[AT_ONCE - 1 - k][v[k]];
+            crc = table.after[AT_ONCE - 1][v[0] ^ crc >> 8] ^ table.after[AT_ONCE - 2][v[1] ^ (crc & 0xFF)] ^ rest;
         }
     for (; i < n; ++i)
         for (std::size_t p = 0; p < n_planes; ++p)

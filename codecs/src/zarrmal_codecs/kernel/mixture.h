@@ -15,7 +15,10 @@ struct Mixture {
     R slope[M][2];               // 16 * SLOPE
     R start[M][2];               // d * SLOPE at v = 0
     R weight[(M + 1) / 2][2];    // pairs of 16-bit weights
+    R likely;                    // the first of the values among which find() looks before all others
 };
+
+constexpr int LIKELY = 32;  // how many these are
 
 template <class V>
 ZM_INLINE typename V::R clip16(typename V::R value, int low, int high) {
@@ -66,6 +69,10 @@ ZM_CALLED void mixtures(const Tables& tables, const std::int16_t* outputs, typen
         mixture.rest = V::sub16(V::set16(65536 - 255 - 65536), blank[h]);  // modulo 2**16
         const R wide = h ? V::unpackhi8(base, none) : V::unpacklo8(base, none);
         const R middle = V::add16(V::template sll16<4>(wide), V::set16(8));
+        // About the only logistic, or else about the base.
+        const R centre = M == 1 ? V::add16(middle, role(1, h, -4096, 4095)) : middle;
+        mixture.likely =
+            clip16<V>(V::sub16(V::template sra16<4>(centre), V::set16(LIKELY / 2)), 0, 256 - LIKELY);
         for (int m = 0; m < M; ++m) {
             R distance[2];
             widen<V>(V::sub16(none, V::add16(middle, role(1 + 3 * m, h, -4096, 4095))), distance);
@@ -159,26 +166,33 @@ ZM_INLINE void interval(const Mixture<V, M>& mixture, const typename V::Curve& c
     frequency = V::sub16(stop, start);
 }
 
-// Finds the value whose interval covers the slot, bit by bit from the highest, since C grows. All H
-// halves advance together: a single one would wait for its own results.
-template <class V, int M, int H>
-ZM_INLINE void find(const Mixture<V, M> (&mixture)[H], const typename V::Curve& curve,
-                    const typename V::R (&slot)[H], typename V::R (&value)[H],
-                    typename V::R (&start)[H], typename V::R (&frequency)[H]) {
+// Finds the value whose interval covers the slot among N, a power of two, from `value` on: bit by bit from
+// the highest, since C grows. All H halves advance together: a single one would wait for its own results.
+// Where it is the first or the last of the N, its interval's start or stop is not found, but 0.
+template <class V, int N, int M, int H>
+ZM_INLINE void find_among(const Mixture<V, M> (&mixture)[H], const typename V::Curve& curve,
+                          const typename V::R (&slot)[H], typename V::R (&value)[H],
+                          typename V::R (&start)[H], typename V::R (&stop)[H]) {
     using R = typename V::R;
-    R stop[H], bits = V::set16(128);
+    constexpr int HIGHEST = N == 256 ? 7 : 4;
+    static_assert(N == 2 << HIGHEST);
+    R bits = V::set16(N / 2);
     R product[H][M][2], step[H][M][2];  // d * SLOPE at the value, and what the bit adds to it
     const Mixture<V, M>* each[H];
     for (int h = 0; h < H; ++h) {
         each[h] = &mixture[h];
-        value[h] = start[h] = stop[h] = V::zero();
+        start[h] = stop[h] = V::zero();
+        const R wide[2] = {V::unpacklo16(value[h], V::zero()), V::unpackhi16(value[h], V::zero())};
         for (int m = 0; m < M; ++m)
             for (int k = 0; k < 2; ++k) {
                 product[h][m][k] = mixture[h].start[m][k];
-                step[h][m][k] = V::template sll32<7>(mixture[h].slope[m][k]);
+                if (N != 256)
+                    product[h][m][k] =
+                        V::add32(product[h][m][k], V::mullo32(wide[k], mixture[h].slope[m][k]));
+                step[h][m][k] = V::template sll32<HIGHEST>(mixture[h].slope[m][k]);
             }
     }
-    for (int bit = 128; bit; bit >>= 1) {
+    for (int bit = N / 2; bit; bit >>= 1) {
         R tried[H], next[H][M][2], edge[H];
         for (int h = 0; h < H; ++h) {
             tried[h] = V::add16(value[h], bits);
@@ -204,6 +218,41 @@ ZM_INLINE void find(const Mixture<V, M> (&mixture)[H], const typename V::Curve& 
         }
         bits = V::template sra16<1>(bits);
     }
+}
+
+template <class V, int M, int H>
+ZM_CALLED void find_among_all(const Mixture<V, M> (&mixture)[H], const typename V::Curve& curve,
+                              const typename V::R (&slot)[H], typename V::R (&value)[H],
+                              typename V::R (&start)[H], typename V::R (&stop)[H]) {
+    for (int h = 0; h < H; ++h) value[h] = V::zero();
+    find_among<V, 256>(mixture, curve, slot, value, start, stop);
+}
+
+// Finds the value whose interval covers the slot, of idle lanes any. Few values are not among the likely
+// ones, so all are searched only where a lane has one of those.
+template <class V, int M, int H>
+ZM_INLINE void find(const Mixture<V, M> (&mixture)[H], const typename V::Curve& curve,
+                    const typename V::R (&slot)[H], const typename V::M16 (&idle)[H],
+                    typename V::R (&value)[H], typename V::R (&start)[H], typename V::R (&frequency)[H]) {
+    using R = typename V::R;
+    const R none = V::zero();
+    R stop[H];
+    for (int h = 0; h < H; ++h) value[h] = mixture[h].likely;
+    find_among<V, LIKELY>(mixture, curve, slot, value, start, stop);
+    std::uint32_t others = 0;
+    for (int h = 0; h < H; ++h) {
+        const auto is_blank = V::below16(slot[h], mixture[h].blank);
+        value[h] = V::pick16(is_blank, none, value[h]);
+        start[h] = V::pick16(is_blank, none, start[h]);
+        stop[h] = V::pick16(is_blank, mixture[h].blank, stop[h]);
+        // Neither the first nor the last of them, whose intervals are not known; but 255 ends where all do.
+        const R likely = mixture[h].likely;
+        const R place = V::sub16(value[h], V::add16(likely, V::set16(1)));
+        const R last = V::add16(V::set16(LIKELY - 3), V::template srl16<8>(V::add16(likely, V::set16(LIKELY))));
+        const R sure = V::pick16(is_blank, none, V::pick16(idle[h], none, place));
+        others |= V::bits16(V::below16(last, sure));
+    }
+    if (others) find_among_all<V, M, H>(mixture, curve, slot, value, start, stop);
     for (int h = 0; h < H; ++h) frequency[h] = V::sub16(stop[h], start[h]);
 }
 

@@ -103,6 +103,20 @@ Vector<T> loaded(const T* from) {
     return result;
 }
 
+// Bytes that are 0 or 255, as 16 bits each, of which all are set or none.
+Vector<std::int16_t> widened(const std::uint8_t* from) {
+#if defined(__GNUC__)
+    typedef std::int8_t Bytes __attribute__((vector_size(AT_ONCE)));
+    Bytes bytes;
+    std::memcpy(&bytes, from, sizeof bytes);
+    return __builtin_convertvector(bytes, Vector<std::int16_t>);
+#else
+    Vector<std::int16_t> result;
+    for (std::size_t i = 0; i < AT_ONCE; ++i) result.each[i] = static_cast<std::int8_t>(from[i]);
+    return result;
+#endif
+}
+
 // The mask of lattice points as it is kept: 255 where a pixel belongs to it.
 void keep(const std::uint8_t* points, std::size_t rows, std::size_t columns, std::size_t spacing,
           std::vector<std::uint8_t>& mask) {
@@ -133,7 +147,12 @@ std::size_t next_other(const std::uint8_t* bytes, std::size_t from, std::size_t 
     for (; from + 8 <= n; from += 8) {
         std::uint64_t eight;
         std::memcpy(&eight, bytes + from, 8);
-        if (eight != all) break;
+        if (eight == all) continue;
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        return from + static_cast<std::size_t>(__builtin_ctzll(eight ^ all)) / 8;
+#else
+        break;
+#endif
     }
     while (from < n && bytes[from] == like) ++from;
     return from;
@@ -302,13 +321,11 @@ void Coverer::cover(const std::uint8_t* points, std::size_t rows, std::size_t co
     any_.resize(stride);
     all_.resize(stride);
     std::uint8_t *const any = any_.data(), *const all = all_.data();
-    wide_.resize(mask_.size());
-    for (std::size_t i = 0; i < mask_.size(); ++i) wide_[i] = static_cast<std::int8_t>(mask_[i]);
-    const std::int16_t* const wide = wide_.data();
     for (std::size_t y = 0; y < height; ++y) {
         std::uint8_t* const line = to + y * row;
         const std::uint8_t* const first = mask_.data() + down.first[y] * stride;
         const std::size_t n = down.start[y + 1] - down.start[y];
+        const std::int16_t* const weights = down.narrow.data() + y * AT_ONCE;
         for (std::size_t from = 0; from < stride; from += VECTOR) {
             auto some = loaded<std::uint8_t>(first + from), every = some;
             for (std::size_t k = 1; k < n; ++k) {
@@ -335,29 +352,30 @@ void Coverer::cover(const std::uint8_t* points, std::size_t rows, std::size_t co
                 x = until;
                 continue;
             }
-            std::int64_t covered = 0;
+            const std::int64_t whole = down.sum[y] * across.sum[x];
+            std::int64_t rounded = 0;
             if (down.is_narrow && across.is_narrow) {
                 Vector<std::int16_t> sums{};
-                for (std::size_t k = 0; k < n; ++k) {
-                    const auto weight = static_cast<std::int16_t>(down.weight[down.start[y] + k]);
-                    sums += loaded<std::int16_t>(wide + (down.first[y] + k) * stride + from) & weight;
-                }
+                for (std::size_t k = 0; k < n; ++k) sums += widened(first + k * stride + from) & weights[k];
                 std::int16_t sum[AT_ONCE];
                 std::memcpy(sum, &sums, sizeof sum);
                 std::int32_t total = 0;
                 const std::int16_t* const weight = across.narrow.data() + x * AT_ONCE;
                 ZM_AS_VECTOR
                 for (std::size_t i = 0; i < AT_ONCE; ++i) total += std::int32_t{weight[i]} * sum[i];
-                covered = total;
+                // Exact: a quotient that is no integer lies further below the next one than half a unit in the
+                // last place, 2**-31 below 2**8.
+                const auto doubled = static_cast<double>(510 * std::int64_t{total} + whole);
+                rounded = static_cast<std::int64_t>(doubled / static_cast<double>(2 * whole));
             } else {
+                std::int64_t covered = 0;
                 for (std::size_t k = 0; k < n; ++k)
                     for (std::size_t i = 0; i < n_across; ++i)
                         if (first[k * stride + from + i])
                             covered += std::int64_t{down.weight[down.start[y] + k]} * across.weight[start + i];
+                rounded = (510 * covered + whole) / (2 * whole);
             }
             // Neither nothing nor all of it is covered.
-            const std::int64_t whole = down.sum[y] * across.sum[x];
-            const std::int64_t rounded = (510 * covered + whole) / (2 * whole);
             line[x++] = static_cast<std::uint8_t>(std::max<std::int64_t>(rounded, 1));
         }
     }

@@ -81,7 +81,6 @@ private:
     Resampling how_;
     std::map<std::tuple<std::size_t, std::size_t, std::size_t>, Axis> axes_;
     std::vector<std::uint8_t> mask_, any_, all_;
-    std::vector<std::int16_t> wide_;  // the mask again
 };
 
 }  // namespace zarrmal

@@ -115,7 +115,7 @@ void decode_lanes(Group& group) {
     walk<V, C>(group, [&](const auto& mixture, std::ptrdiff_t plane, std::ptrdiff_t place,
                           std::size_t number, const auto& without) {
         R value[H], start[H], frequency[H];
-        find(mixture, curve, reader.low, value, start, frequency);
+        find(mixture, curve, reader.low, without, value, start, frequency);
         Reader<V, H>::advance(reader, group, start, frequency, without);
         for (int h = 0; h < H; ++h) value[h] = V::pick16(without[h], V::zero(), value[h]);
         const R both = V::packus16(value[0], value[H - 1]);
