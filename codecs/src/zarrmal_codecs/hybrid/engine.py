@@ -58,11 +58,16 @@ class Streams(Sequence[memoryview]):
         They are concatenated.
     """
 
-    def __init__(self, streams: Sequence[memoryview]) -> None:
+    def __init__(self, streams: Sequence[bytes | memoryview]) -> None:
         self.data = memoryview(b"".join(streams))
         lengths = np.array([len(s) for s in streams], np.int64)
         self.stops = np.cumsum(lengths)
         self.starts = self.stops - lengths
+
+    @classmethod
+    def of(cls, streams: Sequence[bytes | memoryview]) -> Streams:
+        """The same, unless they lie in one buffer already."""
+        return streams if isinstance(streams, cls) else cls(streams)
 
     @classmethod
     def within(cls, data: memoryview, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> Self:
