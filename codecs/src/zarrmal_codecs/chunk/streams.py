@@ -196,8 +196,7 @@ def _kinds(index: CellIndex, rows: NDArray[np.int64]) -> list[Kind]:
         members = np.flatnonzero((classes == k) & is_lattice)
         if len(members):
             assert index.lattice is not None
-            each = [index.lattice.place(row) for row in rows[members].tolist()]
-            kinds.append((k, members, [place for place in each if place is not None]))
+            kinds.append((k, members, index.lattice.places(rows[members])))
     return kinds
 
 

@@ -72,7 +72,7 @@ class Streams(Sequence[memoryview]):
     @classmethod
     def within(cls, data: memoryview, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> Self:
         """Those that lie in a buffer already, at these bytes, int64 (stream,)."""
-        made = cls(())
+        made = cls.__new__(cls)
         made.data, made.starts, made.stops = data, starts, stops
         return made
 
