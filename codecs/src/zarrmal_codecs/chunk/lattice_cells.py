@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ..constants import MASK_POINTS_PER_BYTE, RANS_STATE_BYTES, WORD_BYTES
 from ..errors import TruncatedError
-from ..hybrid.engine import Streams as Located
 from ..hybrid.engine import chosen_level
 from ..lattice import pixels as lattice_pixels
 from ..lattice.cell import JpegCell
@@ -21,6 +20,7 @@ from ..lattice.streams import Streams
 from ..lattice.weights import Weights
 from ..lattice.whole import Read, read_into
 from ..model.class_model import ClassModel
+from ..rans import Streams as Located
 from ..scales import Pixels
 from ..silhouette.masks import MaskCoder
 from ..silhouette.outlined import Mask, Outlines, flat

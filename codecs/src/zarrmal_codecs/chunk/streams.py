@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ..constants import BLANK_CLASS, CHECK_INITIAL, DIGEST_PREFIX_BYTES
 from ..errors import CorruptionError, ModelError, TruncatedError
-from ..hybrid.engine import Streams
 from ..lattice.cell import JpegCell
 from ..lattice.place import Place
+from ..rans import Streams
 from ..scales import Pixels
 from ..silhouette.outlined import Outlines
 from .cell_index import CellIndex

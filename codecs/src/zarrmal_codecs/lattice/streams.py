@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from .. import rans
 from ..constants import RANS_LOWEST, RANS_STATE_BYTES
 from ..errors import CorruptionError, TruncatedError
-from ..hybrid.engine import Streams as Located
 from .symbols import uniform
 
 Ints = NDArray[np.int64]
@@ -66,7 +65,7 @@ class Streams:
     """
 
     def __init__(self, streams: Sequence[bytes | memoryview]) -> None:
-        located = Located.of(streams)
+        located = rans.Streams.of(streams)
         if (located.stops - located.starts < RANS_STATE_BYTES).any():
             raise TruncatedError("a cell's stream is shorter than the coder's state")
         self._rans = located.decoder()
