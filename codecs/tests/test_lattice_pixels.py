@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import lattice_models
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from zarrmal_codecs.lattice.engine import Engine, levels
 from zarrmal_codecs.lattice.picture import Camera, decode
 from zarrmal_codecs.lattice.pixels import Frame, mixed, unmixed
 from zarrmal_codecs.lattice.streams import Streams, number_symbols, streams_of
+from zarrmal_codecs.lattice.whole import read_into
+from zarrmal_codecs.silhouette.lattice import expand
 
 ENGINE = Engine(lattice_models.weights())
 
@@ -66,6 +70,73 @@ def test_pixels_come_back(masked, colour):
                 np.testing.assert_array_equal(a[f], b[f])
                 assert not (f & ~h).any()
                 assert not a[~f].any()
+
+
+def on_lattices(spacings):
+    """Cells on whose lattices of these spacings masks are drawn: what encodes, and what is seen."""
+    rng, made, points = np.random.default_rng(9), [], []
+    for spacing in spacings:
+        frame, picture, blocks, found = cell(spacing, masked=True)
+        lattice = [(side - 1) // spacing + 1 for side in frame.shape]
+        shape = tuple(spacing * (n - 1) + 1 for n in lattice)
+        points.append(rng.random(lattice) < 0.8)
+        mask = expand(points[-1], spacing)
+        frame = replace(frame, shape=shape, visible=mask)
+        picture = np.where(mask[..., None], picture[: shape[0], : shape[1]], 0)
+        counts = frame.n_blocks
+        blocks = [b[:r, :c] for b, (r, c) in zip(blocks, counts, strict=True)]
+        found = [f[:r, :c] for f, (r, c) in zip(found, counts, strict=True)]
+        made.append((frame, picture.astype(np.uint8), blocks, found))
+    seen = (
+        np.concatenate([own.reshape(-1) for own in points]).view(np.uint8),
+        np.array([own.shape for own in points], np.uint16),
+        np.array(spacings, np.uint8),
+    )
+    return [list(part) for part in zip(*made, strict=True)], seen
+
+
+def into(engine, canvas, frames, seen, streams, rows=None):
+    """Read cells into a canvas (cell, y, x, channel)."""
+    if rows is None:
+        rows = [(i * canvas.strides[0], canvas.strides[1]) for i in range(len(frames))]
+    shapes = np.array([frame.shape for frame in frames], np.int64)
+    rows = np.array(rows, np.int64)
+    read_into(canvas.reshape(-1), rows, engine, frames, shapes, seen, Streams(streams))
+
+
+def test_the_kernel_draws_masks_and_writes_pixels_where_they_belong():
+    (frames, pictures, blocks, found), seen = on_lattices([1, 2, 3, 4, 5])
+    streams = coder.encode(Engine(ENGINE.weights, "numpy"), frames, pictures, blocks, found)
+    for level in levels():
+        canvas = np.zeros((5, 17, 19, 3), np.uint8)
+        into(Engine(ENGINE.weights, level), canvas, frames, seen, streams)
+        for own, picture in zip(canvas, pictures, strict=True):
+            height, width = picture.shape[:2]
+            np.testing.assert_array_equal(own[:height, :width], picture)
+            assert not own[height:].any()
+            assert not own[:, width:].any()
+
+
+@pytest.mark.skipif(not levels(), reason="no kernel")
+def test_the_kernel_refuses_what_lies_beyond():
+    (frames, pictures, blocks, found), (points, lattices, spacings) = on_lattices([2])
+    streams = coder.encode(ENGINE, frames, pictures, blocks, found)
+    height, width = frames[0].shape
+    whole, row = np.zeros((1, height, width, 3), np.uint8), 3 * width
+    seen = points, lattices, spacings
+    into(ENGINE, whole, frames, seen, streams)
+    np.testing.assert_array_equal(whole[0], pictures[0])
+    for rows in [(1, row), (-1, row), (0, row + 1), (0, row - 1), (0, 1 << 62), (1 << 62, row)]:
+        with pytest.raises(ValueError, match="beyond those given"):
+            into(ENGINE, whole, frames, seen, streams, [rows])
+    for wrong, says in (
+        ((points[:-1], lattices, spacings), "fewer points"),
+        ((points * 2, lattices, spacings), "0 or 1"),
+        ((points, lattices, spacings + 1), "another size"),
+        ((points, lattices * 0, spacings), "another size"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            into(ENGINE, whole, frames, wrong, streams)
 
 
 def test_any_pixels_come_back_even_of_wrong_coefficients():

@@ -233,54 +233,62 @@ def decode_lattice(
     steps: NDArray[np.uint16],
     coded: NDArray[np.uint8],
     visible: NDArray[np.uint8],
-    streams: list[bytes],
-    states: NDArray[np.uint32],
+    data: NDArray[np.uint8],
     positions: NDArray[np.int64],
+    stops: NDArray[np.int64],
+    states: NDArray[np.uint32],
     level: str,
 ) -> tuple[NDArray[np.int16], Ends]:
     """Coefficients (block, 64), and where each stream was left.
 
     Parameters
     ----------
-    states, positions
-        (cell,): where each stream is read on.
+    data, positions, stops, states
+        (cell,): where in ``data`` each stream is read on, its end, and its state.
     """
 
 def decode_pictures(
     plan: LatticePlan,
-    shapes: NDArray[np.int64],
-    sizes: NDArray[np.int64],
+    cells: NDArray[np.int64],
     ratios: NDArray[np.uint8],
     steps: NDArray[np.uint16],
     kinds: NDArray[np.uint8],
-    seen: list[NDArray[np.uint8] | None],
-    streams: list[bytes],
-    states: NDArray[np.uint32],
+    points: NDArray[np.uint8],
+    lattices: NDArray[np.uint16],
+    spacings: NDArray[np.uint8],
+    pixels: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    data: NDArray[np.uint8],
     positions: NDArray[np.int64],
+    stops: NDArray[np.int64],
+    states: NDArray[np.uint32],
     level: str,
 ) -> tuple[
-    NDArray[np.uint8],
     NDArray[np.int16],
     NDArray[np.uint8],
     NDArray[np.uint8],
     NDArray[np.uint16],
     Ends,
 ]:
-    """Pixels and coefficients (block, 64) of all cells, one after the other.
+    """Put the cells' pixels into ``pixels``; coefficients (block, 64), one cell after the other.
 
     Then whether each block is coded; how each cell ended (0: well, 1: it lists more than it has,
     2: it lists what lies beyond its last), and its check, (cell, 1); and where its stream was left.
 
     Parameters
     ----------
-    shapes
-        (cell, 4): height, width, and the phase.
-    sizes, ratios, steps
-        As those of ``decode_lattice``.
+    cells
+        (cell, 8): height, width, the phase, whether it is a file, the two limits, its camera.
+    ratios, steps
+        Of each camera (camera, plane, 2) and (camera, plane, 64).
     kinds
-        (cell, 4): whether the planes are luma and chroma, whether upsampling is fancy, the limits.
-    seen
-        0 or 1 (y, x) of each cell; None: all.
+        (camera, 2): whether the planes are luma and chroma, whether upsampling is fancy.
+    points, lattices, spacings
+        What is visible, as for ``coverage``; all where the spacing is 0.
+    rows
+        (cell, 2): where in ``pixels`` each cell's first row begins, and items to its next.
+    data, positions, stops, states
+        As those of ``decode_lattice``.
     """
 
 def measure_rim(

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from binascii import crc_hqx
 from bisect import bisect_right
+from collections.abc import Sequence
 from functools import cached_property
+from typing import Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,3 +169,53 @@ def read_states(data: memoryview, starts: Ints) -> Ints:
     if (states < RANS_LOWEST).any():
         raise CorruptionError("a stream begins with a state that no encoder leaves")
     return states
+
+
+class Streams(Sequence[memoryview]):
+    """Streams in one buffer.
+
+    Parameters
+    ----------
+    streams
+        They are concatenated.
+    """
+
+    def __init__(self, streams: Sequence[bytes | memoryview]) -> None:
+        self.data = memoryview(b"".join(streams))
+        lengths = np.array([len(s) for s in streams], np.int64)
+        self.stops = np.cumsum(lengths)
+        self.starts = self.stops - lengths
+
+    @classmethod
+    def of(cls, streams: Sequence[bytes | memoryview]) -> Streams:
+        """The same, unless they lie in one buffer already."""
+        return streams if isinstance(streams, cls) else cls(streams)
+
+    @classmethod
+    def within(cls, data: memoryview, starts: Ints, stops: Ints) -> Self:
+        """Those that lie in a buffer already, at these bytes, int64 (stream,)."""
+        made = cls.__new__(cls)
+        made.data, made.starts, made.stops = data, starts, stops
+        return made
+
+    def take(self, rows: Ints) -> Self:
+        """Some of them."""
+        return self.within(self.data, self.starts[rows], self.stops[rows])
+
+    @overload
+    def __getitem__(self, index: int) -> memoryview: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> memoryview | Self:
+        """One, or some."""
+        if isinstance(index, slice):
+            return self.within(self.data, self.starts[index], self.stops[index])
+        return self.data[int(self.starts[index]) : int(self.stops[index])]
+
+    def __len__(self) -> int:
+        return len(self.stops)
+
+    def decoder(self) -> Decoder:
+        """A decoder at the first symbol of each stream, which has 4 bytes or more."""
+        states = read_states(self.data, self.starts)
+        return Decoder(states, self.data, self.starts + RANS_STATE_BYTES, self.stops)

@@ -18,17 +18,20 @@ from ..lattice.place import Place
 from ..lattice.stored import lattice_of
 from ..lattice.streams import Streams
 from ..lattice.weights import Weights
-from ..lattice.whole import Read
+from ..lattice.whole import Read, read_into
 from ..model.class_model import ClassModel
+from ..rans import Streams as Located
 from ..scales import Pixels
 from ..silhouette.masks import MaskCoder
-from ..silhouette.outlined import Mask, Outlines
+from ..silhouette.outlined import Mask, Outlines, flat
 from .profiles import Sizes
 
 Ints = NDArray[np.int64]
 
 BLOCK_PIXELS = 1 << 19
 """Coded at a time, so that working memory stays small."""
+READ_PIXELS = 4 * BLOCK_PIXELS
+"""The same of the kernel where only pixels are wanted: it takes a few bytes for each."""
 
 
 class LatticeCells:
@@ -88,7 +91,7 @@ class LatticeCells:
             where a cell has none.
         """
         engine, out = self._engine(), []
-        for block in _blocks([cell.size for cell in pixels]):
+        for block in _parts([cell.size for cell in pixels]):
             rows = range(block.start, block.stop)
             frames = [places[i].frame(pixels[i].shape[:2], masks[i]) for i in rows]
             symbols = lattice_pixels.symbols_of(
@@ -124,11 +127,39 @@ class LatticeCells:
             If a stream is not exactly one cell.
         """
         out = np.zeros((len(streams), *cell_shape), np.uint8)
-        own = out if out.ndim == 4 else out[..., None]
-        cells = self.decoded(streams, places, cell_shape, sizes, outlines)
-        for i, (pixels, _, _) in enumerate(cells):
-            own[i, : pixels.shape[0], : pixels.shape[1]] = pixels
+        self.decode_into(out, np.arange(len(out)), streams, places, sizes, outlines)
         return out
+
+    def decode_into(
+        self,
+        out: Pixels,
+        members: Ints,
+        streams: Sequence[memoryview],
+        places: Sequence[Place],
+        sizes: Sizes | None,
+        outlines: Outlines | None,
+    ) -> None:
+        """The same into ``members``, int64 (stream,), of a contiguous array (cell, …) of zeros."""
+        engine, cell_shape = self._engine(), out.shape[1:]
+        if not engine.is_native:
+            own = out if out.ndim == 4 else out[..., None]
+            cells = self.decoded(streams, places, cell_shape, sizes, outlines)
+            for i, (pixels, _, _) in zip(members.tolist(), cells, strict=True):
+                own[i, : pixels.shape[0], : pixels.shape[1]] = pixels
+            return
+        located, pixels = Located.of(streams), out.reshape(-1)
+        shapes = _shapes(located, cell_shape, sizes)
+        for block in _blocks(shapes, cell_shape, READ_PIXELS):
+            reader = Streams(located[block])
+            n = len(reader)
+            seen = np.zeros(0, np.uint8), np.zeros((n, 2), np.uint16), np.zeros(n, np.uint8)
+            if outlines is not None and self._masks is not None:
+                lattices = np.ascontiguousarray(outlines.shapes[block])
+                points = self._masks.decode(reader.decoder, lattices, native=True)
+                seen = flat(points), lattices, np.ascontiguousarray(outlines.spacings[block])
+            first, row = members[block] * out.strides[0], np.full(n, out.strides[1])
+            rows = np.stack([first, row], axis=1)
+            read_into(pixels, rows, engine, places[block], shapes[block], seen, reader)
 
     def decoded(
         self,
@@ -139,14 +170,10 @@ class LatticeCells:
         outlines: Outlines | None,
     ) -> Iterator[Read]:
         """The same one after the other, with their coefficients; of their own sizes."""
-        if any(len(s) < RANS_STATE_BYTES or len(s) % WORD_BYTES for s in streams):
-            raise TruncatedError("a cell's stream must have 4 bytes of state and whole words of 2")
-        shapes = np.array([cell_shape[:2]] * len(streams)).reshape(-1, 2)
-        shapes = shapes if sizes is None else sizes.astype(int)
-        n_channels = cell_shape[2] if len(cell_shape) == 3 else 1
-        engine = self._engine()
-        for block in _blocks((shapes.prod(axis=1) * n_channels).tolist()):
-            reader = Streams(streams[block])
+        located, engine = Located.of(streams), self._engine()
+        shapes = _shapes(located, cell_shape, sizes)
+        for block in _blocks(shapes, cell_shape):
+            reader = Streams(located[block])
             rows = np.arange(block.start, block.stop)
             masks = self._read_masks(reader, None if outlines is None else outlines.take(rows))
             frames: list[Frame] = []
@@ -177,11 +204,26 @@ def least_bytes(n_cells: int, outlines: Outlines | None) -> NDArray[np.int64]:
     return result
 
 
-def _blocks(n_values: Sequence[int]) -> Iterator[slice]:
-    """Cells that are coded at a time, given the values of each."""
+def _shapes(streams: Located, cell_shape: tuple[int, ...], sizes: Sizes | None) -> Ints:
+    """Height and width of each cell, int64 (cell, 2), if its stream can be one."""
+    lengths = streams.stops - streams.starts
+    if (lengths < RANS_STATE_BYTES).any() or (lengths % WORD_BYTES).any():
+        raise TruncatedError("a cell's stream must have 4 bytes of state and whole words of 2")
+    own = np.broadcast_to(cell_shape[:2], (len(streams), 2)) if sizes is None else sizes
+    return own.astype(np.int64)
+
+
+def _blocks(shapes: Ints, cell_shape: tuple[int, ...], most: int = BLOCK_PIXELS) -> Iterator[slice]:
+    """Cells that are decoded at a time."""
+    n_channels = cell_shape[2] if len(cell_shape) == 3 else 1
+    return _parts((shapes.prod(axis=1) * n_channels).tolist(), most)
+
+
+def _parts(n_values: Sequence[int], most: int = BLOCK_PIXELS) -> Iterator[slice]:
+    """Cells of no more than ``most`` values together, or one, given the values of each."""
     start, total = 0, 0
     for i, n in enumerate(n_values):
-        if i > start and total + n > BLOCK_PIXELS:
+        if i > start and total + n > most:
             yield slice(start, i)
             start, total = i, 0
         total += n

@@ -61,17 +61,13 @@ class LatticeIndex:
         has: NDArray[np.bool_] = self.numbers != SPATIAL
         return has
 
-    def place(self, row: int) -> Place | None:
-        """Of one cell; None if it is not coded as coefficients."""
-        if self.numbers[row] == SPATIAL:
-            return None
-        y, x = self.phases[row].tolist()
-        return Place(
-            camera=self.cameras[int(self.numbers[row])],
-            phase=(y, x),
-            is_file=bool(self.are_files[row]),
-            least=self.least,
-        )
+    def places(self, rows: NDArray[np.int64]) -> list[Place]:
+        """Of some of the cells that are coded as coefficients."""
+        columns = (self.numbers, self.phases, self.are_files)
+        return [
+            Place(camera=self.cameras[number], phase=(y, x), is_file=is_file, least=self.least)
+            for number, (y, x), is_file in zip(*(c[rows].tolist() for c in columns), strict=True)
+        ]
 
     @classmethod
     def of(cls, places: Sequence[Place | None]) -> LatticeIndex:

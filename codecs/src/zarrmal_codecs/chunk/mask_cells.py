@@ -23,7 +23,8 @@ from ..constants import (
     RANS_STATE_BYTES,
 )
 from ..errors import CorruptionError, TruncatedError
-from ..hybrid.engine import Streams, chosen_level
+from ..hybrid.engine import chosen_level
+from ..rans import Streams
 from ..silhouette.lattice import expand
 from ..silhouette.mask_table import mask_table
 from ..silhouette.masks import MaskCoder

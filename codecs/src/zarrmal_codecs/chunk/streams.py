@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ..constants import BLANK_CLASS, CHECK_INITIAL, DIGEST_PREFIX_BYTES
 from ..errors import CorruptionError, ModelError, TruncatedError
-from ..hybrid.engine import Streams
 from ..lattice.cell import JpegCell
 from ..lattice.place import Place
+from ..rans import Streams
 from ..scales import Pixels
 from ..silhouette.outlined import Outlines
 from .cell_index import CellIndex
@@ -71,21 +71,38 @@ class StreamRun:
         together = self.fetch_all(members)
         return [self.fetch(i) for i in members.tolist()] if together is None else together
 
-    def decode(self, coder: Coder, cell_shape: tuple[int, ...], block: slice) -> Pixels:
-        """Items of some of the streams (stream, \\*cell_shape), with channels last."""
+    def decode_into(self, cells: Pixels, coder: Coder, block: slice) -> None:
+        """Items of some of the streams, to their members of ``cells``, zeros (row, \\*cell_shape).
+
+        Channels are last.
+        """
+        members, cell_shape = self.members[block], cells.shape[1:]
         sizes = None if self.sizes is None else self.sizes[block]
-        members = np.arange(len(self.members))[block]
-        outlines = None if self.outlines is None else self.outlines.take(members)
-        if self.places is not None:
-            lattice = lattice_of(coder, self.index)
-            return lattice.decode(
-                self.streams(block), self.places[block], cell_shape, sizes, outlines
-            )
-        scales = None if self.reduction is None else self.reduction.scales
-        values = coder.cells(self.index).decode(
-            self.streams(block), self.coding, cell_shape, sizes, outlines, scales
+        outlines = (
+            None
+            if self.outlines is None
+            else self.outlines.take(np.arange(len(self.members))[block])
         )
-        return restored(values, self.reduction)
+        streams = self.streams(block)
+        if self.places is not None:
+            lattice, places = lattice_of(coder, self.index), self.places[block]
+            if cells.flags.c_contiguous:
+                lattice.decode_into(cells, members, streams, places, sizes, outlines)
+                return
+            items = lattice.decode(streams, places, cell_shape, sizes, outlines)
+        else:
+            scales = None if self.reduction is None else self.reduction.scales
+            values = coder.cells(self.index).decode(
+                streams, self.coding, cell_shape, sizes, outlines, scales
+            )
+            items = restored(values, self.reduction)
+        cells[_span(members)] = items
+
+
+def _span(rows: NDArray[np.int64]) -> NDArray[np.int64] | slice:
+    """Ascending rows, as a slice where none is left out: that is copied faster."""
+    first, last = int(rows[0]), int(rows[-1])
+    return slice(first, last + 1) if last - first + 1 == len(rows) else rows
 
 
 def cell_streams(
@@ -179,8 +196,7 @@ def _kinds(index: CellIndex, rows: NDArray[np.int64]) -> list[Kind]:
         members = np.flatnonzero((classes == k) & is_lattice)
         if len(members):
             assert index.lattice is not None
-            each = [index.lattice.place(row) for row in rows[members].tolist()]
-            kinds.append((k, members, [place for place in each if place is not None]))
+            kinds.append((k, members, index.lattice.places(rows[members])))
     return kinds
 
 

@@ -24,12 +24,13 @@ from ..constants import (
 from ..errors import CorruptionError, ModelError, TruncatedError
 from ..model.model import Model
 from ..paper.golomb_rice import RiceChoice
+from ..rans import Streams
 from ..scales import Pixels, Scales
 from ..silhouette.masks import MaskCoder
 from ..silhouette.outlined import Mask, Outlined, Outlines
 from .context import steps_of
 from .depth import SHALLOW, depth_of
-from .engine import Engine, Streams, chosen_level, make_engine
+from .engine import Engine, chosen_level, make_engine
 from .known import First, Known, Sizes
 from .prediction import Prediction, n_planes
 from .prediction import pool as pool

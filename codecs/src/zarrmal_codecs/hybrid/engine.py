@@ -8,15 +8,14 @@ or one of the kernel's instruction sets (``baseline``, ``avx2``, ``avxvnni``, ``
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any, Protocol, Self, overload
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import rans
-from ..constants import RANS_STATE_BYTES
 from ..model.step import Step
+from ..rans import Streams
 from ..scales import Pixels, Scales
 from . import pixel_coder
 from .depth import Depth
@@ -47,51 +46,6 @@ class Engine(Protocol):
         self, decoder: rans.Decoder, streams: Streams, known: Known
     ) -> tuple[Pixels, NDArray[np.uint8]]:
         """Pixels and status of each cell: 0 complete, 1 words are missing, 2 damaged."""
-
-
-class Streams(Sequence[memoryview]):
-    """Streams in one buffer.
-
-    Parameters
-    ----------
-    streams
-        They are concatenated.
-    """
-
-    def __init__(self, streams: Sequence[memoryview]) -> None:
-        self.data = memoryview(b"".join(streams))
-        lengths = np.array([len(s) for s in streams], np.int64)
-        self.stops = np.cumsum(lengths)
-        self.starts = self.stops - lengths
-
-    @classmethod
-    def within(cls, data: memoryview, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> Self:
-        """Those that lie in a buffer already, at these bytes, int64 (stream,)."""
-        made = cls(())
-        made.data, made.starts, made.stops = data, starts, stops
-        return made
-
-    def take(self, rows: NDArray[np.int64]) -> Self:
-        """Some of them."""
-        return self.within(self.data, self.starts[rows], self.stops[rows])
-
-    @overload
-    def __getitem__(self, index: int) -> memoryview: ...
-    @overload
-    def __getitem__(self, index: slice) -> Self: ...
-    def __getitem__(self, index: int | slice) -> memoryview | Self:
-        """One, or some."""
-        if isinstance(index, slice):
-            return self.within(self.data, self.starts[index], self.stops[index])
-        return self.data[int(self.starts[index]) : int(self.stops[index])]
-
-    def __len__(self) -> int:
-        return len(self.stops)
-
-    def decoder(self) -> rans.Decoder:
-        """A decoder at the first symbol of each stream, which has 4 bytes or more."""
-        states = rans.read_states(self.data, self.starts)
-        return rans.Decoder(states, self.data, self.starts + RANS_STATE_BYTES, self.stops)
 
 
 class NumpyEngine:

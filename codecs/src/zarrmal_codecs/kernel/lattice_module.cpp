@@ -6,6 +6,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -76,23 +77,24 @@ nb::ndarray<nb::numpy, T, nb::ndim<2>, nb::c_contig> owned(std::vector<T> values
     return {kept->data(), {kept->size() / columns, columns}, owner};
 }
 
-// Streams while they are read. The bytes stay where they are as long as `kept`.
+using Bytes = In<std::uint8_t, 1>;
+using Counts = In<std::int64_t, 1>;
+using States = In<std::uint32_t, 1>;
+
+// Streams while they are read: bytes of `data`, which stays where it is.
 struct Tapes {
     std::vector<LatticeTape> of;
-    std::vector<nb::bytes> kept;
 
-    Tapes(const nb::list& streams, const In<std::uint32_t, 1>& states,
-          const In<std::int64_t, 1>& positions) {
-        if (states.shape(0) != streams.size() || positions.shape(0) != streams.size())
-            refuse("there must be a stream, a state and a position for each cell");
-        for (std::size_t k = 0; k < streams.size(); ++k) {
-            const auto stream = nb::cast<nb::bytes>(streams[k]);
-            const std::int64_t position = positions.data()[k];
-            if (position < 0 || static_cast<std::size_t>(position) > stream.size())
-                refuse("a position lies beyond its stream");
-            of.push_back({reinterpret_cast<const std::uint8_t*>(stream.c_str()),
-                          static_cast<std::size_t>(position), stream.size(), states.data()[k], false});
-            kept.push_back(stream);
+    Tapes(const Bytes& data, const Counts& positions, const Counts& stops, const States& states) {
+        const std::size_t n = states.shape(0);
+        if (positions.shape(0) != n || stops.shape(0) != n)
+            refuse("there must be a state, a position and a stop for each cell");
+        for (std::size_t k = 0; k < n; ++k) {
+            const std::int64_t position = positions.data()[k], stop = stops.data()[k];
+            if (position < 0 || position > stop || static_cast<std::size_t>(stop) > data.size())
+                refuse("a stream lies beyond the data");
+            of.push_back({data.data(), static_cast<std::size_t>(position),
+                          static_cast<std::size_t>(stop), states.data()[k], false});
         }
     }
     // Where each was left: state, position, whether words were missing.
@@ -166,12 +168,12 @@ nb::list lattice_streams(const In<std::uint32_t, 2>& symbols, const In<std::int6
 nb::tuple decode_lattice(const LatticePlan& plan, const In<std::int64_t, 3>& sizes,
                          const In<std::uint8_t, 3>& ratios, const In<std::uint16_t, 3>& steps,
                          const In<std::uint8_t, 1>& coded, const In<std::uint8_t, 1>& visible,
-                         const nb::list& streams, const In<std::uint32_t, 1>& states,
-                         const In<std::int64_t, 1>& positions, const std::string& level_name) {
+                         const Bytes& data, const Counts& positions, const Counts& stops,
+                         const States& states, const std::string& level_name) {
     const LatticeLevel level = level_named(level_name);
     const Laid laid(sizes, ratios, steps, coded, visible);
-    if (streams.size() != laid.n) refuse("there must be a stream for each cell");
-    Tapes tapes(streams, states, positions);
+    if (states.shape(0) != laid.n) refuse("there must be a stream for each cell");
+    Tapes tapes(data, positions, stops, states);
     std::vector<std::int16_t> coefficients(laid.starts.back() * 64);
     {
         nb::gil_scoped_release release;
@@ -182,80 +184,118 @@ nb::tuple decode_lattice(const LatticePlan& plan, const In<std::int64_t, 3>& siz
     return nb::make_tuple(owned(std::move(coefficients), 64), tapes.ends());
 }
 
-// The pixels, coefficients and blocks of cells, from where the streams have been read to.
-nb::tuple decode_pictures(const LatticePlan& plan, const In<std::int64_t, 2>& shapes,
-                          const In<std::int64_t, 3>& sizes, const In<std::uint8_t, 3>& ratios,
-                          const In<std::uint16_t, 3>& steps,
-                          const In<std::uint8_t, 2>& kinds, const nb::list& seen,
-                          const nb::list& streams, const In<std::uint32_t, 1>& states,
-                          const In<std::int64_t, 1>& positions, const std::string& level_name) {
+// The mask of lattice points, rows x columns of 0 or 1, on every `spacing`th row and column.
+std::vector<std::uint8_t> expanded(const std::uint8_t* points, std::size_t rows, std::size_t columns,
+                                   std::size_t spacing) {
+    const std::size_t height = spacing * (rows - 1) + 1, width = spacing * (columns - 1) + 1;
+    std::vector<std::uint8_t> mask(height * width), between(columns);
+    for (std::size_t y = 0; y < height; ++y) {
+        std::uint8_t* const row = mask.data() + y * width;
+        if (y % spacing > 1) {
+            std::copy(row - width, row, row);
+            continue;
+        }
+        const std::uint8_t* const above = points + y / spacing * columns;
+        const std::uint8_t* const below = above + (y % spacing ? columns : 0);
+        std::uint8_t any = 0;
+        for (std::size_t x = 0; x < columns; ++x) any |= between[x] = above[x] & below[x];
+        if (any > 1) refuse("points must be 0 or 1");
+        for (std::size_t x = 0; x < columns; ++x) row[spacing * x] = between[x];
+        for (std::size_t x = 0; x + 1 < columns; ++x) between[x] &= between[x + 1];
+        for (std::size_t k = 1; k < spacing; ++k)
+            for (std::size_t x = 0; x + 1 < columns; ++x) row[spacing * x + k] = between[x];
+    }
+    return mask;
+}
+
+// Writes the pixels of cells, from where the streams have been read to; gives coefficients and blocks.
+nb::tuple decode_pictures(const LatticePlan& plan, const In<std::int64_t, 2>& cells,
+                          const In<std::uint8_t, 3>& ratios, const In<std::uint16_t, 3>& steps,
+                          const In<std::uint8_t, 2>& kinds, const Bytes& points,
+                          const In<std::uint16_t, 2>& lattices, const Bytes& spacings,
+                          const nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>& pixels,
+                          const In<std::int64_t, 2>& rows_at, const Bytes& data,
+                          const Counts& positions, const Counts& stops, const States& states,
+                          const std::string& level_name) {
     const LatticeLevel level = level_named(level_name);
-    const std::size_t n = shapes.shape(0), n_planes = ratios.shape(1);
+    const std::size_t n = cells.shape(0), n_cameras = ratios.shape(0), n_planes = ratios.shape(1);
     if (n_planes < 1 || n_planes > LATTICE_KINDS) refuse("cells have one to three planes");
-    if (shapes.shape(1) != 4 || sizes.shape(0) != n || sizes.shape(1) != n_planes ||
-        sizes.shape(2) != 2 || ratios.shape(0) != n || ratios.shape(2) != 2 || steps.shape(0) != n ||
-        steps.shape(1) != n_planes || steps.shape(2) != 64 || kinds.shape(0) != n ||
-        kinds.shape(1) != 4 || seen.size() != n || streams.size() != n || states.shape(0) != n ||
-        positions.shape(0) != n)
-        refuse("shapes, ratios, steps, kinds, seen and streams are not of the same cells");
+    if (ratios.shape(2) != 2 || steps.shape(0) != n_cameras || steps.shape(1) != n_planes ||
+        steps.shape(2) != 64 || kinds.shape(0) != n_cameras || kinds.shape(1) != 2)
+        refuse("ratios, steps and kinds are not of the same cameras");
+    if (cells.shape(1) != 8 || lattices.shape(0) != n || lattices.shape(1) != 2 ||
+        spacings.shape(0) != n || rows_at.shape(0) != n || rows_at.shape(1) != 2 ||
+        states.shape(0) != n)
+        refuse("cells, lattices, spacings, rows and streams are not as many");
     for (std::size_t k = 0; k < ratios.size(); ++k)
         if (ratios.data()[k] < 1 || ratios.data()[k] > 4) refuse("ratios must be 1 to 4");
     for (std::size_t k = 0; k < steps.size(); ++k)
         if (!steps.data()[k]) refuse("steps must be at least 1");
     const std::vector<std::uint16_t> quantisers(steps.data(), steps.data() + steps.size());
-    Tapes tapes(streams, states, positions);
+    Tapes tapes(data, positions, stops, states);
     std::vector<LatticePicture> pictures(n);
-    std::vector<std::size_t> blocks, pixels;  // where each plane's, each cell's begin
-    std::vector<In<std::uint8_t, 2>> masks;
-    std::size_t n_blocks = 0, n_pixels = 0;
+    std::vector<std::size_t> blocks, starts;  // where each plane's, each cell's begin
+    std::vector<std::vector<std::uint8_t>> masks(n);
+    std::vector<std::array<std::size_t, 2>> to(n);  // where each cell's pixels, and its next row, go
+    std::size_t n_blocks = 0, n_pixels = 0, point = 0;
     for (std::size_t k = 0; k < n; ++k) {
         LatticePicture& picture = pictures[k];
-        const std::int64_t* const shape = shapes.data() + 4 * k;
-        for (int i = 0; i < 4; ++i)
-            if (shape[i] < (i < 2) || shape[i] > (i < 2 ? 1 << 16 : 31))
-                refuse("cells must have sides of 1 to 65536, and phases of 0 to 31");
+        std::array<std::size_t, 8> cell;
+        for (std::size_t i = 0; i < 8; ++i) {
+            const std::int64_t most[8] = {1 << 16, 1 << 16, 31, 31, 1, 64, 64, 0};
+            const std::int64_t value = cells.data()[8 * k + i];
+            if (value < (i < 2) || value > (i < 7 ? most[i] : static_cast<std::int64_t>(n_cameras) - 1))
+                refuse("cells must have sides of 1 to 65536, phases of 0 to 31, and a camera");
+            cell[i] = static_cast<std::size_t>(value);
+        }
+        const std::size_t camera = cell[7];
         picture.n_planes = n_planes;
-        picture.height = static_cast<std::size_t>(shape[0]);
-        picture.width = static_cast<std::size_t>(shape[1]);
-        picture.down = static_cast<std::size_t>(shape[2]);
-        picture.across = static_cast<std::size_t>(shape[3]);
-        const std::uint8_t* const kind = kinds.data() + 4 * k;
-        picture.ycbcr = kind[0] && n_planes == 3;
-        picture.fancy = kind[1];
-        picture.least[0] = kind[2];
-        picture.least[1] = kind[3];
-        if (!seen[k].is_none()) {
-            In<std::uint8_t, 2> mask;
-            if (!nb::try_cast(nb::object(seen[k]), mask, false) || mask.shape(0) != picture.height ||
-                mask.shape(1) != picture.width)
-                refuse("what is seen must be uint8 of the cell's shape");
-            picture.seen = mask.data();
-            const std::uint8_t* const own = mask.data();
-            std::uint8_t most = 0;
-            for (std::size_t i = 0, size = mask.size(); i < size; ++i) most = std::max(most, own[i]);
-            if (most > 1) refuse("what is seen must be 0 or 1");
-            masks.push_back(mask);
+        picture.height = cell[0];
+        picture.width = cell[1];
+        picture.down = cell[2];
+        picture.across = cell[3];
+        picture.least[0] = static_cast<int>(cell[5]);
+        picture.least[1] = static_cast<int>(cell[6]);
+        picture.ycbcr = kinds.data()[2 * camera] && n_planes == 3;
+        picture.fancy = kinds.data()[2 * camera + 1];
+        const std::size_t rows = lattices.data()[2 * k], columns = lattices.data()[2 * k + 1];
+        if (rows * columns > points.size() - point) refuse("there are fewer points than lattices tell");
+        if (const std::size_t spacing = spacings.data()[k]) {
+            if (spacing * (rows - 1) + 1 != picture.height || !rows ||
+                spacing * (columns - 1) + 1 != picture.width || !columns)
+                refuse("a mask has another size than its cell");
+            masks[k] = expanded(points.data() + point, rows, columns, spacing);
+            picture.seen = masks[k].data();
+        }
+        point += rows * columns;
+        const std::uint8_t* const ratio = ratios.data() + 2 * n_planes * camera;
+        for (std::size_t axis = 0; axis < 2; ++axis) {
+            std::size_t side = cell[axis] + cell[2 + axis], group = 0;
+            for (std::size_t p = 0; p < n_planes; ++p) group = std::max<std::size_t>(group, 8 * ratio[2 * p + axis]);
+            // A file's planes have blocks that only fill its last groups.
+            if (cell[4]) side = (side + group - 1) / group * group;
+            for (std::size_t p = 0; p < n_planes; ++p) {
+                LatticePlane& plane = picture.plane[p];
+                const std::size_t by = ratio[2 * p + axis];
+                (axis ? plane.across : plane.down) = by;
+                (axis ? plane.columns : plane.rows) = ((side + by - 1) / by + 7) / 8;
+            }
         }
         for (std::size_t p = 0; p < n_planes; ++p) {
-            const std::uint8_t* const ratio = ratios.data() + 2 * (k * n_planes + p);
-            const auto count = [](std::size_t side, std::size_t by) { return (side + by - 1) / by; };
-            LatticePlane& plane = picture.plane[p];
-            plane.down = ratio[0];
-            plane.across = ratio[1];
-            const std::int64_t* const size = sizes.data() + 2 * (k * n_planes + p);
-            plane.rows = static_cast<std::size_t>(size[0]);
-            plane.columns = static_cast<std::size_t>(size[1]);
-            // A file's planes have blocks that only fill its last groups, fewer than four.
-            const std::size_t rows = count(count(picture.height + picture.down, ratio[0]), 8);
-            const std::size_t columns = count(count(picture.width + picture.across, ratio[1]), 8);
-            if (plane.rows - rows > 3 || plane.columns - columns > 3)
-                refuse("sizes of planes are not those of the cells");
-            plane.steps = quantisers.data() + 64 * (k * n_planes + p);
+            picture.plane[p].steps = quantisers.data() + 64 * (camera * n_planes + p);
             blocks.push_back(n_blocks);
-            n_blocks += plane.rows * plane.columns;
+            n_blocks += picture.plane[p].rows * picture.plane[p].columns;
         }
-        pixels.push_back(n_pixels);
+        starts.push_back(n_pixels);
         n_pixels += picture.height * picture.width * n_planes;
+        const std::int64_t* const row = rows_at.data() + 2 * k;
+        const auto size = static_cast<std::int64_t>(pixels.size());
+        const auto bytes = static_cast<std::int64_t>(picture.width * n_planes);
+        const auto more = static_cast<std::int64_t>(picture.height - 1);
+        if (row[0] < 0 || row[0] > size || row[1] < bytes || row[1] > size ||
+            more * row[1] + bytes > size - row[0])
+            refuse("a cell's pixels lie beyond those given");
+        to[k] = {static_cast<std::size_t>(row[0]), static_cast<std::size_t>(row[1])};
     }
     std::vector<std::int16_t> coefficients(n_blocks * 64);
     std::vector<std::uint8_t> coded(n_blocks), shares(n_blocks), values(n_pixels);
@@ -263,7 +303,7 @@ nb::tuple decode_pictures(const LatticePlan& plan, const In<std::int64_t, 2>& sh
     std::vector<std::uint16_t> checks(n);
     for (std::size_t k = 0; k < n; ++k) {
         LatticePicture& picture = pictures[k];
-        picture.pixels = values.data() + pixels[k];
+        picture.pixels = values.data() + starts[k];
         for (std::size_t p = 0; p < n_planes; ++p) {
             const std::size_t at = blocks[k * n_planes + p];
             picture.coded[p] = coded.data() + at;
@@ -276,12 +316,16 @@ nb::tuple decode_pictures(const LatticePlan& plan, const In<std::int64_t, 2>& sh
     {
         nb::gil_scoped_release release;
         level.read(plan, pictures.data(), tapes.of.data(), n, ends.data(), checks.data());
+        for (std::size_t k = 0; k < n; ++k) {
+            const std::size_t bytes = pictures[k].width * n_planes;
+            for (std::size_t y = 0; y < pictures[k].height; ++y)
+                std::copy_n(pictures[k].pixels + y * bytes, bytes, pixels.data() + to[k][0] + y * to[k][1]);
+        }
     }
     std::vector<std::uint8_t> how;
     for (const LatticeEnd end : ends) how.push_back(static_cast<std::uint8_t>(end));
-    return nb::make_tuple(owned(std::move(values), 1), owned(std::move(coefficients), 64),
-                          owned(std::move(coded), 1), owned(std::move(how), 1),
-                          owned(std::move(checks), 1), tapes.ends());
+    return nb::make_tuple(owned(std::move(coefficients), 64), owned(std::move(coded), 1),
+                          owned(std::move(how), 1), owned(std::move(checks), 1), tapes.ends());
 }
 
 // (start, frequency) of the pixels to be coded of the last of a cell's planes, whose values are all
@@ -329,12 +373,16 @@ void bind_lattice(nb::module_& m) {
           nb::arg("lengths").noconvert(), nb::arg("last").noconvert());
     m.def("decode_lattice", &decode_lattice, nb::arg("plan"), nb::arg("sizes").noconvert(),
           nb::arg("ratios").noconvert(), nb::arg("steps").noconvert(), nb::arg("coded").noconvert(),
-          nb::arg("visible").noconvert(), nb::arg("streams"), nb::arg("states").noconvert(),
-          nb::arg("positions").noconvert(), nb::arg("level"));
-    m.def("decode_pictures", &decode_pictures, nb::arg("plan"), nb::arg("shapes").noconvert(),
-          nb::arg("sizes").noconvert(), nb::arg("ratios").noconvert(),
-          nb::arg("steps").noconvert(), nb::arg("kinds").noconvert(), nb::arg("seen"), nb::arg("streams"), nb::arg("states").noconvert(),
-          nb::arg("positions").noconvert(), nb::arg("level"));
+          nb::arg("visible").noconvert(), nb::arg("data").noconvert(),
+          nb::arg("positions").noconvert(), nb::arg("stops").noconvert(),
+          nb::arg("states").noconvert(), nb::arg("level"));
+    m.def("decode_pictures", &decode_pictures, nb::arg("plan"), nb::arg("cells").noconvert(),
+          nb::arg("ratios").noconvert(), nb::arg("steps").noconvert(), nb::arg("kinds").noconvert(),
+          nb::arg("points").noconvert(), nb::arg("lattices").noconvert(),
+          nb::arg("spacings").noconvert(), nb::arg("pixels").noconvert(),
+          nb::arg("rows").noconvert(), nb::arg("data").noconvert(),
+          nb::arg("positions").noconvert(), nb::arg("stops").noconvert(),
+          nb::arg("states").noconvert(), nb::arg("level"));
     m.def("measure_rim", &measure_rim, nb::arg("plan"), nb::arg("planes"),
           nb::arg("states").noconvert(), nb::arg("steps").noconvert(), nb::arg("level"));
 }

@@ -100,10 +100,9 @@ class Engine:
         if self._plan is None:
             return plain.read(self.weights, layouts, reader)
         laid = _Laid.of(layouts)
-        streams, states, positions = reader.tapes()
         flat, ends = _kernel.decode_lattice(
             self._plan, laid.sizes, laid.ratios, laid.steps, laid.coded, laid.visible,
-            streams, states, positions, self.level,
+            **reader.tapes(), level=self.level,
         )  # fmt: skip
         reader.go_on(*_flat(ends))
         result, start = [], 0
@@ -118,11 +117,9 @@ class Engine:
 
     def read_pictures(self, known: dict[str, Any], reader: Streams) -> tuple[Any, ...]:
         """The kernel's ``decode_pictures`` of ``known``, from where ``reader`` is."""
-        streams, states, positions = reader.tapes()
         *found, ends = _kernel.decode_pictures(
-            self._plan, **known, streams=streams, states=states, positions=positions,
-            level=self.level,
-        )  # fmt: skip
+            self._plan, **known, **reader.tapes(), level=self.level
+        )
         reader.go_on(*_flat(ends))
         return tuple(found)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,16 +65,11 @@ class Streams:
     """
 
     def __init__(self, streams: Sequence[bytes | memoryview]) -> None:
-        sizes = np.array([len(stream) for stream in streams], np.int64)
-        if (sizes < RANS_STATE_BYTES).any():
+        located = rans.Streams.of(streams)
+        if (located.stops - located.starts < RANS_STATE_BYTES).any():
             raise TruncatedError("a cell's stream is shorter than the coder's state")
-        data = memoryview(b"".join(streams))
-        stops = np.cumsum(sizes)
-        starts = stops - sizes
-        states = rans.read_states(data, starts)
-        self._rans = rans.Decoder(states, data, starts + RANS_STATE_BYTES, stops)
-        self._n = len(streams)
-        self._starts, self._data = starts, streams
+        self._rans = located.decoder()
+        self._n = len(located)
 
     def __len__(self) -> int:
         return self._n
@@ -94,17 +89,21 @@ class Streams:
         """Whether all have ended early, so that there is nothing left to read."""
         return bool(self._rans.short.all())
 
-    def tapes(self) -> tuple[list[bytes], NDArray[np.uint32], NDArray[np.int64]]:
-        """For the kernel: the streams, their states, and where in them the next word lies."""
-        positions = self._rans.positions - self._starts
-        return [bytes(s) for s in self._data], self._rans.states.astype(np.uint32), positions
+    def tapes(self) -> dict[str, NDArray[Any]]:
+        """For the kernel: bytes, where each stream's next word lies, its end, and its state."""
+        return {
+            "data": np.frombuffer(self._rans.data, np.uint8),
+            "positions": self._rans.positions,
+            "stops": self._rans.stops,
+            "states": self._rans.states.astype(np.uint32),
+        }
 
     def go_on(
         self, states: NDArray[np.uint32], positions: NDArray[np.int64], dry: NDArray[np.uint8]
     ) -> None:
         """The kernel has read on, to these states and positions; 1 where words were missing."""
         self._rans.states = states.astype(np.int64)
-        self._rans.positions = positions + self._starts
+        self._rans.positions = positions
         self._rans.short |= dry.astype(bool)
 
     def slots(self, cells: Ints) -> Ints:
