@@ -32,6 +32,15 @@ inline __m256i load(const void* from) {
 inline void store(void* to, __m256i value) {
     _mm256_storeu_si256(static_cast<__m256i*>(to), value);
 }
+inline __m128i load_half(const void* from) {
+    return _mm_loadu_si128(static_cast<const __m128i*>(from));
+}
+// 16 pairs of two numbers of 16 bits.
+inline void store_pairs(__m256i a, __m256i b, std::uint32_t* to) {
+    const __m256i low = _mm256_unpacklo_epi16(a, b), high = _mm256_unpackhi_epi16(a, b);
+    store(to, _mm256_permute2x128_si256(low, high, 0x20));
+    store(to + 8, _mm256_permute2x128_si256(low, high, 0x31));
+}
 // sums + products of pairs of 16 bits.
 inline __m256i add_products(__m256i sums, __m256i a, __m256i b) {
 #if defined(__AVX512VNNI__) && defined(__AVX512VL__)
@@ -178,9 +187,6 @@ inline __m256i products(const Packed& hidden, const std::int8_t* weight) {
 inline __m128i halves(__m256i sums) {
     return _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
 }
-inline __m128i load_half(const void* from) {
-    return _mm_loadu_si128(static_cast<const __m128i*>(from));
-}
 #endif
 
 // The hidden units as numbers of 16 bits, in the order of lattice_packed.
@@ -255,6 +261,17 @@ inline Five five_outputs(const Packed& hidden, const std::int8_t* weight, const 
 #endif
     five.share = clamp(five.share, -128, 127) + 128;
     return five;
+}
+
+// pairs[k]: two bytes, for n pairs or some more.
+inline void pair_bytes(const std::uint8_t* a, const std::uint8_t* b, std::uint32_t* pairs, int n) {
+#if defined(__AVX2__)
+    for (int k = 0; k < n; k += 16)
+        store_pairs(_mm256_cvtepu8_epi16(load_half(a + k)), _mm256_cvtepu8_epi16(load_half(b + k)),
+                    pairs + k);
+#else
+    for (int k = 0; k < n; ++k) pairs[k] = pair_of(a[k], b[k]);
+#endif
 }
 
 // sums[k] += products of all pairs of `inputs` with weights [pair][64][2], for n sums or some more.

@@ -18,7 +18,8 @@ public:
     Walk(const Walk&) = delete;
     Walk& operator=(const Walk&) = delete;
     Walk(const LatticePlan& plan, Coder coder)
-        : block_coder(plan, orders_, coder), plan_(plan), orders_(plan.tables.scan.data()),
+        : block_coder(plan, orders_, logs_, coder), plan_(plan), orders_(plan.tables.scan.data()),
+          logs_(plan.tables.log.data(), plan.tables.scan.data()),
           transform_(plan.tables.matrix.data()) {
         std::memset(&none_, 0, sizeof none_);
         none_.base = MIDDLE_SAMPLE;
@@ -65,8 +66,6 @@ public:
     const std::uint8_t* picture(std::size_t p) const { return pictures_[p].data(); }
 
 private:
-    std::uint8_t log_of(std::int32_t value) const { return block_coder.log_of(value); }
-
     void begin_plane() {
         const std::size_t p = plane_;
         const LatticePlane& own = cell_->plane[p];
@@ -216,7 +215,7 @@ private:
         border[36] = static_cast<std::int16_t>(corner - base);
         border[37] = 0;
         block_coder.around.base = base;
-        block_coder.around.log_activity = log_of(activity);
+        block_coder.around.log_activity = logs_.of(activity);
     }
 
     // Sums of the last diagonals' weights up to each.
@@ -276,8 +275,8 @@ private:
         inputs[1] = pair_of(nw.known ? 64 : 0, ne.known ? 64 : 0);
         inputs[2] = pair_of(8 * west.end, 8 * north.end);
         inputs[3] = pair_of(8 * nw.end, 8 * ne.end);
-        inputs[4] = pair_of(log_of(west.total), log_of(north.total));
-        inputs[5] = pair_of(log_of(nw.total + ne.total), west.log_tail[0]);
+        inputs[4] = pair_of(logs_.of(west.total), logs_.of(north.total));
+        inputs[5] = pair_of(logs_.of(nw.total + ne.total), west.log_tail[0]);
         inputs[6] = pair_of(west.log_tail[1], west.log_tail[2]);
         inputs[7] = pair_of(west.log_tail[3], north.log_tail[0]);
         inputs[8] = pair_of(north.log_tail[1], north.log_tail[2]);
@@ -309,28 +308,25 @@ private:
 
     // The sizes of another plane's coefficients, against the steps of this one.
     void sizes_of(const Quantiser& quantiser, const std::int16_t* plane, std::uint8_t* to) const {
-        for (int k = 0; k < 64; ++k) {
-            const int log = log_of(std::abs(plane[orders_.scan[k]])) - quantiser.log_step[k];
-            to[k] = static_cast<std::uint8_t>(std::max(0, log));
-        }
+        alignas(32) std::uint16_t sizes[64];
+        for (int j = 0; j < 64; ++j) sizes[j] = static_cast<std::uint16_t>(std::abs(plane[j]));
+        logs_.in_scan(sizes, quantiser.log_step, to);
     }
 
     // What another plane has at the block: its part of the predictions of n coefficients, and the
     // sizes around them.
     void see(const Quantiser& quantiser, const std::int16_t* plane,
              const std::vector<std::int16_t>& weight, int n, std::uint8_t* to) {
-        std::uint16_t sizes[64], near[64];
+        alignas(32) std::uint16_t sizes[64], near[64];
         add_pairs(block_coder.around.sums, weight.data(), plane, 32, n);
         for (int j = 0; j < 64; ++j) sizes[j] = static_cast<std::uint16_t>(std::abs(plane[j]));
         near_sums(sizes, near);
-        for (int k = 0; k < n; ++k) {
-            const int log = log_of(near[orders_.scan[k]]) - quantiser.log_step[k];
-            to[k] = static_cast<std::uint8_t>(std::max(0, log));
-        }
+        logs_.in_scan(near, quantiser.log_step, to);
     }
 
     const LatticePlan& plan_;
     const Orders orders_;
+    const Logarithms logs_;
     const Transform transform_;
     const LatticeKind* kind_ = nullptr;
     Block none_;
