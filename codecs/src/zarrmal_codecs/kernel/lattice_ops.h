@@ -12,12 +12,25 @@
 #elif defined(__SSE2__) || defined(_M_X64)
 #include <emmintrin.h>
 #endif
+#if defined(_MSC_VER)
+#include <intrin.h>
+#endif
 
 namespace zarrmal {
 namespace {
 
 inline std::int32_t clamp(std::int32_t value, std::int32_t low, std::int32_t high) {
     return std::min(std::max(value, low), high);
+}
+
+inline int lowest_bit(std::uint64_t bits) {
+#if defined(_MSC_VER)
+    unsigned long position;
+    _BitScanForward64(&position, bits);
+    return static_cast<int>(position);
+#else
+    return __builtin_ctzll(bits);
+#endif
 }
 
 // Two inputs of a layer, as the products take them.
@@ -40,6 +53,19 @@ inline void store_pairs(__m256i a, __m256i b, std::uint32_t* to) {
     const __m256i low = _mm256_unpacklo_epi16(a, b), high = _mm256_unpackhi_epi16(a, b);
     store(to, _mm256_permute2x128_si256(low, high, 0x20));
     store(to + 8, _mm256_permute2x128_si256(low, high, 0x31));
+}
+// table[places], by plain loads: processors' own gathers are slower.
+inline __m256i look_up(const std::int32_t* table, __m256i places) {
+    const auto four = [table](__m128i at) {
+        const auto first = static_cast<std::uint64_t>(_mm_cvtsi128_si64(at));
+        const auto last = static_cast<std::uint64_t>(_mm_extract_epi64(at, 1));
+        const auto two = [table](std::uint64_t both) {
+            return _mm_insert_epi32(_mm_cvtsi32_si128(table[both & 0xFFFFFFFF]), table[both >> 32], 1);
+        };
+        return _mm_unpacklo_epi64(two(first), two(last));
+    };
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(four(_mm256_castsi256_si128(places))),
+                                   four(_mm256_extracti128_si256(places, 1)), 1);
 }
 // sums + products of pairs of 16 bits.
 inline __m256i add_products(__m256i sums, __m256i a, __m256i b) {
