@@ -33,6 +33,16 @@ inline int lowest_bit(std::uint64_t bits) {
 #endif
 }
 
+inline int highest_bit(std::uint32_t bits) {
+#if defined(_MSC_VER)
+    unsigned long position;
+    _BitScanReverse(&position, bits);
+    return static_cast<int>(position);
+#else
+    return 31 - __builtin_clz(bits);
+#endif
+}
+
 // Two inputs of a layer, as the products take them.
 inline std::uint32_t pair_of(std::int32_t a, std::int32_t b) {
     return static_cast<std::uint32_t>(a & 0xFFFF) | static_cast<std::uint32_t>(b) << 16;
@@ -287,6 +297,44 @@ inline Five five_outputs(const Packed& hidden, const std::int8_t* weight, const 
 #endif
     five.share = clamp(five.share, -128, 127) + 128;
     return five;
+}
+
+// The largest of 64 bytes from place `first` on.
+inline std::uint8_t largest_from(const std::uint8_t* bytes, int first) {
+#if defined(__AVX2__)
+    const __m256i places = _mm256_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+                                            17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
+    const auto from = [&](int k) {
+        const auto before = static_cast<char>(first - k - 1);
+        return _mm256_and_si256(load(bytes + k),
+                                _mm256_cmpgt_epi8(places, _mm256_set1_epi8(before)));
+    };
+    const __m256i both = _mm256_max_epu8(from(0), from(32));
+    __m128i most = _mm_max_epu8(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
+    most = _mm_max_epu8(most, _mm_srli_epi16(most, 8));
+    // The least of what they lack of 255.
+    most = _mm_andnot_si128(most, _mm_set1_epi16(255));
+    return static_cast<std::uint8_t>(255 - _mm_cvtsi128_si32(_mm_minpos_epu16(most)));
+#else
+    return *std::max_element(bytes + first, bytes + 64);
+#endif
+}
+
+// The last of 64 bytes that is above `least`, which is below 128 as they are; 0 if there is none.
+inline int last_above(const std::uint8_t* bytes, int least) {
+    int last = 0;
+#if defined(__AVX2__)
+    for (int k = 0; k < 64; k += 32) {
+        const __m256i above =
+            _mm256_cmpgt_epi8(load(bytes + k), _mm256_set1_epi8(static_cast<char>(least)));
+        const auto bits = static_cast<std::uint32_t>(_mm256_movemask_epi8(above));
+        if (bits) last = k + highest_bit(bits);
+    }
+#else
+    for (int k = 0; k < 64; ++k)
+        if (bytes[k] > least) last = k;
+#endif
+    return last;
 }
 
 // pairs[k]: two bytes, for n pairs or some more.
