@@ -66,16 +66,14 @@ inline void store_pairs(__m256i a, __m256i b, std::uint32_t* to) {
 }
 // table[places], by plain loads: processors' own gathers are slower.
 inline __m256i look_up(const std::int32_t* table, __m256i places) {
-    const auto four = [table](__m128i at) {
-        const auto first = static_cast<std::uint64_t>(_mm_cvtsi128_si64(at));
-        const auto last = static_cast<std::uint64_t>(_mm_extract_epi64(at, 1));
-        const auto two = [table](std::uint64_t both) {
-            return _mm_insert_epi32(_mm_cvtsi32_si128(table[both & 0xFFFFFFFF]), table[both >> 32], 1);
-        };
-        return _mm_unpacklo_epi64(two(first), two(last));
+    alignas(32) std::uint32_t at[8];
+    store(at, places);
+    const auto two = [&](int k) {
+        return _mm_insert_epi32(_mm_cvtsi32_si128(table[at[k]]), table[at[k + 1]], 1);
     };
-    return _mm256_inserti128_si256(_mm256_castsi128_si256(four(_mm256_castsi256_si128(places))),
-                                   four(_mm256_extracti128_si256(places, 1)), 1);
+    return _mm256_inserti128_si256(
+        _mm256_castsi128_si256(_mm_unpacklo_epi64(two(0), two(2))),
+        _mm_unpacklo_epi64(two(4), two(6)), 1);
 }
 // sums + products of pairs of 16 bits.
 inline __m256i add_products(__m256i sums, __m256i a, __m256i b) {

@@ -227,9 +227,10 @@ public:
     bool next() {
         if (coder.stopped()) return false;
         for (; y_ < height_; ++y_, x_ = 0) {
-            if (x_ >= width_) continue;
             const std::uint8_t* const states =
                 canvases_[kind_].states + (y_ + RIM_BORDER) * stride_ + RIM_BORDER;
+            if (states[x_] == RIM_TO_CODE) return true;  // never beyond the row
+            if (x_ >= width_) continue;
             const auto* const found = static_cast<const std::uint8_t*>(
                 std::memchr(states + x_, RIM_TO_CODE, width_ - x_));
             if (!found) continue;
