@@ -59,6 +59,24 @@ def test_grey_cells_have_one_plane():
     assert Engine(WEIGHTS).decode([], []) == []
 
 
+def test_every_logarithm_of_a_magnitude_is_the_same_at_every_level():
+    rng = np.random.default_rng(11)
+    tables = np.ones((3, 8, 8), np.uint16)
+    layout = Layout(
+        camera=Camera(tables=tables, ratios=((1, 1),) * 3, colour="ycbcr"), n_blocks=((5, 5),) * 3
+    )
+    # Each magnitude up to 1599 once in a plane: of neighbours, in sums, and of other planes.
+    cell = [
+        (rng.permutation(1600) * rng.choice([-1, 1], 1600)).reshape(5, 5, 8, 8).astype(np.int16)
+        for _ in range(3)
+    ]
+    streams = plain.encode(WEIGHTS, [layout], [cell])
+    for level in LEVELS:
+        engine = Engine(WEIGHTS, level)
+        assert engine.encode([layout], [cell]) == streams, level
+        assert same(engine.decode([layout], streams), [cell]), level
+
+
 @pytest.mark.parametrize("level", dict.fromkeys(["numpy", LEVELS[-1]]))
 def test_damage_is_named(level):
     layouts, cells = lattice_models.cells(1, seed=2, largest=10)

@@ -36,7 +36,8 @@ constexpr int LATTICE_FIRST_EDGE = 26;  // of symbol 33, the middle one, less 7
 // Inputs of the network of rim pixels, as a window of 7 rows of 8 about the pixel: differences, whether
 // they are known, differences of luma; then single ones. The first of each pair that a product takes.
 constexpr int RIM_KNOWN_AT = 64, RIM_LUMA_AT = 128, RIM_SINGLE_AT = 192, RIM_SIZE = 198;
-constexpr int RIM_FIRST_PAIRS = 32, RIM_LATER_PAIRS = 39, RIM_PAIRS = 40;  // the last: the steps
+constexpr int RIM_WINDOW_PAIRS = 31, RIM_FIRST_PAIRS = 32, RIM_LATER_PAIRS = 39;
+constexpr int RIM_PAIRS = 40;  // the last: the steps
 constexpr std::uint8_t RIM_PAIR[RIM_PAIRS] = {
     2,   4,                                                            // three rows above
     8,   10,  12,  16,  18,  20,  22,  24,  26,  28,  30,  32,  34,  36,  38, 40, 42, 44,

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "lattice_logs.h"
 #include "lattice_ops.h"
 #include "lattice_symbols.h"
 #include "lattice_transform.h"
@@ -13,7 +14,6 @@
 namespace zarrmal {
 namespace {
 
-constexpr int LARGEST_SUM = 4095;  // LARGEST_MAGNITUDE and LARGEST_VALUE
 constexpr int PREDICTION_SHIFT = 12 - 5 + 16, WINDOW_OF_SCAN = 6;
 
 // What later blocks need of a block; coefficients in SCAN order.
@@ -29,6 +29,7 @@ struct Block {
 struct Orders {
     static constexpr int STRIDE = 12;  // of frequencies with two zeros around them
     std::uint8_t scan[64], diagonal[64], position[64];
+    std::uint8_t part[64];  // of a block: its diagonals 0-2, 3-4, 5-6, 7-8, 9-
     int first[LATTICE_DIAGONALS + 1];  // place in SCAN of each diagonal's first
 
     explicit Orders(const std::uint8_t* from) {
@@ -36,6 +37,7 @@ struct Orders {
             const int j = from[place], u = j / 8, v = j % 8;
             scan[place] = static_cast<std::uint8_t>(j);
             diagonal[place] = static_cast<std::uint8_t>(u + v);
+            part[place] = static_cast<std::uint8_t>(clamp((u + v - 1) / 2, 0, 4));
             position[place] = static_cast<std::uint8_t>((u + 2) * STRIDE + v + 2);
             while (d < u + v) first[++d] = place;
         }
@@ -56,7 +58,7 @@ struct Around {
 // A plane's quantiser, and what its network makes of it.
 class Quantiser {
 public:
-    alignas(32) std::int16_t log_step[64];  // in SCAN order
+    alignas(32) std::uint8_t log_step[64];  // in SCAN order
     std::int32_t reciprocal[64];
     alignas(32) std::int32_t bias[64 * LATTICE_HIDDEN];
     alignas(32) std::int32_t scale_bias[64];
@@ -69,9 +71,9 @@ public:
         const std::int32_t ninth = plan.tables.log_step[from[9]];
         for (int place = 0; place < 64; ++place) {
             const std::uint16_t step = from[orders.scan[place]];
-            const std::int32_t log = plan.tables.log_step[step];
+            const std::uint8_t log = plan.tables.log_step[step];
             steps_[place] = step;
-            log_step[place] = static_cast<std::int16_t>(log);
+            log_step[place] = log;
             reciprocal[place] = 65536 / step;
             const int zone = std::min<int>(orders.diagonal[place], LATTICE_ZONES - 1);
             Units units;
@@ -98,14 +100,12 @@ private:
 template <class Coder>
 class BlockCoder {
 public:
-    BlockCoder(const LatticePlan& plan, const Orders& orders, Coder coder)
-        : coder(coder), plan_(plan), orders_(orders), log_(plan.tables.log.data()) {}
+    BlockCoder(const LatticePlan& plan, const Orders& orders, const Logarithms& logs, Coder coder)
+        : coder(coder), plan_(plan), orders_(orders), logs_(logs) {}
 
     Coder coder;
     Around around;
     alignas(32) std::int16_t values[64];  // dequantised, by frequency
-
-    std::uint8_t log_of(std::int32_t value) const { return log_[std::min(value, LARGEST_SUM)]; }
 
     // Coefficients [frequency], what later blocks need, and whether other planes have a part.
     void begin(const LatticeKind& kind, const Quantiser& quantiser, bool luma, bool other,
@@ -119,7 +119,7 @@ public:
         n_ = orders_.first[around.last + 1];
         near_pairs(quantiser, around, n_);
         begin_scales(luma, other);
-        fixed_[0] = pair_of(log_of(around.near[0]->total + around.near[1]->total),
+        fixed_[0] = pair_of(logs_.of(around.near[0]->total + around.near[1]->total),
                             (around.base - MIDDLE_SAMPLE) >> 1);
         fixed_[1] = pair_of(around.near[0]->known ? 64 : 0, around.near[1]->known ? 64 : 0);
         fixed_[2] = pair_of(8 * around.last, around.visible);
@@ -178,12 +178,12 @@ public:
         const std::int32_t magnitude = place_ ? std::abs(value) : 0;
         const std::int32_t surprise = (std::abs(value * 32 - predicted_) + 16) >> 5;
         state_.take(place_, surprise, magnitude);
+        state_.add(place_, position, orders_.part[place_], magnitude);
         std::int32_t actual = value * quantiser_->step(place_);
         values[j] = static_cast<std::int16_t>(clamp(actual, -32768, 32767));
         if (!place_) actual -= 8 * (around.base - MIDDLE_SAMPLE);
         on_diagonal_ += magnitude;
-        state_.size[position] = static_cast<std::uint16_t>(magnitude);
-        const std::uint8_t log = log_of(magnitude);
+        const std::uint8_t log = logs_.of(magnitude);
         state_.log[position] = log;
         result_->magnitude[place_] = static_cast<std::uint16_t>(magnitude);
         result_->log_magnitude[place_] = log;
@@ -192,7 +192,7 @@ public:
                        clamp(actual, -LARGEST_SUM, LARGEST_SUM), place_ + 1, n_);
         if ((surprise || magnitude) && end_of_networks_ < n_)
             add_pair_column(scales_, kind_->scale_earlier.data() + 128 * place_,
-                            pair_of(log, log_of(surprise)), end_of_networks_, n_);
+                            pair_of(log, logs_.of(surprise)), end_of_networks_, n_);
         if (++place_ == stop_) {
             if (place_ < end_of_networks_)
                 begin_diagonal(diagonal_ + 1);
@@ -246,19 +246,18 @@ public:
         values[j] = static_cast<std::int16_t>(clamp(actual, -32768, 32767));
         if (!place_) actual -= 8 * (around.base - MIDDLE_SAMPLE);
         on_diagonal_ += place_ < last_from_ ? 0 : magnitude;
-        state_.total += magnitude;
-        state_.size[orders_.position[place_]] = static_cast<std::uint16_t>(magnitude);
-        const std::uint8_t log = log_of(magnitude);
+        state_.add(place_, orders_.position[place_], orders_.part[place_], magnitude);
+        const std::uint8_t log = logs_.of(magnitude);
         result_->magnitude[place_] = static_cast<std::uint16_t>(magnitude);
         result_->log_magnitude[place_] = log;
         const std::int16_t *const earlier = kind_->earlier.data() + 64 * place_,
                            *const scales = kind_->scale_earlier.data() + 128 * place_;
         ++place_;
         add_columns(around.sums, earlier, clamp(actual, -LARGEST_SUM, LARGEST_SUM), scales_, scales,
-                    pair_of(log, log_of(surprise)), place_, n_);
+                    pair_of(log, logs_.of(surprise)), place_, n_);
     }
 
-    void end() const { keep(state_, around, *result_); }
+    void end() const { keep(state_, *result_); }
 
 private:
     // Of the block so far.
@@ -267,6 +266,8 @@ private:
         alignas(32) std::uint8_t log[12 * Orders::STRIDE];    // their logarithms
         std::int32_t sizes[64 + WINDOW_OF_SCAN], surprises[64 + WINDOW_OF_SCAN];
         std::int32_t total, surprise, recent, recent_surprise;
+        std::int32_t part[5];  // of `total`
+        int end;               // place of the last that is not 0
 
         void clear() {
             std::memset(size, 0, sizeof size);
@@ -274,6 +275,8 @@ private:
             std::fill(sizes, sizes + WINDOW_OF_SCAN, 0);
             std::fill(surprises, surprises + WINDOW_OF_SCAN, 0);
             total = surprise = recent = recent_surprise = 0;
+            std::fill(part, part + 5, 0);
+            end = 0;
         }
         void take(int place, std::int32_t unexpected, std::int32_t magnitude) {
             surprise = std::min(surprise + unexpected, 1 << 24);
@@ -281,7 +284,12 @@ private:
             surprises[place + WINDOW_OF_SCAN] = unexpected;
             recent += magnitude - sizes[place];
             sizes[place + WINDOW_OF_SCAN] = magnitude;
+        }
+        void add(int place, int position, int of_part, std::int32_t magnitude) {
             total += magnitude;
+            part[of_part] += magnitude;
+            if (magnitude) end = place;
+            size[position] = static_cast<std::uint16_t>(magnitude);
         }
     };
 
@@ -330,10 +338,10 @@ private:
         const std::int32_t both = state_.size[p + S - 1] + state_.size[p - S + 1];
         early.add_pair(weight_, pair_of(log[-S], log[-1]));
         early.add_pair(weight_ + W, pair_of(log[-S - 1], log[-2 * S]));
-        late.add_pair(weight_ + 3 * W, pair_of(log_of(state_.total), log_of(state_.recent)));
+        late.add_pair(weight_ + 3 * W, pair_of(logs_.of(state_.total), logs_.of(state_.recent)));
         late.add_pair(weight_ + 4 * W,
-                      pair_of(log_of(state_.surprise), log_of(state_.recent_surprise)));
-        early.add_pair(weight_ + 2 * W, pair_of(log[-2], log_of(both)));
+                      pair_of(logs_.of(state_.surprise), logs_.of(state_.recent_surprise)));
+        early.add_pair(weight_ + 2 * W, pair_of(log[-2], logs_.of(both)));
         late.add_pair(weight_ + 5 * W, pair_of(place_ ? clamp(predicted_ >> 1, -128, 127) : 0,
                                                left_ || on_diagonal_ ? 0 : 64));
     }
@@ -342,53 +350,32 @@ private:
     void near_pairs(const Quantiser& quantiser, const Around& around, int n) {
         const Block &west = *around.near[0], &north = *around.near[1];
         const Block &nw = *around.near[2], &ne = *around.near[3];
-        std::uint8_t corner[64];
-        if (nw.total || ne.total)
-            for (int k = 0; k < n; ++k) corner[k] = log_of(nw.magnitude[k] + ne.magnitude[k]);
-        else
-            std::memset(corner, 0, sizeof corner);
-        const int most = (n + 7) & ~7;
-        for (int k = 0; k < most; ++k)
-            near_[0][k] = west.log_magnitude[k] |
-                          static_cast<std::uint32_t>(north.log_magnitude[k]) << 16;
-        for (int k = 0; k < most; ++k)
-            near_[1][k] = west.log_near[k] | static_cast<std::uint32_t>(north.log_near[k]) << 16;
-        for (int k = 0; k < n; ++k)
-            near_[2][k] = pair_of(corner[k],
-                                  clamp(around.log_activity - quantiser.log_step[k], -128, 127));
-        for (int i = 0; i < 2; ++i)
-            for (int k = 0; k < most; ++k)
-                near_[3 + i][k] = around.seen[2 * i][k] |
-                                  static_cast<std::uint32_t>(around.seen[2 * i + 1][k]) << 16;
+        pair_bytes(west.log_magnitude, north.log_magnitude, near_[0], n);
+        pair_bytes(west.log_near, north.log_near, near_[1], n);
+        logs_.of_sums(nw.magnitude, ne.magnitude, around.log_activity, quantiser.log_step, near_[2], n);
+        if (luma_) pair_bytes(around.seen[0], around.seen[1], near_[3], n);
+        if (other_) pair_bytes(around.seen[2], around.seen[3], near_[4], n);
     }
 
-    void keep(const State& state, const Around& around, Block& result) const {
+    void keep(const State& state, Block& result) const {
         result.base = static_cast<std::int16_t>(around.base);
         result.known = 1;
         result.total = state.total;
         if (!state.total) return;  // the rest is 0 as before
-        // Sums reach two diagonals further.
-        const int end = std::min(around.last + 2, LATTICE_DIAGONALS - 1);
-        std::uint16_t sizes[64] = {}, near[64];
-        std::int32_t tails[4] = {};
+        alignas(32) std::uint16_t sizes[64], near[64];
         for (int y = 0; y < 8; ++y)
             std::memcpy(sizes + 8 * y, state.size + (y + 2) * Orders::STRIDE + 2, 16);
         near_sums(sizes, near);
-        for (int k = 0; k < orders_.first[end + 1]; ++k)
-            result.log_near[k] = log_of(near[orders_.scan[k]]);
-        for (int d = 0; d <= around.last; ++d) {
-            std::int32_t sum = 0;
-            for (int k = orders_.first[d]; k < orders_.first[d + 1]; ++k) sum += result.magnitude[k];
-            if (sum) result.end = static_cast<std::uint8_t>(d);
-            for (int k = 0; k < 4; ++k)
-                if (d >= 3 + 2 * k) tails[k] += sum;
-        }
-        for (int k = 0; k < 4; ++k) result.log_tail[k] = log_of(tails[k]);
+        constexpr std::uint8_t NONE[64] = {};
+        logs_.in_scan(near, NONE, result.log_near);
+        result.end = orders_.diagonal[state.end];
+        std::int32_t sum = 0;
+        for (int k = 4; k > 0; --k) result.log_tail[k - 1] = logs_.of(sum += state.part[k]);
     }
 
     const LatticePlan& plan_;
     const Orders& orders_;
-    const std::uint8_t* log_;
+    const Logarithms& logs_;
     const LatticeKind* kind_ = nullptr;
     const Quantiser* quantiser_ = nullptr;
     const std::int16_t* weight_ = nullptr;  // of the zone

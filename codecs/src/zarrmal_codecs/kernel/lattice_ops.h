@@ -12,12 +12,35 @@
 #elif defined(__SSE2__) || defined(_M_X64)
 #include <emmintrin.h>
 #endif
+#if defined(_MSC_VER)
+#include <intrin.h>
+#endif
 
 namespace zarrmal {
 namespace {
 
 inline std::int32_t clamp(std::int32_t value, std::int32_t low, std::int32_t high) {
     return std::min(std::max(value, low), high);
+}
+
+inline int lowest_bit(std::uint64_t bits) {
+#if defined(_MSC_VER)
+    unsigned long position;
+    _BitScanForward64(&position, bits);
+    return static_cast<int>(position);
+#else
+    return __builtin_ctzll(bits);
+#endif
+}
+
+inline int highest_bit(std::uint32_t bits) {
+#if defined(_MSC_VER)
+    unsigned long position;
+    _BitScanReverse(&position, bits);
+    return static_cast<int>(position);
+#else
+    return 31 - __builtin_clz(bits);
+#endif
 }
 
 // Two inputs of a layer, as the products take them.
@@ -31,6 +54,26 @@ inline __m256i load(const void* from) {
 }
 inline void store(void* to, __m256i value) {
     _mm256_storeu_si256(static_cast<__m256i*>(to), value);
+}
+inline __m128i load_half(const void* from) {
+    return _mm_loadu_si128(static_cast<const __m128i*>(from));
+}
+// 16 pairs of two numbers of 16 bits.
+inline void store_pairs(__m256i a, __m256i b, std::uint32_t* to) {
+    const __m256i low = _mm256_unpacklo_epi16(a, b), high = _mm256_unpackhi_epi16(a, b);
+    store(to, _mm256_permute2x128_si256(low, high, 0x20));
+    store(to + 8, _mm256_permute2x128_si256(low, high, 0x31));
+}
+// table[places], by plain loads: processors' own gathers are slower.
+inline __m256i look_up(const std::int32_t* table, __m256i places) {
+    alignas(32) std::uint32_t at[8];
+    store(at, places);
+    const auto two = [&](int k) {
+        return _mm_insert_epi32(_mm_cvtsi32_si128(table[at[k]]), table[at[k + 1]], 1);
+    };
+    return _mm256_inserti128_si256(
+        _mm256_castsi128_si256(_mm_unpacklo_epi64(two(0), two(2))),
+        _mm_unpacklo_epi64(two(4), two(6)), 1);
 }
 // sums + products of pairs of 16 bits.
 inline __m256i add_products(__m256i sums, __m256i a, __m256i b) {
@@ -178,9 +221,6 @@ inline __m256i products(const Packed& hidden, const std::int8_t* weight) {
 inline __m128i halves(__m256i sums) {
     return _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
 }
-inline __m128i load_half(const void* from) {
-    return _mm_loadu_si128(static_cast<const __m128i*>(from));
-}
 #endif
 
 // The hidden units as numbers of 16 bits, in the order of lattice_packed.
@@ -255,6 +295,55 @@ inline Five five_outputs(const Packed& hidden, const std::int8_t* weight, const 
 #endif
     five.share = clamp(five.share, -128, 127) + 128;
     return five;
+}
+
+// The largest of 64 bytes from place `first` on.
+inline std::uint8_t largest_from(const std::uint8_t* bytes, int first) {
+#if defined(__AVX2__)
+    const __m256i places = _mm256_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16,
+                                            17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
+    const auto from = [&](int k) {
+        const auto before = static_cast<char>(first - k - 1);
+        return _mm256_and_si256(load(bytes + k),
+                                _mm256_cmpgt_epi8(places, _mm256_set1_epi8(before)));
+    };
+    const __m256i both = _mm256_max_epu8(from(0), from(32));
+    __m128i most = _mm_max_epu8(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
+    most = _mm_max_epu8(most, _mm_srli_epi16(most, 8));
+    // The least of what they lack of 255.
+    most = _mm_andnot_si128(most, _mm_set1_epi16(255));
+    return static_cast<std::uint8_t>(255 - _mm_cvtsi128_si32(_mm_minpos_epu16(most)));
+#else
+    return *std::max_element(bytes + first, bytes + 64);
+#endif
+}
+
+// The last of 64 bytes that is above `least`, which is below 128 as they are; 0 if there is none.
+inline int last_above(const std::uint8_t* bytes, int least) {
+    int last = 0;
+#if defined(__AVX2__)
+    for (int k = 0; k < 64; k += 32) {
+        const __m256i above =
+            _mm256_cmpgt_epi8(load(bytes + k), _mm256_set1_epi8(static_cast<char>(least)));
+        const auto bits = static_cast<std::uint32_t>(_mm256_movemask_epi8(above));
+        if (bits) last = k + highest_bit(bits);
+    }
+#else
+    for (int k = 0; k < 64; ++k)
+        if (bytes[k] > least) last = k;
+#endif
+    return last;
+}
+
+// pairs[k]: two bytes, for n pairs or some more.
+inline void pair_bytes(const std::uint8_t* a, const std::uint8_t* b, std::uint32_t* pairs, int n) {
+#if defined(__AVX2__)
+    for (int k = 0; k < n; k += 16)
+        store_pairs(_mm256_cvtepu8_epi16(load_half(a + k)), _mm256_cvtepu8_epi16(load_half(b + k)),
+                    pairs + k);
+#else
+    for (int k = 0; k < n; ++k) pairs[k] = pair_of(a[k], b[k]);
+#endif
 }
 
 // sums[k] += products of all pairs of `inputs` with weights [pair][64][2], for n sums or some more.

@@ -24,6 +24,22 @@ struct RimWeights {
     }
 };
 
+// Pairs of inputs that are 0 where neither of two pixels of the window is known: a bit for each, those of
+// differences from bit 0, those of what is known from bit 32; and which pair's weights it has.
+struct RimPairs {
+    std::uint64_t all = 0;
+    std::uint8_t of[64] = {};
+
+    RimPairs() {
+        static_assert(RIM_KNOWN_AT == 2 * 32);
+        for (int k = 0; k < RIM_WINDOW_PAIRS; ++k) {
+            const int bit = RIM_PAIR[k] / 2;
+            all |= std::uint64_t{1} << bit;
+            of[bit] = static_cast<std::uint8_t>(k);
+        }
+    }
+};
+
 // The pixels around one, and which of them are known.
 struct Window {
     const RimWeights& weights;
@@ -83,6 +99,15 @@ struct Window {
         n_known = static_cast<int>(both >> 16);
     }
 
+    // A bit for each two pixels of a row, from the first row's: whether one of them is known.
+    std::uint32_t pairs() const {
+        __m256i either[2];
+        for (int k = 0; k < 2; ++k)
+            either[k] =
+                _mm256_srai_epi16(_mm256_or_si256(known[k], _mm256_slli_epi16(known[k], 8)), 8);
+        const __m256i bytes = _mm256_permute4x64_epi64(_mm256_packs_epi16(either[0], either[1]), 0xD8);
+        return static_cast<std::uint32_t>(_mm256_movemask_epi8(bytes));
+    }
     // Weighted mean of the known values, in 32nds.
     std::int32_t mean(const __m256i* values) const {
         if (!total) return 32 * MIDDLE_SAMPLE;
@@ -135,6 +160,11 @@ struct Window {
                 n_known += known[k];
                 if (known[k]) total += weights.of[k];
             }
+    }
+    std::uint32_t pairs() const {
+        std::uint32_t bits = 0;
+        for (int k = 0; k < RIM_ROWS * RIM_ROW; ++k) bits |= std::uint32_t{known[k]} << k / 2;
+        return bits;
     }
     std::int32_t mean(const std::uint8_t* values) const {
         if (!total) return 32 * MIDDLE_SAMPLE;
@@ -197,9 +227,10 @@ public:
     bool next() {
         if (coder.stopped()) return false;
         for (; y_ < height_; ++y_, x_ = 0) {
-            if (x_ >= width_) continue;
             const std::uint8_t* const states =
                 canvases_[kind_].states + (y_ + RIM_BORDER) * stride_ + RIM_BORDER;
+            if (states[x_] == RIM_TO_CODE) return true;  // never beyond the row
+            if (x_ >= width_) continue;
             const auto* const found = static_cast<const std::uint8_t*>(
                 std::memchr(states + x_, RIM_TO_CODE, width_ - x_));
             if (!found) continue;
@@ -208,31 +239,27 @@ public:
         }
         return false;
     }
-    // First stage: the hidden units of the pixel.
-    Packed hidden() {
-        const std::size_t corner = y_ * stride_ + x_, index = corner + RIM_BORDER * (stride_ + 1);
-        const Window window(weights_, canvases_[kind_].states + corner, stride_);
-        base_ = window.around(canvases_[kind_].values + corner, inputs_);
-        single(0, pair_of(small(3 * window.n_known), ((base_ >> 5) - MIDDLE_SAMPLE) >> 1));
-        if (kind_) {
-            window.luma(canvases_[0].values + corner, inputs_ + RIM_LUMA_AT);
-            std::int32_t less[2] = {};
-            for (std::size_t p = 0; p < kind_ && window.n_known; ++p)
-                less[p] = small((32 * canvases_[p].values[index] -
-                                 window.mean(canvases_[p].values + corner)) >> 3);
-            single(2, pair_of(less[0], less[1]));
+    // First stage: the hidden units of the pixel, and of another cell's in a plane of the same kind.
+    template <bool BOTH>
+    static void hidden(RimCoder* const* rims, Packed* to) {
+        RimCoder &one = *rims[0], &other = *rims[BOTH];
+        std::uint64_t window = one.look();
+        if (BOTH) window |= other.look();
+        Units sums, others;
+        sums.set(one.bias_);
+        if (BOTH) others.set(other.bias_);
+        const auto add = [&](int weight, int pair) {
+            sums.add_pair(one.at(weight), one.inputs_of(pair));
+            if (BOTH) others.add_pair(one.at(weight), other.inputs_of(pair));
+        };
+        for (; window; window &= window - 1) {
+            const int bit = lowest_bit(window);
+            add(one.pairs_.of[bit], 2 * bit);
         }
-        Units sums, more;
-        sums.set(bias_);
-        more.clear();
-        for (int k = 0; k < RIM_FIRST_PAIRS; k += 2) {
-            sums.add_pair(at(k), inputs_of(k));
-            more.add_pair(at(k + 1), inputs_of(k + 1));
-        }
-        for (int k = RIM_FIRST_PAIRS; kind_ && k < RIM_LATER_PAIRS; ++k)
-            sums.add_pair(at(k), inputs_of(k));
-        sums.add(more);
-        return sums.packed(one_->shift.data());
+        const int stop = one.kind_ ? RIM_LATER_PAIRS : RIM_FIRST_PAIRS;
+        for (int k = RIM_WINDOW_PAIRS; k < stop; ++k) add(k, RIM_PAIR[k]);
+        to[0] = sums.packed(one.one_->shift.data());
+        if (BOTH) to[1] = others.packed(one.one_->shift.data());
     }
     // Second stage: its distribution.
     Mix mix(const Packed& hidden) const {
@@ -250,6 +277,23 @@ public:
     }
 
 private:
+    // Fills the inputs; which pairs of the window may not be 0.
+    std::uint64_t look() {
+        const std::size_t corner = y_ * stride_ + x_, index = corner + RIM_BORDER * (stride_ + 1);
+        const Window window(weights_, canvases_[kind_].states + corner, stride_);
+        base_ = window.around(canvases_[kind_].values + corner, inputs_);
+        single(0, pair_of(small(3 * window.n_known), ((base_ >> 5) - MIDDLE_SAMPLE) >> 1));
+        if (kind_) {
+            window.luma(canvases_[0].values + corner, inputs_ + RIM_LUMA_AT);
+            std::int32_t less[2] = {};
+            for (std::size_t p = 0; p < kind_ && window.n_known; ++p)
+                less[p] = small((32 * canvases_[p].values[index] -
+                                 window.mean(canvases_[p].values + corner)) >> 3);
+            single(2, pair_of(less[0], less[1]));
+        }
+        const std::uint64_t known = window.pairs();
+        return (known | known << 32) & pairs_.all;
+    }
     static std::int32_t small(std::int32_t value) { return clamp(value, -128, 127); }
     const std::int16_t* at(int pair) const {
         return one_->weight.data() + pair * 2 * LATTICE_HIDDEN;
@@ -259,12 +303,13 @@ private:
     }
     std::uint32_t inputs_of(int pair) const {
         std::uint32_t both;
-        std::memcpy(&both, inputs_ + RIM_PAIR[pair], sizeof both);
+        std::memcpy(&both, inputs_ + pair, sizeof both);
         return both;
     }
 
     const LatticePlan& plan_;
     const RimWeights weights_;
+    const RimPairs pairs_;
     const LatticeCanvas* canvases_ = nullptr;
     const LatticeHidden* one_ = nullptr;
     const LatticeOutputs* two_ = nullptr;
@@ -280,7 +325,7 @@ inline void code_pixels(RimCoder<Coder>* const* rims) {
     Packed hidden[N];
     Mix mix[N];
     typename Coder::Prepared prepared[N];
-    for (std::size_t i = 0; i < N; ++i) hidden[i] = rims[i]->hidden();
+    RimCoder<Coder>::template hidden<N == 2>(rims, hidden);
     for (std::size_t i = 0; i < N; ++i) mix[i] = rims[i]->mix(hidden[i]);
     for (std::size_t i = 0; i < N; ++i) rims[i]->coder.prepare(mix[i], prepared[i]);
     for (std::size_t i = 0; i < N; ++i) rims[i]->code(mix[i], prepared[i]);

@@ -59,7 +59,7 @@ struct Mix {
             place = _mm256_add_epi32(place, _mm256_set1_epi32(CURVE_HALF));
             place = _mm256_max_epi32(place, _mm256_setzero_si256());
             place = _mm256_min_epi32(place, _mm256_set1_epi32(2 * CURVE_HALF - 1));
-            return _mm256_i32gather_epi32(curve, place, 4);
+            return look_up(curve, place);
         };
         __m256i mixed = _mm256_add_epi32(
             _mm256_mullo_epi32(curve_at(0), _mm256_set1_epi32(share)),

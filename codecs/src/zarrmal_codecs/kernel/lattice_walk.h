@@ -18,7 +18,8 @@ public:
     Walk(const Walk&) = delete;
     Walk& operator=(const Walk&) = delete;
     Walk(const LatticePlan& plan, Coder coder)
-        : block_coder(plan, orders_, coder), plan_(plan), orders_(plan.tables.scan.data()),
+        : block_coder(plan, orders_, logs_, coder), plan_(plan), orders_(plan.tables.scan.data()),
+          logs_(plan.tables.log.data(), plan.tables.scan.data()),
           transform_(plan.tables.matrix.data()) {
         std::memset(&none_, 0, sizeof none_);
         none_.base = MIDDLE_SAMPLE;
@@ -65,8 +66,6 @@ public:
     const std::uint8_t* picture(std::size_t p) const { return pictures_[p].data(); }
 
 private:
-    std::uint8_t log_of(std::int32_t value) const { return block_coder.log_of(value); }
-
     void begin_plane() {
         const std::size_t p = plane_;
         const LatticePlane& own = cell_->plane[p];
@@ -173,39 +172,50 @@ private:
         other_[0] = static_cast<std::int16_t>(clamp(first, -LARGEST_SUM, LARGEST_SUM));
     }
 
+    // Of eight samples: their sum, and that of the differences between neighbours.
+    struct Line {
+        std::int32_t sum, differences;
+    };
+    static Line line_of(const std::uint8_t* samples) {
+#if defined(__SSE2__) || defined(_M_X64)
+        const __m128i own = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(samples));
+        const __m128i next = _mm_srli_epi64(own, 8), but_last = _mm_srli_epi64(_mm_slli_epi64(own, 8), 8);
+        return {_mm_cvtsi128_si32(_mm_sad_epu8(own, _mm_setzero_si128())),
+                _mm_cvtsi128_si32(_mm_sad_epu8(next, but_last))};
+#else
+        Line line = {samples[0], 0};
+        for (int i = 1; i < 8; ++i) {
+            line.sum += samples[i];
+            line.differences += std::abs(samples[i] - samples[i - 1]);
+        }
+        return line;
+#endif
+    }
+
     // Border, base and activity (FORMAT-lattice 5.1).
     void see_border(const std::uint8_t* samples, std::size_t width, std::int16_t* border) {
         const Block* const* const near = block_coder.around.near;
         const bool has_west = near[0]->known, has_north = near[1]->known;
-        std::int32_t columns[16] = {}, rows[16] = {}, west = 0, north = 0;
+        alignas(16) std::uint8_t columns[16] = {}, rows[16] = {};
         if (has_west)
-            for (std::size_t i = 0; i < 8; ++i) {
-                columns[2 * i] = *(samples + i * width - 2);
-                columns[2 * i + 1] = *(samples + i * width - 1);
-                west += columns[2 * i + 1];
-            }
-        if (has_north)
-            for (std::size_t i = 0; i < 8; ++i) {
-                rows[i] = *(samples - 2 * width + i);
-                rows[8 + i] = *(samples - width + i);
-                north += rows[8 + i];
-            }
+            for (std::size_t i = 0; i < 8; ++i) std::memcpy(columns + 2 * i, samples + i * width - 2, 2);
+        if (has_north) {
+            std::memcpy(rows, samples - 2 * width, 8);
+            std::memcpy(rows + 8, samples - width, 8);
+        }
+        std::uint8_t last_column[8];
+        for (int i = 0; i < 8; ++i) last_column[i] = columns[2 * i + 1];
+        const Line west = line_of(last_column), north = line_of(rows + 8);
         std::int32_t base = MIDDLE_SAMPLE;
         if (has_west && has_north)
-            base = (west + north + 8) >> 4;
+            base = (west.sum + north.sum + 8) >> 4;
         else if (has_west)
-            base = (west + 4) >> 3;
+            base = (west.sum + 4) >> 3;
         else if (has_north)
-            base = (north + 4) >> 3;
-        std::int32_t activity = 0;
-        for (int i = 0; i < 16; ++i) {
-            border[i] = static_cast<std::int16_t>(has_west ? columns[i] - base : 0);
-            border[16 + i] = static_cast<std::int16_t>(has_north ? rows[i] - base : 0);
-        }
-        for (int i = 1; i < 8; ++i) {
-            activity += std::abs(columns[2 * i + 1] - columns[2 * i - 1]);
-            activity += std::abs(rows[8 + i] - rows[7 + i]);
-        }
+            base = (north.sum + 4) >> 3;
+        const std::int32_t from_west = has_west ? base : 0, from_north = has_north ? base : 0;
+        for (int i = 0; i < 16; ++i) border[i] = static_cast<std::int16_t>(columns[i] - from_west);
+        for (int i = 0; i < 16; ++i) border[16 + i] = static_cast<std::int16_t>(rows[i] - from_north);
         for (std::size_t i = 0; i < 4; ++i) {
             std::int32_t beyond = has_north ? rows[15] : base;
             if (near[3]->known) beyond = *(samples - width + 8 + i);
@@ -216,7 +226,7 @@ private:
         border[36] = static_cast<std::int16_t>(corner - base);
         border[37] = 0;
         block_coder.around.base = base;
-        block_coder.around.log_activity = log_of(activity);
+        block_coder.around.log_activity = logs_.of(west.differences + north.differences);
     }
 
     // Sums of the last diagonals' weights up to each.
@@ -255,29 +265,22 @@ private:
         if (has_luma_) {
             sizes_of(quantiser, luma_, block_coder.around.seen[0]);
             constexpr int FROM[5] = {1, 2, 4, 6, 8};
-            const std::uint8_t* const own = block_coder.around.seen[0];
-            std::uint8_t highest = 0;
-            for (int k = 4, stop = 64; k >= 0; stop = orders_.first[FROM[k]], --k) {
-                for (int i = orders_.first[FROM[k]]; i < stop; ++i)
-                    highest = std::max(highest, own[i]);
-                most[k] = highest;
-            }
+            for (int k = 0; k < 5; ++k)
+                most[k] = largest_from(block_coder.around.seen[0], orders_.first[FROM[k]]);
         }
         if (has_other_) {
             sizes_of(quantiser, other_, block_coder.around.seen[2]);
             const std::uint8_t* const own = block_coder.around.seen[2];
-            for (int k = 0; k < 64; ++k)
-                if (own[k] > 12) end_other = orders_.diagonal[k];
-            for (int k = orders_.first[2]; k < 64; ++k)
-                most_other = std::max<std::int32_t>(most_other, own[k]);
+            end_other = orders_.diagonal[last_above(own, 12)];
+            most_other = largest_from(own, orders_.first[2]);
         }
         std::uint32_t inputs[LATTICE_PAIRS];
         inputs[0] = pair_of(west.known ? 64 : 0, north.known ? 64 : 0);
         inputs[1] = pair_of(nw.known ? 64 : 0, ne.known ? 64 : 0);
         inputs[2] = pair_of(8 * west.end, 8 * north.end);
         inputs[3] = pair_of(8 * nw.end, 8 * ne.end);
-        inputs[4] = pair_of(log_of(west.total), log_of(north.total));
-        inputs[5] = pair_of(log_of(nw.total + ne.total), west.log_tail[0]);
+        inputs[4] = pair_of(logs_.of(west.total), logs_.of(north.total));
+        inputs[5] = pair_of(logs_.of(nw.total + ne.total), west.log_tail[0]);
         inputs[6] = pair_of(west.log_tail[1], west.log_tail[2]);
         inputs[7] = pair_of(west.log_tail[3], north.log_tail[0]);
         inputs[8] = pair_of(north.log_tail[1], north.log_tail[2]);
@@ -309,28 +312,25 @@ private:
 
     // The sizes of another plane's coefficients, against the steps of this one.
     void sizes_of(const Quantiser& quantiser, const std::int16_t* plane, std::uint8_t* to) const {
-        for (int k = 0; k < 64; ++k) {
-            const int log = log_of(std::abs(plane[orders_.scan[k]])) - quantiser.log_step[k];
-            to[k] = static_cast<std::uint8_t>(std::max(0, log));
-        }
+        alignas(32) std::uint16_t sizes[64];
+        for (int j = 0; j < 64; ++j) sizes[j] = static_cast<std::uint16_t>(std::abs(plane[j]));
+        logs_.in_scan(sizes, quantiser.log_step, to);
     }
 
     // What another plane has at the block: its part of the predictions of n coefficients, and the
     // sizes around them.
     void see(const Quantiser& quantiser, const std::int16_t* plane,
              const std::vector<std::int16_t>& weight, int n, std::uint8_t* to) {
-        std::uint16_t sizes[64], near[64];
+        alignas(32) std::uint16_t sizes[64], near[64];
         add_pairs(block_coder.around.sums, weight.data(), plane, 32, n);
         for (int j = 0; j < 64; ++j) sizes[j] = static_cast<std::uint16_t>(std::abs(plane[j]));
         near_sums(sizes, near);
-        for (int k = 0; k < n; ++k) {
-            const int log = log_of(near[orders_.scan[k]]) - quantiser.log_step[k];
-            to[k] = static_cast<std::uint8_t>(std::max(0, log));
-        }
+        logs_.in_scan(near, quantiser.log_step, to);
     }
 
     const LatticePlan& plan_;
     const Orders orders_;
+    const Logarithms logs_;
     const Transform transform_;
     const LatticeKind* kind_ = nullptr;
     Block none_;
