@@ -18,7 +18,8 @@ from law import round_trip
 from zarrmal_codecs import Model, ModelError, TruncatedError, ZarrmalCodec, array_arguments
 from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder
-from zarrmal_codecs.chunk.header import BLANK_CLASS, MODE_CELLS, MODE_DEFLATE, Header
+from zarrmal_codecs.chunk.header import MODE_CELLS, MODE_DEFLATE, Header
+from zarrmal_codecs.constants import BLANK_CLASS
 from zarrmal_codecs.silhouette.coverage import RESAMPLINGS
 from zarrmal_codecs.silhouette.lattice import expand
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes

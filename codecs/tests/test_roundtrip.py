@@ -12,7 +12,8 @@ from law import round_trip, same
 from zarrmal_codecs import ModelError, NumcodecsZarrmal
 from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder, coder_for
-from zarrmal_codecs.chunk.header import BLANK_CLASS, MODE_CELLS, MODE_STORED
+from zarrmal_codecs.chunk.header import MODE_CELLS, MODE_STORED
+from zarrmal_codecs.constants import BLANK_CLASS
 from zarrmal_codecs.paper.golomb_rice import RICE_CHOICES
 
 QUICK = settings(max_examples=150, deadline=None, derandomize=True)
