@@ -179,14 +179,14 @@ def test_a_large_model_is_not_repeated(cells, model, zarr_format, tmp_path, monk
     info = write(cells, tmp_path / "a", model, zarr_format=zarr_format)
     assert info.other_metadata_bytes < 20_000
     assert info.consolidated_bytes < 20_000
-    monkeypatch.undo()
-    twice = write(cells, tmp_path / "b", model, zarr_format=zarr_format)
-    assert twice.consolidated_bytes > twice.model_bytes == info.model_bytes
-    assert twice.other_metadata_bytes > twice.consolidated_bytes
     assert not (tmp_path / "a" / ".zmetadata").exists()
     assert not zarrmal.verify(Location(str(tmp_path / "a")), cells).problems
     read = zarrmal.open(tmp_path / "a", source_order=True)["cells"].values
     np.testing.assert_array_equal(read, everything(cells))
+    monkeypatch.undo()
+    twice = write(cells, tmp_path / "b", model, zarr_format=zarr_format)
+    assert twice.consolidated_bytes > twice.model_bytes == info.model_bytes
+    assert twice.other_metadata_bytes > twice.consolidated_bytes
 
 
 def test_metadata_of_the_cells(cells, model, tmp_path):

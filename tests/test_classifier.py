@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from zarrmal_codecs import Model
 
-from zarrmal import InputError, api
+from zarrmal import InputError
+from zarrmal.choose import choose_assigner
 from zarrmal.classify import CellClassifier, ClassifierAssigner, EvaluatedClassifierAssigner
 from zarrmal.classify.calibration import calibration_error, fitted_temperature
 from zarrmal.classify.network import softmax
@@ -249,12 +250,12 @@ def test_labels_are_compared_where_there_are_some(cells: Source) -> None:
 
 def test_ways_of_classifying_exclude_each_other(cells: Source, model: Model) -> None:
     with pytest.raises(InputError, match="choose one"):
-        api.choose_assigner("classifier", cells, model, classifier=small(), cross_fit=True)
+        choose_assigner("classifier", cells, model, classifier=small(), cross_fit=True)
     with pytest.raises(InputError, match="for --assign"):
-        api.choose_assigner("labels", cells, model, cross_fit=True)
+        choose_assigner("labels", cells, model, cross_fit=True)
     colour = small(("Uninfected", "Parasitized"), 3)
     with pytest.raises(InputError, match="the classifier is for cells of 3 channels"):
-        api.choose_assigner("classifier", cells, model, classifier=colour)
+        choose_assigner("classifier", cells, model, classifier=colour)
 
 
 def test_shipped_ones_are_small_and_for_these_classes() -> None:
@@ -288,7 +289,7 @@ def test_an_archive_by_the_shipped_classifier_needs_no_torch(tmp_path: Path) -> 
 def test_other_classes_need_another_classifier(cells: Source, model: Model) -> None:
     plane = np.zeros((4, 24, 24, 2), np.uint8)
     with pytest.raises(InputError, match=r"24 x 24 x 2.*--classifier FILE.*--cross-fit"):
-        api.choose_assigner("classifier", open_source(plane), model)
+        choose_assigner("classifier", open_source(plane), model)
 
 
 @pytest.mark.parametrize("n_channels", sorted(NAMES))
