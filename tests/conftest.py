@@ -26,6 +26,7 @@ SHARED = Path(__file__).parents[1].parent / "shared"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 NEEDS_TORCH = (
+    "test_ablation.py",
     "test_classifier.py",
     "test_learn.py",
     "test_learn_classifier.py",
