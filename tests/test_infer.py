@@ -22,7 +22,8 @@ from zarrmal.infer import InferredSilhouettes, lacks_inference, with_inferred_ma
 from zarrmal.infer import source as infer_source
 from zarrmal.infer.brightness import brightness, surely_inside
 from zarrmal.infer.fit import axis, fit
-from zarrmal.infer.search import Inferred, Rule, infer_mask, plane_of
+from zarrmal.infer.rule import Rule, rule_of
+from zarrmal.infer.search import Inferred, infer_mask, plane_of
 from zarrmal.infer.survey import has_mixed_edge, survey
 from zarrmal.listener import Listener
 from zarrmal.models import SHIPPED
@@ -145,6 +146,45 @@ def test_the_survey_finds_kernel_and_lattice(resampling: Image.Resampling) -> No
     assert rule.widest[0] <= rule.usual[0] <= rule.usual[1] <= rule.widest[1]
 
 
+def test_known_masks_tell_the_rule() -> None:
+    _, outlines = drawn(12)
+    masks = [expand(points, SPACING) for points in outlines]
+    rule = rule_of(Silhouettes(masks=[*masks, None], resampling="box"))
+    assert rule is not None
+    assert (rule.resampling, rule.spacing) == ("box", SPACING)
+    sizes = [n for points in outlines for n in points.shape]
+    assert rule.widest[0] <= rule.usual[0] <= min(sizes) + 1
+    assert max(sizes) - 1 <= rule.usual[1] <= rule.widest[1]
+
+
+def test_few_masks_and_those_of_the_pixels_tell_none() -> None:
+    _, outlines = drawn(12)
+    masks = [expand(points, SPACING) for points in outlines]
+    assert rule_of(None) is None
+    assert rule_of(Silhouettes(masks=masks, resampling="same")) is None
+    assert rule_of(Silhouettes(masks=masks[:3], resampling="box")) is None
+    noise = [np.random.default_rng(k).random((40, 40)) > 0.5 for k in range(12)]
+    assert rule_of(Silhouettes(masks=noise, resampling="box")) is None
+
+
+def test_masks_that_are_kept_are_packed(cells: NDArray[np.uint8]) -> None:
+    source = with_inferred_masks(open_source(cells))
+    assert isinstance(source, InferredSilhouettes)
+    steps: list[tuple[str, int, int]] = []
+    source._progress = lambda task, done, total, note="": steps.append((task, done, total))
+    first, again = source.silhouettes(np.arange(9)), source.silhouettes(np.arange(9))
+    assert first is not None
+    assert again is not None
+    for mask, same in zip(first.masks, again.masks, strict=True):
+        assert mask is not None
+        assert mask.dtype == bool
+        np.testing.assert_array_equal(mask, same)
+    kept = [each for each in source._kept.values() if each is not None]
+    assert max(len(each.packed) for each in kept) < 200
+    assert steps[0] == ("looking for masks", 0, 4)
+    assert steps[-1] == ("looking for masks", 4, 4)
+
+
 def test_cells_that_were_not_resampled_have_no_mask_inferred(cells: NDArray[np.uint8]) -> None:
     sharp = np.where(cells > 128, np.uint8(150), np.uint8(0))
     assert not any(has_mixed_edge(plane_of(cell)) for cell in sharp)
@@ -193,10 +233,12 @@ def test_the_same_cells_give_the_same_bytes(
 
 
 def test_append_and_repack_keep_inferred_masks(
-    tmp_path: Path, cells: NDArray[np.uint8], model: Model
+    tmp_path: Path, cells: NDArray[np.uint8], model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "cells.zarr"
     written(cells[:20], path, model)
+    monkeypatch.setattr(infer_source, "LEAST_CELLS", len(cells))
+    monkeypatch.setattr(infer_source, "survey", None)  # the archive's masks tell the rule
     info = zarrmal.append(cells[20:], path)
     assert info.n_silhouettes == len(cells)
     assert not zarrmal.verify(path, cells).problems

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ..archive import Archive
 from ..archive.format import ArchiveFacts
 from ..archive.preprocessing import requested
+from ..archive.read.silhouettes import read_silhouettes
 from ..errors import InputError
-from ..infer import InferMode, with_inferred_masks
+from ..infer import InferMode, Rule, rule_of, with_inferred_masks
+from ..infer.survey import SAMPLE_CELLS
 from ..listener import Listener
 from ..progress import Progress, silent
 from ..sources import Channel, Source, open_source
@@ -29,8 +34,14 @@ def opened_like(
     arguments: Mapping[str, Any],
     slide: SegmentOptions | None = None,
     infer_masks: InferMode = "off",
+    rule: Rule | None = None,
 ) -> Source:
     """Open a source; channel and size are those of an archive, where there is one.
+
+    Parameters
+    ----------
+    rule
+        That the masks of the archive's cells follow, where it is known.
 
     Raises
     ------
@@ -55,9 +66,19 @@ def opened_like(
     )
     if recorded is not None and cells.cell_shape[2:] == (3,):
         cells = open_source(cells, channel=channel)
-    cells = with_inferred_masks(cells, infer_masks)
+    cells = with_inferred_masks(cells, infer_masks, rule, listener.progress)
     listener.opened(cells)
     return cells
+
+
+def rule_of_archive(archive: Archive) -> Rule | None:
+    """What the masks of an archive's last cells have in common; None where nothing is known.
+
+    Few cells that are appended follow it: by themselves they would not tell it (see
+    zarrmal.infer.source).
+    """
+    rows = np.arange(max(archive.n_cells - SAMPLE_CELLS, 0), archive.n_cells)
+    return rule_of(read_silhouettes(archive, rows))
 
 
 def open_cells(
@@ -101,7 +122,7 @@ def open_cells(
             progress=reading(progress),
             **arguments,
         )
-        return with_inferred_masks(opened, infer_masks)
+        return with_inferred_masks(opened, infer_masks, progress=progress)
     from ..segment.fields import open_fields_or_slide  # its libraries take as long as all else
 
     given = [name for name, value in arguments.items() if value and name != "skip_unreadable"]

@@ -33,7 +33,7 @@ from ..infer import InferMode, lacks_inference
 from ..listener import Listener, Origin
 from ..progress import Progress, silent
 from ..sources import open_source
-from .opening import StorageOptions, open_cells, opened_like
+from .opening import StorageOptions, open_cells, opened_like, rule_of_archive
 
 if TYPE_CHECKING:
     from ..learn import HybridOptions, HybridResult, TrainOptions, TrainResult
@@ -268,6 +268,7 @@ def append(
         source_arguments,
         slide,
         infer_masks,
+        rule_of_archive(archive) if infer_masks == "auto" else None,
     )
     cells = without_useless_masks(cells, model)
     assigner = choose_assigner(

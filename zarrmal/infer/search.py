@@ -13,10 +13,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.silhouette.coverage import Resampling
 
 from .brightness import Field, brightness, surely_inside
 from .fit import Fit, Points, axis, fit
+from .rule import Rule
 
 Size = tuple[int, int]
 """Rows and columns of lattice points."""
@@ -39,28 +39,6 @@ N_AROUND: Final = 6
 
 N_TRIED: Final = 2
 """The best so many of a sweep are tried with sweeps of the other side."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """What the masks of a source have in common.
-
-    Parameters
-    ----------
-    resampling
-        Of the pixels, after they were cut out.
-    spacing
-        Of the lattice on which masks were drawn.
-    usual
-        Numbers of rows and columns of lattice points that most masks have, (first, last).
-    widest
-        Those that any may have, tried where none of the usual convinces.
-    """
-
-    resampling: Resampling
-    spacing: int
-    usual: tuple[int, int]
-    widest: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

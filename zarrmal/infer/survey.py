@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -11,7 +11,8 @@ import numpy as np
 from zarrmal_codecs.silhouette.coverage import Resampling
 
 from .brightness import Field, brightness, surely_inside
-from .search import CONVINCING, N_AROUND, Inferred, Rule, infer_mask, may_have_mask
+from .rule import Rule, usual_and_widest
+from .search import CONVINCING, N_AROUND, Inferred, infer_mask, may_have_mask
 
 SAMPLE_CELLS: Final = 48
 """Cells of a source that are looked at."""
@@ -28,6 +29,9 @@ LEAST_POINTS, MOST_POINTS = 0.4, 1.7
 
 N_FIRST, N_TRIED, N_MEASURED = 3, 8, 24
 """Cells on which a rule is tried first, then, and on which sizes are measured."""
+
+N_STEPS: Final = 4
+"""Kernel and sizes roughly, the kernel, the lattice, the sizes."""
 
 LEAST_SHARE: Final = 0.5
 """Of the cells that a rule must convince on."""
@@ -52,14 +56,25 @@ def has_mixed_edge(plane: Field) -> bool:
     return bool(edge.any() and (plane[edge] / np.maximum(bright[edge], 1)).mean() < MIXED)
 
 
-def survey(planes: Sequence[Field]) -> Rule | None:
+def survey(
+    planes: Sequence[Field], progress: Callable[[int, int], None] = lambda done, total: None
+) -> Rule | None:
     """What the masks of some cells have in common; None where none are found.
 
     Parameters
     ----------
     planes
         Of each cell of the sample float64 (y, x), all of one size; see plane_of.
+    progress
+        Called with the number of its four steps that are done, and 4.
     """
+    rule = _survey(planes, lambda done: progress(done, N_STEPS))
+    progress(N_STEPS, N_STEPS)
+    return rule
+
+
+def _survey(planes: Sequence[Field], done: Callable[[int], None]) -> Rule | None:
+    done(0)
     usable = [plane for plane in planes if has_mixed_edge(plane)]
     if len(usable) < max(LEAST_SHARE * len(planes), 1):
         return None
@@ -75,23 +90,21 @@ def survey(planes: Sequence[Field]) -> Rule | None:
             break
     else:
         return None
+    done(1)
     # Kernels are alike, too: one that is not the true one may convince as well, by masks of about
     # the same sizes.
     rules = [_near(convinced, rule, kernel, rule.spacing) for kernel in KERNELS]
     best = min(rules, key=partial(_bits, some))
+    done(2)
     rules = [_near(convinced, rule, best.resampling, spacing) for spacing in SPACINGS]
     best = replace(min(rules, key=partial(_bits, some)), widest=limits)
+    done(3)
     measured = usable[:N_MEASURED]
     convinced = _convinced(measured, best)
     if len(convinced) < LEAST_SHARE * len(measured):
         return None
-    sizes = np.array([mask.points.shape for mask in convinced])
-    least, most = np.percentile(sizes, [5, 95]).astype(int).tolist()
-    return replace(
-        best,
-        usual=(max(least - 1, 2), most + 1),
-        widest=(max(int(sizes.min()) // 2, 2), 7 * int(sizes.max()) // 5),
-    )
+    usual, widest = usual_and_widest([mask.points.shape for mask in convinced])
+    return replace(best, usual=usual, widest=widest)
 
 
 def _convinced(planes: Sequence[Field], rule: Rule) -> list[Inferred]:
