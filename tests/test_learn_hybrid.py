@@ -241,6 +241,12 @@ def test_colour(coloured: Source) -> None:
         assert np.array_equal(decode_chunk(data, coder), shape)
 
 
+def test_hidden_units_may_be_others_than_the_effort_s(cells: Source) -> None:
+    model = train_hybrid(cells, replace(TINY, steps=2, widths=(12, 9))).model
+    (step,) = model.classes[0].steps
+    assert [layer.weight.shape[0] for layer in step.layers[:2]] == [12, 9]
+
+
 def test_unlabelled_cells_are_one_class(cells: Source) -> None:
     plain = open_source(cells.read(np.arange(40)))
     model = train_hybrid(plain, replace(TINY, steps=2)).model
@@ -249,7 +255,16 @@ def test_unlabelled_cells_are_one_class(cells: Source) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"effort": "huge"}, {"sae": 9}, {"minutes": 0.0}, {"steps": 0}, {"validation": 1.0}],
+    [
+        {"effort": "huge"},
+        {"sae": 9},
+        {"minutes": 0.0},
+        {"steps": 0},
+        {"validation": 1.0},
+        {"widths": (8,)},
+        {"widths": (8, 0)},
+        {"widths": (8, 513)},
+    ],
     ids=str,
 )
 def test_impossible_options_are_refused(wrong: dict[str, object]) -> None:

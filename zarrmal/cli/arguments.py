@@ -76,12 +76,12 @@ def slide_options_if_given(
     return slide_options(tile, splitting, keep_background, keep_border)
 
 
-def widths(hidden: str) -> tuple[int, ...]:
+def widths(text: str, option: str = "--hidden", example: str = "1500,500,30") -> tuple[int, ...]:
     """Widths of the hidden layers from ``1500,500,30``."""
     try:
-        return tuple(int(n) for n in hidden.split(","))
+        return tuple(int(n) for n in text.split(","))
     except ValueError:
-        raise InputError(f"--hidden wants widths like 1500,500,30, not {hidden!r}") from None
+        raise InputError(f"{option} wants widths like {example}, not {text!r}") from None
 
 
 def canvas_size(canvas: str | None) -> tuple[int, int] | None:

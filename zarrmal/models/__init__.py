@@ -20,8 +20,9 @@ Those for cells with masks also code cells whose masks are inferred from their e
 (zarrmal.infer), and are chosen for these where they take fewer bits.
 
 All are of default effort but nih50-red-masks-fast. All but this, nih50-red-masks and
-flow-cytometry were trained when the default effort had 64 and 48 units, in an earlier form of the
-model file; their commands now give smaller networks.
+flow-cytometry have 64 and 48 hidden units, as the default effort had when they were trained, and
+were converted from an earlier form of the model file: a run of their command gives a network of
+the same shape, with weights of its own.
 """
 
 from __future__ import annotations
@@ -75,14 +76,14 @@ SHIPPED = (
     Shipped(
         name="nih50-red.zmal",
         n_channels=1,
-        trained_by="zarrmal train nih50-rgb.npz --channel red --validation 0 --seed 0 "
-        "-o nih50-red.zmal",
+        trained_by="zarrmal train nih50-rgb.npz --channel red --validation 0 --units 64,48 "
+        "--seed 0 -o nih50-red.zmal",
     ),
     Shipped(
         name="nih50-rgb.zmal",
         n_channels=3,
-        trained_by="zarrmal train nih50-rgb.npz --validation 0 --steps 4000 --seed 0 "
-        "-o nih50-rgb.zmal",
+        trained_by="zarrmal train nih50-rgb.npz --validation 0 --steps 4000 --units 64,48 "
+        "--seed 0 -o nih50-rgb.zmal",
     ),
     Shipped(
         name="nih50-red-masks.zmal",
@@ -101,19 +102,19 @@ SHIPPED = (
         name="nih50-rgb-masks.zmal",
         n_channels=3,
         trained_by="zarrmal train nih50-rgb.npz --masks nih50-silhouettes.npz --sae 1 "
-        "--validation 0.25 --steps 7000 --seed 0 -o nih50-rgb-masks.zmal",
+        "--validation 0.25 --steps 7000 --units 64,48 --seed 0 -o nih50-rgb-masks.zmal",
     ),
     Shipped(
         name="nih-native-red.zmal",
         n_channels=1,
-        trained_by="zarrmal train nih-native/ --channel red --validation 0 --steps 8000 --seed 0 "
-        "-o nih-native-red.zmal",
+        trained_by="zarrmal train nih-native/ --channel red --validation 0 --steps 8000 "
+        "--units 64,48 --seed 0 -o nih-native-red.zmal",
     ),
     Shipped(
         name="nih-native-rgb.zmal",
         n_channels=3,
-        trained_by="zarrmal train nih-native/ --validation 0 --steps 8000 --seed 0 "
-        "-o nih-native-rgb.zmal",
+        trained_by="zarrmal train nih-native/ --validation 0 --steps 8000 --units 64,48 "
+        "--seed 0 -o nih-native-rgb.zmal",
         lattice_by="zarrmal train-lattice nih-native/ pbc-jpeg-cells/ fields/ --group-pattern "
         r"'C\d+[PN]?\d*|[^/]+$' --seed 0 --into nih-native-rgb.zmal "
         "--masks-from nih50-rgb-masks.zmal -o nih-native-rgb.zmal",

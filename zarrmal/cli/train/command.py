@@ -31,6 +31,14 @@ def train(
     effort: o.EffortOption = o.EffortName.default,
     minutes: o.Minutes = None,
     steps: o.Steps = None,
+    units: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,N",
+            help="hybrid: hidden units of the network's two layers; by default the effort's. More "
+            "are slower, and may code colour a little shorter.",
+        ),
+    ] = None,
     sae: Annotated[
         int | None,
         typer.Option(
@@ -107,6 +115,7 @@ def train(
     if profile is o.ProfileName.hybrid:
         options = learn.HybridOptions(
             effort=effort.value,
+            widths=None if units is None else widths(units, "--units", "32,32"),
             minutes=minutes,
             steps=steps,
             sae=sae,

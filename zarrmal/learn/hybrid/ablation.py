@@ -27,7 +27,7 @@ from ..selection import evenly
 from .context_inputs import PreparedCells
 from .data import read_cells
 from .network import ContextNetwork, HybridNetwork, SmallAutoencoder
-from .options import EFFORTS, SAE_SIZES, HybridOptions, SaeSize
+from .options import SAE_SIZES, HybridOptions, SaeSize
 from .training import EVALUATION_BLOCK, HybridTraining
 
 NO_LATENTS, SIX_LATENTS, TEN_LATENTS = SAE_SIZES
@@ -199,7 +199,7 @@ def ablation(
     data, measured = (read_cells(source, own, device, progress) for source in (training, unseen))
     slides = np.zeros(unseen.n_cells, "U1") if unseen.groups is None else np.asarray(unseen.groups)
     slides = slides[measured.rows]
-    effort = EFFORTS[options.effort]
+    effort = options.context
     n_steps = options.steps or effort.n_steps
     results: list[Ablated] = []
     whole: dict[str, float] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from zarrmal_codecs.constants import MAX_CLASSES
@@ -109,6 +109,8 @@ class HybridOptions:
     ----------
     effort
         "fast", "default" or "max".
+    widths
+        Hidden units of the context network's two layers, 1 to 512 each; None: the effort's.
     sae
         Index into SAE_SIZES, or None: the size with the smallest total of model, latents and
         residue for ``n_archive_cells``, found by short trial runs.
@@ -133,6 +135,7 @@ class HybridOptions:
     """
 
     effort: EffortName = "default"
+    widths: tuple[int, int] | None = None
     sae: int | None = None
     n_archive_cells: int | None = None
     minutes: float | None = None
@@ -147,6 +150,11 @@ class HybridOptions:
         if self.effort not in EFFORTS:
             raise InputError(
                 f"effort must be one of {', '.join(EFFORT_NAMES)}, not {self.effort!r}"
+            )
+        widths = self.widths
+        if widths is not None and not (len(widths) == 2 and 1 <= min(widths) <= max(widths) <= 512):
+            raise InputError(
+                f"the two layers have 1 to 512 hidden units each, as (32, 32), not {widths}"
             )
         if self.sae is not None and not 0 <= self.sae < len(SAE_SIZES):
             raise InputError(f"sae must be 0..{len(SAE_SIZES) - 1}, not {self.sae}")
@@ -165,3 +173,9 @@ class HybridOptions:
             )
         if not (self.classes is None or self.classes == "auto" or isinstance(self.classes, int)):
             raise InputError(f"classes must be a number, 'auto' or None, not {self.classes!r}")
+
+    @property
+    def context(self) -> Effort:
+        """The context network, and how long it is trained."""
+        effort = EFFORTS[self.effort]
+        return effort if self.widths is None else replace(effort, widths=self.widths)

@@ -21,7 +21,7 @@ from .export import export
 from .group_report import Groups, describe
 from .groups import Reassignment, bits_by_group, group_names, profitable_groups
 from .network import HybridNetwork
-from .options import EFFORTS, HybridOptions
+from .options import HybridOptions
 from .training import HybridTraining, bits_per_pixel
 from .trials import Trial, TrialRuns
 
@@ -119,7 +119,7 @@ def train_hybrid(
     if options.classes is not None:
         n_groups, group_trials = runs.choose_n_groups(size, trials)
         names, reassign = group_names(n_groups), Reassignment(data, n_groups)
-    effort = EFFORTS[options.effort]
+    effort = options.context
     torch.manual_seed(options.seed)
     network = HybridNetwork(data.training, len(names), effort, size, data.steps).to(device)
     if seconds is not None:
