@@ -44,7 +44,8 @@ class ConsoleListener(Listener):
         if origin != "shipped" or model is None:
             return
         say(f"no --model: using the shipped one, {model!r}")
-        if source.cell_shape != model.cell_shape:
+        has_autoencoder = any(class_model.networks for class_model in model.classes)
+        if has_autoencoder and source.cell_shape != model.cell_shape:
             say("these cells have another size than those it was trained on: its context network "
                 "works without the autoencoder")  # fmt: skip
         if source.sizes is None:

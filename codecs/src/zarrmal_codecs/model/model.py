@@ -82,7 +82,7 @@ class Model:
             raise ModelError(f"a model's depth must be 8 or 16, not {self.depth}")
 
     def __repr__(self) -> str:
-        sizes = "; ".join(f"{c.name}: {c.describe()}" for c in self.classes)
+        sizes = "; ".join(": ".join(filter(None, (c.name, c.describe()))) for c in self.classes)
         cell = "x".join(map(str, self.cell_shape))
         return (
             f"<Model {self.profile} {cell} | {sizes} | {self.n_bytes:,} bytes, "
