@@ -11,10 +11,7 @@ import pytest
 
 import zarrmal
 from zarrmal.archive import Location
-from zarrmal.cli.terminal.listener import ConsoleListener
 from zarrmal.errors import InputError
-from zarrmal.models import shipped_model, shipped_originals
-from zarrmal.progress import silent
 from zarrmal.sources import open_source
 
 
@@ -39,14 +36,3 @@ def test_a_source_of_fewer_cells(archive, cells):
     other = open_source(np.zeros((240, 9, 9), np.uint8))
     with pytest.raises(InputError, match="same --size and --channel"):
         zarrmal.verify(Location(str(archive)), other)
-
-
-def test_a_note_on_the_autoencoder_only_where_the_model_has_one(cells, capsys):
-    listener = ConsoleListener(silent)
-    for model, expected in ((shipped_model(1), True), (shipped_originals(), False)):
-        assert model is not None
-        listener.coding_with(model, "shipped", cells)
-        shown = " ".join(capsys.readouterr().err.split())
-        assert "using the shipped one" in shown
-        assert ("works without the autoencoder" in shown) is expected
-        assert " ; " not in shown

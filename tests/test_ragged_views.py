@@ -46,20 +46,21 @@ def test_what_needs_one_size_asks_for_it() -> None:
     for options, what in (
         (TrainOptions(), "training"),
         (HybridOptions(classes=2), "learning classes"),
-        (HybridOptions(sae=1), "an autoencoder"),
     ):
         with pytest.raises(InputError, match=rf"8 to 20 x 8 to 13: {what}.*--size N"):
             zarrmal.train(ORIGINALS, options=options)
 
 
 @pytest.mark.training
-def test_a_model_is_trained_on_cells_of_all_sizes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sae", [0, 1])
+def test_a_model_is_trained_on_cells_of_all_sizes(tmp_path: Path, sae: int) -> None:
     """The padding counts for nothing: the rate is that of the codec, over the cells' own pixels."""
     from zarrmal.learn import HybridOptions
 
     cells = [drawn(9 + k % 7, 12 - k % 5, k) for k in range(60)]
-    result = zarrmal.train(cells, options=HybridOptions(effort="fast", steps=60, validation=0.0))
-    assert result.report.sae == "none"
+    options = HybridOptions(effort="fast", steps=60, validation=0.0, sae=sae)
+    result = zarrmal.train(cells, options=options)
+    assert result.report.sae == ("none", "6 latents, 16 hidden")[sae]
     head = 16 * len(cells) / sum(cell.size for cell in cells)  # of each stream
     assert result.report.int8_bits == pytest.approx(result.report.float_bits + head, rel=0.02)
     given = WriteOptions(chunk_cells=len(cells))

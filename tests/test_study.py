@@ -264,8 +264,8 @@ def test_bits_of_single_pixels_add_up(results, split, model, hybrid):
         _, _, lengths = paper_pixels(model, i, cell, source.rice_parameter)
         np.testing.assert_array_equal(example.paper_bits, lengths)
         coder = coder_for(hybrid).cells(i)
-        prediction_network = Prediction(hybrid.classes[i], hybrid.cell_shape)
-        symbols = prediction_network.encode(cell[None, None]).astype(np.int64) + 128
+        prediction_network = Prediction(hybrid.classes[i], 1)
+        symbols = prediction_network.encode(cell[None, None], None).astype(np.int64) + 128
         edges, latent = prediction_network.latent_edges, np.arange(symbols.shape[1])
         interval = edges[symbols + 1, latent] - edges[symbols, latent]
         latents = -np.log2(interval / FREQUENCY_TOTAL).sum()

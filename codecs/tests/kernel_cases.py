@@ -29,7 +29,6 @@ class Case:
     components: int = 2
     widths: tuple[int, int] = (9, 7)
     sees: bool = False  # whether the networks look at a prediction
-    predicted: bool = True  # and whether there is one
     latents: int = 0
     kind: str = "mixed"
     content: str = "like cells"
@@ -69,7 +68,6 @@ CASES = {
         f"widths {a}, {b}": Case(widths=(a, b), lanes=18, height=2)
         for a, b in ((1, 1), (2, 5), (4, 1), (16, 17), (31, 33), (64, 63), (255, 256), (256, 1))
     },
-    "no prediction given": Case(sees=True, predicted=False),
     "latents": Case(sees=True, latents=7),
     **{f"{kind}": Case(kind=kind, sees=True) for kind in ("high", "low", "signs", "shift-24")},
     "high, wide": Case(kind="high", widths=(256, 256), height=2, lanes=9),
@@ -87,7 +85,11 @@ CASES = {
     ),
     **{f"{n} lanes, sized": Case(lanes=n, height=6, width=5, sized=True) for n in LANES},
     "3 planes, sized": Case(lanes=67, planes=3, height=7, width=9, sized=True),
-    "sized, prediction": Case(sized=True, sees=True, predicted=False, latents=3),
+    "sized, prediction": Case(sized=True, sees=True, latents=3),
+    "few, sized, prediction": Case(sized=True, lanes=3, sees=True, latents=3, planes=2),
+    "sized, cut, prediction": Case(
+        sized=True, lanes=20, cut="part", sees=True, latents=3, coverage=9
+    ),
     "sized, 90 columns": Case(sized=True, height=2, width=90, lanes=70, widths=(4, 4)),
     "bounds, sized": Case(kind="bounds", lanes=20, height=9, sized=True),
     **{
@@ -141,7 +143,7 @@ CASES = {
     **{f"{c} pixels, deep": Case(depth=16, content=c, bins=256) for c in ("zeros", "full")},
     "6 planes, deep": Case(depth=16, planes=6, lanes=18, bins=5, raw=1, shared=True),
     "latents, deep": Case(depth=16, sees=True, latents=7, bins=4),
-    "no prediction given, deep": Case(depth=16, sees=True, predicted=False),
+    "sized, prediction, deep": Case(sized=True, depth=16, sees=True, latents=3, lanes=20, bins=4),
     "sized, deep": Case(depth=16, lanes=67, planes=2, height=6, width=5, sized=True, bins=9),
     "cut whole, deep": Case(depth=16, lanes=17, height=5, cut="whole", coverage=25, bins=3),
     "cut, deep": Case(depth=16, lanes=66, planes=2, height=6, cut="part", bins=256, coverage=25),
@@ -284,8 +286,11 @@ def make(case: Case) -> tuple[tuple[Step, ...], np.ndarray, Known, np.ndarray]:
             cell[height:], cell[:, width:] = 0, 0
         pixels[np.broadcast_to(coverage[:, None] == 0, shape)] = 0
     predicted = None
-    if case.sees and case.predicted:
+    if case.sees:
         predicted = some_integers(4, shape, 0, 255, "uint8")
+        for cell, (height, width) in zip(predicted, [] if sizes is None else sizes.tolist()):
+            cell[:, height:] = cell[:, height - 1 : height]
+            cell[:, :, width:] = cell[:, :, width - 1 : width]
     # Biases as they are at the bounds; else every lane has sums of its own.
     spread = 0 if case.kind in ("bounds", "shift-24") else 2000
     first = []

@@ -237,9 +237,8 @@ def cell_of(header: dict, model: dict, c: int) -> bytes:
             values = decode_lattice(stream, model["classes"][k], place, own[:2], outline)
         else:
             scales = [r[2:] for r in header["reductions"]] or [(0, 1)] * n_planes
-            trained, depth = model["cell_shape"], model["depth"]
-            class_model = model["classes"][k]
-            values = decode_hybrid(stream, class_model, own, trained, outline, depth, scales)
+            class_model, depth = model["classes"][k], model["depth"]
+            values = decode_hybrid(stream, class_model, own, outline, depth, scales)
         row, full_row = prod(own[1:]), prod(cell_shape[1:])
         rows = [values[y * row : (y + 1) * row] + [0] * (full_row - row) for y in range(own[0])]
         values = [value for row_of in rows for value in row_of] + [0] * (

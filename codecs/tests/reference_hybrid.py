@@ -192,8 +192,6 @@ class Cell:
         return values, base
 
     def seen(self, p: int, y: int, x: int, base: int) -> list:
-        if self.predicted is None:
-            return [64] * 5
         offsets = ((y, x), (y, x + 1), (y + 1, x), (y, x + 2), (y + 2, x))
         inside = [(min(i, self.height - 1), min(j, self.width - 1)) for i, j in offsets]
         return [64 + S[self.predicted[p][i][j] - base] for i, j in inside]
@@ -232,7 +230,6 @@ def decode_hybrid(
     stream: bytes,
     c: dict,
     cell_shape: tuple,
-    trained: tuple,
     outline: tuple | None,
     depth: int,
     scales: list,
@@ -250,7 +247,7 @@ def decode_hybrid(
         points = decode_points(words, c["silhouette"], *shape)
         coverage = coverage_of(mask_of(points, spacing), height, width, resampling)
     cell = Cell(c, height, width, coverage, depth)
-    if c["prediction"] and (height, width) == trained[:2]:
+    if c["prediction"]:
         indices = c["prediction"]["scale"]
         cell.latents = [words.take(latent_cumulative(SLOPE[i]), 256) - 128 for i in indices]
         n_planes = len(c["steps"])

@@ -221,10 +221,14 @@ def test_sizes_that_do_not_fit_are_refused(level, sizes, says):
         kernel.encode(pixels, given, prefix)
     with pytest.raises(ValueError, match=says):
         kernel.bits(pixels, given)
+
+
+@native
+def test_a_prediction_that_is_missing_is_refused(level):
     steps, pixels, known, _ = make(Case(lanes=2, sees=True))
-    sees = engine_of(Case(sees=True), steps, level)
-    with pytest.raises(ValueError, match="one size"):
-        sees.bits(pixels, replace(known, sizes=np.ones((2, 2), np.uint16)))
+    kernel = engine_of(Case(sees=True), steps, level)
+    with pytest.raises(ValueError, match="predicted is missing"):
+        kernel.bits(pixels, replace(known, predicted=None))
 
 
 @native

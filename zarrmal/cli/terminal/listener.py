@@ -44,10 +44,6 @@ class ConsoleListener(Listener):
         if origin != "shipped" or model is None:
             return
         say(f"no --model: using the shipped one, {model!r}")
-        has_autoencoder = any(class_model.networks for class_model in model.classes)
-        if has_autoencoder and source.cell_shape != model.cell_shape:
-            say("these cells have another size than those it was trained on: its context network "
-                "works without the autoencoder")  # fmt: skip
         if source.sizes is None:
             say("a model of your own cells is smaller on them: `zarrmal train SOURCE -o MODEL`")
 

@@ -21,6 +21,7 @@ from zarrmal_codecs.hybrid.prediction import pool
 
 from ...progress import Progress
 from ...sources import Source
+from ...sources.source import require_one_size
 from ..checkpoint import Checkpoint
 from ..loop import fit, prepare_device
 from ..selection import evenly
@@ -47,9 +48,9 @@ class _Shared(nn.Module):
 class _LatentsOnly(SmallAutoencoder):
     """Predicts nothing."""
 
-    def decode(self, latents: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Black cells."""
-        return latents.new_zeros(len(latents), self.n_planes, *size)
+        return torch.zeros_like(super().decode(latents))
 
 
 class _Noisy(SmallAutoencoder):
@@ -194,6 +195,8 @@ def ablation(
     InputError
         If the cells differ in size.
     """
+    for source in (training, unseen):
+        require_one_size(source, "an ablation")
     device = prepare_device(options.device)
     own = replace(options, sae=SAE_SIZES.index(SIX_LATENTS), validation=0.0, classes=None)
     data, measured = (read_cells(source, own, device, progress) for source in (training, unseen))

@@ -54,7 +54,7 @@ class PreparedCells:
     blank_around
         bool (pixel,): blank neighbours only, in every plane.
     pooled
-        float32 (cell, y * x * plane), 0..1: input of the autoencoder; (cell, 0) where sizes differ.
+        float32 (cell, y * x * plane), 0..1: input of the autoencoder.
     classes
         int64 (cell,).
     sizes
@@ -144,6 +144,7 @@ def prepare(
     device: torch.device,
     coverage: Sequence[NDArray[np.uint8]] | NDArray[np.uint8] | None = None,
     depth: Depth = SHALLOW,
+    grid: tuple[int, int] | None = None,
 ) -> PreparedCells:
     """Prepare cells (plane, y, x), of one size or not, of classes uint8 (cell,).
 
@@ -155,23 +156,23 @@ def prepare(
         Of each cell uint8 (y, x); None where it is 255 everywhere.
     depth
         Of the levels.
+    grid
+        See PreparedCells; None: that of cells of the first one's size.
     """
+    grid = grid or grid_of(cells[0].shape[1:])
     has_one_size = isinstance(cells, np.ndarray)
     step = BLOCK_CELLS if has_one_size else 1
-    grid = (min(GRID, cells[0].shape[1]), min(GRID, cells[0].shape[2]))
     parts: dict[str, list[NDArray[Any]]] = {}
     for start in range(0, len(cells), step):
         block = np.asarray(cells[start : start + step])
         own = None if coverage is None else np.asarray(coverage[start : start + step])
         for name, value in _prepared(block, own, depth).items():
             parts.setdefault(name, []).append(value)
-        if has_one_size:
-            seen = depth.grid_value(block).astype(np.uint8)
-            parts.setdefault("pooled", []).append(pool(seen, grid).astype(np.float32) / 255)
+        seen = depth.grid_value(block).astype(np.uint8)
+        parts.setdefault("pooled", []).append(pool(seen, grid).astype(np.float32) / 255)
     tensors = {
         name: torch.from_numpy(np.concatenate(each)).to(device) for name, each in parts.items()
     }
-    tensors.setdefault("pooled", torch.zeros(len(cells), 0, device=device))
     return PreparedCells(
         **tensors,
         depth=depth,
@@ -180,6 +181,11 @@ def prepare(
         n_planes=cells[0].shape[0],
         grid=grid,
     )
+
+
+def grid_of(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width of the grid for cells (y, x, …), or for those of different sizes in it."""
+    return min(GRID, shape[0]), min(GRID, shape[1])
 
 
 def _prepared(
@@ -265,7 +271,7 @@ class ContextInputs:
         cell, pixel
             Of each drawn pixel: index into rows, and index into the cell.
         predicted
-            float32 (row, plane, y, x), 0..255, or None.
+            Grids of the autoencoder, float32 (row, plane, y, x), 0..255, or None.
         """
         cells, e = self.cells, self.effort
         owner = rows[cell]
@@ -328,7 +334,8 @@ class ContextInputs:
             ]
         parts += [self._shade[base][:, None], self._position(y, x, height, width)]
         if predicted is not None:
-            parts.append(self._prediction(predicted, plane, cell, y, x, self._grid_value[base]))
+            grids, own_base = predicted[:, plane], self._grid_value[base]
+            parts.append(self._prediction(grids, cell, (y, x), (height, width), own_base))
         if coverage is not None and self.n_coverage:
             around_it = coverage[places(middle, self._covered)].int()
             parts.append(((around_it + 1) >> 1).float() / 64 - 1)
@@ -347,20 +354,36 @@ class ContextInputs:
 
     def _prediction(
         self,
-        predicted: torch.Tensor,
-        plane: int,
+        grids: torch.Tensor,
         cell: torch.Tensor,
-        y: torch.Tensor,
-        x: torch.Tensor,
+        place: tuple[torch.Tensor, torch.Tensor],
+        size: tuple[torch.Tensor, torch.Tensor],
         base: torch.Tensor,
     ) -> torch.Tensor:
+        """What the predicted cells, float32 (row, y, x), have at some places (y, x) of cells."""
+        rows, columns = (
+            [_between(torch.minimum(at + d, n - 1), n, n_grid) for d in range(3)]
+            for at, n, n_grid in zip(place, size, grids.shape[1:], strict=True)
+        )
         parts = []
-        height, width = predicted.shape[2:]
         for dy, dx in PREDICTION_OFFSETS:
-            rows, columns = (y + dy).clamp(max=height - 1), (x + dx).clamp(max=width - 1)
-            d = predicted[cell, plane, rows, columns] - base
-            size = d.abs()
+            (top, bottom, lower), (left, right, further) = rows[dy], columns[dx]
+            upper_value, lower_value = (
+                torch.lerp(grids[cell, row, left], grids[cell, row, right], further)
+                for row in (top, bottom)
+            )
+            d = torch.lerp(upper_value, lower_value, lower) - base
+            far = d.abs()
             # S(d) without its steps, so that a gradient reaches the autoencoder.
-            squashed = 2 * size.clamp(max=8) + size.clamp(max=32) / 2 + size / 8
+            squashed = 2 * far.clamp(max=8) + far.clamp(max=32) / 2 + far / 8
             parts.append(torch.sign(d) * squashed / 64)
         return torch.stack(parts, dim=1)
+
+
+def _between(
+    at: torch.Tensor, size: torch.Tensor, n_grid: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The two rows of a grid beside a row of the cell, and the second's part (FORMAT 6.4)."""
+    along = ((2 * at + 1) * n_grid * 128 // size - 128).clamp(0, (n_grid - 1) * 256)
+    low = along >> 8
+    return low, (low + 1).clamp(max=n_grid - 1), (along & 255) / 256

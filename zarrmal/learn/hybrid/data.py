@@ -19,7 +19,7 @@ from ...sources.sizes import Sizes
 from ...sources.source import require_one_size
 from ..checkpoint import run_digest
 from ..selection import SINGLE_CLASS, evenly, labels_of, select_cells
-from .context_inputs import PreparedCells, prepare
+from .context_inputs import PreparedCells, grid_of, prepare
 from .cut_out import LEAST_SHARE, Planes, read_cut_out
 from .levels import reduce_all
 from .options import HybridOptions
@@ -99,12 +99,10 @@ def read_cells(
     ------
     InputError
         If the cells have a shape that the profile does not code, or are too few; or if they differ
-        in size, and an autoencoder or learned classes are asked for.
+        in size, and learned classes are asked for.
     """
     if options.classes is not None:
         require_one_size(source, "learning classes")
-    if options.sae:
-        require_one_size(source, "an autoencoder")
     shape = source.cell_shape
     if len(shape) not in (2, 3) or n_planes(shape) > MAX_PLANES:
         raise InputError(
@@ -145,7 +143,12 @@ def read_cells(
     levels = [reduction.levels(of) for of in planes_of]
     prepared, validated = (
         prepare(
-            of, labels[rows], device, own.coverage if has_silhouettes else None, reduction.depth
+            of,
+            labels[rows],
+            device,
+            own.coverage if has_silhouettes else None,
+            reduction.depth,
+            grid_of(shape),
         )
         for of, rows, own in zip(levels, (training, validation), cut, strict=True)
     )

@@ -250,11 +250,10 @@ class SmallAutoencoder(nn.Module):
         hidden = torch.relu(self.down_gain * (latents @ self.inner.T) + self.down_bias)
         return self.grid_gain * (hidden @ self.outer.T) + self.grid_bias + self.get_buffer("mean")
 
-    def decode(self, latents: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-        """Predicted cells, (row, plane, y, x), 0..255."""
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Grids of predicted cells, (row, plane, y, x), 0..255, to be interpolated."""
         grid = self.decode_grid(latents).clamp(0, 1) * 255
-        grid = grid.view(-1, *self.grid, self.n_planes).permute(0, 3, 1, 2)
-        return nn.functional.interpolate(grid, size=size, mode="bilinear", align_corners=False)
+        return grid.view(-1, *self.grid, self.n_planes).permute(0, 3, 1, 2)
 
 
 class HybridNetwork(nn.Module):
@@ -279,7 +278,6 @@ class HybridNetwork(nn.Module):
         super().__init__()
         self.inputs = ContextInputs(effort, steps, cells)
         self.units = units_of(cells.depth.bits)
-        self.shape = cells.one_size
         self.n_classes, self.size = n_classes, size
         has_prediction = size.n_latents > 0
         self.network_of = networks_of(steps)
@@ -303,7 +301,7 @@ class HybridNetwork(nn.Module):
             self.autoencoders.append(SmallAutoencoder(mean, size, cells.grid, cells.n_planes))
 
     def set_cells(self, cells: PreparedCells) -> None:
-        """Compute on other cells, of the same shape where there are autoencoders."""
+        """Compute on other cells, pooled to the same grid where there are autoencoders."""
         self.inputs = ContextInputs(self.inputs.effort, self.inputs.steps, cells)
 
     def step(self, s: int) -> tuple[ContextNetwork, int]:
@@ -326,11 +324,11 @@ class HybridNetwork(nn.Module):
     def _predict(
         self, pooled: torch.Tensor, classes: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Latents (row, latent), their bits (row,), and predicted cells (row, plane, y, x)."""
-        assert self.shape is not None
+        """Latents (row, latent), their bits (row,), and predicted grids (row, plane, y, x)."""
         latents = pooled.new_zeros(len(pooled), self.size.n_latents)
         length = pooled.new_zeros(len(pooled))
-        predicted = pooled.new_zeros(len(pooled), self.inputs.cells.n_planes, *self.shape)
+        cells = self.inputs.cells
+        predicted = pooled.new_zeros(len(pooled), cells.n_planes, *cells.grid)
         for k, autoencoder in enumerate(self.autoencoders):
             members = (classes == k).nonzero()[:, 0]
             if len(members):
@@ -338,7 +336,7 @@ class HybridNetwork(nn.Module):
                 code = autoencoder.encode(pooled[members])
                 latents = latents.index_copy(0, members, code)
                 length = length.index_copy(0, members, autoencoder.latent_bits(code))
-                predicted = predicted.index_copy(0, members, autoencoder.decode(code, self.shape))
+                predicted = predicted.index_copy(0, members, autoencoder.decode(code))
         return latents, length, predicted
 
     def total_bits(

@@ -81,8 +81,6 @@ class TrialRuns:
         """
         if self.data.options.sae is not None:
             return SAE_SIZES[self.data.options.sae], ()
-        if self.data.training.one_size is None:
-            return SAE_SIZES[0], ()  # latents are of cells of the model's size
         trials = self._resumed("sizes", self._try_sizes)
         return SAE_SIZES[trials.index(smallest(trials))], trials
 

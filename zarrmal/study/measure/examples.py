@@ -128,17 +128,16 @@ def hybrid_bits(model: Model, k: int, cell: Pixels) -> NDArray[np.float64]:
     NDArray
         float64 (y, x).
     """
-    class_model, shape = model.classes[k], model.cell_shape
+    class_model = model.classes[k]
     pixels = cell[None, None]
     latents: NDArray[np.int8] | None = None
     predicted: Pixels | None = None
     n_latents = 0
     if class_model.networks.get("decoder"):
-        prediction = Prediction(class_model, shape)
+        prediction = Prediction(class_model, 1)
         n_latents = prediction.n_latents
-        if cell.shape == shape[:2]:
-            latents = prediction.encode(pixels)
-            predicted = prediction.decode(latents)
+        latents = prediction.encode(pixels, None)
+        predicted = prediction.decode(latents, (cell.shape[0], cell.shape[1]), None)
     steps = steps_of(class_model, 1, n_latents)
     plan = Plan(steps, n_latents > 0, SHALLOW)
     first_sums = [_first_sums(step, latents) for step in steps]

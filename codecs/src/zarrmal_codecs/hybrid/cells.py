@@ -93,7 +93,9 @@ class HybridCells:
             )
         self._cell_shape, self._depth = shape, depth_of(model.depth)
         self._prediction = (
-            Prediction(class_model, shape) if class_model.networks.get("decoder") else None
+            Prediction(class_model, n_planes(shape))
+            if class_model.networks.get("decoder")
+            else None
         )
         n_latents = self._prediction.n_latents if self._prediction else 0
         self._steps = steps_of(class_model, n_planes(shape), n_latents)
@@ -123,11 +125,6 @@ class HybridCells:
             self._engines[level] = engine
         return engine
 
-    def _has_latents(self, block: Block) -> bool:
-        """Cells of the model's shape have, if the class has an autoencoder."""
-        is_trained = block.sizes is None and self._is_trained_shape(block.shape)
-        return self._prediction is not None and is_trained
-
     def _known(
         self,
         block: Block,
@@ -140,7 +137,7 @@ class HybridCells:
         predicted = None
         if latents is not None:
             assert self._prediction is not None
-            predicted = self._prediction.decode(latents)
+            predicted = self._prediction.decode(latents, block.shape, block.sizes)
         return Known(
             shape=(n, len(self._steps), *block.shape),
             first=self._first(latents, n),
@@ -153,24 +150,13 @@ class HybridCells:
     def _latents(
         self, block: Block, pixels: Pixels, scales: Scales | None
     ) -> NDArray[np.int8] | None:
-        """int8 (cell, latent) of pixels (cell, plane, y, x); None where cells have none."""
-        if not self._has_latents(block):
+        """int8 (cell, latent) of pixels (cell, plane, y, x); None where the class has none."""
+        if self._prediction is None:
             return None
-        assert self._prediction is not None
-        if self._depth is SHALLOW:
-            return self._prediction.encode(pixels)
-        levels = (scales or Scales.of_bytes(pixels.shape[1])).levels(pixels)
-        return self._prediction.encode(self._depth.grid_value(levels).astype(np.uint8))
-
-    def _is_trained_shape(self, shape: tuple[int, ...]) -> bool:
-        return shape == self._cell_shape[:2]
-
-    def _block_cells(self, shape: tuple[int, ...]) -> int:
-        """How many cells (plane, y, x) are coded at a time."""
-        n_values = prod(shape)
-        if self._prediction is not None and self._is_trained_shape(shape[1:]):
-            n_values = max(n_values, self._prediction.widest)
-        return max(1, min(BLOCK_CELLS, self._block_values // n_values))
+        if self._depth is not SHALLOW:
+            levels = (scales or Scales.of_bytes(pixels.shape[1])).levels(pixels)
+            pixels = self._depth.grid_value(levels).astype(np.uint8)
+        return self._prediction.encode(pixels, block.sizes)
 
     def _blocks(
         self,
@@ -189,35 +175,27 @@ class HybridCells:
     def _blocks_by_size(
         self, n_cells: int, shape: tuple[int, int, int], sizes: Sizes | None
     ) -> list[Block]:
-        """Cells in blocks of like sizes; those of the model's shape, which have latents, apart."""
+        """Cells in blocks of like sizes."""
         rows = np.arange(n_cells)
+        widest = self._prediction.widest if self._prediction is not None else 1
         if sizes is None:
-            return self._uniform(rows, shape)
-        is_trained = (sizes == self._cell_shape[:2]).all(axis=1)
-        n_planes = shape[0]
-        height, width = self._cell_shape[:2]
-        trained = self._uniform(rows[is_trained], (n_planes, height, width))
-        others = rows[~is_trained]
-        own = sizes[others].astype(np.int64)
+            n = max(1, min(BLOCK_CELLS, self._block_values // max(prod(shape), widest)))
+            starts = range(0, n_cells, n)
+            return [Block(members=rows[s : s + n], shape=(shape[1], shape[2])) for s in starts]
+        own = sizes.astype(np.int64)
         order = np.lexsort([own.min(axis=1), own.max(axis=1)])
-        blocks, others, own = trained, others[order], own[order]
-        while len(others):
+        blocks, rows, own = [], rows[order], own[order]
+        while len(rows):
             largest = np.maximum.accumulate(own[:BLOCK_CELLS], axis=0)
-            n_values = n_planes * np.arange(1, len(largest) + 1) * largest.prod(axis=1)
-            n = max(1, int((n_values <= self._block_values).sum()))
+            n_values = np.maximum(shape[0] * largest.prod(axis=1), widest)
+            fitting = np.arange(1, len(largest) + 1) * n_values <= self._block_values
+            n = max(1, int(fitting.sum()))
             n = n // LANES * LANES or n
             height, width = largest[n - 1].tolist()
-            block = Block(members=others[:n], shape=(height, width), sizes=sizes[others[:n]])
+            block = Block(members=rows[:n], shape=(height, width), sizes=sizes[rows[:n]])
             blocks.append(block)
-            others, own = others[n:], own[n:]
+            rows, own = rows[n:], own[n:]
         return blocks
-
-    def _uniform(self, rows: NDArray[np.int64], shape: tuple[int, int, int]) -> list[Block]:
-        n = self._block_cells(shape)
-        return [
-            Block(members=rows[s : s + n], shape=(shape[1], shape[2]))
-            for s in range(0, len(rows), n)
-        ]
 
     def _first(self, latents: NDArray[np.int8] | None, n: int) -> First:
         """First sums of each step, int32 (cell, unit): the bias and the latents' part."""
@@ -370,7 +348,7 @@ class HybridCells:
         if outlines is not None:
             points = self._read_points(decoder, outlines)
             covered = outlines.coverage(points, block.shape, block.sizes, native=self._is_native())
-        if self._has_latents(block):
+        if self._prediction is not None:
             latents = self._read_latents(decoder)
         known = self._known(block, latents, covered, scales)
         pixels, status = self._engine().decode(decoder, streams, known)

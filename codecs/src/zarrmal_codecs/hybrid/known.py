@@ -25,12 +25,13 @@ class Known:
         Of each step the first sums of its network, int32 (cell, unit).
     sizes
         Height and width of each cell, uint16 (cell, 2), whose other pixels are 0 and not coded;
-        None where all have those of the array. Cells with a prediction have one size.
+        None where all have those of the array.
     coverage
         uint8 (cell, y, x); pixels where it is 0 are 0 and not coded. None where the silhouette of
         each cell covers all of it.
     predicted
-        Cells that the autoencoder predicts, uint8 (cell, plane, y, x), or None.
+        Cells that the autoencoder predicts, uint8 (cell, plane, y, x), beyond the size of each its
+        last row and column again; None where the class has no autoencoder.
     scales
         Of the values, for a model of depth 16; else None.
     """

@@ -114,7 +114,7 @@ class Lanes:
         self.is_covered = known.coverage is None and self.sizes is None
         """Whether the coverage of all pixels is 255."""
         self.predicted = None
-        if plan.has_prediction and known.predicted is not None:
+        if known.predicted is not None:
             planes = np.ascontiguousarray(known.predicted.transpose(1, 2, 3, 0))
             self.predicted = planes.astype(np.int16)
         self.first = [np.ascontiguousarray(f.T).astype(np.int32) for f in known.first]
@@ -208,9 +208,7 @@ class Lanes:
         return np.concatenate(parts), base
 
     def _prediction(self, plane: int, y: int, x: int, base: Numbers) -> NDArray[np.int16]:
-        n = self.image.shape[-1]
-        if self.predicted is None:
-            return np.full((len(PREDICTION_OFFSETS), n), ACTIVATION_ZERO, np.int16)
+        assert self.predicted is not None
         rows = [min(y + dy, self.height - 1) for dy, _ in PREDICTION_OFFSETS]
         columns = [min(x + dx, self.width - 1) for _, dx in PREDICTION_OFFSETS]
         differences = self.predicted[plane, rows, columns] - self.depth.grid_value(base)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..constants import N_SLOPES
 from ..errors import ModelError
 from ..model.autoencoder import Autoencoder
 from ..model.class_model import ClassModel
+from .known import Sizes
 from .mixture import latent_cumulative
 from .tables import SLOPE
 
@@ -24,8 +26,8 @@ class Prediction:
     ----------
     model
         A class with the network "decoder" and the tensors "grid" and "latent_scale".
-    cell_shape
-        (y, x) or (y, x, channel), that of the model.
+    n_planes
+        Channels of a cell.
 
     Raises
     ------
@@ -33,9 +35,8 @@ class Prediction:
         If these do not fit each other.
     """
 
-    def __init__(self, model: ClassModel, cell_shape: tuple[int, ...]) -> None:
-        self._planes = n_planes(cell_shape)
-        self._shape = cell_shape[:2]
+    def __init__(self, model: ClassModel, n_planes: int) -> None:
+        self._planes = n_planes
         grid, scale = model.tensors.get("grid"), model.tensors.get("latent_scale")
         if grid is None or grid.dtype != np.uint8 or grid.shape != (2,) or not grid.all():
             raise ModelError(f"class {model.name!r}: tensor 'grid' must be two uint8, each >= 1")
@@ -54,27 +55,70 @@ class Prediction:
         self.latent_columns: list[list[int]] = self.latent_edges.T.tolist()
         """The same by latent."""
 
-    def encode(self, pixels: Pixels) -> NDArray[np.int8]:
-        """Latents int8 (cell, latent) of uint8 (cell, plane, y, x); zeros without an encoder."""
-        if not self._networks.can_encode:
-            return np.zeros((len(pixels), self.n_latents), np.int8)
-        return self._networks.encode(pool(pixels, self._grid))
+    def encode(self, pixels: Pixels, sizes: Sizes | None) -> NDArray[np.int8]:
+        """Latents int8 (cell, latent) of uint8 (cell, plane, y, x); zeros without an encoder.
 
-    def decode(self, latents: NDArray[np.int8]) -> Pixels:
-        """Predicted cells, uint8 (cell, plane, y, x), of latents, int8 (cell, latent)."""
+        Parameters
+        ----------
+        sizes
+            Height and width of each cell, (cell, 2); None where they fill the array.
+        """
+        out = np.zeros((len(pixels), self.n_latents), np.int8)
+        if self._networks.can_encode:
+            for rows, height, width in _by_size(pixels.shape, sizes):
+                own = pixels[rows, :, :height, :width]
+                out[rows] = self._networks.encode(pool(own, self._grid))
+        return out
+
+    def decode(
+        self, latents: NDArray[np.int8], shape: tuple[int, int], sizes: Sizes | None
+    ) -> Pixels:
+        """Predicted cells, uint8 (cell, plane, *shape), of latents, int8 (cell, latent).
+
+        Parameters
+        ----------
+        shape
+            (y, x) of the largest cell.
+        sizes
+            See ``encode``. Beyond a cell its last row and column are repeated, as the coordinates
+            of FORMAT 6.8 are clipped.
+        """
         grid = self._networks.decode(latents).reshape(len(latents), *self._grid, self._planes)
         boxes = np.ascontiguousarray(grid.transpose(0, 3, 1, 2), dtype=np.float32)
-        # Integers up to 255 * 2**16 + 2**15 < 2**24: exact in float32, in either order. Columns
-        # first is faster, because rows are contiguous then; but for a cell of one long row the
-        # intermediate result would be far larger than the cell.
-        (height, width), (rows, columns) = self._shape, self._grid
-        if rows * width <= max(height * columns, height * width):
-            stretched = _stretch(_stretch(boxes, 3, width), 2, height)
-        else:
-            stretched = _stretch(_stretch(boxes, 2, height), 3, width)
-        stretched += 32768
-        stretched *= np.float32(2**-16)
-        return stretched.astype(np.uint8)
+        if sizes is None:
+            return _predicted(boxes, *shape)
+        out = np.empty((len(latents), self._planes, *shape), np.uint8)
+        for rows, height, width in _by_size(out.shape, sizes):
+            border = ((0, 0), (0, 0), (0, shape[0] - height), (0, shape[1] - width))
+            out[rows] = np.pad(_predicted(boxes[rows], height, width), border, "edge")
+        return out
+
+
+def _by_size(
+    shape: tuple[int, ...], sizes: Sizes | None
+) -> Iterator[tuple[NDArray[np.int64] | slice, int, int]]:
+    """Cells of each size, their height and width; of an array (cell, plane, y, x)."""
+    if sizes is None:
+        yield slice(None), shape[2], shape[3]
+        return
+    different, which = np.unique(sizes, axis=0, return_inverse=True)
+    for k, (height, width) in enumerate(different.tolist()):
+        yield np.flatnonzero(which.ravel() == k), height, width
+
+
+def _predicted(boxes: NDArray[np.float32], height: int, width: int) -> Pixels:
+    """Cells of one size, interpolated from their grids, float32 (cell, plane, y, x)."""
+    # Integers up to 255 * 2**16 + 2**15 < 2**24: exact in float32, in either order. Columns
+    # first is faster, because rows are contiguous then; but for a cell of one long row the
+    # intermediate result would be far larger than the cell.
+    rows, columns = boxes.shape[2:]
+    if rows * width <= max(height * columns, height * width):
+        stretched = _stretch(_stretch(boxes, 3, width), 2, height)
+    else:
+        stretched = _stretch(_stretch(boxes, 2, height), 3, width)
+    stretched += 32768
+    stretched *= np.float32(2**-16)
+    return stretched.astype(np.uint8)
 
 
 def _stretch(grid: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:

@@ -108,6 +108,8 @@ public:
                 first_[static_cast<std::size_t>(s)][o] = static_cast<std::int32_t>(
                     static_cast<std::uint32_t>(from[o]) + (1u << (shift[o] - 1)));
         }
+        cell_.predicted_row = static_cast<std::ptrdiff_t>(cells_.width);
+        cell_.predicted_plane = static_cast<std::ptrdiff_t>(area);
         cell_.predicted = cells_.predicted ? cells_.predicted + k * cells_.n_planes * area : nullptr;
         return cell_;
     }

@@ -16,7 +16,7 @@ struct Cells {
     std::size_t n, n_planes, height, width;
     const std::uint16_t* sizes;               // checked: [cell][height, width], or null
     const std::uint8_t* coverage;             // [cell][y][x] or null
-    const std::uint8_t* predicted;            // [cell][plane][y][x] or null
+    const std::uint8_t* predicted;            // [cell][plane][y][x]; null without a prediction
     std::vector<const std::int32_t*> first;   // for each step [cell][output]
     std::vector<Scale> scales;                // of each plane, checked
 };

@@ -162,9 +162,7 @@ ZM_INLINE void deep_features(const Group& group, const Step& step, std::size_t y
             const std::size_t px = x + offset[1] < group.width ? x + offset[1] : group.width - 1;
             const std::size_t place = (step.plane * group.height + py) * group.width + px;
             for (int k = 0; k < LANES; ++k)
-                to[k] = group.predicted ? shallow_squash(group.predicted[place * LANES + k],
-                                                         2 * octaves(base[k]))
-                                        : 64;
+                to[k] = shallow_squash(group.predicted[place * LANES + k], 2 * octaves(base[k]));
             to += LANES;
         }
     }

@@ -168,14 +168,10 @@ ZM_CALLED typename V::R features(const Group& group, const Step& step, std::size
     if (group.has_prediction) {
         constexpr std::size_t offsets[N_PREDICTION][2] = {{0, 0}, {0, 1}, {1, 0}, {0, 2}, {2, 0}};
         for (const auto& offset : offsets) {
-            if (group.predicted) {
-                const std::size_t py = y + offset[0] < group.height ? y + offset[0] : group.height - 1;
-                const std::size_t px = x + offset[1] < group.width ? x + offset[1] : group.width - 1;
-                const std::size_t pixel = (step.plane * group.height + py) * group.width + px;
-                put(squash<V>(V::load(group.predicted + pixel * V::LANES), base));
-            } else {
-                put(zero);
-            }
+            const std::size_t py = y + offset[0] < group.height ? y + offset[0] : group.height - 1;
+            const std::size_t px = x + offset[1] < group.width ? x + offset[1] : group.width - 1;
+            const std::size_t pixel = (step.plane * group.height + py) * group.width + px;
+            put(squash<V>(V::load(group.predicted + pixel * V::LANES), base));
         }
     }
     for (int k = 0; k < step.n_coverage; ++k)

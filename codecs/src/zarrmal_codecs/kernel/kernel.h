@@ -141,7 +141,8 @@ struct Group {
     int byte_of[MAX_LANES], half_of[MAX_LANES];  // of each cell its lane, in byte and in half order
     bool partial;
     std::ptrdiff_t row, plane;  // lanes from one row or plane to the next
-    // Predicted cells [plane][y][x][lane, byte order], or null.
+    // Predicted cells [plane][y][x][lane, byte order], where there is a prediction. Beyond a cell its
+    // last row and column are repeated.
     const std::uint8_t* predicted;
     // For each column and each row fx or fy, [lane, byte order], and its square (f - 64)**2,
     // [lane, half order].
@@ -198,7 +199,8 @@ struct Single {
     // [y + REACH][x + REACH], with a border of zeros: coverage, and half of it.
     const std::uint8_t *coverage, *halved;
     std::uint8_t *image, *values;  // [plane] of the same, as in Group
-    const std::uint8_t* predicted;  // [plane][y][x], or null
+    const std::uint8_t* predicted;  // [plane][y][x], where there is a prediction
+    std::ptrdiff_t predicted_row, predicted_plane;
     const std::uint8_t *across, *down;  // fx and fy of each column and each row
     const std::int32_t* first[MAX_PLANES];  // of each step the first sums, rounding included
 

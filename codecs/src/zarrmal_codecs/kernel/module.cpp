@@ -111,7 +111,7 @@ Cells make_cells(const Plan& plan, std::size_t n, std::size_t n_planes, std::siz
                       predicted->shape(2) != height || predicted->shape(3) != width))
         refuse("predicted must have the shape of the pixels");
     if (first.size() != n_planes) refuse("first must have an array for each step");
-    if (sizes && predicted) refuse("cells with a prediction have one size");
+    if (plan.has_prediction() && !predicted) refuse("predicted is missing");
     if (sizes && (sizes->shape(0) != n || sizes->shape(1) != 2))
         refuse("sizes must have the shape (cell, 2)");
     if (coverage && (coverage->shape(0) != n || coverage->shape(1) != height || coverage->shape(2) != width))

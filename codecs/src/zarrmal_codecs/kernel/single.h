@@ -63,8 +63,7 @@ ZM_INLINE void look_ahead(const Single& cell, const Step& step, int y, int x, Si
         for (const auto& offset : offsets) {
             const int py = y + offset[0] < cell.height ? y + offset[0] : cell.height - 1;
             const int px = x + offset[1] < cell.width ? x + offset[1] : cell.width - 1;
-            const std::size_t at = (static_cast<std::size_t>(step.plane) * cell.height + py) * cell.width + px;
-            *to++ = cell.predicted ? cell.predicted[at] : 0;
+            *to++ = cell.predicted[step.plane * cell.predicted_plane + py * cell.predicted_row + px];
         }
     }
 
@@ -208,8 +207,7 @@ ZM_INLINE int single_pixel(Single& cell, const Step& step, const std::uint8_t* p
     const R bases = V::set8(base);
     for (int i = 0; i < order.n_seen; i += V::LANES) {
         const R seen = V::load(ahead.seen + i);
-        // A cell without prediction has zeros there.
-        const R never = cell.predicted ? V::load(order.never_blank + i) : V::zero();
+        const R never = V::load(order.never_blank + i);
         const auto blank = V::zero8(V::or8(seen, never));
         V::store(bytes + i, V::pick8(blank, V::set8(64), squash<V>(seen, bases)));
     }
