@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -174,6 +175,16 @@ def test_mistakes_of_the_command(words, says, tmp_path, monkeypatch):
     assert done.exit_code == 2
     assert any(word in done.stderr.replace("\n", " ") for word in says.split("|"))
     assert not (tmp_path / "out.zmal").exists()
+
+
+def test_the_table_names_the_sources_shortly(folder, tmp_path):
+    words = ["-o", tmp_path / "a.zmal", "--steps", 1, "--blocks", 100, "--recompressed", 6]
+    done = CliRunner().invoke(app, ["train-lattice", f"{folder}/", *map(str, words)])
+    assert done.exit_code == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("│")]
+    assert f" {folder.name} " in rows[0]
+    assert re.search(r"│ \d\.\d{3} │ \d+\.\d\d │", rows[0])
+    assert "".join(row[2:5] for row in rows[1:]).startswith("rec")
 
 
 def test_shipped_weights_code_cameras_that_they_never_saw(cells):

@@ -163,7 +163,7 @@ def train_lattice(
         return
     out.print(repr(model), markup=False)
     if result is not None:
-        out.print(lattice_table(result))
+        out.print(lattice_table(result, sources or ()))
 
 
 def _with_masks_of(model: Model, other: Model, path: Path) -> Model:
