@@ -12,7 +12,8 @@ from ..archive import AppendOptions
 from ..archive.write.options import default_workers
 from . import options as o
 from .app import app
-from .arguments import cluster_runner, slide_options_if_given, source_arguments
+from .arguments import cluster_runner
+from .option_groups import CodedSourceOptions, SlideOptions, takes_groups
 from .tables import print_info
 from .terminal.console import key_values, print_json, progress_bars, say
 from .terminal.errors import reports_errors
@@ -21,7 +22,9 @@ from .terminal.listener import ConsoleListener
 
 @app.command()
 @reports_errors
+@takes_groups
 def append(
+    *,
     source: o.SourceArgument,
     url: o.UrlArgument,
     assign: Annotated[
@@ -36,19 +39,8 @@ def append(
         ),
     ] = None,
     storage_option: o.StorageOption = None,
-    source_option: o.SourceOption = None,
-    channel: o.Channel = o.ChannelName.auto,
-    size: o.Size = None,
-    group_pattern: o.GroupPattern = None,
-    skip_unreadable: o.SkipUnreadable = False,
-    masks: o.Masks = None,
-    infer_masks: o.InferMasks = o.InferName.auto,
-    axes: o.Axes = None,
-    mask_channel: o.MaskChannel = None,
-    tile: o.TileSide = None,
-    splitting: o.SplittingOption = o.SplittingName.watershed,
-    keep_background: o.KeepBackground = False,
-    keep_border: o.KeepBorder = False,
+    reading: CodedSourceOptions,
+    slide: SlideOptions,
     lattice: o.Lattice = o.LatticeName.auto,
     resume: o.Resume = False,
     workers: o.Workers = None,
@@ -66,17 +58,6 @@ def append(
     Example: `zarrmal append today/ cells.zarr`
     """
     storage_options = key_values(storage_option)
-    arguments = source_arguments(
-        channel,
-        size,
-        group_pattern,
-        skip_unreadable,
-        source_option,
-        masks,
-        axes,
-        mask_channel,
-        infer_masks=infer_masks,
-    )
     options = AppendOptions(
         resume=resume,
         lattice=lattice.value,
@@ -93,8 +74,8 @@ def append(
             options=options,
             listener=listener,
             storage_options=storage_options,
-            slide=slide_options_if_given(tile, splitting, keep_background, keep_border),
-            **arguments,
+            slide=slide.segmentation_if_given(),
+            **reading.arguments(),
         )
     if as_json:
         print_json(info.to_json() | {"unreadable": list(listener.unreadable)})

@@ -13,13 +13,8 @@ from ..archive.write.options import default_workers
 from ..choose import import_learn
 from . import options as o
 from .app import app
-from .arguments import (
-    canvas_size,
-    cluster_runner,
-    slide_options_if_given,
-    source_arguments,
-    widths,
-)
+from .arguments import canvas_size, cluster_runner, widths
+from .option_groups import CodedSourceOptions, SlideOptions, takes_groups
 from .tables import classifier_table, print_info
 from .terminal.console import err, key_values, print_json, progress_bars
 from .terminal.errors import reports_errors
@@ -28,7 +23,9 @@ from .terminal.listener import ConsoleListener
 
 @app.command()
 @reports_errors
+@takes_groups
 def archive(
+    *,
     source: o.SourceArgument,
     url: o.UrlArgument,
     model: o.ModelOption = None,
@@ -83,19 +80,8 @@ def archive(
         o.RiceName, typer.Option(help="Rice parameter: the paper's formula, or the exact best.")
     ] = o.RiceName.mean,
     storage_option: o.StorageOption = None,
-    source_option: o.SourceOption = None,
-    channel: o.Channel = o.ChannelName.auto,
-    size: o.Size = None,
-    group_pattern: o.GroupPattern = None,
-    skip_unreadable: o.SkipUnreadable = False,
-    masks: o.Masks = None,
-    infer_masks: o.InferMasks = o.InferName.auto,
-    axes: o.Axes = None,
-    mask_channel: o.MaskChannel = None,
-    tile: o.TileSide = None,
-    splitting: o.SplittingOption = o.SplittingName.watershed,
-    keep_background: o.KeepBackground = False,
-    keep_border: o.KeepBorder = False,
+    reading: CodedSourceOptions,
+    slide: SlideOptions,
     effort: Annotated[
         o.EffortName | None,
         typer.Option(help="hybrid: train a model on these cells, with this effort."),
@@ -128,17 +114,6 @@ def archive(
     Example: `zarrmal archive cells/ cells.zarr`
     """
     storage_options = key_values(storage_option)
-    arguments = source_arguments(
-        channel,
-        size,
-        group_pattern,
-        skip_unreadable,
-        source_option,
-        masks,
-        axes,
-        mask_channel,
-        infer_masks=infer_masks,
-    )
     options = WriteOptions(
         chunk_cells=chunk_cells,
         shard_cells=shard_cells,
@@ -174,8 +149,8 @@ def archive(
             train_options=train_options,
             listener=listener,
             storage_options=storage_options,
-            slide=slide_options_if_given(tile, splitting, keep_background, keep_border),
-            **arguments,
+            slide=slide.segmentation_if_given(),
+            **reading.arguments(),
         )
     report = listener.report
     if as_json:

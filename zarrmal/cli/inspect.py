@@ -10,7 +10,7 @@ import typer
 from .. import api
 from . import options as o
 from .app import app
-from .arguments import slide_options_if_given, source_arguments
+from .option_groups import MaskedSourceOptions, SlideOptions, takes_groups
 from .tables import print_info, print_notice
 from .terminal.console import key_values, out, print_json, progress_bars
 from .terminal.errors import EXIT_DAMAGE, reports_errors
@@ -69,7 +69,9 @@ def show(
 
 @app.command()
 @reports_errors
+@takes_groups
 def verify(
+    *,
     url: o.UrlArgument,
     source: Annotated[
         list[str] | None,
@@ -79,19 +81,9 @@ def verify(
             "for each source, in order.",
         ),
     ] = None,
-    channel: o.Channel = o.ChannelName.auto,
-    size: o.Size = None,
-    group_pattern: o.GroupPattern = None,
-    skip_unreadable: o.SkipUnreadable = False,
-    masks: o.Masks = None,
-    axes: o.Axes = None,
-    mask_channel: o.MaskChannel = None,
-    tile: o.TileSide = None,
-    splitting: o.SplittingOption = o.SplittingName.watershed,
-    keep_background: o.KeepBackground = False,
-    keep_border: o.KeepBorder = False,
+    reading: MaskedSourceOptions,
+    slide: SlideOptions,
     storage_option: o.StorageOption = None,
-    source_option: o.SourceOption = None,
     as_json: o.Json = False,
 ) -> None:
     """Check every stored byte and decode every cell. Exit code 1 if anything is wrong.
@@ -101,24 +93,14 @@ def verify(
 
     Example: `zarrmal verify cells.zarr --source cells/`
     """
-    arguments = source_arguments(
-        channel,
-        size,
-        group_pattern,
-        skip_unreadable,
-        source_option,
-        masks,
-        axes,
-        mask_channel,
-    )
     with progress_bars() as progress:
         report = api.verify(
             url,
             source or None,
             progress=progress,
             storage_options=key_values(storage_option),
-            slide=slide_options_if_given(tile, splitting, keep_background, keep_border),
-            **arguments,
+            slide=slide.segmentation_if_given(),
+            **reading.arguments(),
         )
     if as_json:
         print_json(report.to_json())

@@ -124,40 +124,6 @@ GroupPattern = Annotated[
         help="Finds the slide of a cell in its file name; data are split by slide.",
     ),
 ]
-Masks = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FOLDER|FILE|PATTERN",
-        help="Masks of the cells: a folder of images named as the cells; a pattern such as "
-        "{name}_mask.png, beside them, or masks/{name}.tif; or an .npz file of packed masks. Of "
-        "cells that were cut out along them they make the archive smaller (those with a background "
-        "of 0 need none); beside cells with their background they are archived.",
-    ),
-]
-InferMasks = Annotated[
-    InferName,
-    typer.Option(
-        help="auto: cells of one size that were cut out on a background of 0 and then resampled, "
-        "and have no masks, get some inferred from their edges, where the model codes masks."
-    ),
-]
-Axes = Annotated[
-    str | None,
-    typer.Option(
-        metavar="AXES",
-        help="Axes of an array after its cells, such as cyx or yxc; by default from the names of "
-        "its dimensions, else from their lengths. Of images: cyx takes pages as channels.",
-    ),
-]
-MaskChannel = Annotated[
-    str | None,
-    typer.Option(
-        "--mask-channel",
-        metavar="N,N,…",
-        help="Channels that are masks, by number or name; none where none is. By default as an "
-        "HDF5 file says.",
-    ),
-]
 TileSide = Annotated[
     int | None,
     typer.Option(
@@ -172,12 +138,6 @@ SplittingOption = Annotated[
     SplittingName,
     typer.Option(
         "--split", help="Slides: split touching cells by a watershed, or by Hough circles."
-    ),
-]
-KeepBackground = Annotated[
-    bool,
-    typer.Option(
-        "--keep-background", help="Slides: cut out rectangles; by default only the cell is not 0."
     ),
 ]
 KeepBorder = Annotated[

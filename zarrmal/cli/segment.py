@@ -16,7 +16,8 @@ from ..errors import InputError
 from ..sources import Source
 from . import options as o
 from .app import app
-from .arguments import refuse_output, slide_options
+from .arguments import refuse_output
+from .option_groups import SlideOptions, takes_groups
 from .tables import print_info
 from .terminal.console import key_values, print_json, progress_bars, say
 from .terminal.errors import reports_errors
@@ -39,7 +40,9 @@ class _Segmented(ConsoleListener):
 
 @app.command()
 @reports_errors
+@takes_groups
 def segment(
+    *,
     slide: Annotated[
         str,
         typer.Argument(
@@ -59,10 +62,7 @@ def segment(
         ),
     ],
     size: o.Size = None,
-    tile: o.TileSide = None,
-    splitting: o.SplittingOption = o.SplittingName.watershed,
-    keep_background: o.KeepBackground = False,
-    keep_border: o.KeepBorder = False,
+    cutting: SlideOptions,
     preview: Annotated[
         Path | None,
         typer.Option(
@@ -91,7 +91,7 @@ def segment(
         if preview.suffix.lower() not in PICTURES:
             raise InputError(f"{preview}: a preview ends in {' or '.join(PICTURES)}")
         refuse_output(preview)
-    options = slide_options(tile, splitting, keep_background, keep_border)
+    options = cutting.segmentation()
     source_options = key_values(source_option, "--source-option")
     storage_options = key_values(storage_option)
     from ..segment.export import export_cells

@@ -20,7 +20,8 @@ from ...benchmark.plot import draw, refuse_unplottable
 from ...sources.source import require_one_size
 from .. import options as o
 from ..app import app
-from ..arguments import slide_options_if_given, source_arguments, widths
+from ..arguments import widths
+from ..option_groups import CodedSourceOptions, SlideOptions, takes_groups
 from ..terminal.console import print_json, progress_bars, say, say_error
 from ..terminal.errors import EXIT_DAMAGE, reports_errors
 from ..terminal.listener import open_cells
@@ -30,7 +31,9 @@ from .tables import show
 
 @app.command()
 @reports_errors
+@takes_groups
 def benchmark(
+    *,
     source: o.SourceArgument,
     model: Annotated[
         list[Path] | None,
@@ -89,17 +92,8 @@ def benchmark(
         Path | None,
         typer.Option(metavar="FILE", help="Draw rate against speed: a .png or .svg file."),
     ] = None,
-    channel: o.Channel = o.ChannelName.auto,
-    size: o.Size = None,
-    group_pattern: o.GroupPattern = None,
-    skip_unreadable: o.SkipUnreadable = False,
-    masks: o.Masks = None,
-    infer_masks: o.InferMasks = o.InferName.auto,
-    tile: o.TileSide = None,
-    splitting: o.SplittingOption = o.SplittingName.watershed,
-    keep_background: o.KeepBackground = False,
-    keep_border: o.KeepBorder = False,
-    source_option: o.SourceOption = None,
+    reading: CodedSourceOptions,
+    slide: SlideOptions,
     as_json: o.Json = False,
 ) -> None:
     """Train on some slides, measure on the others, beside other coders; all checked lossless.
@@ -142,17 +136,8 @@ def benchmark(
                 **common,
             )
     with progress_bars() as progress:
-        arguments = source_arguments(
-            channel,
-            size,
-            group_pattern,
-            skip_unreadable,
-            source_option,
-            masks,
-            infer_masks=infer_masks,
-        )
-        how = slide_options_if_given(tile, splitting, keep_background, keep_border)
-        cells = open_cells(source, arguments, progress, how)
+        how = slide.segmentation_if_given()
+        cells = open_cells(source, reading.arguments(), progress, how)
         training, unseen_cells = split_source(cells, unseen, seed)
         refuse_unfit(given, cells)
         if "paper" in training_options:

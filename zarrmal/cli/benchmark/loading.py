@@ -16,8 +16,7 @@ from ...sources import open_source
 from ...sources.source import require_codable, require_one_size
 from .. import options as o
 from ..app import app
-from ..arguments import source_arguments
-from ..terminal.console import out, print_json, progress_bars
+from ..terminal.console import key_values, out, print_json, progress_bars
 from ..terminal.errors import reports_errors
 
 QUANTITIES = {"random_cells_s": "random batches", "epoch_cells_s": "shuffled epoch"}
@@ -44,10 +43,8 @@ def benchmark_loading(
 
     Example: `zarrmal benchmark-loading cells.npz --channel red`
     """
-    arguments = source_arguments(channel, size, None, False, source_option)
-    arguments["storage_options"] = arguments.pop("source_options")
-    arguments.pop("group_pattern"), arguments.pop("skip_unreadable")
-    cells = open_source(source, **arguments)
+    storage_options = key_values(source_option, "--source-option")
+    cells = open_source(source, channel=channel.value, size=size, storage_options=storage_options)
     require_codable(cells, "this benchmark")
     require_one_size(cells, "this benchmark")
     ready = choose.load_model(model) if model else choose.shipped_for(cells)

@@ -13,7 +13,7 @@ from rich.table import Table
 from ...errors import InputError
 from .. import options as o
 from ..app import app
-from ..arguments import slide_options
+from ..option_groups import SlideOptions
 from ..terminal.console import out, print_json, progress_bars
 from ..terminal.errors import reports_errors
 
@@ -87,12 +87,12 @@ def benchmark_segment(
 
     if with_unknown and truth is None:
         raise InputError("--unknown compares with cells that are known: give TRUTH")
-    options = slide_options(tile, splitting, False, keep_border)
+    how = SlideOptions(tile=tile, splitting=splitting, keep_border=keep_border)
     with progress_bars() as progress:
         score = measure(
             fields,
             truth,
-            options=options,
+            options=how.segmentation(),
             ignore=ignore or ("difficult",),
             ignore_region=_region(ignore_region),
             least_known=least_known,

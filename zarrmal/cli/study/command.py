@@ -16,8 +16,9 @@ from ...errors import InputError
 from ...sources import open_source
 from .. import options as o
 from ..app import app
-from ..arguments import source_arguments, widths
+from ..arguments import widths
 from ..benchmark.models import created, refuse_folder
+from ..option_groups import SourceOptions, takes_groups
 from ..terminal.console import print_json, progress_bars, say, say_error
 from ..terminal.errors import EXIT_DAMAGE, reports_errors
 from ..terminal.listener import open_cells
@@ -27,7 +28,9 @@ QUICK_CELLS = 60
 
 @app.command()
 @reports_errors
+@takes_groups
 def study(
+    *,
     source: o.SourceArgument,
     output: Annotated[
         Path,
@@ -80,11 +83,7 @@ def study(
         bool,
         typer.Option("--quick", help="Few cells, short training: only to see whether it runs."),
     ] = False,
-    channel: o.Channel = o.ChannelName.auto,
-    size: o.Size = None,
-    group_pattern: o.GroupPattern = None,
-    skip_unreadable: o.SkipUnreadable = False,
-    source_option: o.SourceOption = None,
+    reading: SourceOptions,
     as_json: o.Json = False,
 ) -> None:
     """What misclassification costs: the experiment of Dong, Pan and Wu (2019) on real coders.
@@ -128,8 +127,7 @@ def study(
     )
     n_cells = min(cells_per_class, QUICK_CELLS) if quick else cells_per_class
     with progress_bars() as progress:
-        arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
-        cells = open_cells(source, arguments, progress)
+        cells, channel = open_cells(source, reading.arguments(), progress), reading.channel
         if channel is o.ChannelName.auto and cells.cell_shape[2:] == (3,):
             cells, channel = open_source(cells, channel="red"), o.ChannelName.red
             say("the red channel alone, as in the paper; --channel takes another")
@@ -156,8 +154,8 @@ def study(
             "models": [path.name for path, _ in given],
             "classifier": classifier.name if classifier else None,
             "channel": channel.value,
-            "size": size,
-            "group_pattern": group_pattern,
+            "size": reading.size,
+            "group_pattern": reading.group_pattern,
         }
         try:
             results = run_study(

@@ -76,7 +76,7 @@ def open_cells(
     progress: Progress,
     slide: SegmentOptions | None = None,
 ) -> Source:
-    """Open a source, with the arguments of ``source_arguments``, and print what was found."""
+    """Open a source, with the arguments of ``SourceOptions``, and print what was found."""
     cells = opened(source, slide=slide, progress=progress, **arguments)
     say_source(cells)
     return cells

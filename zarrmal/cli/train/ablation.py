@@ -14,7 +14,7 @@ from ...benchmark import split_source
 from ...benchmark.comparison import slide_interval
 from .. import options as o
 from ..app import app
-from ..arguments import source_arguments
+from ..option_groups import MaskedSourceOptions, takes_groups
 from ..terminal.console import out, print_json, progress_bars
 from ..terminal.errors import reports_errors
 from ..terminal.listener import open_cells
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 @app.command()
 @reports_errors
+@takes_groups
 def ablation(
+    *,
     source: o.SourceArgument,
     effort: o.EffortOption = o.EffortName.default,
     steps: o.Steps = None,
@@ -39,12 +41,7 @@ def ablation(
         ),
     ] = None,
     seed: o.Seed = 0,
-    channel: o.Channel = o.ChannelName.auto,
-    size: o.Size = None,
-    group_pattern: o.GroupPattern = None,
-    skip_unreadable: o.SkipUnreadable = False,
-    masks: o.Masks = None,
-    source_option: o.SourceOption = None,
+    reading: MaskedSourceOptions,
     as_json: o.Json = False,
 ) -> None:
     """Train networks without parts of the autoencoder, and compare them on unseen slides.
@@ -58,10 +55,8 @@ def ablation(
 
     options = learn.HybridOptions(effort=effort.value, steps=steps, seed=seed)
     with progress_bars() as progress:
-        arguments = source_arguments(
-            channel, size, group_pattern, skip_unreadable, source_option, masks
-        )
-        training, measured = split_source(open_cells(source, arguments, progress), unseen, seed)
+        cells = open_cells(source, reading.arguments(), progress)
+        training, measured = split_source(cells, unseen, seed)
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
         results = compare(training, measured, options, folder=folder, progress=progress)

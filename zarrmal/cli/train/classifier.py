@@ -10,7 +10,8 @@ import typer
 from ... import choose
 from .. import options as o
 from ..app import app
-from ..arguments import refuse_output, source_arguments
+from ..arguments import refuse_output
+from ..option_groups import SourceOptions, takes_groups
 from ..tables import classifier_table
 from ..terminal.console import out, print_json, progress_bars
 from ..terminal.errors import reports_errors
@@ -19,7 +20,9 @@ from ..terminal.listener import open_cells
 
 @app.command("train-classifier")
 @reports_errors
+@takes_groups
 def train_classifier(
+    *,
     source: o.SourceArgument,
     output: Annotated[
         Path | None,
@@ -40,11 +43,7 @@ def train_classifier(
         float | None, typer.Option(min=0.05, help="End training after about so many minutes.")
     ] = None,
     seed: o.Seed = 0,
-    channel: o.Channel = o.ChannelName.auto,
-    size: o.Size = None,
-    group_pattern: o.GroupPattern = None,
-    skip_unreadable: o.SkipUnreadable = False,
-    source_option: o.SourceOption = None,
+    reading: SourceOptions,
     as_json: o.Json = False,
 ) -> None:
     """Train a classifier on labelled cells.
@@ -62,8 +61,7 @@ def train_classifier(
         refuse_output(output)
     options = ClassifierOptions(epochs=epochs, minutes=minutes, seed=seed, unseen=unseen)
     with progress_bars() as progress:
-        arguments = source_arguments(channel, size, group_pattern, skip_unreadable, source_option)
-        cells = open_cells(source, arguments, progress)
+        cells = open_cells(source, reading.arguments(), progress)
         checkpoint = None if output is None else output.with_name(output.name + ".checkpoint")
         result = train(cells, options, checkpoint=checkpoint, progress=progress)
     if output is not None:

@@ -12,7 +12,8 @@ from ...benchmark import split_source
 from ...errors import InputError
 from .. import options as o
 from ..app import app
-from ..arguments import refuse_output, slide_options_if_given, source_arguments, widths
+from ..arguments import refuse_output, widths
+from ..option_groups import CodedSourceOptions, SlideOptions, takes_groups
 from ..tables import hybrid_table, sizes_table, training_table
 from ..terminal.console import out, print_json, progress_bars, say
 from ..terminal.errors import reports_errors
@@ -22,7 +23,9 @@ from .groups import groups_table, show_groups
 
 @app.command()
 @reports_errors
+@takes_groups
 def train(
+    *,
     source: o.SourceArgument,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="MODEL", help="The model file to write.")
@@ -83,19 +86,8 @@ def train(
     loss: o.LossOption = o.LossName.absolute,
     coarseness: o.Coarseness = 0.8,
     seed: o.Seed = 0,
-    channel: o.Channel = o.ChannelName.auto,
-    size: o.Size = None,
-    group_pattern: o.GroupPattern = None,
-    skip_unreadable: o.SkipUnreadable = False,
-    masks: o.Masks = None,
-    infer_masks: o.InferMasks = o.InferName.auto,
-    axes: o.Axes = None,
-    mask_channel: o.MaskChannel = None,
-    tile: o.TileSide = None,
-    splitting: o.SplittingOption = o.SplittingName.watershed,
-    keep_background: o.KeepBackground = False,
-    keep_border: o.KeepBorder = False,
-    source_option: o.SourceOption = None,
+    reading: CodedSourceOptions,
+    slide: SlideOptions,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     as_json: o.Json = False,
 ) -> None:
@@ -138,19 +130,8 @@ def train(
             device=device,
         )
     with progress_bars() as progress:
-        arguments = source_arguments(
-            channel,
-            size,
-            group_pattern,
-            skip_unreadable,
-            source_option,
-            masks,
-            axes,
-            mask_channel,
-            infer_masks=infer_masks,
-        )
-        how = slide_options_if_given(tile, splitting, keep_background, keep_border)
-        cells = open_cells(source, arguments, progress, how)
+        how = slide.segmentation_if_given()
+        cells = open_cells(source, reading.arguments(), progress, how)
         if unseen:
             cells, _ = split_source(cells, unseen, seed)
             say(f"training on {cells.description}, the other slides are left out")

@@ -17,7 +17,8 @@ from ...errors import InputError
 from ...models import shipped_originals
 from .. import options as o
 from ..app import app
-from ..arguments import refuse_output, source_arguments
+from ..arguments import refuse_output
+from ..option_groups import SourceOptions
 from ..terminal.console import out, print_json, progress_bars
 from ..terminal.errors import reports_errors
 from ..terminal.listener import open_cells
@@ -138,10 +139,13 @@ def train_lattice(
             seed=seed,
         )
         with progress_bars() as progress:
-            arguments = source_arguments(
-                channel, None, group_pattern, skip_unreadable, source_option
+            reading = SourceOptions(
+                channel=channel,
+                group_pattern=group_pattern,
+                skip_unreadable=skip_unreadable,
+                source_option=source_option,
             )
-            opened = [open_cells(source, arguments, progress) for source in sources or ()]
+            opened = [open_cells(each, reading.arguments(), progress) for each in sources or ()]
             result = train(
                 opened,
                 options,
