@@ -97,9 +97,10 @@ WORKERS := $(shell $(PYTHON) -c "import os; print(min(4, os.cpu_count() + 1))")
 EXHAUSTIVE ?=
 # Tests make tens of thousands of small files, which takes a minute more on a disk: in memory, where
 # there is 4 GB of room. With EXHAUSTIVE on the disk.
+# Bytecode is kept, whatever the environment says: some sixty tests start Python.
 MEMORY = $(shell df -Pk /dev/shm 2> /dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
 test: $(VENV)/.installed $(READER)/.installed
-	ZARRMAL_READER_PYTHON=$(CURDIR)/$(READER)/bin/python OMP_NUM_THREADS=1 \
+	ZARRMAL_READER_PYTHON=$(CURDIR)/$(READER)/bin/python OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= \
 	ZARRMAL_EXHAUSTIVE=$(EXHAUSTIVE) $(if $(EXHAUSTIVE),,$(MEMORY:%=TMPDIR=%)) \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 

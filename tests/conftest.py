@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -184,4 +185,41 @@ def no_waiting_for_the_disk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if not EXHAUSTIVE:
             patch.setattr(os, "fsync", check)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_process_compiles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Others wait for its code, which numba keeps on disk, instead of compiling the same.
+
+    That takes three quarters of a minute where nothing was compiled before.
+    """
+    try:
+        import fcntl
+
+        from numba.core.dispatcher import Dispatcher
+    except ImportError:
+        yield
+        return
+    of_all_workers = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        of_all_workers = of_all_workers.parent
+    compile_now, of_threads = Dispatcher.compile, threading.RLock()
+    depth = 0
+
+    def compile_alone(self: Any, *arguments: Any) -> Any:
+        nonlocal depth
+        with of_threads:
+            if not depth:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            depth += 1
+            try:
+                return compile_now(self, *arguments)
+            finally:
+                depth -= 1
+                if not depth:
+                    fcntl.flock(file, fcntl.LOCK_UN)
+
+    with (of_all_workers / "compiling").open("w") as file, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Dispatcher, "compile", compile_alone)
         yield

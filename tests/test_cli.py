@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+from measured import fixed_speeds
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -263,7 +264,8 @@ def test_unreadable_files_may_be_left_out(folder, model_file, tmp_path):
 
 
 @pytest.mark.training
-def test_benchmark(folder, tmp_path):
+def test_benchmark(folder, tmp_path, monkeypatch):
+    fixed_speeds(monkeypatch)
     words = ("benchmark", folder, *TINY, "--pretrain-epochs", 0, "--group-pattern", "^[^_]+")
     words += ("--unseen", 0.5, "--save-models", tmp_path / "models", "--rival", "png")
     result = parsed(*words)
@@ -303,8 +305,11 @@ def test_demo(tmp_path, monkeypatch):
         assert again.exit_code == 2  # what is there may be dear to somebody
         assert "exists already" in again.stderr
         assert [path.name for path in other.iterdir()] == [kept]
+    # As a table; the slide is that of above.
+    monkeypatch.setattr(module.demo_slide, "demo_slide", lambda *_: result["slide"])
     table = run("demo").stdout
     assert "png:level=9" in table
+    assert "64 cells of a drawn slide" in table
 
 
 def test_json_has_no_numbers_that_are_none(capsys: pytest.CaptureFixture[str]) -> None:

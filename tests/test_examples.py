@@ -1,11 +1,16 @@
-"""The examples and the README's commands run as they stand."""
+"""The examples and the README's commands run as they stand.
+
+Those that write and read an archive do so in processes of their own, the others in this one.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def run(*arguments: object, cwd: Path) -> str:
+def run_alone(*arguments: object, cwd: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "error", *map(str, arguments)],
         cwd=cwd,
@@ -25,33 +30,46 @@ def run(*arguments: object, cwd: Path) -> str:
     return done.stdout
 
 
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """As `run_alone`, of a file, in this process, whose imports need not be done again."""
+
+    def run_here(path: Path, *arguments: object, cwd: Path) -> str:
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
+        runpy.run_path(str(path), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run_here
+
+
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("examples")
-    run(ROOT / "examples/make_cells.py", "cells", "--n-cells", "80", cwd=folder)
-    out = run(ROOT / "examples/write_from_folder.py", "cells", "cells.zarr", cwd=folder)
+    run_alone(ROOT / "examples/make_cells.py", "cells", "--n-cells", "80", cwd=folder)
+    out = run_alone(ROOT / "examples/write_from_folder.py", "cells", "cells.zarr", cwd=folder)
     assert "80 cells" in out
     return folder / "cells.zarr"
 
 
 def test_read_with_zarr(archive: Path) -> None:
-    assert "(80, 50, 50) uint8" in run(
+    assert "(80, 50, 50) uint8" in run_alone(
         ROOT / "examples/read_with_zarr.py", archive, cwd=archive.parent
     )
 
 
-def test_read_with_xarray(archive: Path) -> None:
+def test_read_with_xarray(archive: Path, run: Callable[..., str]) -> None:
     out = run(ROOT / "examples/read_with_xarray.py", archive, "mean", cwd=archive.parent)
     assert "parasitized" in out
     assert (archive.parent / "mean-uninfected.png").stat().st_size > 100
 
 
-def test_codec_on_your_own_array(archive: Path) -> None:
+def test_codec_on_your_own_array(archive: Path, run: Callable[..., str]) -> None:
     out = run(ROOT / "examples/codec_on_your_own_array.py", cwd=archive.parent)
     assert "bit for bit" in out
 
 
-def test_save_as_netcdf(archive: Path) -> None:
+def test_save_as_netcdf(archive: Path, run: Callable[..., str]) -> None:
     for package in ("h5netcdf", "h5py"):
         pytest.importorskip(package, reason=f"{package} is not installed: the extra `test`")
     out = run(ROOT / "examples/save_as_netcdf.py", archive, "cells.nc", cwd=archive.parent)
@@ -65,7 +83,7 @@ def test_notebook(archive: Path) -> None:
     codes = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     assert len(codes) > 3
     assert all(cell.get("outputs", []) == [] for cell in cells)
-    run("-c", AS_NOTEBOOK.format(codes=codes), cwd=archive.parent)
+    run_alone("-c", AS_NOTEBOOK.format(codes=codes), cwd=archive.parent)
 
 
 AS_NOTEBOOK = """
@@ -98,13 +116,15 @@ assert names["means"].shape[0] == len(names["info"].classes)
         ("examples/write_with_obstore.py", "obstore", "objects"),
     ],
 )
-def test_other_stores(archive: Path, example: str, package: str, target: str) -> None:
+def test_other_stores(
+    archive: Path, run: Callable[..., str], example: str, package: str, target: str
+) -> None:
     pytest.importorskip(package, reason=f"{package} is not installed: the extra `stores`")
     out = run(ROOT / example, "cells", target, cwd=archive.parent)
     assert "sound\n(80, 50, 50" in out
 
 
-def test_slides(tmp_path: Path) -> None:
+def test_slides(tmp_path: Path, run: Callable[..., str]) -> None:
     run(ROOT / "examples/make_slide.py", "slide.svs", cwd=tmp_path)
     out = run(
         *(ROOT / "examples/slide_to_archive.py", "slide.svs", "cells.zarr", "region.png"),
@@ -127,4 +147,4 @@ def test_python_blocks_of_the_readme_run(archive: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert blocks
     each_alone = f"for block in {blocks!r}: exec(block, {{'__name__': '__main__'}})"
-    run("-c", each_alone, cwd=archive.parent)
+    run_alone("-c", each_alone, cwd=archive.parent)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from every_moment import EXHAUSTIVE, killed_at_store
+from every_moment import EXHAUSTIVE, crossed, killed_at_store
 from object_store import ObjectStore
 from PIL import Image
 from zarrmal_codecs import Model
@@ -20,7 +20,7 @@ from zarrmal import AppendOptions, Archive, WriteOptions
 from zarrmal.models import SHIPPED
 from zarrmal.sources import Source, Subset, open_source
 
-STORES = ["s3", "azure", "gcs", "memory"] if EXHAUSTIVE else ["s3"]
+STORES = ["s3", "azure", "gcs", "memory"] if EXHAUSTIVE else ["s3", "memory"]
 N, N_FIRST = 7, 4
 
 
@@ -66,8 +66,11 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("store", STORES, indirect=True)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "store"),
+    crossed([*KINDS], STORES),
+    indirect=["store"],
+)
 def test_every_kind_of_cells(
     kind: str, store: ObjectStore, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
