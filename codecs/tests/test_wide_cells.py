@@ -189,7 +189,7 @@ def test_every_level_gives_the_same_bytes(name, monkeypatch):
 
 
 def test_deep_cells_in_more_than_one_block(monkeypatch):
-    from zarrmal_codecs.hybrid import cells as hybrid
+    from zarrmal_codecs.hybrid import blocks as hybrid
 
     coder, cells = CODERS["deep"], camera(15, (11, 7, 5))
     data = encode_chunk(cells, coder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -28,6 +27,7 @@ from ..rans import Streams
 from ..scales import Pixels, Scales
 from ..silhouette.masks import MaskCoder
 from ..silhouette.outlined import Mask, Outlined, Outlines
+from .blocks import BLOCK_CELLS, BLOCK_PIXELS, Block, Blocking
 from .context import steps_of
 from .depth import SHALLOW, depth_of
 from .engine import Engine, chosen_level, make_engine
@@ -35,32 +35,8 @@ from .known import First, Known, Sizes
 from .prediction import Prediction, n_planes
 from .prediction import pool as pool
 
-BLOCK_CELLS = 1024
-BLOCK_PIXELS = 1 << 23
-"""Coded at a time, so that working memory stays small; a third of it of depth 16."""
 FEW_CELLS = 4
 """So few are read one by one."""
-LANES = 64
-"""Cells that the widest engine codes at once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Block:
-    """Cells that are coded together.
-
-    Parameters
-    ----------
-    members
-        Which cells of all.
-    shape
-        (y, x) of the largest.
-    sizes
-        Height and width of each, uint16 (cell, 2); None where all are ``shape``.
-    """
-
-    members: NDArray[np.int64]
-    shape: tuple[int, int]
-    sizes: Sizes | None = None
 
 
 class HybridCells:
@@ -100,7 +76,10 @@ class HybridCells:
         n_latents = self._prediction.n_latents if self._prediction else 0
         self._steps = steps_of(class_model, n_planes(shape), n_latents)
         self._masks = MaskCoder.of(class_model)
-        self._block_values = BLOCK_PIXELS // (1 if self._depth is SHALLOW else 3)
+        self._blocking = Blocking(
+            block_values=BLOCK_PIXELS // (1 if self._depth is SHALLOW else 3),
+            widest=self._prediction.widest if self._prediction else 1,
+        )
         self._engines: dict[str, Engine] = {}
 
     @property
@@ -157,45 +136,6 @@ class HybridCells:
             levels = (scales or Scales.of_bytes(pixels.shape[1])).levels(pixels)
             pixels = self._depth.grid_value(levels).astype(np.uint8)
         return self._prediction.encode(pixels, block.sizes)
-
-    def _blocks(
-        self,
-        n_cells: int,
-        shape: tuple[int, int, int],
-        sizes: Sizes | None,
-        outlines: Outlines | None,
-    ) -> list[Block]:
-        """Blocks of cells, of few enough pixels and points of masks."""
-        blocks = self._blocks_by_size(n_cells, shape, sizes)
-        if outlines is None:
-            return blocks
-        n_points = outlines.shapes.astype(np.int64).prod(axis=1)
-        return [part for block in blocks for part in _split(block, n_points)]
-
-    def _blocks_by_size(
-        self, n_cells: int, shape: tuple[int, int, int], sizes: Sizes | None
-    ) -> list[Block]:
-        """Cells in blocks of like sizes."""
-        rows = np.arange(n_cells)
-        widest = self._prediction.widest if self._prediction is not None else 1
-        if sizes is None:
-            n = max(1, min(BLOCK_CELLS, self._block_values // max(prod(shape), widest)))
-            starts = range(0, n_cells, n)
-            return [Block(members=rows[s : s + n], shape=(shape[1], shape[2])) for s in starts]
-        own = sizes.astype(np.int64)
-        order = np.lexsort([own.min(axis=1), own.max(axis=1)])
-        blocks, rows, own = [], rows[order], own[order]
-        while len(rows):
-            largest = np.maximum.accumulate(own[:BLOCK_CELLS], axis=0)
-            n_values = np.maximum(shape[0] * largest.prod(axis=1), widest)
-            fitting = np.arange(1, len(largest) + 1) * n_values <= self._block_values
-            n = max(1, int(fitting.sum()))
-            n = n // LANES * LANES or n
-            height, width = largest[n - 1].tolist()
-            block = Block(members=rows[:n], shape=(height, width), sizes=sizes[rows[:n]])
-            blocks.append(block)
-            rows, own = rows[n:], own[n:]
-        return blocks
 
     def _first(self, latents: NDArray[np.int8] | None, n: int) -> First:
         """First sums of each step, int32 (cell, unit): the bias and the latents' part."""
@@ -277,7 +217,7 @@ class HybridCells:
         """Blocks, and their pixels (cell, plane, y, x)."""
         planes = _planes_first(pixels).astype(self._depth.dtype, copy=False)
         outlines = None if outlined is None else outlined.outlines
-        for block in self._blocks(len(planes), planes.shape[1:], sizes, outlines):
+        for block in self._blocking.blocks(len(planes), planes.shape[1:], sizes, outlines):
             height, width = block.shape
             yield block, np.ascontiguousarray(planes[block.members, :, :height, :width])
 
@@ -299,7 +239,7 @@ class HybridCells:
         """
         self.least_bytes(coding, cell_shape)
         shape = (n_planes(cell_shape), cell_shape[0], cell_shape[1])
-        blocks = self._blocks(len(streams), shape, sizes, outlines)
+        blocks = self._blocking.blocks(len(streams), shape, sizes, outlines)
         if len(blocks) == 1 and blocks[0].shape == shape[1:] and blocks[0].sizes is None:
             everything = _opened(streams, blocks[0].members)
             pixels = self._decode(everything, blocks[0], outlines, scales)
@@ -406,20 +346,6 @@ class HybridCells:
             least = np.where(outlines.spacings > 0, n_points // MASK_POINTS_PER_BYTE, least)
         result: NDArray[np.int64] = np.maximum(RANS_STATE_BYTES, least)
         return result
-
-
-def _split(block: Block, n_points: NDArray[np.int64]) -> list[Block]:
-    """Parts of a block whose masks have few enough points, given those of all cells."""
-    total = np.cumsum(n_points[block.members])
-    edges = np.flatnonzero(np.diff(total // BLOCK_PIXELS)) + 1
-    if not len(edges):
-        return [block]
-    members = np.split(block.members, edges)
-    sizes = [None] * len(members) if block.sizes is None else np.split(block.sizes, edges)
-    return [
-        Block(members=some, shape=block.shape, sizes=own)
-        for some, own in zip(members, sizes, strict=True)
-    ]
 
 
 def _opened(streams: Sequence[memoryview], rows: NDArray[np.int64]) -> Streams:
