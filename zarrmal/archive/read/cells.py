@@ -19,7 +19,8 @@ from ..storage.objects import join_key
 from .chunks import expect_stored, read_chunks
 from .consolidated import with_sound_cells
 from .dataset import MISSING_IS_AN_ERROR
-from .selected import CellReader, NotSelectableError
+from .selected.heads import NotSelectableError
+from .selected.reader import CellReader
 from .stable import expect_unchanged
 
 Positions = Sequence[int] | NDArray[np.integer[Any]]
