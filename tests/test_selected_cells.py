@@ -110,7 +110,9 @@ def test_many_cells_take_a_request_for_each_run_of_neighbours(cells, hybrid):
 @pytest.mark.parametrize("by_zarr", [False, True])
 def test_a_missing_chunk_is_no_black_cell(archive, by_zarr, monkeypatch):
     if by_zarr:
-        monkeypatch.setattr("zarrmal.archive.read.selected.reader.is_selectable", lambda array: False)
+        monkeypatch.setattr(
+            "zarrmal.archive.read.selected.reader.is_selectable", lambda array: False
+        )
     stored_chunk(archive, 50).unlink()
     opened = Archive.open(LocalStore(archive))
     assert opened.read([0]).any()

@@ -18,7 +18,7 @@ from ..classify.assignment import ONE_CLASS
 from ..errors import InputError, MissingError
 from ..lazy import lazy
 from ..sources.arrays.archive_facts import archive_facts, parse_archive_attribute
-from ..sources.arrays.zarr_array import channel_names, dimension_names
+from ..sources.arrays.zarr_names import channel_names, dimension_names
 from ..sources.dimensions import archive_dimensions
 from ..sources.limits import PIXEL_KINDS
 from .digests import Digests, read_digests

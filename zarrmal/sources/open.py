@@ -18,17 +18,14 @@ from ..errors import InputError, MissingError
 from .arrays.array_file import ARRAY_SUFFIXES, open_array_file, open_remote_array_file
 from .arrays.array_source import ArraySource, array_fetch
 from .arrays.hdf5 import HDF5_SUFFIXES, hdf5_address, open_hdf5
-from .arrays.zarr_array import (
-    ZARR_MARKERS,
-    channel_names,
-    dimension_names,
+from .arrays.xarray_array import (
     is_xarray,
-    open_zarr,
     xarray_channel_names,
     xarray_columns,
     xarray_fetch,
-    zarr_fetch,
 )
+from .arrays.zarr_array import ZARR_MARKERS, open_zarr, zarr_fetch
+from .arrays.zarr_names import channel_names, dimension_names
 from .columns.annotations import (
     AnnotationOptions,
     Annotations,

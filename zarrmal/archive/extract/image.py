@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...errors import InputError
-from ...sources.arrays.zarr_array import mask_names
+from ...sources.arrays.zarr_names import mask_names
 from ...sources.sizes import Pixels
 from ...version import SOFTWARE
 from ..opened import OpenArchive

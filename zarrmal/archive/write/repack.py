@@ -17,7 +17,8 @@ from ...progress import Progress
 from ...sources import Source
 from ...sources.arrays.array_source import Fetch
 from ...sources.arrays.digests import ArchiveDigests
-from ...sources.arrays.zarr_array import mask_names, zarr_fetch
+from ...sources.arrays.zarr_array import zarr_fetch
+from ...sources.arrays.zarr_names import mask_names
 from ...sources.columns.provenance import DTYPES, PROVENANCE
 from ...sources.columns.strings import STRINGS, Strings
 from ...sources.preprocessing import Preprocessing

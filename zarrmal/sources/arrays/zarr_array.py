@@ -1,11 +1,10 @@
-"""Zarr arrays and groups at any address, and xarray variables: read lazily, by index."""
+"""Zarr arrays and groups at any address: read lazily, by index."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
@@ -26,13 +25,13 @@ from ..sizes import Pixels
 from .archive_facts import archive_facts
 from .array_source import Fetch, sorted_fetch
 from .digests import ArchiveDigests
+from .zarr_columns import archive_label_names, read_column, read_sizes
+from .zarr_names import channel_names, dimension_names, mask_names
 
 if TYPE_CHECKING:
-    import xarray as xr
+    pass
 
 VARIABLE = "cells"
-CHANNEL_NAMES, MASK_NAMES = "channel_names", "mask_names"
-"""Attributes of ``cells`` and ``mask`` of an archive."""
 LABEL = "label"
 ZARR_MARKERS = ("zarr.json", ".zgroup", ".zarray")
 OPENING_ERRORS = (OSError, ValueError, TypeError, LookupError, *DAMAGED_CONTAINER)
@@ -204,90 +203,10 @@ def unused_arrays(
     )
 
 
-def archive_label_names(group: zarr.Group) -> list[str] | None:
-    """Names of an archive's labels; None if the group is no archive with labels.
-
-    The array's `flag_meanings` are no substitute: blanks in names are underscores there.
-    """
-    names = (archive_facts(group) or {}).get("label_names")
-    return [str(name) for name in names] if isinstance(names, list) and names else None
-
-
 def archive_preprocessing(group: zarr.Group) -> Preprocessing | None:
     """What an archive records of the preprocessing of its cells; None if nothing."""
     record = (archive_facts(group) or {}).get("preprocessing")
     return Preprocessing.from_json(record) if isinstance(record, Mapping) else None
-
-
-def read_column(
-    node: object,
-    cells: zarr.Array[Any],
-    cell_axis: int,
-    location: str,
-    names: list[str] | None = None,
-) -> Column | None:
-    """Values of a 1-D array beside the cells.
-
-    Parameters
-    ----------
-    node
-        What the group holds under the column's key.
-    cells
-        The array of cells.
-    cell_axis
-        The axis of `cells` that counts them.
-    location
-        Begins messages.
-    names
-        Names of the integers 0, 1, …; None uses the attribute `flag_meanings` where there is one
-        (CF conventions 3.5).
-
-    Returns
-    -------
-    Column or None
-        None if there is no such array, or its dimension is not that of the cells.
-
-    Raises
-    ------
-    InputError
-        If a value has no name.
-    """
-    if not isinstance(node, zarr.Array):
-        return None
-    if node.shape != cells.shape[cell_axis : cell_axis + 1]:
-        column_dimensions, cell_dimensions = dimension_names(node), dimension_names(cells)
-        column_dimension = column_dimensions[0] if column_dimensions else None
-        cell_dimension = cell_dimensions[cell_axis] if cell_dimensions else None
-        if None not in (column_dimension, cell_dimension) and column_dimension != cell_dimension:
-            return None
-        # Not read. The check of annotations refuses the shape, unless the caller gives others.
-        return np.broadcast_to(np.array(""), node.shape)
-    values = np.asarray(node[:])
-    what = f"{location}: `{node.basename}`"
-    if names is not None and values.dtype.kind in "iu":
-        return _named(values, dict(enumerate(names)), what, "the archive names")
-    return with_flag_meanings(values, dict(node.attrs), what)
-
-
-def read_sizes(
-    group: zarr.Group, cells: zarr.Array[Any], cell_axis: int, digests: ArchiveDigests
-) -> tuple[NDArray[Any], NDArray[Any]] | tuple[None, None]:
-    """Height and width of each cell, unless the group lacks one of them.
-
-    Arrays of another length, or not of integers, are something else, unless they are an archive's.
-    """
-    columns = []
-    for key in SIZE_KEYS:
-        array = group.get(key)
-        if not isinstance(array, zarr.Array):
-            return None, None
-        digests.check(array)
-        values = read_column(array, cells, cell_axis, key)
-        is_size = array.shape == cells.shape[cell_axis : cell_axis + 1] and array.dtype.kind in "iu"
-        if not digests.covers(array) and (values is None or not is_size):
-            return None, None
-        columns.append(np.asarray(values))
-    return columns[0], columns[1]
 
 
 def ome_names(address: str, storage_options: Mapping[str, Any]) -> tuple[str | None, ...] | None:
@@ -340,47 +259,6 @@ def read_masks(
     )
 
 
-def channel_names(array: zarr.Array[Any], key: str = CHANNEL_NAMES) -> tuple[str, ...]:
-    """Names of an array's channels, by its attribute; empty where it has none."""
-    names = array.attrs.get(key)
-    return tuple(map(str, names)) if isinstance(names, list) else ()
-
-
-def mask_names(array: zarr.Array[Any]) -> tuple[str, ...]:
-    """Names of the masks of a cell, likewise."""
-    return channel_names(array, MASK_NAMES)
-
-
-def dimension_names(array: zarr.Array[Any]) -> tuple[str | None, ...] | None:
-    """Names of the dimensions, in format 2 by xarray's attribute; None if there are none."""
-    names = getattr(array.metadata, "dimension_names", None)
-    names = array.attrs.get("_ARRAY_DIMENSIONS") if names is None else names
-    if not isinstance(names, list | tuple) or len(names) != array.ndim:
-        return None
-    return tuple(str(name) if name else None for name in names)
-
-
-def with_flag_meanings(values: NDArray[Any], attributes: Mapping[str, Any], what: str) -> Column:
-    """Integers as the names that `flag_values` and `flag_meanings` give (CF conventions 3.5)."""
-    if values.dtype.kind not in "iu" or "flag_meanings" not in attributes:
-        return values
-    meanings = str(attributes["flag_meanings"]).split()
-    flags = np.atleast_1d(np.asarray(attributes.get("flag_values", range(len(meanings)))))
-    if flags.shape != (len(meanings),):
-        raise InputError(
-            f"{what} has {flags.size} flag_values and {len(meanings)} flag_meanings: one each"
-        )
-    table = dict(zip(flags.tolist(), meanings, strict=True))
-    return _named(values, table, what, "flag_values allow")
-
-
-def _named(values: NDArray[Any], table: Mapping[int, str], what: str, allowed: str) -> Column:
-    unknown = sorted(set(np.unique(values).tolist()) - set(table))
-    if unknown:
-        raise InputError(f"{what} holds {unknown[0]}, {allowed} {list(table)}")
-    return np.array([table[value] for value in values.tolist()], np.str_)
-
-
 def zarr_fetch(
     array: zarr.Array[Any], axes: tuple[int, ...], digests: ArchiveDigests | None = None
 ) -> Fetch:
@@ -397,67 +275,5 @@ def zarr_fetch(
         except DAMAGED_CONTAINER as error:
             raise InputError(f"{array.store_path}: cannot be read: {error}") from error
         return np.transpose(cells, axes)
-
-    return sorted_fetch(take)
-
-
-def is_xarray(source: object) -> TypeGuard[xr.DataArray]:
-    """Whether it is a variable of xarray, which whoever has one has imported."""
-    xarray = sys.modules.get("xarray")
-    return xarray is not None and isinstance(source, xarray.DataArray)
-
-
-def xarray_columns(
-    array: xr.DataArray, cell_axis: int, location: str
-) -> tuple[RawAnnotations, list[NDArray[Any]], frozenset[str]]:
-    """What an xarray variable's coordinates along the cells tell of them, named as in a group.
-
-    Parameters
-    ----------
-    cell_axis
-        The axis that counts the cells.
-    location
-        Begins messages.
-
-    Returns
-    -------
-    annotations
-        Not yet checked.
-    sizes
-        Height and width of each cell; empty unless both are there.
-    unused
-        Names of the other coordinates, without those of dimensions.
-    """
-    cell_dimension = array.dims[cell_axis : cell_axis + 1]
-
-    def column(key: str) -> Column | None:
-        coordinate = array.coords.get(key)
-        if coordinate is None or coordinate.dims != cell_dimension:
-            return None
-        what = f"{location}: coordinate `{key}`"
-        return with_flag_meanings(coordinate.to_numpy(), coordinate.attrs, what)
-
-    annotations, used = RawAnnotations.from_lookup(column)
-    found = [array.coords[key] for key in SIZE_KEYS if key in array.coords]
-    sizes = [c.to_numpy() for c in found if c.dims == cell_dimension and c.dtype.kind in "iu"]
-    if len(sizes) < len(SIZE_KEYS):
-        sizes = []
-    used |= set(SIZE_KEYS) if sizes else set()
-    unused = frozenset(map(str, array.coords)) - used - set(map(str, array.dims))
-    return annotations, sizes, unused
-
-
-def xarray_channel_names(array: xr.DataArray, axes: tuple[int, ...]) -> tuple[str, ...]:
-    """Names of an xarray variable's channels: those of the coordinate of their dimension."""
-    if len(axes) < 4 or array.dims[axes[3]] not in array.coords:
-        return ()
-    return tuple(map(str, array.coords[array.dims[axes[3]]].to_numpy().tolist()))
-
-
-def xarray_fetch(array: xr.DataArray, axes: tuple[int, ...]) -> Fetch:
-    """Reads cells of an xarray variable."""
-
-    def take(selection: NDArray[np.int64] | slice) -> Pixels:
-        return np.transpose(array.isel({array.dims[axes[0]]: selection}).to_numpy(), axes)
 
     return sorted_fetch(take)
