@@ -246,7 +246,7 @@ def test_memory_grows_with_the_coefficients_alone():
     """A scan is written some blocks at a time; what is read of it is held in small numbers."""
     read_jpeg(saved(drawn((64, 64), 1)))  # libraries and tables are loaded once
     peaks = []
-    for side in (640, 1600):
+    for side in (320, 800):
         data = saved(drawn((side, side), 1), quality=85, subsampling=0)
         file = read_jpeg(data)
         n_blocks = sum(blocks.nbytes for blocks in file.blocks)

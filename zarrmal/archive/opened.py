@@ -80,6 +80,7 @@ class OpenArchive:
         self.location, self.group, self.facts = location, group, facts
         self.journal, self.problems = journal, problems
         self.is_rewritten = is_rewritten
+        self._arrays: dict[str, zarr.Array[Any] | None] = {}
         self.n_cells = facts.n_cells if n_cells is None else n_cells
         if cells is not None:
             self.cells = cells
@@ -194,9 +195,9 @@ class OpenArchive:
         """Encodes and decodes with the model; None without one."""
         return None if self.model is None else Coder(self.model)
 
-    @lazy
+    @property
     def mask_array(self) -> zarr.Array[Any] | None:
-        """The array ``mask``; None without. It is looked for once, which costs requests."""
+        """The array ``mask``; None without."""
         return self.array(MASK)
 
     @property
@@ -216,10 +217,15 @@ class OpenArchive:
         return {name for name in LONG_NAMES if self.array(name) is not None}
 
     def array(self, name: str) -> zarr.Array[Any] | None:
-        """One of the archive's arrays, None if there is none; CorruptionError if it is damaged."""
+        """One of the archive's arrays, None if there is none; CorruptionError if it is damaged.
+
+        It is looked for once, which costs requests.
+        """
         if name not in BASE_NAMES and name not in self.facts.arrays:
             return None  # another program's
-        return find_array(self.group, name)
+        if name not in self._arrays:
+            self._arrays[name] = find_array(self.group, name)
+        return self._arrays[name]
 
     def digest(self, array: str, key: str) -> str | None:
         """SHA-256 that a stored object must have; None if the archive states none."""
