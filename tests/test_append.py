@@ -2,12 +2,13 @@
 
 import uuid
 import warnings
+from functools import cache
 
 import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from every_moment import filled
+from every_moment import crossed, filled
 from facts import facts_of
 from test_killed import bytes_of
 from zarrmal_codecs import ZarrmalError
@@ -18,36 +19,33 @@ from zarrmal.archive.lock.journal import read_journal
 from zarrmal.errors import InputError
 from zarrmal.sources import Source, Subset, open_source
 
-LAYOUTS = [
-    pytest.param({"zarr_format": 3}, id="zarr3"),
-    pytest.param({"zarr_format": 3, "shard_cells": 64}, id="shards"),
-    pytest.param({"zarr_format": 2}, id="zarr2"),
-]
+LAYOUTS = {"zarr3": {}, "shards": {"shard_cells": 64}, "zarr2": {"zarr_format": 2}}
 
 
-@pytest.fixture(params=["local", "memory"])
-def place(request, tmp_path):
-    if request.param == "local":
-        yield str(tmp_path / "cells.zarr")
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory, cells, model):
+    """Of an archive of the first 100 cells, in chunks of 32, for each layout."""
+
+    @cache
+    def written(layout):
+        path = tmp_path_factory.mktemp("append") / "cells.zarr"
+        options = WriteOptions(chunk_cells=32, **LAYOUTS[layout])
+        zarrmal.write(Subset(cells, np.arange(100)), path, model=model, options=options)
+        return bytes_of(path)
+
+    return written
+
+
+@pytest.fixture(params=crossed([*LAYOUTS], ["local", "memory"]), ids="-".join)
+def archive(request, objects, tmp_path):
+    """A copy of them: each layout on a disk or in memory, in turn."""
+    layout, kind = request.param
+    if kind == "local":
+        yield filled(str(tmp_path / "cells.zarr"), objects(layout))
         return
     url = f"memory://{uuid.uuid4().hex}/cells.zarr"
-    yield url
+    yield filled(url, objects(layout))
     Location(url).remove()
-
-
-@pytest.fixture(scope="module", params=LAYOUTS)
-def objects(request, tmp_path_factory, cells, model):
-    """The first 100 cells, in chunks of 32: the archive's objects."""
-    written = tmp_path_factory.mktemp("append") / "cells.zarr"
-    options = WriteOptions(chunk_cells=32, **request.param)
-    zarrmal.write(Subset(cells, np.arange(100)), written, model=model, options=options)
-    return bytes_of(written)
-
-
-@pytest.fixture
-def archive(objects, place):
-    """A copy of them."""
-    return filled(place, objects)
 
 
 def part(cells, first, last):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -10,7 +12,7 @@ from closing import close_file_systems
 
 import zarrmal
 from zarrmal.archive import WriteOptions
-from zarrmal.sources import open_source
+from zarrmal.sources import Subset, open_source
 from zarrmal.sources.synthetic import synthetic_cells
 
 URL = "s3://lab/requests/cells.zarr"
@@ -133,3 +135,12 @@ def test_writing_a_chunk_is_one_request(moto, source, log):
         assert len(chunks) <= 2 * n_chunks
         counted[chunk_cells] = len(log.seen) - len(chunks)
     assert counted[550] == counted[110] <= 100
+
+
+def test_an_append_reads_the_documents_of_an_array_a_few_times(moto, source, log):
+    url, how = "s3://lab/appended/cells.zarr", {"storage_options": moto[0].options}
+    zarrmal.write(Subset(source, range(60)), url, infer_masks="off", **how)
+    log.clear()
+    zarrmal.append(Subset(source, range(60, 120)), url, infer_masks="off", **how)
+    asked = Counter(path.rstrip("?") for method, path, _ in log.seen if method == "GET")
+    assert 0 < asked[f"{url.removeprefix('s3:/')}/label/zarr.json"] <= 8, asked
