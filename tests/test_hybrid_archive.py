@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from every_moment import crossed
 from zarrmal_codecs import array_arguments
 from zarrmal_codecs.hybrid.engine import VARIABLE, levels
 
@@ -37,8 +38,9 @@ def archive(drawn: np.ndarray, tmp_path: Path) -> Path:
     return tmp_path / "a.zarr"
 
 
-@pytest.mark.parametrize("level", ["numpy", levels()[-1]])
-@pytest.mark.parametrize("reader", ["this", "codecs only"])
+@pytest.mark.parametrize(
+    ("reader", "level"), crossed(["this", "codecs only"], ["numpy", levels()[-1]])
+)
 def test_plain_zarr(
     drawn: np.ndarray, archive: Path, tmp_path: Path, reader: str, level: str
 ) -> None:

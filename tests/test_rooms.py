@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ OUTSIDE = {
 }
 
 
+@cache
 def imports(path: Path, package_root: Path) -> set[str]:
     """Dotted names a file imports, relative ones resolved against the package."""
     inside = (package_root.name, *path.relative_to(package_root).parent.parts)
