@@ -333,3 +333,12 @@ def test_memory_is_bounded(cells, model, workers, tmp_path):
     assert watched.rows == [SAMPLE_CELLS] + [20] * 12  # a sample, and each cell once
     # One chunk waits beside those at work.
     assert workers <= watched.most_at_once <= workers + 1
+
+
+@pytest.mark.parametrize("shard_cells", [None, 100])
+def test_a_write_reports_what_the_archive_tells(cells, model, hybrid, tmp_path, shard_cells):
+    """The writer counts as it stores; `info` reads the headers of the chunks."""
+    for chosen in (model, hybrid):
+        place = tmp_path / chosen.profile
+        options = WriteOptions(chunk_cells=50, shard_cells=shard_cells)
+        assert zarrmal.write(cells, place, model=chosen, options=options) == zarrmal.info(place)

@@ -200,6 +200,7 @@ def test_grey_files_and_what_goes_the_ordinary_way(tmp_path, models):
     model = models[1]
     info = zarrmal.write(folder, str(tmp_path / "a.zarr"), model=model)
     assert (info.n_jpeg_files, info.cameras[0].sampling) == (1, "grey")
+    assert zarrmal.info(str(tmp_path / "a.zarr")) == info
     for name, options in (("off", {"lattice": "off"}), ("2", {"zarr_format": 2})):
         url = str(tmp_path / f"{name}.zarr")
         info = zarrmal.write(folder, url, model=model, options=WriteOptions(**options))

@@ -128,7 +128,7 @@ class Archive(ReadableArchive):
         """
         location = locate(where, storage_options)
         with store_errors():
-            write_new(
+            contents = write_new(
                 source,
                 location,
                 model=model,
@@ -136,7 +136,9 @@ class Archive(ReadableArchive):
                 options=options or WriteOptions(),
                 progress=progress,
             )
-            return cls.at(location)
+            archive = cls.at(location)
+        archive.contents = contents
+        return archive
 
     @classmethod
     def adopt(

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from math import prod
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from zarr.abc.store import RangeByteRequest
 from zarr.core.sync import sync
 from zarrmal_codecs import ZarrmalError
 from zarrmal_codecs.chunk.cell_index import CellIndex
 from zarrmal_codecs.chunk.header import parse_header
-from zarrmal_codecs.constants import PROFILE_PAPER
-from zarrmal_codecs.lattice.picture import Camera
 from zarrmal_codecs.plugins.zarr import header_limit
 
 from ..sources.arrays.archive_facts import DIGESTS_GROUP
 from ..sources.preprocessing import Preprocessing
-from .cameras import CameraInfo, camera_infos, cell_cameras, codes_coefficients
+from .cameras import CameraInfo, camera_infos, codes_coefficients
+from .contents import Contents, contents_of, latent_lengths
 from .foreign import n_foreign_cells
 from .format import ARRAY_NAMES, BACKUP, BASE_NAMES, CELLS, JPEG_FRAME, MASK, PLANES
 from .lock.journal import read_journal
@@ -212,8 +208,8 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
     columns_bytes = sum(n for k, n in columns.items() if k not in metadata)
     is_mask = {k: n for k, n in sizes.items() if k.startswith(f"{MASK}/") and k not in metadata}
     mask_bytes = sum(is_mask.values())
-    found = _in_headers(archive)
-    latent_bytes = found.latent_bytes
+    contents = archive.contents or _in_headers(archive)
+    latent_bytes = contents.latent_bytes
     own_frames = {k: n for k, n in columns.items() if k.startswith(f"{JPEG_FRAME}/")}
     frame_bytes = sum(n for k, n in own_frames.items() if k not in metadata)
     shape = archive.cell_shape
@@ -249,10 +245,10 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
         channel_names=archive.channel_names,
         n_masks=archive.n_masks,
         mask_bytes=mask_bytes,
-        n_silhouettes=found.n_silhouettes,
-        n_lattice=sum(found.cameras.values()),
-        n_jpeg_files=found.n_files,
-        cameras=camera_infos(found.cameras),
+        n_silhouettes=contents.n_silhouettes,
+        n_lattice=sum(contents.cameras.values()),
+        n_jpeg_files=contents.n_files,
+        cameras=camera_infos(contents.cameras),
         lattice_saving=facts.lattice.share,
         frame_bytes=frame_bytes,
         heights=sides[0],
@@ -262,58 +258,22 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
     )
 
 
-@dataclass(slots=True)
-class _InHeaders:
-    """What the chunks' headers tell, summed.
-
-    Parameters
-    ----------
-    latent_bytes, n_silhouettes, n_files
-        See ArchiveInfo.
-    cameras
-        Cells that are stored as coefficients, by their camera.
-    """
-
-    latent_bytes: int = 0
-    n_silhouettes: int = 0
-    n_files: int = 0
-    cameras: Counter[Camera] = field(default_factory=Counter)
-
-    def add(self, other: _InHeaders) -> None:
-        """Add what other chunks tell."""
-        self.latent_bytes += other.latent_bytes
-        self.n_silhouettes += other.n_silhouettes
-        self.n_files += other.n_files
-        self.cameras.update(other.cameras)
-
-
-def _in_headers(archive: OpenArchive) -> _InHeaders:
+def _in_headers(archive: OpenArchive) -> Contents:
     """What the chunks' headers tell.
 
     Blank cells and chunks in a fallback mode hold no latent vectors. In profile hybrid they are
     entropy-coded with the pixels, part of the payload.
     """
     model, coder = archive.model, archive.coder
-    total = _InHeaders()
-    if model is None or coder is None:
-        return total
-    latents: NDArray[np.int64] = np.zeros(len(model.classes), np.int64)
-    if model.profile == PROFILE_PAPER:
-        latents = np.array([c.network("decoder")[0].n_inputs for c in model.classes])
-    elif not (coder.takes_silhouettes or codes_coefficients(model)):
+    total, latents = Contents(), latent_lengths(model)
+    if coder is None or not (latents.any() or coder.takes_silhouettes or codes_coefficients(model)):
         return total
 
-    def in_object(k: int) -> _InHeaders:
-        own = _InHeaders()
+    def in_object(k: int) -> Contents:
+        own = Contents()
         try:
             for index in _indexes(archive, k):
-                classes = index.classes[index.classes < len(latents)]
-                own.latent_bytes += int(latents[classes].sum())
-                if index.outlines is not None:
-                    own.n_silhouettes += int(np.count_nonzero(index.outlines.spacings))
-                if index.lattice is not None:
-                    own.cameras.update(cell_cameras(index.lattice))
-                    own.n_files += int(np.count_nonzero(index.lattice.are_files))
+                own.add(contents_of(index, latents))
         except (ZarrmalError, OSError):
             pass  # verify reports it
         return own

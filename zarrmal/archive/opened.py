@@ -21,6 +21,7 @@ from ..sources.arrays.archive_facts import archive_facts, parse_archive_attribut
 from ..sources.arrays.zarr_names import channel_names, dimension_names
 from ..sources.dimensions import archive_dimensions
 from ..sources.limits import PIXEL_KINDS
+from .contents import Contents
 from .digests import Digests, read_digests
 from .format import (
     ATTRIBUTE,
@@ -80,6 +81,8 @@ class OpenArchive:
         self.location, self.group, self.facts = location, group, facts
         self.journal, self.problems = journal, problems
         self.is_rewritten = is_rewritten
+        self.contents: Contents | None = None
+        """What the headers of the chunks tell, where the writer has counted it."""
         self._arrays: dict[str, zarr.Array[Any] | None] = {}
         self.n_cells = facts.n_cells if n_cells is None else n_cells
         if cells is not None:

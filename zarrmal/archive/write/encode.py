@@ -33,6 +33,7 @@ from ...errors import InputError
 from ...sources import Source
 from ...sources.bits import differing
 from ...sources.sizes import Pixels, beyond
+from ..contents import Contents, contents_of, latent_lengths
 from ..format import JPEG_FRAME, MASK, Grid
 from ..opened import OpenArchive, codec_configuration
 from ..read.coefficients import chunk_coefficients
@@ -95,6 +96,8 @@ class TaskResult:
         New cells in it.
     reused
         An earlier run had stored it.
+    contents
+        What the headers of its chunks tell.
     """
 
     number: int
@@ -103,6 +106,7 @@ class TaskResult:
     frame_sha256: str | None
     n_cells: int
     reused: bool
+    contents: Contents
 
     def sha256_of(self, array: str) -> str:
         """Of the object of an array of WITH_CELLS."""
@@ -155,7 +159,8 @@ class ObjectWriter:
             If the run was cancelled before the object was stored.
         """
         frames: list[str] = []
-        sha256, reused = self._cells.write(task, source, frames)
+        contents = Contents()
+        sha256, reused = self._cells.write(task, source, frames, contents)
         of_masks, masks_reused = (
             (None, True) if self._masks is None else self._masks.write(task, source)
         )
@@ -166,6 +171,7 @@ class ObjectWriter:
             frame_sha256=None if self._frames is None else self._frames.write(task, frames),
             n_cells=len(task.rows),
             reused=reused and masks_reused,
+            contents=contents,
         )
 
 
@@ -200,9 +206,14 @@ class ArrayWriter:
         self._dtype = np.dtype(array.dtype).newbyteorder("=")
         self._reuse, self._cancelled, self._coefficients = reuse, cancelled, coefficients
         self._coder = codec_configuration(array).coder() if model is None else coder_for(model)
+        self._latents = latent_lengths(model)
 
     def write(
-        self, task: Task, source: Source | None, frames: list[str] | None = None
+        self,
+        task: Task,
+        source: Source | None,
+        frames: list[str] | None = None,
+        contents: Contents | None = None,
     ) -> tuple[str, bool]:
         """SHA-256 of the task's object, and whether an earlier run had stored it.
 
@@ -211,6 +222,8 @@ class ArrayWriter:
         frames
             Gets a text for each new cell: what surrounds its coefficients in its JPEG file; "" for
             others.
+        contents
+            Gets what the headers of the chunks tell.
         """
         key = join_key(self._array.path, self._grid.key(self._array, task.number))
         store = self._array.store
@@ -218,6 +231,10 @@ class ArrayWriter:
         if task.n_stored and old is None:
             raise CorruptionError(f"chunk {key} is missing: see `zarrmal verify`")
         chunks = list(self._chunks(task, source, old, [] if frames is None else frames))
+        for chunk in chunks if contents is not None else ():
+            index = None if chunk is None else parse_header(memoryview(chunk)).index
+            if contents is not None and index is not None:
+                contents.add(contents_of(index, self._latents))
         if self._grid.sharded:
             data = join_shard(chunks, self._grid.index_location)
         else:

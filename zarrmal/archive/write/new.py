@@ -23,6 +23,7 @@ from ...sources.sizes import sizes_text
 from ...sources.source import OnCanvas, kind_text
 from ...version import SOFTWARE
 from .. import format as layout
+from ..contents import Contents
 from ..format import ArchiveFacts
 from ..lock.journal import Journal, busy_message, read_journal, source_digest
 from ..lock.staging import (
@@ -78,8 +79,15 @@ def write_new(
     options: WriteOptions,
     progress: Progress,
     kept: Kept | None = None,
-) -> None:
-    """Write all cells of a source as an archive. See Archive.write."""
+) -> Contents | None:
+    """Write all cells of a source as an archive. See Archive.write.
+
+    Returns
+    -------
+    Contents or None
+        What the headers of its chunks tell; None where an earlier run has stored all.
+    """
+    contents = None
     previous = refuse_location(location, options)
     cell_shape = _on_canvas(source, options.canvas).cell_shape
     check_cell_shape(
@@ -132,16 +140,21 @@ def write_new(
         else:
             writer = StageWriter(stage, source, model, assigner, options, lock, progress, kept)
             n_cells = writer.write().n_cells
+            contents = writer.contents
             lock.enter("whole")
         publish(stage, location, overwrite=options.overwrite or journal.overwrite)
     if has_other_cells:
         raise InputError(f"{location.url} is complete now, with the {n_cells} cells of the "
                          f"interrupted run; the cells that were given are others, and are NOT in "
                          f"it: append them, or write them elsewhere")  # fmt: skip
+    return contents
 
 
 class StageWriter:
-    """Writes the whole archive in its stage; reuses what an interrupted run has stored there."""
+    """Writes the whole archive in its stage; reuses what an interrupted run has stored there.
+
+    ``contents`` is what the headers of its chunks tell; None where an earlier run has stored all.
+    """
 
     def __init__(
         self,
@@ -158,6 +171,7 @@ class StageWriter:
         self._kept = kept or Kept(preprocessing=source.preprocessing)
         self._assigner, self._options, self._lock = assigner, options, lock
         self._progress = while_held(lock, progress)
+        self.contents: Contents | None = None
 
     def write(self) -> ArchiveFacts:
         """The facts of the complete archive."""
@@ -186,6 +200,7 @@ class StageWriter:
             archive = self._create(columns, with_frames=lattice is not None)
         else:
             columns = matching_columns(columns, archive)
+        self.contents = Contents()
         return write_segment(
             archive,
             Segment(
@@ -199,6 +214,7 @@ class StageWriter:
             runner=self._options.runner or ThreadRunner(self._options.workers),
             reuse=is_planned,
             progress=self._progress,
+            contents=self.contents,
         )
 
     def _create(self, columns: NewColumns, *, with_frames: bool) -> OpenArchive:

@@ -28,11 +28,11 @@ def measured_saving(archive: OpenArchive, numbers: list[int]) -> LatticeSaving:
     Parameters
     ----------
     numbers
-        Of the objects, ascending.
+        Of the objects that hold such cells, ascending.
     """
     total = LatticeSaving()
     coder = archive.coder
-    if coder is None:
+    if coder is None or not numbers:
         return total
     places = np.unique(np.linspace(0, len(numbers) - 1, MAX_OBJECTS).astype(np.int64))
     for number in (numbers[place] for place in places.tolist()):

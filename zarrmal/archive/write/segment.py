@@ -14,6 +14,7 @@ from ...progress import Progress
 from ...sources import Source
 from ...version import SOFTWARE
 from .. import format as layout
+from ..contents import Contents
 from ..format import ArchiveFacts
 from ..lock.writer_lock import WriterLock
 from ..opened import OpenArchive
@@ -64,6 +65,7 @@ def write_segment(
     runner: Runner,
     reuse: bool,
     progress: Progress,
+    contents: Contents | None = None,
 ) -> ArchiveFacts:
     """Store the cells behind those of the archive, and commit.
 
@@ -76,6 +78,8 @@ def write_segment(
         Open for writing, by each array's own documents.
     reuse
         An earlier run was interrupted: reuse the objects that it has stored.
+    contents
+        Gets what the headers of the objects' chunks tell.
     """
     facts, order, columns = archive.facts, segment.order, segment.columns
     n_cells = facts.n_cells + order.n_cells
@@ -92,6 +96,8 @@ def write_segment(
     for result in runner(archive, segment.source, tasks, reuse=reuse):
         results[result.number] = result
         n_done += result.n_cells
+        if contents is not None:
+            contents.add(result.contents)
         lock.expect_not_lost()
         progress("writing cells", n_done, order.n_cells)
     lock.expect_held()
@@ -105,6 +111,7 @@ def write_segment(
         }
     if reuse or not isinstance(runner, ThreadRunner):  # a worker that dies leaves a partial file
         remove_leftovers(archive, names, n_cells)
+    from_pictures = [number for number in sorted(results) if results[number].contents.cameras]
     edges = tuple(facts.n_cells + edge for edge in order.class_offsets)
     return commit(
         archive,
@@ -116,7 +123,7 @@ def write_segment(
             label_names=columns.label_names,
             preprocessing=merged_record(facts.preprocessing, segment.source, archive.location.url),
             software=SOFTWARE,
-            lattice=facts.lattice + measured_saving(archive, sorted(results)),
+            lattice=facts.lattice + measured_saving(archive, from_pictures),
         ),
         digests,
         columns.attributes,
