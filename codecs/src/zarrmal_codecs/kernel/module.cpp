@@ -364,7 +364,7 @@ decode_masks(nb::handle data, const In<std::int64_t, 1>& positions, const In<std
             tapes.push_back({buffer.data(), from[k], to[k], states.data()[k], false});
             unread.push_back({&tapes[k], masks.rows(k), masks.columns(k), points.get() + masks.starts[k]});
         }
-        read_masks(unread, frequencies.data());
+        read_masks(std::move(unread), frequencies.data());
         for (std::size_t k = 0; k < n; ++k) {
             new_states[k] = tapes[k].state;
             new_positions[k] = tapes[k].position;

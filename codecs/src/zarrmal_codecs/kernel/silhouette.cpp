@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <tuple>
 
 #if defined(__GNUC__) && !defined(__clang__)
 #define ZM_AS_VECTOR _Pragma("GCC unroll 1")  // once unrolled, a loop is not vectorised any more
@@ -158,50 +159,106 @@ std::size_t next_other(const std::uint8_t* bytes, std::size_t from, std::size_t 
     return from;
 }
 
-// Reads the points of one mask. Nearly all of them are as their frequencies foretell: so each is a
-// branch, which the processor guesses, and the next point need not wait for the state.
+// Reads the points of masks, TOGETHER of them at a time: while the state of one is computed, so is another's.
+// Nearly all points are as their frequencies foretell: so each is a branch, which the processor guesses, and the
+// next point need not wait for the state.
 class MaskReader {
 public:
+    static constexpr std::size_t TOGETHER = 2;
+
     explicit MaskReader(const std::uint16_t* frequencies) : frequencies_(frequencies) {}
 
-    void read(Tape& tape, std::size_t rows, std::size_t columns, std::uint8_t* points) {
-        const std::size_t row = columns + 2 * BESIDE;
-        bordered_.assign((rows + ABOVE) * row + VECTOR, 0);
-        contexts_.resize(columns + VECTOR);
+    // Masks of similar shapes, at most TOGETHER.
+    void read(const UnreadMask* masks, std::size_t n) {
         const std::uint16_t* const frequencies = frequencies_;
-        const std::uint16_t* const contexts = contexts_.data();
-        std::uint8_t* here = bordered_.data() + ABOVE * row + BESIDE;
-        std::uint32_t state = tape.state;
-        for (std::size_t y = 0; y < rows; ++y, here += row) {
-            find_contexts(here - row, here - 2 * row, here - 3 * row, columns);
-            unsigned west = 0;
-            for (std::size_t x = 0; x < columns; ++x) {
-                const std::uint32_t inside = frequencies[contexts[x] | west];
-                const std::uint32_t outside = 65536 - inside, slot = state & 0xFFFF, high = state >> 16;
-                west = west << 1 & 7;
-                if (slot >= outside) {
-                    here[x] = 1;
-                    west |= 1;
-                    state = inside * high + slot - outside;
-                } else {
-                    state = outside * high + slot;
-                }
-                if (state < 65536) state = state << 16 | tape.word();
-            }
-            std::copy_n(here, columns, points + y * columns);
+        std::size_t rows = 0;
+        for (std::size_t k = 0; k < n; ++k) {
+            lanes_[k].open(masks[k]);
+            rows = std::max(rows, masks[k].rows);
         }
-        tape.state = state;
+        for (std::size_t y = 0; y < rows; ++y) {
+            std::size_t common = n < TOGETHER ? 0 : SIZE_MAX;
+            for (std::size_t k = 0; k < n; ++k) common = std::min(common, lanes_[k].begin(masks[k], y));
+            Point points[TOGETHER];
+            for (std::size_t k = 0; k < n; ++k) points[k] = lanes_[k].first_point();
+            for (std::size_t x = 0; x < common; ++x)
+                for (std::size_t k = 0; k < TOGETHER; ++k) step(frequencies, points[k], x);
+            for (std::size_t k = 0; k < n; ++k) {
+                if (y >= masks[k].rows) continue;
+                for (std::size_t x = common; x < masks[k].columns; ++x) step(frequencies, points[k], x);
+                lanes_[k].end(masks[k], y, points[k].state);
+            }
+        }
+        for (std::size_t k = 0; k < n; ++k) masks[k].tape->state = lanes_[k].state;
     }
 
 private:
     static constexpr std::size_t ABOVE = 3, BESIDE = 3;
 
+    // What is read next; the state and the points to the west change with each.
+    struct Point {
+        std::uint32_t state;
+        unsigned west;
+        const std::uint16_t* contexts;
+        std::uint8_t* row;
+        Tape* tape;
+    };
+
+    // A mask that is being read.
+    struct Lane {
+        std::uint32_t state;
+        std::size_t row;
+        std::uint8_t* here;
+        Tape* tape;
+        std::vector<std::uint8_t> bordered;
+        std::vector<std::uint16_t> contexts;
+
+        void open(const UnreadMask& mask) {
+            row = mask.columns + 2 * BESIDE;
+            bordered.assign((mask.rows + ABOVE) * row + VECTOR, 0);
+            contexts.resize(mask.columns + VECTOR);
+            here = bordered.data() + ABOVE * row + BESIDE;
+            tape = mask.tape;
+            state = tape->state;
+        }
+
+        // How many points row y has.
+        std::size_t begin(const UnreadMask& mask, std::size_t y) {
+            if (y >= mask.rows) return 0;
+            find_contexts(here - row, here - 2 * row, here - 3 * row, mask.columns, contexts.data());
+            return mask.columns;
+        }
+
+        Point first_point() { return {state, 0, contexts.data(), here, tape}; }
+
+        void end(const UnreadMask& mask, std::size_t y, std::uint32_t last) {
+            std::copy_n(here, mask.columns, mask.points + y * mask.columns);
+            here += row;
+            state = last;
+        }
+    };
+
+    static void step(const std::uint16_t* frequencies, Point& point, std::size_t x) {
+        const std::uint32_t inside = frequencies[point.contexts[x] | point.west];
+        const std::uint32_t outside = 65536 - inside;
+        const std::uint32_t slot = point.state & 0xFFFF, high = point.state >> 16;
+        point.west = point.west << 1 & 7;
+        if (slot >= outside) {
+            point.row[x] = 1;
+            point.west |= 1;
+            point.state = inside * high + slot - outside;
+        } else {
+            point.state = outside * high + slot;
+        }
+        if (point.state < 65536) point.state = point.state << 16 | point.tape->word();
+    }
+
     // The windows of a row's points, without those to the west.
-    void find_contexts(const std::uint8_t* north, const std::uint8_t* above, const std::uint8_t* third,
-                       std::size_t columns) {
+    static void find_contexts(const std::uint8_t* north, const std::uint8_t* above,
+                              const std::uint8_t* third, std::size_t columns, std::uint16_t* contexts) {
         // Whole vectors, some of them beyond the row.
         for (std::size_t from = 0; from < columns; from += VECTOR) {
-            std::uint16_t* const to = contexts_.data() + from;
+            std::uint16_t* const to = contexts + from;
             const std::uint8_t *const n = north + from, *const a = above + from, *const t = third + from;
             ZM_AS_VECTOR
             for (std::size_t x = 0; x < VECTOR; ++x) {
@@ -217,8 +274,7 @@ private:
     }
 
     const std::uint16_t* frequencies_;
-    std::vector<std::uint8_t> bordered_;
-    std::vector<std::uint16_t> contexts_;
+    Lane lanes_[TOGETHER];
 };
 
 }  // namespace
@@ -256,10 +312,15 @@ void mask_intervals(const std::uint8_t* points, std::size_t rows, std::size_t co
     });
 }
 
-void read_masks(const std::vector<UnreadMask>& masks, const std::uint16_t* frequencies) {
+void read_masks(std::vector<UnreadMask> masks, const std::uint16_t* frequencies) {
+    const auto is_empty = [](const UnreadMask& mask) { return !mask.rows || !mask.columns; };
+    masks.erase(std::remove_if(masks.begin(), masks.end(), is_empty), masks.end());
+    std::sort(masks.begin(), masks.end(), [](const UnreadMask& a, const UnreadMask& b) {
+        return std::tie(a.columns, a.rows) < std::tie(b.columns, b.rows);
+    });
     MaskReader reader(frequencies);
-    for (const UnreadMask& mask : masks)
-        if (mask.rows && mask.columns) reader.read(*mask.tape, mask.rows, mask.columns, mask.points);
+    for (std::size_t from = 0; from < masks.size(); from += MaskReader::TOGETHER)
+        reader.read(&masks[from], std::min(MaskReader::TOGETHER, masks.size() - from));
 }
 
 const Coverer::Axis& Coverer::axis(std::size_t to, std::size_t points, std::size_t spacing) {

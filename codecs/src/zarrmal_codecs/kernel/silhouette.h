@@ -46,7 +46,8 @@ struct UnreadMask {
     std::uint8_t* points;
 };
 
-void read_masks(const std::vector<UnreadMask>& masks, const std::uint16_t* frequencies);
+// In any order, and masks of like shapes together.
+void read_masks(std::vector<UnreadMask> masks, const std::uint16_t* frequencies);
 
 // How pixels were resampled; the numbers are those of the format.
 enum class Resampling { same, triangle, box, area, linear, nearest };
