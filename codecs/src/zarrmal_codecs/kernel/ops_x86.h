@@ -93,6 +93,13 @@ struct X86 {
     ZM_INLINE R divide(R a, R b) {
         return ZM_OP(cvttps_epi32)(ZM_OP(div_ps)(ZM_OP(cvtepi32_ps)(a), ZM_OP(cvtepi32_ps)(b)));
     }
+    // About 2**22 * log(a / b) / slope: the bits of a number in binary32 are 2**23 times its logarithm to base
+    // 2, to within 0.09 and a constant.
+    ZM_INLINE R logit(R a, R b, R slope) {
+        const auto bits = [](R v) { return ZM_BITS(castps_)(ZM_OP(cvtepi32_ps)(v)); };
+        const auto log = ZM_OP(mul_ps)(ZM_OP(cvtepi32_ps)(sub32(bits(a), bits(b))), ZM_OP(set1_ps)(HALF_LOG2));
+        return ZM_OP(cvttps_epi32)(ZM_OP(div_ps)(log, ZM_OP(cvtepi32_ps)(slope)));
+    }
 };
 
 #if defined(__AVX2__)
