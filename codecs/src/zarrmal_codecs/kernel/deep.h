@@ -232,13 +232,13 @@ ZM_INLINE DeepMixture deep_mixture(const Group& group, const Step& step, int str
     mixture.tables = &t;
     mixture.scale = group.scales[step.plane];
     mixture.n_components = step.n_components;
-    mixture.blank = t.blank[out(0, -255, 255) + 255];
+    mixture.blank = t.blank[out(0, -MAX_LOGIT, MAX_LOGIT) + 255];
     int logit[MAX_COMPONENTS], most = -255;
     for (int m = 0; m < step.n_components; ++m) {
-        logit[m] = out(3 + 3 * m, -255, 255);
+        logit[m] = out(3 + 3 * m, -MAX_LOGIT, MAX_LOGIT);
         most = logit[m] > most ? logit[m] : most;
-        mixture.middle[m] = 16 * base + out(1 + 3 * m, -32768, 32767);
-        mixture.slope[m] = t.deep_slope[out(2 + 3 * m, 0, 127)];
+        mixture.middle[m] = 16 * base + out(1 + 3 * m, MIN_DEEP_LOCATION, MAX_DEEP_LOCATION);
+        mixture.slope[m] = t.deep_slope[out(2 + 3 * m, 0, MAX_SLOPE)];
     }
     std::int64_t sum = 0, left = 1024;
     for (int m = 0; m < step.n_components; ++m) sum += t.exponential[most - logit[m]];

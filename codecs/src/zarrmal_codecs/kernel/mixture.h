@@ -43,14 +43,14 @@ ZM_CALLED void mixtures(const Tables& tables, const std::int16_t* outputs, typen
     // Lookups take both halves; where H is 1, the second one repeats the first.
     constexpr int LAST = H - 1;
     R blank[2];
-    V::blanks(tables, role(0, 0, -255, 255), role(0, LAST, -255, 255), blank);
+    V::blanks(tables, role(0, 0, -MAX_LOGIT, MAX_LOGIT), role(0, LAST, -MAX_LOGIT, MAX_LOGIT), blank);
 
     R share[M][2];
     if constexpr (M > 1) {
         R logit[M][H], most[H];
         for (int h = 0; h < H; ++h) {
             for (int m = 0; m < M; ++m) {
-                logit[m][h] = role(3 + 3 * m, h, -255, 255);
+                logit[m][h] = role(3 + 3 * m, h, -MAX_LOGIT, MAX_LOGIT);
                 most[h] = m ? V::max16(most[h], logit[m][h]) : logit[m][h];
             }
         }
@@ -60,7 +60,7 @@ ZM_CALLED void mixtures(const Tables& tables, const std::int16_t* outputs, typen
     }
     R slope[M][4];
     for (int m = 0; m < M; ++m)
-        V::slopes(tables, role(2 + 3 * m, 0, 0, 127), role(2 + 3 * m, LAST, 0, 127), slope[m]);
+        V::slopes(tables, role(2 + 3 * m, 0, 0, MAX_SLOPE), role(2 + 3 * m, LAST, 0, MAX_SLOPE), slope[m]);
 
     const R none = V::zero();
     for (int h = 0; h < H; ++h) {
@@ -69,10 +69,10 @@ ZM_CALLED void mixtures(const Tables& tables, const std::int16_t* outputs, typen
         mixture.rest = V::sub16(V::set16(65536 - 255 - 65536), blank[h]);  // modulo 2**16
         const R wide = h ? V::unpackhi8(base, none) : V::unpacklo8(base, none);
         const R middle = V::add16(V::template sll16<4>(wide), V::set16(8));
-        mixture.centre = M == 1 ? V::add16(middle, role(1, h, -4096, 4095)) : middle;
+        mixture.centre = M == 1 ? V::add16(middle, role(1, h, MIN_LOCATION, MAX_LOCATION)) : middle;
         for (int m = 0; m < M; ++m) {
             R distance[2];
-            widen<V>(V::sub16(none, V::add16(middle, role(1 + 3 * m, h, -4096, 4095))), distance);
+            widen<V>(V::sub16(none, V::add16(middle, role(1 + 3 * m, h, MIN_LOCATION, MAX_LOCATION))), distance);
             for (int k = 0; k < 2; ++k) {
                 mixture.start[m][k] = V::mullo32(distance[k], slope[m][2 * h + k]);
                 mixture.slope[m][k] = V::template sll32<4>(slope[m][2 * h + k]);

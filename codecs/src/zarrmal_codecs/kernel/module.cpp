@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
@@ -222,18 +223,26 @@ Out<double, 1> bits_of_cells(const Plan& plan, nb::handle pixels,
     return owned<double, 1>(std::move(bits), {n});
 }
 
-std::vector<std::vector<int>> chain_ends_of(const In<std::int8_t, 2>& weight) {
-    const std::size_t rows = weight.shape(0), groups = weight.shape(1) / 4;
-    if (rows % 4 || !groups || groups > 64 || weight.shape(1) % 4)
-        refuse("rows must be in fours, inputs in fours too and at most 256");
-    const auto ends = chain_ends({weight.data(), weight.data() + weight.size()}, rows, groups);
-    std::vector<std::vector<int>> ends_by_row(rows / 4);
-    for (std::size_t k = 0; k < ends_by_row.size(); ++k)
-        for (const std::uint8_t* end = ends.data() + k * groups;; ++end) {
-            ends_by_row[k].push_back(*end);
-            if (*end == groups) break;
-        }
-    return ends_by_row;
+std::vector<std::pair<bool, std::vector<int>>> chain_ends_of(const In<std::int8_t, 2>& weight,
+                                                             const In<std::int32_t, 2>& numbers) {
+    const std::size_t n_rows = weight.shape(0), pairs = weight.shape(1) / 2;
+    if (n_rows % 4 || !pairs || pairs > MAX_CONTEXT_WIDTH / 2 || weight.shape(1) % 2)
+        refuse("rows must be in fours, inputs in pairs and at most 256");
+    if (numbers.shape(0) != n_rows || numbers.shape(1) != 4) refuse("each row must have four numbers");
+    std::vector<ChainRow> rows;
+    for (std::size_t r = 0; r < n_rows; ++r) {
+        if (numbers(r, 1) < 1 || numbers(r, 1) > MAX_CONTEXT_SHIFT) refuse("a shift must be 1 to 24");
+        rows.push_back({numbers(r, 0), numbers(r, 1), numbers(r, 2), numbers(r, 3)});
+    }
+    const auto ends = chain_ends(weight.data(), pairs, rows);
+    std::vector<std::pair<bool, std::vector<int>>> of_rows(n_rows / 4);
+    const std::uint8_t* from = ends.data();
+    for (auto& [is_narrow, own] : of_rows) {
+        is_narrow = *from;
+        own.assign(from + 1, std::find(from + 1, from + 1 + pairs, pairs) + 1);
+        from += 1 + pairs;
+    }
+    return of_rows;
 }
 
 // Any object with a contiguous buffer.
@@ -436,7 +445,8 @@ NB_MODULE(_kernel, m) {
     crc16(static_cast<const std::uint8_t*>(nullptr), 1, 0);
     bind_lattice(m);
     m.def("levels", &level_names);
-    m.def("chain_ends", &chain_ends_of, nb::arg("weight").noconvert());
+    m.def("chain_ends", &chain_ends_of, nb::arg("weight").noconvert(),
+          nb::arg("numbers").noconvert());
     nb::class_<Plan>(m, "Plan").def("__init__", &make_plan, nb::arg("steps"), nb::arg("n_planes"),
                                     nb::arg("has_prediction"), nb::arg("depth"));
     m.def("encode", &encode_cells, nb::arg("plan"), nb::arg("pixels"),

@@ -19,7 +19,7 @@ struct Neon : VectorMasks<Neon, NeonVector>, Lookups<Neon> {
     static constexpr int LANES = 16;
     static constexpr int TILE_VECTORS = 2;
     static constexpr int TILE_SUMS = 16;
-    static constexpr bool CHAINS = false;
+    static constexpr bool PAIRED = false;
     static constexpr bool ACROSS = false;
     static constexpr bool WIDE_OUTPUT = false;
 

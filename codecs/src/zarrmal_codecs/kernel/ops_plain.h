@@ -26,7 +26,7 @@ struct Plain : VectorMasks<Plain, PlainVector>, Lookups<Plain> {
     static constexpr bool SIGNED = false;
     static constexpr int TILE_VECTORS = 1;
     static constexpr int TILE_SUMS = 4;
-    static constexpr bool CHAINS = false;
+    static constexpr bool PAIRED = false;
     static constexpr bool ACROSS = false;
     static constexpr bool WIDE_OUTPUT = false;
 
