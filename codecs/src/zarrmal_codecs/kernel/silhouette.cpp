@@ -52,7 +52,7 @@ std::int64_t weight_of(std::int64_t i, std::int64_t k, std::int64_t to, std::int
 }
 
 constexpr std::size_t VECTOR = 16;  // bytes
-constexpr std::size_t AT_ONCE = 8;  // columns of a mask that are weighed together
+constexpr std::size_t TAPS = 8;     // of narrow weights
 
 // Rows (or columns) of a mask between two of its lattice are alike. So masks are kept with one row for
 // each of the lattice and one for all that lie between it and the next.
@@ -67,55 +67,6 @@ std::size_t kept_stride(std::size_t columns, std::size_t spacing) {
 
 std::size_t kept_row(std::size_t k, std::size_t spacing) {
     return spacing == 1 ? k : 2 * (k / spacing) + (k % spacing != 0);
-}
-
-// Numbers of 16 bytes together, in a register where the compiler knows how.
-#if defined(__GNUC__)
-template <class T>
-using Vector __attribute__((vector_size(VECTOR))) = T;
-#else
-template <class T>
-struct Vector {
-    T each[VECTOR / sizeof(T)];
-    template <class Use>
-    Vector& apply(Use use) {
-        for (std::size_t i = 0; i < VECTOR / sizeof(T); ++i) each[i] = static_cast<T>(use(each[i], i));
-        return *this;
-    }
-    Vector& operator|=(const Vector& other) {
-        return apply([&](T own, std::size_t i) { return own | other.each[i]; });
-    }
-    Vector& operator&=(const Vector& other) {
-        return apply([&](T own, std::size_t i) { return own & other.each[i]; });
-    }
-    Vector& operator+=(const Vector& other) {
-        return apply([&](T own, std::size_t i) { return own + other.each[i]; });
-    }
-    friend Vector operator&(Vector a, T b) {
-        return a.apply([&](T own, std::size_t) { return own & b; });
-    }
-};
-#endif
-
-template <class T>
-Vector<T> loaded(const T* from) {
-    Vector<T> result;
-    std::memcpy(&result, from, sizeof result);
-    return result;
-}
-
-// Bytes that are 0 or 255, as 16 bits each, of which all are set or none.
-Vector<std::int16_t> widened(const std::uint8_t* from) {
-#if defined(__GNUC__)
-    typedef std::int8_t Bytes __attribute__((vector_size(AT_ONCE)));
-    Bytes bytes;
-    std::memcpy(&bytes, from, sizeof bytes);
-    return __builtin_convertvector(bytes, Vector<std::int16_t>);
-#else
-    Vector<std::int16_t> result;
-    for (std::size_t i = 0; i < AT_ONCE; ++i) result.each[i] = static_cast<std::int8_t>(from[i]);
-    return result;
-#endif
 }
 
 // The mask of lattice points as it is kept: 255 where a pixel belongs to it.
@@ -140,23 +91,6 @@ void keep(const std::uint8_t* points, std::size_t rows, std::size_t columns, std
         const std::uint8_t* const above = between - stride;
         for (std::size_t x = 0; x < stride; ++x) between[x] = above[x] & to[x];
     }
-}
-
-// Where the first byte follows, from `from` on, that is not `like`.
-std::size_t next_other(const std::uint8_t* bytes, std::size_t from, std::size_t n, std::uint8_t like) {
-    const std::uint64_t all = 0x0101010101010101u * like;
-    for (; from + 8 <= n; from += 8) {
-        std::uint64_t eight;
-        std::memcpy(&eight, bytes + from, 8);
-        if (eight == all) continue;
-#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        return from + static_cast<std::size_t>(__builtin_ctzll(eight ^ all)) / 8;
-#else
-        break;
-#endif
-    }
-    while (from < n && bytes[from] == like) ++from;
-    return from;
 }
 
 // Reads the points of masks, TOGETHER of them at a time: while the state of one is computed, so is another's.
@@ -351,18 +285,16 @@ const Coverer::Axis& Coverer::axis(std::size_t to, std::size_t points, std::size
         axis.sum.push_back(sum);
     }
     axis.start.push_back(axis.weight.size());
-    axis.touching.assign(kept_rows(points, spacing) + 1, to);
-    for (std::size_t i = 0, k = 0; i < to; ++i)
-        for (const std::size_t end = axis.first[i] + axis.start[i + 1] - axis.start[i]; k < end; ++k)
-            axis.touching[k] = i;
     axis.is_narrow = true;
-    axis.narrow.assign(to * AT_ONCE, 0);
     for (std::size_t i = 0; i < to; ++i) {
-        const std::size_t n = axis.start[i + 1] - axis.start[i];
-        axis.is_narrow &= n <= AT_ONCE && axis.sum[i] <= INT16_MAX;
-        for (std::size_t k = 0; axis.is_narrow && k < n; ++k)
-            axis.narrow[i * AT_ONCE + k] = static_cast<std::int16_t>(axis.weight[axis.start[i] + k]);
+        axis.whole.push_back(static_cast<double>(axis.sum[i]));
+        axis.inverse.push_back(1 / axis.whole.back());
+        axis.is_narrow &= axis.start[i + 1] - axis.start[i] <= TAPS && axis.sum[i] <= INT16_MAX;
     }
+    axis.narrow.assign(axis.is_narrow ? to * TAPS : 0, 0);
+    for (std::size_t i = 0; i < to && axis.is_narrow; ++i)
+        for (std::size_t k = axis.start[i]; k < axis.start[i + 1]; ++k)
+            axis.narrow[i * TAPS + k - axis.start[i]] = static_cast<std::int16_t>(axis.weight[k]);
     return axis;
 }
 
@@ -370,7 +302,7 @@ void Coverer::cover(const std::uint8_t* points, std::size_t rows, std::size_t co
                     std::size_t spacing, std::size_t height, std::size_t width, std::uint8_t* to,
                     std::size_t row) {
     keep(points, rows, columns, spacing, mask_);
-    const std::size_t kept_width = kept_rows(columns, spacing), stride = kept_stride(columns, spacing);
+    const std::size_t stride = kept_stride(columns, spacing);
     if (how_ == Resampling::same) {
         for (std::size_t y = 0; y < height; ++y) {
             const std::uint8_t* const own = mask_.data() + kept_row(y, spacing) * stride;
@@ -379,65 +311,78 @@ void Coverer::cover(const std::uint8_t* points, std::size_t rows, std::size_t co
         return;
     }
     const Axis &down = axis(height, rows, spacing), &across = axis(width, columns, spacing);
-    any_.resize(stride);
-    all_.resize(stride);
-    std::uint8_t *const any = any_.data(), *const all = all_.data();
+    if (down.is_narrow && across.is_narrow)
+        weigh_narrow(down, across, stride, to, row);
+    else
+        weigh_wide(down, across, stride, to, row);
+}
+
+void Coverer::weigh_narrow(const Axis& down, const Axis& across, std::size_t stride, std::uint8_t* to,
+                           std::size_t row) {
+    const std::size_t height = down.sum.size(), width = across.sum.size();
+    narrow_mask_.resize(mask_.size());
+    ZM_AS_VECTOR
+    for (std::size_t i = 0; i < mask_.size(); ++i) narrow_mask_[i] = static_cast<std::int8_t>(mask_[i]);
+    narrow_sums_.assign(stride + TAPS, 0);
+    totals_.resize(width);
+    std::int16_t* const sums = narrow_sums_.data();
+    std::int32_t* const totals = totals_.data();
+    const double *const wholes = across.whole.data(), *const inverses = across.inverse.data();
     for (std::size_t y = 0; y < height; ++y) {
-        std::uint8_t* const line = to + y * row;
-        const std::uint8_t* const first = mask_.data() + down.first[y] * stride;
         const std::size_t n = down.start[y + 1] - down.start[y];
-        const std::int16_t* const weights = down.narrow.data() + y * AT_ONCE;
+        const std::int16_t* const first = narrow_mask_.data() + down.first[y] * stride;
+        const std::int16_t* const weights = down.narrow.data() + y * TAPS;
         for (std::size_t from = 0; from < stride; from += VECTOR) {
-            auto some = loaded<std::uint8_t>(first + from), every = some;
-            for (std::size_t k = 1; k < n; ++k) {
-                const auto own = loaded<std::uint8_t>(first + k * stride + from);
-                some |= own;
-                every &= own;
+            std::int16_t part[VECTOR] = {};
+            for (std::size_t k = 0; k < n; ++k) {
+                const std::int16_t* const own = first + k * stride + from;
+                const std::int16_t weight = weights[k];
+                for (std::size_t x = 0; x < VECTOR; ++x)
+                    part[x] = static_cast<std::int16_t>(part[x] + (own[x] & weight));
             }
-            std::memcpy(any + from, &some, VECTOR);
-            std::memcpy(all + from, &every, VECTOR);
+            std::memcpy(sums + from, part, sizeof part);
         }
-        // Most pixels lie wholly inside, or wholly outside: only at the edge are weights needed.
-        std::size_t other = 0;  // the next column that is not as that at `from`
-        std::uint8_t like = 0;
-        for (std::size_t x = 0; x < width;) {
-            const std::size_t from = across.first[x], start = across.start[x];
-            const std::size_t n_across = across.start[x + 1] - start;
-            if (from >= other) {
-                like = all[from];
-                other = next_other(like ? all : any, from, kept_width, like);
-            }
-            if (other >= from + n_across) {
-                const std::size_t until = across.touching[other];
-                if (like) std::memset(line + x, like, until - x);  // else it is 0 already
-                x = until;
-                continue;
-            }
+        for (std::size_t x = 0; x < width; ++x) {
+            const std::int16_t *const own = sums + across.first[x], *const taps = across.narrow.data() + x * TAPS;
+            std::int32_t total = 0;
+            ZM_AS_VECTOR
+            for (std::size_t i = 0; i < TAPS; ++i) total += std::int32_t{own[i]} * taps[i];
+            totals[x] = total;
+        }
+        // Exact: the quotient, with half of a unit added to the dividend, lies at least 1 / (4 * whole) from the
+        // next integer, more than 2**-32, and a product of rounded inverses errs by less than 2**-42.
+        const double whole = down.whole[y], inverse = 0.5 * down.inverse[y];
+        std::uint8_t* const line = to + y * row;
+        ZM_AS_VECTOR
+        for (std::size_t x = 0; x < width; ++x) {
+            const double doubled = 510.0 * totals[x] + (whole * wholes[x] + 0.5);
+            const auto rounded = static_cast<std::int32_t>(doubled * (inverse * inverses[x]));
+            const std::int32_t least = totals[x] > 0;
+            line[x] = static_cast<std::uint8_t>(rounded > least ? rounded : least);
+        }
+    }
+}
+
+void Coverer::weigh_wide(const Axis& down, const Axis& across, std::size_t stride, std::uint8_t* to,
+                         std::size_t row) {
+    const std::size_t height = down.sum.size(), width = across.sum.size();
+    for (std::size_t y = 0; y < height; ++y) {
+        const std::uint8_t* const first = mask_.data() + down.first[y] * stride;
+        wide_sums_.assign(stride, 0);
+        std::int32_t* const sums = wide_sums_.data();
+        for (std::size_t k = down.start[y]; k < down.start[y + 1]; ++k) {
+            const std::uint8_t* const own = first + (k - down.start[y]) * stride;
+            const std::int32_t weight = down.weight[k];
+            ZM_AS_VECTOR
+            for (std::size_t x = 0; x < stride; ++x) sums[x] += std::int32_t{static_cast<std::int8_t>(own[x])} & weight;
+        }
+        for (std::size_t x = 0; x < width; ++x) {
+            std::int64_t covered = 0;
+            for (std::size_t k = across.start[x]; k < across.start[x + 1]; ++k)
+                covered += std::int64_t{across.weight[k]} * sums[across.first[x] + k - across.start[x]];
             const std::int64_t whole = down.sum[y] * across.sum[x];
-            std::int64_t rounded = 0;
-            if (down.is_narrow && across.is_narrow) {
-                Vector<std::int16_t> sums{};
-                for (std::size_t k = 0; k < n; ++k) sums += widened(first + k * stride + from) & weights[k];
-                std::int16_t sum[AT_ONCE];
-                std::memcpy(sum, &sums, sizeof sum);
-                std::int32_t total = 0;
-                const std::int16_t* const weight = across.narrow.data() + x * AT_ONCE;
-                ZM_AS_VECTOR
-                for (std::size_t i = 0; i < AT_ONCE; ++i) total += std::int32_t{weight[i]} * sum[i];
-                // Exact: a quotient that is no integer lies further below the next one than half a unit in the
-                // last place, 2**-31 below 2**8.
-                const auto doubled = static_cast<double>(510 * std::int64_t{total} + whole);
-                rounded = static_cast<std::int64_t>(doubled / static_cast<double>(2 * whole));
-            } else {
-                std::int64_t covered = 0;
-                for (std::size_t k = 0; k < n; ++k)
-                    for (std::size_t i = 0; i < n_across; ++i)
-                        if (first[k * stride + from + i])
-                            covered += std::int64_t{down.weight[down.start[y] + k]} * across.weight[start + i];
-                rounded = (510 * covered + whole) / (2 * whole);
-            }
-            // Neither nothing nor all of it is covered.
-            line[x++] = static_cast<std::uint8_t>(std::max<std::int64_t>(rounded, 1));
+            const std::int64_t rounded = (510 * covered + whole) / (2 * whole), least = covered > 0;
+            to[y * row + x] = static_cast<std::uint8_t>(std::max(rounded, least));
         }
     }
 }
