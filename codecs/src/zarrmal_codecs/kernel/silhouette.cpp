@@ -11,6 +11,14 @@
 #define ZM_AS_VECTOR
 #endif
 
+// Plain loops, which GCC compiles for AVX2 too and chooses when the library is loaded.
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__) && \
+    !defined(__SANITIZE_ADDRESS__)
+#define ZM_ALSO_AVX2 __attribute__((target_clones("avx2", "default")))
+#else
+#define ZM_ALSO_AVX2
+#endif
+
 namespace zarrmal {
 
 namespace {
@@ -317,6 +325,7 @@ void Coverer::cover(const std::uint8_t* points, std::size_t rows, std::size_t co
         weigh_wide(down, across, stride, to, row);
 }
 
+ZM_ALSO_AVX2
 void Coverer::weigh_narrow(const Axis& down, const Axis& across, std::size_t stride, std::uint8_t* to,
                            std::size_t row) {
     const std::size_t height = down.sum.size(), width = across.sum.size();
