@@ -256,26 +256,73 @@ def test_scales_of_more_than_16_bits_are_refused(level):
         kernel.bits(pixels.astype(np.uint8), known)
 
 
+def chain_case(pairs, most, shift):
+    """Weights (row, input) and the numbers of each row; some rows have weights of one sign."""
+    weight = some_integers(pairs, (16, 2 * pairs), -most - (most == 127), most, "int8")
+    weight[:4] = most
+    weight[4:8] = -most - (most == 127)
+    numbers = np.empty((16, 4), np.int32)
+    numbers[:, 0] = some_integers(shift, 16, -9_000, 9_000, "int32")
+    numbers[:, 1] = shift
+    numbers[:, 2:] = 4 * [(0, 127), (-255, 255), (-4096, 4095), (0, 127)]
+    return weight, numbers
+
+
+def ranges(weight, start, stop):
+    """The least and the greatest sums of rows over some pairs."""
+    part = 128 * weight[:, 2 * start : 2 * stop].astype(int)
+    return np.minimum(part, 0).sum(axis=1), np.maximum(part, 0).sum(axis=1)
+
+
 @pytest.mark.skipif(not LEVELS, reason="the native kernel is not built")
 @pytest.mark.parametrize("most", [1, 12, 40, 127])
-@pytest.mark.parametrize("groups", [1, 3, 16, 64])
-def test_chains_are_as_long_as_they_may_be(groups, most):
-    weight = some_integers(groups, (12, 4 * groups), -most - (most == 127), most, "int8")
-    weight[:4] = most  # and rows of one sign
-    weight[4:8] = -most - (most == 127)
-    for tile, ends in enumerate(_kernel.chain_ends(weight)):
-        rows = weight[4 * tile : 4 * tile + 4].astype(int).reshape(4, groups, 2, 2)
+@pytest.mark.parametrize("pairs", [1, 3, 16, 128])
+def test_chains_are_as_long_as_they_may_be(pairs, most):
+    weight, numbers = chain_case(pairs, most, 6)
+    for k, (narrow, ends) in enumerate(_kernel.chain_ends(weight, numbers)):
+        rows, starts = (each[4 * k : 4 * k + 4] for each in (weight, numbers[:, 0]))
 
-        def fits(start, stop, rows=rows):
-            part = 128 * rows[:, start:stop]
-            highest = np.maximum(part, 0).sum(axis=(1, 3)).max()
-            return highest <= 32767 and np.minimum(part, 0).sum(axis=(1, 3)).min() >= -32768
+        def fits(start, stop, rows=rows, own=starts * narrow):
+            low, high = ranges(rows, start, stop)
+            if start == 0:
+                low, high = low + np.minimum(own, 0), high + np.maximum(own, 0)
+            return low.min() >= -32768 and high.max() <= 32767
 
-        assert ends[-1] == groups
+        assert ends[-1] == pairs
         for start, stop in zip([0, *ends], ends, strict=False):
             assert start < stop
             assert fits(start, stop)
-            assert stop == groups or not fits(start, stop + 1)
+            assert stop == pairs or not fits(start, stop + 1)
+
+
+@pytest.mark.skipif(not LEVELS, reason="the native kernel is not built")
+@pytest.mark.parametrize("shift", [1, 4, 6, 7, 8, 11])
+@pytest.mark.parametrize("pairs", [2, 4, 9, 16, 35])
+def test_narrow_rows_give_what_exact_sums_give(pairs, shift):
+    n_narrow = 0
+    for most in (1, 3, 12, 25, 40, 70):
+        weight, numbers = chain_case(pairs, most, shift)
+        inputs = some_integers(most, (2 * pairs, 400), 0, 128, "int64")
+        signs = np.concatenate([weight.T > 0, weight.T < 0], axis=1)
+        random = some_integers(shift, (2 * pairs, 400), 0, 1, "int64")
+        inputs = np.concatenate([inputs, 128 * random, 128 * signs], axis=1)
+        for k, (narrow, ends) in enumerate(_kernel.chain_ends(weight, numbers)):
+            if not narrow:
+                continue
+            n_narrow += 1
+            own, own_numbers = weight[4 * k : 4 * k + 4].astype(int), numbers[4 * k : 4 * k + 4]
+            start, low, high = (own_numbers[:, i, None] for i in (0, 2, 3))
+            total = 0 * inputs[:4]
+            for begin, end in zip([0, *ends], ends, strict=False):
+                part = own[:, 2 * begin : 2 * end] @ inputs[2 * begin : 2 * end]
+                part += start * (begin == 0)
+                assert abs(part + 0.5).max() < 32768
+                total = np.clip(total + part, -32768, 32767)
+            exact = own @ inputs + start
+            np.testing.assert_array_equal(
+                np.clip(total >> shift, low, high), np.clip(exact >> shift, low, high)
+            )
+    assert n_narrow
 
 
 @native

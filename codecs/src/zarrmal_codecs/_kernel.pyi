@@ -14,10 +14,14 @@ _Pixels = NDArray[np.unsignedinteger[Any]]
 def levels() -> list[str]:
     """Instruction sets of this build that this machine has, slowest first; always "baseline"."""
 
-def chain_ends(weight: NDArray[np.int8]) -> list[list[int]]:
-    """Ends of the chains of 16-bit sums for weights (output, input), in groups of four inputs.
+def chain_ends(
+    weight: NDArray[np.int8], numbers: NDArray[np.int32]
+) -> list[tuple[bool, list[int]]]:
+    """Whether rows are narrow, and the ends of their chains of 16-bit sums, in pairs of inputs.
 
-    For tests. Returns a list for every four outputs; their number must be a multiple of four.
+    For tests. Takes weights (row, input), and of each row its start, shift, and to what the shifted
+    sum is clipped, (row, 4). Returns one result for every four rows; their number must be a
+    multiple of four.
     """
 
 class Plan:

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "deep_mixture.h"
 #include "few.h"
 #include "inputs.h"
 #include "lanes.h"
@@ -171,109 +172,6 @@ ZM_INLINE void deep_features(const Group& group, const Step& step, std::size_t y
             to[k] = static_cast<std::uint8_t>((group.coverage[here + group.covered[i] + k] + 1) >> 1);
 }
 
-// The mixture of one lane, and its symbols (FORMAT 6.3.2).
-struct DeepMixture {
-    const Tables* tables;
-    Scale scale;
-    int n_components;
-    std::int64_t blank;
-    std::int64_t middle[MAX_COMPONENTS], slope[MAX_COMPONENTS], weight[MAX_COMPONENTS];
-};
-
-constexpr std::int64_t DEEP_WHOLE = 32768 << 10;
-
-// The share of the levels below one.
-ZM_INLINE std::int64_t deep_below(const DeepMixture& mixture, std::int64_t level) {
-    const Tables& t = *mixture.tables;
-    std::int64_t sum = 0;
-    for (int m = 0; m < mixture.n_components; ++m) {
-        std::int64_t u = 32768 + (((16 * level - 8 - mixture.middle[m]) * mixture.slope[m]) >> 6);
-        u = u < 0 ? 0 : u > 65535 ? 65535 : u;
-        const std::int64_t i = (u >> 10) ^ 32;  // as the tables are turned
-        sum += mixture.weight[m] * (t.knot[i] + ((t.step[i] * (u & 1023)) >> 10));
-    }
-    return sum;
-}
-
-// The share of the levels before a bin, 0 to n_bins.
-ZM_INLINE std::int64_t deep_edge(const DeepMixture& mixture, int bin) {
-    if (bin == 0) return 0;
-    return bin == mixture.scale.n_bins ? DEEP_WHOLE : deep_below(mixture, 1 + LEVEL_BIN * bin);
-}
-
-ZM_INLINE std::uint32_t deep_first(const DeepMixture& mixture, int bin, std::int64_t edge) {
-    const std::int64_t rest = 65536 - mixture.scale.n_bins - mixture.blank;
-    return static_cast<std::uint32_t>(mixture.blank + bin + ((rest * (edge >> 9)) >> 16));
-}
-
-// A bin and the shares before it and before the next.
-struct DeepBin {
-    int bin;
-    std::int64_t low, high;
-};
-
-ZM_INLINE std::uint32_t deep_second(const DeepMixture& mixture, const DeepBin& bin, int place) {
-    if (place == 0) return 0;
-    if (place == LEVEL_BIN) return 65536;
-    const std::int64_t span = bin.high - bin.low;
-    if (span == 0) return static_cast<std::uint32_t>(LEVEL_BIN * place);
-    const std::int64_t share = deep_below(mixture, 1 + LEVEL_BIN * bin.bin + place) - bin.low;
-    return static_cast<std::uint32_t>(place + (65536 - LEVEL_BIN) * share / span);
-}
-
-ZM_INLINE DeepMixture deep_mixture(const Group& group, const Step& step, int stride, int half,
-                                   int base) {
-    const Tables& t = *group.tables;
-    const auto out = [&](int k, int low, int high) {
-        const int value = group.outputs[k * stride + half];
-        return value < low ? low : value > high ? high : value;
-    };
-    DeepMixture mixture;
-    mixture.tables = &t;
-    mixture.scale = group.scales[step.plane];
-    mixture.n_components = step.n_components;
-    mixture.blank = t.blank[out(0, -255, 255) + 255];
-    int logit[MAX_COMPONENTS], most = -255;
-    for (int m = 0; m < step.n_components; ++m) {
-        logit[m] = out(3 + 3 * m, -255, 255);
-        most = logit[m] > most ? logit[m] : most;
-        mixture.middle[m] = 16 * base + out(1 + 3 * m, -32768, 32767);
-        mixture.slope[m] = t.deep_slope[out(2 + 3 * m, 0, 127)];
-    }
-    std::int64_t sum = 0, left = 1024;
-    for (int m = 0; m < step.n_components; ++m) sum += t.exponential[most - logit[m]];
-    for (int m = 1; m < step.n_components; ++m) {
-        mixture.weight[m] = t.exponential[most - logit[m]] * 1024 / sum;
-        left -= mixture.weight[m];
-    }
-    mixture.weight[0] = left;
-    return mixture;
-}
-
-struct Symbol {
-    std::uint32_t start, frequency;
-};
-
-// The symbols of a value; returns how many.
-ZM_INLINE int deep_symbols(const DeepMixture& mixture, int value, Symbol (&to)[SYMBOLS_OF_DEEP]) {
-    if (value == 0) {
-        to[0] = {0, static_cast<std::uint32_t>(mixture.blank)};
-        return 1;
-    }
-    const int n_raw = mixture.scale.n_raw, above = (value - 1) >> n_raw, place = above % LEVEL_BIN;
-    DeepBin bin{above / LEVEL_BIN, 0, 0};
-    bin.low = deep_edge(mixture, bin.bin);
-    bin.high = deep_edge(mixture, bin.bin + 1);
-    const std::uint32_t first = deep_first(mixture, bin.bin, bin.low);
-    to[0] = {first, deep_first(mixture, bin.bin + 1, bin.high) - first};
-    const std::uint32_t second = deep_second(mixture, bin, place);
-    to[1] = {second, deep_second(mixture, bin, place + 1) - second};
-    if (!n_raw) return 2;
-    const std::uint32_t raw = (value - 1) & ((1 << n_raw) - 1);
-    to[2] = {raw << (16 - n_raw), 1u << (16 - n_raw)};
-    return 3;
-}
-
 template <int N>
 struct Count {
     static constexpr int value = N;
@@ -360,15 +258,6 @@ void bits_deep(Group& group) {
         });
 }
 
-// The last of 0 .. n - 1 whose edge is not above the slot; edges grow.
-template <class Edge>
-ZM_INLINE int deep_search(std::uint32_t slot, int n, Edge&& edge) {
-    int found = 0;
-    for (int bit = LEVEL_BIN / 2; bit; bit /= 2)
-        if (found + bit < n && edge(found + bit) <= slot) found += bit;
-    return found;
-}
-
 // Takes a symbol from a lane's stream; without further words zeros follow.
 ZM_INLINE void deep_advance(Group& group, int half, const Symbol& symbol) {
     std::uint32_t state = static_cast<std::uint32_t>(group.high[half]) << 16 | group.low[half];
@@ -394,17 +283,11 @@ ZM_INLINE int deep_read(Group& group, const DeepMixture& mixture, int half) {
         deep_advance(group, half, {0, static_cast<std::uint32_t>(mixture.blank)});
         return 0;
     }
-    DeepBin bin;
-    bin.bin = deep_search(slot, mixture.scale.n_bins, [&](int k) {
-        return deep_first(mixture, k, deep_edge(mixture, k));
-    });
-    bin.low = deep_edge(mixture, bin.bin);
-    bin.high = deep_edge(mixture, bin.bin + 1);
+    const DeepBin bin = deep_bin(mixture, slot);
     const std::uint32_t first = deep_first(mixture, bin.bin, bin.low);
     deep_advance(group, half, {first, deep_first(mixture, bin.bin + 1, bin.high) - first});
     slot = group.low[half];
-    const int place =
-        deep_search(slot, LEVEL_BIN, [&](int k) { return deep_second(mixture, bin, k); });
+    const int place = deep_place(mixture, bin, slot);
     const std::uint32_t second = deep_second(mixture, bin, place);
     deep_advance(group, half, {second, deep_second(mixture, bin, place + 1) - second});
     const int n_raw = mixture.scale.n_raw;

@@ -4,6 +4,7 @@
 
 #include "inputs.h"
 #include "layers.h"
+#include "paired.h"
 
 namespace zarrmal {
 namespace {
@@ -66,7 +67,7 @@ ZM_INLINE void few_network(const Group& group, int s) {
     alignas(64) std::int32_t sum[MAX_CONTEXT_WIDTH];
     const auto activate = [&](const Layer& layer) {
         for (int o = 0; o < layer.rows; ++o)
-            in[o] = static_cast<std::uint8_t>(clipped(sum[o], 0, 127));
+            in[o] = static_cast<std::uint8_t>(clipped(sum[o], 0, MAX_ACTIVATION));
     };
     for (int k = 0; k < group.n_cells; ++k) {
         const std::uint8_t* from = group.inputs + group.byte_of[k];
@@ -88,10 +89,20 @@ ZM_CALLED void network(const Group& group, int s) {
     const Step& step = group.steps[s];
     if constexpr (V::ACROSS && C == 1)
         if (group.n_cells <= static_cast<int>(FEW_CELLS)) return few_network<V>(group, s);
-    interleave<V>(group.inputs, step.layers[0].groups, group.activations[0]);
-    hidden<V, C>(step.layers[0], group.first[s], group.activations[0], group.activations[1]);
-    hidden<V, C>(step.layers[1], nullptr, group.activations[1], group.activations[0]);
-    output<V, C>(step.layers[2], group.activations[0], group.outputs);
+    if constexpr (V::PAIRED) {
+        constexpr int H = C < 2 ? 1 : C / 2;
+        interleave_pairs<V, H>(group.inputs, step.layers[0].pairs, group.activations[0]);
+        paired_hidden<V, H>(step.layers[0], group.first[s], group.activations[0], group.activations[1]);
+        paired_hidden<V, H>(step.layers[1], nullptr, group.activations[1], group.activations[0]);
+        // Of a single logistic the weight, which is the last output, does not count.
+        const int n = step.n_components == 1 ? 3 : step.layers[2].outputs;
+        paired_output<V, H>(step.layers[2], n, group.activations[0], group.outputs);
+    } else {
+        interleave<V>(group.inputs, step.layers[0].groups, group.activations[0]);
+        hidden<V, C>(step.layers[0], group.first[s], group.activations[0], group.activations[1]);
+        hidden<V, C>(step.layers[1], nullptr, group.activations[1], group.activations[0]);
+        output<V, C>(step.layers[2], group.activations[0], group.outputs);
+    }
 }
 
 }  // namespace

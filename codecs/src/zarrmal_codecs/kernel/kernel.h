@@ -25,6 +25,12 @@ constexpr int N_POSITION = 3;
 constexpr int N_EARLIER = 3;
 constexpr int N_PREDICTION = 5;
 constexpr int MAX_COVERAGE_INPUTS = 25;
+// To what outputs are clipped (FORMAT 6.3, 6.3.2, 6.9).
+constexpr int MAX_ACTIVATION = 127;
+constexpr int MAX_LOGIT = 255;
+constexpr int MAX_SLOPE = 127;
+constexpr int MIN_LOCATION = -4096, MAX_LOCATION = 4095;
+constexpr int MIN_DEEP_LOCATION = -32768, MAX_DEEP_LOCATION = 32767;
 constexpr int LEAST_COVERAGE = 16;
 constexpr int LEVEL_BIN = 256;
 constexpr int MAX_LEVEL = 65535;
@@ -47,10 +53,11 @@ struct Layer {
     const std::int32_t* start;   // bias + 2**(shift - 1), the rounding
     const std::int32_t* shift;
     const std::int32_t* offset;  // 128 * sum of the weights: see Ops::SIGNED
-    const std::uint8_t* chains;  // [four outputs][chain]: the group after it, see chains.h
+    const std::int8_t* paired;   // [four outputs][pair][output][4]: two weights, twice, see paired.h
+    const std::uint8_t* chains;  // [four outputs][1 + pairs], see chains.h
     const std::int8_t* across;   // [group][row][4]: the same for a few cells, see few.h
     int outputs;
-    int groups;
+    int groups, pairs;  // of inputs
     int rows;  // outputs, padded to ROW_BLOCK; start and shift are, too
 };
 
@@ -151,7 +158,8 @@ struct Group {
     std::ptrdiff_t causal[MAX_CAUSAL];  // lanes from a pixel to its neighbours
     std::ptrdiff_t full[MAX_FULL];
     std::ptrdiff_t covered[MAX_COVERAGE_INPUTS];
-    // For each step the first sums, rounding included, [output][lane, word order].
+    // For each step the first sums, rounding included, [output][lane, word order]; null where they are those of
+    // the layer in all lanes.
     const std::int32_t* first[MAX_PLANES];
     const std::int32_t* first_across[MAX_PLANES];  // the same, [cell][row]
 

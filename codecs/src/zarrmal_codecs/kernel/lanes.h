@@ -26,3 +26,7 @@
 #define ZM_CALLED static __attribute__((noinline))
 #define ZM_UNROLL _Pragma("GCC unroll 16")
 #endif
+
+namespace zarrmal {
+constexpr float HALF_LOG2 = 0.34657359f;  // of the natural logarithm of 2
+}  // namespace zarrmal

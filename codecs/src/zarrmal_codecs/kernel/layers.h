@@ -6,45 +6,6 @@
 namespace zarrmal {
 namespace {
 
-// Products of four inputs in pairs, for N outputs.
-template <class V, bool MORE, int N, int K>
-ZM_INLINE void pairs(const std::int8_t* weight, std::ptrdiff_t row, const std::uint8_t* in,
-                     typename V::Chain (&part)[N][K]) {
-    ZM_UNROLL
-    for (int n = 0; n < N; ++n) {
-        const auto w = V::weights(weight + n * row);
-        ZM_UNROLL
-        for (int k = 0; k < K; ++k) {
-            const auto both = V::pairs(V::inputs(in + k * V::LANES), w);
-            part[n][k] = MORE ? part[n][k] + both : both;
-        }
-    }
-}
-
-// The same with chains of 16-bit sums (chains.h). Chains stay in registers; `sum` may be spilled.
-template <class V, int N, int K>
-ZM_INLINE void chained(const Layer& layer, int output, const std::uint8_t* in,
-                       typename V::R (&sum)[N][K]) {
-    static_assert(N <= 4, "a tile shares its chains");
-    const std::ptrdiff_t row = layer.groups * 4;
-    const std::int8_t* weight = layer.weight + output * row;
-    const std::int8_t* const start = weight;
-    const std::uint8_t* end = layer.chains + output / 4 * layer.groups;
-    while (weight != start + row) {
-        const std::int8_t* const stop = start + 4 * *end++;
-        typename V::Chain part[N][K];
-        pairs<V, false>(weight, row, in, part);
-        weight += 4, in += 4 * V::LANES;
-        for (; weight != stop; weight += 4, in += 4 * V::LANES)
-            pairs<V, true>(weight, row, in, part);
-        ZM_UNROLL
-        for (int n = 0; n < N; ++n) {
-            ZM_UNROLL
-            for (int k = 0; k < K; ++k) sum[n][k] = V::join(sum[n][k], part[n][k]);
-        }
-    }
-}
-
 // Sums of N outputs for K vectors of lanes, as many as the registers hold.
 template <class V, int N, int K>
 ZM_INLINE void sums(const Layer& layer, int output, const std::int32_t* first,
@@ -62,20 +23,16 @@ ZM_INLINE void sums(const Layer& layer, int output, const std::int32_t* first,
         }
     }
     in += vector * V::LANES;
-    if constexpr (V::CHAINS) {
-        chained<V, N, K>(layer, output, in, sum);
-    } else {
-        const std::int8_t* weight = layer.weight + output * layer.groups * 4;
-        for (int g = 0; g < layer.groups; ++g) {
-            typename V::Inputs value[K];
+    const std::int8_t* weight = layer.weight + output * layer.groups * 4;
+    for (int g = 0; g < layer.groups; ++g) {
+        typename V::Inputs value[K];
+        ZM_UNROLL
+        for (int k = 0; k < K; ++k) value[k] = V::inputs(in + (g * 4 + k) * V::LANES);
+        ZM_UNROLL
+        for (int n = 0; n < N; ++n) {
+            const auto w = V::weights(weight + (n * layer.groups + g) * 4);
             ZM_UNROLL
-            for (int k = 0; k < K; ++k) value[k] = V::inputs(in + (g * 4 + k) * V::LANES);
-            ZM_UNROLL
-            for (int n = 0; n < N; ++n) {
-                const auto w = V::weights(weight + (n * layer.groups + g) * 4);
-                ZM_UNROLL
-                for (int k = 0; k < K; ++k) sum[n][k] = V::dot(sum[n][k], value[k], w);
-            }
+            for (int k = 0; k < K; ++k) sum[n][k] = V::dot(sum[n][k], value[k], w);
         }
     }
     ZM_UNROLL
@@ -104,8 +61,7 @@ template <class V, int C>
 ZM_INLINE void hidden(const Layer& layer, const std::int32_t* first, const std::uint8_t* in,
                       std::uint8_t* out) {
     constexpr int K = C < V::TILE_VECTORS ? C : V::TILE_VECTORS;
-    // Four rows share their chains.
-    constexpr int PREFERRED = V::CHAINS ? 4 : V::TILE_SUMS / K / 4 * 4;
+    constexpr int PREFERRED = V::TILE_SUMS / K / 4 * 4;
     constexpr int N = PREFERRED > 4 ? PREFERRED : 4;
     int output = 0;
     for (; output + N <= layer.outputs; output += N)
@@ -134,10 +90,6 @@ ZM_INLINE void output_block(const Layer& layer, int output, const std::uint8_t* 
 template <class V, int C>
 ZM_INLINE void output(const Layer& layer, const std::uint8_t* in, std::int16_t* out) {
     int k = 0;
-    if constexpr (V::CHAINS) {
-        for (; k + 4 <= layer.outputs; k += 4) output_block<V, 4, C>(layer, k, in, out);
-        if (k + 2 == layer.outputs) return output_block<V, 2, C>(layer, k, in, out);
-    }
     if constexpr (V::WIDE_OUTPUT)
         for (; k + 5 <= layer.outputs; k += 5) output_block<V, 5, C>(layer, k, in, out);
     for (; k + 3 <= layer.outputs; k += 3) output_block<V, 3, C>(layer, k, in, out);

@@ -15,10 +15,10 @@ struct Mixture {
     R slope[M][2];               // 16 * SLOPE
     R start[M][2];               // d * SLOPE at v = 0
     R weight[(M + 1) / 2][2];    // pairs of 16-bit weights
-    R likely;                    // the first of the values among which find() looks before all others
+    R centre;                    // 16 times the mean of the only logistic, or else the base
 };
 
-constexpr int LIKELY = 32;  // how many these are
+constexpr int LIKELY = 32;  // of a mixture of several, the values among which find() looks first
 
 template <class V>
 ZM_INLINE typename V::R clip16(typename V::R value, int low, int high) {
@@ -43,14 +43,14 @@ ZM_CALLED void mixtures(const Tables& tables, const std::int16_t* outputs, typen
     // Lookups take both halves; where H is 1, the second one repeats the first.
     constexpr int LAST = H - 1;
     R blank[2];
-    V::blanks(tables, role(0, 0, -255, 255), role(0, LAST, -255, 255), blank);
+    V::blanks(tables, role(0, 0, -MAX_LOGIT, MAX_LOGIT), role(0, LAST, -MAX_LOGIT, MAX_LOGIT), blank);
 
     R share[M][2];
     if constexpr (M > 1) {
         R logit[M][H], most[H];
         for (int h = 0; h < H; ++h) {
             for (int m = 0; m < M; ++m) {
-                logit[m][h] = role(3 + 3 * m, h, -255, 255);
+                logit[m][h] = role(3 + 3 * m, h, -MAX_LOGIT, MAX_LOGIT);
                 most[h] = m ? V::max16(most[h], logit[m][h]) : logit[m][h];
             }
         }
@@ -60,7 +60,7 @@ ZM_CALLED void mixtures(const Tables& tables, const std::int16_t* outputs, typen
     }
     R slope[M][4];
     for (int m = 0; m < M; ++m)
-        V::slopes(tables, role(2 + 3 * m, 0, 0, 127), role(2 + 3 * m, LAST, 0, 127), slope[m]);
+        V::slopes(tables, role(2 + 3 * m, 0, 0, MAX_SLOPE), role(2 + 3 * m, LAST, 0, MAX_SLOPE), slope[m]);
 
     const R none = V::zero();
     for (int h = 0; h < H; ++h) {
@@ -69,13 +69,10 @@ ZM_CALLED void mixtures(const Tables& tables, const std::int16_t* outputs, typen
         mixture.rest = V::sub16(V::set16(65536 - 255 - 65536), blank[h]);  // modulo 2**16
         const R wide = h ? V::unpackhi8(base, none) : V::unpacklo8(base, none);
         const R middle = V::add16(V::template sll16<4>(wide), V::set16(8));
-        // About the only logistic, or else about the base.
-        const R centre = M == 1 ? V::add16(middle, role(1, h, -4096, 4095)) : middle;
-        mixture.likely =
-            clip16<V>(V::sub16(V::template sra16<4>(centre), V::set16(LIKELY / 2)), 0, 256 - LIKELY);
+        mixture.centre = M == 1 ? V::add16(middle, role(1, h, MIN_LOCATION, MAX_LOCATION)) : middle;
         for (int m = 0; m < M; ++m) {
             R distance[2];
-            widen<V>(V::sub16(none, V::add16(middle, role(1 + 3 * m, h, -4096, 4095))), distance);
+            widen<V>(V::sub16(none, V::add16(middle, role(1 + 3 * m, h, MIN_LOCATION, MAX_LOCATION))), distance);
             for (int k = 0; k < 2; ++k) {
                 mixture.start[m][k] = V::mullo32(distance[k], slope[m][2 * h + k]);
                 mixture.slope[m][k] = V::template sll32<4>(slope[m][2 * h + k]);
@@ -228,6 +225,55 @@ ZM_CALLED void find_among_all(const Mixture<V, M> (&mixture)[H], const typename 
     find_among<V, 256>(mixture, curve, slot, value, start, stop);
 }
 
+// Finds the value near where the logistic's inverse puts the slot, and says for which lanes it did: a slot in F
+// is at log(F / (1 - F)), and logarithms need be no better than within half a value.
+template <class V, int H>
+ZM_INLINE void find_by_inverse(const Mixture<V, 1> (&mixture)[H], const typename V::Curve& curve,
+                               const typename V::R (&slot)[H], typename V::R (&value)[H],
+                               typename V::R (&start)[H], typename V::R (&stop)[H]) {
+    using R = typename V::R;
+    const R none = V::zero(), unit = V::set16(1);
+    // Of each half the edges of three values: C(value - 1), C(value), C(value + 1).
+    R product[3 * H][1][2], tried[3 * H], edge[3 * H];
+    const Mixture<V, 1>* each[3 * H];
+    for (int h = 0; h < H; ++h) {
+        const Mixture<V, 1>& own = mixture[h];
+        // Halves, so that they have a sign. F ends at sigmoid(-8), not 0; each value below has 1 by itself.
+        const R end = V::mulhi16(own.rest, V::set16(11));
+        const R inside = V::min16(V::template srl16<1>(V::sub16(slot[h], own.blank)), V::set16(32767 - 11));
+        const R values = clip16<V>(V::template sra16<5>(own.centre), 0, 127);
+        const R below = V::max16(V::sub16(V::add16(inside, end), values), unit);
+        const R whole = V::add16(V::template srl16<1>(own.rest), V::add16(end, end));
+        const R above = V::max16(V::sub16(whole, below), unit);
+        const R distance = V::packs32(
+            V::logit(V::unpacklo16(below, none), V::unpacklo16(above, none), own.slope[0][0]),
+            V::logit(V::unpackhi16(below, none), V::unpackhi16(above, none), own.slope[0][1]));
+        const R place = V::add16(V::add16(own.centre, V::set16(8)), clip16<V>(distance, -16384, 16383));
+        value[h] = clip16<V>(V::template sra16<4>(place), 2, 255);
+        const R wide[2] = {V::unpacklo16(value[h], none), V::unpackhi16(value[h], none)};
+        for (int k = 0; k < 2; ++k) {
+            const R here = V::add32(own.start[0][k], V::mullo32(wide[k], own.slope[0][k]));
+            product[3 * h][0][k] = V::sub32(here, own.slope[0][k]);
+            product[3 * h + 1][0][k] = here;
+            product[3 * h + 2][0][k] = V::add32(here, own.slope[0][k]);
+        }
+        tried[3 * h] = V::sub16(value[h], unit);
+        tried[3 * h + 1] = value[h];
+        tried[3 * h + 2] = V::add16(value[h], unit);
+        each[3 * h] = each[3 * h + 1] = each[3 * h + 2] = &own;
+    }
+    cumulative<V, 1, 3 * H>(each, curve, product, tried, edge);
+    for (int h = 0; h < H; ++h) {
+        const R *const from = edge + 3 * h, lower = tried[3 * h];
+        const R first = V::pick16(V::zero16(V::sub16(lower, unit)), mixture[h].blank, from[0]);  // C(1)
+        const R last = V::pick16(V::zero16(V::sub16(value[h], V::set16(255))), none, from[2]);
+        const auto covers = V::upto16(from[1], slot[h]);
+        value[h] = V::pick16(covers, value[h], lower);
+        start[h] = V::pick16(covers, from[1], first);
+        stop[h] = V::pick16(covers, last, from[1]);
+    }
+}
+
 // Finds the value whose interval covers the slot, of idle lanes any. Few values are not among the likely
 // ones, so all are searched only where a lane has one of those.
 template <class V, int M, int H>
@@ -235,22 +281,34 @@ ZM_INLINE void find(const Mixture<V, M> (&mixture)[H], const typename V::Curve& 
                     const typename V::R (&slot)[H], const typename V::M16 (&idle)[H],
                     typename V::R (&value)[H], typename V::R (&start)[H], typename V::R (&frequency)[H]) {
     using R = typename V::R;
-    const R none = V::zero();
-    R stop[H];
-    for (int h = 0; h < H; ++h) value[h] = mixture[h].likely;
-    find_among<V, LIKELY>(mixture, curve, slot, value, start, stop);
+    const R none = V::zero(), unit = V::set16(1);
+    R stop[H], likely[H];
+    if constexpr (M == 1) {
+        find_by_inverse<V, H>(mixture, curve, slot, value, start, stop);
+    } else {
+        for (int h = 0; h < H; ++h)
+            value[h] = likely[h] = clip16<V>(
+                V::sub16(V::template sra16<4>(mixture[h].centre), V::set16(LIKELY / 2)), 0, 256 - LIKELY);
+        find_among<V, LIKELY>(mixture, curve, slot, value, start, stop);
+    }
     std::uint32_t others = 0;
     for (int h = 0; h < H; ++h) {
+        R beyond, most;  // by how much a place is beyond the first that is right, and by how much it may be
+        if constexpr (M == 1) {
+            beyond = V::sub16(slot[h], start[h]);
+            most = V::sub16(V::sub16(stop[h], start[h]), unit);
+        } else {
+            // Neither the first nor the last of them, whose intervals are not known; but 255 ends where all do.
+            beyond = V::sub16(value[h], V::add16(likely[h], unit));
+            most = V::add16(V::set16(LIKELY - 3),
+                            V::template srl16<8>(V::add16(likely[h], V::set16(LIKELY))));
+        }
         const auto is_blank = V::below16(slot[h], mixture[h].blank);
         value[h] = V::pick16(is_blank, none, value[h]);
         start[h] = V::pick16(is_blank, none, start[h]);
         stop[h] = V::pick16(is_blank, mixture[h].blank, stop[h]);
-        // Neither the first nor the last of them, whose intervals are not known; but 255 ends where all do.
-        const R likely = mixture[h].likely;
-        const R place = V::sub16(value[h], V::add16(likely, V::set16(1)));
-        const R last = V::add16(V::set16(LIKELY - 3), V::template srl16<8>(V::add16(likely, V::set16(LIKELY))));
-        const R sure = V::pick16(is_blank, none, V::pick16(idle[h], none, place));
-        others |= V::bits16(V::below16(last, sure));
+        const R sure = V::pick16(is_blank, none, V::pick16(idle[h], none, beyond));
+        others |= V::bits16(V::below16(most, sure));
     }
     if (others) find_among_all<V, M, H>(mixture, curve, slot, value, start, stop);
     for (int h = 0; h < H; ++h) frequency[h] = V::sub16(stop[h], start[h]);

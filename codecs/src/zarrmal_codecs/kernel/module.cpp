@@ -11,16 +11,18 @@
 #include <vector>
 
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include "arrays.h"
 #include "cells.h"
 #include "chains.h"
 #include "check.h"
 #include "lattice_module.h"
 #include "levels.h"
+#include "mask_module.h"
 #include "plan.h"
-#include "silhouette.h"
 #include "tables.h"
 
 namespace nb = nanobind;
@@ -28,22 +30,7 @@ using namespace zarrmal;
 
 namespace {
 
-template <class T, int N>
-using In = nb::ndarray<const T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
-template <class T, int N>
-using Out = nb::ndarray<nb::numpy, T, nb::ndim<N>, nb::c_contig>;
 using First = std::vector<In<std::int32_t, 2>>;
-
-[[noreturn]] void refuse(const std::string& what) { throw nb::value_error(what.c_str()); }
-
-// Without conversion: the caller must pass the right dtype and order.
-template <class T, int N>
-In<T, N> array(nb::handle from, const char* name) {
-    In<T, N> result;
-    if (!nb::try_cast<In<T, N>>(from, result, false))
-        throw nb::type_error((std::string(name) + " has another dtype, rank or order").c_str());
-    return result;
-}
 
 const Level& level_named(const std::string& name) {
     for (int k = 0; k < levels().count; ++k)
@@ -149,14 +136,6 @@ std::vector<std::uint16_t> checked_sizes(const std::optional<In<std::uint16_t, 2
     return copy;
 }
 
-template <class T, int N>
-Out<T, N> owned(Array<T> data, std::initializer_list<std::size_t> shape) {
-    T* raw = data.get();
-    nb::capsule owner(raw, [](void* p) noexcept { AlignedDelete{}(p); });
-    data.release();
-    return Out<T, N>(raw, shape, owner);
-}
-
 // What functions take of cells beside their pixels.
 struct Beside {
     const std::optional<In<std::uint16_t, 2>>& sizes;
@@ -222,35 +201,27 @@ Out<double, 1> bits_of_cells(const Plan& plan, nb::handle pixels,
     return owned<double, 1>(std::move(bits), {n});
 }
 
-std::vector<std::vector<int>> chain_ends_of(const In<std::int8_t, 2>& weight) {
-    const std::size_t rows = weight.shape(0), groups = weight.shape(1) / 4;
-    if (rows % 4 || !groups || groups > 64 || weight.shape(1) % 4)
-        refuse("rows must be in fours, inputs in fours too and at most 256");
-    const auto ends = chain_ends({weight.data(), weight.data() + weight.size()}, rows, groups);
-    std::vector<std::vector<int>> ends_by_row(rows / 4);
-    for (std::size_t k = 0; k < ends_by_row.size(); ++k)
-        for (const std::uint8_t* end = ends.data() + k * groups;; ++end) {
-            ends_by_row[k].push_back(*end);
-            if (*end == groups) break;
-        }
-    return ends_by_row;
-}
-
-// Any object with a contiguous buffer.
-class Buffer {
-public:
-    explicit Buffer(nb::handle from) {
-        if (PyObject_GetBuffer(from.ptr(), &view_, PyBUF_SIMPLE)) throw nb::python_error();
+std::vector<std::pair<bool, std::vector<int>>> chain_ends_of(const In<std::int8_t, 2>& weight,
+                                                             const In<std::int32_t, 2>& numbers) {
+    const std::size_t n_rows = weight.shape(0), pairs = weight.shape(1) / 2;
+    if (n_rows % 4 || !pairs || pairs > MAX_CONTEXT_WIDTH / 2 || weight.shape(1) % 2)
+        refuse("rows must be in fours, inputs in pairs and at most 256");
+    if (numbers.shape(0) != n_rows || numbers.shape(1) != 4) refuse("each row must have four numbers");
+    std::vector<ChainRow> rows;
+    for (std::size_t r = 0; r < n_rows; ++r) {
+        if (numbers(r, 1) < 1 || numbers(r, 1) > MAX_CONTEXT_SHIFT) refuse("a shift must be 1 to 24");
+        rows.push_back({numbers(r, 0), numbers(r, 1), numbers(r, 2), numbers(r, 3)});
     }
-    ~Buffer() { PyBuffer_Release(&view_); }
-    Buffer(const Buffer&) = delete;
-    Buffer& operator=(const Buffer&) = delete;
-    const std::uint8_t* data() const { return static_cast<const std::uint8_t*>(view_.buf); }
-    std::int64_t size() const { return view_.len; }
-
-private:
-    Py_buffer view_;
-};
+    const auto ends = chain_ends(weight.data(), pairs, rows);
+    std::vector<std::pair<bool, std::vector<int>>> of_rows(n_rows / 4);
+    const std::uint8_t* from = ends.data();
+    for (auto& [is_narrow, own] : of_rows) {
+        is_narrow = *from;
+        own.assign(from + 1, std::find(from + 1, from + 1 + pairs, pairs) + 1);
+        from += 1 + pairs;
+    }
+    return of_rows;
+}
 
 nb::tuple decode_cells(
     const Plan& plan, nb::handle data, const In<std::int64_t, 1>& starts,
@@ -291,138 +262,6 @@ nb::tuple decode_cells(
     return plan.is_deep() ? run(std::uint16_t{0}) : run(std::uint8_t{0});
 }
 
-// Copies of the shapes and where the points of each mask begin, checked against the number of points.
-struct Points {
-    std::vector<std::uint16_t> shapes;
-    std::vector<std::size_t> starts;  // one more than masks
-
-    explicit Points(const In<std::uint16_t, 2>& from) : starts{0} {
-        if (from.shape(1) != 2) refuse("shapes must have the shape (cell, 2)");
-        shapes.assign(from.data(), from.data() + from.size());
-        for (std::size_t k = 0; k < from.shape(0); ++k)
-            starts.push_back(starts.back() + product(rows(k), columns(k)));
-    }
-    std::size_t n() const { return starts.size() - 1; }
-    std::size_t rows(std::size_t k) const { return shapes[2 * k]; }
-    std::size_t columns(std::size_t k) const { return shapes[2 * k + 1]; }
-};
-
-void check_frequencies(const In<std::uint16_t, 1>& frequencies) {
-    if (frequencies.shape(0) != WINDOWS) refuse("there must be 65536 frequencies");
-}
-
-std::size_t spacing_of_mask(const In<std::uint8_t, 2>& mask, std::size_t most) {
-    const std::size_t height = mask.shape(0), width = mask.shape(1);
-    if (!height || !width) refuse("a mask has at least one pixel");
-    return widest_spacing(mask.data(), height, width, most);
-}
-
-Out<std::uint16_t, 3> intervals_of_masks(const In<std::uint8_t, 1>& points,
-                                         const In<std::uint16_t, 2>& shapes,
-                                         const In<std::uint16_t, 1>& frequencies) {
-    const Points masks(shapes);
-    check_frequencies(frequencies);
-    if (points.shape(0) != masks.starts.back()) refuse("points must be as many as the shapes tell");
-    std::size_t most = 0;
-    for (std::size_t k = 0; k < masks.n(); ++k)
-        most = std::max(most, masks.starts[k + 1] - masks.starts[k]);
-    auto pairs = zeros<std::uint16_t>(product(masks.n(), most, 2));
-    {
-        nb::gil_scoped_release release;
-        for (std::size_t k = 0; k < masks.n(); ++k)
-            mask_intervals(points.data() + masks.starts[k], masks.rows(k), masks.columns(k),
-                           frequencies.data(), pairs.get() + k * most * 2);
-    }
-    return owned<std::uint16_t, 3>(std::move(pairs), {masks.n(), most, 2});
-}
-
-std::tuple<Out<std::uint8_t, 1>, Out<std::uint32_t, 1>, Out<std::int64_t, 1>, Out<std::uint8_t, 1>>
-decode_masks(nb::handle data, const In<std::int64_t, 1>& positions, const In<std::int64_t, 1>& stops,
-             const In<std::uint32_t, 1>& states, const In<std::uint16_t, 2>& shapes,
-             const In<std::uint16_t, 1>& frequencies) {
-    const Buffer buffer(data);
-    const Points masks(shapes);
-    const std::size_t n = masks.n();
-    check_frequencies(frequencies);
-    if (positions.shape(0) != n || stops.shape(0) != n || states.shape(0) != n)
-        refuse("positions, stops and states must have the same size");
-    const std::vector<std::int64_t> from(positions.data(), positions.data() + n);
-    const std::vector<std::int64_t> to(stops.data(), stops.data() + n);
-    for (std::size_t k = 0; k < n; ++k)
-        if (from[k] < 0 || from[k] > to[k] || to[k] > buffer.size())
-            refuse("stream " + std::to_string(k) + " lies beyond the data");
-    auto points = zeros<std::uint8_t>(masks.starts.back());
-    auto new_states = zeros<std::uint32_t>(n);
-    auto new_positions = zeros<std::int64_t>(n);
-    auto dry = zeros<std::uint8_t>(n);
-    {
-        nb::gil_scoped_release release;
-        std::vector<Tape> tapes;
-        std::vector<UnreadMask> unread;
-        tapes.reserve(n);
-        for (std::size_t k = 0; k < n; ++k) {
-            tapes.push_back({buffer.data(), from[k], to[k], states.data()[k], false});
-            unread.push_back({&tapes[k], masks.rows(k), masks.columns(k), points.get() + masks.starts[k]});
-        }
-        read_masks(unread, frequencies.data());
-        for (std::size_t k = 0; k < n; ++k) {
-            new_states[k] = tapes[k].state;
-            new_positions[k] = tapes[k].position;
-            dry[k] = tapes[k].dry;
-        }
-    }
-    return {owned<std::uint8_t, 1>(std::move(points), {masks.starts.back()}),
-            owned<std::uint32_t, 1>(std::move(new_states), {n}),
-            owned<std::int64_t, 1>(std::move(new_positions), {n}),
-            owned<std::uint8_t, 1>(std::move(dry), {n})};
-}
-
-Out<std::uint8_t, 3> coverage_of_cells(const In<std::uint8_t, 1>& points,
-                                       const In<std::uint16_t, 2>& shapes,
-                                       const In<std::uint8_t, 1>& spacings,
-                                       const In<std::uint16_t, 2>& sizes,
-                                       const std::tuple<std::size_t, std::size_t>& shape, int how) {
-    const Points masks(shapes);
-    const std::size_t n = masks.n();
-    const auto [height, width] = shape;
-    if (points.shape(0) != masks.starts.back()) refuse("points must be as many as the shapes tell");
-    if (spacings.shape(0) != n || sizes.shape(0) != n || sizes.shape(1) != 2)
-        refuse("spacings and sizes must be of as many cells as the shapes");
-    if (how < 0 || how > static_cast<int>(Resampling::nearest)) refuse("resampling must be 0 to 5");
-    const std::vector<std::uint16_t> own(sizes.data(), sizes.data() + 2 * n);
-    const std::vector<std::uint8_t> steps(spacings.data(), spacings.data() + n);
-    for (std::size_t k = 0; k < n; ++k) {
-        const std::size_t rows = masks.rows(k), columns = masks.columns(k);
-        if (own[2 * k] < 1 || own[2 * k] > height || own[2 * k + 1] < 1 || own[2 * k + 1] > width)
-            refuse("cell " + std::to_string(k) + " is larger than the array, or empty");
-        if (!steps[k]) continue;
-        if (!rows || !columns) refuse("mask " + std::to_string(k) + " has no points");
-        const std::size_t from_height = steps[k] * (rows - 1) + 1;
-        const std::size_t from_width = steps[k] * (columns - 1) + 1;
-        // Up to here sums of weights are proven to be below 2**63.
-        if (std::max({from_height, from_width, height, width}) > MAX_SIDE)
-            refuse("mask " + std::to_string(k) + " or its cell has more than 4096 rows or columns");
-        if (!how && (from_height != own[2 * k] || from_width != own[2 * k + 1]))
-            refuse("mask " + std::to_string(k) + " has another size than its cell");
-    }
-    auto coverage = zeros<std::uint8_t>(product(n, height, width));
-    {
-        nb::gil_scoped_release release;
-        Coverer coverer(static_cast<Resampling>(how));
-        for (std::size_t k = 0; k < n; ++k) {
-            std::uint8_t* const to = coverage.get() + k * height * width;
-            if (steps[k]) {
-                coverer.cover(points.data() + masks.starts[k], masks.rows(k), masks.columns(k),
-                              steps[k], own[2 * k], own[2 * k + 1], to, width);
-            } else {
-                for (std::size_t y = 0; y < own[2 * k]; ++y)
-                    std::memset(to + y * width, 255, own[2 * k + 1]);
-            }
-        }
-    }
-    return owned<std::uint8_t, 3>(std::move(coverage), {n, height, width});
-}
-
 }  // namespace
 
 NB_MODULE(_kernel, m) {
@@ -435,8 +274,10 @@ NB_MODULE(_kernel, m) {
     levels();
     crc16(static_cast<const std::uint8_t*>(nullptr), 1, 0);
     bind_lattice(m);
+    bind_masks(m);
     m.def("levels", &level_names);
-    m.def("chain_ends", &chain_ends_of, nb::arg("weight").noconvert());
+    m.def("chain_ends", &chain_ends_of, nb::arg("weight").noconvert(),
+          nb::arg("numbers").noconvert());
     nb::class_<Plan>(m, "Plan").def("__init__", &make_plan, nb::arg("steps"), nb::arg("n_planes"),
                                     nb::arg("has_prediction"), nb::arg("depth"));
     m.def("encode", &encode_cells, nb::arg("plan"), nb::arg("pixels"),
@@ -448,15 +289,6 @@ NB_MODULE(_kernel, m) {
           nb::arg("sizes").noconvert().none(), nb::arg("coverage").noconvert().none(),
           nb::arg("predicted").noconvert().none(), nb::arg("scales").noconvert(),
           nb::arg("first").noconvert(), nb::arg("level"));
-    m.def("spacing", &spacing_of_mask, nb::arg("mask").noconvert(), nb::arg("most"));
-    m.def("mask_intervals", &intervals_of_masks, nb::arg("points").noconvert(),
-          nb::arg("shapes").noconvert(), nb::arg("frequencies").noconvert());
-    m.def("decode_masks", &decode_masks, nb::arg("data"), nb::arg("positions").noconvert(),
-          nb::arg("stops").noconvert(), nb::arg("states").noconvert(), nb::arg("shapes").noconvert(),
-          nb::arg("frequencies").noconvert());
-    m.def("coverage", &coverage_of_cells, nb::arg("points").noconvert(), nb::arg("shapes").noconvert(),
-          nb::arg("spacings").noconvert(), nb::arg("sizes").noconvert(), nb::arg("shape"),
-          nb::arg("resampling"));
     m.def("decode", &decode_cells, nb::arg("plan"), nb::arg("data"), nb::arg("starts").noconvert(),
           nb::arg("stops").noconvert(), nb::arg("states").noconvert(), nb::arg("shape"),
           nb::arg("sizes").noconvert().none(), nb::arg("coverage").noconvert().none(),

@@ -58,25 +58,41 @@ struct Avx2 : Avx, VectorMasks<Avx2, X86> {
         to[0] = look_up16(t.exponential, a);
         to[1] = look_up16(t.exponential, b);
     }
+    // BLANK is 1 up to -171, and 65536 - 256 from 171 on, where most pixels are.
     ZM_INLINE void blanks(const Tables& t, R a, R b, R (&to)[2]) {
-        to[0] = look_up16(t.blank, add16(a, set16(255)));
-        to[1] = look_up16(t.blank, add16(b, set16(255)));
+        const R nearest = min16(_mm256_abs_epi16(a), _mm256_abs_epi16(b)), zeros = zero();
+        if (_mm256_movemask_epi8(_mm256_cmpgt_epi16(set16(171), nearest))) {
+            to[0] = look_up16(t.blank, add16(a, set16(255)));
+            to[1] = look_up16(t.blank, add16(b, set16(255)));
+            return;
+        }
+        to[0] = pick16(_mm256_cmpgt_epi16(a, zeros), set16(65536 - 256 - 65536), set16(1));
+        to[1] = pick16(_mm256_cmpgt_epi16(b, zeros), set16(65536 - 256 - 65536), set16(1));
     }
+    // SLOPE at 12 * q + r is that at r, which is kept with twelve more bits, shifted by q.
     ZM_INLINE void slopes(const Tables& t, R a, R b, R (&to)[4]) {
-        const R index[4] = {unpacklo16(a, zero()), unpackhi16(a, zero()), unpacklo16(b, zero()),
-                            unpackhi16(b, zero())};
-        for (int c = 0; c < 4; ++c) to[c] = _mm256_i32gather_epi32(t.slope, index[c], 4);
+        const R octave[2] = {mulhi16(a, set16(5462)), mulhi16(b, set16(5462))};
+        const R rest = packus16(sub16(a, mullo16(octave[0], set16(12))), sub16(b, mullo16(octave[1], set16(12))));
+        R part[4];
+        for (int k = 0; k < 4; ++k) part[k] = _mm256_shuffle_epi8(table16(t.octave[k]), rest);
+        for (int c = 0; c < 4; ++c) {
+            const R low = c < 2 ? unpacklo8(part[0], part[1]) : unpackhi8(part[0], part[1]);
+            const R high = c < 2 ? unpacklo8(part[2], part[3]) : unpackhi8(part[2], part[3]);
+            const R by = add16(octave[c / 2], set16(11));
+            const R kept = c % 2 ? unpackhi16(low, high) : unpacklo16(low, high);
+            const R wide = _mm256_srlv_epi32(kept, c % 2 ? unpackhi16(by, zero()) : unpacklo16(by, zero()));
+            to[c] = srl32<1>(add32(wide, set32(1)));
+        }
     }
 
     using Curve = const Tables*;
     ZM_INLINE Curve curve(const Tables& t) { return &t; }
+    ZM_INLINE R table16(const std::uint8_t* from) {
+        return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+    }
     // A table of 32 by two shuffles: an index with its highest bit set gives 0.
     ZM_INLINE R look_up(const std::uint8_t (&table)[32], R low, R high) {
-        const auto part = [](const std::uint8_t* from) {
-            return _mm256_broadcastsi128_si256(
-                _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-        };
-        return or8(_mm256_shuffle_epi8(part(table), low), _mm256_shuffle_epi8(part(table + 16), high));
+        return or8(_mm256_shuffle_epi8(table16(table), low), _mm256_shuffle_epi8(table16(table + 16), high));
     }
     // Two halves at once. The lower half of KNOT suffices: j is i or 63 - i, and above the middle
     // KNOT[i] = 32768 - KNOT[j] - (KNOT[j + 1] - KNOT[j]).

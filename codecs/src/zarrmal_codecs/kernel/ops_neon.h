@@ -19,7 +19,7 @@ struct Neon : VectorMasks<Neon, NeonVector>, Lookups<Neon> {
     static constexpr int LANES = 16;
     static constexpr int TILE_VECTORS = 2;
     static constexpr int TILE_SUMS = 16;
-    static constexpr bool CHAINS = false;
+    static constexpr bool PAIRED = false;
     static constexpr bool ACROSS = false;
     static constexpr bool WIDE_OUTPUT = false;
 
@@ -165,6 +165,11 @@ struct Neon : VectorMasks<Neon, NeonVector>, Lookups<Neon> {
     // Exact: see X86.
     ZM_INLINE R divide(R a, R b) {
         return of(vcvtq_u32_f32(vdivq_f32(vcvtq_f32_u32(w32(a)), vcvtq_f32_u32(w32(b)))));
+    }
+    ZM_INLINE R logit(R a, R b, R slope) {  // see X86
+        const auto bits = [](R v) { return vreinterpretq_s32_f32(vcvtq_f32_s32(s32(v))); };
+        const auto log = vmulq_n_f32(vcvtq_f32_s32(vsubq_s32(bits(a), bits(b))), HALF_LOG2);
+        return of(vcvtq_s32_f32(vdivq_f32(log, vcvtq_f32_s32(s32(slope)))));
     }
     ZM_INLINE R quotient(R a, R b) {
         const auto half = [](uint32x2_t x, uint32x2_t y) {

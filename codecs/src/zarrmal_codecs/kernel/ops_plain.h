@@ -26,7 +26,7 @@ struct Plain : VectorMasks<Plain, PlainVector>, Lookups<Plain> {
     static constexpr bool SIGNED = false;
     static constexpr int TILE_VECTORS = 1;
     static constexpr int TILE_SUMS = 4;
-    static constexpr bool CHAINS = false;
+    static constexpr bool PAIRED = false;
     static constexpr bool ACROSS = false;
     static constexpr bool WIDE_OUTPUT = false;
 
@@ -216,6 +216,18 @@ struct Plain : VectorMasks<Plain, PlainVector>, Lookups<Plain> {
     }
 
     ZM_INLINE R divide(R a, R b) { return quotient(a, b); }
+    ZM_INLINE R logit(R a, R b, R slope) {  // see X86
+        const R log = each<s32>(a, b, [](s32 x, s32 y) { return float_bits(x) - float_bits(y); });
+        return each<s32>(log, slope, [](s32 x, s32 y) {
+            return static_cast<float>(x) * HALF_LOG2 / static_cast<float>(y);
+        });
+    }
+    ZM_INLINE s32 float_bits(s32 value) {
+        const auto number = static_cast<float>(value);
+        s32 bits;
+        std::memcpy(&bits, &number, 4);
+        return bits;
+    }
     // Lanes without a cell may have a frequency of 0.
     ZM_INLINE R quotient(R a, R b) {
         return each<u32>(a, b, [](u32 x, u32 y) { return y ? x / y : 0; });

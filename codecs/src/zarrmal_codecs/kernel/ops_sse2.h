@@ -20,7 +20,7 @@ struct Sse2 : X86, VectorMasks<Sse2, X86>, Lookups<Sse2> {
     using Weights = Inputs;
     static constexpr int TILE_VECTORS = 2;
     static constexpr int TILE_SUMS = 8;
-    static constexpr bool CHAINS = false;
+    static constexpr bool PAIRED = false;
     static constexpr bool ACROSS = false;
     static constexpr bool WIDE_OUTPUT = false;
 

@@ -11,7 +11,7 @@ struct Vnni : V {
     using R = typename V::R;
     static constexpr int TILE_VECTORS = V::LANES / 16;
     static constexpr int TILE_SUMS = V::LANES / 4;
-    static constexpr bool CHAINS = false;
+    static constexpr bool PAIRED = false;
     static constexpr bool WIDE_OUTPUT = V::LANES == 64;
 
     ZM_INLINE R dot(R sum, R inputs, R weights) {

@@ -47,6 +47,7 @@ struct X86 {
 
     ZM_INLINE R add16(R a, R b) { return ZM_OP(add_epi16)(a, b); }
     ZM_INLINE R sub16(R a, R b) { return ZM_OP(sub_epi16)(a, b); }
+    ZM_INLINE R adds16(R a, R b) { return ZM_OP(adds_epi16)(a, b); }
     ZM_INLINE R min16(R a, R b) { return ZM_OP(min_epi16)(a, b); }
     ZM_INLINE R max16(R a, R b) { return ZM_OP(max_epi16)(a, b); }
     ZM_INLINE R mullo16(R a, R b) { return ZM_OP(mullo_epi16)(a, b); }
@@ -64,6 +65,8 @@ struct X86 {
     ZM_INLINE R sra16(R a) {
         return ZM_OP(srai_epi16)(a, N);
     }
+
+    ZM_INLINE R sra16(R a, int n) { return ZM_OP(sra_epi16)(a, _mm_cvtsi32_si128(n)); }
 
     ZM_INLINE R add32(R a, R b) { return ZM_OP(add_epi32)(a, b); }
     ZM_INLINE R sub32(R a, R b) { return ZM_OP(sub_epi32)(a, b); }
@@ -93,6 +96,13 @@ struct X86 {
     ZM_INLINE R divide(R a, R b) {
         return ZM_OP(cvttps_epi32)(ZM_OP(div_ps)(ZM_OP(cvtepi32_ps)(a), ZM_OP(cvtepi32_ps)(b)));
     }
+    // About 2**22 * log(a / b) / slope: the bits of a number in binary32 are 2**23 times its logarithm to base
+    // 2, to within 0.09 and a constant.
+    ZM_INLINE R logit(R a, R b, R slope) {
+        const auto bits = [](R v) { return ZM_BITS(castps_)(ZM_OP(cvtepi32_ps)(v)); };
+        const auto log = ZM_OP(mul_ps)(ZM_OP(cvtepi32_ps)(sub32(bits(a), bits(b))), ZM_OP(set1_ps)(HALF_LOG2));
+        return ZM_OP(cvttps_epi32)(ZM_OP(div_ps)(log, ZM_OP(cvtepi32_ps)(slope)));
+    }
 };
 
 #if defined(__AVX2__)
@@ -102,7 +112,7 @@ struct Avx : X86 {
     using Weights = R;
     static constexpr int TILE_VECTORS = 2;
     static constexpr int TILE_SUMS = 8;
-    static constexpr bool CHAINS = true;
+    static constexpr bool PAIRED = true;
     static constexpr bool ACROSS = true;
     static constexpr bool WIDE_OUTPUT = false;
 
@@ -118,17 +128,19 @@ struct Avx : X86 {
         R sum;
         Chain operator+(Chain other) const { return {add16(sum, other.sum)}; }
     };
+    ZM_INLINE Chain chain(R v) { return {v}; }
+    ZM_INLINE R whole(Chain chain) { return chain.sum; }
     ZM_INLINE Chain pairs(Inputs a, Weights w) { return {ZM_OP(maddubs_epi16)(a, w)}; }
-    ZM_INLINE R join(R sum, Chain chain) { return add32(sum, madd16(chain.sum, set16(1))); }
 #else
     // GCC would copy sums whose type changes from one register to another.
     typedef short Chain __attribute__((vector_size(sizeof(R))));
     ZM_INLINE Chain pairs(Inputs a, Weights w) { return (Chain)ZM_OP(maddubs_epi16)(a, w); }
-    ZM_INLINE R join(R sum, Chain chain) { return add32(sum, madd16((R)chain, set16(1))); }
+    ZM_INLINE Chain chain(R v) { return (Chain)v; }
+    ZM_INLINE R whole(Chain chain) { return (R)chain; }
 #endif
     // Sums of four inputs of one cell, and as many weights of each output; exact as above.
     ZM_INLINE R four(const std::uint8_t* from) { return set32(four_bytes(from)); }
-    ZM_INLINE R dot_across(R sum, R four, R weights) { return join(sum, pairs(four, weights)); }
+    ZM_INLINE R dot_across(R sum, R four, R weights) { return add32(sum, madd16(whole(pairs(four, weights)), set16(1))); }
     // Clips four outputs to 0..127 and makes those of a lane adjacent.
     ZM_INLINE R activations(R a, R b, R c, R d) {
         const R all = min8(packus16(packs32(a, b), packs32(c, d)), set8(127));

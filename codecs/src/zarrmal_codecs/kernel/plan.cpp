@@ -136,8 +136,36 @@ const Plan::Weights& Plan::weights(const RawLayer& raw) {
             made.across[(i / 4 * padded + o) * 4 + i % 4] = weight;
             made.offset[o] += 128 * weight;
         }
-    made.chains = chain_ends(made.weight, rows, groups);
+    const std::size_t pairs = (raw.inputs + 1) / 2;
+    made.paired.assign(rows * pairs * 4, 0);
+    for (std::size_t o = 0; o < raw.outputs; ++o)
+        for (std::size_t i = 0; i < 2 * pairs; ++i) {
+            const std::size_t to = ((o / 4 * pairs + i / 2) * 4 + o % 4) * 4 + i % 2;
+            made.paired[to] = made.paired[to + 2] = made.weight[o * groups * 4 + i];
+        }
     return made;
+}
+
+const std::vector<std::uint8_t>& Plan::chains(const RawLayer& raw, const Sums& sums, int k) {
+    const auto [known, is_new] =
+        chains_.try_emplace({raw.weight, raw.bias, raw.shift, k, raw.outputs, raw.inputs});
+    if (!is_new) return known->second;
+    const std::size_t pairs = (raw.inputs + 1) / 2, n_rows = (raw.outputs + 3) / 4 * 4;
+    std::vector<std::int8_t> weight(n_rows * pairs * 2, 0);
+    std::vector<ChainRow> rows(n_rows, {0, 1, 0, MAX_ACTIVATION});
+    for (std::size_t o = 0; o < raw.outputs; ++o) {
+        std::copy_n(raw.weight + o * raw.inputs, raw.inputs, weight.data() + o * pairs * 2);
+        rows[o].start = sums.start[o];
+        rows[o].shift = sums.shift[o];
+        if (k < 2) continue;
+        // The blank, then a location, a slope and a weight of each logistic (FORMAT 6.3).
+        const bool is_location = o % 3 == 1, is_slope = o && o % 3 == 2, is_deep = depth_ == 16;
+        rows[o].low = is_location ? is_deep ? MIN_DEEP_LOCATION : MIN_LOCATION : is_slope ? 0 : -MAX_LOGIT;
+        rows[o].high = is_location ? is_deep ? MAX_DEEP_LOCATION : MAX_LOCATION
+                       : is_slope  ? MAX_SLOPE
+                                   : MAX_LOGIT;
+    }
+    return known->second = chain_ends(weight.data(), pairs, rows);
 }
 
 const Plan::Sums& Plan::sums(const RawLayer& raw, int s) {
@@ -246,9 +274,11 @@ Layer Plan::pack(const RawLayer& raw, int s, int k) {
     layer.start = sum.start.data();
     layer.shift = sum.shift.data();
     layer.offset = weight.offset.data();
-    layer.chains = weight.chains.data();
+    layer.paired = weight.paired.data();
+    layer.chains = chains(raw, sum, k).data();
     layer.outputs = static_cast<int>(k < 2 ? (raw.outputs + 3) / 4 * 4 : raw.outputs);
     layer.groups = static_cast<int>((raw.inputs + 3) / 4);
+    layer.pairs = static_cast<int>((raw.inputs + 1) / 2);
     return layer;
 }
 

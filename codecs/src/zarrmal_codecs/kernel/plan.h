@@ -47,9 +47,8 @@ public:
 
 private:
     struct Weights {
-        std::vector<std::int8_t> weight, across;
+        std::vector<std::int8_t> weight, across, paired;
         std::vector<std::int32_t> offset;
-        std::vector<std::uint8_t> chains;
     };
 
     struct Sums {
@@ -59,6 +58,7 @@ private:
     // What steps share is packed once: networks, or only their weights.
     const Weights& weights(const RawLayer& raw);
     const Sums& sums(const RawLayer& raw, int s);
+    const std::vector<std::uint8_t>& chains(const RawLayer& raw, const Sums& sums, int k);
     Layer pack(const RawLayer& raw, int s, int k);
     void order_single(Step& step, const RawLayer& raw);
 
@@ -69,6 +69,9 @@ private:
     // By where Python has the arrays, and their sizes.
     std::map<std::tuple<const void*, std::size_t, std::size_t>, Weights> weights_;
     std::map<std::tuple<const void*, const void*, std::size_t>, Sums> sums_;
+    std::map<std::tuple<const void*, const void*, const void*, int, std::size_t, std::size_t>,
+             std::vector<std::uint8_t>>
+        chains_;
     std::list<std::vector<std::int8_t>> single_weights_;
     std::vector<std::int32_t> no_shift_;
 };

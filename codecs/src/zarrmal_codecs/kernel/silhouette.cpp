@@ -3,11 +3,20 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <tuple>
 
 #if defined(__GNUC__) && !defined(__clang__)
 #define ZM_AS_VECTOR _Pragma("GCC unroll 1")  // once unrolled, a loop is not vectorised any more
 #else
 #define ZM_AS_VECTOR
+#endif
+
+// Plain loops, which GCC compiles for AVX2 too and chooses when the library is loaded.
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__) && \
+    !defined(__SANITIZE_ADDRESS__)
+#define ZM_ALSO_AVX2 __attribute__((target_clones("avx2", "default")))
+#else
+#define ZM_ALSO_AVX2
 #endif
 
 namespace zarrmal {
@@ -51,7 +60,7 @@ std::int64_t weight_of(std::int64_t i, std::int64_t k, std::int64_t to, std::int
 }
 
 constexpr std::size_t VECTOR = 16;  // bytes
-constexpr std::size_t AT_ONCE = 8;  // columns of a mask that are weighed together
+constexpr std::size_t TAPS = 8;     // of narrow weights
 
 // Rows (or columns) of a mask between two of its lattice are alike. So masks are kept with one row for
 // each of the lattice and one for all that lie between it and the next.
@@ -66,55 +75,6 @@ std::size_t kept_stride(std::size_t columns, std::size_t spacing) {
 
 std::size_t kept_row(std::size_t k, std::size_t spacing) {
     return spacing == 1 ? k : 2 * (k / spacing) + (k % spacing != 0);
-}
-
-// Numbers of 16 bytes together, in a register where the compiler knows how.
-#if defined(__GNUC__)
-template <class T>
-using Vector __attribute__((vector_size(VECTOR))) = T;
-#else
-template <class T>
-struct Vector {
-    T each[VECTOR / sizeof(T)];
-    template <class Use>
-    Vector& apply(Use use) {
-        for (std::size_t i = 0; i < VECTOR / sizeof(T); ++i) each[i] = static_cast<T>(use(each[i], i));
-        return *this;
-    }
-    Vector& operator|=(const Vector& other) {
-        return apply([&](T own, std::size_t i) { return own | other.each[i]; });
-    }
-    Vector& operator&=(const Vector& other) {
-        return apply([&](T own, std::size_t i) { return own & other.each[i]; });
-    }
-    Vector& operator+=(const Vector& other) {
-        return apply([&](T own, std::size_t i) { return own + other.each[i]; });
-    }
-    friend Vector operator&(Vector a, T b) {
-        return a.apply([&](T own, std::size_t) { return own & b; });
-    }
-};
-#endif
-
-template <class T>
-Vector<T> loaded(const T* from) {
-    Vector<T> result;
-    std::memcpy(&result, from, sizeof result);
-    return result;
-}
-
-// Bytes that are 0 or 255, as 16 bits each, of which all are set or none.
-Vector<std::int16_t> widened(const std::uint8_t* from) {
-#if defined(__GNUC__)
-    typedef std::int8_t Bytes __attribute__((vector_size(AT_ONCE)));
-    Bytes bytes;
-    std::memcpy(&bytes, from, sizeof bytes);
-    return __builtin_convertvector(bytes, Vector<std::int16_t>);
-#else
-    Vector<std::int16_t> result;
-    for (std::size_t i = 0; i < AT_ONCE; ++i) result.each[i] = static_cast<std::int8_t>(from[i]);
-    return result;
-#endif
 }
 
 // The mask of lattice points as it is kept: 255 where a pixel belongs to it.
@@ -141,67 +101,106 @@ void keep(const std::uint8_t* points, std::size_t rows, std::size_t columns, std
     }
 }
 
-// Where the first byte follows, from `from` on, that is not `like`.
-std::size_t next_other(const std::uint8_t* bytes, std::size_t from, std::size_t n, std::uint8_t like) {
-    const std::uint64_t all = 0x0101010101010101u * like;
-    for (; from + 8 <= n; from += 8) {
-        std::uint64_t eight;
-        std::memcpy(&eight, bytes + from, 8);
-        if (eight == all) continue;
-#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        return from + static_cast<std::size_t>(__builtin_ctzll(eight ^ all)) / 8;
-#else
-        break;
-#endif
-    }
-    while (from < n && bytes[from] == like) ++from;
-    return from;
-}
-
-// Reads the points of one mask. Nearly all of them are as their frequencies foretell: so each is a
-// branch, which the processor guesses, and the next point need not wait for the state.
+// Reads the points of masks, TOGETHER of them at a time: while the state of one is computed, so is another's.
+// Nearly all points are as their frequencies foretell: so each is a branch, which the processor guesses, and the
+// next point need not wait for the state.
 class MaskReader {
 public:
+    static constexpr std::size_t TOGETHER = 2;
+
     explicit MaskReader(const std::uint16_t* frequencies) : frequencies_(frequencies) {}
 
-    void read(Tape& tape, std::size_t rows, std::size_t columns, std::uint8_t* points) {
-        const std::size_t row = columns + 2 * BESIDE;
-        bordered_.assign((rows + ABOVE) * row + VECTOR, 0);
-        contexts_.resize(columns + VECTOR);
+    // Masks of similar shapes, at most TOGETHER.
+    void read(const UnreadMask* masks, std::size_t n) {
         const std::uint16_t* const frequencies = frequencies_;
-        const std::uint16_t* const contexts = contexts_.data();
-        std::uint8_t* here = bordered_.data() + ABOVE * row + BESIDE;
-        std::uint32_t state = tape.state;
-        for (std::size_t y = 0; y < rows; ++y, here += row) {
-            find_contexts(here - row, here - 2 * row, here - 3 * row, columns);
-            unsigned west = 0;
-            for (std::size_t x = 0; x < columns; ++x) {
-                const std::uint32_t inside = frequencies[contexts[x] | west];
-                const std::uint32_t outside = 65536 - inside, slot = state & 0xFFFF, high = state >> 16;
-                west = west << 1 & 7;
-                if (slot >= outside) {
-                    here[x] = 1;
-                    west |= 1;
-                    state = inside * high + slot - outside;
-                } else {
-                    state = outside * high + slot;
-                }
-                if (state < 65536) state = state << 16 | tape.word();
-            }
-            std::copy_n(here, columns, points + y * columns);
+        std::size_t rows = 0;
+        for (std::size_t k = 0; k < n; ++k) {
+            lanes_[k].open(masks[k]);
+            rows = std::max(rows, masks[k].rows);
         }
-        tape.state = state;
+        for (std::size_t y = 0; y < rows; ++y) {
+            std::size_t common = n < TOGETHER ? 0 : SIZE_MAX;
+            for (std::size_t k = 0; k < n; ++k) common = std::min(common, lanes_[k].begin(masks[k], y));
+            Point points[TOGETHER];
+            for (std::size_t k = 0; k < n; ++k) points[k] = lanes_[k].first_point();
+            for (std::size_t x = 0; x < common; ++x)
+                for (std::size_t k = 0; k < TOGETHER; ++k) step(frequencies, points[k], x);
+            for (std::size_t k = 0; k < n; ++k) {
+                if (y >= masks[k].rows) continue;
+                for (std::size_t x = common; x < masks[k].columns; ++x) step(frequencies, points[k], x);
+                lanes_[k].end(masks[k], y, points[k].state);
+            }
+        }
+        for (std::size_t k = 0; k < n; ++k) masks[k].tape->state = lanes_[k].state;
     }
 
 private:
     static constexpr std::size_t ABOVE = 3, BESIDE = 3;
 
+    // What is read next; the state and the points to the west change with each.
+    struct Point {
+        std::uint32_t state;
+        unsigned west;
+        const std::uint16_t* contexts;
+        std::uint8_t* row;
+        Tape* tape;
+    };
+
+    // A mask that is being read.
+    struct Lane {
+        std::uint32_t state;
+        std::size_t row;
+        std::uint8_t* here;
+        Tape* tape;
+        std::vector<std::uint8_t> bordered;
+        std::vector<std::uint16_t> contexts;
+
+        void open(const UnreadMask& mask) {
+            row = mask.columns + 2 * BESIDE;
+            bordered.assign((mask.rows + ABOVE) * row + VECTOR, 0);
+            contexts.resize(mask.columns + VECTOR);
+            here = bordered.data() + ABOVE * row + BESIDE;
+            tape = mask.tape;
+            state = tape->state;
+        }
+
+        // How many points row y has.
+        std::size_t begin(const UnreadMask& mask, std::size_t y) {
+            if (y >= mask.rows) return 0;
+            find_contexts(here - row, here - 2 * row, here - 3 * row, mask.columns, contexts.data());
+            return mask.columns;
+        }
+
+        Point first_point() { return {state, 0, contexts.data(), here, tape}; }
+
+        void end(const UnreadMask& mask, std::size_t y, std::uint32_t last) {
+            std::copy_n(here, mask.columns, mask.points + y * mask.columns);
+            here += row;
+            state = last;
+        }
+    };
+
+    static void step(const std::uint16_t* frequencies, Point& point, std::size_t x) {
+        const std::uint32_t inside = frequencies[point.contexts[x] | point.west];
+        const std::uint32_t outside = 65536 - inside;
+        const std::uint32_t slot = point.state & 0xFFFF, high = point.state >> 16;
+        point.west = point.west << 1 & 7;
+        if (slot >= outside) {
+            point.row[x] = 1;
+            point.west |= 1;
+            point.state = inside * high + slot - outside;
+        } else {
+            point.state = outside * high + slot;
+        }
+        if (point.state < 65536) point.state = point.state << 16 | point.tape->word();
+    }
+
     // The windows of a row's points, without those to the west.
-    void find_contexts(const std::uint8_t* north, const std::uint8_t* above, const std::uint8_t* third,
-                       std::size_t columns) {
+    static void find_contexts(const std::uint8_t* north, const std::uint8_t* above,
+                              const std::uint8_t* third, std::size_t columns, std::uint16_t* contexts) {
         // Whole vectors, some of them beyond the row.
         for (std::size_t from = 0; from < columns; from += VECTOR) {
-            std::uint16_t* const to = contexts_.data() + from;
+            std::uint16_t* const to = contexts + from;
             const std::uint8_t *const n = north + from, *const a = above + from, *const t = third + from;
             ZM_AS_VECTOR
             for (std::size_t x = 0; x < VECTOR; ++x) {
@@ -217,8 +216,7 @@ private:
     }
 
     const std::uint16_t* frequencies_;
-    std::vector<std::uint8_t> bordered_;
-    std::vector<std::uint16_t> contexts_;
+    Lane lanes_[TOGETHER];
 };
 
 }  // namespace
@@ -256,10 +254,15 @@ void mask_intervals(const std::uint8_t* points, std::size_t rows, std::size_t co
     });
 }
 
-void read_masks(const std::vector<UnreadMask>& masks, const std::uint16_t* frequencies) {
+void read_masks(std::vector<UnreadMask> masks, const std::uint16_t* frequencies) {
+    const auto is_empty = [](const UnreadMask& mask) { return !mask.rows || !mask.columns; };
+    masks.erase(std::remove_if(masks.begin(), masks.end(), is_empty), masks.end());
+    std::sort(masks.begin(), masks.end(), [](const UnreadMask& a, const UnreadMask& b) {
+        return std::tie(a.columns, a.rows) < std::tie(b.columns, b.rows);
+    });
     MaskReader reader(frequencies);
-    for (const UnreadMask& mask : masks)
-        if (mask.rows && mask.columns) reader.read(*mask.tape, mask.rows, mask.columns, mask.points);
+    for (std::size_t from = 0; from < masks.size(); from += MaskReader::TOGETHER)
+        reader.read(&masks[from], std::min(MaskReader::TOGETHER, masks.size() - from));
 }
 
 const Coverer::Axis& Coverer::axis(std::size_t to, std::size_t points, std::size_t spacing) {
@@ -290,18 +293,16 @@ const Coverer::Axis& Coverer::axis(std::size_t to, std::size_t points, std::size
         axis.sum.push_back(sum);
     }
     axis.start.push_back(axis.weight.size());
-    axis.touching.assign(kept_rows(points, spacing) + 1, to);
-    for (std::size_t i = 0, k = 0; i < to; ++i)
-        for (const std::size_t end = axis.first[i] + axis.start[i + 1] - axis.start[i]; k < end; ++k)
-            axis.touching[k] = i;
     axis.is_narrow = true;
-    axis.narrow.assign(to * AT_ONCE, 0);
     for (std::size_t i = 0; i < to; ++i) {
-        const std::size_t n = axis.start[i + 1] - axis.start[i];
-        axis.is_narrow &= n <= AT_ONCE && axis.sum[i] <= INT16_MAX;
-        for (std::size_t k = 0; axis.is_narrow && k < n; ++k)
-            axis.narrow[i * AT_ONCE + k] = static_cast<std::int16_t>(axis.weight[axis.start[i] + k]);
+        axis.whole.push_back(static_cast<double>(axis.sum[i]));
+        axis.inverse.push_back(1 / axis.whole.back());
+        axis.is_narrow &= axis.start[i + 1] - axis.start[i] <= TAPS && axis.sum[i] <= INT16_MAX;
     }
+    axis.narrow.assign(axis.is_narrow ? to * TAPS : 0, 0);
+    for (std::size_t i = 0; i < to && axis.is_narrow; ++i)
+        for (std::size_t k = axis.start[i]; k < axis.start[i + 1]; ++k)
+            axis.narrow[i * TAPS + k - axis.start[i]] = static_cast<std::int16_t>(axis.weight[k]);
     return axis;
 }
 
@@ -309,7 +310,7 @@ void Coverer::cover(const std::uint8_t* points, std::size_t rows, std::size_t co
                     std::size_t spacing, std::size_t height, std::size_t width, std::uint8_t* to,
                     std::size_t row) {
     keep(points, rows, columns, spacing, mask_);
-    const std::size_t kept_width = kept_rows(columns, spacing), stride = kept_stride(columns, spacing);
+    const std::size_t stride = kept_stride(columns, spacing);
     if (how_ == Resampling::same) {
         for (std::size_t y = 0; y < height; ++y) {
             const std::uint8_t* const own = mask_.data() + kept_row(y, spacing) * stride;
@@ -318,65 +319,79 @@ void Coverer::cover(const std::uint8_t* points, std::size_t rows, std::size_t co
         return;
     }
     const Axis &down = axis(height, rows, spacing), &across = axis(width, columns, spacing);
-    any_.resize(stride);
-    all_.resize(stride);
-    std::uint8_t *const any = any_.data(), *const all = all_.data();
+    if (down.is_narrow && across.is_narrow)
+        weigh_narrow(down, across, stride, to, row);
+    else
+        weigh_wide(down, across, stride, to, row);
+}
+
+ZM_ALSO_AVX2
+void Coverer::weigh_narrow(const Axis& down, const Axis& across, std::size_t stride, std::uint8_t* to,
+                           std::size_t row) {
+    const std::size_t height = down.sum.size(), width = across.sum.size();
+    narrow_mask_.resize(mask_.size());
+    ZM_AS_VECTOR
+    for (std::size_t i = 0; i < mask_.size(); ++i) narrow_mask_[i] = static_cast<std::int8_t>(mask_[i]);
+    narrow_sums_.assign(stride + TAPS, 0);
+    totals_.resize(width);
+    std::int16_t* const sums = narrow_sums_.data();
+    std::int32_t* const totals = totals_.data();
+    const double *const wholes = across.whole.data(), *const inverses = across.inverse.data();
     for (std::size_t y = 0; y < height; ++y) {
-        std::uint8_t* const line = to + y * row;
-        const std::uint8_t* const first = mask_.data() + down.first[y] * stride;
         const std::size_t n = down.start[y + 1] - down.start[y];
-        const std::int16_t* const weights = down.narrow.data() + y * AT_ONCE;
+        const std::int16_t* const first = narrow_mask_.data() + down.first[y] * stride;
+        const std::int16_t* const weights = down.narrow.data() + y * TAPS;
         for (std::size_t from = 0; from < stride; from += VECTOR) {
-            auto some = loaded<std::uint8_t>(first + from), every = some;
-            for (std::size_t k = 1; k < n; ++k) {
-                const auto own = loaded<std::uint8_t>(first + k * stride + from);
-                some |= own;
-                every &= own;
+            std::int16_t part[VECTOR] = {};
+            for (std::size_t k = 0; k < n; ++k) {
+                const std::int16_t* const own = first + k * stride + from;
+                const std::int16_t weight = weights[k];
+                for (std::size_t x = 0; x < VECTOR; ++x)
+                    part[x] = static_cast<std::int16_t>(part[x] + (own[x] & weight));
             }
-            std::memcpy(any + from, &some, VECTOR);
-            std::memcpy(all + from, &every, VECTOR);
+            std::memcpy(sums + from, part, sizeof part);
         }
-        // Most pixels lie wholly inside, or wholly outside: only at the edge are weights needed.
-        std::size_t other = 0;  // the next column that is not as that at `from`
-        std::uint8_t like = 0;
-        for (std::size_t x = 0; x < width;) {
-            const std::size_t from = across.first[x], start = across.start[x];
-            const std::size_t n_across = across.start[x + 1] - start;
-            if (from >= other) {
-                like = all[from];
-                other = next_other(like ? all : any, from, kept_width, like);
-            }
-            if (other >= from + n_across) {
-                const std::size_t until = across.touching[other];
-                if (like) std::memset(line + x, like, until - x);  // else it is 0 already
-                x = until;
-                continue;
-            }
+        for (std::size_t x = 0; x < width; ++x) {
+            const std::int16_t *const own = sums + across.first[x], *const taps = across.narrow.data() + x * TAPS;
+            std::int32_t total = 0;
+            ZM_AS_VECTOR
+            for (std::size_t i = 0; i < TAPS; ++i) total += std::int32_t{own[i]} * taps[i];
+            totals[x] = total;
+        }
+        // Exact: the quotient, with half of a unit added to the dividend, lies at least 1 / (4 * whole) from the
+        // next integer, more than 2**-32, and a product of rounded inverses errs by less than 2**-42.
+        const double whole = down.whole[y], inverse = 0.5 * down.inverse[y];
+        std::uint8_t* const line = to + y * row;
+        ZM_AS_VECTOR
+        for (std::size_t x = 0; x < width; ++x) {
+            const double doubled = 510.0 * totals[x] + (whole * wholes[x] + 0.5);
+            const auto rounded = static_cast<std::int32_t>(doubled * (inverse * inverses[x]));
+            const std::int32_t least = totals[x] > 0;
+            line[x] = static_cast<std::uint8_t>(rounded > least ? rounded : least);
+        }
+    }
+}
+
+void Coverer::weigh_wide(const Axis& down, const Axis& across, std::size_t stride, std::uint8_t* to,
+                         std::size_t row) {
+    const std::size_t height = down.sum.size(), width = across.sum.size();
+    for (std::size_t y = 0; y < height; ++y) {
+        const std::uint8_t* const first = mask_.data() + down.first[y] * stride;
+        wide_sums_.assign(stride, 0);
+        std::int32_t* const sums = wide_sums_.data();
+        for (std::size_t k = down.start[y]; k < down.start[y + 1]; ++k) {
+            const std::uint8_t* const own = first + (k - down.start[y]) * stride;
+            const std::int32_t weight = down.weight[k];
+            ZM_AS_VECTOR
+            for (std::size_t x = 0; x < stride; ++x) sums[x] += std::int32_t{static_cast<std::int8_t>(own[x])} & weight;
+        }
+        for (std::size_t x = 0; x < width; ++x) {
+            std::int64_t covered = 0;
+            for (std::size_t k = across.start[x]; k < across.start[x + 1]; ++k)
+                covered += std::int64_t{across.weight[k]} * sums[across.first[x] + k - across.start[x]];
             const std::int64_t whole = down.sum[y] * across.sum[x];
-            std::int64_t rounded = 0;
-            if (down.is_narrow && across.is_narrow) {
-                Vector<std::int16_t> sums{};
-                for (std::size_t k = 0; k < n; ++k) sums += widened(first + k * stride + from) & weights[k];
-                std::int16_t sum[AT_ONCE];
-                std::memcpy(sum, &sums, sizeof sum);
-                std::int32_t total = 0;
-                const std::int16_t* const weight = across.narrow.data() + x * AT_ONCE;
-                ZM_AS_VECTOR
-                for (std::size_t i = 0; i < AT_ONCE; ++i) total += std::int32_t{weight[i]} * sum[i];
-                // Exact: a quotient that is no integer lies further below the next one than half a unit in the
-                // last place, 2**-31 below 2**8.
-                const auto doubled = static_cast<double>(510 * std::int64_t{total} + whole);
-                rounded = static_cast<std::int64_t>(doubled / static_cast<double>(2 * whole));
-            } else {
-                std::int64_t covered = 0;
-                for (std::size_t k = 0; k < n; ++k)
-                    for (std::size_t i = 0; i < n_across; ++i)
-                        if (first[k * stride + from + i])
-                            covered += std::int64_t{down.weight[down.start[y] + k]} * across.weight[start + i];
-                rounded = (510 * covered + whole) / (2 * whole);
-            }
-            // Neither nothing nor all of it is covered.
-            line[x++] = static_cast<std::uint8_t>(std::max<std::int64_t>(rounded, 1));
+            const std::int64_t rounded = (510 * covered + whole) / (2 * whole), least = covered > 0;
+            to[y * row + x] = static_cast<std::uint8_t>(std::max(rounded, least));
         }
     }
 }

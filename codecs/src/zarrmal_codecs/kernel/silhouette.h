@@ -46,7 +46,8 @@ struct UnreadMask {
     std::uint8_t* points;
 };
 
-void read_masks(const std::vector<UnreadMask>& masks, const std::uint16_t* frequencies);
+// In any order, and masks of like shapes together.
+void read_masks(std::vector<UnreadMask> masks, const std::uint16_t* frequencies);
 
 // How pixels were resampled; the numbers are those of the format.
 enum class Resampling { same, triangle, box, area, linear, nearest };
@@ -68,9 +69,7 @@ private:
         std::vector<std::size_t> start;    // and its weight; one more than rows
         std::vector<std::int32_t> weight;
         std::vector<std::int64_t> sum;     // below 2**26
-        // Of each row of the mask, as it is kept, the first row of pixels that it or a later one
-        // weighs in; one more than rows.
-        std::vector<std::size_t> touching;
+        std::vector<double> whole, inverse;  // the same, and 1 / it
         // Whether each has few weights, of 16 bits, and these, padded.
         bool is_narrow;
         std::vector<std::int16_t> narrow;
@@ -78,9 +77,17 @@ private:
 
     const Axis& axis(std::size_t to, std::size_t points, std::size_t spacing);
 
+    // Weigh the mask, as it is kept in rows of `stride` bytes.
+    void weigh_narrow(const Axis& down, const Axis& across, std::size_t stride, std::uint8_t* to,
+                      std::size_t row);
+    void weigh_wide(const Axis& down, const Axis& across, std::size_t stride, std::uint8_t* to,
+                    std::size_t row);
+
     Resampling how_;
     std::map<std::tuple<std::size_t, std::size_t, std::size_t>, Axis> axes_;
-    std::vector<std::uint8_t> mask_, any_, all_;
+    std::vector<std::uint8_t> mask_;
+    std::vector<std::int16_t> narrow_mask_, narrow_sums_;
+    std::vector<std::int32_t> totals_, wide_sums_;
 };
 
 }  // namespace zarrmal

@@ -103,13 +103,13 @@ ZM_INLINE void look_ahead(const Single& cell, const Step& step, int y, int x, Si
 // The mixture of a pixel in all lanes, from the outputs of the network.
 template <class V, int M>
 ZM_INLINE void single_mixture(const Tables& t, const std::int32_t* out, int base, Mixture<V, M>& to) {
-    const int blank = t.blank[255 + clipped(out[0], -255, 255)];
+    const int blank = t.blank[255 + clipped(out[0], -MAX_LOGIT, MAX_LOGIT)];
     to.blank = V::set16(blank);
     to.rest = V::set16(65536 - 255 - blank);
     std::int32_t weight[M] = {};
     int logit[M], most = -255;
     for (int m = 0; m < M; ++m) {
-        logit[m] = clipped(out[3 + 3 * m], -255, 255);
+        logit[m] = clipped(out[3 + 3 * m], -MAX_LOGIT, MAX_LOGIT);
         most = logit[m] > most ? logit[m] : most;
     }
     std::int32_t part[M], sum = 0;
@@ -121,8 +121,8 @@ ZM_INLINE void single_mixture(const Tables& t, const std::int32_t* out, int base
         weight[0] -= weight[m];
     }
     for (int m = 0; m < M; ++m) {
-        const std::int32_t slope = t.slope[clipped(out[2 + 3 * m], 0, 127)];
-        const int location = clipped(out[1 + 3 * m], -4096, 4095);
+        const std::int32_t slope = t.slope[clipped(out[2 + 3 * m], 0, MAX_SLOPE)];
+        const int location = clipped(out[1 + 3 * m], MIN_LOCATION, MAX_LOCATION);
         to.start[m][0] = to.start[m][1] = V::set32(-(16 * base + 8 + location) * slope);
         to.slope[m][0] = to.slope[m][1] = V::set32(16 * slope);
     }
@@ -216,7 +216,7 @@ ZM_INLINE int single_pixel(Single& cell, const Step& step, const std::uint8_t* p
     alignas(64) std::int32_t sum[MAX_CONTEXT_WIDTH];
     const auto activate = [&](const Layer& layer) {
         for (int o = 0; o < layer.rows; ++o)
-            hidden[o] = static_cast<std::uint8_t>(clipped(sum[o], 0, 127));
+            hidden[o] = static_cast<std::uint8_t>(clipped(sum[o], 0, MAX_ACTIVATION));
     };
     few_outputs<V>(order.late, sums, reinterpret_cast<const std::uint8_t*>(in), sum);
     activate(order.late);
@@ -227,7 +227,7 @@ ZM_INLINE int single_pixel(Single& cell, const Step& step, const std::uint8_t* p
     Mixture<V, M> mixture;
     single_mixture<V, M>(*cell.tables, sum, base, mixture);
     std::uint32_t start, frequency;
-    const int blank = cell.tables->blank[255 + clipped(sum[0], -255, 255)];
+    const int blank = cell.tables->blank[255 + clipped(sum[0], -MAX_LOGIT, MAX_LOGIT)];
     const int value = single_find<V, M>(mixture, curve, cell.tables->count, blank, cell.state & 0xFFFF, start, frequency);
     cell.state = frequency * (cell.state >> 16) + (cell.state & 0xFFFF) - start;
     if (cell.state >> 16) return value;

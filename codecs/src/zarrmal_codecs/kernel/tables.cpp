@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <stdexcept>
 #include <vector>
 
 namespace zarrmal {
@@ -41,6 +42,14 @@ Tables make_tables() {
         for (int k = 0; k < 2; ++k)
             t.slope_words[k][i] = static_cast<std::uint16_t>(t.slope[i] >> (16 * k));
     }
+    std::int32_t octave[12];
+    for (int r = 0; r < 12; ++r) {
+        octave[r] = rounded(std::pow(2.0, 29 - r / 12.0));
+        for (int k = 0; k < 4; ++k) t.octave[k][r] = byte(octave[r], k);
+    }
+    for (int i = 0; i < 128; ++i)
+        if (t.slope[i] != ((octave[i % 12] >> (11 + i / 12)) + 1) >> 1)
+            throw std::logic_error("SLOPE is not that of its octave");
     for (int i = 0; i <= 510; ++i) {
         t.exponential[i] = static_cast<std::uint16_t>(rounded(4096 * std::exp(-i / 16.0)));
         const std::int32_t blank = rounded(65536 * sigmoid((i - 255) / 16.0));

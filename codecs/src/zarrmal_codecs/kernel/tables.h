@@ -19,6 +19,7 @@ struct Tables {
     alignas(64) std::uint8_t half_step[2][32];
     alignas(64) std::int32_t slope[128];
     alignas(64) std::uint16_t slope_words[2][128];  // the lower 16 bits and the upper ones
+    alignas(64) std::uint8_t octave[4][16];  // bytes of 4096 * SLOPE from 0 to 11, the lowest first
     std::int32_t deep_slope[128];
     alignas(64) std::uint16_t exponential[512];        // EXP, then a zero
     alignas(64) std::uint16_t blank[512];              // BLANK at index i + 255

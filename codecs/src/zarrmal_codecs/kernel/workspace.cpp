@@ -79,7 +79,6 @@ Workspace::Workspace(const Level& level, const Plan& plan, const Cells& cells, F
     for (int s = 0; s < g.n_steps; ++s) {
         const auto outputs = static_cast<std::size_t>(g.steps[s].layers[0].outputs);
         first_.push_back(zeros<std::int32_t>(outputs * lanes_));
-        g.first[s] = first_.back().get();
         first_across_.push_back(zeros<std::int32_t>(rows_of(s) * FEW_CELLS));
         g.first_across[s] = first_across_.back().get();
     }
@@ -199,6 +198,7 @@ void Workspace::load_cells(const Cells& cells, std::size_t from, std::size_t cou
         const std::size_t outputs = plan_.first_outputs(s);
         std::int32_t* to = first_[static_cast<std::size_t>(s)].get();
         std::int32_t* across = first_across_[static_cast<std::size_t>(s)].get();
+        bool differ = false;
         for (std::size_t o = 0; o < outputs; ++o) {
             const std::uint32_t rounding = 1u << (layer.shift[o] - 1);
             for (std::size_t k = 0; k < count; ++k) {
@@ -207,9 +207,11 @@ void Workspace::load_cells(const Cells& cells, std::size_t from, std::size_t cou
                 const auto start =
                     static_cast<std::int32_t>(static_cast<std::uint32_t>(first) + rounding);
                 to[o * lanes_ + k] = start;
+                differ |= start != layer.start[o];
                 if (k < FEW_CELLS) across[k * rows_of(s) + o] = start;
             }
         }
+        group_.first[s] = differ ? to : nullptr;
     }
     if (predicted_) {
         const std::size_t row = group_.width, cell = n_planes_ * group_.height * row;
