@@ -76,7 +76,8 @@ struct LatticeOutputs {
 // Weights of a kind of plane, laid out for the walk. Coefficients predicted are in SCAN order.
 struct LatticeKind {
     std::vector<std::int16_t> border, luma, other;  // [pair][64][2]
-    std::vector<std::int16_t> earlier;              // [coefficient coded, in SCAN order][64]
+    std::vector<std::int16_t> earlier;  // [pair of coefficients coded][64][2], in SCAN order
+    std::vector<std::int16_t> beside;   // the same of the eight places that each is among, [64][8], 0
     LatticeHidden hidden;                           // biases of each coefficient, in SCAN order
     LatticeOutputs output;                          // the same
     LatticeHidden diagonal_hidden;
@@ -84,7 +85,8 @@ struct LatticeKind {
     int networks;                                         // diagonals that have them
     std::vector<std::int16_t> scale_around, scale_block;  // [pair][64][2], in SCAN order
     std::vector<std::int16_t> scale_earlier;              // [coefficient coded][64][2], the same
-    std::vector<std::int32_t> scale_bias, scale_alone;    // [last diagonal][64], [64], the same
+    std::vector<std::int32_t> scale_bias;   // [last diagonal][64], with scale_alone on that diagonal
+    std::vector<std::int32_t> scale_alone;  // [64], the same
     std::int32_t scale_more[LATTICE_SHAPES], scale_share[LATTICE_SHAPES], scale_kept[LATTICE_SHAPES];
     std::vector<std::uint16_t> narrow;  // [scale][fraction][edge]
     LatticeHidden spatial_hidden;

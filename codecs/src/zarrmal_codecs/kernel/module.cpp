@@ -17,6 +17,7 @@
 #include "cells.h"
 #include "chains.h"
 #include "check.h"
+#include "crc32.h"
 #include "lattice_module.h"
 #include "levels.h"
 #include "plan.h"
@@ -423,6 +424,11 @@ Out<std::uint8_t, 3> coverage_of_cells(const In<std::uint8_t, 1>& points,
     return owned<std::uint8_t, 3>(std::move(coverage), {n, height, width});
 }
 
+std::uint32_t crc32_of(const In<std::uint8_t, 1>& octets) {
+    nb::gil_scoped_release release;
+    return crc32(octets.data(), octets.size());
+}
+
 }  // namespace
 
 NB_MODULE(_kernel, m) {
@@ -435,6 +441,7 @@ NB_MODULE(_kernel, m) {
     levels();
     crc16(static_cast<const std::uint8_t*>(nullptr), 1, 0);
     bind_lattice(m);
+    if (has_crc32()) m.def("crc32", &crc32_of, nb::arg("octets").noconvert());
     m.def("levels", &level_names);
     m.def("chain_ends", &chain_ends_of, nb::arg("weight").noconvert());
     nb::class_<Plan>(m, "Plan").def("__init__", &make_plan, nb::arg("steps"), nb::arg("n_planes"),
