@@ -30,7 +30,7 @@ constexpr std::uint8_t LATTICE_ORDER[LATTICE_INPUTS] = {
 // too) and of each plane. Distributions of which the scale is below LATTICE_NARROW are tabulated for
 // each eighth of a step: edges of 15 bins about the middle.
 constexpr int LATTICE_AROUND_PAIRS = 6, LATTICE_SCALES = 128, LATTICE_SHAPES = 32;
-constexpr int LATTICE_NARROW = 48, LATTICE_FRACTIONS = 8, LATTICE_EDGES = 16;
+constexpr int LATTICE_NARROW = 56, LATTICE_FRACTIONS = 8, LATTICE_EDGES = 16;
 constexpr int LATTICE_FIRST_EDGE = 26;  // of symbol 33, the middle one, less 7
 
 // Inputs of the network of rim pixels, as a window of 7 rows of 8 about the pixel: differences, whether
@@ -48,9 +48,12 @@ constexpr std::uint8_t RIM_PAIR[RIM_PAIRS] = {
     196,                                                               // 50, 51
 };
 
+// Of logarithms, so many that each magnitude and surprise of a coefficient has one.
+constexpr std::size_t LATTICE_LOGS = 36864;
+
 // The fixed tables of lattice/numbers.py, and orders that follow from SCAN.
 struct LatticeTables {
-    std::vector<std::uint8_t> log;         // 4096
+    std::vector<std::uint8_t> log;         // LATTICE_LOGS, the last ones equal
     std::vector<std::uint8_t> log_step;    // 65536
     std::vector<std::int32_t> curve;       // 3072
     std::vector<std::int32_t> slope;       // 128

@@ -214,13 +214,13 @@ public:
     }
     // ... then its symbols, ...
     ZM_ALWAYS std::int32_t code(const Narrow& known) {
-        std::int32_t value = coefficients_[orders_.scan[place_]];
+        std::int32_t value = 0;
         const std::int32_t rounded = known.eighths + 4;
         if (known.scale < LATTICE_NARROW &&
             coder.near(kind_->narrow.data() + (known.scale * LATTICE_FRACTIONS + (rounded & 7)) * LATTICE_EDGES,
                        rounded >> 3, value))
             return value;
-        return code_wide(known, value);
+        return code_wide(known);
     }
     // ... and what follows from it.
     ZM_ALWAYS void take_narrow(std::int32_t value) {
@@ -235,14 +235,11 @@ public:
         result.base = static_cast<std::int16_t>(around.base);
         result.known = 1;
         quantiser_->scale(coefficients_, values);
-        // From diagonals 9, 7, 5, 3, 0 on.
-        std::int32_t sum = 0;
-        for (int k = n_, tail = 4; tail >= 0; --tail) {
-            for (; k > orders_.first[tail ? 2 * tail + 1 : 0]; --k) sum += result.magnitude[k - 1];
-            if (tail) result.log_tail[tail - 1] = logs_.of(sum);
-        }
-        result.total = sum;
-        if (!sum) return;  // the rest is 0 as before
+        result.total = sum_from(result.magnitude, 0, n_);
+        if (!result.total) return;  // the rest is 0 as before
+        for (int tail = 1; tail < 5; ++tail)
+            result.log_tail[tail - 1] =
+                logs_.of(sum_from(result.magnitude, orders_.first[2 * tail + 1], n_));
         result.end = orders_.diagonal[last_above(result.log_magnitude, 0)];
         alignas(32) std::uint16_t sizes[64], near[64];
         sizes_of(coefficients_, sizes);
@@ -288,12 +285,12 @@ private:
         const int j = orders_.scan[place_];
         const std::int32_t actual = value * quantiser_->step(place_);
         const std::int32_t base = place_ ? 0 : 8 * (around.base - MIDDLE_SAMPLE);
-        const std::uint8_t log = logs_.of(magnitude);
+        const std::uint8_t log = logs_.of_one(magnitude);
         coefficients_[j] = static_cast<std::int16_t>(value);
         result_->magnitude[place_] = static_cast<std::uint16_t>(magnitude);
         result_->log_magnitude[place_] = log;
         sums.take(place_++, clamp(actual - base, -LARGEST_SUM, LARGEST_SUM),
-                  pair_of(log, logs_.of(surprise)));
+                  pair_of(log, logs_.of_one(surprise)));
         return log;
     }
 
@@ -308,7 +305,7 @@ private:
     }
 
     // A coefficient without a network whose distribution is not tabulated, or not as far as its value.
-    ZM_SELDOM std::int32_t code_wide(const Narrow& known, std::int32_t value) {
+    ZM_SELDOM std::int32_t code_wide(const Narrow& known) {
         const int shape = known.scale >> 2;
         const Five five = {{0, 0},
                            {known.scale, clamp(known.scale + kind_->scale_more[shape], 0, 127)},
@@ -316,7 +313,7 @@ private:
         const Mix mix = mix_of(plan_.tables, five, known.eighths * 4);
         typename Coder::Prepared prepared;
         coder.prepare(mix, prepared);
-        return coder.coefficient(value, mix, prepared);
+        return coder.coefficient(coefficients_[orders_.scan[place_]], mix, prepared);
     }
 
     // The first coefficient of the last diagonal that is not 0: others have other scales.

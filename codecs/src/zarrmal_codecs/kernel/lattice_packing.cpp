@@ -209,6 +209,7 @@ void make_lattice_plan(LatticePlan* to, const nb::list& kinds, const nb::dict& t
     auto plan = std::make_unique<LatticePlan>();
     LatticeTables& t = plan->tables;
     t.log = table<std::uint8_t>(tables, "log", 4096);
+    t.log.resize(LATTICE_LOGS, t.log.back());
     t.log_step = table<std::uint8_t>(tables, "log_step", 65536);
     t.curve = table<std::int32_t>(tables, "curve", 3072);
     t.slope = table<std::int32_t>(tables, "slope", 128);

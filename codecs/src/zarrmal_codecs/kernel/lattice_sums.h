@@ -68,6 +68,29 @@ inline void add_products_each(std::int32_t* sums, const std::int16_t* weight,
 #endif
 }
 
+// Of magnitudes the sum from a place on to the nth, those after that being 0.
+inline std::int32_t sum_from(const std::uint16_t* magnitudes, int place, int n) {
+#if defined(__AVX2__)
+    const __m256i own = _mm256_set1_epi16(static_cast<short>(place - 1)), zero = _mm256_setzero_si256();
+    __m256i places = _mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    places = _mm256_add_epi16(places, _mm256_set1_epi16(static_cast<short>(place & ~15)));
+    __m256i sums = zero;
+    for (int k = place & ~15; k < n; k += 16) {
+        const __m256i some = _mm256_and_si256(load(magnitudes + k), _mm256_cmpgt_epi16(places, own));
+        sums = _mm256_add_epi32(sums, _mm256_unpacklo_epi16(some, zero));
+        sums = _mm256_add_epi32(sums, _mm256_unpackhi_epi16(some, zero));
+        places = _mm256_add_epi16(places, _mm256_set1_epi16(16));
+    }
+    __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4E));
+    return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xB1)));
+#else
+    std::int32_t sum = 0;
+    for (int k = place; k < n; ++k) sum += magnitudes[k];
+    return sum;
+#endif
+}
+
 // Eight sums.
 struct Eight {
 #if defined(__AVX2__)

@@ -230,11 +230,9 @@ private:
         for (int k = 0; k < LATTICE_DIAGONALS_PADDED; k += 4)
             four_outputs(hidden, two.weight.data() + k * LATTICE_HIDDEN, two.bias.data() + k,
                          two.shift.data() + k, logits + k);
-        std::int32_t most = -255;
-        for (int k = 0; k < LATTICE_DIAGONALS; ++k) {
-            logits[k] = clamp(logits[k], -255, 255);
-            most = std::max(most, logits[k]);
-        }
+        for (std::int32_t& logit : logits) logit = clamp(logit, -255, 255);
+        logits[LATTICE_DIAGONALS] = -255;
+        const std::int32_t most = *std::max_element(logits, logits + LATTICE_DIAGONALS_PADDED);
         before[0] = 0;
         for (int k = 0; k < LATTICE_DIAGONALS; ++k)
             before[k + 1] = before[k] + static_cast<std::uint32_t>(
