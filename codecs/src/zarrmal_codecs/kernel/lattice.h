@@ -80,7 +80,7 @@ struct LatticeOutputs {
 struct LatticeKind {
     std::vector<std::int16_t> border, luma, other;  // [pair][64][2]
     std::vector<std::int16_t> earlier;  // [pair of coefficients coded][64][2], in SCAN order
-    std::vector<std::int16_t> beside;   // the same of the eight places that each is among, [64][8], 0
+    std::vector<std::int16_t> beside;   // [coefficient coded][the eight places it is among][2], 2nd 0
     LatticeHidden hidden;                           // biases of each coefficient, in SCAN order
     LatticeOutputs output;                          // the same
     LatticeHidden diagonal_hidden;

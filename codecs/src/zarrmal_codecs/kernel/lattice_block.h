@@ -216,9 +216,9 @@ public:
     ZM_ALWAYS std::int32_t code(const Narrow& known) {
         std::int32_t value = 0;
         const std::int32_t rounded = known.eighths + 4;
+        const int row = known.scale * LATTICE_FRACTIONS + (rounded & 7);
         if (known.scale < LATTICE_NARROW &&
-            coder.near(kind_->narrow.data() + (known.scale * LATTICE_FRACTIONS + (rounded & 7)) * LATTICE_EDGES,
-                       rounded >> 3, value))
+            coder.near(kind_->narrow.data() + row * LATTICE_EDGES, rounded >> 3, value))
             return value;
         return code_wide(known);
     }
@@ -318,7 +318,8 @@ private:
 
     // The first coefficient of the last diagonal that is not 0: others have other scales.
     ZM_SELDOM void not_alone() {
-        for (int k = place_ & ~7; k < n_; ++k) sums.scales[k] -= kind_->scale_alone[static_cast<std::size_t>(k)];
+        const std::int32_t* const alone = kind_->scale_alone.data();
+        for (int k = place_ & ~7; k < n_; ++k) sums.scales[k] -= alone[k];
         alone_from_ = n_;
     }
 
