@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 import hybrid_models
@@ -12,6 +13,7 @@ from kernel_cases import CASES, Case, make, some_integers
 from zarrmal_codecs import Model
 from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder
+from zarrmal_codecs.chunk.crc32 import crc32
 from zarrmal_codecs.hybrid import engine
 from zarrmal_codecs.hybrid.cells import HybridCells
 from zarrmal_codecs.hybrid.depth import depth_of
@@ -372,3 +374,9 @@ def test_what_the_kernel_gets_is_aligned(n_cells):
     assert all(each.flags.aligned and each.flags.c_contiguous for each in sums)
     for each, bias in zip(sums, biases, strict=True):
         np.testing.assert_array_equal(each, np.tile(bias, (n_cells, 1)))
+
+
+def test_crc_32_is_that_of_zlib():
+    values = np.random.default_rng(65).integers(0, 256, 2000, np.uint8)
+    for n in (*range(200), 1023, 1024, 2000):
+        assert crc32(values[-n:] if n else values[:0]) == zlib.crc32(values[2000 - n :].data)

@@ -121,9 +121,9 @@ def _worthwhile_sizes(
     sizes = np.ones((len(pixels), 2), np.uint16)
     if blank.all():
         return None
-    for i, others in ((0, (2, 3)), (1, (1, 3))):
-        axes = tuple(axis for axis in others if axis < pixels.ndim)
-        has: NDArray[np.bool_] = np.logical_or.reduce(pixels, axis=axes)
+    for i, lines in ((0, pixels), (1, pixels.max(axis=1))):
+        # Along contiguous items: NumPy is fifty times as slow where channels are the inner axis.
+        has = np.logical_or.reduce(lines.reshape(*lines.shape[:2], -1), axis=2)
         sizes[:, i] = np.where(blank, 1, has.shape[1] - has[:, ::-1].argmax(axis=1))
     whole = np.array(pixels.shape[1:3], np.uint16)
     areas = sizes[~blank].astype(np.int64).prod(axis=1)

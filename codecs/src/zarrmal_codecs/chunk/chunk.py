@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -27,6 +26,7 @@ from ..silhouette.silhouettes import Silhouettes
 from .cell_index import CellIndex
 from .cells import encode_cells
 from .coder import Coder
+from .crc32 import crc32
 from .fallback import decode_fallback, encode_fallback
 from .header import Header, cell_shape_of, header_bytes, parse_header
 from .items import as_dtype, items_of, octets_of, stored_dtype
@@ -95,7 +95,7 @@ def encode_chunk(
             f"not shape {array.shape} of {array.dtype}: choose smaller chunks"
         )
     octets = octets_of(array)
-    crc = zlib.crc32(octets.data)
+    crc = crc32(octets)
     native = dtype.newbyteorder("=")  # whatever the byte order, the values are the same
     cells = _as_cells(items_of(octets, native).reshape(array.shape), coder)
 
@@ -229,7 +229,7 @@ def decode_chunk(
         octets = octets_of(decode_masks(header.masks, header.shape, payload))
     else:
         octets = decode_fallback(header, payload)
-    if zlib.crc32(octets.data) != header.pixel_crc32:
+    if crc32(octets) != header.pixel_crc32:
         raise CorruptionError("the chunk decodes to pixels that do not match their CRC-32")
     items = items_of(octets, header.dtype).reshape(header.shape)
     items = items if dtype is None else as_dtype(items, dtype)

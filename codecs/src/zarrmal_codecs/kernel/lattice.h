@@ -30,7 +30,7 @@ constexpr std::uint8_t LATTICE_ORDER[LATTICE_INPUTS] = {
 // too) and of each plane. Distributions of which the scale is below LATTICE_NARROW are tabulated for
 // each eighth of a step: edges of 15 bins about the middle.
 constexpr int LATTICE_AROUND_PAIRS = 6, LATTICE_SCALES = 128, LATTICE_SHAPES = 32;
-constexpr int LATTICE_NARROW = 48, LATTICE_FRACTIONS = 8, LATTICE_EDGES = 16;
+constexpr int LATTICE_NARROW = 56, LATTICE_FRACTIONS = 8, LATTICE_EDGES = 16;
 constexpr int LATTICE_FIRST_EDGE = 26;  // of symbol 33, the middle one, less 7
 
 // Inputs of the network of rim pixels, as a window of 7 rows of 8 about the pixel: differences, whether
@@ -48,9 +48,12 @@ constexpr std::uint8_t RIM_PAIR[RIM_PAIRS] = {
     196,                                                               // 50, 51
 };
 
+// Of logarithms, so many that each magnitude and surprise of a coefficient has one.
+constexpr std::size_t LATTICE_LOGS = 36864;
+
 // The fixed tables of lattice/numbers.py, and orders that follow from SCAN.
 struct LatticeTables {
-    std::vector<std::uint8_t> log;         // 4096
+    std::vector<std::uint8_t> log;         // LATTICE_LOGS, the last ones equal
     std::vector<std::uint8_t> log_step;    // 65536
     std::vector<std::int32_t> curve;       // 3072
     std::vector<std::int32_t> slope;       // 128
@@ -76,7 +79,8 @@ struct LatticeOutputs {
 // Weights of a kind of plane, laid out for the walk. Coefficients predicted are in SCAN order.
 struct LatticeKind {
     std::vector<std::int16_t> border, luma, other;  // [pair][64][2]
-    std::vector<std::int16_t> earlier;              // [coefficient coded, in SCAN order][64]
+    std::vector<std::int16_t> earlier;  // [pair of coefficients coded][64][2], in SCAN order
+    std::vector<std::int16_t> beside;   // [coefficient coded][the eight places it is among][2], 2nd 0
     LatticeHidden hidden;                           // biases of each coefficient, in SCAN order
     LatticeOutputs output;                          // the same
     LatticeHidden diagonal_hidden;
@@ -84,7 +88,8 @@ struct LatticeKind {
     int networks;                                         // diagonals that have them
     std::vector<std::int16_t> scale_around, scale_block;  // [pair][64][2], in SCAN order
     std::vector<std::int16_t> scale_earlier;              // [coefficient coded][64][2], the same
-    std::vector<std::int32_t> scale_bias, scale_alone;    // [last diagonal][64], [64], the same
+    std::vector<std::int32_t> scale_bias;   // [last diagonal][64], with scale_alone on that diagonal
+    std::vector<std::int32_t> scale_alone;  // [64], the same
     std::int32_t scale_more[LATTICE_SHAPES], scale_share[LATTICE_SHAPES], scale_kept[LATTICE_SHAPES];
     std::vector<std::uint16_t> narrow;  // [scale][fraction][edge]
     LatticeHidden spatial_hidden;

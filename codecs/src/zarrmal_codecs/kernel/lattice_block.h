@@ -8,6 +8,7 @@
 
 #include "lattice_logs.h"
 #include "lattice_ops.h"
+#include "lattice_sums.h"
 #include "lattice_symbols.h"
 #include "lattice_transform.h"
 
@@ -29,7 +30,6 @@ struct Block {
 struct Orders {
     static constexpr int STRIDE = 12;  // of frequencies with two zeros around them
     std::uint8_t scan[64], diagonal[64], position[64];
-    std::uint8_t part[64];  // of a block: its diagonals 0-2, 3-4, 5-6, 7-8, 9-
     int first[LATTICE_DIAGONALS + 1];  // place in SCAN of each diagonal's first
 
     explicit Orders(const std::uint8_t* from) {
@@ -37,7 +37,6 @@ struct Orders {
             const int j = from[place], u = j / 8, v = j % 8;
             scan[place] = static_cast<std::uint8_t>(j);
             diagonal[place] = static_cast<std::uint8_t>(u + v);
-            part[place] = static_cast<std::uint8_t>(clamp((u + v - 1) / 2, 0, 4));
             position[place] = static_cast<std::uint8_t>((u + 2) * STRIDE + v + 2);
             while (d < u + v) first[++d] = place;
         }
@@ -51,7 +50,6 @@ struct Around {
     std::int32_t base, log_activity;
     int visible, last;
     alignas(32) std::uint8_t seen[4][64];  // luma, around it; other, around it; in SCAN order
-    alignas(32) std::int32_t sums[64];     // of predictions, in SCAN order
     alignas(32) std::int16_t hidden[LATTICE_HIDDEN];  // units of the last diagonal's network
 };
 
@@ -89,6 +87,21 @@ public:
         }
     }
     std::int32_t step(int place) const { return steps_[place]; }
+    // Coefficients times steps, by frequency.
+    void scale(const std::int16_t* coefficients, std::int16_t* to) const {
+#if defined(__AVX2__)
+        for (int k = 0; k < 64; k += 16) {
+            const auto eight = [&](int at) {
+                return _mm256_mullo_epi32(_mm256_cvtepi16_epi32(load_half(coefficients + at)),
+                                          _mm256_cvtepu16_epi32(load_half(from_ + at)));
+            };
+            store(to + k, _mm256_permute4x64_epi64(_mm256_packs_epi32(eight(k), eight(k + 8)), 0xD8));
+        }
+#else
+        for (int k = 0; k < 64; ++k)
+            to[k] = static_cast<std::int16_t>(clamp(coefficients[k] * from_[k], -32768, 32767));
+#endif
+    }
 
 private:
     const LatticeKind* kind_ = nullptr;
@@ -105,6 +118,7 @@ public:
 
     Coder coder;
     Around around;
+    Sums sums;
     alignas(32) std::int16_t values[64];  // dequantised, by frequency
 
     // Coefficients [frequency], what later blocks need, and whether other planes have a part.
@@ -116,29 +130,31 @@ public:
         other_ = other;
         coefficients_ = coefficients;
         result_ = &result;
+        result = Block{};
         n_ = orders_.first[around.last + 1];
         near_pairs(quantiser, around, n_);
-        begin_scales(luma, other);
+        const bool scaled = n_ > orders_.first[kind.networks];
+        sums.begin(kind, n_, scaled);
+        if (scaled) begin_scales(luma, other);
         fixed_[0] = pair_of(logs_.of(around.near[0]->total + around.near[1]->total),
                             (around.base - MIDDLE_SAMPLE) >> 1);
         fixed_[1] = pair_of(around.near[0]->known ? 64 : 0, around.near[1]->known ? 64 : 0);
         fixed_[2] = pair_of(8 * around.last, around.visible);
         state_.clear();
-        std::memset(values, 0, sizeof values);
         place_ = 0;
         end_of_networks_ = std::min(n_, orders_.first[kind.networks]);
-        last_from_ = orders_.first[around.last];
+        last_from_ = alone_from_ = orders_.first[around.last];
         on_diagonal_ = 0;
         if (end_of_networks_) begin_diagonal(0);
     }
 
-    // Whether the next coefficient has a network.
-    bool has_network() const { return place_ < end_of_networks_; }
-
+    // Coefficients to come; those of them that have networks come first.
+    int left() const { return n_ - place_; }
+    int networks_left() const { return end_of_networks_ - place_; }
     bool done() const { return place_ == n_; }
 
     // First stage: the hidden units of the next coefficient.
-    Packed hidden() {
+    ZM_ALWAYS Packed hidden() {
         const auto at = [this](int pair) { return weight_ + pair * 2 * LATTICE_HIDDEN; };
         constexpr int NEAR = LATTICE_OWN_PAIRS, LATER = NEAR + LATTICE_NEAR_PAIRS;
         Units units, own;
@@ -155,7 +171,7 @@ public:
     }
 
     // Second stage: its distribution.
-    Mix mix(const Packed& hidden) const {
+    ZM_ALWAYS Mix mix(const Packed& hidden) const {
         const LatticeOutputs& two = kind_->output;
         return mix_of(
             plan_.tables,
@@ -173,27 +189,13 @@ public:
 
     // Fourth stage: what follows from its value.
     void take(std::int32_t value) {
-        const int j = orders_.scan[place_], position = orders_.position[place_];
-        coefficients_[j] = static_cast<std::int16_t>(value);
+        const int position = orders_.position[place_];
+        const std::int32_t surprise = surprise_of(value);
         const std::int32_t magnitude = place_ ? std::abs(value) : 0;
-        const std::int32_t surprise = (std::abs(value * 32 - predicted_) + 16) >> 5;
-        state_.take(place_, surprise, magnitude);
-        state_.add(place_, position, orders_.part[place_], magnitude);
-        std::int32_t actual = value * quantiser_->step(place_);
-        values[j] = static_cast<std::int16_t>(clamp(actual, -32768, 32767));
-        if (!place_) actual -= 8 * (around.base - MIDDLE_SAMPLE);
+        state_.take(place_, position, surprise, magnitude);
         on_diagonal_ += magnitude;
-        const std::uint8_t log = logs_.of(magnitude);
-        state_.log[position] = log;
-        result_->magnitude[place_] = static_cast<std::uint16_t>(magnitude);
-        result_->log_magnitude[place_] = log;
-        if (actual && place_ + 1 < n_)
-            add_column(around.sums, kind_->earlier.data() + 64 * place_,
-                       clamp(actual, -LARGEST_SUM, LARGEST_SUM), place_ + 1, n_);
-        if ((surprise || magnitude) && end_of_networks_ < n_)
-            add_pair_column(scales_, kind_->scale_earlier.data() + 128 * place_,
-                            pair_of(log, logs_.of(surprise)), end_of_networks_, n_);
-        if (++place_ == stop_) {
+        state_.log[position] = follow(value, surprise, magnitude);
+        if (place_ == stop_) {
             if (place_ < end_of_networks_)
                 begin_diagonal(diagonal_ + 1);
             else if (place_ <= last_from_)
@@ -204,70 +206,56 @@ public:
     // Codes the next coefficient where it has no network: first what is known of it, ...
     struct Narrow {
         std::int32_t scale, eighths;  // of a step: the prediction, rounded
-        const std::uint16_t* edges;
     };
-    Narrow narrow() {
-        std::int32_t sum = scales_[place_];
-        if (place_ >= last_from_ && !on_diagonal_) sum += kind_->scale_alone[place_];
+    ZM_ALWAYS Narrow narrow() {
         predict();
-        Narrow result;
-        result.scale = clamp((sum + 128) >> 8, 0, LATTICE_SCALES - 1);
-        result.eighths = (predicted_ * kind_->scale_kept[result.scale >> 2] + 128) >> 8;
-        const int row = std::min(result.scale, LATTICE_NARROW - 1) * LATTICE_FRACTIONS +
-                        ((result.eighths + 4) & 7);
-        result.edges = kind_->narrow.data() + row * LATTICE_EDGES;
-        return result;
+        const std::int32_t scale = clamp((sums.scales[place_] + 128) >> 8, 0, LATTICE_SCALES - 1);
+        return {scale, (predicted_ * kind_->scale_kept[scale >> 2] + 128) >> 8};
     }
     // ... then its symbols, ...
-    std::int32_t code(const Narrow& known) {
-        std::int32_t value = coefficients_[orders_.scan[place_]];
-        if (known.scale < LATTICE_NARROW && coder.near(known.edges, (known.eighths + 4) >> 3, value))
+    ZM_ALWAYS std::int32_t code(const Narrow& known) {
+        std::int32_t value = 0;
+        const std::int32_t rounded = known.eighths + 4;
+        const int row = known.scale * LATTICE_FRACTIONS + (rounded & 7);
+        if (known.scale < LATTICE_NARROW &&
+            coder.near(kind_->narrow.data() + row * LATTICE_EDGES, rounded >> 3, value))
             return value;
-        const int shape = known.scale >> 2;
-        const Five five = {{0, 0},
-                           {known.scale, clamp(known.scale + kind_->scale_more[shape], 0, 127)},
-                           kind_->scale_share[shape] + 128};
-        const Mix mix = mix_of(plan_.tables, five, known.eighths * 4);
-        typename Coder::Prepared prepared;
-        coder.prepare(mix, prepared);
-        return coder.coefficient(value, mix, prepared);
+        return code_wide(known);
     }
     // ... and what follows from it.
-    void take_narrow(std::int32_t value) {
-        const std::int32_t surprise = (std::abs(value * 32 - predicted_) + 16) >> 5;
-        if (!value && !surprise && place_) {
-            ++place_;
-            return;
-        }
-        const int j = orders_.scan[place_];
+    ZM_ALWAYS void take_narrow(std::int32_t value) {
         const std::int32_t magnitude = place_ ? std::abs(value) : 0;
-        std::int32_t actual = value * quantiser_->step(place_);
-        coefficients_[j] = static_cast<std::int16_t>(value);
-        values[j] = static_cast<std::int16_t>(clamp(actual, -32768, 32767));
-        if (!place_) actual -= 8 * (around.base - MIDDLE_SAMPLE);
-        on_diagonal_ += place_ < last_from_ ? 0 : magnitude;
-        state_.add(place_, orders_.position[place_], orders_.part[place_], magnitude);
-        const std::uint8_t log = logs_.of(magnitude);
-        result_->magnitude[place_] = static_cast<std::uint16_t>(magnitude);
-        result_->log_magnitude[place_] = log;
-        const std::int16_t *const earlier = kind_->earlier.data() + 64 * place_,
-                           *const scales = kind_->scale_earlier.data() + 128 * place_;
-        ++place_;
-        add_columns(around.sums, earlier, clamp(actual, -LARGEST_SUM, LARGEST_SUM), scales_, scales,
-                    pair_of(log, logs_.of(surprise)), place_, n_);
+        if (place_ >= alone_from_ && magnitude) not_alone();
+        follow(value, surprise_of(value), magnitude);
     }
 
-    void end() const { keep(state_, *result_); }
+    // Keeps what later blocks need.
+    void end() {
+        Block& result = *result_;
+        result.base = static_cast<std::int16_t>(around.base);
+        result.known = 1;
+        quantiser_->scale(coefficients_, values);
+        result.total = sum_from(result.magnitude, 0, n_);
+        if (!result.total) return;  // the rest is 0 as before
+        for (int tail = 1; tail < 5; ++tail)
+            result.log_tail[tail - 1] =
+                logs_.of(sum_from(result.magnitude, orders_.first[2 * tail + 1], n_));
+        result.end = orders_.diagonal[last_above(result.log_magnitude, 0)];
+        alignas(32) std::uint16_t sizes[64], near[64];
+        sizes_of(coefficients_, sizes);
+        sizes[0] = 0;
+        near_sums(sizes, near);
+        constexpr std::uint8_t NONE[64] = {};
+        logs_.in_scan(near, NONE, result.log_near);
+    }
 
 private:
-    // Of the block so far.
+    // Of the block's coefficients with networks so far.
     struct State {
         alignas(32) std::uint16_t size[12 * Orders::STRIDE];  // magnitudes by position
         alignas(32) std::uint8_t log[12 * Orders::STRIDE];    // their logarithms
         std::int32_t sizes[64 + WINDOW_OF_SCAN], surprises[64 + WINDOW_OF_SCAN];
         std::int32_t total, surprise, recent, recent_surprise;
-        std::int32_t part[5];  // of `total`
-        int end;               // place of the last that is not 0
 
         void clear() {
             std::memset(size, 0, sizeof size);
@@ -275,42 +263,75 @@ private:
             std::fill(sizes, sizes + WINDOW_OF_SCAN, 0);
             std::fill(surprises, surprises + WINDOW_OF_SCAN, 0);
             total = surprise = recent = recent_surprise = 0;
-            std::fill(part, part + 5, 0);
-            end = 0;
         }
-        void take(int place, std::int32_t unexpected, std::int32_t magnitude) {
+        void take(int place, int position, std::int32_t unexpected, std::int32_t magnitude) {
+            total += magnitude;
             surprise = std::min(surprise + unexpected, 1 << 24);
             recent_surprise += unexpected - surprises[place];
             surprises[place + WINDOW_OF_SCAN] = unexpected;
             recent += magnitude - sizes[place];
             sizes[place + WINDOW_OF_SCAN] = magnitude;
-        }
-        void add(int place, int position, int of_part, std::int32_t magnitude) {
-            total += magnitude;
-            part[of_part] += magnitude;
-            if (magnitude) end = place;
             size[position] = static_cast<std::uint16_t>(magnitude);
         }
     };
 
-    void predict() {
-        const std::int64_t scaled =
-            (std::int64_t{around.sums[place_]} * quantiser_->reciprocal[place_] +
+    std::int32_t surprise_of(std::int32_t value) const {
+        return (std::abs(value * 32 - predicted_) + 16) >> 5;
+    }
+
+    // The next coefficient has this value: what follows for the block, and for those after it. Its
+    // logarithm. (Whether it is 0 is not asked: that cannot be foreseen.)
+    ZM_ALWAYS std::uint8_t follow(std::int32_t value, std::int32_t surprise, std::int32_t magnitude) {
+        const int j = orders_.scan[place_];
+        const std::int32_t actual = value * quantiser_->step(place_);
+        const std::int32_t base = place_ ? 0 : 8 * (around.base - MIDDLE_SAMPLE);
+        const std::uint8_t log = logs_.of_one(magnitude);
+        coefficients_[j] = static_cast<std::int16_t>(value);
+        result_->magnitude[place_] = static_cast<std::uint16_t>(magnitude);
+        result_->log_magnitude[place_] = log;
+        sums.take(place_++, clamp(actual - base, -LARGEST_SUM, LARGEST_SUM),
+                  pair_of(log, logs_.of_one(surprise)));
+        return log;
+    }
+
+    ZM_ALWAYS void predict() {
+        constexpr std::int64_t MOST = 65535;
+        std::int64_t scaled =
+            (std::int64_t{sums.predictions[place_]} * quantiser_->reciprocal[place_] +
              (1 << (PREDICTION_SHIFT - 1))) >> PREDICTION_SHIFT;
-        predicted_ = static_cast<std::int32_t>(
-            std::min<std::int64_t>(std::max<std::int64_t>(scaled, -65535), 65535));
+        if (static_cast<std::uint64_t>(scaled + MOST) > 2 * MOST)  // hardly ever
+            scaled = scaled < 0 ? -MOST : MOST;
+        predicted_ = static_cast<std::int32_t>(scaled);
+    }
+
+    // A coefficient without a network whose distribution is not tabulated, or not as far as its value.
+    ZM_SELDOM std::int32_t code_wide(const Narrow& known) {
+        const int shape = known.scale >> 2;
+        const Five five = {{0, 0},
+                           {known.scale, clamp(known.scale + kind_->scale_more[shape], 0, 127)},
+                           kind_->scale_share[shape] + 128};
+        const Mix mix = mix_of(plan_.tables, five, known.eighths * 4);
+        typename Coder::Prepared prepared;
+        coder.prepare(mix, prepared);
+        return coder.coefficient(coefficients_[orders_.scan[place_]], mix, prepared);
+    }
+
+    // The first coefficient of the last diagonal that is not 0: others have other scales.
+    ZM_SELDOM void not_alone() {
+        const std::int32_t* const alone = kind_->scale_alone.data();
+        for (int k = place_ & ~7; k < n_; ++k) sums.scales[k] -= alone[k];
+        alone_from_ = n_;
     }
 
     // Sums of scales before the block's coefficients.
     void begin_scales(bool luma, bool other) {
-        if (n_ <= orders_.first[kind_->networks]) return;
         const std::int32_t* const bias = kind_->scale_bias.data() + 64 * around.last;
         const int most = (n_ + 7) & ~7;
-        for (int k = 0; k < most; ++k) scales_[k] = bias[k] + quantiser_->scale_bias[k];
+        for (int k = 0; k < most; ++k) sums.scales[k] = bias[k] + quantiser_->scale_bias[k];
         const std::int16_t* const weight = kind_->scale_around.data();
         for (int p = 0; p < LATTICE_NEAR_PAIRS + luma + other; ++p)
-            add_products_each(scales_, weight + 128 * p, near_[p], n_);
-        add_pairs(scales_, kind_->scale_block.data(), around.hidden, LATTICE_HIDDEN / 2, n_);
+            add_products_each(sums.scales, weight + 128 * p, near_[p], n_);
+        add_pairs(sums.scales, kind_->scale_block.data(), around.hidden, LATTICE_HIDDEN / 2, n_);
     }
 
     void begin_diagonal(int diagonal) {
@@ -357,22 +378,6 @@ private:
         if (other_) pair_bytes(around.seen[2], around.seen[3], near_[4], n);
     }
 
-    void keep(const State& state, Block& result) const {
-        result.base = static_cast<std::int16_t>(around.base);
-        result.known = 1;
-        result.total = state.total;
-        if (!state.total) return;  // the rest is 0 as before
-        alignas(32) std::uint16_t sizes[64], near[64];
-        for (int y = 0; y < 8; ++y)
-            std::memcpy(sizes + 8 * y, state.size + (y + 2) * Orders::STRIDE + 2, 16);
-        near_sums(sizes, near);
-        constexpr std::uint8_t NONE[64] = {};
-        logs_.in_scan(near, NONE, result.log_near);
-        result.end = orders_.diagonal[state.end];
-        std::int32_t sum = 0;
-        for (int k = 4; k > 0; --k) result.log_tail[k - 1] = logs_.of(sum += state.part[k]);
-    }
-
     const LatticePlan& plan_;
     const Orders& orders_;
     const Logarithms& logs_;
@@ -382,12 +387,11 @@ private:
     std::int16_t* coefficients_ = nullptr;
     Block* result_ = nullptr;
     bool luma_ = false, other_ = false;
-    int place_ = 0, n_ = 0, end_of_networks_ = 0, last_from_ = 0, stop_ = 0, diagonal_ = 0, zone_ = 0, left_ = 0;
+    int place_ = 0, n_ = 0, end_of_networks_ = 0, last_from_ = 0, alone_from_ = 0, stop_ = 0, diagonal_ = 0, zone_ = 0, left_ = 0;
     std::int32_t predicted_ = 0, on_diagonal_ = 0;
     std::uint32_t fixed_[3] = {};
     alignas(32) std::int32_t saved_[LATTICE_HIDDEN];
     alignas(32) std::uint32_t near_[5][64] = {};
-    alignas(32) std::int32_t scales_[64];
     State state_;
 };
 

@@ -61,6 +61,8 @@ public:
     }
 
     std::uint8_t of(std::int32_t value) const { return table_[std::min(value, LARGEST_SUM)]; }
+    // Of a value below LATTICE_LOGS.
+    std::uint8_t of_one(std::int32_t value) const { return table_[value]; }
 
     // Of magnitudes by frequency, in SCAN order, and less than that by `less` but at least 0.
     void in_scan(const std::uint16_t* magnitudes, const std::uint8_t* less, std::uint8_t* to) const {

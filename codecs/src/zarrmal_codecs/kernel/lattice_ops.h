@@ -16,6 +16,18 @@
 #include <intrin.h>
 #endif
 
+// For what is done for each coefficient: compilers else call it, with its values in memory.
+#if defined(_MSC_VER)
+#define ZM_ALWAYS __forceinline
+#define ZM_SELDOM __declspec(noinline)
+#elif defined(__SANITIZE_ADDRESS__)
+#define ZM_ALWAYS inline
+#define ZM_SELDOM
+#else
+#define ZM_ALWAYS inline __attribute__((always_inline))
+#define ZM_SELDOM __attribute__((noinline))
+#endif
+
 namespace zarrmal {
 namespace {
 
@@ -65,7 +77,7 @@ inline void store_pairs(__m256i a, __m256i b, std::uint32_t* to) {
     store(to + 8, _mm256_permute2x128_si256(low, high, 0x31));
 }
 // table[places], by plain loads: processors' own gathers are slower.
-inline __m256i look_up(const std::int32_t* table, __m256i places) {
+ZM_ALWAYS __m256i look_up(const std::int32_t* table, __m256i places) {
     alignas(32) std::uint32_t at[8];
     store(at, places);
     const auto two = [&](int k) {
@@ -267,7 +279,7 @@ inline void four_outputs(const Packed& hidden, const std::int8_t* weight, const 
 struct Five {
     std::int32_t location[2], scale[2], share;
 };
-inline Five five_outputs(const Packed& hidden, const std::int8_t* weight, const std::int32_t* bias,
+ZM_ALWAYS Five five_outputs(const Packed& hidden, const std::int8_t* weight, const std::int32_t* bias,
                          const std::int32_t* shift) {
     Five five;
 #if defined(__AVX2__)
@@ -343,112 +355,6 @@ inline void pair_bytes(const std::uint8_t* a, const std::uint8_t* b, std::uint32
                     pairs + k);
 #else
     for (int k = 0; k < n; ++k) pairs[k] = pair_of(a[k], b[k]);
-#endif
-}
-
-// sums[k] += products of all pairs of `inputs` with weights [pair][64][2], for n sums or some more.
-inline void add_pairs(std::int32_t* sums, const std::int16_t* weight, const std::int16_t* inputs,
-                      int n_pairs, int n) {
-#if defined(__AVX2__)
-    const auto both = [inputs](int p) {
-        std::int32_t value;
-        std::memcpy(&value, inputs + 2 * p, 4);
-        return _mm256_set1_epi32(value);
-    };
-    for (; n > 16; n -= 32, sums += 32, weight += 64) {
-        Units units;
-        units.set(sums);
-        for (int p = 0; p < n_pairs; ++p) {
-            std::uint32_t x;
-            std::memcpy(&x, inputs + 2 * p, 4);
-            units.add_pair(weight + 128 * p, x);
-        }
-        units.save(sums);
-    }
-    if (n > 8) {
-        __m256i low = load(sums), high = load(sums + 8);
-        for (int p = 0; p < n_pairs; ++p) {
-            low = add_products(low, load(weight + 128 * p), both(p));
-            high = add_products(high, load(weight + 128 * p + 16), both(p));
-        }
-        store(sums, low);
-        store(sums + 8, high);
-    } else if (n > 0) {
-        __m256i even = load(sums), odd = _mm256_setzero_si256();
-        for (int p = 0; p < n_pairs; ++p) {
-            even = add_products(even, load(weight + 128 * p), both(p));
-            if (++p < n_pairs) odd = add_products(odd, load(weight + 128 * p), both(p));
-        }
-        store(sums, _mm256_add_epi32(even, odd));
-    }
-#else
-    const int most = (n + 7) / 8 * 8;
-    for (int p = 0; p < n_pairs; ++p) {
-        const std::int16_t a = inputs[2 * p], b = inputs[2 * p + 1];
-        if (!a && !b) continue;
-        const std::int16_t* const w = weight + 128 * p;
-        for (int k = 0; k < most; ++k) sums[k] += w[2 * k] * a + w[2 * k + 1] * b;
-    }
-#endif
-}
-
-// sums[k] += products of two inputs of k with weights [64][2], for n sums or some more.
-inline void add_products_each(std::int32_t* sums, const std::int16_t* weight,
-                              const std::uint32_t* inputs, int n) {
-#if defined(__AVX2__)
-    for (int k = 0; k < n; k += 8)
-        store(sums + k, add_products(load(sums + k), load(weight + 2 * k), load(inputs + k)));
-#else
-    for (int k = 0; k < n; ++k)
-        sums[k] += weight[2 * k] * static_cast<std::int16_t>(inputs[k]) +
-                   weight[2 * k + 1] * static_cast<std::int16_t>(inputs[k] >> 16);
-#endif
-}
-
-// sums[k] += products of two inputs with weights [64][2] for first <= k < stop, or some more.
-inline void add_pair_column(std::int32_t* sums, const std::int16_t* weight, std::uint32_t inputs,
-                            int first, int stop) {
-#if defined(__AVX2__)
-    const __m256i x = _mm256_set1_epi32(static_cast<int>(inputs));
-    for (int k = first & ~7; k < stop; k += 8)
-        store(sums + k, add_products(load(sums + k), load(weight + 2 * k), x));
-#else
-    const auto a = static_cast<std::int16_t>(inputs), b = static_cast<std::int16_t>(inputs >> 16);
-    for (int k = first & ~7; k < stop; ++k) sums[k] += weight[2 * k] * a + weight[2 * k + 1] * b;
-#endif
-}
-
-// sums[k] += weight[k] * value for first <= k < stop, or some more; value is -4095..4095.
-inline void add_column(std::int32_t* sums, const std::int16_t* weight, std::int32_t value, int first,
-                       int stop) {
-#if defined(__AVX2__)
-    const __m256i x = _mm256_set1_epi32(value & 0xFFFF);
-    for (int k = first & ~7; k < stop; k += 8) {
-        const __m256i w = _mm256_cvtepu16_epi32(
-            _mm_loadu_si128(reinterpret_cast<const __m128i*>(weight + k)));
-        store(sums + k, add_products(load(sums + k), w, x));
-    }
-#else
-    for (int k = first & ~7; k < stop; ++k) sums[k] += weight[k] * value;
-#endif
-}
-
-// Both at a time: one loop of which the processor can foresee the end.
-inline void add_columns(std::int32_t* sums, const std::int16_t* weight, std::int32_t value,
-                        std::int32_t* others, const std::int16_t* pairs, std::uint32_t inputs,
-                        int first, int stop) {
-#if defined(__AVX2__)
-    const __m256i x = _mm256_set1_epi32(value & 0xFFFF);
-    const __m256i y = _mm256_set1_epi32(static_cast<int>(inputs));
-    for (int k = first & ~7; k < stop; k += 8) {
-        const __m256i w = _mm256_cvtepu16_epi32(
-            _mm_loadu_si128(reinterpret_cast<const __m128i*>(weight + k)));
-        store(sums + k, add_products(load(sums + k), w, x));
-        store(others + k, add_products(load(others + k), load(pairs + 2 * k), y));
-    }
-#else
-    add_column(sums, weight, value, first, stop);
-    add_pair_column(others, pairs, inputs, first, stop);
 #endif
 }
 

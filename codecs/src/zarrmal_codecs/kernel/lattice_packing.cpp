@@ -153,9 +153,11 @@ void take_scales(LatticeKind& kind, const nb::dict& from, const LatticeTables& t
                     earlier.data()[(64 * scan[j] + scan[i]) * 2 + k];
     const auto bias = array<std::int16_t, 2>(from, "scale_bias", {LATTICE_DIAGONALS, 64});
     const auto alone = array<std::int16_t, 1>(from, "scale_alone", {64});
-    for (std::size_t k = 0; k < LATTICE_DIAGONALS * 64; ++k)
-        kind.scale_bias.push_back(bias.data()[k / 64 * 64 + scan[k % 64]]);
-    for (std::size_t k = 0; k < 64; ++k) kind.scale_alone.push_back(alone.data()[scan[k]]);
+    for (std::size_t last = 0; last < LATTICE_DIAGONALS; ++last)
+        for (const std::uint8_t j : scan)
+            kind.scale_bias.push_back(bias.data()[64 * last + j] +
+                                      (j / 8u + j % 8u == last ? alone.data()[j] : 0));
+    for (const std::uint8_t j : scan) kind.scale_alone.push_back(alone.data()[j]);
     const auto shape = array<std::int8_t, 2>(from, "scale_shape", {LATTICE_SHAPES, 3});
     for (std::size_t k = 0; k < LATTICE_SHAPES; ++k) {
         kind.scale_more[k] = shape.data()[3 * k];
@@ -207,6 +209,7 @@ void make_lattice_plan(LatticePlan* to, const nb::list& kinds, const nb::dict& t
     auto plan = std::make_unique<LatticePlan>();
     LatticeTables& t = plan->tables;
     t.log = table<std::uint8_t>(tables, "log", 4096);
+    t.log.resize(LATTICE_LOGS, t.log.back());
     t.log_step = table<std::uint8_t>(tables, "log_step", 65536);
     t.curve = table<std::int32_t>(tables, "curve", 3072);
     t.slope = table<std::int32_t>(tables, "slope", 128);
@@ -238,9 +241,14 @@ void make_lattice_plan(LatticePlan* to, const nb::list& kinds, const nb::dict& t
         kind.other = columns_in_pairs(from, "from_other", 64, t.scan);
         const auto earlier = array<std::int16_t, 2>(from, "from_earlier", {64, 64});
         kind.earlier.resize(64 * 64);
+        kind.beside.resize(64 * 8 * 2);
         for (std::size_t i = 0; i < 64; ++i)
             for (std::size_t j = 0; j < 64; ++j)
-                kind.earlier[64 * i + j] = earlier.data()[64 * t.scan[j] + t.scan[i]];
+                kind.earlier[i / 2 * 128 + 2 * j + i % 2] =
+                    earlier.data()[64 * t.scan[j] + t.scan[i]];
+        for (std::size_t i = 0; i < 64; ++i)
+            for (std::size_t k = 0; k < 8; ++k)
+                kind.beside[16 * i + 2 * k] = earlier.data()[64 * t.scan[i / 8 * 8 + k] + t.scan[i]];
         kind.hidden = hidden_of(
             Layer(from, "hidden", LATTICE_ZONES, HIDDEN, LATTICE_INPUTS, 64, zone), slots,
             t.scan.data());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <vector>
 
 #include "check.h"
@@ -323,7 +324,7 @@ private:
     std::vector<std::size_t> members_;
 };
 
-// Pairs of cells of much the same size, so that they take turns to their ends.
+// Cells that take turns are of much the same size, so that they do so to their ends.
 template <class Size>
 std::vector<std::size_t> by_size(std::size_t n, Size size_of) {
     std::vector<std::size_t> order(n);
@@ -336,44 +337,46 @@ std::vector<std::size_t> by_size(std::size_t n, Size size_of) {
 
 inline void read_cells(const LatticePlan& plan, const LatticeCell* cells, LatticeTape* tapes,
                        std::size_t n) {
-    Walk<Reading> walks[2] = {{plan, Reading{nullptr}}, {plan, Reading{nullptr}}};
+    std::deque<Walk<Reading>> walks;
+    while (walks.size() < std::min(TURNS, n)) walks.emplace_back(plan, Reading{nullptr});
     const std::vector<std::size_t> order = by_size(n, [cells](std::size_t k) {
         return cells[k].plane[0].rows * cells[k].plane[0].columns;
     });
-    for (std::size_t k = 0; k < n; k += 2) {
-        Walk<Reading>* open[2] = {};
-        for (std::size_t i = 0; i < 2 && k + i < n; ++i) {
+    for (std::size_t k = 0; k < n; k += TURNS) {
+        Walk<Reading>* open[TURNS];
+        std::size_t n_open = 0;
+        for (std::size_t i = 0; i < TURNS && k + i < n; ++i) {
             walks[i].coder().tape = tapes + order[k + i];
-            if (walks[i].open(cells[order[k + i]])) open[i] = walks + i;
+            if (walks[i].open(cells[order[k + i]])) open[n_open++] = &walks[i];
         }
-        code_cells(open[0], open[1]);
+        code_cells(open, n_open);
     }
 }
 
 inline void read_pictures(const LatticePlan& plan, const LatticePicture* pictures,
                           LatticeTape* tapes, std::size_t n, LatticeEnd* ends,
                           std::uint16_t* checks) {
-    PictureReader readers[2] = {PictureReader(plan), PictureReader(plan)};
+    std::deque<PictureReader> readers;
+    while (readers.size() < std::min(TURNS, n)) readers.emplace_back(plan);
     const std::vector<std::size_t> order = by_size(n, [pictures](std::size_t k) {
         return pictures[k].height * pictures[k].width;
     });
-    for (std::size_t k = 0; k < n; k += 2) {
-        const std::size_t both = std::min<std::size_t>(2, n - k);
-        Walk<Reading>* walks[2] = {};
-        std::size_t n_planes = 0;
-        for (std::size_t i = 0; i < both; ++i) {
-            const LatticePicture& picture = pictures[order[k + i]];
-            n_planes = picture.n_planes;
-            if (readers[i].begin(picture, tapes + order[k + i])) walks[i] = &readers[i].walk();
+    for (std::size_t k = 0; k < n; k += TURNS) {
+        const std::size_t together = std::min(TURNS, n - k);
+        Walk<Reading>* walks[TURNS];
+        std::size_t n_walks = 0;
+        for (std::size_t i = 0; i < together; ++i)
+            if (readers[i].begin(pictures[order[k + i]], tapes + order[k + i]))
+                walks[n_walks++] = &readers[i].walk();
+        code_cells(walks, n_walks);
+        for (std::size_t p = 0; p < pictures[order[k]].n_planes; ++p) {
+            RimCoder<Reading>* rims[TURNS];
+            std::size_t n_rims = 0;
+            for (std::size_t i = 0; i < together; ++i)
+                if (readers[i].begin_rim(p)) rims[n_rims++] = &readers[i].rim();
+            code_rims(rims, n_rims);
         }
-        code_cells(walks[0], walks[1]);
-        for (std::size_t p = 0; p < n_planes; ++p) {
-            RimCoder<Reading>* rims[2] = {};
-            for (std::size_t i = 0; i < both; ++i)
-                if (readers[i].begin_rim(p)) rims[i] = &readers[i].rim();
-            code_rims(rims[0], rims[1]);
-        }
-        for (std::size_t i = 0; i < both; ++i)
+        for (std::size_t i = 0; i < together; ++i)
             ends[order[k + i]] = readers[i].end(checks[order[k + i]]);
     }
 }
@@ -388,7 +391,8 @@ inline LatticeLevel make_lattice_level(const char* name) {
         Walk<Measuring> walk(plan, Measuring{&symbols});
         for (std::size_t k = 0; k < n; ++k) {
             const std::size_t before = symbols.size();
-            if (walk.open(cells[k])) code_cells<Measuring>(&walk, nullptr);
+            Walk<Measuring>* open = &walk;
+            if (walk.open(cells[k])) code_cells(&open, 1);
             lengths.push_back(static_cast<std::int64_t>((symbols.size() - before) / 2));
         }
     };
@@ -396,8 +400,8 @@ inline LatticeLevel make_lattice_level(const char* name) {
                            std::size_t n_planes, std::size_t height, std::size_t width,
                            const std::uint16_t* steps, std::vector<std::uint32_t>& symbols) {
         RimCoder<Measuring> rim(plan, Measuring{&symbols});
-        if (rim.begin(canvases, n_planes, height, width, steps))
-            code_rims<Measuring>(&rim, nullptr);
+        RimCoder<Measuring>* open = &rim;
+        if (rim.begin(canvases, n_planes, height, width, steps)) code_rims(&open, 1);
     };
     return level;
 }

@@ -4,6 +4,7 @@
 #include "lattice_ops.h"
 #include "lattice_symbols.h"
 #include "lattice_transform.h"
+#include "lattice_turns.h"
 
 namespace zarrmal {
 namespace {
@@ -331,19 +332,17 @@ inline void code_pixels(RimCoder<Coder>* const* rims) {
     for (std::size_t i = 0; i < N; ++i) rims[i]->code(mix[i], prepared[i]);
 }
 
-// Codes the pixels of two cells' planes that have begun with a pixel, or of one.
+// Codes the pixels of cells' planes, at most TURNS, that have begun with a pixel.
 template <class Coder>
-void code_rims(RimCoder<Coder>* one, RimCoder<Coder>* other) {
-    RimCoder<Coder>* rims[2] = {one, other};
-    while (rims[0] && rims[1]) {
-        code_pixels<2>(rims);
-        for (auto& rim : rims)
-            if (!rim->next()) rim = nullptr;
+void code_rims(RimCoder<Coder>** rims, std::size_t n) {
+    while (n) {
+        in_turns(n, 1, [rims](auto count) { code_pixels<count()>(rims); });
+        for (std::size_t i = 0; i < n;)
+            if (rims[i]->next())
+                ++i;
+            else
+                rims[i] = rims[--n];
     }
-    RimCoder<Coder>* last[1] = {rims[0] ? rims[0] : rims[1]};
-    if (!last[0]) return;
-    do code_pixels<1>(last);
-    while (last[0]->next());
 }
 
 }  // namespace

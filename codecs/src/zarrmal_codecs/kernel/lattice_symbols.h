@@ -38,7 +38,7 @@ struct Mix {
 #if defined(__AVX2__)
     // below(first + k * step) for k of 0..7, into `edges`; how many of them are at most `slot`. The
     // symbols must lie in 1 .. SYMBOLS - 1; what is told of others means nothing.
-    int edges_from(int first, int step, std::uint32_t slot, std::uint32_t* edges) const {
+    ZM_ALWAYS int edges_from(int first, int step, std::uint32_t slot, std::uint32_t* edges) const {
         const __m128i by = _mm_cvtsi32_si128(width + 5);
         // Places of even edges, and of odd ones, from the middle one, REACH_BINS + 1.
         const __m256i steps = _mm256_set1_epi32(step), start = _mm256_set1_epi32(first);
@@ -46,24 +46,10 @@ struct Mix {
             start, _mm256_mullo_epi32(steps, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));
         const __m256i places = _mm256_sll_epi32(
             _mm256_sub_epi32(symbols, _mm256_set1_epi32(REACH_BINS + 1)), by);
-        const __m256i even = places, odd = _mm256_srli_epi64(places, 32);
         const std::int32_t centre = 32 * (lowest + (REACH_BINS << width)) - 16;
-        const auto curve_at = [&](int k) {
-            const __m256i from = _mm256_set1_epi32(centre - middle[k]);
-            const __m256i factor = _mm256_set1_epi32(slope[k]);
-            // Products of 64 bits of which those from 22 on are wanted; they fit in 32.
-            const __m256i low = _mm256_mul_epi32(_mm256_add_epi32(from, even), factor);
-            const __m256i high = _mm256_mul_epi32(_mm256_add_epi32(from, odd), factor);
-            __m256i place = _mm256_blend_epi32(_mm256_srli_epi64(low, 22),
-                                               _mm256_slli_epi64(high, 10), 0xAA);
-            place = _mm256_add_epi32(place, _mm256_set1_epi32(CURVE_HALF));
-            place = _mm256_max_epi32(place, _mm256_setzero_si256());
-            place = _mm256_min_epi32(place, _mm256_set1_epi32(2 * CURVE_HALF - 1));
-            return look_up(curve, place);
-        };
         __m256i mixed = _mm256_add_epi32(
-            _mm256_mullo_epi32(curve_at(0), _mm256_set1_epi32(share)),
-            _mm256_mullo_epi32(curve_at(1), _mm256_set1_epi32(1024 - share)));
+            _mm256_mullo_epi32(curve_at(0, centre, places), _mm256_set1_epi32(share)),
+            _mm256_mullo_epi32(curve_at(1, centre, places), _mm256_set1_epi32(1024 - share)));
         mixed = _mm256_srli_epi32(mixed, 10);
         // mixed * (2**16 - SYMBOLS) >> 16
         const __m256i less = _mm256_srli_epi32(
@@ -75,11 +61,27 @@ struct Mix {
         const int mask = _mm256_movemask_ps(_mm256_castsi256_ps(above));
         return 8 - _mm_popcnt_u32(static_cast<unsigned>(mask));
     }
+
+private:
+    // One curve at places, from the centre of the middle bin.
+    ZM_ALWAYS __m256i curve_at(int k, std::int32_t centre, __m256i places) const {
+        const __m256i from = _mm256_add_epi32(places, _mm256_set1_epi32(centre - middle[k]));
+        const __m256i factor = _mm256_set1_epi32(slope[k]);
+        // Products of 64 bits of which those from 22 on are wanted; they fit in 32.
+        const __m256i even = _mm256_mul_epi32(from, factor);
+        const __m256i odd = _mm256_mul_epi32(_mm256_srli_epi64(from, 32), factor);
+        __m256i place = _mm256_blend_epi32(_mm256_srli_epi64(even, 22),
+                                           _mm256_slli_epi64(odd, 10), 0xAA);
+        place = _mm256_add_epi32(place, _mm256_set1_epi32(CURVE_HALF));
+        place = _mm256_max_epi32(place, _mm256_setzero_si256());
+        place = _mm256_min_epi32(place, _mm256_set1_epi32(2 * CURVE_HALF - 1));
+        return look_up(curve, place);
+    }
 #endif
 };
 
 // Of a network's outputs and the prediction.
-inline Mix mix_of(const LatticeTables& tables, const Five& five, std::int32_t predicted) {
+ZM_ALWAYS Mix mix_of(const LatticeTables& tables, const Five& five, std::int32_t predicted) {
     Mix mix;
     for (int k = 0; k < 2; ++k) {
         mix.middle[k] = predicted + five.location[k];
@@ -104,20 +106,19 @@ struct Reading {
 
     bool stopped() const { return tape->dry; }
     std::uint32_t slot() const { return tape->state & 0xFFFF; }
-    void advance(std::uint32_t start, std::uint32_t frequency) {
-        std::uint32_t state = frequency * (tape->state >> 16) + (tape->state & 0xFFFF) - start;
-        if (state < 1u << 16) {
-            std::uint32_t word = 0;
-            if (tape->stop - tape->position < 2) {
-                tape->dry = true;
-            } else {
-                word = tape->data[tape->position] |
-                       static_cast<std::uint32_t>(tape->data[tape->position + 1]) << 8;
-                tape->position += 2;
-            }
-            state = state << 16 | word;
+    ZM_ALWAYS void advance(std::uint32_t start, std::uint32_t frequency) {
+        const std::uint32_t state = frequency * (tape->state >> 16) + slot() - start;
+        const bool needs = state < 1u << 16;
+        std::uint32_t word = 0;
+        if (tape->stop - tape->position >= 2) {
+            // Whether a word is needed cannot be foreseen: it is loaded anyhow.
+            const std::uint8_t* const from = tape->data + tape->position;
+            word = from[0] | static_cast<std::uint32_t>(from[1]) << 8;
+            tape->position += needs ? 2 : 0;
+        } else if (needs) {
+            tape->dry = true;
         }
-        tape->state = state;
+        tape->state = needs ? state << 16 | word : state;
     }
     std::int32_t uniform(std::int32_t, int bits) {
         if (!bits) return 0;
@@ -151,13 +152,13 @@ struct Reading {
         int n;
 #endif
     };
-    void prepare([[maybe_unused]] const Mix& mix, [[maybe_unused]] Prepared& to) const {
+    ZM_ALWAYS void prepare([[maybe_unused]] const Mix& mix, [[maybe_unused]] Prepared& to) const {
 #if defined(__AVX2__)
         to.n = mix.edges_from(NEAR_FIRST, 1, slot(), to.edges);
 #endif
     }
     // One of the 15 bins about a middle one, of which the edges are given; false if it is another.
-    bool near(const std::uint16_t* edges, std::int32_t middle, std::int32_t& value) {
+    ZM_ALWAYS bool near(const std::uint16_t* edges, std::int32_t middle, std::int32_t& value) {
         const std::uint32_t wanted = slot();
 #if defined(__AVX2__)
         const __m256i all = load(edges), x = _mm256_set1_epi16(static_cast<short>(wanted));
@@ -181,7 +182,7 @@ struct Reading {
         return NEAR_FIRST + n - 1;
     }
     // Of those below or above the near ones: every fourth edge, then those between two of them.
-    int far_symbol(const Mix& mix, bool above) {
+    ZM_SELDOM int far_symbol(const Mix& mix, bool above) {
         constexpr int STEP = 4;
         alignas(32) std::uint32_t edges[NEAR_EDGES];
         const int first = above ? NEAR_FIRST + NEAR_EDGES : NEAR_FIRST - 7 * STEP;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 
 #include "lattice_ops.h"
 
@@ -10,6 +11,15 @@ namespace zarrmal {
 namespace {
 
 constexpr int MIDDLE_SAMPLE = 128;
+
+// Magnitudes of coefficients.
+inline void sizes_of(const std::int16_t* from, std::uint16_t* to) {
+#if defined(__AVX2__)
+    for (int k = 0; k < 64; k += 16) store(to + k, _mm256_abs_epi16(load(from + k)));
+#else
+    for (int k = 0; k < 64; ++k) to[k] = static_cast<std::uint16_t>(std::abs(from[k]));
+#endif
+}
 
 // Sums over each coefficient and the eight around it; larger ones than 65535 count as that.
 inline void near_sums(const std::uint16_t* from, std::uint16_t* to) {
@@ -33,6 +43,35 @@ inline void near_sums(const std::uint16_t* from, std::uint16_t* to) {
     for (int k = 0; k < 64; ++k)
         to[k] = static_cast<std::uint16_t>(std::min(rows[k] + rows[k + 8] + rows[k + 16], 65535));
 #endif
+}
+
+// 16 * means of 8 x 8 rectangles of 1, 2 or 4 samples (down x across), less those of the middle
+// sample; rows of samples are `row` apart.
+inline void means_of_eights(const std::uint8_t* from, std::size_t row, std::size_t down,
+                            std::size_t across, std::int16_t* to) {
+    const int shift = down == 2 ? 2 : across == 2 ? 3 : 4;
+    for (std::size_t y = 0; y < 8; ++y, from += down * row) {
+#if defined(__AVX2__)
+        __m128i sums;
+        if (across == 2) {
+            const __m128i ones = _mm_set1_epi8(1);
+            sums = _mm_maddubs_epi16(load_half(from), ones);
+            if (down == 2) sums = _mm_add_epi16(sums, _mm_maddubs_epi16(load_half(from + row), ones));
+        } else {
+            sums = _mm_cvtepu8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+        }
+        sums = _mm_sub_epi16(_mm_sll_epi16(sums, _mm_cvtsi32_si128(shift)),
+                             _mm_set1_epi16(16 * MIDDLE_SAMPLE));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 8 * y), sums);
+#else
+        for (std::size_t x = 0; x < 8; ++x) {
+            std::int32_t sum = 0;
+            for (std::size_t a = 0; a < down; ++a)
+                for (std::size_t b = 0; b < across; ++b) sum += from[a * row + across * x + b];
+            to[8 * y + x] = static_cast<std::int16_t>((sum << shift) - 16 * MIDDLE_SAMPLE);
+        }
+#endif
+    }
 }
 
 // libjpeg's accurate inverse transform, as a product with its matrix (FORMAT-lattice 2).
@@ -89,20 +128,30 @@ public:
 #endif
     }
 
-    // Coefficients of samples of 4 bits of fraction, -2048..2047, kept within -4095..4095 but for
-    // the first.
-    void forward(const std::int16_t* samples, std::int32_t* to) const {
+    // Coefficients of samples of 4 bits of fraction, -2048..2047, kept within -most..most; the first
+    // as it is.
+    std::int32_t forward(const std::int16_t* samples, std::int32_t most, std::int16_t* to) const {
 #if defined(__AVX2__)
         alignas(32) std::int16_t between[64];
         two_rows(samples, 4, by_frequency_, 8, _mm256_set1_epi32(1 << 11), 12, between);
-        for (int y = 0; y < 8; ++y) {
+        const auto line = [&](int y) {
             __m256i sum = _mm256_set1_epi32(1 << 20);
             for (int p = 0; p < 4; ++p)
                 sum = add_products(sum, load(forward_[p]), pair(between + 8 * y + 2 * p));
-            store(to + 8 * y, _mm256_srai_epi32(sum, 21));
+            return _mm256_srai_epi32(sum, 21);
+        };
+        const __m256i bound = _mm256_set1_epi16(static_cast<std::int16_t>(most));
+        const __m256i least = _mm256_set1_epi16(static_cast<std::int16_t>(-most));
+        std::int32_t first = 0;
+        for (int y = 0; y < 8; y += 2) {
+            const __m256i own = line(y);
+            if (!y) first = _mm_cvtsi128_si32(_mm256_castsi256_si128(own));
+            const __m256i both = _mm256_permute4x64_epi64(_mm256_packs_epi32(own, line(y + 1)), 0xD8);
+            store(to + 8 * y, _mm256_max_epi16(_mm256_min_epi16(both, bound), least));
         }
+        return first;
 #else
-        std::int32_t between[64];
+        std::int32_t between[64], first = 0;
         for (int f = 0; f < 8; ++f) {
             std::int32_t* const line = between + 8 * f;
             for (int x = 0; x < 8; ++x) line[x] = 1 << 11;
@@ -111,12 +160,16 @@ public:
             for (int x = 0; x < 8; ++x) line[x] >>= 12;
         }
         for (int y = 0; y < 8; ++y) {
-            std::int32_t* const line = to + 8 * y;
+            std::int32_t line[8];
             for (int f = 0; f < 8; ++f) line[f] = 1 << 20;
             for (int s = 0; s < 8; ++s)
                 for (int f = 0; f < 8; ++f) line[f] += between[8 * y + s] * by_sample_[8 * s + f];
             for (int f = 0; f < 8; ++f) line[f] >>= 21;
+            if (!y) first = line[0];
+            for (int f = 0; f < 8; ++f)
+                to[8 * y + f] = static_cast<std::int16_t>(clamp(line[f], -most, most));
         }
+        return first;
 #endif
     }
 

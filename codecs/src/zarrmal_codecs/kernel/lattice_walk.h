@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lattice_block.h"
+#include "lattice_turns.h"
 
 namespace zarrmal {
 namespace {
@@ -38,7 +39,7 @@ public:
         for (;;) {
             const LatticePlane& own = cell_->plane[plane_];
             const std::size_t n = own.rows * own.columns;
-            while (index_ < n && own.coded && !own.coded[index_]) ++index_;
+            while (index_ < n && !is_coded(own, index_)) ++index_;
             if (coder().stopped()) return false;
             if (index_ < n) break;
             if (plane_ + 1 == cell_->n_planes) return false;
@@ -52,10 +53,10 @@ public:
     void end_block() {
         const LatticePlane& own = cell_->plane[plane_];
         const std::size_t width = own.columns * 8;
+        block_coder.end();
         transform_.inverse(block_coder.values, std::min(block_coder.around.last + 1, 8),
                            pictures_[plane_].data() + index_ / own.columns * 8 * width +
                                index_ % own.columns * 8, width);
-        block_coder.end();
         ++index_;
     }
 
@@ -66,13 +67,17 @@ public:
     const std::uint8_t* picture(std::size_t p) const { return pictures_[p].data(); }
 
 private:
+    static bool is_coded(const LatticePlane& plane, std::size_t k) {
+        return !plane.coded || plane.coded[k];
+    }
+
     void begin_plane() {
         const std::size_t p = plane_;
         const LatticePlane& own = cell_->plane[p];
         kind_ = &plan_.kinds[p];
         index_ = 0;
         const std::size_t n = own.rows * own.columns;
-        blocks_[p].assign(n, none_);
+        if (blocks_[p].size() < n) blocks_[p].resize(n);
         pictures_[p].assign(n * 64, MIDDLE_SAMPLE);
         quantiser_[p].set(plan_, orders_, kind_, own.steps);
         log_step_9_ = plan_.tables.log_step[own.steps[9]];
@@ -93,10 +98,13 @@ private:
         const LatticePlane& own = cell_->plane[p];
         const std::size_t y = k / own.columns, x = k % own.columns, width = own.columns * 8;
         const Block** const near = block_coder.around.near;
-        near[0] = x ? &blocks_[p][k - 1] : &none_;
-        near[1] = y ? &blocks_[p][k - own.columns] : &none_;
-        near[2] = x && y ? &blocks_[p][k - own.columns - 1] : &none_;
-        near[3] = y && x + 1 < own.columns ? &blocks_[p][k - own.columns + 1] : &none_;
+        const auto known = [this, p, &own](bool inside, std::size_t at) {
+            return inside && is_coded(own, at) ? &blocks_[p][at] : &none_;
+        };
+        near[0] = known(x > 0, k - 1);
+        near[1] = known(y > 0, k - own.columns);
+        near[2] = known(x > 0 && y > 0, k - own.columns - 1);
+        near[3] = known(y > 0 && x + 1 < own.columns, k - own.columns + 1);
         if (p) {
             if (shrinks_) see_luma(*cell_, own, y, x);
             std::int32_t dc = luma_dc_[k] = luma_dc_of_block_;
@@ -118,27 +126,9 @@ private:
         const std::uint8_t* const picture = pictures_[0].data();
         const auto count = static_cast<std::int32_t>(down * across);
         alignas(32) std::int16_t means[64];
-        alignas(32) std::int32_t result[64];
         const bool inside = (8 * y + 8) * down <= height && (8 * x + 8) * across <= width;
-        const std::uint8_t* const from = picture + 8 * y * down * width + 8 * x * across;
-        if (inside && count == 1) {
-            for (std::size_t i = 0; i < 8; ++i)
-                for (std::size_t j = 0; j < 8; ++j)
-                    means[8 * i + j] = static_cast<std::int16_t>(
-                        16 * from[i * width + j] - 16 * MIDDLE_SAMPLE);
-        } else if (inside && across == 2 && down <= 2) {
-            // 16 * sum // count, for 2 or 4.
-            const std::int32_t factor = down == 1 ? 8 : 4;
-            for (std::size_t i = 0; i < 8; ++i) {
-                const std::uint8_t* const one = from + i * down * width;
-                const std::uint8_t* const two = one + width;
-                for (std::size_t j = 0; j < 8; ++j) {
-                    std::int32_t sum = one[2 * j] + one[2 * j + 1];
-                    if (down == 2) sum += two[2 * j] + two[2 * j + 1];
-                    means[8 * i + j] =
-                        static_cast<std::int16_t>(factor * sum - 16 * MIDDLE_SAMPLE);
-                }
-            }
+        if (inside && across <= 2 && down <= across) {
+            means_of_eights(picture + 8 * y * down * width + 8 * x * across, width, down, across, means);
         } else {
             for (std::size_t i = 0; i < 8; ++i)
                 for (std::size_t j = 0; j < 8; ++j) {
@@ -153,14 +143,11 @@ private:
                         static_cast<std::int16_t>(16 * sum / count - 16 * MIDDLE_SAMPLE);
                 }
         }
-        transform_.forward(means, result);
-        luma_dc_of_block_ = result[0];
-        for (int j = 1; j < 64; ++j)
-            luma_[j] = static_cast<std::int16_t>(clamp(result[j], -LARGEST_SUM, LARGEST_SUM));
+        luma_dc_of_block_ = transform_.forward(means, LARGEST_SUM, luma_);
     }
 
     void see_other(const LatticePlane& before, const Block& block, std::size_t k) {
-        if (!block.known) {
+        if (!is_coded(before, k)) {
             std::memset(other_, 0, sizeof other_);
             return;
         }
@@ -243,11 +230,9 @@ private:
         for (int k = 0; k < LATTICE_DIAGONALS_PADDED; k += 4)
             four_outputs(hidden, two.weight.data() + k * LATTICE_HIDDEN, two.bias.data() + k,
                          two.shift.data() + k, logits + k);
-        std::int32_t most = -255;
-        for (int k = 0; k < LATTICE_DIAGONALS; ++k) {
-            logits[k] = clamp(logits[k], -255, 255);
-            most = std::max(most, logits[k]);
-        }
+        for (std::int32_t& logit : logits) logit = clamp(logit, -255, 255);
+        logits[LATTICE_DIAGONALS] = -255;
+        const std::int32_t most = *std::max_element(logits, logits + LATTICE_DIAGONALS_PADDED);
         before[0] = 0;
         for (int k = 0; k < LATTICE_DIAGONALS; ++k)
             before[k + 1] = before[k] + static_cast<std::uint32_t>(
@@ -300,11 +285,11 @@ private:
         block_coder.around.last = last = coder().diagonal(last, before);
 
         const int n = orders_.first[last + 1];
-        std::memset(block_coder.around.sums, 0, sizeof block_coder.around.sums);
-        add_pairs(block_coder.around.sums, kind_->border.data(), border, (LATTICE_BORDER + 1) / 2, n);
+        std::memset(block_coder.sums.predictions, 0, sizeof block_coder.sums.predictions);
+        add_pairs(block_coder.sums.predictions, kind_->border.data(), border, (LATTICE_BORDER + 1) / 2, n);
         if (has_luma_) see(quantiser, luma_, kind_->luma, n, block_coder.around.seen[1]);
         if (has_other_) see(quantiser, other_, kind_->other, n, block_coder.around.seen[3]);
-        block_coder.around.sums[0] += 8 * (block_coder.around.base - MIDDLE_SAMPLE) * 4096;
+        block_coder.sums.predictions[0] += 8 * (block_coder.around.base - MIDDLE_SAMPLE) * 4096;
         block_coder.begin(*kind_, quantiser, has_luma_, has_other_, coefficients, result);
     }
 
@@ -313,7 +298,7 @@ private:
     // The sizes of another plane's coefficients, against the steps of this one.
     void sizes_of(const Quantiser& quantiser, const std::int16_t* plane, std::uint8_t* to) const {
         alignas(32) std::uint16_t sizes[64];
-        for (int j = 0; j < 64; ++j) sizes[j] = static_cast<std::uint16_t>(std::abs(plane[j]));
+        zarrmal::sizes_of(plane, sizes);
         logs_.in_scan(sizes, quantiser.log_step, to);
     }
 
@@ -322,8 +307,8 @@ private:
     void see(const Quantiser& quantiser, const std::int16_t* plane,
              const std::vector<std::int16_t>& weight, int n, std::uint8_t* to) {
         alignas(32) std::uint16_t sizes[64], near[64];
-        add_pairs(block_coder.around.sums, weight.data(), plane, 32, n);
-        for (int j = 0; j < 64; ++j) sizes[j] = static_cast<std::uint16_t>(std::abs(plane[j]));
+        add_pairs(block_coder.sums.predictions, weight.data(), plane, 32, n);
+        zarrmal::sizes_of(plane, sizes);
         near_sums(sizes, near);
         logs_.in_scan(near, quantiser.log_step, to);
     }
@@ -371,37 +356,38 @@ inline void code_narrow(Walk<Coder>* const* walks) {
     for (std::size_t i = 0; i < N; ++i) walks[i]->block_coder.take_narrow(value[i]);
 }
 
-// Codes the next coefficient of one cell.
+// Codes the coefficients of opened cells, at most TURNS, which take turns. First those that have a
+// network; then all have none.
 template <class Coder>
-inline void code_one(Walk<Coder>* walk) {
-    if (walk->block_coder.has_network())
-        code_coefficients<1>(&walk);
-    else
-        code_narrow<1>(&walk);
-}
-
-// Codes the coefficients of two opened cells, or of one.
-template <class Coder>
-void code_cells(Walk<Coder>* one, Walk<Coder>* other) {
-    Walk<Coder>* walks[2] = {one, other};
-    const auto goes_on = [](Walk<Coder>* walk) {
-        if (!walk->block_coder.done()) return true;
-        walk->end_block();
-        return walk->next();
-    };
-    while (walks[0] && walks[1]) {
-        auto &first = walks[0]->block_coder, &second = walks[1]->block_coder;
-        while (first.has_network() && second.has_network()) code_coefficients<2>(walks);
-        while (first.has_network()) code_coefficients<1>(walks);
-        while (second.has_network()) code_coefficients<1>(walks + 1);
-        while (!first.done() && !second.done()) code_narrow<2>(walks);
-        for (auto& walk : walks)
-            if (!goes_on(walk)) walk = nullptr;
+void code_cells(Walk<Coder>** walks, std::size_t n) {
+    for (;;) {
+        Walk<Coder>* ahead[TURNS];
+        std::size_t n_ahead = 0;
+        int steps = 64, narrow_steps = 64;
+        for (std::size_t i = 0; i < n;) {
+            BlockCoder<Coder>& block_coder = walks[i]->block_coder;
+            if (block_coder.done()) {
+                walks[i]->end_block();
+                if (!walks[i]->next()) {
+                    walks[i] = walks[--n];
+                    continue;
+                }
+            }
+            if (block_coder.networks_left() > 0) {
+                ahead[n_ahead++] = walks[i];
+                steps = std::min(steps, block_coder.networks_left());
+            } else {
+                narrow_steps = std::min(narrow_steps, block_coder.left());
+            }
+            ++i;
+        }
+        if (!n) return;
+        if (n_ahead) {
+            in_turns(n_ahead, steps, [&ahead](auto count) { code_coefficients<count()>(ahead); });
+        } else {
+            in_turns(n, narrow_steps, [walks](auto count) { code_narrow<count()>(walks); });
+        }
     }
-    Walk<Coder>* const last = walks[0] ? walks[0] : walks[1];
-    if (!last) return;
-    do code_one(last);
-    while (goes_on(last));
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "cells.h"
 #include "chains.h"
 #include "check.h"
+#include "crc32.h"
 #include "lattice_module.h"
 #include "levels.h"
 #include "mask_module.h"
@@ -262,6 +263,11 @@ nb::tuple decode_cells(
     return plan.is_deep() ? run(std::uint16_t{0}) : run(std::uint8_t{0});
 }
 
+std::uint32_t crc32_of(const In<std::uint8_t, 1>& octets) {
+    nb::gil_scoped_release release;
+    return crc32(octets.data(), octets.size());
+}
+
 }  // namespace
 
 NB_MODULE(_kernel, m) {
@@ -275,6 +281,7 @@ NB_MODULE(_kernel, m) {
     crc16(static_cast<const std::uint8_t*>(nullptr), 1, 0);
     bind_lattice(m);
     bind_masks(m);
+    if (has_crc32()) m.def("crc32", &crc32_of, nb::arg("octets").noconvert());
     m.def("levels", &level_names);
     m.def("chain_ends", &chain_ends_of, nb::arg("weight").noconvert(),
           nb::arg("numbers").noconvert());

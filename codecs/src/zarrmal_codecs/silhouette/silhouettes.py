@@ -131,5 +131,9 @@ def cut_out(pixels: Pixels, sizes: Sizes | None = None) -> Silhouettes | None:
 
 def has_pixels(pixels: Pixels) -> Mask:
     """Which pixels are not 0 in all planes, bool (cell, y, x)."""
-    has: Mask = pixels != 0 if pixels.ndim == 3 else pixels.max(axis=3) != 0
+    planes = pixels[..., None] if pixels.ndim == 3 else pixels
+    # One after the other: NumPy is twenty times as slow along a short axis.
+    has: Mask = planes[..., 0] != 0
+    for plane in range(1, planes.shape[3]):
+        has |= planes[..., plane] != 0
     return has
