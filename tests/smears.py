@@ -108,6 +108,13 @@ def _stain(image: NDArray[np.float64], disc: Disc, darker: NDArray[np.float64]) 
     part -= inside[..., np.newaxis] * darker
 
 
+def stain(image: NDArray[np.uint8], disc: Disc, strength: float) -> None:
+    """Stain a disc of a drawn field further; 1 is as dark as a cell, less than 0 is paler."""
+    darker = image.astype(np.float64)
+    _stain(darker, disc, STAIN * strength)
+    image[:] = np.clip(np.rint(darker), 0, 255).astype(np.uint8)
+
+
 def write_pyramid(path: Path, pixels: NDArray[np.uint8], *, tile: int = 128) -> Path:
     """A pyramidal TIFF of JPEG tiles, as scanners write them; the file's pixels differ a little."""
     with tifffile.TiffWriter(path) as file:

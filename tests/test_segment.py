@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from smears import Disc, Smear, draw, write_pyramid
+from smears import Disc, Smear, draw, stain, write_pyramid
 
 from zarrmal.errors import InputError
 from zarrmal.segment import BloodCells, Objects, SegmentOptions, Verdict, find_objects, open_slide
+from zarrmal.segment.border import cut_share
 from zarrmal.segment.calibrate import calibrate
 from zarrmal.segment.slides.slide import CACHE_BYTES, Slide
 from zarrmal.segment.tiles import tiles
@@ -91,6 +92,64 @@ def test_what_is_no_cell_is_rejected_with_its_reason() -> None:
     assert not objects.is_cell[bar].any()
     kept = find_objects(Drawn(smear.pixels), SegmentOptions(keep_border=True))
     assert kept.is_cell.sum() == len(smear.cells) + 2
+
+
+@pytest.mark.parametrize("true", [0.02, 0.05, 0.1, 0.15, 0.3, 0.7])
+@pytest.mark.parametrize("slope", [0.0, 0.6], ids=["upright", "oblique"])
+def test_what_the_border_cuts_off_an_ellipse_is_estimated(true: float, slope: float) -> None:
+    y, x = np.mgrid[-120:120, -120:120]
+    inside = (x - slope * y) ** 2 / 80**2 + y**2 / 60**2 < 1
+    rows = inside.sum(axis=1).cumsum() / inside.sum()
+    part = inside[rows >= true]
+    part = part[:, part.any(axis=0)]
+    whole = (False,) * 4
+    assert cut_share(part, whole) == 0
+    for turns, side in enumerate(((0,), (2,), (1,), (3,))):  # above, left, below, right
+        sides = tuple(k in side for k in range(4))
+        share = cut_share(np.rot90(part, turns), sides)  # type: ignore[arg-type]
+        assert share == pytest.approx(min(true, 0.5), abs=0.01)
+
+
+def test_cells_at_the_border_are_kept_if_they_are_nearly_whole() -> None:
+    smear = draw(shade=0.3)
+    image = smear.pixels.copy()
+    r = 18.0
+    # Of the first a twelfth is cut off, of the second a third, and half of the third.
+    for y, x in ((0.72 * r, 150.0), (180.0, 480 - 0.26 * r), (360.0, 300.0)):
+        stain(image, (y, x, r), 1.0)
+    expected = {None: 1, True: 3, False: 0}
+    for keep, n in expected.items():
+        objects = find_objects(Drawn(image), SegmentOptions(keep_border=keep))
+        assert objects.is_cell.sum() == len(smear.cells) + n
+        assert objects.counts.get("border", 0) == 3 - n
+        first, second, third = sorted(objects.cut_shares[objects.cut_shares > 0].tolist())
+        assert first == pytest.approx(0.085, abs=0.03)
+        assert 0.3 < second <= third <= 0.5
+        assert np.count_nonzero(objects.cells().cut_shares) == n
+
+
+def test_cells_in_stained_plasma_are_found() -> None:
+    smear = draw()
+    image = smear.pixels.copy()
+    inside = [disc for disc in smear.cells if 60 < disc[0] < 200 and 60 < disc[1] < 260]
+    assert len(inside) >= 4
+    y, x, _ = np.mean(inside, axis=0)
+    patch = np.hypot(*np.ogrid[-y : 360 - y, -x : 480 - x]) < 115
+    darker = 0.5 * np.array([40.0, 95.0, 50.0])
+    paler = image[..., 1] > 190  # plasma lies between cells
+    image[patch & paler] -= darker.astype(np.uint8)
+    objects = find_objects(Drawn(image))
+    found = matched(objects, tuple(inside))
+    assert (found >= 0).all()
+    assert (objects.verdicts[found] == Verdict.CELL).all()
+
+
+def test_one_large_stain_is_no_typical_cell() -> None:
+    """Its area is more than that of all cells, which are not debris beside it."""
+    smear = draw()
+    image = smear.pixels.copy()
+    stain(image, (180.0, 240.0, 120.0), 1.0)
+    assert calibrate([image]).factor == calibrate([smear.pixels]).factor
 
 
 def test_tile_by_tile_is_as_the_whole() -> None:

@@ -14,7 +14,7 @@ import tifffile
 import xarray as xr
 import zarr
 from PIL import Image
-from smears import Smear, draw, write_pyramid
+from smears import Smear, draw, stain, write_pyramid
 from typer.testing import CliRunner, Result
 from zarrmal_codecs import Model
 
@@ -74,6 +74,29 @@ def test_cells_know_their_place(held: Path, slide: Path, smear: Smear) -> None:
         diameter = np.sqrt(4 * int(own.area) / np.pi)
         assert float(own.equivalent_diameter) == pytest.approx(diameter, rel=1e-6)
         assert (own.height, own.width) == (height, width)
+
+
+def test_cells_know_how_much_the_border_cuts_off(tmp_path: Path) -> None:
+    image = draw(300, 400).pixels.copy()
+    stain(image, (12.0, 200.0, 18.0), 1.0)
+    slide = write_pyramid(tmp_path / "s.svs", image)
+    zarrmal.write(slide, tmp_path / "a.zarr")
+    data = xr.open_zarr(tmp_path / "a.zarr").load()
+    (share,) = data.cut_share[data.cut_share > 0].values
+    assert 0.05 < share < 0.19
+    assert int(data.slide_y[data.cut_share > 0].item()) == 0
+    none = open_slide_cells(slide, options=SegmentOptions(keep_border=False))
+    assert none.n_cells == data.sizes["cell"] - 1
+    found = run("segment", slide, tmp_path / "out", "--no-keep-border", "--json").stdout
+    assert json.loads(found)["objects"]["border"] == 1
+
+
+def test_tissue_is_told_from_smears(tmp_path: Path) -> None:
+    image = draw(300, 400).pixels.copy()
+    for y in range(30, 300, 20):
+        stain(image, (float(y), 200.0, 60.0), 0.7)  # nearly everything hangs together
+    slide = write_pyramid(tmp_path / "s.svs", image)
+    assert "if this is tissue and no smear" in open_slide_cells(slide).description
 
 
 def test_an_archive_is_equal_to_its_slide(held: Path, slide: Path) -> None:

@@ -111,7 +111,7 @@ class SlideOptions:
             help="Slides: cut out rectangles; by default only the cell is not 0.",
         ),
     ] = False
-    keep_border: o.KeepBorder = False
+    keep_border: o.KeepBorder = None
 
     def segmentation(self) -> SegmentOptions:
         """For a source that is a slide."""

@@ -141,7 +141,13 @@ SplittingOption = Annotated[
     ),
 ]
 KeepBorder = Annotated[
-    bool, typer.Option("--keep-border", help="Slides: keep cells cut by the border of the slide.")
+    bool | None,
+    typer.Option(
+        "--keep-border/--no-keep-border",
+        help="Slides: keep all cells that the border of the slide cuts, or none; by default those "
+        "that are nearly whole.",
+        show_default=False,
+    ),
 ]
 SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave damaged files out instead of stopping.")

@@ -12,6 +12,7 @@ from .calibrate import Calibration, Pixels
 from .foreground import BACKGROUND_BLOCKS, BLOCK, contrast_of, foreground_of
 from .judge import close_rings, judge
 from .reduce import reduced
+from .second_look import second_look
 from .shape import Labels
 from .split import Splitting, split
 
@@ -95,4 +96,5 @@ class BloodCells:
         labels, m = split(mask, c.diameter, self.splitting)
         close_rings(labels, m, c.area)
         verdicts = judge(labels, m, contrast, small, c)
+        verdicts = second_look(labels, verdicts, contrast, small, c, self.splitting)
         return Segmented(labels=labels, verdicts=verdicts, factor=c.factor)

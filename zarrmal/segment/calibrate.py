@@ -44,6 +44,8 @@ AGREED = 0.05
 """Diameters that differ by a smaller share are the same."""
 LEAST_PIXELS = 25
 """Of a cell in the reduced image."""
+DEBRIS = 0.35
+"""Share of the area of cells below which an object is none."""
 MIN_CELLS, ENOUGH_CELLS = 3, 32
 """Fewer tell no diameter; so many that are single already tell it, without those in clumps."""
 ROUND_ELLIPTICITY, ROUND_ELONGATION = 0.95, 1.8
@@ -195,13 +197,19 @@ def _single_areas(labels: Labels, m: Moments) -> NDArray[np.float64]:
 
 
 def _diameter(areas: NDArray[np.float64], otherwise: float) -> float:
-    """Median over cells; what is much smaller than where most of the area is counts as debris."""
-    if len(areas) < MIN_CELLS:
-        return otherwise
+    """Median over cells; what is much smaller than where most of the area is counts as debris.
+
+    Unless that is less than MIN_CELLS objects, such as a stain of plasma: they do not count then.
+    """
     areas = np.sort(areas)
-    cumulative = areas.cumsum()
-    middle = areas[np.searchsorted(cumulative, cumulative[-1] / 2)]
-    return float(2 * np.sqrt(np.median(areas[areas > 0.35 * middle]) / np.pi))
+    while len(areas) >= MIN_CELLS:
+        cumulative = areas.cumsum()
+        middle = areas[np.searchsorted(cumulative, cumulative[-1] / 2)]
+        first = int(np.searchsorted(areas, DEBRIS * middle, side="right"))
+        if len(areas) - first >= MIN_CELLS:
+            return float(2 * np.sqrt(np.median(areas[first:]) / np.pi))
+        areas = areas[:first]
+    return otherwise
 
 
 def _weighted_median(values: Sequence[float], weights: NDArray[np.float64]) -> float:

@@ -18,7 +18,7 @@ from .source import SlideSource
 CELLS, MASKS, TABLE = "cells", "masks", "objects.csv"
 HEADER = (
     *("name", "verdict", "slide", "slide_x", "slide_y", "slide_width", "slide_height"),
-    *("area", "equivalent_diameter"),
+    *("area", "equivalent_diameter", "cut_share"),
 )
 
 
@@ -79,6 +79,6 @@ def _write_table(source: SlideSource, path: Path) -> None:
             verdict = Verdict(int(objects.verdicts[k]))
             name = next(names) if verdict is Verdict.CELL else ""
             area, diameter = int(objects.areas[k]), f"{diameters[k]:.2f}"
-            table.writerow(
-                (name, verdict.text, source.slide.name, x, y, width, height, area, diameter)
-            )
+            place = (source.slide.name, x, y, width, height)
+            share = f"{objects.cut_shares[k]:.3f}"
+            table.writerow((name, verdict.text, *place, area, diameter, share))

@@ -13,6 +13,7 @@ from scipy import ndimage
 from ..errors import InputError
 from ..progress import Progress, silent
 from .blood_cells import BloodCells, Segmented, Segmenter
+from .border import MOST_CUT, cut_share
 from .calibrate import calibrate
 from .judge import Verdict
 from .objects import Objects, smooth
@@ -49,7 +50,8 @@ class SegmentOptions:
         multiple of the segmenter's step. Small tiles take longer, as more of what surrounds them is
         seen twice.
     keep_border
-        Cells cut by the border of the slide are cells, too.
+        Cells cut by the border of the slide are cells, too: all of them, or none. None keeps those
+        that are nearly whole, see ``cut_share``.
     keep_background
         Cells are cut out as rectangles; otherwise what is not the cell is exactly 0.
 
@@ -62,7 +64,7 @@ class SegmentOptions:
     segmenter: Segmenter | None = None
     splitting: Splitting = "watershed"
     tile: int | None = None
-    keep_border: bool = False
+    keep_border: bool | None = None
     keep_background: bool = False
 
     def __post_init__(self) -> None:
@@ -127,9 +129,10 @@ def _segmented(result: Any, shape: tuple[int, ...]) -> Segmented:
 class _Collector:
     """Gathers the objects of tiles; each is taken from the tile that holds its centre."""
 
-    def __init__(self, size: tuple[int, int], *, keep_border: bool) -> None:
-        self._size, self._keep_border, self._factor = size, keep_border, 1
-        self._parts: list[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]] = []
+    def __init__(self, size: tuple[int, int], *, keep_border: bool | None) -> None:
+        self._size, self._factor = size, 1
+        self._most_cut = MOST_CUT if keep_border is None else float(keep_border)
+        self._parts: list[tuple[NDArray[Any], ...]] = []
         self._bits: list[bytes] = []
         self._lengths: list[NDArray[np.int64]] = []
         self._seams: dict[tuple[int, int], list[Box]] = {}
@@ -138,7 +141,7 @@ class _Collector:
         """Take over what belongs to a tile."""
         f = self._factor = found.factor
         boxes: list[Box] = []
-        verdicts, areas, bits = [], [], []
+        verdicts, areas, shares, bits = [], [], [], []
         for box, part, k in _placed(tile, found):
             outside = _outside(tile, box)
             is_near = abs(outside) <= SEAM * f
@@ -148,8 +151,9 @@ class _Collector:
                 continue
             if is_near:
                 self._seams.setdefault(self._bin(box), []).append(box)
-            verdict = self._verdict(int(found.verdicts[k]), box, tile)
             mask = part == k
+            share = self._cut_share(mask, box)
+            verdict = self._verdict(int(found.verdicts[k]), share, box, tile)
             area, packed = np.count_nonzero(mask) * f * f, b""
             if verdict == Verdict.CELL:
                 packed = np.packbits(mask).tobytes()
@@ -158,22 +162,31 @@ class _Collector:
             boxes.append(box)
             verdicts.append(verdict)
             areas.append(area)
+            shares.append(share)
             bits.append(packed)
         self._parts.append(
             (
                 np.array(boxes, np.int64).reshape(-1, 4),
                 np.array(verdicts, np.uint8),
                 np.array(areas, np.int64),
+                np.array(shares, np.float32),
             )
         )
         self._bits.append(b"".join(bits))
         self._lengths.append(np.array([len(packed) for packed in bits], np.int64))
 
-    def _verdict(self, verdict: int, box: Box, tile: Tile) -> int:
-        """That of the segmenter, but for what is cut by the slide's border, or by the halo's."""
+    def _cut_share(self, mask: NDArray[np.bool_], box: Box) -> float:
+        """See ``cut_share``; 0 for what does not touch the slide's border."""
         y, x, height, width = box
-        if y <= 0 or x <= 0 or y + height >= self._size[0] or x + width >= self._size[1]:
-            return verdict if self._keep_border else Verdict.BORDER
+        bottom, right = y + height >= self._size[0], x + width >= self._size[1]
+        sides = (y <= 0, bottom, x <= 0, right)
+        return cut_share(mask, sides) if any(sides) else 0.0
+
+    def _verdict(self, verdict: int, share: float, box: Box, tile: Tile) -> int:
+        """That of the segmenter, but for what is cut by the slide's border, or by the halo's."""
+        if share:
+            return Verdict.BORDER if share > self._most_cut else verdict
+        y, x, height, width = box
         bottom, right = tile.top + tile.pixels.shape[0], tile.left + tile.pixels.shape[1]
         is_torn = y <= tile.top or x <= tile.left or y + height >= bottom or x + width >= right
         return Verdict.CLUMP if is_torn else verdict
@@ -193,12 +206,13 @@ class _Collector:
 
     def objects(self) -> Objects:
         """All that was gathered."""
-        boxes, verdicts, areas = (np.concatenate(column) for column in zip(*self._parts))
+        boxes, verdicts, areas, shares = (np.concatenate(column) for column in zip(*self._parts))
         lengths = np.concatenate([np.zeros(1, np.int64), *self._lengths])
         return Objects(
             boxes=boxes,
             verdicts=verdicts,
             areas=areas,
+            cut_shares=shares,
             bits=np.frombuffer(b"".join(self._bits), np.uint8),
             starts=lengths.cumsum(),
             factor=self._factor,

@@ -231,11 +231,15 @@ def fill_pale_centres(foreground: Mask, contrast: Contrast, lowest: float, diame
 
 def foreground_of(contrast: Contrast, lowest: float, diameter: float) -> Mask:
     """Cells without holes, without what is thinner than a cell."""
-    mask = above_own_half(contrast, lowest)
+    return whole_cells(above_own_half(contrast, lowest), contrast, lowest, diameter)
+
+
+def whole_cells(mask: Mask, contrast: Contrast, lowest: float, diameter: float) -> Mask:
+    """The mask without the holes that are pale centres, without what is thinner than a cell."""
     mask = fill_pale_centres(mask, contrast, lowest, diameter)
     n = 1 if diameter < BLOCK - 2 else 2
     for _ in range(n):
-        mask = eroded(mask)
+        mask = eroded(mask, beyond=True)
     for _ in range(n):
         mask = ~eroded(~mask, beyond=True)
     return mask

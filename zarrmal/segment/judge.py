@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
+from .border import cut_shares
 from .calibrate import Calibration
 from .foreground import Contrast
 from .shape import Labels, Moments, ellipticity, elongation, moments
@@ -174,7 +175,9 @@ def judge(
     typical, area = calibration.typical, calibration.area
     n = m.shape[1] - 1
     sizes, shape, length = m[0] / area, ellipticity(m), elongation(m)
-    costs, outline = region_costs(m, area), outline_of(labels, n, contrast)
+    # A cell that the border cuts is small for that alone.
+    whole = np.clip(sizes / (1 - cut_shares(labels, n)), sizes, np.maximum(sizes, 1))
+    costs, outline = region_costs(m, whole), outline_of(labels, n, contrast)
     inside = labels > 0
     region, stained = labels[inside], contrast[inside]
     n_pixels = np.maximum(m[0], 1)

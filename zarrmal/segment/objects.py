@@ -27,6 +27,9 @@ class Objects:
         uint8 (object,): see Verdict.
     areas
         int64 (object,): pixels of full resolution within the mask.
+    cut_shares
+        float32 (object,): share that the border of the slide cuts off, see ``cut_share``; 0 for
+        what does not touch the border.
     bits, starts
         uint8 and int64 (object + 1,): masks at the resolution of the segmentation, each by
         numpy.packbits from a byte of its own. Of rejected objects none are kept.
@@ -37,6 +40,7 @@ class Objects:
     boxes: NDArray[np.int64]
     verdicts: NDArray[np.uint8]
     areas: NDArray[np.int64]
+    cut_shares: NDArray[np.float32]
     bits: NDArray[np.uint8]
     starts: NDArray[np.int64]
     factor: int
@@ -55,6 +59,12 @@ class Objects:
         counts = np.bincount(self.verdicts, minlength=len(Verdict)).tolist()
         return {v.text: n for v, n in zip(Verdict, counts, strict=True) if n or v == Verdict.CELL}
 
+    @property
+    def cell_share(self) -> float:
+        """Of the area of all objects, what is in cells; 1 without objects."""
+        total = int(self.areas.sum())
+        return float(self.areas[self.is_cell].sum() / total) if total else 1.0
+
     def cells(self) -> Self:
         """The cells alone."""
         rows = np.flatnonzero(self.is_cell)
@@ -64,6 +74,7 @@ class Objects:
             boxes=self.boxes[rows],
             verdicts=self.verdicts[rows],
             areas=self.areas[rows],
+            cut_shares=self.cut_shares[rows],
             bits=np.concatenate(parts) if parts else np.empty(0, np.uint8),
             starts=np.concatenate([[0], lengths.cumsum()]).astype(np.int64),
             factor=self.factor,

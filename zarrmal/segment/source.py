@@ -25,6 +25,9 @@ from .find import SegmentOptions, equivalent_diameters, find_objects
 from .objects import Objects
 from .slides import Slide, open_slide
 
+LEAST_CELL_SHARE = 0.4
+"""Of what is stained: on smears it is more than two thirds, on tissue less than a fifth."""
+
 
 class NoCellsError(InputError):
     """A slide without cells."""
@@ -75,6 +78,11 @@ class SlideSource(Source):
         self.n_cells, self.dtype = len(self._cells), slide.dtype
         rejected = [f"{n:,} {text}" for text, n in objects.counts.items() if text != "cell"]
         notes = [f"rejected: {', '.join(rejected)}"] if rejected else []
+        if objects.cell_share < LEAST_CELL_SHARE:
+            notes.append(
+                f"cells are {objects.cell_share:.0%} of what is stained: if this is tissue and no "
+                f"smear, it needs a segmenter of its own"
+            )
         if not self.n_cells:
             raise NoCellsError(
                 f"{self.location}: no cells were found{f' ({notes[0]})' if notes else ''}: "
@@ -114,6 +122,7 @@ class SlideSource(Source):
             columns.SLIDE_HEIGHT: boxes[:, 2].copy(),
             columns.AREA: self._cells.areas,
             columns.EQUIVALENT_DIAMETER: equivalent_diameters(self._cells.areas),
+            columns.CUT_SHARE: self._cells.cut_shares,
         }
         self.description = describe(
             self.location, self.n_cells, "cell", annotations, notes, self.sizes

@@ -109,10 +109,10 @@ def region_cost(m: list[float], typical_area: float) -> float:
     return area * (max(1 - ellipticity_of(m), 0) / SHAPE_STEP + size)
 
 
-def region_costs(m: NDArray[np.float64], typical_area: float) -> NDArray[np.float64]:
-    """``region_cost`` of many regions, for each pixel of theirs."""
-    size = np.abs(np.log(np.maximum(m[0], 1) / typical_area)) - SIZE_FREE
-    size = np.maximum(size, 0) / SIZE_STEP * np.where(m[0] < typical_area, SMALL_WEIGHT, 1)
+def region_costs(m: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``region_cost`` of many regions, for each pixel of theirs; sizes are in typical areas."""
+    size = np.abs(np.log(np.maximum(sizes, 1e-3))) - SIZE_FREE
+    size = np.maximum(size, 0) / SIZE_STEP * np.where(sizes < 1, SMALL_WEIGHT, 1)
     return np.asarray(np.maximum(1 - ellipticity(m), 0) / SHAPE_STEP + size)
 
 
@@ -152,7 +152,7 @@ def _joined(
     """
     m = moments(basins, n_basins)
     parts: list[list[float]] = m.T.tolist()
-    costs: list[float] = (region_costs(m, typical_area) * m[0]).tolist()
+    costs: list[float] = (region_costs(m, m[0] / typical_area) * m[0]).tolist()
     peak = heights.tolist()
     children: dict[int, tuple[int, int]] = {}
     is_split: dict[int, bool] = {}

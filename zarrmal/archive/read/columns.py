@@ -10,7 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from ...sources.columns.provenance import EQUIVALENT_DIAMETER, SLIDE
+from ...sources.columns.provenance import CUT_SHARE, EQUIVALENT_DIAMETER, SLIDE
 from ..format import CLASS_PROBABILITY, JPEG_FRAME, SOURCE_GROUP, SOURCE_NAME, SPLIT
 from ..opened import OpenArchive
 from .chunks import chunk_key, chunk_starts, expected_digest, stored_object
@@ -22,7 +22,7 @@ TEXTS = (SOURCE_NAME, SOURCE_GROUP, SPLIT, SLIDE, JPEG_FRAME)
 INTEGERS = "iu"
 KINDS = {
     **dict.fromkeys(TEXTS, "OSTU"),
-    **dict.fromkeys((CLASS_PROBABILITY, EQUIVALENT_DIAMETER), "f"),
+    **dict.fromkeys((CLASS_PROBABILITY, EQUIVALENT_DIAMETER, CUT_SHARE), "f"),
 }
 """NumPy kinds of the arrays that do not hold integers."""
 

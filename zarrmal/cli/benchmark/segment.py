@@ -75,7 +75,7 @@ def benchmark_segment(
         ),
     ] = False,
     splitting: o.SplittingOption = o.SplittingName.watershed,
-    keep_border: o.KeepBorder = False,
+    keep_border: o.KeepBorder = None,
     tile: o.TileSide = None,
     as_json: o.Json = False,
 ) -> None:

@@ -19,6 +19,7 @@ SLIDE = "slide"
 SLIDE_X, SLIDE_Y = "slide_x", "slide_y"
 SLIDE_WIDTH, SLIDE_HEIGHT = "slide_width", "slide_height"
 AREA, EQUIVALENT_DIAMETER = "area", "equivalent_diameter"
+CUT_SHARE = "cut_share"
 
 PROVENANCE = {
     SLIDE: "slide or field that the cell was cut out of",
@@ -28,18 +29,20 @@ PROVENANCE = {
     SLIDE_HEIGHT: "height of the cell on the slide, at full resolution",
     AREA: "area of the cell on the slide, at full resolution",
     EQUIVALENT_DIAMETER: "diameter of a circle with the area of the cell",
+    CUT_SHARE: "share of the cell beyond the border of the slide, estimated; 0 for whole cells",
 }
 """Long name of each column, as in the archive."""
 
 UNITS = {
     **dict.fromkeys((SLIDE_X, SLIDE_Y, SLIDE_WIDTH, SLIDE_HEIGHT, EQUIVALENT_DIAMETER), "pixel"),
     AREA: "pixel2",
+    CUT_SHARE: "1",
 }
 
 DTYPES: Mapping[str, Any] = {
     SLIDE: STRINGS,
     **dict.fromkeys((SLIDE_X, SLIDE_Y, SLIDE_WIDTH, SLIDE_HEIGHT, AREA), np.dtype(np.int64)),
-    EQUIVALENT_DIAMETER: np.dtype(np.float32),
+    **dict.fromkeys((EQUIVALENT_DIAMETER, CUT_SHARE), np.dtype(np.float32)),
 }
 
 
