@@ -8,14 +8,16 @@ from scipy import ndimage
 
 from .calibrate import Calibration
 from .foreground import Contrast, Mask, grown, whole_cells
-from .judge import Verdict, close_rings, judge
-from .shape import Labels, labelled, moments
+from .judge import RING_AREAS, Verdict, close_rings, judge
+from .shape import Labels, Moments, labelled, moments
 from .split import Splitting, region_costs, split
 from .stain import otsu, thinned
 
 DOUBTFUL = (Verdict.DEBRIS, Verdict.CLUMP, Verdict.OVERLAPPED, Verdict.FAINT)
 LEAST_AREA = 0.5
 """Of what may hide a cell, and of a cell found there; in areas of a typical cell."""
+MARGIN = 3
+"""Pixels around what is looked at, which tell how its edge falls."""
 MOST_COST = 1.0
 """Of a cell found there, see region_costs: less than of others, whose outline is surer."""
 MOST_AROUND = 0.65
@@ -54,42 +56,38 @@ def second_look(
     doubtful[0] = False
     is_open = doubtful[labels]
     places, m = labelled(is_open)
-    sizes, n_before = m[0].copy(), len(verdicts)
-    found = _closed(places, (labels > 0) & ~is_open, contrast, small, calibration)
-    for place, cell in found.items():
-        labels[cell] = n_before
-        n_before += 1
-        sizes[place] = 0
-    for place, box in enumerate(ndimage.find_objects(places), start=1):
-        if sizes[place] < LEAST_AREA * area:
+    n_regions, sizes = len(verdicts), m[0].copy()
+    rings, closed = _closed(places, m, area)
+    for place, box in enumerate(ndimage.find_objects(rings, len(sizes) - 1), start=1):
+        if sizes[place] < RING_AREAS[0] * area:
             continue
-        y, x = (slice(max(side.start - 3, 0), side.stop + 3) for side in box)
-        inside = places[y, x] == place
-        for cell in _in_haze(inside, contrast[y, x], small[y, x], calibration, splitting):
-            labels[y, x][cell] = n_before
-            n_before += 1
-    added = np.full(n_before - len(verdicts), Verdict.CELL, np.uint8)
-    return np.concatenate([verdicts, added])
+        y, x = (slice(max(side.start - MARGIN, 0), side.stop + MARGIN) for side in box)
+        seen = contrast[y, x], small[y, x], calibration
+        cells: list[Mask] = []
+        if closed[place]:
+            others = (labels[y, x] > 0) & ~is_open[y, x]
+            ring = (rings[y, x] == place) & ~others
+            cells = [ring] if _is_cell(ring, *seen) else []
+        if not cells and sizes[place] >= LEAST_AREA * area:
+            cells = _in_haze(places[y, x] == place, *seen, splitting)
+        for cell in cells:
+            labels[y, x][cell] = n_regions
+            n_regions += 1
+    return np.concatenate([verdicts, np.full(n_regions - len(verdicts), Verdict.CELL, np.uint8)])
 
 
-def _closed(
-    places: Labels,
-    others: Mask,
-    contrast: Contrast,
-    small: NDArray[np.uint8],
-    calibration: Calibration,
-) -> dict[int, Mask]:
-    """Places that are a cell once they are closed, and that cell; ``others`` stay apart."""
-    rings, n = places.copy(), int(places.max(initial=0))
-    before = moments(rings, n)
-    m = before.copy()
-    close_rings(rings, m, calibration.area)
-    closed = np.flatnonzero(m[0] > before[0]).tolist()
-    if not closed:
-        return {}
-    rings[others] = 0
-    given = judge(rings, moments(rings, n), contrast, small, calibration)
-    return {place: rings == place for place in closed if given[place] == Verdict.CELL}
+def _closed(places: Labels, m: Moments, area: float) -> tuple[Labels, NDArray[np.bool_]]:
+    """The places with open rings closed, and which were."""
+    rings, before = places.copy(), m[0].copy()
+    close_rings(rings, m, area)
+    return rings, m[0] > before
+
+
+def _is_cell(
+    region: Mask, contrast: Contrast, small: NDArray[np.uint8], calibration: Calibration
+) -> bool:
+    alone = region.astype(np.int32)
+    return bool(judge(alone, moments(alone, 1), contrast, small, calibration)[1] == Verdict.CELL)
 
 
 def _in_haze(
