@@ -212,6 +212,28 @@ def test_segment_writes_a_folder(slide: Path, smear: Smear, tmp_path: Path) -> N
     assert (done.exit_code, "something is there already" in done.stderr) == (2, True)
 
 
+def test_a_slide_without_cells_is_drawn(tmp_path: Path) -> None:
+    image = np.full((120, 160, 3), 220, np.uint8)
+    image[40:44, 30:130] = 0  # a scale bar
+    Image.fromarray(image).save(tmp_path / "s.png")
+    for target in ("out", "a.zarr"):
+        preview = tmp_path / f"{target}.png"
+        words = ("segment", tmp_path / "s.png", tmp_path / target, "--preview", preview)
+        done = CliRunner().invoke(app, [str(word) for word in words])
+        assert (done.exit_code, "no cells were found" in " ".join(done.stderr.split())) == (2, True)
+        with Image.open(preview) as drawn:
+            assert drawn.size == (160, 120)
+
+
+def test_segment_refuses_folders_before_it_segments(slide: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = CliRunner().invoke(app, ["segment", str(slide), str(tmp_path / "file" / "out")])
+    assert done.exit_code == 2
+    said = " ".join(done.stderr.split())
+    assert "cannot be written" in said
+    assert "cells of" not in said
+
+
 def test_segment_writes_an_archive(slide: Path, tmp_path: Path) -> None:
     archive, preview = tmp_path / "a.zarr", tmp_path / "p.png"
     words = ("--size", 50, "--tile", 128, "--preview", preview)

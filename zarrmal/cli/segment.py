@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -94,14 +96,17 @@ def segment(
     options = cutting.segmentation()
     source_options = key_values(source_option, "--source-option")
     storage_options = key_values(storage_option)
-    from ..segment.export import export_cells
+    from ..segment.export import export_cells, refuse_folder
     from ..segment.preview import save_preview
     from ..segment.source import SlideSource, open_slide_cells
 
     classes = None
     names: tuple[str, ...] = ()
-    with progress_bars() as progress:
-        if "://" in target or target.rstrip("/").endswith(ARCHIVE_SUFFIXES):
+    is_archive = "://" in target or target.rstrip("/").endswith(ARCHIVE_SUFFIXES)
+    if not is_archive:
+        refuse_folder(Path(target), overwrite=overwrite)
+    with progress_bars() as progress, _previewed_without_cells(preview):
+        if is_archive:
             listener = _Segmented(progress)
             info = api.write(
                 slide,
@@ -151,6 +156,21 @@ def segment(
                 f"the archive of all cells takes {info.stored_bytes:,} bytes, the slide itself "
                 f"{slide_bytes:,}: {info.stored_bytes / slide_bytes:.2f} times as many"
             )
+
+
+@contextmanager
+def _previewed_without_cells(preview: Path | None) -> Iterator[None]:
+    """Draw the preview of a slide without cells, too: it shows why there are none."""
+    from ..segment.preview import save_preview
+    from ..segment.source import NoCellsError
+
+    try:
+        yield
+    except NoCellsError as error:
+        if preview is not None and error.slide is not None and error.objects is not None:
+            save_preview(preview, error.slide, error.objects)
+            say(f"{preview}: the preview")
+        raise
 
 
 def _classes(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
 import tifffile
 from PIL import Image
 
-from ..errors import ExistsError, input_error
+from ..errors import ExistsError, InputError, input_error
 from ..progress import Progress, silent
 from .find import equivalent_diameters
 from .judge import Verdict
@@ -20,6 +21,16 @@ HEADER = (
     *("name", "verdict", "slide", "slide_x", "slide_y", "slide_width", "slide_height"),
     *("area", "equivalent_diameter", "cut_share"),
 )
+
+
+def refuse_folder(folder: Path, *, overwrite: bool = False) -> None:
+    """ExistsError or InputError if cells cannot go there: before a slide is segmented."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
+        raise ExistsError(f"{folder}: something is there already: give another folder, or "
+                          f"--overwrite")  # fmt: skip
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(f"{folder}: cannot be written: {there} is no folder, or is read-only")
 
 
 def export_cells(
@@ -40,9 +51,7 @@ def export_cells(
     ExistsError, InputError
         If something is there already, or it cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
-        raise ExistsError(f"{folder}: something is there already: give another folder, or "
-                          f"--overwrite")  # fmt: skip
+    refuse_folder(folder, overwrite=overwrite)
     assert source.names is not None
     try:
         for name in (CELLS, MASKS):

@@ -30,7 +30,10 @@ LEAST_CELL_SHARE = 0.4
 
 
 class NoCellsError(InputError):
-    """A slide without cells."""
+    """A slide without cells; what was found instead are ``slide`` and ``objects``, if known."""
+
+    slide: Slide | None = None
+    objects: Objects | None = None
 
 
 class SlideSource(Source):
@@ -84,10 +87,12 @@ class SlideSource(Source):
                 f"smear, it needs a segmenter of its own"
             )
         if not self.n_cells:
-            raise NoCellsError(
+            error = NoCellsError(
                 f"{self.location}: no cells were found{f' ({notes[0]})' if notes else ''}: "
                 f"`zarrmal segment` with --preview shows why"
             )
+            error.slide, error.objects = slide, objects
+            raise error
         boxes = self._cells.boxes
         size = options.size
         shape = (*boxes[:, 2:].max(axis=0).tolist(), *slide.shape[2:])

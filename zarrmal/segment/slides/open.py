@@ -93,13 +93,20 @@ def _open(text: str, storage_options: Mapping[str, Any] | None) -> Slide:
     except InputError:
         raise
     except OSError as error:
-        raise input_error(f"{text}: cannot be read: {error.strerror or error}", error) from error
+        raise input_error(f"{text}: cannot be read: {_reason(error, text)}", error) from error
     except (ValueError, TypeError, LookupError) as error:
         raise InputError(f"{text}: is damaged, or no slide{said('zarr', error)}") from error
     known = ", ".join((*SLIDE_SUFFIXES, *TIFF_SUFFIXES, *PILLOW_SUFFIXES, *OPENSLIDE_SUFFIXES))
     raise InputError(
         f"{text}: is no slide: give a file ending in {known}, an OME-Zarr, or a folder of tiles"
     )
+
+
+def _reason(error: OSError, text: str) -> str:
+    """What happened; fsspec repeats the address, and the reason is in the cause, if anywhere."""
+    if error.strerror or text not in str(error):
+        return str(error.strerror or error)
+    return str(error.__cause__ or "there is no such file")
 
 
 def _opened(address: str, storage_options: Mapping[str, Any] | None) -> Any:

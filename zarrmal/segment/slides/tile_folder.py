@@ -53,7 +53,8 @@ class TileFolder(Slide):
         if not tiles:
             raise InputError(
                 f"{folder}: is no slide: a folder of tiles holds images named column_row, such as "
-                f"2_4.png, and no others"
+                f"2_4.png, and no others; fields are segmented one by one, or all by `zarrmal "
+                f"archive FOLDER URL --tile 2048`"
             )
         self._rows, self._columns = (sorted({place[k] for place in tiles}) for k in range(2))
         self._tiles = tiles
