@@ -125,6 +125,8 @@ def segment(
             source = listener.source
             if preview is not None:
                 classes, names = _classes(target, storage_options)
+                if len(np.unique(classes)) < 2:  # nothing has told them apart
+                    classes, names = None, ()
         else:
             info = None
             source = open_slide_cells(
