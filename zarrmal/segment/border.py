@@ -11,8 +11,8 @@ from scipy import ndimage
 from .shape import Labels, on_border
 
 MOST_CUT = 0.19
-"""A cell of which no more is cut off is nearly whole. Where smears were marked by hand, cells of
-which a sixth is cut off are marked as often as not; the estimate is some 0.02 too high there."""
+"""A cell of which no more is cut off is nearly whole: whoever marks cells by hand marks most of
+these, and hardly any others. The estimate is some 0.02 too high there."""
 
 
 def cut_share(mask: NDArray[np.bool_], sides: tuple[bool, bool, bool, bool]) -> float:
