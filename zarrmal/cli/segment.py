@@ -83,9 +83,9 @@ def segment(
 ) -> None:
     """Find the cells of a slide, and cut them out, each with its place on the slide.
 
-    Cells that touch are split; debris, platelets, white cells, marks, and cells cut by the border
-    are left out, each with its reason. Nothing is to be set: the stain and the size of a cell are
-    found from the slide.
+    Cells that touch are split; debris, platelets, white cells, marks, and cells that the border
+    cuts in two are left out, each with its reason. Nothing is to be set: the stain and the size of
+    a cell are found from the slide.
 
     Example: `zarrmal segment slide.svs cells.zarr --preview overlay.png`
     """
