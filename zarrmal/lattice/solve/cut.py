@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..compiled import compiled
 from ..tables import Steps
 from .dct import Float, effects_of, inverse_dct
-from .gaussian import condition, expected
+from .gaussian import condition, cut_off, expected
 from .sphere import factorise, k_best
 from .taps import Taps
 
@@ -159,6 +159,7 @@ def _solve_all(
                     likely_low[n], likely_high[n], noise, spread, deviation, effects, covariance
                 )
                 expected(likely_low[n], likely_high[n], noise, effects, covariance, mean)
+                cut_off(likely_low[n], likely_high[n], effects, covariance, mean)
                 factorise(covariance, order, gains, variances)
             n_candidates = k_best(mean, order, gains, variances, int(efforts[e, 0]), candidates)
             best = try_vectors(
