@@ -41,7 +41,7 @@ from .tables import standard_table
 MIN_SHARE_EXPLAINED = 0.98
 """Of the visible RGB pixels must be colours that YCbCr gives: a quarter of all are."""
 
-MIN_MARGIN = 1.2
+MIN_MARGIN = 1.05
 """By so much the best phase's score must exceed the second best's."""
 
 N_PHASES_TRIED = 2

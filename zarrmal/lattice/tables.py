@@ -81,6 +81,9 @@ SMOOTH = 16.0
 FREE_STEP_COST = 6.0
 """Natural logarithm of how much likelier a step must make its frequency to be freely chosen."""
 
+CHANGE_COST = 8.0
+"""The same for a step by which a table differs from a standard one."""
+
 MOST, WIDER = 0.8, 10.0
 
 UNLIKE_COST = 2.0
@@ -135,10 +138,13 @@ def estimate_table(
     is_determined &= (np.abs(coefficients[order]) / errors).max(axis=0) > NOT_ZERO
     free_fit = fits[rows, best][is_determined].sum() - FREE_STEP_COST * is_determined.sum()
     if series_fits[nearest] - fits[rows, best][~is_determined].sum() >= free_fit:
+        # Tables like a standard one are not all equal to it.
+        usual = SERIES[nearest]
+        is_changed = is_determined & (likely[rows, best] - likely[rows, usual] > CHANGE_COST)
         return TableEstimate(
-            steps=SERIES[nearest].copy(),
+            steps=np.where(is_changed, best, usual),
             is_determined=is_determined,
-            is_standard=True,
+            is_standard=not is_changed.any(),
             nearest=likeliest,
         )
     # Undetermined steps are those of other pictures, or of the most similar table.
