@@ -26,7 +26,8 @@ from zarrmal.benchmark.lattice.drawn import (
     random_cell,
 )
 from zarrmal.benchmark.lattice.truth import Score
-from zarrmal.lattice.find import FoundCell, covered_pixels, find_cell
+from zarrmal.lattice.find import find_cell
+from zarrmal.lattice.found import FoundCell, covered_pixels
 from zarrmal.lattice.jpeg_file import JpegFile, read_jpeg
 from zarrmal.lattice.preimage import ycbcr_planes
 from zarrmal.lattice.series import STANDARD_CHROMA, STANDARD_LUMA, scaled_table, series_name

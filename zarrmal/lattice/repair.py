@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from .solve.dct import N_COEFFICIENTS, Float
 from .solve.plane import solve_listed_blocks
 from .solve.views import PlaneView
-from .told import told_steps
 from .tables import MAX_STEP, ROUNDING_VARIANCE, SERIES, Steps
+from .told import told_steps
 
 N_QUALITIES = 100
 """Of each kind of table in SERIES."""

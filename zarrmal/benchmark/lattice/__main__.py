@@ -18,7 +18,8 @@ from zarrmal_codecs.lattice.cell import JpegCell
 
 from ...errors import InputError
 from ...lattice.compiled import IS_AVAILABLE
-from ...lattice.find import FoundCell, find_cell
+from ...lattice.find import find_cell
+from ...lattice.found import FoundCell
 from ...lattice.jpeg_file import read_jpeg
 from ...lattice.survey import Cell, Finding, survey
 from ...sources import Source, open_source

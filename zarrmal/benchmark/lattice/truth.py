@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.transform import inverse_dct
 
-from ...lattice.find import FoundCell
+from ...lattice.found import FoundCell
 from ...lattice.jpeg_file import JpegFile
 
 MIN_WHOLE_BLOCKS = 12
