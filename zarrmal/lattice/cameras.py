@@ -47,8 +47,11 @@ MIN_SHARE_CLAMPED = 0.4
 FEW_CLEAR_BLOCKS = 4
 """With fewer blocks without clamped pixels, others are tested too."""
 
-STANDARD_BITS, FREE_STEP_BITS = 8.0, 6.0
-"""What choosing a standard table is worth, and any step of another."""
+STANDARD_BITS = 8.0
+"""What choosing a standard table is worth."""
+
+CHOICES = 2.3
+"""Steps that another table may have, for each unit of one: those within a factor e of it, about."""
 
 MIN_EVIDENCE_BITS = 40.0
 """By how much the blocks of a test are less likely at random: 2 to the minus this."""
@@ -199,7 +202,7 @@ def proven_steps(view: PlaneView, estimate: TableEstimate) -> Steps | None:
             return standard
     chosen = STANDARD_BITS
     if not estimate.is_standard:
-        chosen = FREE_STEP_BITS * int(estimate.is_determined.sum())
+        chosen = float(np.log2(CHOICES * estimate.steps[estimate.is_determined]).sum())
     if not luma_fits(try_steps(view, estimate.steps, N_PROOF_BLOCKS), chosen):
         # Clamped pixels mislead the estimate more than the test of a whole table.
         return standard

@@ -60,6 +60,9 @@ MIN_BITS_OF_FACTORS, MIN_SHARE_AGAIN = 10.0, 0.99
 """Factors that are less likely chance may leave so many of the pixels that finer steps explain: in
 cut blocks those explain more by chance."""
 
+LARGEST_UNSEEN = 1
+"""Values of coefficients up to which they may change no sample at all, and tell no step."""
+
 MIN_SHARE_NEAR = 0.98
 """Of the blocks must be near a given camera's lattice, before it is tried."""
 
@@ -250,8 +253,11 @@ def _with_greatest_steps(
     may be chance. What is certain decides: cut blocks are solved again.
     """
     camera = found.camera
-    pairs = zip(found.coefficients, found.is_sure, strict=True)
-    sure = [levels * is_sure[:, :, None, None] for levels, is_sure in pairs]
+    triples = zip(found.coefficients, found.is_sure, camera.tables.astype(np.int64), strict=True)
+    sure = [
+        np.where(is_sure[:, :, None, None] & (abs(levels * table) > LARGEST_UNSEEN), levels, 0)
+        for levels, is_sure, table in triples
+    ]
     n_levels = count_levels(sure)
     factors = common_factors(sure, camera.tables)
     for plane in range(len(camera.ratios)):

@@ -34,9 +34,12 @@ OPEN_SIZE = 0.4
 DOUBT = 4.0
 """Factor of the variance of coefficients of doubtful blocks: with a step of 1 any may be 1 off."""
 
-MAX_OTHERS, MAX_LOSS = 16, 12.0
-"""Steps other than the likeliest that are tried, and by how much less likely they may be, in
-natural logarithms."""
+MAX_OTHERS = 16
+"""Steps other than the likeliest that are tried."""
+
+MAX_LOSS, MOST_LOSS = 4.0, 12.0
+"""By how much less likely those may be, in natural logarithms: for each block more that they
+explain, and at most. A step of 1 explains some by chance."""
 
 
 def told_steps(view: PlaneView, steps: Steps) -> Steps:
@@ -136,14 +139,14 @@ class _Told:
         frequencies = np.flatnonzero(is_used)
         for row, step in zip(*np.divmod(order, MAX_STEP), strict=True):
             j = frequencies[row]
-            if loss[row, step] > MAX_LOSS or self.is_exact.all():
+            if loss[row, step] > MOST_LOSS or self.is_exact.all():
                 break
             uses_it = np.abs(measured.coefficients[:, j]) > (step + 1) / 2
             blocks = measured.chosen[uses_it & ~self.is_exact[measured.chosen]]
             if step + 1 != best[j] and len(blocks):
                 other = best.copy()
                 other[j] = step + 1
-                if self.accept(other, blocks):
+                if self.accept(other, blocks, float(loss[row, step]) / MAX_LOSS):
                     best, is_better = other, True
         return is_better
 
@@ -160,19 +163,22 @@ class _Told:
             coefficients[rest], inflation[rest] = levels * steps, DOUBT
         return _Measured(chosen[is_told], coefficients[is_told], inflation[is_told])
 
-    def accept(self, steps: Steps, left: NDArray[np.int64]) -> bool:
-        """Take these steps if they explain more blocks, of those left and those that use them."""
+    def accept(self, steps: Steps, left: NDArray[np.int64], n_more: float = 0.0) -> bool:
+        """Take these steps if they explain more blocks, of those left and those that use them.
+
+        By at least so many.
+        """
         is_changed = steps != self.steps
         if not is_changed.any():
             return False
         misfits = (self.values % steps != 0)[:, is_changed].any(axis=1) & self.is_exact
         values, is_exact = self.solve(left, steps)
-        if is_exact.sum() <= misfits.sum():
+        if is_exact.sum() <= n_more:
             return False
         # Where the values are multiples of the new steps too, nothing has changed.
         again = np.flatnonzero(misfits)
         lost_values, lost_exact = self.solve(again, steps)
-        if is_exact.sum() + lost_exact.sum() <= len(again):
+        if is_exact.sum() + lost_exact.sum() <= len(again) + n_more:
             return False
         self.steps = steps
         self.values[left], self.is_exact[left] = values, is_exact
