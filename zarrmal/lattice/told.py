@@ -17,16 +17,20 @@ from .solve.cut import Sizes
 from .solve.dct import N_COEFFICIENTS, Float
 from .solve.plane import solve_doubtful_blocks, solve_listed_blocks
 from .solve.views import PlaneView
-from .tables import MAX_STEP, UNLIKE_COST, Steps, step_likelihoods
+from .tables import MAX_STEP, ROUNDING_VARIANCE, UNLIKE_COST, Steps, step_likelihoods
 
 MAX_TRIES = 400
 """Sets of changes tried for a block."""
 
-FEW_USES = (0, 0, 1, 3)
-"""Frequencies that no more explained blocks use are looked at, one round after the other."""
+FEW_USES = (0, 0, 1, 3, 3)
+"""Frequencies that no more explained blocks use are looked at, one round after the other; in the
+last also those of which a coefficient is far from a multiple."""
 
-MAX_BLOCKS = 64
-"""Unexplained blocks that are looked at; bounds the time."""
+FAR = 2.5
+"""Standard deviations."""
+
+MAX_BLOCKS, MAX_EXPLAINED = 64, 128
+"""Blocks that are looked at; bounds the time."""
 
 OPEN_SIZE = 0.4
 """Usual size of a coefficient whose step is not known, in steps of the guess."""
@@ -55,9 +59,8 @@ def told_steps(view: PlaneView, steps: Steps) -> Steps:
         int64 (64,).
     """
     told = _Told(view, steps)
-    for n_uses in FEW_USES:
-        if not told.improve(n_uses):
-            continue
+    for number, n_uses in enumerate(FEW_USES, 1):
+        told.improve(n_uses, with_suspects=number == len(FEW_USES))
         if told.is_exact.all():
             break
     return told.steps
@@ -110,21 +113,23 @@ class _Told:
         deviation = np.where(is_open, OPEN_SIZE * self.steps, sizes.deviation)
         return Sizes(deviation=np.maximum(deviation, sizes.deviation))
 
-    def improve(self, n_uses: int) -> bool:
-        """Change the steps that no more explained blocks use; whether more are explained."""
+    def improve(self, n_uses: int, *, with_suspects: bool) -> None:
+        """Change the steps that no more explained blocks use, if more are explained then."""
         left = np.flatnonzero(~self.is_exact)[:MAX_BLOCKS]
         uses = (self.values[self.is_exact] != 0).sum(axis=0)
         is_open = uses <= n_uses
+        if with_suspects:
+            is_open |= self.suspects(left)
         is_open[0] = False
         if not len(left) or not is_open.any():
-            return False
+            return
         measured = self.measured(left, is_open)
         if not len(measured.chosen):
-            return False
-        known = self.values[self.is_exact & (self.values[:, is_open] != 0).any(axis=1)]
+            return
+        known = self.explained(is_open)
         fits = step_likelihoods(
-            np.concatenate([measured.coefficients, known.astype(np.float64)])[:, is_open],
-            np.concatenate([measured.inflation, np.ones(len(known))]),
+            np.concatenate([measured.coefficients, known.coefficients])[:, is_open],
+            np.concatenate([measured.inflation, known.inflation]),
             has_means=False,
         )[:, 1:]
         fits -= UNLIKE_COST * np.abs(np.log(np.arange(1, MAX_STEP + 1) / self.steps[is_open, None]))
@@ -132,7 +137,7 @@ class _Told:
         best[is_open] = fits.argmax(axis=1) + 1
         is_used = (np.rint(measured.coefficients / best) != 0).any(axis=0) & is_open
         best[~is_used] = self.steps[~is_used]
-        is_better = self.accept(best, left)
+        self.accept(best, left)
         rows = np.flatnonzero(is_used[is_open])
         loss = fits[rows].max(axis=1)[:, None] - fits[rows]
         order = np.argsort(loss.reshape(-1), kind="stable")[: MAX_OTHERS + len(rows)]
@@ -147,8 +152,25 @@ class _Told:
                 other = best.copy()
                 other[j] = step + 1
                 if self.accept(other, blocks, float(loss[row, step]) / MAX_LOSS):
-                    best, is_better = other, True
-        return is_better
+                    best = other
+
+    def suspects(self, chosen: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Frequencies of which a coefficient of some blocks is far from a multiple."""
+        clear = chosen[self.is_clear[chosen]]
+        coefficients, inflation = self.view.measured(self.at(clear))
+        error = np.abs(coefficients - self.steps * np.rint(coefficients / self.steps))
+        limit = FAR * np.sqrt(ROUNDING_VARIANCE * inflation[:, None])
+        suspects: NDArray[np.bool_] = (error > limit).any(axis=0)
+        return suspects
+
+    def explained(self, is_open: NDArray[np.bool_]) -> _Measured:
+        """Coefficients of the explained blocks that use open steps."""
+        uses = (self.values[:, is_open] != 0).any(axis=1)
+        chosen = np.flatnonzero(self.is_exact & uses)[:MAX_EXPLAINED]
+        coefficients, inflation = self.view.measured(self.at(chosen))
+        doubtful = ~self.is_clear[chosen]
+        coefficients[doubtful], inflation[doubtful] = self.values[chosen[doubtful]], 1.0
+        return _Measured(chosen, coefficients, inflation)
 
     def measured(self, chosen: NDArray[np.int64], is_open: NDArray[np.bool_]) -> _Measured:
         """Coefficients of those of some blocks of which they are known but for open steps."""
