@@ -31,6 +31,9 @@ from .tables import (
 )
 
 N_TRIAL_BLOCKS = 16
+N_NEAREST = 2
+"""Of the likeliest standard tables that are tried before any other."""
+
 N_PROOF_BLOCKS = 64
 """For a table that was estimated: its steps were chosen to fit."""
 
@@ -193,20 +196,40 @@ def proven_steps(view: PlaneView, estimate: TableEstimate) -> Steps | None:
 
     None if neither does.
     """
-    tests = [try_steps(view, steps, N_PROOF_BLOCKS) for steps in estimate.nearest]
+    tests = [try_steps(view, steps, N_PROOF_BLOCKS) for steps in estimate.nearest[:N_NEAREST]]
     best = max(range(len(tests)), key=lambda k: (tests[k].share_exact, -k))
     standard: Steps | None = None
     if luma_fits(tests[best], STANDARD_BITS):
         standard = estimate.nearest[best].copy()
         if tests[best].share_exact > NEARLY_ALL:
             return standard
-    chosen = STANDARD_BITS
-    if not estimate.is_standard:
-        chosen = float(np.log2(CHOICES * estimate.steps[estimate.is_determined]).sum())
-    if not luma_fits(try_steps(view, estimate.steps, N_PROOF_BLOCKS), chosen):
+    own = _proven_own(view, estimate)
+    if own is not None or standard is not None:
         # Clamped pixels mislead the estimate more than the test of a whole table.
-        return standard
-    return estimate.steps if estimate.is_standard else repaired_steps(view, estimate.steps)
+        return standard if own is None else own
+    for steps in estimate.nearest[N_NEAREST:]:
+        if luma_fits(try_steps(view, steps, N_PROOF_BLOCKS), STANDARD_BITS):
+            return np.array(steps)
+    return None
+
+
+def _proven_own(view: PlaneView, estimate: TableEstimate) -> Steps | None:
+    """The estimate, repaired, if it solves a plane's most active blocks before or after."""
+    test = try_steps(view, estimate.steps, N_PROOF_BLOCKS)
+    free_steps = estimate.steps[estimate.is_determined]
+    chosen = STANDARD_BITS if estimate.is_standard else _choice_bits(free_steps)
+    if luma_fits(test, chosen):
+        return estimate.steps if estimate.is_standard else repaired_steps(view, estimate.steps)
+    if test.share_exact < WORTH_MORE:
+        return None
+    steps = repaired_steps(view, estimate.steps)
+    chosen += _choice_bits(steps[steps != estimate.steps])
+    return steps if luma_fits(try_steps(view, steps, N_PROOF_BLOCKS), chosen) else None
+
+
+def _choice_bits(steps: Steps) -> float:
+    """What choosing steps freely is worth."""
+    return float(np.log2(CHOICES * steps).sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -73,7 +73,7 @@ ROUNDING_VARIANCE = 1 / 12
 ENOUGH_BLOCKS = 256
 """More coefficients tell no more about a step, and take time."""
 
-N_NEAREST = 2
+N_NEAREST = 8
 FEW_BLOCKS = 24
 SMOOTH = 16.0
 """Blocks with more ``error_inflation`` are looked at only where there are few others."""
