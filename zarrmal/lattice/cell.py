@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.cells import FULLY_VISIBLE
@@ -9,7 +11,7 @@ from zarrmal_codecs.lattice.picture import Camera, Colour, decode, planes_of
 from zarrmal_codecs.lattice.pixels import LEAST_OF_FIRST, LEAST_OF_OTHERS
 
 from .found import FoundCell, covered_pixels
-from .preimage import Planes, with_chroma
+from .preimage import with_chroma
 from .series import steps_of
 from .solve.blocks import Phase
 from .solve.dct import BLOCK
@@ -42,11 +44,14 @@ def solve_cell(
     first = first_plane(camera.colour)
     solved: dict[int, SolvedPlane] = {}
     plane_views: dict[int, PlaneView] = {}
+    luma_views = views
     for plane in [p for p in range(len(camera.ratios)) if p != first] + [first]:
         if plane == first and camera.colour == "ycbcr":
-            narrowed = _narrowed(pixels, planes, camera, phase, solved)
-            views = views if narrowed is planes else CellViews(narrowed)
-        view = views.of(plane, camera.ratios[plane], phase, fancy=camera.fancy)
+            levels = {p: _blocks(own) for p, own in solved.items()}
+            is_known = {p: own.is_known for p, own in solved.items()}
+            luma_views = with_luma_bounds(pixels, views, camera, phase, levels, is_known)
+        own_views = luma_views if plane == first else views
+        view = own_views.of(plane, camera.ratios[plane], phase, fancy=camera.fancy)
         plane_views[plane] = view
         solved[plane] = solve_plane(
             view,
@@ -104,25 +109,33 @@ MAX_SHARE_OF_SURE = 0.5
 the chroma that is wrong."""
 
 
-def _narrowed(
+def with_luma_bounds(
     pixels: NDArray[np.uint8],
-    planes: Planes,
+    views: CellViews,
     camera: Camera,
     phase: Phase,
-    solved: dict[int, SolvedPlane],
-) -> Planes:
-    """The planes with narrower bounds of luma where pixels are clamped, but chroma is known."""
+    coefficients: Mapping[int, NDArray[np.int16]],
+    is_known: Mapping[int, NDArray[np.bool_]],
+) -> CellViews:
+    """Views with narrower bounds of luma where pixels are clamped, but chroma is known.
+
+    Parameters
+    ----------
+    coefficients, is_known
+        Of the planes 1 and 2; see ``FoundCell``.
+    """
+    planes = views.planes
     is_clamped = planes.has_preimage & ~planes.is_exact
     if not is_clamped.any():
-        return planes
+        return views
     shape = planes.visible.shape[0], planes.visible.shape[1]
     rows, columns = camera.n_blocks(shape, phase)[0]
     no_luma = np.zeros((rows, columns, BLOCK, BLOCK), np.int16)
-    is_known = [np.ones((rows, columns), np.bool_), solved[1].is_known, solved[2].is_known]
-    coefficients = [no_luma, _blocks(solved[1]), _blocks(solved[2])]
-    _, cb, cr = planes_of(camera, coefficients, shape, phase, is_known)
-    told = is_clamped & covered_pixels(camera, is_known, shape, phase)
-    return with_chroma(planes, pixels, cb, cr, told)
+    known = [np.ones((rows, columns), np.bool_), is_known[1], is_known[2]]
+    blocks = [no_luma, coefficients[1], coefficients[2]]
+    _, cb, cr = planes_of(camera, blocks, shape, phase, known)
+    told = is_clamped & covered_pixels(camera, known, shape, phase)
+    return CellViews(with_chroma(planes, pixels, cb, cr, told))
 
 
 def _blocks(plane: SolvedPlane) -> NDArray[np.int16]:

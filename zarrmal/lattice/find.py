@@ -23,7 +23,7 @@ from .cameras import (
     share_near_lattice,
     try_steps,
 )
-from .cell import first_plane, solve_cell
+from .cell import first_plane, solve_cell, with_luma_bounds
 from .factors import chance_bits, coarser_steps, common_factors, count_levels
 from .found import FoundCell, used_frequencies
 from .phase import rank_phases
@@ -108,7 +108,7 @@ def find_cell(
     best: FoundCell | None = None
     for camera, phase in _matches(colour, views, cameras):
         found = solve_cell(pixels, views, camera, phase)
-        better = _repaired(views, found)
+        better = _repaired(pixels, views, found)
         if better != camera:
             again = solve_cell(pixels, views, better, phase)
             found = _with_standard_tables(again) if again.n_exact > found.n_exact else found
@@ -213,7 +213,7 @@ def _is_enough(found: FoundCell) -> bool:
     )
 
 
-def _repaired(views: CellViews, found: FoundCell) -> Camera:
+def _repaired(pixels: NDArray[np.uint8], views: CellViews, found: FoundCell) -> Camera:
     """The camera with its steps corrected by the whole blocks that are not found.
 
     Standard tables only if many are not, or if few other steps explain them: else a few are damaged
@@ -224,7 +224,13 @@ def _repaired(views: CellViews, found: FoundCell) -> Camera:
     for plane, ratio in enumerate(camera.ratios):
         if found.n_whole_found[plane] == found.n_whole[plane]:
             continue
-        view = views.of(plane, ratio, found.phase, fancy=camera.fancy)
+        own_views = views
+        if plane == 0 and camera.colour == "ycbcr":
+            levels, is_known = (
+                dict(enumerate(own)) for own in (found.coefficients, found.is_known)
+            )
+            own_views = with_luma_bounds(pixels, views, camera, found.phase, levels, is_known)
+        view = own_views.of(plane, ratio, found.phase, fancy=camera.fancy)
         n_left = int((view.is_clear & ~found.is_known[plane]).sum())
         is_own = series_name(steps_of(camera, plane)) == OWN
         steps = steps_of(camera, plane)
