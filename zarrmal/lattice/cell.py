@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.cells import FULLY_VISIBLE
@@ -47,9 +45,9 @@ def solve_cell(
     luma_views = views
     for plane in [p for p in range(len(camera.ratios)) if p != first] + [first]:
         if plane == first and camera.colour == "ycbcr":
-            levels = {p: _blocks(own) for p, own in solved.items()}
-            is_known = {p: own.is_known for p, own in solved.items()}
-            luma_views = with_luma_bounds(pixels, views, camera, phase, levels, is_known)
+            chroma = _blocks(solved[1]), _blocks(solved[2])
+            flags = solved[1].is_known, solved[2].is_known
+            luma_views = with_luma_bounds(pixels, views, camera, phase, chroma, flags)
         own_views = luma_views if plane == first else views
         view = own_views.of(plane, camera.ratios[plane], phase, fancy=camera.fancy)
         plane_views[plane] = view
@@ -114,15 +112,15 @@ def with_luma_bounds(
     views: CellViews,
     camera: Camera,
     phase: Phase,
-    coefficients: Mapping[int, NDArray[np.int16]],
-    is_known: Mapping[int, NDArray[np.bool_]],
+    chroma: tuple[NDArray[np.int16], NDArray[np.int16]],
+    is_known: tuple[NDArray[np.bool_], NDArray[np.bool_]],
 ) -> CellViews:
     """Views with narrower bounds of luma where pixels are clamped, but chroma is known.
 
     Parameters
     ----------
-    coefficients, is_known
-        Of the planes 1 and 2; see ``FoundCell``.
+    chroma, is_known
+        Coefficients of Cb and Cr, and their blocks that are known; see ``FoundCell``.
     """
     planes = views.planes
     is_clamped = planes.has_preimage & ~planes.is_exact
@@ -131,8 +129,8 @@ def with_luma_bounds(
     shape = planes.visible.shape[0], planes.visible.shape[1]
     rows, columns = camera.n_blocks(shape, phase)[0]
     no_luma = np.zeros((rows, columns, BLOCK, BLOCK), np.int16)
-    known = [np.ones((rows, columns), np.bool_), is_known[1], is_known[2]]
-    blocks = [no_luma, coefficients[1], coefficients[2]]
+    known = [np.ones((rows, columns), np.bool_), *is_known]
+    blocks = [no_luma, *chroma]
     _, cb, cr = planes_of(camera, blocks, shape, phase, known)
     told = is_clamped & covered_pixels(camera, known, shape, phase)
     return CellViews(with_chroma(planes, pixels, cb, cr, told))

@@ -226,10 +226,9 @@ def _repaired(pixels: NDArray[np.uint8], views: CellViews, found: FoundCell) -> 
             continue
         own_views = views
         if plane == 0 and camera.colour == "ycbcr":
-            levels, is_known = (
-                dict(enumerate(own)) for own in (found.coefficients, found.is_known)
-            )
-            own_views = with_luma_bounds(pixels, views, camera, found.phase, levels, is_known)
+            chroma = found.coefficients[1], found.coefficients[2]
+            flags = found.is_known[1], found.is_known[2]
+            own_views = with_luma_bounds(pixels, views, camera, found.phase, chroma, flags)
         view = own_views.of(plane, ratio, found.phase, fancy=camera.fancy)
         n_left = int((view.is_clear & ~found.is_known[plane]).sum())
         is_own = series_name(steps_of(camera, plane)) == OWN

@@ -22,6 +22,7 @@ from .taps import Taps
 EFFORTS = np.array(
     [
         # K, factors of the usual sizes, of the variance of rounding
+        [64, 0.6, 1.0],
         [256, 0.6, 1.0],
         [60, 2.0, 1.0],
         [400, 2.0, 1.0],

@@ -26,8 +26,14 @@ bounded by work, not by a clock, so that the same cells give the same bytes."""
 TRIAL_TRIES = 120
 """Sets of changes tried for a block that only tells whether an assumption is right."""
 
-DOUBTFUL_EFFORTS = 3
+DOUBTFUL_EFFORTS = 4
 """Of those on cut blocks, so many are spent on a block that only tells steps."""
+
+AGAIN_EFFORTS = 4
+"""The same for a block that was solved before."""
+
+LEAST_EFFORTS = 2
+"""The same for blocks after HARD_BLOCKS."""
 
 N_ROUNDS = 2
 """Times that blocks which do not fit together are solved again."""
@@ -145,7 +151,7 @@ class _Plane:
             self.steps,
             self.sizes,
             view.taps,
-            n_efforts if self.n_hard > 0 else 1,
+            n_efforts if self.n_hard > 0 else LEAST_EFFORTS,
         )
         self.n_hard -= int((wrong > 0).sum())
         taken = wrong <= MAX_SHARE_WRONG * blocks.n_known[where]
@@ -170,7 +176,7 @@ class _Plane:
             self.known.clear(_at(suspects, self.is_known.shape))
             for block in suspects[:: -1 if number % 2 else 1]:
                 where = _at(np.array([block]), self.is_known.shape)
-                self.solve_cut(where)
+                self.solve_cut(where, AGAIN_EFFORTS)
                 self.known.fill(self.levels, where)
 
 
