@@ -117,9 +117,9 @@ class _Told:
         """Change the steps that no more explained blocks use, if more are explained then."""
         left = np.flatnonzero(~self.is_exact)[:MAX_BLOCKS]
         uses = (self.values[self.is_exact] != 0).sum(axis=0)
-        is_open: NDArray[np.bool_] = np.asarray(uses <= n_uses)
+        is_open = np.array(uses <= n_uses, np.bool_)
         if with_suspects:
-            is_open |= self.suspects(left)
+            is_open = is_open | self.suspects(left)
         is_open[0] = False
         if not len(left) or not is_open.any():
             return

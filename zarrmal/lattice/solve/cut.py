@@ -23,8 +23,8 @@ EFFORTS = np.array(
     [
         # K, factors of the usual sizes, of the variance of rounding
         [64, 0.6, 1.0],
-        [256, 0.6, 1.0],
         [60, 2.0, 1.0],
+        [256, 0.6, 1.0],
         [400, 2.0, 1.0],
         [60, 2.0, 16.0],  # smooth blocks, whose samples are rounded alike
         [1000, 3.0, 1.0],
