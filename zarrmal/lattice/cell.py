@@ -46,7 +46,7 @@ def solve_cell(
     for plane in [p for p in range(len(camera.ratios)) if p != first] + [first]:
         if plane == first and camera.colour == "ycbcr":
             chroma = _blocks(solved[1]), _blocks(solved[2])
-            flags = solved[1].is_known, solved[2].is_known
+            flags = _is_exact(solved[1]), _is_exact(solved[2])
             luma_views = with_luma_bounds(pixels, views, camera, phase, chroma, flags)
         own_views = luma_views if plane == first else views
         view = own_views.of(plane, camera.ratios[plane], phase, fancy=camera.fancy)
@@ -61,7 +61,7 @@ def solve_cell(
     coefficients = tuple(_blocks(solved[p]) for p in order)
     is_known = tuple(solved[p].is_known for p in order)
     is_whole = [plane_views[p].blocks.is_whole for p in order]
-    is_exact = [solved[p].is_known & (solved[p].n_wrong == 0) for p in order]
+    is_exact = tuple(_is_exact(solved[p]) for p in order)
     is_clear = [plane_views[p].blocks.is_exact & plane_views[p].is_inside for p in order]
     for _ in range(2):
         decoded = decode(camera, coefficients, shape, phase, is_known)
@@ -85,6 +85,7 @@ def solve_cell(
         phase=phase,
         coefficients=coefficients,
         is_known=is_known,
+        is_exact=is_exact,
         is_sure=tuple(
             whole & exact & known
             for whole, exact, known in zip(is_whole, is_exact, is_known, strict=True)
@@ -113,14 +114,14 @@ def with_luma_bounds(
     camera: Camera,
     phase: Phase,
     chroma: tuple[NDArray[np.int16], NDArray[np.int16]],
-    is_known: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    is_exact: tuple[NDArray[np.bool_], NDArray[np.bool_]],
 ) -> CellViews:
     """Views with narrower bounds of luma where pixels are clamped, but chroma is known.
 
     Parameters
     ----------
-    chroma, is_known
-        Coefficients of Cb and Cr, and their blocks that are known; see ``FoundCell``.
+    chroma, is_exact
+        Coefficients of Cb and Cr, and which blocks have exact ones; see ``FoundCell``.
     """
     planes = views.planes
     is_clamped = planes.has_preimage & ~planes.is_exact
@@ -129,11 +130,15 @@ def with_luma_bounds(
     shape = planes.visible.shape[0], planes.visible.shape[1]
     rows, columns = camera.n_blocks(shape, phase)[0]
     no_luma = np.zeros((rows, columns, BLOCK, BLOCK), np.int16)
-    known = [np.ones((rows, columns), np.bool_), *is_known]
+    known = [np.ones((rows, columns), np.bool_), *is_exact]
     blocks = [no_luma, *chroma]
     _, cb, cr = planes_of(camera, blocks, shape, phase, known)
     told = is_clamped & covered_pixels(camera, known, shape, phase)
     return CellViews(with_chroma(planes, pixels, cb, cr, told))
+
+
+def _is_exact(plane: SolvedPlane) -> NDArray[np.bool_]:
+    return np.asarray(plane.is_known & (plane.n_wrong == 0))
 
 
 def _blocks(plane: SolvedPlane) -> NDArray[np.int16]:

@@ -227,7 +227,7 @@ def _repaired(pixels: NDArray[np.uint8], views: CellViews, found: FoundCell) -> 
         own_views = views
         if plane == 0 and camera.colour == "ycbcr":
             chroma = found.coefficients[1], found.coefficients[2]
-            flags = found.is_known[1], found.is_known[2]
+            flags = found.is_exact[1], found.is_exact[2]
             own_views = with_luma_bounds(pixels, views, camera, found.phase, chroma, flags)
         view = own_views.of(plane, ratio, found.phase, fancy=camera.fancy)
         n_left = int((view.is_clear & ~found.is_known[plane]).sum())

@@ -40,6 +40,8 @@ class FoundCell:
         Of each plane int16 (row, column, 8, 8), vertical frequency first; 0 in blocks not known.
     is_known
         Of each plane bool (row, column): blocks with coefficients.
+    is_exact
+        The same: blocks whose coefficients give all that is visible of them.
     is_sure
         Of each plane bool (row, column): whole blocks whose coefficients are exact.
     correction_positions
@@ -60,6 +62,7 @@ class FoundCell:
     phase: Phase
     coefficients: tuple[NDArray[np.int16], ...]
     is_known: tuple[NDArray[np.bool_], ...]
+    is_exact: tuple[NDArray[np.bool_], ...]
     is_sure: tuple[NDArray[np.bool_], ...]
     correction_positions: NDArray[np.int32]
     correction_values: NDArray[np.uint8]

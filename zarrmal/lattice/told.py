@@ -116,10 +116,10 @@ class _Told:
     def improve(self, n_uses: int, *, with_suspects: bool) -> None:
         """Change the steps that no more explained blocks use, if more are explained then."""
         left = np.flatnonzero(~self.is_exact)[:MAX_BLOCKS]
-        uses = (self.values[self.is_exact] != 0).sum(axis=0)
-        is_open = np.array(uses <= n_uses, np.bool_)
+        uses: NDArray[np.int64] = (self.values[self.is_exact] != 0).sum(axis=0)
+        is_open = np.array(uses <= n_uses)
         if with_suspects:
-            is_open = is_open | self.suspects(left)
+            is_open |= self.suspects(left)
         is_open[0] = False
         if not len(left) or not is_open.any():
             return
@@ -160,8 +160,7 @@ class _Told:
         coefficients, inflation = self.view.measured(self.at(clear))
         error = np.abs(coefficients - self.steps * np.rint(coefficients / self.steps))
         limit = FAR * np.sqrt(ROUNDING_VARIANCE * inflation[:, None])
-        suspects: NDArray[np.bool_] = (error > limit).any(axis=0)
-        return suspects
+        return np.asarray((error > limit).any(axis=0))
 
     def explained(self, is_open: NDArray[np.bool_]) -> _Measured:
         """Coefficients of the explained blocks that use open steps."""
