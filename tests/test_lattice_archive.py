@@ -277,3 +277,35 @@ def test_the_command_line(tmp_path, models):
     assert "whole JPEG files" in run(app, ["info", url]).stdout
     result = run(app, ["extract", url, str(tmp_path / "out")])
     assert "4 of them are JPEG files again, 4 of these byte for byte" in result.stdout
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_an_archive_as_a_source_gives_its_coefficients(tmp_path, models, zarr_format, monkeypatch):
+    folder = write_files(tmp_path / "in", SEQUENTIAL)
+    cells = [drawn(k, (40, 48)) for k in range(3)]
+    for k, name in enumerate(("c/1.png", "c/2.png")):
+        (folder / name).parent.mkdir(exist_ok=True)
+        buffer = io.BytesIO()
+        Image.fromarray(cells[k]).save(buffer, "JPEG", quality=90, subsampling=0)
+        Image.fromarray(opened(buffer)[8:, 8:]).save(folder / name)
+    first, second = tmp_path / "a.zarr", tmp_path / "b.zarr"
+    pytest.importorskip("numba", reason="the search needs the extra lattice")
+    options = WriteOptions(chunk_cells=4, workers=1, zarr_format=zarr_format)
+    zarrmal.write(folder, first, model=models[3], assign="shortest", options=options)
+    stored = [zarrmal.coefficients(first, k) for k in range(6)]
+    assert sum(cell is not None for cell in stored) == 6
+    monkeypatch.setattr("zarrmal.lattice.find.find_cell", None)  # nothing is searched again
+    monkeypatch.setattr("zarrmal.lattice.survey.find_cell", None)
+    zarrmal.write(first, second, model=models[3], assign="shortest", options=options)
+    assert zarrmal.verify(second, first).problems == ()
+    order = zarr.open_group(second, mode="r")["source_index"][:]
+    for k, row in enumerate(order.tolist()):
+        again, cell = zarrmal.coefficients(second, k), stored[row]
+        assert again.camera == cell.camera
+        assert again.is_file == cell.is_file
+        for levels, expected in zip(again.coefficients, cell.coefficients, strict=True):
+            np.testing.assert_array_equal(levels, expected)
+    zarrmal.extract(second, tmp_path / "out")
+    if zarr_format == 3:
+        originals = {k: v for k, v in files_of(folder).items() if not k.endswith(".png")}
+        assert originals.items() <= files_of(tmp_path / "out").items()

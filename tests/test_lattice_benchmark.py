@@ -13,6 +13,7 @@ pytest.importorskip("numba", reason="the search needs the extra lattice")
 from zarrmal.benchmark.lattice.drawn import as_jpeg, draw_smear, photographs, pixels_of
 from zarrmal.benchmark.lattice.found import found_table, measure_found
 from zarrmal.benchmark.lattice.grid import drawn_table
+from zarrmal.benchmark.lattice.sample import measure_sample, sample_table
 from zarrmal.benchmark.lattice.truth import Score
 from zarrmal.benchmark.rivals import measure_jpeg_files
 from zarrmal.sources import open_source
@@ -82,3 +83,14 @@ def test_drawn_table_counts_by_quality() -> None:
 def test_photographs_have_the_size() -> None:
     for picture in photographs(np.random.default_rng(0), 256):
         assert (picture.shape, picture.dtype) == ((256, 256, 3), np.uint8)
+
+
+def test_a_sample_of_pictures_has_a_row_for_each_case() -> None:
+    rows = list(measure_sample(3, 3))
+    assert [row["compared"] <= 1 and row["whole_blocks"] > 0 for row in rows] == [True] * 3
+    again = list(measure_sample(3, 1))
+    assert {k: v for k, v in again[0].items() if k != "milliseconds"} == {
+        k: v for k, v in rows[0].items() if k != "milliseconds"
+    }
+    first = sample_table(rows).splitlines()[2]
+    assert first.startswith(f"| all | {sum(row['compared'] for row in rows)} |")

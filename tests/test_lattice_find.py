@@ -24,11 +24,13 @@ from zarrmal.benchmark.lattice.drawn import (
     odd_table,
     pixels_of,
     random_cell,
+    turned,
 )
 from zarrmal.benchmark.lattice.truth import Score
-from zarrmal.lattice.find import FoundCell, covered_pixels, find_cell
+from zarrmal.lattice.find import find_cell
+from zarrmal.lattice.found import FoundCell, covered_pixels
 from zarrmal.lattice.jpeg_file import JpegFile, read_jpeg
-from zarrmal.lattice.preimage import ycbcr_planes
+from zarrmal.lattice.preimage import with_chroma, ycbcr_planes
 from zarrmal.lattice.series import STANDARD_CHROMA, STANDARD_LUMA, scaled_table, series_name
 from zarrmal.lattice.solve.dct import inverse_dct
 from zarrmal.lattice.solve.intervals import sample_bounds
@@ -154,18 +156,6 @@ def test_grey() -> None:
     assert check(found, read_jpeg(jpeg.getvalue()), corner, mask, cell).camera.colour == "grey"
 
 
-def turned(file: JpegFile, *, fancy: bool) -> JpegFile:
-    """The transposed picture: 4:2:2 becomes 4:4:0, which Pillow does not write."""
-    camera = replace(
-        file.camera,
-        tables=file.camera.tables.transpose(0, 2, 1).copy(),
-        ratios=tuple((across, down) for down, across in file.camera.ratios),
-        fancy=fancy,
-    )
-    blocks = tuple(plane.transpose(1, 0, 3, 2).copy() for plane in file.blocks)
-    return replace(file, camera=camera, blocks=blocks, shape=file.shape[::-1])
-
-
 @pytest.mark.parametrize("fancy", [True, False])
 def test_samplings_that_pillow_does_not_write(fancy: bool) -> None:
     file = turned(read_jpeg(as_jpeg(smear(10), quality=88, sampling="4:2:2")), fancy=fancy)
@@ -193,6 +183,44 @@ def test_saturated_white_around_a_cell() -> None:
     assert found is not None
     assert found.n_clear_found == found.n_clear > 90
     assert found.n_exact > 0.7 * found.n_visible
+
+
+@pytest.mark.parametrize(
+    ("sampling", "seed", "is_odd"),
+    [("grey", 21, False), ("grey", 24, True), ("4:2:0", 23, False)],
+)
+def test_blocks_with_clamped_pixels(sampling: str, seed: int, is_odd: bool) -> None:
+    """Of a sample at 0 or 255 only one side is told: the block comes out all the same."""
+    rng = np.random.default_rng(seed)
+    tables = [odd_table(rng, scaled_table(STANDARD_LUMA, 80)).tolist()] if is_odd else None
+    drawn = smear(seed).astype(np.int64)
+    if sampling == "grey":
+        drawn = np.repeat(drawn.mean(axis=2, keepdims=True), 3, axis=2)
+    drawn = drawn - np.percentile(drawn[9:119, 21:141], 8)
+    jpeg = as_jpeg(
+        np.clip(drawn, 0, 255).astype(np.uint8), quality=80, tables=tables, sampling=sampling
+    )
+    corner, mask = (9, 21), np.ones((110, 120), np.bool_)
+    cell = np.ascontiguousarray(pixels_of(jpeg)[9:119, 21:141])
+    is_clamped = cell == 0
+    assert is_clamped.mean() > 0.02
+    found = check(find_cell(cell, mask), read_jpeg(jpeg), corner, mask, cell)
+    assert found.n_exact > (0.99 if sampling == "grey" else 0.96) * found.n_visible
+
+
+def test_chroma_bounds_luma_where_colours_are_clamped() -> None:
+    rng = np.random.default_rng(2)
+    luma, cb, cr = (rng.integers(0, 256, (40, 40), np.uint8) for _ in range(3))
+    pixels = rgb(luma, cb, cr)
+    everywhere = np.ones((40, 40), np.bool_)
+    planes = ycbcr_planes(pixels, everywhere)
+    narrowed = with_chroma(planes, pixels, cb, cr, everywhere)
+    assert ((narrowed.low[0] <= luma) & (luma <= narrowed.high[0])).all()
+    clamped = ~planes.is_exact
+    widths = (narrowed.high[0].astype(int) - narrowed.low[0])[clamped].mean()
+    assert widths < 0.5 * (planes.high[0].astype(int) - planes.low[0])[clamped].mean()
+    nowhere = with_chroma(planes, pixels, cb, cr, ~everywhere)
+    np.testing.assert_array_equal(nowhere.low, planes.low)
 
 
 def test_what_never_was_a_jpeg_is_refused() -> None:

@@ -18,13 +18,17 @@ from zarrmal.benchmark.lattice.drawn import (
     pixels_of,
     random_cell,
     smooth_table,
+    with_clamped_pixels,
 )
 from zarrmal.benchmark.lattice.truth import Score
 from zarrmal.lattice.factors import chance_bits, coarser_steps, common_factors, count_levels
 from zarrmal.lattice.find import find_cell
 from zarrmal.lattice.jpeg_file import JpegFile, read_jpeg
+from zarrmal.lattice.preimage import own_planes
 from zarrmal.lattice.series import STANDARD_CHROMA, STANDARD_LUMA, scaled_table
+from zarrmal.lattice.solve.views import CellViews
 from zarrmal.lattice.survey import survey
+from zarrmal.lattice.told import told_steps
 
 Pixels = NDArray[np.uint8]
 
@@ -140,3 +144,28 @@ def test_cells_that_chance_sets_apart_are_of_one_camera() -> None:
         assert cell is not None
         used[cell.camera] = replace(cell.camera)
     assert len(used) == 1
+
+
+@pytest.mark.parametrize("is_clamped", [False, True])
+def test_several_wrong_steps_are_told_at_once(is_clamped: bool) -> None:
+    """Also where many blocks have clamped pixels."""
+    rng = np.random.default_rng(31)
+    true = odd_table(rng, scaled_table(STANDARD_LUMA, 75))
+    picture = draw_smear(rng, 128, 128)
+    picture = with_clamped_pixels(picture) if is_clamped else picture
+    jpeg = as_jpeg(picture, tables=[true.tolist()], sampling="grey")
+    pixels, file = pixels_of(jpeg), read_jpeg(jpeg)
+    view = CellViews(own_planes(pixels, np.ones(pixels.shape, np.bool_))).of(
+        0, (1, 1), (0, 0), fancy=True
+    )
+    wrong = true.copy()
+    high = (np.add.outer(np.arange(8), np.arange(8)) >= 4).reshape(-1)
+    wrong[high] = np.rint(1.3 * true[high])
+    levels = file.blocks[0].reshape(-1, 64)
+    n_uses = (levels != 0).sum(axis=0)
+    assert (n_uses[high] > 0).sum() > 8
+    told = told_steps(view, wrong)
+    is_told = n_uses >= 2
+    factors = told[is_told] // true[is_told]
+    assert (told[is_told] == factors * true[is_told]).all()
+    assert (levels[:, is_told] % factors == 0).all()

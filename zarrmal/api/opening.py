@@ -10,6 +10,7 @@ import numpy as np
 from ..archive import Archive
 from ..archive.format import ArchiveFacts
 from ..archive.preprocessing import requested
+from ..archive.read.as_source import with_stored_coefficients
 from ..archive.read.silhouettes import read_silhouettes
 from ..errors import InputError
 from ..infer import InferMode, Rule, rule_of, with_inferred_masks
@@ -122,6 +123,8 @@ def open_cells(
             progress=reading(progress),
             **arguments,
         )
+        if channel == "auto" and size is None and not arguments.get("axes"):
+            opened = with_stored_coefficients(opened, source, source_options)
         return with_inferred_masks(opened, infer_masks, progress=progress)
     from ..segment.fields import open_fields_or_slide  # its libraries take as long as all else
 

@@ -31,6 +31,9 @@ from .tables import (
 )
 
 N_TRIAL_BLOCKS = 16
+N_NEAREST = 2
+"""Of the likeliest standard tables that are tried before any other."""
+
 N_PROOF_BLOCKS = 64
 """For a table that was estimated: its steps were chosen to fit."""
 
@@ -47,8 +50,11 @@ MIN_SHARE_CLAMPED = 0.4
 FEW_CLEAR_BLOCKS = 4
 """With fewer blocks without clamped pixels, others are tested too."""
 
-STANDARD_BITS, FREE_STEP_BITS = 8.0, 6.0
-"""What choosing a standard table is worth, and any step of another."""
+STANDARD_BITS = 8.0
+"""What choosing a standard table is worth."""
+
+CHOICES = 2.3
+"""Steps that another table may have, for each unit of one: those within a factor e of it, about."""
 
 MIN_EVIDENCE_BITS = 40.0
 """By how much the blocks of a test are less likely at random: 2 to the minus this."""
@@ -190,20 +196,40 @@ def proven_steps(view: PlaneView, estimate: TableEstimate) -> Steps | None:
 
     None if neither does.
     """
-    tests = [try_steps(view, steps, N_PROOF_BLOCKS) for steps in estimate.nearest]
+    tests = [try_steps(view, steps, N_PROOF_BLOCKS) for steps in estimate.nearest[:N_NEAREST]]
     best = max(range(len(tests)), key=lambda k: (tests[k].share_exact, -k))
     standard: Steps | None = None
     if luma_fits(tests[best], STANDARD_BITS):
         standard = estimate.nearest[best].copy()
         if tests[best].share_exact > NEARLY_ALL:
             return standard
-    chosen = STANDARD_BITS
-    if not estimate.is_standard:
-        chosen = FREE_STEP_BITS * int(estimate.is_determined.sum())
-    if not luma_fits(try_steps(view, estimate.steps, N_PROOF_BLOCKS), chosen):
+    own = _proven_own(view, estimate)
+    if own is not None or standard is not None:
         # Clamped pixels mislead the estimate more than the test of a whole table.
-        return standard
-    return estimate.steps if estimate.is_standard else repaired_steps(view, estimate.steps)
+        return standard if own is None else own
+    for steps in estimate.nearest[N_NEAREST:]:
+        if luma_fits(try_steps(view, steps, N_PROOF_BLOCKS), STANDARD_BITS):
+            return np.array(steps)
+    return None
+
+
+def _proven_own(view: PlaneView, estimate: TableEstimate) -> Steps | None:
+    """The estimate, repaired, if it solves a plane's most active blocks before or after."""
+    test = try_steps(view, estimate.steps, N_PROOF_BLOCKS)
+    free_steps = estimate.steps[estimate.is_determined]
+    chosen = STANDARD_BITS if estimate.is_standard else _choice_bits(free_steps)
+    if luma_fits(test, chosen):
+        return estimate.steps if estimate.is_standard else repaired_steps(view, estimate.steps)
+    if test.share_exact < WORTH_MORE:
+        return None
+    steps = repaired_steps(view, estimate.steps)
+    chosen += _choice_bits(steps[steps != estimate.steps])
+    return steps if luma_fits(try_steps(view, steps, N_PROOF_BLOCKS), chosen) else None
+
+
+def _choice_bits(steps: Steps) -> float:
+    """What choosing steps freely is worth."""
+    return float(np.log2(CHOICES * steps).sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,7 +7,7 @@ those have a set of preimages, of which the least and greatest value of each pla
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +105,38 @@ def ycbcr_planes(pixels: NDArray[np.uint8], visible: NDArray[np.bool_]) -> Plane
     kind = np.zeros(visible.shape, np.uint8)
     _ycbcr(np.ascontiguousarray(pixels), visible, low, high, kind, *_TABLES, _known, _bounds)
     return Planes(low=low, high=high, visible=visible, has_preimage=kind > 0, is_exact=kind == 1)
+
+
+def with_chroma(
+    planes: Planes,
+    pixels: NDArray[np.uint8],
+    cb: NDArray[np.uint8],
+    cr: NDArray[np.uint8],
+    told: NDArray[np.bool_],
+) -> Planes:
+    """The same planes with bounds of luma that follow from chroma.
+
+    Parameters
+    ----------
+    planes
+        Of these pixels; see ``ycbcr_planes``.
+    pixels
+        uint8 (y, x, 3).
+    cb, cr
+        uint8 (y, x).
+    told
+        bool (y, x): where chroma is known. Pixels that it contradicts keep their bounds.
+    """
+    added = RED_OF_CR[cr], GREEN_OF_CB_CR[cb, cr], BLUE_OF_CB[cb]
+    low, high = np.zeros(told.shape, np.int32), np.full(told.shape, 255, np.int32)
+    for channel, difference in enumerate(added):
+        value = pixels[..., channel].astype(np.int32)
+        low = np.maximum(low, np.where(value == 0, 0, value - difference))
+        high = np.minimum(high, np.where(value == 255, 255, value - difference))
+    fits = told & (low <= high)
+    luma_low, luma_high = planes.low.copy(), planes.high.copy()
+    luma_low[0][fits], luma_high[0][fits] = low[fits], high[fits]
+    return replace(planes, low=luma_low, high=luma_high)
 
 
 _TABLES = (RED_OF_CR, BLUE_OF_CB, GREEN_OF_CB_CR, CR_OF_RED, CB_OF_BLUE)

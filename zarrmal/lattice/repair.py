@@ -15,6 +15,7 @@ from .solve.dct import N_COEFFICIENTS, Float
 from .solve.plane import solve_listed_blocks
 from .solve.views import PlaneView
 from .tables import MAX_STEP, ROUNDING_VARIANCE, SERIES, Steps
+from .told import told_steps
 
 N_QUALITIES = 100
 """Of each kind of table in SERIES."""
@@ -78,7 +79,7 @@ def repaired_steps(view: PlaneView, steps: Steps) -> Steps:
     until the block comes out exactly. The steps that these values need are kept if they explain
     more blocks.
     """
-    return _Repair(view, steps).run()
+    return _Repair(view, told_steps(view, steps)).run()
 
 
 def improved_standard(view: PlaneView, steps: Steps) -> Steps:

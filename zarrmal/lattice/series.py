@@ -39,6 +39,12 @@ def series_name(table: Steps) -> str:
     return f"standard {('luma', 'chroma')[kind]} {quality + 1}"
 
 
+def steps_of(camera: Camera, plane: int) -> Steps:
+    """The table of a plane, int64 (64,)."""
+    steps: Steps = camera.tables[plane].reshape(-1).astype(np.int64)
+    return steps
+
+
 def sampling_name(camera: Camera) -> str:
     """Sampling as it is usually written, such as "4:2:0"; "plain" where pixels are repeated."""
     if camera.colour != "ycbcr":

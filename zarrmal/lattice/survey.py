@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from zarrmal_codecs.lattice.picture import Camera
 
 from .factors import SAMPLE_CELLS, chance_bits, count_levels, is_like
-from .find import FoundCell, find_cell
+from .find import find_cell
+from .found import FoundCell
 from .series import sampling_name, series_name
 from .tables import standard_table
 

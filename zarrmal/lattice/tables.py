@@ -73,13 +73,16 @@ ROUNDING_VARIANCE = 1 / 12
 ENOUGH_BLOCKS = 256
 """More coefficients tell no more about a step, and take time."""
 
-N_NEAREST = 2
+N_NEAREST = 8
 FEW_BLOCKS = 24
 SMOOTH = 16.0
 """Blocks with more ``error_inflation`` are looked at only where there are few others."""
 
 FREE_STEP_COST = 6.0
 """Natural logarithm of how much likelier a step must make its frequency to be freely chosen."""
+
+CHANGE_COST = 8.0
+"""The same for a step by which a table differs from a standard one."""
 
 MOST, WIDER = 0.8, 10.0
 
@@ -120,7 +123,7 @@ def estimate_table(
     inflation = np.ones(len(coefficients)) if weights is None else weights
     n_telling = int((inflation <= SMOOTH).sum())
     order = np.argsort(inflation, kind="stable")[: max(n_telling, FEW_BLOCKS)]
-    fits = step_likelihoods(coefficients[order], inflation[order])
+    fits = step_likelihoods(coefficients[order], inflation[order], has_means=True)
     rows = np.arange(N_COEFFICIENTS)
     series_fits = fits[rows, SERIES].sum(axis=1)
     likeliest = SERIES[np.argsort(-series_fits, kind="stable")[:N_NEAREST]]
@@ -135,10 +138,13 @@ def estimate_table(
     is_determined &= (np.abs(coefficients[order]) / errors).max(axis=0) > NOT_ZERO
     free_fit = fits[rows, best][is_determined].sum() - FREE_STEP_COST * is_determined.sum()
     if series_fits[nearest] - fits[rows, best][~is_determined].sum() >= free_fit:
+        # Tables like a standard one are not all equal to it.
+        usual = SERIES[nearest]
+        is_changed = is_determined & (likely[rows, best] - likely[rows, usual] > CHANGE_COST)
         return TableEstimate(
-            steps=SERIES[nearest].copy(),
+            steps=np.where(is_changed, best, usual),
             is_determined=is_determined,
-            is_standard=True,
+            is_standard=not is_changed.any(),
             nearest=likeliest,
         )
     # Undetermined steps are those of other pictures, or of the most similar table.
@@ -170,16 +176,26 @@ def _most_frequent(tables: Steps) -> Steps:
     return steps
 
 
-def step_likelihoods(coefficients: Float, inflation: Float) -> Float:
-    """Log likelihood of each step at each frequency, (64, 256); column 0 is unused."""
-    fits = np.zeros((N_COEFFICIENTS, MAX_STEP + 1))
+def step_likelihoods(coefficients: Float, inflation: Float, *, has_means: bool) -> Float:
+    """Log likelihood of each step at each frequency, (frequency, 256); column 0 is unused.
+
+    Parameters
+    ----------
+    coefficients
+        float64 (block, frequency), of some frequencies.
+    inflation
+        float64 (block,), see ``estimate_table``.
+    has_means
+        Whether the first are the means of the blocks.
+    """
+    fits = np.zeros((coefficients.shape[1], MAX_STEP + 1))
     absolute = np.abs(coefficients).T
     # The mean itself, not that of levels, scales the Laplace distribution of unquantised values.
     scales = np.maximum(absolute.mean(axis=1), 0.4)
     # The largest are the multiples that tell a step.
     largest = np.argsort(-absolute, axis=1, kind="stable")[:, :ENOUGH_BLOCKS]
     absolute = np.ascontiguousarray(np.take_along_axis(absolute, largest, axis=1))
-    _likelihoods(absolute, inflation[largest], scales, fits)
+    _likelihoods(absolute, inflation[largest], scales, has_means, fits)
     return fits
 
 
@@ -198,11 +214,14 @@ def _log_share(level: float, decay: float) -> float:
 
 
 @compiled
-def _likelihoods(absolute: Float, inflation: Float, scales: Float, fits: Float) -> None:
+def _likelihoods(
+    absolute: Float, inflation: Float, scales: Float, has_means: bool, fits: Float
+) -> None:
     """Sum over the blocks (frequency, block) of the log likelihood of every step."""
     peaks = -0.5 * np.log(2 * np.pi * ROUNDING_VARIANCE * inflation)
     for j in range(absolute.shape[0]):
         scale = scales[j]
+        is_mean = has_means and j == 0
         for step in range(1, fits.shape[1]):
             decay = step / scale
             flat = np.log(decay)  # the mean of a block may be anything
@@ -213,12 +232,12 @@ def _likelihoods(absolute: Float, inflation: Float, scales: Float, fits: Float) 
                 peak = peaks[j, n]
                 level = np.floor(x / step + 0.5)
                 error = x - level * step
-                prior = flat if j == 0 else _log_share(level, decay)
+                prior = flat if is_mean else _log_share(level, decay)
                 value = peak + prior - 0.5 * error * error / variance
                 if step * step < 36 * variance:
                     # Steps near the error: the next level, on the error's side, matters too.
                     next_level = abs(level + (1 if error >= 0 else -1))
-                    next_prior = flat if j == 0 else _log_share(next_level, decay)
+                    next_prior = flat if is_mean else _log_share(next_level, decay)
                     away = step - abs(error)
                     change = next_prior - prior
                     change -= 0.5 * (away * away - error * error) / variance

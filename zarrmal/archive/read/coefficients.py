@@ -11,7 +11,9 @@ from zarrmal_codecs.chunk.lattice_index import LatticeIndex
 from zarrmal_codecs.chunk.streams import jpeg_cells
 from zarrmal_codecs.lattice.cell import JpegCell
 
+from ...lattice.file_cell import JpegFrame, with_frame
 from ..opened import OpenArchive
+from .frames import read_frames
 from .silhouettes import stored_chunk
 
 
@@ -57,3 +59,21 @@ def read_coefficients(archive: OpenArchive, rows: NDArray[np.int64]) -> list[Jpe
         for i, cell in zip(members.tolist(), part, strict=True):
             cells[i] = cell
     return cells
+
+
+def read_file_cells(archive: OpenArchive, rows: NDArray[np.int64]) -> list[JpegCell | None]:
+    """The same; those that are whole JPEG files with what surrounds their coefficients there.
+
+    Raises
+    ------
+    ZarrmalError
+        As ``read_coefficients``.
+    """
+    cells = read_coefficients(archive, rows)
+    if not any(cell is not None and cell.is_file for cell in cells):
+        return cells
+    texts = read_frames(archive, rows)
+    return [
+        with_frame(cell, JpegFrame.from_text(text)) if cell is not None and text else cell
+        for cell, text in zip(cells, texts, strict=True)
+    ]

@@ -12,7 +12,6 @@ from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ...classify import Assignment
 from ...errors import InputError, LockedError
-from ...lattice.file_cell import JpegFrame, with_frame
 from ...progress import Progress
 from ...sources import Source
 from ...sources.arrays.array_source import Fetch
@@ -30,10 +29,9 @@ from ..lock.journal import Journal, busy_message, read_journal
 from ..lock.staging import publish, refuse_unwritable, stage_of, staging_location
 from ..lock.writer_lock import writer_lock
 from ..opened import OpenArchive
-from ..read.coefficients import read_coefficients
+from ..read.coefficients import read_file_cells
 from ..read.columns import read_column
 from ..read.copied import attribute_problem
-from ..read.frames import read_frames
 from ..read.silhouettes import read_silhouettes
 from ..storage.location import Location
 from ..storage.replaceable import expect_replaceable
@@ -144,8 +142,7 @@ class StoredCells(Source):
         self.assign = _StoredClasses(
             column(layout.PREDICTED_CLASS), column(layout.CLASS_PROBABILITY)
         )
-        self._is_file = _column(archive, layout.JPEG_FRAME)
-        self.has_jpeg_files = self._is_file is not None
+        self.has_jpeg_files = _column(archive, layout.JPEG_FRAME) is not None
         digests = ArchiveDigests(archive.group, archive.location.printable)
         axes = (0, 2, 3, 1) if archive.channel_first else tuple(range(archive.cells.ndim))
         self._fetch = zarr_fetch(archive.cells, axes, digests)
@@ -176,14 +173,7 @@ class StoredCells(Source):
     def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None]:
         """See Source.jpeg; those that are stored, so that nothing is searched again."""
         positions = self._positions[checked_indices(indices, self.n_cells)]
-        cells = read_coefficients(self.archive, positions)
-        if self._is_file is None:
-            return cells
-        texts = read_frames(self.archive, positions)
-        return [
-            with_frame(cell, JpegFrame.from_text(text)) if cell is not None and text else cell
-            for cell, text in zip(cells, texts, strict=True)
-        ]
+        return read_file_cells(self.archive, positions)
 
     def silhouettes(self, indices: NDArray[np.int64]) -> Silhouettes | None:
         """See Source.silhouettes; those with which the cells are stored."""

@@ -18,7 +18,8 @@ from zarrmal_codecs.lattice.cell import JpegCell
 
 from ...errors import InputError
 from ...lattice.compiled import IS_AVAILABLE
-from ...lattice.find import FoundCell, find_cell
+from ...lattice.find import find_cell
+from ...lattice.found import FoundCell
 from ...lattice.jpeg_file import read_jpeg
 from ...lattice.survey import Cell, Finding, survey
 from ...sources import Source, open_source
@@ -28,6 +29,7 @@ from .drawn import SUBSAMPLINGS, as_jpeg, draw_smear, pixels_of
 from .found import FOUND_CELLS, found_table, measure_found, source_name
 from .grid import DRAWN_CELLS, drawn_table, measure_drawn
 from .picture import draw_picture
+from .sample import measure_sample, sample_table
 from .truth import Score
 
 EXIT_MISTAKE = 2
@@ -65,6 +67,9 @@ def main() -> int:
                         help="draw pictures and take photographs, instead of a source")  # fmt: skip
     parser.add_argument("--files", type=int, default=2,
                         help="with --drawn: so many of each kind")  # fmt: skip
+    parser.add_argument("--sample", type=int, metavar="CASES",
+                        help="with --drawn: so many at random instead, of qualities 60 to 98, "
+                        "clamped pictures and those that were a JPEG before too")  # fmt: skip
     parser.add_argument("--picture", type=Path, metavar="SVG", help="draw the idea in one picture")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
@@ -75,7 +80,11 @@ def main() -> int:
         if arguments.picture is not None:
             draw_picture(arguments.picture, arguments.seed)
             return 0
-        if arguments.drawn:
+        if arguments.drawn and arguments.sample:
+            _warm_up()
+            cases = measure_sample(arguments.seed, arguments.sample)
+            report = {"sample": list(_as_they_come(cases))}
+        elif arguments.drawn:
             _warm_up()
             n_cells = arguments.cells or DRAWN_CELLS
             rows = measure_drawn(arguments.seed, arguments.files, n_cells)
@@ -212,6 +221,8 @@ def as_text(report: dict[str, Any]) -> str:
         return found_table(report["sources"])
     if "drawn" in report:
         return drawn_table(report["drawn"])
+    if "sample" in report:
+        return sample_table(report["sample"])
     return "\n".join(f"{key:22} {value}" for key, value in _flat(report))
 
 

@@ -13,7 +13,7 @@ from zarrmal_codecs.lattice.stored import lattice_of
 
 from ...errors import InputError
 from ...lattice.bits import bits_of
-from ...lattice.find import FoundCell
+from ...lattice.found import FoundCell
 from ...lattice.known import KnownCell
 from ...lattice.survey import Cell
 from ..rivals.image_coders import jxl

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,11 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ...lattice.jpeg_file import JpegFile
+
 SUBSAMPLINGS = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 """Those that Pillow writes of colours."""
 
 PHOTOGRAPHS = ("astronaut.png", "coffee.png", "chelsea.png", "ihc.png")
 """Colour pictures in the package of scikit-image."""
+
+MORE_PHOTOGRAPHS = (
+    *PHOTOGRAPHS,
+    *("motorcycle_left.png", "rocket.jpg", "retina.jpg", "hubble_deep_field.jpg"),
+    *("camera.png", "coins.png", "moon.png", "grass.png", "gravel.png", "brick.png", "page.png"),
+)
+"""The same with darker and grey ones."""
+
+DARKEST, BRIGHTEST = 6, 96
+"""Percentiles that become 0 and 255 in a picture with clamped pixels."""
 
 
 def draw_smear(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
@@ -47,7 +60,9 @@ def draw_smear(rng: np.random.Generator, height: int, width: int) -> NDArray[np.
     return np.asarray(picture.clip(24, 232), np.uint8)
 
 
-def photographs(rng: np.random.Generator, side: int) -> list[NDArray[np.uint8]]:
+def photographs(
+    rng: np.random.Generator, side: int, names: Sequence[str] = PHOTOGRAPHS
+) -> list[NDArray[np.uint8]]:
     """Squares of photographs, uint8 (side, side, 3); none where scikit-image is not installed.
 
     They are reduced by half, so that no lattice of an earlier JPEG is left.
@@ -55,7 +70,7 @@ def photographs(rng: np.random.Generator, side: int) -> list[NDArray[np.uint8]]:
     package = find_spec("skimage")
     folder = Path(package.origin).parent / "data" if package and package.origin else Path()
     pictures = []
-    for name in PHOTOGRAPHS:
+    for name in names:
         if package is None or not (folder / name).is_file():
             continue
         image = Image.open(folder / name).convert("RGB")
@@ -65,6 +80,21 @@ def photographs(rng: np.random.Generator, side: int) -> list[NDArray[np.uint8]]:
         row, column = (int(rng.integers(0, n - side + 1)) for n in pixels.shape[:2])
         pictures.append(np.ascontiguousarray(pixels[row : row + side, column : column + side]))
     return pictures
+
+
+def tinted(rng: np.random.Generator, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A grey picture under coloured light, uint8 (y, x, 3)."""
+    y, x = np.meshgrid(*(np.linspace(0, 1, n) for n in picture.shape[:2]), indexing="ij")
+    slopes, starts = rng.uniform(-6, 6, (2, 3)), rng.uniform(0, 6, 3)
+    light = 0.7 + 0.3 * np.sin(x[..., None] * slopes[0] + y[..., None] * slopes[1] + starts)
+    return np.asarray(np.clip(picture * light + rng.normal(0, 5, 3), 0, 255), np.uint8)
+
+
+def with_clamped_pixels(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """More contrast, so that a tenth of a picture becomes black or white."""
+    dark, bright = np.percentile(picture, (DARKEST, BRIGHTEST))
+    stretched = (picture - dark) / max(bright - dark, 20) * 255
+    return np.asarray(np.clip(stretched, 0, 255), np.uint8)
 
 
 def as_jpeg(
@@ -95,6 +125,18 @@ def pixels_of(jpeg: bytes) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(jpeg)))
 
 
+def turned(file: JpegFile, *, fancy: bool = True) -> JpegFile:
+    """The transposed picture: 4:2:2 becomes 4:4:0, which Pillow does not write."""
+    camera = replace(
+        file.camera,
+        tables=file.camera.tables.transpose(0, 2, 1).copy(),
+        ratios=tuple((across, down) for down, across in file.camera.ratios),
+        fancy=fancy,
+    )
+    blocks = tuple(plane.transpose(1, 0, 3, 2).copy() for plane in file.blocks)
+    return replace(file, camera=camera, blocks=blocks, shape=(file.shape[1], file.shape[0]))
+
+
 def odd_table(rng: np.random.Generator, base: NDArray[np.int64]) -> NDArray[np.int64]:
     """A table like a known one, with every step changed at random by up to a third."""
     factors = np.exp(rng.uniform(-0.3, 0.3, 64))
@@ -113,6 +155,18 @@ def smooth_table(rng: np.random.Generator, base: NDArray[np.int64]) -> NDArray[n
         np.int64
     )
     return table.reshape(-1)
+
+
+def random_crop(
+    rng: np.random.Generator, height: int, width: int
+) -> tuple[tuple[int, int], NDArray[np.bool_]]:
+    """The same of any size, a third of them without a silhouette."""
+    corner, mask = random_cell(rng, height, width)
+    if rng.random() < 1 / 3:
+        sides = rng.integers(56, 120, 2)
+        corner = int(rng.integers(0, height - sides[0])), int(rng.integers(0, width - sides[1]))
+        mask = np.ones(tuple(sides), np.bool_)
+    return corner, mask
 
 
 def random_cell(

@@ -21,7 +21,7 @@ from ...archive.cameras import camera_infos, cell_cameras
 from ...archive.read.coefficients import lattice_of
 from ...archive.write.lattice import plan_search
 from ...errors import InputError
-from ...lattice.find import covered_pixels
+from ...lattice.found import covered_pixels
 from ...models import shipped_model, shipped_originals
 from ...sources import Source
 from ...sources.source import Subset

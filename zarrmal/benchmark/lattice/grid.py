@@ -89,7 +89,7 @@ def _measure_file(
     jpeg = as_jpeg(picture, quality=quality, tables=tables, sampling=sampling)
     pixels, file = pixels_of(jpeg), read_jpeg(jpeg)
     cuts = [random_cell(rng, SIDE, SIDE) for _ in range(n_cells)]
-    cells: list[Cell] = [(_cut(pixels, corner, mask), mask) for corner, mask in cuts]
+    cells: list[Cell] = [(cut_out(pixels, corner, mask), mask) for corner, mask in cuts]
     start = time.process_time()
     cameras = survey(cells)
     found = [find_cell(*cell, cameras) for cell in cells]
@@ -140,9 +140,10 @@ def _right(rows: Sequence[dict[str, Any]]) -> str:
     return f"{sum(r['tables_right'] for r in rows)}/{sum(r['compared'] for r in rows)}"
 
 
-def _cut(
+def cut_out(
     pixels: NDArray[np.uint8], corner: tuple[int, int], mask: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
+    """A cell of a picture, 0 outside its mask."""
     rows, columns = (slice(c, c + n) for c, n in zip(corner, mask.shape, strict=True))
     return np.ascontiguousarray(
         pixels[rows, columns] * (mask if pixels.ndim == 2 else mask[..., None])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.transform import inverse_dct
 
-from ...lattice.find import FoundCell
+from ...lattice.found import FoundCell, covered_pixels
 from ...lattice.jpeg_file import JpegFile
 
 MIN_WHOLE_BLOCKS = 12
@@ -34,8 +34,8 @@ class Score:
         replaced by others that decode to the same samples tell nothing.
     blocks, values_equal, ambiguous
         Whole blocks of all planes, those with the file's dequantised coefficients, and those with
-        others that decode to the same samples, between which no pixel decides: a constant block's
-        mean, say, where its step is below 8.
+        others that decode to the same samples or the same pixels, between which no pixel decides: a
+        constant block's mean, say, where its step is below 8, or a block whose colours are clamped.
     """
 
     n_cells: int = 0
@@ -92,6 +92,7 @@ class Score:
                 f"{file.camera.ratios} is right"
             )
             return
+        shown = _shown(found, visible)
         right, equal = True, True
         for plane, blocks in enumerate(file.blocks):
             down, across = file.camera.ratios[plane]
@@ -105,10 +106,11 @@ class Score:
             same = (mine == true).all(axis=(2, 3)) & found.is_known[plane]
             self.values_equal += int((same & whole[plane]).sum())
             other = whole[plane] & found.is_known[plane] & ~same
-            alike = inverse_dct(mine[other]) == inverse_dct(true[other])
-            self.ambiguous += int(alike.all(axis=(1, 2)).sum())
+            alike = (inverse_dct(mine[other]) == inverse_dct(true[other])).all(axis=(1, 2))
+            alike |= _whole(shown, file, phase, plane)[other]
+            self.ambiguous += int(alike.sum())
             told = whole[plane].copy()
-            told[other] &= ~alike.all(axis=(1, 2))
+            told[other] &= ~alike
             values, file_steps = true[told], file.camera.tables[plane].astype(np.int64)
             is_told = (values != 0).any(axis=0)
             fits = (values % steps == 0).all(axis=0) & (steps % file_steps == 0)
@@ -132,6 +134,14 @@ class Score:
             "tables_equal": self.tables_equal, "whole_blocks": self.blocks,
             "values_equal": self.values_equal, "ambiguous": self.ambiguous, "wrong": self.wrong,
         }  # fmt: skip
+
+
+def _shown(found: FoundCell, visible: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Visible pixels that the coefficients found give, bool (y, x)."""
+    covered = covered_pixels(found.camera, found.is_known, found.shape, found.phase)
+    shown = np.asarray(visible & covered)
+    shown.reshape(-1)[found.correction_positions] = False
+    return shown
 
 
 def _whole(

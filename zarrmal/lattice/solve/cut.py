@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 from ..compiled import compiled
 from ..tables import Steps
 from .dct import Float, effects_of, inverse_dct
-from .gaussian import condition, expected
+from .gaussian import condition, cut_off, expected
 from .sphere import factorise, k_best
 from .taps import Taps
 
 EFFORTS = np.array(
     [
         # K, factors of the usual sizes, of the variance of rounding
-        [256, 0.6, 1.0],
+        [64, 0.6, 1.0],
         [60, 2.0, 1.0],
+        [256, 0.6, 1.0],
         [400, 2.0, 1.0],
         [60, 2.0, 16.0],  # smooth blocks, whose samples are rounded alike
         [1000, 3.0, 1.0],
@@ -159,6 +160,7 @@ def _solve_all(
                     likely_low[n], likely_high[n], noise, spread, deviation, effects, covariance
                 )
                 expected(likely_low[n], likely_high[n], noise, effects, covariance, mean)
+                cut_off(likely_low[n], likely_high[n], effects, covariance, mean)
                 factorise(covariance, order, gains, variances)
             n_candidates = k_best(mean, order, gains, variances, int(efforts[e, 0]), candidates)
             best = try_vectors(

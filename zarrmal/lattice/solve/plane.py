@@ -12,6 +12,7 @@ from .blocks import Where
 from .cut import EFFORTS, Seen, Sizes, solve_cut_blocks
 from .dct import N_COEFFICIENTS
 from .rings import KnownSamples
+from .taps import RINGED, taps_of
 from .views import PlaneView
 from .whole import solve_whole_blocks
 
@@ -24,6 +25,15 @@ bounded by work, not by a clock, so that the same cells give the same bytes."""
 
 TRIAL_TRIES = 120
 """Sets of changes tried for a block that only tells whether an assumption is right."""
+
+DOUBTFUL_EFFORTS = 4
+"""Of those on cut blocks, so many are spent on a block that only tells steps."""
+
+AGAIN_EFFORTS = 4
+"""The same for a block that was solved before."""
+
+LEAST_EFFORTS = 2
+"""The same for blocks after HARD_BLOCKS."""
 
 N_ROUNDS = 2
 """Times that blocks which do not fit together are solved again."""
@@ -39,6 +49,30 @@ def solve_listed_blocks(
     if not len(where[0]):
         return np.zeros((0, N_COEFFICIENTS), np.int16), np.zeros(0, np.bool_)
     return solve_whole_blocks(view.low[where], view.high[where], steps, max_tries)
+
+
+def solve_doubtful_blocks(
+    view: PlaneView, where: Where, steps: Steps, sizes: Sizes
+) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+    """The same of blocks with samples that are clamped, or known within bounds only."""
+    low, high = view.low[where], view.high[where]
+    levels, n_wrong = solve_cut_blocks(
+        Seen(
+            low=low,
+            high=high,
+            likely_low=view.likely_low[where],
+            likely_high=view.likely_high[where],
+            pixel_low=low,
+            pixel_high=high,
+            known=np.ones(low.shape, np.bool_),
+            rings=np.full((len(low), RINGED * RINGED), -1, np.int32),
+        ),
+        steps,
+        sizes,
+        taps_of((1, 1), fancy=False),
+        DOUBTFUL_EFFORTS,
+    )
+    return levels, n_wrong == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,7 +151,7 @@ class _Plane:
             self.steps,
             self.sizes,
             view.taps,
-            n_efforts if self.n_hard > 0 else 1,
+            n_efforts if self.n_hard > 0 else LEAST_EFFORTS,
         )
         self.n_hard -= int((wrong > 0).sum())
         taken = wrong <= MAX_SHARE_WRONG * blocks.n_known[where]
@@ -142,7 +176,7 @@ class _Plane:
             self.known.clear(_at(suspects, self.is_known.shape))
             for block in suspects[:: -1 if number % 2 else 1]:
                 where = _at(np.array([block]), self.is_known.shape)
-                self.solve_cut(where)
+                self.solve_cut(where, AGAIN_EFFORTS)
                 self.known.fill(self.levels, where)
 
 
