@@ -14,7 +14,6 @@ licence); and from 400 pictures made of these, reduced and saved again with othe
 samplings. They serve any camera, and can be moved to another model by `zarrmal train-lattice
 --weights-from`. Its table of masks is that of nih50-rgb-masks: without one, what was cut off a cell
 would count as errors of its coefficients.
-The scales of luma were learned afterwards, all else kept; the command now learns everything anew.
 
 Those for cells with masks also code cells whose masks are inferred from their edges
 (zarrmal.infer), and are chosen for these where they take fewer bits.
@@ -116,7 +115,7 @@ SHIPPED = (
         trained_by="zarrmal train nih-native/ --validation 0 --steps 8000 --units 64,48 "
         "--seed 0 -o nih-native-rgb.zmal",
         lattice_by="zarrmal train-lattice nih-native/ pbc-jpeg-cells/ fields/ --group-pattern "
-        r"'C\d+[PN]?\d*|[^/]+$' --seed 0 --into nih-native-rgb.zmal "
+        r"'C\d+[PN]?\d*|[^/]+$' --steps 15000 --blocks 200000 --seed 0 --into nih-native-rgb.zmal "
         "--masks-from nih50-rgb-masks.zmal -o nih-native-rgb.zmal",
     ),
     Shipped(
