@@ -14,7 +14,8 @@ from zarrmal_codecs.chunk.coder import Coder
 from zarrmal_codecs.hybrid.depth import DEEP, SHALLOW, Depth
 from zarrmal_codecs.hybrid.known import Known
 from zarrmal_codecs.hybrid.pixel_coder import Lanes, Plan
-from zarrmal_codecs.model.step import ContextLayer, Step
+from zarrmal_codecs.model.layer import Layer
+from zarrmal_codecs.model.step import Step
 from zarrmal_codecs.scales import Scales
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
@@ -59,7 +60,13 @@ def codec_lanes(
     depth: Depth = SHALLOW,
 ) -> Lanes:
     """The codec's view of levels (cell, plane, y, x), with a network that is never run."""
-    empty = ContextLayer(np.zeros((1, 1), np.int8), np.zeros(1, np.int32), np.ones(1, np.uint8))
+    empty = Layer(
+        weight=np.zeros((1, 1), np.int8),
+        bias=np.zeros(1, np.int32),
+        shift=np.ones(1, np.uint8),
+        input="uint8",
+        output="int32",
+    )
     steps = tuple(
         Step(
             plane=plan.plane,

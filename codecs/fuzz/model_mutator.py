@@ -108,8 +108,10 @@ def _steps(tree: Any, rng: Random) -> None:
         step["layers"] = rng.choice(steps)["layers"]
     elif kind == 4:
         layer = rng.choice(step["layers"])
-        name = rng.choice(("weight", "bias", "shift"))
-        layer[name] = rng.choice((layer[name], rng.randrange(len(tree["tensors"]))))
+        name = rng.choice(("weight", "bias", "shift", "multiplier", "transpose_of"))
+        layer[name] = rng.randrange(len(tree["tensors"]))
+        if rng.randrange(4) == 0:
+            layer[rng.choice(("input", "output"))] = rng.choice(("int8", "uint7", "uint8", "int32"))
     elif kind == 5:
         tree["depth"] = rng.choice((8, 16, 16, 0, 12))
     elif kind == 6:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from models import array
 from zarrmal_codecs import Model
-from zarrmal_codecs.hybrid.context import n_inputs
+from zarrmal_codecs.hybrid.context import RANGES, n_inputs
 from zarrmal_codecs.model.class_model import ClassModel
 from zarrmal_codecs.model.layer import Layer
-from zarrmal_codecs.model.step import ContextLayer, Step
+from zarrmal_codecs.model.step import Step
 
 Earlier = tuple[tuple[int, ...], ...]
 
@@ -23,7 +23,7 @@ def autoencoder_layer(seed: int, n_inputs: int, n_outputs: int, ends: str) -> La
         weight=array(seed, (n_outputs, n_inputs), -60, 60, "int8"),
         bias=array(seed + 1, (n_outputs,), 20_000, 60_000, "int32"),
         multiplier=array(seed + 2, (n_outputs,), 100, 300, "uint16"),
-        shift=16,
+        shift=np.full(n_outputs, 16, np.uint8),
         input=given,
         output=gives,
     )
@@ -85,21 +85,22 @@ def hybrid_class(
         )
         width, layers = n_inputs(step, n_latents > 0), []
         for k, n in enumerate((*widths, 1 + 3 * n_components), 1):
-            layers.append(context_layer(seed + 100 * s + 1000 * k, n, width, is_last=k == 3))
+            layers.append(context_layer(seed + 100 * s + 1000 * k, n, width, k))
             width = n
         steps.append(replace(step, layers=tuple(layers)))
     return ClassModel(name=name, networks=networks, tensors=tensors, steps=tuple(steps))
 
 
-def context_layer(seed: int, n: int, width: int, *, is_last: bool) -> ContextLayer:
+def context_layer(seed: int, n: int, width: int, k: int) -> Layer:
+    """Layer k, 1 to 3, of a step."""
     bias = array(seed + 1, (n,), -2000, 2000, "int32")
-    if is_last:
+    if k == 3:
         bias[2::3] += 8000  # scales: near half of their table
     weight, shift = (
         array(seed, (n, width), -60, 60, "int8"),
         array(seed + 2, (n,), 4, 8, "uint8"),
     )
-    return ContextLayer(weight, bias, shift)
+    return Layer(weight=weight, bias=bias, shift=shift, input=RANGES[k - 1], output=RANGES[k])
 
 
 def hybrid_model(cell_shape: tuple[int, ...], *classes: ClassModel, depth: int = 8) -> Model:

@@ -12,7 +12,7 @@ import numpy as np
 from hybrid_models import changed, hybrid_class, hybrid_model, with_layer, with_step
 from invalid_models import body_of, drop, model_file, put
 from zarrmal_codecs import Model
-from zarrmal_codecs.hybrid.context import MAX_CONTEXT_ACCUMULATOR
+from zarrmal_codecs.constants import MAX_ACCUMULATOR
 from zarrmal_codecs.model.class_model import ClassModel
 from zarrmal_codecs.model.layer import Layer
 from zarrmal_codecs.model.model import _read_body
@@ -26,14 +26,25 @@ def of(model: ClassModel, shape: tuple[int, ...] = (3, 3)) -> bytes:
     return hybrid_model(shape, model).to_bytes()
 
 
-def edited(model: Model, *changes: Callable[[Any], None]) -> bytes:
-    """A model's file with changes in its JSON."""
+def edited(model: Model, *changes: Callable[[Any], None], more: bytes = b"") -> bytes:
+    """A model's file with changes in its JSON, and more bytes of tensors."""
     raw = _read_body(model.to_bytes())
     n = int.from_bytes(raw[:4], "little")
     tree = json.loads(raw[4 : 4 + n])
     for change in changes:
         change(tree)
-    return model_file(body_of(json.dumps(tree).encode(), raw[4 + n :]), compressor=1)
+    return model_file(body_of(json.dumps(tree).encode(), raw[4 + n :] + more), compressor=1)
+
+
+def with_tensor(model: ClassModel, k: int, name: str, tensor: np.ndarray) -> bytes:
+    """A file with another tensor in layer k of the first step, which no Layer could hold."""
+
+    def change(tree: Any) -> None:
+        layer = tree["classes"][0]["steps"][0]["layers"][k]
+        layer[name] = len(tree["tensors"])
+        tree["tensors"].append([tensor.dtype.name, list(tensor.shape)])
+
+    return edited(hybrid_model((3, 3), model), change, more=tensor.tobytes())
 
 
 def tensor(name: str, dtype: str, *values: object) -> dict[str, np.ndarray]:
@@ -49,11 +60,11 @@ def at_the_bound(*, over: int, sign: int, latent: bool = False) -> bytes:
     base = one(n_latents=1) if latent else one()
     step = base.steps[0]
     bias = step.layers[0].bias.copy()
-    weights = np.abs(step.layers[0].weight[1].astype(int)).sum() * 127
+    weights = np.abs(step.layers[0].weight[1].astype(int)).sum() * 255
     if latent:
         weights += 1024 * int(np.abs(step.latent[1].astype(int)).sum())
-    bias[1] = sign * (MAX_CONTEXT_ACCUMULATOR - weights + over)
-    return of(with_layer(base, 0, 0, bias=bias))
+    bias[1] = sign * (MAX_ACCUMULATOR - weights + over)
+    return with_tensor(base, 0, "bias", bias)
 
 
 STEP = ("classes", 0, "steps", 0)
@@ -106,7 +117,7 @@ def steps_json() -> dict[str, tuple[bytes, str, str]]:
         "sees-negative": (edited(colour, put(*many, 2, "earlier", [0, -1])), corrupt, "earlier"),
         "sees-twice": (edited(colour, put(*many, 2, "earlier", [1, 1])), wrong, "earlier"),
         "sees-four": (edited(six, put(*many, 5, "earlier", [0, 1, 2, 3])), corrupt, "at most 3"),
-        "sees-fewer": (edited(colour, put(*many, 2, "earlier", [1])), wrong, "weight of layer 0"),
+        "sees-fewer": (edited(colour, put(*many, 2, "earlier", [1])), wrong, "layer 0"),
         "follows-none": (edited(grey, put(*STEP, "follows", True)), wrong, "follows"),
         "follows-0": (edited(grey, put(*STEP, "follows", 0)), corrupt, "follows"),
         "follows-1": (edited(colour, put(*many, 1, "follows", 1)), corrupt, "follows"),
@@ -148,14 +159,16 @@ def models() -> dict[str, tuple[bytes, str, str]]:
     out = steps_json()
     for k, layer in enumerate(good.steps[0].layers):
         for name in ("weight", "bias", "shift"):
-            own, where = getattr(layer, name), f"layer {k}"
+            own = getattr(layer, name)
             for kind, other in {"dtype": own.astype("int16"), "empty": own[:0],
                                 "shape": own.reshape(1, -1, 1)}.items():  # fmt: skip
-                out[f"{kind}-{name}-{k}"] = (
-                    of(with_layer(good, 0, k, **{name: other})),
-                    wrong,
-                    where,
-                )
+                out[f"{kind}-{name}-{k}"] = with_tensor(good, k, name, other), wrong, name
+        for name in ("input", "output"):
+            other = {name: "int8"}
+            out[f"{name}-of-step-{k}"] = of(with_layer(good, 0, k, **other)), wrong, f"layer {k}"
+        ones = np.ones(layer.n_outputs, np.uint16)
+        out[f"multiplier-of-step-{k}"] = (
+            of(with_layer(good, 0, k, multiplier=ones)), wrong, "without multiplier")  # fmt: skip
     for name in ("grid", "latent_scale"):
         out[f"no-{name}"] = of(changed(seeing, **{name: None})), wrong, name
     for name, numbers in {
@@ -170,8 +183,7 @@ def models() -> dict[str, tuple[bytes, str, str]]:
         "components-3": {"n_components": 3},
         "flags-2": {"n_flags": 2},
     }.items():
-        said = {"components-3": "weight of layer 2", "flags-2": "weight of layer 0",
-                "coverage-1": "weight of layer 0"}  # fmt: skip
+        said = {"components-3": "7 outputs", "flags-2": "layer 0", "coverage-1": "layer 0"}
         out[f"context-{name}"] = of(with_step(good, 0, **numbers)), wrong, said.get(name, "numbers")
     shift, latent = good.steps[0].layers[1].shift, seeing.steps[0].latent
     out |= {
@@ -181,7 +193,7 @@ def models() -> dict[str, tuple[bytes, str, str]]:
         "bound-negative": (at_the_bound(over=1, sign=-1), wrong, "1073741824"),
         "bound-latent": (at_the_bound(over=1, sign=1, latent=True), wrong, "1073741824"),
         "bound-lowest": (
-            of(with_layer(good, 0, 0, bias=np.full(3, -(2**31), np.int32))), wrong, "proven"),
+            with_tensor(good, 0, "bias", np.full(3, -(2**31), np.int32)), wrong, "proven"),
         "steps-of-fewer-planes": (of(good, (3, 3, 2)), wrong, "each of 2 planes"),
         "planes-65": (of(good, (3, 3, 65)), wrong, "hybrid"),
         "cell-rank-1": (of(good, (3,)), wrong, "hybrid"),

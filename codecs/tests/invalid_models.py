@@ -26,8 +26,8 @@ def body_of(text: bytes, tensors: bytes = b"") -> bytes:
 
 def tree_and_tensors() -> tuple[dict[str, Any], bytes]:
     """A small valid model: cell (1, 2), one latent; encoder with its own weight."""
-    layer = {"bias": 1, "multiplier": 2, "shift": 0, "input": "int8", "output": "uint8"}
-    back = {"bias": 4, "multiplier": 5, "shift": 0, "input": "uint8", "output": "int8"}
+    layer = {"bias": 1, "multiplier": 2, "shift": 6, "input": "int8", "output": "uint8"}
+    back = {"bias": 4, "multiplier": 5, "shift": 7, "input": "uint8", "output": "int8"}
     networks = {"decoder": [layer | {"weight": 0}], "encoder": [back | {"weight": 3}]}
     tree = {
         "profile": "paper",
@@ -36,10 +36,11 @@ def tree_and_tensors() -> tuple[dict[str, Any], bytes]:
         "tensors": [
             ["int8", [2, 1]], ["int32", [2]], ["uint16", [2]],
             ["int8", [1, 2]], ["int32", [1]], ["uint16", [1]],
+            ["uint8", [2]], ["uint8", [1]],
         ],
         "about": {},
     }  # fmt: skip
-    tensors = struct.pack("<2b2i2H2biH", 1, -1, 100, 100, 1, 1, 1, 1, 0, 1)
+    tensors = struct.pack("<2b2i2H2biH2BB", 1, -1, 100, 100, 1, 1, 1, 1, 0, 1, 0, 0, 0)
     return tree, tensors
 
 
@@ -86,6 +87,16 @@ def wide() -> bytes:
     tree["tensors"].append(["int8", [2, (1 << 20) + 1]])
     tree["classes"][0]["networks"]["decoder"][0]["weight"] = len(tree["tensors"]) - 1
     body = body_of(json.dumps(tree).encode(), tensors + bytes(2 * ((1 << 20) + 1)))
+    return model_file(body, compressor=2)
+
+
+def large_thrice() -> bytes:
+    """A weight of 2**16 + 1 items in three layers."""
+    tree, tensors = tree_and_tensors()
+    tree["tensors"].append(["int8", [1, (1 << 16) + 1]])
+    layer = {"weight": 8, "bias": 4, "shift": 7, "input": "int8", "output": "int8"}
+    tree["classes"][0]["networks"]["x"] = [layer] * 3
+    body = body_of(json.dumps(tree).encode(), tensors + bytes((1 << 16) + 1))
     return model_file(body, compressor=2)
 
 
@@ -159,12 +170,11 @@ def cases() -> dict[str, tuple[bytes, str, str]]:
         "tensor-huge-hidden": (
             changed(put("tensors", 0, 1, [0, *[1 << 26] * 7])), corrupt, "shape"),
         "tensor-rank-9": (changed(put("tensors", 0, 1, [1] * 9)), corrupt, "rank 9"),
-        "tensor-index": (changed(put(*layer, "bias", 6)), corrupt, "tensor 6"),
+        "tensor-index": (changed(put(*layer, "bias", 8)), corrupt, "tensor 8"),
         "tensor-index-negative": (changed(put(*layer, "bias", -1)), corrupt, "tensor -1"),
         "tensor-index-true": (changed(put(*layer, "bias", True)), corrupt, "tensor True"),
         "tensor-index-huge": (changed(put(*layer, "bias", 10**30)), corrupt, "tensor"),
-        "tensor-thrice": (
-            changed(put("classes", 0, "networks", "x", [one, one])), corrupt, "more than 2"),
+        "tensor-thrice": (large_thrice(), corrupt, "more than 2"),
         "weight-and-transpose": (changed(put(*layer, "transpose_of", 0)), corrupt, "either"),
         "weight-missing": (changed(drop(*layer, "weight")), corrupt, "either"),
         "weight-of-bias": (changed(put(*layer, "weight", 1)), wrong, "weight"),
@@ -172,8 +182,8 @@ def cases() -> dict[str, tuple[bytes, str, str]]:
         "multiplier-of-bias": (changed(put(*layer, "multiplier", 1)), wrong, "multiplier"),
         "multiplier-0": (changed(lambda tree: None, tensors[:10] + b"\0\0" + tensors[12:]),
                          wrong, "multiplier"),
-        "bound": (changed(lambda tree: None, tensors[:2] + struct.pack("<i", 2**31 - 128)
-                          + tensors[6:]), wrong, "2147483648"),
+        "bound": (changed(lambda tree: None, tensors[:2] + struct.pack("<i", 2**30 - 128)
+                          + tensors[6:]), wrong, "1073741824"),
         "bound-negative": (changed(lambda tree: None, tensors[:2] + struct.pack("<i", -(2**31))
                                    + tensors[6:]), wrong, "at most"),
         "widths": (changed(put(*decoder, [one | {"output": "int8"}, one])), wrong, "inputs"),
@@ -213,12 +223,16 @@ def cases() -> dict[str, tuple[bytes, str, str]]:
         "profile-unknown": (changed(put("profile", "rans")), "CompatibilityError", "rans"),
         "model-of-tests": (models.one_layer().to_bytes()[:-30], "TruncatedError", "ends after"),
     }  # fmt: skip
-    for value in (47, -1, True, 1.0, "1", None, 10**30):
-        error = wrong if type(value) is int else corrupt
-        out[f"shift-{str(value)[:5]}"] = changed(put(*layer, "shift", value)), error, "shift"
+    for name, value in {"true": True, "float": 1.0, "null": None, "text": "1", "huge": 10**30,
+                        "negative": -1, "beyond": 8}.items():  # fmt: skip
+        out[f"shift-{name}"] = changed(put(*layer, "shift", value)), corrupt, "tensor"
+    for name, value in {"of-bias": 1, "of-weight": 0, "short": 7}.items():
+        out[f"shift-{name}"] = changed(put(*layer, "shift", value)), wrong, "shift"
+    out["shift-47"] = changed(lambda tree: None, tensors[:-3] + b"\0\x2f\0"), wrong, "0..46"
+    out["input-int32"] = changed(put(*layer, "input", "int32")), wrong, "inputs must be among"
     for key in ("input", "output"):
         for name, value in {"int16": "int16", "null": None, "list": [1]}.items():
-            error = corrupt if name == "list" else wrong
+            error = wrong if name == "int16" else corrupt
             out[f"{key}-{name}"] = changed(put(*layer, key, value)), error, ""
     for name, value in {"true": True, "float": 2.0, "null": None, "text": "2", "huge": 10**30,
                         "negative": -1, "list": [2]}.items():  # fmt: skip

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from zarrmal_codecs.constants import MAX_CONTEXT_ACCUMULATOR
-from zarrmal_codecs.hybrid.context import n_inputs
+from zarrmal_codecs.constants import MAX_ACCUMULATOR
+from zarrmal_codecs.hybrid.context import RANGES, n_inputs
 from zarrmal_codecs.hybrid.known import Known
 from zarrmal_codecs.hybrid.mixture import latent_cumulative
 from zarrmal_codecs.hybrid.tables import SLOPE
-from zarrmal_codecs.model.step import ContextLayer, Step
+from zarrmal_codecs.model.layer import Layer
+from zarrmal_codecs.model.step import Step
 from zarrmal_codecs.scales import Scales
 
 
@@ -173,7 +174,7 @@ def some_integers(seed: int, shape: tuple[int, ...], low: int, high: int, dtype:
     return np.random.default_rng(seed).integers(low, high + 1, shape).astype(dtype)
 
 
-def layer(seed: int, kind: str, n: int, width: int) -> ContextLayer:
+def layer(seed: int, kind: str, n: int, width: int, k: int) -> Layer:
     weight = some_integers(seed, (n, width), -60, 60, "int8")
     bias = some_integers(seed + 1, (n,), -2000, 2000, "int32")
     shift = some_integers(seed + 2, (n,), 1 if kind == "bounds" else 4, 8, "uint8")
@@ -199,10 +200,11 @@ def layer(seed: int, kind: str, n: int, width: int) -> ContextLayer:
     if kind == "shift-24":
         shift[:] = 24
     if kind in ("bounds", "shift-24"):
-        room = MAX_CONTEXT_ACCUMULATOR - 127 * np.abs(weight.astype(np.int64)).sum(axis=1)
+        largest = 255 if k == 0 else 127
+        room = MAX_ACCUMULATOR - largest * np.abs(weight.astype(np.int64)).sum(axis=1)
         bias = np.where(np.arange(n) % 2, room, -room).astype(np.int32)
         shift[::3] = 24
-    return ContextLayer(weight, bias, shift)
+    return Layer(weight=weight, bias=bias, shift=shift, input=RANGES[k], output=RANGES[k + 1])
 
 
 def pixels_of(case: Case, shape: tuple[int, ...]) -> tuple[np.ndarray, Scales | None]:
@@ -260,7 +262,7 @@ def make(case: Case) -> tuple[tuple[Step, ...], np.ndarray, Known, np.ndarray]:
         else:
             widths = (n_inputs(step, case.sees), *case.widths, 1 + 3 * case.components)
             layers = tuple(
-                layer(100 * s + 10 * k, case.kind, n, width)
+                layer(100 * s + 10 * k, case.kind, n, width, k)
                 for k, (width, n) in enumerate(pairwise(widths))
             )
         steps.append(replace(step, layers=layers))

@@ -51,7 +51,7 @@ def layer(seed: int, n_inputs: int, n_outputs: int, ends: str, shift: int = 14) 
         weight=array(seed, (n_outputs, n_inputs), -127, 127, "int8"),
         bias=array(seed + 1, (n_outputs,), -20000, 20000, "int32"),
         multiplier=array(seed + 2, (n_outputs,), 30, 400, "uint16"),
-        shift=shift,
+        shift=np.full(n_outputs, shift, np.uint8),
         input=given,
         output=gives,
     )
@@ -71,14 +71,14 @@ def mirrored(seed: int, name: str, *widths: int) -> ClassModel:
         for k, (a, b) in enumerate(pairwise(widths))
     ]
     last = decoder[-1]  # its outputs lie around 128
-    around = ((128 << last.shift) // last.multiplier.astype(np.int64)).astype(np.int32)
+    around = ((np.int64(128) << last.shift) // last.multiplier.astype(np.int64)).astype(np.int32)
     decoder[-1] = replace(last, bias=last.bias + around)
     encoder = [
         Layer(
             weight=twin.weight.T,
             bias=array(seed + 500 + k, (twin.n_inputs,), -3000, 3000, "int32"),
             multiplier=array(seed + 700 + k, (twin.n_inputs,), 30, 400, "uint16"),
-            shift=17,
+            shift=np.full(twin.n_inputs, 17, np.uint8),
             input="uint8" if k == 0 else "int8",
             output="int8",
         )
@@ -123,20 +123,18 @@ def line() -> Model:
 def constant() -> Model:
     """Predicts 128 for any latent vector: the residue is the pixel minus 128."""
     weight = np.zeros((12, 1), np.int8)
-    ones = np.ones(12, np.uint16)
+    no_shift = np.zeros(12, np.uint8)
     decoder = Layer(
         weight=weight,
         bias=np.full(12, 128, np.int32),
-        multiplier=ones,
-        shift=0,
+        shift=no_shift,
         input="int8",
         output="uint8",
     )
     encoder = Layer(
         weight=weight.T,
         bias=np.zeros(1, np.int32),
-        multiplier=ones[:1],
-        shift=0,
+        shift=no_shift[:1],
         input="uint8",
         output="int8",
     )
@@ -150,9 +148,9 @@ def extreme_layer(n_inputs: int, n_outputs: int, ends: str, shift: int) -> Layer
     weight = np.where(array(shift, (n_outputs, n_inputs), 0, 1, "int8"), -128, 127)
     return Layer(
         weight=weight.astype(np.int8),
-        bias=array(shift, (n_outputs,), -(2**30), 2**30, "int32"),
+        bias=array(shift, (n_outputs,), -(2**29), 2**29, "int32"),
         multiplier=np.where(np.arange(n_outputs) % 3, 65535, 1).astype(np.uint16),
-        shift=shift,
+        shift=np.full(n_outputs, shift, np.uint8),
         input=given,
         output=gives,
     )
@@ -181,7 +179,7 @@ def wide_layer(n_inputs: int = 1100) -> Layer:
         weight=weight,
         bias=np.array([0, 1, -1, 100], np.int32),
         multiplier=np.array([1, 3, 700, 65535], np.uint16),
-        shift=20,
+        shift=np.full(4, 20, np.uint8),
         input="uint8",
         output="int8",
     )

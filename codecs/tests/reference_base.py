@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-RANGES = {"int8": (-128, 127), "uint8": (0, 255)}
+RANGES = {"int8": (-128, 127), "uint7": (0, 127), "uint8": (0, 255)}
+OUTPUTS = RANGES | {"int32": (-(2**31), 2**31 - 1)}
 
 
 class FormatError(Exception):
@@ -87,18 +88,19 @@ def check_chain(layers: list, takes: tuple, gives: tuple) -> None:
         must(k + 1 < len(layers) or takes == gives, "2.3: the last layer gives")
 
 
-def run(layers: list, values: list) -> list:
-    """Section 3.1."""
+def run(layers: list, values: list, first: list | None = None) -> list:
+    """Section 3.1; ``first`` is added to the accumulators of the first layer (6.9)."""
     for layer in layers:
-        rounding = 2 ** (layer["shift"] - 1) if layer["shift"] else 0
-        low, high = RANGES[layer["ends"][1]]
+        low, high = OUTPUTS[layer["ends"][1]]
         sums = [
             b + sum(w * x for w, x in zip(row, values, strict=True))
             for b, row in zip(layer["bias"], layer["rows"], strict=True)
         ]
+        if first is not None:
+            sums, first = [a + more for a, more in zip(sums, first, strict=True)], None
         values = [
-            max(low, min(high, (a * m + rounding) >> layer["shift"]))
-            for a, m in zip(sums, layer["multiplier"], strict=True)
+            max(low, min(high, (a * m + (2 ** (k - 1) if k else 0)) >> k))
+            for a, m, k in zip(sums, layer["multiplier"], layer["shift"], strict=True)
         ]
     return values
 

@@ -58,20 +58,20 @@ def check_step(step: dict, n_latents: int) -> None:
     width = k + f + len(step["earlier"]) * (3 + e) + 4 + step["coverage"] + 5 * (n_latents > 0)
     must(width <= 255, "6.5: I")
     must((step["latent"] is not None) == (n_latents > 0), "2.4: latent")
+    ends = ["uint8", "uint7", "uint7", "int32"]
     for number, layer in enumerate(step["layers"], 1):
-        n = layer["shape"][0]
+        n = len(layer["rows"])
         must(1 <= n <= 256 if number < 3 else n == 1 + 3 * step["components"], "6.5: H1, H2, M")
-        must(layer["shape"] == (n, width), "6.5: layers")
-        layer["latent"] = [[]] * n
-        if number == 1 and n_latents:
-            must(step["latent"]["shape"] == (n, n_latents), "6.5: latent")
-            layer["latent"] = step["latent"]["rows"]
+        must(len(layer["rows"][0]) == width, "6.5: layers")
+        must(layer["ends"] == ends[number - 1 : number + 1], "6.5: ranges")
+        must(not layer["scaled"], "6.5: multiplier")
         must(all(1 <= shift <= 24 for shift in layer["shift"]), "6.5: shift")
-        for o in range(n):
-            bound = abs(layer["bias"][o]) + 127 * sum(abs(w) for w in layer["rows"][o])
-            bound += 1024 * sum(abs(w) for w in layer["latent"][o])
-            must(bound <= 2**30 - 1, "6.9: bound")
         width = n
+    if n_latents:
+        first = step["layers"][0]
+        must(step["latent"]["shape"] == (len(first["rows"]), n_latents), "6.5: latent")
+        for bound, row in zip(first["bounds"], step["latent"]["rows"], strict=True):
+            must(bound + 1024 * sum(abs(w) for w in row) <= 2**30 - 1, "6.9: bound")
 
 
 def check_prediction(c: dict, n_planes: int) -> dict:
@@ -197,22 +197,12 @@ class Cell:
         return [64 + S[self.predicted[p][i][j] - base] for i, j in inside]
 
     def outputs(self, t: int, values: list) -> list:
-        for number, layer in enumerate(self.steps[t]["layers"]):
-            must(all(0 <= one <= 128 for one in values), "6.8: inputs")
-            sums = [
-                bias + sum(w * one for w, one in zip(row, values, strict=True))
-                for bias, row in zip(layer["bias"], layer["rows"], strict=True)
-            ]
-            if number == 0 and self.latents:
-                for o, row in enumerate(layer["latent"]):
-                    sums[o] += 8 * sum(w * z for w, z in zip(row, self.latents, strict=True))
-            values = [
-                (one + 2 ** (shift - 1)) >> shift
-                for one, shift in zip(sums, layer["shift"], strict=True)
-            ]
-            if number < 2:
-                values = [clip(one, 0, 127) for one in values]
-        return values
+        must(all(0 <= one <= 128 for one in values), "6.8: inputs")
+        first = None
+        if self.latents:
+            rows = self.steps[t]["latent"]["rows"]
+            first = [8 * sum(w * z for w, z in zip(row, self.latents, strict=True)) for row in rows]
+        return run(self.steps[t]["layers"], values, first)
 
 
 # 4.3.1

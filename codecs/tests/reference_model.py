@@ -6,9 +6,11 @@ import hashlib
 import json
 import lzma
 import zlib
+from collections.abc import Callable
 from math import prod
 
 from reference_base import (
+    OUTPUTS,
     RANGES,
     Cursor,
     FormatError,
@@ -137,8 +139,8 @@ def parse_class(tree: object, tensors: list, uses: list, profile: str) -> dict:
 
     def tensor(index: object, dtype: str, rank: int) -> tuple:
         k = named(index)
-        uses[k] += 1
-        must(uses[k] <= 2, "2.3: layers use a tensor at most twice")
+        uses[k] += prod(tensors[k][1]) > 65536
+        must(uses[k] <= 2, "2.3: layers use a large tensor at most twice")
         must((dtype, rank) == (tensors[k][0], len(tensors[k][1])), "2.3: dtype, shape")
         return tensors[k]
 
@@ -150,17 +152,26 @@ def parse_class(tree: object, tensors: list, uses: list, profile: str) -> dict:
         if turned:
             rows = [list(column) for column in zip(*rows)]
         bias = tensor(entry.get("bias"), "int32", 1)[2]
-        multiplier = tensor(entry.get("multiplier"), "uint16", 1)[2]
-        must(len(rows) == len(bias) == len(multiplier) and bool(rows), "2.3: widths")
-        must(bool(rows[0]) and min(multiplier) >= 1, "2.3: multiplier")
+        shift = tensor(entry.get("shift"), "uint8", 1)[2]
+        must(len(rows) == len(bias) == len(shift) and bool(rows) and bool(rows[0]), "2.3: widths")
+        must(max(shift) <= 46, "2.3: shift")
+        multiplier, scaled = [1] * len(rows), "multiplier" in entry
+        if scaled:
+            multiplier = tensor(entry["multiplier"], "uint16", 1)[2]
+            must(len(multiplier) == len(rows) and min(multiplier) >= 1, "2.3: multiplier")
         must(max(len(rows), len(rows[0])) <= 1 << 20, "1.6: width of a layer")
         ends = [entry.get("input"), entry.get("output")]
-        must(all(type(end) is str and end in RANGES for end in ends), "2.3: ranges")
-        largest = 128 if ends[0] == "int8" else 255
-        for b, row in zip(bias, rows, strict=True):
-            must(abs(b) + largest * sum(abs(w) for w in row) <= 2**31 - 1, "3.2")
-        shift = integer(entry.get("shift"), 0, 46, "2.3: shift")
-        return {"rows": rows, "bias": bias, "multiplier": multiplier, "shift": shift, "ends": ends}
+        must(all(type(end) is str for end in ends), "2.3: ranges")
+        must(ends[0] in RANGES and ends[1] in OUTPUTS, "2.3: ranges")
+        largest = {"int8": 128, "uint7": 127, "uint8": 255}[ends[0]]
+        bounds = [
+            abs(b) + largest * sum(abs(w) for w in row) for b, row in zip(bias, rows, strict=True)
+        ]
+        must(max(bounds) <= 2**30 - 1, "3.2")
+        return {
+            "rows": rows, "bias": bias, "multiplier": multiplier, "scaled": scaled,
+            "shift": shift, "ends": ends, "bounds": bounds,
+        }  # fmt: skip
 
     networks = {}
     for key, layers in member(tree, "networks", dict, "2.3").items():
@@ -174,21 +185,12 @@ def parse_class(tree: object, tensors: list, uses: list, profile: str) -> dict:
     must(len(lattice) in (0, 3), "lattice 7.3: three objects")
     must(all(type(plane) is dict for plane in lattice), "lattice 7.3: three objects")
     planes = [{key: tensors[named(k)] for key, k in plane.items()} for plane in lattice]
-    parsed = [parse_step(step, t, tensors, used=used) for t, step in enumerate(steps)]
+    parsed = [parse_step(step, t, tensors, layer, used=used) for t, step in enumerate(steps)]
     return {"name": name, "networks": networks, "tensors": more, "steps": parsed, "lattice": planes}
 
 
-def parse_step(tree: object, t: int, tensors: list, *, used: bool) -> dict:
-    """Section 2.4; of steps that are not used only the types of members are checked."""
-
-    def tensor(entry: dict, name: str, dtype: str, rank: int) -> tuple:
-        index = integer(member(entry, name, int, "2.4"), 0, len(tensors) - 1, f"2.4: {name}")
-        must(
-            not used or (tensors[index][0], len(tensors[index][1])) == (dtype, rank),
-            f"2.4: {name}",
-        )
-        return tensors[index]
-
+def parse_step(tree: object, t: int, tensors: list, layer: Callable, *, used: bool) -> dict:
+    """Section 2.4; of steps that are not used only the types of members and layers are checked."""
     names = ("plane", "causal", "flags", "full", "components", "coverage")
     step = {name: integer(member(tree, name, int, "2.4"), 0, 1 << 63, "2.4") for name in names}
     earlier = member(tree, "earlier", list, "2.4")
@@ -200,19 +202,13 @@ def parse_step(tree: object, t: int, tensors: list, *, used: bool) -> dict:
     must(not used or bool(earlier) or not step["follows"], "2.4: follows")
     layers = member(tree, "layers", list, "2.4")
     must(len(layers) == 3 or (len(layers) < 3 and not used), "2.4: layers")
-    step["layers"] = []
-    for layer in layers:
-        weight = tensor(layer, "weight", "int8", 2)
-        bias, shift = tensor(layer, "bias", "int32", 1), tensor(layer, "shift", "uint8", 1)
-        if not used:
-            continue
-        must(bias[1] == shift[1] == weight[1][:1], "2.4: n_outputs")
-        parts = {"shape": weight[1], "rows": rows_of(weight), "bias": bias[2], "shift": shift[2]}
-        step["layers"].append(parts)
+    step["layers"] = [layer(entry) for entry in layers]
     step["latent"] = None
     if "latent" in tree:
-        latent = tensor(tree, "latent", "int8", 2)
-        step["latent"] = used and {"shape": latent[1], "rows": rows_of(latent)}
+        index = integer(tree["latent"], 0, len(tensors) - 1, "2.4: latent")
+        dtype, shape, _ = tensors[index]
+        must(not used or (dtype, len(shape)) == ("int8", 2), "2.4: latent")
+        step["latent"] = used and {"shape": shape, "rows": rows_of(tensors[index])}
     return step
 
 

@@ -54,8 +54,7 @@ def latents_to(grid: tuple[int, int], shape: tuple[int, int]) -> Model:
     layer = Layer(
         weight=np.ones((n, 1), np.int8),
         bias=np.zeros(n, np.int32),
-        multiplier=np.ones(n, np.uint16),
-        shift=0,
+        shift=np.zeros(n, np.uint8),
         input="int8",
         output="uint8",
     )
@@ -68,15 +67,15 @@ def latents_to(grid: tuple[int, int], shape: tuple[int, int]) -> Model:
 def paper_model(n_latents: int, cell_shape: tuple[int, int], weight: bytes = b"") -> bytes:
     """A decoder of one layer, mostly zeros, which takes few bytes for any size."""
     n = cell_shape[0] * cell_shape[1]
-    layer = {"weight": 0, "bias": 1, "multiplier": 2, "shift": 0}
+    layer = {"weight": 0, "bias": 1, "shift": 2}
     layer |= {"input": "int8", "output": "uint8"}
     tree = {
         "profile": "paper",
         "cell_shape": cell_shape,
         "classes": [{"name": "a", "networks": {"decoder": [layer]}, "tensors": {}}],
-        "tensors": [["int8", [n, n_latents]], ["int32", [n]], ["uint16", [n]]],
+        "tensors": [["int8", [n, n_latents]], ["int32", [n]], ["uint8", [n]]],
     }
-    tensors = weight.ljust(n * n_latents, b"\0") + bytes(4 * n) + b"\1\0" * n
+    tensors = weight.ljust(n * n_latents, b"\0") + bytes(4 * n) + bytes(n)
     return model_file(body_of(json.dumps(tree).encode(), tensors), compressor=1)
 
 

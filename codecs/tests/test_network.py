@@ -9,21 +9,22 @@ import numpy as np
 import pytest
 import reference_base
 from zarrmal_codecs import ModelError
-from zarrmal_codecs.constants import MAX_EXACT_FLOAT32
+from zarrmal_codecs.constants import INPUT_RANGES, MAX_ACCUMULATOR, MAX_EXACT_FLOAT32
 from zarrmal_codecs.model import network
 from zarrmal_codecs.model.layer import Layer
 from zarrmal_codecs.model.network import Network, exact_pieces, run_plain
 
-BOUNDS = {"int8": (-128, 127), "uint8": (0, 255)}
+DTYPE = {"uint7": "uint8"}
+"""Of values in a range, where its name is another."""
 
 
 def inputs(layer: Layer, n_rows: int, seed: int = 1) -> np.ndarray:
     """Random rows, then all lowest, all highest, and the worst of each sign."""
-    low, high = BOUNDS[layer.input]
-    rows = models.array(seed, (n_rows, layer.n_inputs), low, high, layer.input)
+    (low, high), dtype = INPUT_RANGES[layer.input], DTYPE.get(layer.input, layer.input)
+    rows = models.array(seed, (n_rows, layer.n_inputs), low, high, dtype)
     worst = np.where(layer.weight[0] > 0, high, low)
     more = [np.full(layer.n_inputs, low), np.full(layer.n_inputs, high), worst, low + high - worst]
-    return np.concatenate([rows, np.array(more).astype(layer.input)])
+    return np.concatenate([rows, np.array(more).astype(dtype)])
 
 
 LAYERS = {
@@ -33,6 +34,13 @@ LAYERS = {
     "shift 46": models.extreme_layer(9, 11, "uint8 uint8", 46),
     "shift 30": models.extreme_layer(40, 5, "int8 uint8", 30),
     "one by one": models.extreme_layer(1, 1, "uint8 int8", 9),
+    "uint7": models.layer(3, 20, 30, "uint7 uint7"),
+    "int32": models.layer(4, 20, 30, "uint7 int32", shift=3),
+    "int32 clipped": models.extreme_layer(9, 11, "uint8 int32", 0),
+    "no multiplier": replace(models.layer(5, 20, 30, "uint8 int8"), multiplier=None),
+    "shift by row": replace(
+        models.layer(6, 20, 47, "int8 uint8"), shift=np.arange(47, dtype=np.uint8)
+    ),
     "wide": models.wide_layer(),
     "wider": models.wide_layer(5000),
 }
@@ -43,14 +51,16 @@ def test_equals_the_plain_twin_and_the_reference(name):
     layer = LAYERS[name]
     values = inputs(layer, 70)
     result = Network((layer,))(values)
-    assert result.dtype == layer.output
+    assert result.dtype == DTYPE.get(layer.output, layer.output)
     np.testing.assert_array_equal(result, run_plain((layer,), values))
     for row in (0, 69, 70, 71, 72, 73):
         plain = {
             "rows": layer.weight.tolist(),
             "bias": layer.bias.tolist(),
-            "multiplier": layer.multiplier.tolist(),
-            "shift": layer.shift,
+            "multiplier": [1] * layer.n_outputs
+            if layer.multiplier is None
+            else layer.multiplier.tolist(),
+            "shift": layer.shift.tolist(),
             "ends": [layer.input, layer.output],
         }
         assert result[row].tolist() == reference_base.run([plain], values[row].tolist())
@@ -108,29 +118,29 @@ def test_order_of_additions_does_not_matter(name):
         np.testing.assert_array_equal(Network((turned,))(values[:, order]), expected)
 
 
-@pytest.mark.parametrize("given", ["int8", "uint8"])
+@pytest.mark.parametrize("given", ["int8", "uint7", "uint8"])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_bound_is_sharp(given, sign):
-    magnitude = 128 if given == "int8" else 255
+    magnitude = {"int8": 128, "uint7": 127, "uint8": 255}[given]
     weight = np.array([[-128, 127, 1]], np.int8)
-    most = 2**31 - 1 - magnitude * 256
+    most = MAX_ACCUMULATOR - magnitude * 256
 
     def layer(bias: int) -> Layer:
         return Layer(
             weight=weight,
             bias=np.array([sign * bias], np.int32),
             multiplier=np.array([65535], np.uint16),
-            shift=0,
+            shift=np.zeros(1, np.uint8),
             input=given,
             output="int8",
         )
 
-    assert layer(most).bound == 2**31 - 1
+    assert layer(most).bound == 2**30 - 1
     values = inputs(layer(most), 3)
     np.testing.assert_array_equal(
         Network((layer(most),))(values), run_plain((layer(most),), values)
     )
-    with pytest.raises(ModelError, match="2147483648"):
+    with pytest.raises(ModelError, match="1073741824"):
         layer(most + 1)
 
 
@@ -142,16 +152,18 @@ def test_bound_of_the_lowest_bias():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"shift": 47}, "shift"),
-        ({"shift": -1}, "shift"),
+        ({"shift": np.full(30, 47, np.uint8)}, "shift"),
+        ({"shift": np.zeros(30, np.int8)}, "uint8"),
+        ({"shift": np.zeros(29, np.uint8)}, "shift"),
         ({"multiplier": np.zeros(30, np.uint16)}, "at least 1"),
         ({"multiplier": np.ones(30, np.int32)}, "uint16"),
         ({"bias": np.zeros(29, np.int32)}, "bias"),
         ({"bias": np.zeros(30, np.int64)}, "int32"),
         ({"weight": np.zeros((30, 0), np.int8)}, "non-empty"),
         ({"weight": np.zeros((30, 20), np.uint8)}, "int8"),
-        ({"input": "int16"}, "ranges"),
-        ({"output": "float32"}, "ranges"),
+        ({"input": "int16"}, "inputs must be among"),
+        ({"input": "int32"}, "inputs must be among"),
+        ({"output": "float32"}, "outputs among"),
     ],
 )
 def test_bad_layers_are_refused(change, message):
@@ -172,8 +184,7 @@ def test_a_matrix_product_of_less_precision_is_refused(monkeypatch: pytest.Monke
     layer = Layer(
         weight=weight,
         bias=np.zeros(40, np.int32),
-        multiplier=np.ones(40, np.uint16),
-        shift=10,
+        shift=np.full(40, 10, np.uint8),
         input="uint8",
         output="uint8",
     )

@@ -101,16 +101,14 @@ def near_128(seed: int, name: str) -> ClassModel:
     decoder = Layer(
         weight=weight,
         bias=np.full(n, 123, np.int32),
-        multiplier=np.ones(n, np.uint16),
-        shift=0,
+        shift=np.zeros(n, np.uint8),
         input="int8",
         output="uint8",
     )
     encoder = Layer(
         weight=weight.T,
         bias=np.zeros(2, np.int32),
-        multiplier=np.ones(2, np.uint16),
-        shift=10,
+        shift=np.full(2, 10, np.uint8),
         input="uint8",
         output="int8",
     )

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from zarrmal_codecs import ModelError
-from zarrmal_codecs.constants import MAX_ACCUMULATOR, MAX_MULTIPLIER, MAX_SHIFT, RANGES
+from zarrmal_codecs.constants import INPUT_RANGES, MAX_ACCUMULATOR, MAX_MULTIPLIER, MAX_SHIFT
 from zarrmal_codecs.model.layer import Layer, Range, row_magnitudes
 
 Floats = NDArray[np.float64]
@@ -69,15 +69,15 @@ def integer_layer(
     multiplier = np.clip(np.rint(scale / step_out * 2.0**shift), 1, MAX_MULTIPLIER)
     # In units of the accumulator, with the multiplier as it was rounded.
     bias_int = np.rint(bias / step_out * 2.0**shift / multiplier)
-    low, high = RANGES[range_in]
+    low, high = INPUT_RANGES[range_in]
     limit = MAX_ACCUMULATOR - max(-low, high) * row_magnitudes(weight)
     return Layer(
         weight=weight,
         bias=np.clip(bias_int, -limit, limit).astype(np.int32),
-        multiplier=multiplier.astype(np.uint16),
-        shift=shift,
+        shift=np.full(len(weight), shift, np.uint8),
         input=range_in,
         output=range_out,
+        multiplier=multiplier.astype(np.uint16),
     )
 
 

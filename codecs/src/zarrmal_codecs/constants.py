@@ -18,7 +18,8 @@ MAX_MODEL_JSON_BYTES: Final = 1 << 20
 MAX_JSON_DEPTH: Final = 64  # FORMAT 1.6: arrays and objects inside each other
 MAX_CLASSES: Final = 64
 MAX_TENSOR_RANK: Final = 8
-MAX_TENSOR_USES: Final = 2  # once as it is, once transposed
+MAX_LARGE_TENSOR_USES: Final = 2  # once as it is, once transposed
+MAX_SMALL_TENSOR: Final = 1 << 16  # items of a tensor that layers may use any number of times
 MAX_LAYERS: Final = 32  # of a network
 MAX_LAYER_WIDTH: Final = 1 << 20
 DEPTHS: Final = (8, 16)  # bits of the values that networks see
@@ -27,9 +28,10 @@ TENSOR_DTYPES: Final = ("int8", "uint8", "int16", "uint16", "int32")
 # FORMAT 3: integer layers
 MAX_MULTIPLIER: Final = (1 << 16) - 1
 MAX_SHIFT: Final = 46
-MAX_ACCUMULATOR: Final = (1 << 31) - 1
+MAX_ACCUMULATOR: Final = (1 << 30) - 1
 MAX_EXACT_FLOAT32: Final = (1 << 24) - 1
-RANGES: Final = {"int8": (-128, 127), "uint8": (0, 255)}
+INPUT_RANGES: Final = {"int8": (-128, 127), "uint7": (0, 127), "uint8": (0, 255)}
+OUTPUT_RANGES: Final = INPUT_RANGES | {"int32": (-(1 << 31), (1 << 31) - 1)}
 
 # FORMAT 4: chunk layout
 CHUNK_MAGIC: Final = b"ZMAC"
@@ -95,7 +97,6 @@ MAX_COMPONENTS: Final = 4
 MAX_CONTEXT_INPUTS: Final = 255
 MAX_CONTEXT_WIDTH: Final = 256
 MAX_CONTEXT_SHIFT: Final = 24
-MAX_CONTEXT_ACCUMULATOR: Final = (1 << 30) - 1
 ACTIVATION_MAX: Final = 127
 ACTIVATION_ZERO: Final = 64  # the input for a difference of 0
 LATENT_GAIN: Final = 8  # latents are small, and their weights have the scale of the others

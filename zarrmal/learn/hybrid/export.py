@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import Model
 from zarrmal_codecs.constants import PROFILE_HYBRID
+from zarrmal_codecs.hybrid.context import RANGES
 from zarrmal_codecs.model.class_model import ClassModel
 from zarrmal_codecs.model.layer import Layer
-from zarrmal_codecs.model.step import ContextLayer, Step
+from zarrmal_codecs.model.step import Step
 
 from ..quantise import (
     Floats,
@@ -106,7 +107,7 @@ def _step(network: HybridNetwork, s: int, k: int) -> Step:
 
 def _context(
     network: ContextNetwork, k: int, offsets: Floats, units: Units
-) -> tuple[tuple[ContextLayer, ...], NDArray[np.int8] | None]:
+) -> tuple[tuple[Layer, ...], NDArray[np.int8] | None]:
     """The three layers, and the weights of the latents."""
     n_in = network.weight1.shape[1]
     weight1, log2_1 = power_of_two_weight(network.first_layer())
@@ -125,12 +126,14 @@ def _context(
         (weight3, bias3, log2_3, shift3),
     )
     layers = tuple(
-        ContextLayer(
+        Layer(
             weight=weight,
             bias=power_of_two_bias(bias, log2, ACTIVATION_SCALE),
             shift=shift.astype(np.uint8),
+            input=RANGES[k],
+            output=RANGES[k + 1],
         )
-        for weight, bias, log2, shift in parts
+        for k, (weight, bias, log2, shift) in enumerate(parts)
     )
     return layers, np.ascontiguousarray(weight1[:, n_in:]) if network.n_latents else None
 

@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import (
-    ACTIVATION_MAX,
     ACTIVATION_ZERO,
     LATENT_GAIN,
     MAX_CAUSAL,
     MAX_COMPONENTS,
-    MAX_CONTEXT_ACCUMULATOR,
     MAX_CONTEXT_INPUTS,
     MAX_CONTEXT_SHIFT,
     MAX_CONTEXT_WIDTH,
@@ -26,8 +24,8 @@ from ..constants import (
 )
 from ..errors import ModelError
 from ..model.class_model import ClassModel
-from ..model.layer import prove_bounds, row_bounds, row_magnitudes
-from ..model.step import ContextLayer, Step
+from ..model.layer import Layer, Range, prove_bounds, row_magnitudes
+from ..model.step import Step
 from ..model.strict_json import shown
 from .tables import RECIPROCAL
 
@@ -38,6 +36,8 @@ PREDICTION_OFFSETS = ((0, 0), (0, 1), (1, 0), (0, 2), (2, 0))
 """(y, x) of the pixels of the autoencoder's prediction that are inputs."""
 
 N_LAYERS = 3
+RANGES: tuple[Range, ...] = ("uint8", "uint7", "uint7", "int32")
+"""Of a network's inputs, of what its hidden layers give, and of its outputs."""
 N_POSITION = 3
 N_EARLIER = 3
 
@@ -62,7 +62,7 @@ def steps_of(model: ClassModel, n_planes: int, n_latents: int) -> tuple[Step, ..
     Raises
     ------
     ModelError
-        If a number is out of bounds, a tensor has another shape or dtype, or a sum could overflow.
+        If a number is out of bounds, the layers do not fit, or latents could make a sum overflow.
     """
     if n_latents > MAX_LATENTS:
         raise ModelError(
@@ -72,11 +72,10 @@ def steps_of(model: ClassModel, n_planes: int, n_latents: int) -> tuple[Step, ..
         raise ModelError(
             f"class {model.name!r}: its steps must code each of {n_planes} planes once"
         )
-    proven: set[tuple[int, ...]] = set()
     for s, step in enumerate(model.steps):
         try:
             _check_numbers(step, s)
-            _check_layers(step, n_latents, proven)
+            _check_layers(step, n_latents)
         except ModelError as error:
             raise ModelError(f"class {model.name!r}, step {s}: {error}") from None
     return model.steps
@@ -105,8 +104,7 @@ def _check_numbers(step: Step, s: int) -> None:
         )
 
 
-def _check_layers(step: Step, n_latents: int, proven: set[tuple[int, ...]]) -> None:
-    """Shapes and bounds of the layers; ``proven`` holds those that earlier steps share."""
+def _check_layers(step: Step, n_latents: int) -> None:
     width = n_inputs(step, n_latents > 0)
     if width > MAX_CONTEXT_INPUTS:
         raise ModelError(
@@ -117,54 +115,34 @@ def _check_layers(step: Step, n_latents: int, proven: set[tuple[int, ...]]) -> N
     if (step.latent is None) != (n_latents == 0):
         raise ModelError("`latent` must be there where the class has a `decoder`, and nowhere else")
     for k, layer in enumerate(step.layers):
-        n_outputs = 1 + 3 * step.n_components if k == N_LAYERS - 1 else None
-        latent = step.latent if k == 0 else None
-        _check_shapes(layer, k, width, n_outputs)
-        width = len(layer.weight)
-        if latent is not None and (latent.dtype != np.int8 or latent.shape != (width, n_latents)):
-            raise ModelError(
-                f"`latent` is {latent.dtype} {latent.shape}, but must be int8 {(width, n_latents)}"
-            )
-        key = (id(layer.weight), id(layer.bias), id(latent))
-        if key not in proven:
-            _prove_bound(layer, k, latent)
-            proven.add(key)
+        _check_layer(layer, k, width)
+        width = layer.n_outputs
+    if width != 1 + 3 * step.n_components:
+        raise ModelError(f"its network has {width} outputs, not {1 + 3 * step.n_components}")
+    if step.latent is not None:
+        _check_latent(step.latent, step.layers[0], n_latents)
 
 
-def _check_shapes(layer: ContextLayer, k: int, n_in: int, n_out: int | None) -> None:
-    weight = layer.weight
-    if (
-        weight.dtype != np.int8
-        or weight.ndim != 2
-        or weight.shape[1] != n_in
-        or (n_out is not None and len(weight) != n_out)
-    ):
+def _check_layer(layer: Layer, k: int, n_in: int) -> None:
+    if layer.n_inputs != n_in:
+        raise ModelError(f"layer {k} has {layer.n_inputs} inputs, not {n_in}")
+    if layer.n_outputs > MAX_CONTEXT_WIDTH:
+        raise ModelError(f"layer {k} has {layer.n_outputs} outputs, not 1..{MAX_CONTEXT_WIDTH}")
+    if (layer.input, layer.output) != RANGES[k : k + 2] or layer.multiplier is not None:
         raise ModelError(
-            f"the weight of layer {k} is {weight.dtype} {weight.shape}, but must be int8 "
-            f"({n_out or 'n'}, {n_in})"
+            f"layer {k} must be {RANGES[k]} -> {RANGES[k + 1]} without multiplier, not "
+            f"{layer.input} -> {layer.output}"
         )
-    if not 1 <= len(weight) <= MAX_CONTEXT_WIDTH:
-        raise ModelError(f"layer {k} has {len(weight)} outputs, 1..{MAX_CONTEXT_WIDTH} are allowed")
-    shape = (len(weight),)
-    for name, dtype in (("bias", np.int32), ("shift", np.uint8)):
-        tensor = getattr(layer, name)
-        if tensor.dtype != dtype or tensor.shape != shape:
-            raise ModelError(
-                f"the {name} of layer {k} is {tensor.dtype} {tensor.shape}, but must be "
-                f"{np.dtype(dtype)} {shape}"
-            )
-    if int(layer.shift.min()) < 1 or int(layer.shift.max()) > MAX_CONTEXT_SHIFT:
-        raise ModelError(
-            f"shifts of layer {k} must be 1..{MAX_CONTEXT_SHIFT}, not "
-            f"{int(layer.shift.min())}..{int(layer.shift.max())}"
-        )
+    least, most = int(layer.shift.min()), int(layer.shift.max())
+    if least < 1 or most > MAX_CONTEXT_SHIFT:
+        raise ModelError(f"shifts of layer {k} must be 1..{MAX_CONTEXT_SHIFT}, not {least}..{most}")
 
 
-def _prove_bound(layer: ContextLayer, k: int, latent: NDArray[np.int8] | None) -> None:
-    bounds = row_bounds(layer.weight, layer.bias, ACTIVATION_MAX)
-    if latent is not None:
-        bounds += 128 * LATENT_GAIN * row_magnitudes(latent)
-    prove_bounds(bounds, MAX_CONTEXT_ACCUMULATOR, f"layer {k}")
+def _check_latent(latent: NDArray[np.int8], first: Layer, n_latents: int) -> None:
+    shape = (first.n_outputs, n_latents)
+    if latent.dtype != np.int8 or latent.shape != shape:
+        raise ModelError(f"`latent` is {latent.dtype} {latent.shape}, but must be int8 {shape}")
+    prove_bounds(first.row_bounds() + 128 * LATENT_GAIN * row_magnitudes(latent))
 
 
 def fraction(coverage: Numbers) -> NDArray[np.int16]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from .. import rans
 from ..constants import ACTIVATION_MAX, ACTIVATION_ZERO, FREQUENCY_TOTAL, MIDDLE_GREY, REACH
-from ..model.step import ContextLayer, Step
+from ..model.layer import Layer
+from ..model.step import Step
 from ..scales import Pixels, Scales
 from ..silhouette.coverage import FULL as WHOLE
 from .context import (
@@ -86,7 +87,7 @@ class _Network:
         raise AssertionError("unreachable")
 
 
-def _shift(sums: NDArray[np.int32], layer: ContextLayer) -> NDArray[np.int32]:
+def _shift(sums: NDArray[np.int32], layer: Layer) -> NDArray[np.int32]:
     shift = layer.shift.astype(np.int32)[:, None]
     shifted: NDArray[np.int32] = (sums + (1 << (shift - 1))) >> shift
     return shifted

@@ -11,9 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import LATTICE_KINDS, MAX_LAYERS, MAX_PLANES, MAX_TENSOR_USES
+from ..constants import (
+    LATTICE_KINDS,
+    MAX_LARGE_TENSOR_USES,
+    MAX_LAYERS,
+    MAX_PLANES,
+    MAX_SMALL_TENSOR,
+)
 from ..errors import CorruptionError, ModelError
-from .layer import Layer
+from .layer import Layer, layer_from_json, layer_to_json
 from .step import Step, step_from_json, step_to_json
 from .strict_json import shown, text_from_json
 
@@ -78,53 +84,41 @@ def class_to_json(
     """JSON of one class. Its tensors are appended to ``tensors``, and the JSON has their indices.
 
     A weight that is the transpose of an earlier one of the class is not stored again, and neither
-    is a tensor that an earlier class has, too: ``shared`` maps those to their indices (FORMAT 2.3).
+    is a small tensor that there is already: ``shared`` maps those to their indices (FORMAT 2.3).
     """
     weights: dict[int, int] = {}
 
-    def add_shared(tensor: NDArray[Any]) -> int:
+    def index_of(tensor: NDArray[Any]) -> int:
         key = (tensor.dtype.name, tensor.shape, tensor.tobytes())
-        if key not in shared:
-            shared[key] = add(tensor)
-        return shared[key]
+        index = shared.get(key) if tensor.size <= MAX_SMALL_TENSOR else None
+        if index is None:
+            index = shared[key] = len(tensors)
+            tensors.append(tensor)
+        return index
 
-    def add(tensor: NDArray[Any]) -> int:
-        tensors.append(tensor)
-        return len(tensors) - 1
-
-    def weight(matrix: NDArray[np.int8]) -> dict[str, int]:
+    def weight_json(matrix: NDArray[np.int8]) -> dict[str, int]:
         for owner, index in weights.items():
             if tensors[index].shape == matrix.shape[::-1] and (
                 owner == id(matrix.base) or np.array_equal(tensors[index], matrix.T)
             ):
                 return {"transpose_of": index}
-        weights[id(matrix)] = add(matrix)
+        weights[id(matrix)] = index_of(matrix)
         return {"weight": weights[id(matrix)]}
 
     networks = {
-        name: [
-            weight(layer.weight)
-            | {
-                "bias": add(layer.bias),
-                "multiplier": add(layer.multiplier),
-                "shift": layer.shift,
-                "input": layer.input,
-                "output": layer.output,
-            }
-            for layer in layers
-        ]
+        name: [layer_to_json(layer, weight_json, index_of) for layer in layers]
         for name, layers in model.networks.items()
     }
     tree: dict[str, Any] = {
         "name": model.name,
         "networks": networks,
-        "tensors": {name: add_shared(tensor) for name, tensor in model.tensors.items()},
+        "tensors": {name: index_of(tensor) for name, tensor in model.tensors.items()},
     }
     if model.steps:
-        tree["steps"] = [step_to_json(step, add_shared) for step in model.steps]
+        tree["steps"] = [step_to_json(step, weight_json, index_of) for step in model.steps]
     if model.lattice:
         tree["lattice"] = [
-            {name: add_shared(tensor) for name, tensor in plane.items()} for plane in model.lattice
+            {name: index_of(tensor) for name, tensor in plane.items()} for plane in model.lattice
         ]
     return tree
 
@@ -132,7 +126,7 @@ def class_to_json(
 def class_from_json(
     tree: Mapping[str, Any], tensors: list[NDArray[Any]], uses: Counter[int]
 ) -> ClassModel:
-    """Inverse of class_to_json; ``uses`` counts how often layers refer to each tensor."""
+    """Inverse of class_to_json; ``uses`` counts how often layers refer to each large tensor."""
 
     def tensor_at(index: Any) -> NDArray[Any]:
         if type(index) is not int or not 0 <= index < len(tensors):
@@ -142,38 +136,23 @@ def class_from_json(
         tensor: NDArray[Any] = tensors[index]
         return tensor
 
-    def used(index: Any) -> NDArray[Any]:
+    def of_layer(index: Any) -> NDArray[Any]:
         tensor = tensor_at(index)
-        uses[index] += 1
-        if uses[index] > MAX_TENSOR_USES:
+        uses[index] += tensor.size > MAX_SMALL_TENSOR
+        if uses[index] > MAX_LARGE_TENSOR_USES:
             # Otherwise a small file could ask for the proof of a large tensor many times.
             raise CorruptionError(
-                f"the model's layers use tensor {index} more than {MAX_TENSOR_USES} times"
+                f"the model's layers use tensor {index}, which is large, more than "
+                f"{MAX_LARGE_TENSOR_USES} times"
             )
         return tensor
-
-    def layer(entry: Mapping[str, Any]) -> Layer:
-        if type(entry["shift"]) is not int:
-            raise CorruptionError(
-                f"a layer's shift must be an integer, not {shown(entry['shift'])}"
-            )
-        if ("weight" in entry) == ("transpose_of" in entry):
-            raise CorruptionError("a layer needs either `weight` or `transpose_of`")
-        return Layer(
-            weight=used(entry["weight"]) if "weight" in entry else used(entry["transpose_of"]).T,
-            bias=used(entry["bias"]),
-            multiplier=used(entry["multiplier"]),
-            shift=entry["shift"],
-            input=entry["input"],
-            output=entry["output"],
-        )
 
     def network(entries: Any) -> tuple[Layer, ...]:
         if len(entries) > MAX_LAYERS:
             raise CorruptionError(
                 f"a network of the model has {len(entries)} layers, {MAX_LAYERS} are allowed"
             )
-        return tuple(layer(entry) for entry in entries)
+        return tuple(layer_from_json(entry, of_layer) for entry in entries)
 
     steps = tree.get("steps", [])
     if not isinstance(steps, list) or len(steps) > MAX_PLANES:
@@ -185,7 +164,7 @@ def class_from_json(
         name=text_from_json(tree["name"], "name"),
         networks={str(name): network(layers) for name, layers in tree["networks"].items()},
         tensors={str(name): tensor_at(index) for name, index in tree["tensors"].items()},
-        steps=tuple(step_from_json(step, tensor_at) for step in steps),
+        steps=tuple(step_from_json(step, of_layer) for step in steps),
         lattice=tuple(
             {str(name): tensor_at(index) for name, index in plane.items()} for plane in lattice
         ),

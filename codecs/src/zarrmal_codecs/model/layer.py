@@ -1,17 +1,29 @@
-"""One integer layer, and the proof that it cannot overflow (FORMAT 3)."""
+"""One integer layer, its JSON, and the proof that it cannot overflow (FORMAT 2.3, 3)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import MAX_ACCUMULATOR, MAX_LAYER_WIDTH, MAX_MULTIPLIER, MAX_SHIFT, RANGES
-from ..errors import ModelError
+from ..constants import (
+    INPUT_RANGES,
+    MAX_ACCUMULATOR,
+    MAX_LAYER_WIDTH,
+    MAX_SHIFT,
+    OUTPUT_RANGES,
+)
+from ..errors import CorruptionError, ModelError
+from .strict_json import text_from_json
 
-Range = Literal["int8", "uint8"]
+Range = Literal["int8", "uint7", "uint8", "int32"]
+TensorAt = Callable[[Any], NDArray[Any]]
+"""The tensor of an index in JSON."""
+IndexOf = Callable[[NDArray[Any]], int]
+"""The index of a tensor, which is stored once however often it is used."""
 
 BLOCK_WEIGHTS = 1 << 20
 """Weights converted to int16 at a time."""
@@ -29,27 +41,20 @@ def row_magnitudes(weight: NDArray[np.int8]) -> NDArray[np.int64]:
     return magnitudes
 
 
-def row_bounds(
-    weight: NDArray[np.int8], bias: NDArray[np.int32], largest: int
-) -> NDArray[np.int64]:
-    """Most that each accumulator can reach, int64 (n_outputs,), of inputs up to ``largest``."""
-    return np.abs(bias.astype(np.int64)) + row_magnitudes(weight) * largest
-
-
-def prove_bounds(bounds: NDArray[np.int64], most: int, layer: str = "a layer") -> int:
-    """The largest of the bounds; ModelError if it is above ``most``."""
+def prove_bounds(bounds: NDArray[np.int64]) -> int:
+    """The largest of the bounds of rows; ModelError if it is above MAX_ACCUMULATOR."""
     bound = int(bounds.max())
-    if bound > most:
+    if bound > MAX_ACCUMULATOR:
         raise ModelError(
-            f"an accumulator of {layer} could reach {bound}, at most {most} is allowed: this model "
-            f"cannot be proven exact and is refused"
+            f"an accumulator of a layer could reach {bound}, at most {MAX_ACCUMULATOR} is allowed: "
+            f"this model cannot be proven exact and is refused"
         )
     return bound
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layer:
-    """Integer matrix, bias, multiplier, shift, clip: ``int8 | uint8 -> int8 | uint8``.
+    """Integer matrix, bias, multiplier, shift, clip.
 
     ``accumulator = weight @ input + bias`` and
     ``output = clip((accumulator * multiplier + rounding) >> shift)`` with
@@ -62,26 +67,27 @@ class Layer:
         int8, shape (n_outputs, n_inputs).
     bias
         int32, shape (n_outputs,).
-    multiplier
-        uint16, shape (n_outputs,), each 1 <= multiplier.
     shift
-        0 <= shift <= 46.
+        uint8, shape (n_outputs,), each 0 <= shift <= 46.
     input, output
-        Ranges of inputs and outputs: "int8" is -128..127, "uint8" is 0..255.
+        Ranges of inputs and outputs: "int8" is -128..127, "uint7" 0..127, "uint8" 0..255, and of
+        outputs "int32" all that 32 bits hold.
+    multiplier
+        uint16, shape (n_outputs,), each 1 <= multiplier; None: all are 1.
 
     Raises
     ------
     ModelError
         If shapes or dtypes disagree, or if ``sum(|weight|) * max(|input|) + |bias|`` of any row
-        exceeds 2**31 - 1 (FORMAT 3.2).
+        exceeds 2**30 - 1 (FORMAT 3.2).
     """
 
     weight: NDArray[np.int8]
     bias: NDArray[np.int32]
-    multiplier: NDArray[np.uint16]
-    shift: int
+    shift: NDArray[np.uint8]
     input: Range
     output: Range
+    multiplier: NDArray[np.uint16] | None = None
     bound: int = field(init=False, repr=False)
     """Largest absolute value that an accumulator can have (FORMAT 3.2)."""
 
@@ -95,27 +101,22 @@ class Layer:
             raise ModelError(
                 f"a layer has at most {MAX_LAYER_WIDTH} inputs and outputs, not {self.weight.shape}"
             )
-        shape = (self.n_outputs,)
-        if self.bias.dtype != np.int32 or self.bias.shape != shape:
+        _expect(self.bias, "bias", "int32", self.n_outputs)
+        _expect(self.shift, "shift", "uint8", self.n_outputs)
+        if int(self.shift.max()) > MAX_SHIFT:
             raise ModelError(
-                f"a layer's bias must be int32 {shape}, not {self.bias.dtype} {self.bias.shape}"
+                f"a layer's shifts must be 0..{MAX_SHIFT}, not up to {self.shift.max()}"
             )
-        if self.multiplier.dtype != np.uint16 or self.multiplier.shape != shape:
+        if self.multiplier is not None:
+            _expect(self.multiplier, "multiplier", "uint16", self.n_outputs)
+            if int(self.multiplier.min()) < 1:
+                raise ModelError("a layer's multiplier must be at least 1")
+        if self.input not in INPUT_RANGES or self.output not in OUTPUT_RANGES:
             raise ModelError(
-                f"a layer's multiplier must be uint16 {shape}, not "
-                f"{self.multiplier.dtype} {self.multiplier.shape}"
+                f"a layer's inputs must be among {', '.join(INPUT_RANGES)}, its outputs among "
+                f"{', '.join(OUTPUT_RANGES)}, not {self.input!r} -> {self.output!r}"
             )
-        if int(self.multiplier.min()) < 1 or int(self.multiplier.max()) > MAX_MULTIPLIER:
-            raise ModelError("a layer's multiplier must be at least 1")
-        if not 0 <= self.shift <= MAX_SHIFT:
-            raise ModelError(f"a layer's shift must be 0..{MAX_SHIFT}, not {self.shift}")
-        if self.input not in RANGES or self.output not in RANGES:
-            raise ModelError(
-                f"a layer's ranges must be among {sorted(RANGES)}, not "
-                f"{self.input!r} -> {self.output!r}"
-            )
-        bounds = row_bounds(self.weight, self.bias, self.input_magnitude)
-        object.__setattr__(self, "bound", prove_bounds(bounds, MAX_ACCUMULATOR))
+        object.__setattr__(self, "bound", prove_bounds(self.row_bounds()))
 
     @property
     def n_inputs(self) -> int:
@@ -130,5 +131,57 @@ class Layer:
     @property
     def input_magnitude(self) -> int:
         """Largest absolute value of an input."""
-        low, high = RANGES[self.input]
+        low, high = INPUT_RANGES[self.input]
         return max(-low, high)
+
+    def row_bounds(self) -> NDArray[np.int64]:
+        """Most that each accumulator can reach, int64 (n_outputs,)."""
+        inputs = row_magnitudes(self.weight) * self.input_magnitude
+        return np.abs(self.bias.astype(np.int64)) + inputs
+
+
+def _expect(tensor: NDArray[Any], name: str, dtype: str, n_outputs: int) -> None:
+    if tensor.dtype != np.dtype(dtype) or tensor.shape != (n_outputs,):
+        raise ModelError(
+            f"a layer's {name} must be {dtype} {(n_outputs,)}, not {tensor.dtype} {tensor.shape}"
+        )
+
+
+def layer_to_json(
+    layer: Layer, weight_json: Callable[[NDArray[np.int8]], dict[str, int]], index_of: IndexOf
+) -> dict[str, Any]:
+    """The layer object of FORMAT 2.3; layer_from_json is the inverse.
+
+    Parameters
+    ----------
+    weight_json
+        The member that names a weight: `weight` or `transpose_of`.
+    """
+    tree: dict[str, Any] = weight_json(layer.weight) | {"bias": index_of(layer.bias)}
+    if layer.multiplier is not None:
+        tree["multiplier"] = index_of(layer.multiplier)
+    return tree | {
+        "shift": index_of(layer.shift), "input": layer.input, "output": layer.output
+    }  # fmt: skip
+
+
+def layer_from_json(tree: Mapping[str, Any], tensor_at: TensorAt) -> Layer:
+    """Parse a layer object, and prove the layer's bound.
+
+    Raises
+    ------
+    CorruptionError
+        If a member has another type. KeyError or TypeError where one is missing.
+    ModelError
+        See Layer.
+    """
+    if ("weight" in tree) == ("transpose_of" in tree):
+        raise CorruptionError("a layer needs either `weight` or `transpose_of`")
+    return Layer(
+        weight=tensor_at(tree["weight"]) if "weight" in tree else tensor_at(tree["transpose_of"]).T,
+        bias=tensor_at(tree["bias"]),
+        shift=tensor_at(tree["shift"]),
+        input=text_from_json(tree["input"], "input"),  # type: ignore[arg-type]
+        output=text_from_json(tree["output"], "output"),  # type: ignore[arg-type]
+        multiplier=tensor_at(tree["multiplier"]) if "multiplier" in tree else None,
+    )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import MAX_EXACT_FLOAT32, RANGES
+from ..constants import INPUT_RANGES, MAX_EXACT_FLOAT32, OUTPUT_RANGES
 from ..errors import ModelError
-from .layer import Layer, row_magnitudes
+from .layer import Layer, Range, row_magnitudes
 
-Int8Or = NDArray[np.int8] | NDArray[np.uint8]
+Values = NDArray[np.int8] | NDArray[np.uint8] | NDArray[np.int32]
 
 # Rows requantised at a time: 64 rows of 2,500 int64 stay in a second-level cache.
 BLOCK_ROWS = 64
@@ -90,7 +91,7 @@ class Network:
         for layer, pieces in self._steps:
             _check_exactness(layer, pieces)
 
-    def __call__(self, values: Int8Or) -> Int8Or:
+    def __call__(self, values: Values) -> Values:
         """Run all layers.
 
         Parameters
@@ -113,7 +114,7 @@ def _check_exactness(layer: Layer, pieces: tuple[Piece, ...]) -> None:
 
     Chunks that an inexact matrix product has written cannot be decoded anywhere else.
     """
-    low, high = RANGES[layer.input]
+    low, high = INPUT_RANGES[layer.input]
     span = high - low + 1
     n_rows = min(TRIAL_ROWS, 2 + TRIAL_VALUES // layer.n_inputs)
     positions = np.arange(n_rows * layer.n_inputs).reshape(n_rows, layer.n_inputs)
@@ -136,14 +137,12 @@ def _check_exactness(layer: Layer, pieces: tuple[Piece, ...]) -> None:
         )
 
 
-def _run(layer: Layer, pieces: tuple[Piece, ...], values: Int8Or) -> Int8Or:
+def _run(layer: Layer, pieces: tuple[Piece, ...], values: Values) -> Values:
     floats = values.astype(np.float32)
     sums = [_product(floats[:, p.start : p.stop], p.weight) for p in pieces]
-    low, high = RANGES[layer.output]
-    out = np.empty((len(values), layer.n_outputs), layer.output)
-    bias = layer.bias.astype(np.int64)
-    multiplier = layer.multiplier.astype(np.int64)
-    rounding = (1 << layer.shift) >> 1
+    low, high = OUTPUT_RANGES[layer.output]
+    out = np.empty((len(values), layer.n_outputs), _dtype(layer.output))
+    bias, multiplier, shift, rounding = _parameters(layer)
     for start in range(0, len(values), BLOCK_ROWS):
         rows = slice(start, start + BLOCK_ROWS)
         accumulator = sums[0][rows].astype(np.int64)
@@ -152,9 +151,23 @@ def _run(layer: Layer, pieces: tuple[Piece, ...], values: Int8Or) -> Int8Or:
         accumulator += bias
         accumulator *= multiplier
         accumulator += rounding
-        accumulator >>= layer.shift
+        accumulator >>= shift
         out[rows] = np.clip(accumulator, low, high, out=accumulator)
     return out
+
+
+def _dtype(name: Range) -> np.dtype[Any]:
+    """The smallest dtype that holds a range."""
+    return np.dtype("uint8" if name == "uint7" else name)
+
+
+def _parameters(layer: Layer) -> tuple[NDArray[np.int64], ...]:
+    """Bias, multiplier, shift and rounding, int64 (n_outputs,) each."""
+    multiplier = np.ones(layer.n_outputs, np.int64)
+    if layer.multiplier is not None:
+        multiplier = layer.multiplier.astype(np.int64)
+    shift = layer.shift.astype(np.int64)
+    return layer.bias.astype(np.int64), multiplier, shift, (np.int64(1) << shift) >> 1
 
 
 def _product(values: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -169,11 +182,12 @@ def _product(values: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArra
     return out
 
 
-def run_plain(layers: tuple[Layer, ...], values: Int8Or) -> Int8Or:
+def run_plain(layers: tuple[Layer, ...], values: Values) -> Values:
     """Run layers with int64 arithmetic only: the reference that tests compare with."""
     for layer in layers:
-        low, high = RANGES[layer.output]
-        accumulator = values.astype(np.int64) @ layer.weight.astype(np.int64).T + layer.bias
-        shifted = (accumulator * layer.multiplier + ((1 << layer.shift) >> 1)) >> layer.shift
-        values = np.clip(shifted, low, high).astype(layer.output)
+        low, high = OUTPUT_RANGES[layer.output]
+        bias, multiplier, shift, rounding = _parameters(layer)
+        accumulator = values.astype(np.int64) @ layer.weight.astype(np.int64).T + bias
+        shifted = (accumulator * multiplier + rounding) >> shift
+        values = np.clip(shifted, low, high).astype(_dtype(layer.output))
     return values

@@ -10,26 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorruptionError
+from .layer import IndexOf, Layer, TensorAt, layer_from_json, layer_to_json
 from .strict_json import shown
-
-TensorAt = Callable[[Any], NDArray[Any]]
-"""The tensor of an index."""
-IndexOf = Callable[[NDArray[Any]], int]
-"""The index of a tensor, which is stored once however often it is used."""
 
 MAX_ENTRIES = 3
 """Of `earlier` and `layers`."""
 
 NUMBERS = ("plane", "causal", "flags", "full", "components", "coverage")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ContextLayer:
-    """A layer with inputs 0..128: int8 weight, int32 bias and uint8 shift."""
-
-    weight: NDArray[np.int8]
-    bias: NDArray[np.int32]
-    shift: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +47,7 @@ class Step:
     n_full: int
     n_components: int
     n_coverage: int
-    layers: tuple[ContextLayer, ...]
+    layers: tuple[Layer, ...]
     latent: NDArray[np.int8] | None
 
     @property
@@ -70,14 +57,13 @@ class Step:
         return (self.plane, *counts)
 
 
-def step_to_json(step: Step, index_of: IndexOf) -> dict[str, Any]:
-    """The step object of FORMAT 2.4; step_from_json is the inverse."""
+def step_to_json(
+    step: Step, weight_json: Callable[[NDArray[np.int8]], dict[str, int]], index_of: IndexOf
+) -> dict[str, Any]:
+    """The step object of FORMAT 2.4; step_from_json is the inverse. See layer_to_json."""
     tree: dict[str, Any] = dict(zip(NUMBERS, step.numbers, strict=True))
     tree |= {"earlier": list(step.earlier), "follows": step.follows}
-    tree["layers"] = [
-        {name: index_of(getattr(layer, name)) for name in ("weight", "bias", "shift")}
-        for layer in step.layers
-    ]
+    tree["layers"] = [layer_to_json(layer, weight_json, index_of) for layer in step.layers]
     if step.latent is not None:
         tree["latent"] = index_of(step.latent)
     return tree
@@ -90,6 +76,8 @@ def step_from_json(tree: Mapping[str, Any], tensor_at: TensorAt) -> Step:
     ------
     CorruptionError
         If a member has another type. KeyError or TypeError where one is missing.
+    ModelError
+        See Layer.
     """
     plane, n_causal, n_flags, n_full, n_components, n_coverage = (
         _count(tree[name], name) for name in NUMBERS
@@ -107,10 +95,7 @@ def step_from_json(tree: Mapping[str, Any], tensor_at: TensorAt) -> Step:
         n_full=n_full,
         n_components=n_components,
         n_coverage=n_coverage,
-        layers=tuple(
-            ContextLayer(*(tensor_at(layer[name]) for name in ("weight", "bias", "shift")))
-            for layer in layers
-        ),
+        layers=tuple(layer_from_json(layer, tensor_at) for layer in layers),
         latent=tensor_at(tree["latent"]) if "latent" in tree else None,
     )
 
