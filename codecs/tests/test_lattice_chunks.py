@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from law import round_trip, same
 from zarrmal_codecs import JpegCell, Model, ModelError
+from zarrmal_codecs.chunk import lattice_index
 from zarrmal_codecs.chunk.chunk import decode_cells, decode_chunk, decode_silhouettes, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder, coder_for
 from zarrmal_codecs.chunk.header import header_bytes, parse_header
@@ -123,6 +124,26 @@ def test_cells_without_a_visible_pixel_or_a_block_come_back(level, monkeypatch):
         (stream,) = coder.encode([own], places, [none], masks, masks)
         back = coder.decode([memoryview(stream)], places, own.shape, None, has)
         np.testing.assert_array_equal(back[0], own)
+
+
+def test_files_of_more_cameras_than_fit_are_coded_as_pixels(monkeypatch):
+    monkeypatch.setattr(lattice_index, "MAX_CAMERAS", 1)
+    cameras = {cell.camera for cell in FILES.jpeg}
+    assert len(cameras) > 1
+    data = encoded(FILES)
+    same(decode_chunk(data, coder_for(FILES.model)), FILES.array)
+    first = [cell.camera == FILES.jpeg[0].camera for cell in FILES.jpeg]
+    assert parse_header(memoryview(data)).index.lattice.are_files.tolist() == first
+
+
+def test_the_pixels_of_files_are_not_coded(monkeypatch):
+    def encode(pixels, *_):
+        assert not len(pixels)
+
+    coder = coder_for(FILES.model)
+    for k in range(len(FILES.model.classes)):
+        monkeypatch.setattr(coder.cells(k), "encode", encode, raising=True)
+    same(decode_chunk(encoded(FILES), coder), FILES.array)
 
 
 def test_cameras_that_cost_more_than_they_save_are_left_out():

@@ -81,17 +81,26 @@ def encode_cells(
     codings = bytearray(n_classes)
     streams = [b""] * len(pixels)
     chosen[blank] = BLANK_CLASS
-    for k in used_classes(chosen):
-        members = np.flatnonzero(chosen == k)
-        own = None if sizes is None else sizes[members]
-        of_class = None if outlined is None else outlined.take(members)
-        codings[k], bodies = coder.cells(k).encode(pixels[members], rice, own, of_class, scales)
-        for i, body in zip(members.tolist(), bodies, strict=True):
-            streams[i] = body
+
+    def code_as_pixels(rows: NDArray[np.int64]) -> None:
+        for k in used_classes(chosen[rows]):
+            members = rows[chosen[rows] == k]
+            own = None if sizes is None else sizes[members]
+            of_class = None if outlined is None else outlined.take(members)
+            codings[k], bodies = coder.cells(k).encode(pixels[members], rice, own, of_class, scales)
+            for i, body in zip(members.tolist(), bodies, strict=True):
+                streams[i] = body
+
     as_jpeg = encode_jpeg_cells(
         pixels, coder, chosen, jpeg, sizes, outlined, keep_outlines=are_given
     )
+    # Whole files stay files, so that their pixels need not be coded.
+    are_files = np.zeros(len(pixels), bool)
+    are_files[[i for i, (place, _) in as_jpeg.items() if place.is_file]] = True
+    code_as_pixels(np.flatnonzero(~are_files))
     lattice = replace_longer(streams, as_jpeg)
+    # But those of more cameras than a chunk can have.
+    code_as_pixels(np.array([i for i in np.flatnonzero(are_files) if not streams[i]], np.int64))
     outlines = None if outlined is None else outlined.outlines
     if lattice is not None and outlines is not None and not are_given:
         outlines = outlines.without(lattice.are_files)
