@@ -88,13 +88,17 @@ def class_to_json(
     """
     weights: dict[int, int] = {}
 
+    def add(tensor: NDArray[Any]) -> int:
+        tensors.append(tensor)
+        return len(tensors) - 1
+
     def index_of(tensor: NDArray[Any]) -> int:
+        if tensor.size > MAX_SMALL_TENSOR:
+            return add(tensor)
         key = (tensor.dtype.name, tensor.shape, tensor.tobytes())
-        index = shared.get(key) if tensor.size <= MAX_SMALL_TENSOR else None
-        if index is None:
-            index = shared[key] = len(tensors)
-            tensors.append(tensor)
-        return index
+        if key not in shared:
+            shared[key] = add(tensor)
+        return shared[key]
 
     def weight_json(matrix: NDArray[np.int8]) -> dict[str, int]:
         for owner, index in weights.items():
