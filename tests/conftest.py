@@ -171,8 +171,8 @@ def no_hang() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def brief_timing(monkeypatch):
     """Tests do not need steady speeds."""
-    monkeypatch.setattr("zarrmal.benchmark.timing.MIN_SECONDS", 0.0)
-    monkeypatch.setattr("zarrmal.benchmark.reading.N_ROUNDS", 1)
+    monkeypatch.setattr("zarrmal.benchmark.speed.timing.MIN_SECONDS", 0.0)
+    monkeypatch.setattr("zarrmal.benchmark.speed.reading.N_ROUNDS", 1)
 
 
 @pytest.fixture(autouse=True, scope="session")

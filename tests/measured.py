@@ -8,8 +8,8 @@ from zarrmal.benchmark import (
     all_rivals,
     models,
 )
-from zarrmal.benchmark.reading import Reading
-from zarrmal.benchmark.speed import Speed
+from zarrmal.benchmark.speed.codec import Speed
+from zarrmal.benchmark.speed.reading import Reading
 from zarrmal.cli import app
 
 RIVALS = all_rivals()

@@ -7,7 +7,7 @@ import pytest
 from measured import PLAIN, RIVALS, command, fixed_speeds
 from zarrmal_codecs import JpegCell
 from zarrmal_codecs.hybrid.engine import chosen_level
-from zarrmal_codecs.lattice.picture import Camera
+from zarrmal_codecs.lattice.jpeg.picture import Camera
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from zarrmal.archive import WriteOptions
@@ -18,12 +18,12 @@ from zarrmal.benchmark import (
     run_benchmark,
     split_source,
 )
-from zarrmal.benchmark.coefficients import Coefficients
 from zarrmal.benchmark.models import model_names
-from zarrmal.benchmark.reading import measure_reading
-from zarrmal.benchmark.speed import _load as load_masks
-from zarrmal.benchmark.speed import _save as save_masks
-from zarrmal.benchmark.speed import codec_speed
+from zarrmal.benchmark.speed.codec import _load as load_masks
+from zarrmal.benchmark.speed.codec import _save as save_masks
+from zarrmal.benchmark.speed.codec import codec_speed
+from zarrmal.benchmark.speed.coefficients import Coefficients
+from zarrmal.benchmark.speed.reading import measure_reading
 from zarrmal.errors import InputError
 from zarrmal.sources import open_source
 
@@ -53,7 +53,7 @@ def test_speed_is_measured(cells, hybrid, monkeypatch, kernel):
 
 
 def test_reading_uses_the_given_number_of_threads(archive, monkeypatch):
-    monkeypatch.setattr("zarrmal.benchmark.reading.N_ROUNDS", 2)
+    monkeypatch.setattr("zarrmal.benchmark.speed.reading.N_ROUNDS", 2)
     if not (archive / "zarr.json").exists():
         pytest.skip("the benchmark writes format 3")
     reading = measure_reading(archive)

@@ -16,7 +16,7 @@ from zarrmal.benchmark import (
     split_source,
 )
 from zarrmal.benchmark.measurement import single_cells
-from zarrmal.benchmark.reading import measure_reading
+from zarrmal.benchmark.speed.reading import measure_reading
 from zarrmal.classify import LabelAssigner
 from zarrmal.sources import open_source
 

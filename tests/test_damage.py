@@ -94,7 +94,7 @@ def test_bytes_after_the_end_lose_nothing(damaged, tmp_path):
 
 
 def test_a_disk_that_fails(damaged, tmp_path, monkeypatch):
-    from zarrmal.archive.read import chunks
+    from zarrmal.archive.read.chunks import chunks
 
     read = chunks.get_bytes
 

@@ -14,7 +14,7 @@ from zarrmal_codecs import CorruptionError
 
 import zarrmal
 from zarrmal.archive import Location, WriteOptions
-from zarrmal.archive.read.recover import recover_chunk
+from zarrmal.archive.read.chunks.recover import recover_chunk
 from zarrmal.errors import InputError
 
 

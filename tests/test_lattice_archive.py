@@ -18,7 +18,7 @@ from zarrmal_codecs.lattice.stored import lattice_of, with_lattice
 
 import zarrmal
 from zarrmal.archive import AppendOptions, WriteOptions
-from zarrmal.archive.write.lattice import share_of_bits
+from zarrmal.archive.write.encode.lattice import share_of_bits
 from zarrmal.cli import app
 from zarrmal.lattice.jpeg_file import read_jpeg
 from zarrmal.models import SHIPPED

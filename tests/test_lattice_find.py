@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from zarrmal_codecs.lattice.colour import rgb
-from zarrmal_codecs.lattice.picture import Camera, decode
-from zarrmal_codecs.lattice.transform import inverse_dct as exact_inverse_dct
-from zarrmal_codecs.lattice.upsampling import upsampled
+from zarrmal_codecs.lattice.jpeg.colour import rgb
+from zarrmal_codecs.lattice.jpeg.picture import Camera, decode
+from zarrmal_codecs.lattice.jpeg.transform import inverse_dct as exact_inverse_dct
+from zarrmal_codecs.lattice.jpeg.upsampling import upsampled
 
 pytest.importorskip("numba", reason="the search needs the extra lattice")
 

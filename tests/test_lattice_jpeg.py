@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from zarrmal_codecs.lattice.picture import Camera, decode
-from zarrmal_codecs.lattice.transform import MATRIX
-from zarrmal_codecs.lattice.upsampling import upsampled
+from zarrmal_codecs.lattice.jpeg.picture import Camera, decode
+from zarrmal_codecs.lattice.jpeg.transform import MATRIX
+from zarrmal_codecs.lattice.jpeg.upsampling import upsampled
 
 from zarrmal.lattice.jpeg_file import JpegFile, UnsupportedJpegError, read_jpeg, write_jpeg
 

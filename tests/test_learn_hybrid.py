@@ -22,10 +22,10 @@ from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 from zarrmal import InputError
 from zarrmal.learn import HybridOptions, HybridResult, train_hybrid
 from zarrmal.learn.hybrid import EFFORTS, Effort
-from zarrmal.learn.hybrid.context_inputs import ContextInputs, prepare
 from zarrmal.learn.hybrid.data import read_cells
+from zarrmal.learn.hybrid.inputs.context import ContextInputs, prepare
+from zarrmal.learn.hybrid.inputs.planes import PlaneStep, plan_steps
 from zarrmal.learn.hybrid.options import SAE_SIZES
-from zarrmal.learn.hybrid.planes import PlaneStep, plan_steps
 from zarrmal.progress import silent
 from zarrmal.sources import Source, Subset, open_source
 from zarrmal.sources.synthetic import synthetic_cells

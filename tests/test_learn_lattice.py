@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 from zarrmal_codecs import Model
-from zarrmal_codecs.lattice.picture import decode
+from zarrmal_codecs.lattice.jpeg.picture import decode
 from zarrmal_codecs.lattice.stored import lattice_of
 from zarrmal_codecs.lattice.weights import SHAPES, PlaneWeights, Weights
 

@@ -21,7 +21,7 @@ from zarrmal.benchmark import split_source
 from zarrmal.choose import Assignment
 from zarrmal.cli import app
 from zarrmal.learn import HybridOptions, HybridResult, train_hybrid
-from zarrmal.learn.hybrid.group_report import cross_table
+from zarrmal.learn.hybrid.groups.report import cross_table
 from zarrmal.sources import Source, open_source
 from zarrmal.sources.synthetic import synthetic_cells
 

@@ -16,7 +16,7 @@ from zarrmal_codecs import CorruptionError, Model
 import zarrmal
 from zarrmal import AppendOptions, Archive, InputError, WriteOptions, open_source
 from zarrmal.archive.lock.journal import source_digest
-from zarrmal.archive.write import encode
+from zarrmal.archive.write.encode import objects
 from zarrmal.cli import app
 from zarrmal.sources import Subset
 from zarrmal.sources.source import OnCanvas
@@ -268,7 +268,7 @@ def test_a_failing_disk_shows(
 ) -> None:
     """Objects of cells and of masks are stored one after the other; none may be left out."""
     stored = []
-    put = encode.put_bytes
+    put = objects.put_bytes
 
     def failing(store: object, key: str, data: bytes) -> None:
         stored.append(key)
@@ -276,10 +276,10 @@ def test_a_failing_disk_shows(
             raise OSError(28, "No space left on device")
         put(store, key, data)
 
-    monkeypatch.setattr(encode, "put_bytes", failing)
+    monkeypatch.setattr(objects, "put_bytes", failing)
     with pytest.raises(OSError, match="No space"):
         write(folder, tmp_path / "a")
-    monkeypatch.setattr(encode, "put_bytes", put)
+    monkeypatch.setattr(objects, "put_bytes", put)
     write(folder, tmp_path / "a", resume=True)
     assert any(key.startswith("cells/c/1") for key in stored)
     assert zarrmal.verify(tmp_path / "a", folder / "cells", masks=folder / "masks").problems == ()

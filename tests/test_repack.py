@@ -25,7 +25,7 @@ from zarrmal import AppendOptions, Archive, ExistsError, InputError, LockedError
 from zarrmal.archive import Location
 from zarrmal.archive.lock.journal import Journal, read_journal
 from zarrmal.archive.lock.writer_lock import writer_lock
-from zarrmal.archive.write import encode
+from zarrmal.archive.write.encode import objects
 from zarrmal.classify import Assignment
 from zarrmal.sources import Source, Subset
 
@@ -240,13 +240,13 @@ def test_what_is_not_equal_is_not_taken(
     place = tmp_path / "a"
     write_in_parts(cells, place, model)
     before = bytes_of(place)
-    inner = encode.encode_chunk
+    inner = objects.encode_chunk
 
     def faulty(pixels: np.ndarray, *arguments: object, **more: object) -> bytes:
         return inner(pixels ^ (np.arange(len(pixels)) == 3)[:, None, None], *arguments, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(encode, "encode_chunk", faulty)
+        patch.setattr(objects, "encode_chunk", faulty)
         with pytest.raises(CorruptionError, match="not equal to the old one, which stays"):
             zarrmal.repack(place)
     assert bytes_of(place) == before

@@ -15,7 +15,7 @@ from zarrmal.benchmark.comparison import break_even, required_ratios, slide_inte
 from zarrmal.benchmark.machine import machine_facts
 from zarrmal.benchmark.measurement import SlideSums
 from zarrmal.benchmark.rivals.measure import sheets
-from zarrmal.benchmark.timing import fastest
+from zarrmal.benchmark.speed.timing import fastest
 from zarrmal.sources import open_source
 
 RIVALS = all_rivals()

@@ -12,7 +12,7 @@ from zarrmal_codecs.chunk.chunk import encode_chunk
 from zarrmal_codecs.chunk.coder import coder_for
 from zarrmal_codecs.chunk.header import header_bytes, parse_header
 
-from zarrmal.archive.read.recover import recover_chunk
+from zarrmal.archive.read.chunks.recover import recover_chunk
 from zarrmal.models import shipped_model
 
 N = 24

@@ -13,7 +13,7 @@ from zarrmal_codecs import CorruptionError, ZarrmalError, array_arguments
 
 import zarrmal
 from zarrmal import AppendOptions, Archive, WriteOptions
-from zarrmal.archive.read.chunks import chunk_key
+from zarrmal.archive.read.chunks.chunks import chunk_key
 from zarrmal.archive.read.selected.reader import is_selectable
 from zarrmal.classify import LabelAssigner
 from zarrmal.sources import Subset

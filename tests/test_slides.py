@@ -14,7 +14,7 @@ import zarr
 from PIL import Image
 from scipy import ndimage
 from typer.testing import CliRunner
-from zarrmal_codecs.lattice.picture import decode
+from zarrmal_codecs.lattice.jpeg.picture import decode
 
 from zarrmal.cli import app
 from zarrmal.errors import InputError, MissingError

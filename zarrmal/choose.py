@@ -10,7 +10,7 @@ import numpy as np
 from zarrmal_codecs import Model, ZarrmalError
 from zarrmal_codecs.chunk.coder import coder_for
 
-from .archive.write.lattice import LatticeMode, share_of_bits
+from .archive.write.encode.lattice import LatticeMode, share_of_bits
 from .classify import (
     Assigner,
     CellClassifier,

@@ -21,7 +21,7 @@ from zarrmal_codecs.chunk.header import Header, header_bytes, parse_header
 from zarrmal_codecs.chunk.lattice_cells import LatticeCells
 from zarrmal_codecs.chunk.streams import jpeg_cells
 from zarrmal_codecs.hybrid.engine import VARIABLE, levels
-from zarrmal_codecs.lattice.picture import Camera
+from zarrmal_codecs.lattice.jpeg.picture import Camera
 from zarrmal_codecs.lattice.place import Place
 from zarrmal_codecs.plugins.configuration import Configuration
 

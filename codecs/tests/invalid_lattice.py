@@ -15,12 +15,13 @@ from invalid_hybrid_models import edited, one
 from invalid_models import drop, put
 from zarrmal_codecs import Model
 from zarrmal_codecs.lattice import pixels as coder
-from zarrmal_codecs.lattice.cameras import pack_cameras
 from zarrmal_codecs.lattice.engine import Engine
+from zarrmal_codecs.lattice.frame import Frame
+from zarrmal_codecs.lattice.jpeg.cameras import pack_cameras
 from zarrmal_codecs.lattice.numbers import SCAN
-from zarrmal_codecs.lattice.pixels import Frame, check_of_pixels
+from zarrmal_codecs.lattice.pixels import check_of_pixels
 from zarrmal_codecs.lattice.stored import with_lattice
-from zarrmal_codecs.lattice.streams import number_symbols, streams_of
+from zarrmal_codecs.lattice.symbols.streams import number_symbols, streams_of
 from zarrmal_codecs.lattice.weights import SHAPES, PlaneWeights, Weights
 
 NEWER, CORRUPT, SHORT, WRONG = (

@@ -9,9 +9,9 @@ import hybrid_models
 import models
 import numpy as np
 from zarrmal_codecs import JpegCell, Model
-from zarrmal_codecs.lattice.cameras import BASES
+from zarrmal_codecs.lattice.jpeg.cameras import BASES
+from zarrmal_codecs.lattice.jpeg.picture import Camera, decode
 from zarrmal_codecs.lattice.numbers import SCAN
-from zarrmal_codecs.lattice.picture import Camera, decode
 from zarrmal_codecs.lattice.stored import with_lattice
 from zarrmal_codecs.lattice.weights import SHAPES, PlaneWeights, Weights
 

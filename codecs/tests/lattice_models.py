@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from zarrmal_codecs.lattice.cells import Layout
+from zarrmal_codecs.lattice.jpeg.picture import Camera
 from zarrmal_codecs.lattice.numbers import SCAN
-from zarrmal_codecs.lattice.picture import Camera
 from zarrmal_codecs.lattice.weights import SHAPES, PlaneWeights, Weights
 
 RATIOS = (

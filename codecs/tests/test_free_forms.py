@@ -13,9 +13,9 @@ import reference_decoder
 from invalid_models import body_of, changed, model_file, put, tree_and_tensors
 from zarrmal_codecs import CorruptionError, Model, ModelError
 from zarrmal_codecs.chunk import header
-from zarrmal_codecs.chunk.cell_index import CellIndex
 from zarrmal_codecs.chunk.chunk import decode_chunk, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder
+from zarrmal_codecs.chunk.index.cell_index import CellIndex
 from zarrmal_codecs.wire import Writer, pack_bits
 
 

@@ -11,8 +11,8 @@ from zarrmal_codecs import CorruptionError, ModelError
 from zarrmal_codecs.lattice import cells as plain
 from zarrmal_codecs.lattice.cells import Layout
 from zarrmal_codecs.lattice.engine import Engine, levels
+from zarrmal_codecs.lattice.jpeg.picture import Camera
 from zarrmal_codecs.lattice.numbers import CURVE, EXP, LOG, LOG_STEP, SHARE, SLOPE
-from zarrmal_codecs.lattice.picture import Camera
 from zarrmal_codecs.lattice.weights import Weights
 
 LEVELS = ["numpy", *levels()]

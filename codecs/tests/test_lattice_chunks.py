@@ -16,7 +16,7 @@ from zarrmal_codecs.chunk.header import header_bytes, parse_header
 from zarrmal_codecs.chunk.jpeg_cells import replace_longer
 from zarrmal_codecs.chunk.streams import jpeg_cells
 from zarrmal_codecs.hybrid.engine import levels
-from zarrmal_codecs.lattice.picture import Camera
+from zarrmal_codecs.lattice.jpeg.picture import Camera
 from zarrmal_codecs.lattice.place import Place
 from zarrmal_codecs.lattice.stored import lattice_of, with_lattice
 from zarrmal_codecs.silhouette.outlined import Outlines

@@ -10,9 +10,10 @@ import pytest
 from zarrmal_codecs import CorruptionError
 from zarrmal_codecs.lattice import pixels as coder
 from zarrmal_codecs.lattice.engine import Engine, levels
-from zarrmal_codecs.lattice.picture import Camera, decode
-from zarrmal_codecs.lattice.pixels import Frame, mixed, unmixed
-from zarrmal_codecs.lattice.streams import Streams, number_symbols, streams_of
+from zarrmal_codecs.lattice.frame import Frame
+from zarrmal_codecs.lattice.jpeg.picture import Camera, decode
+from zarrmal_codecs.lattice.pixels import mixed, unmixed
+from zarrmal_codecs.lattice.symbols.streams import Streams, number_symbols, streams_of
 from zarrmal_codecs.lattice.whole import read_into
 from zarrmal_codecs.silhouette.lattice import expand
 

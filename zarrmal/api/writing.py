@@ -14,7 +14,7 @@ from ..archive.storage.errors import store_errors
 from ..archive.storage.location import Location
 from ..archive.storage.store import Where, locate
 from ..archive.write.append import refuse_append
-from ..archive.write.lattice import lacks_search
+from ..archive.write.encode.lattice import lacks_search
 from ..archive.write.new import interrupted_archive, refuse_location
 from ..choose import (
     Assignment,

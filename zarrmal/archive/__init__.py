@@ -3,7 +3,7 @@
 from .archive import Archive
 from .extract.report import DamagedCell, ExtractReport
 from .info import ArchiveInfo
-from .read.findings import Finding
+from .read.chunks.findings import Finding
 from .sheet import ContactSheet
 from .storage.location import Location
 from .verify.report import VerifyReport

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from zarrmal_codecs import Model
-from zarrmal_codecs.chunk.lattice_index import LatticeIndex
-from zarrmal_codecs.lattice.picture import Camera
+from zarrmal_codecs.chunk.index.lattice_index import LatticeIndex
+from zarrmal_codecs.lattice.jpeg.picture import Camera
 
 from ..lattice.series import sampling_name, series_name
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs import Model
-from zarrmal_codecs.chunk.cell_index import CellIndex
+from zarrmal_codecs.chunk.index.cell_index import CellIndex
 from zarrmal_codecs.constants import PROFILE_PAPER
-from zarrmal_codecs.lattice.picture import Camera
+from zarrmal_codecs.lattice.jpeg.picture import Camera
 
 from .cameras import cell_cameras
 

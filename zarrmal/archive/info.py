@@ -11,8 +11,8 @@ from typing import Any
 from zarr.abc.store import RangeByteRequest
 from zarr.core.sync import sync
 from zarrmal_codecs import ZarrmalError
-from zarrmal_codecs.chunk.cell_index import CellIndex
 from zarrmal_codecs.chunk.header import parse_header
+from zarrmal_codecs.chunk.index.cell_index import CellIndex
 from zarrmal_codecs.plugins.zarr import header_limit
 
 from ..sources.arrays.archive_facts import DIGESTS_GROUP
@@ -24,9 +24,9 @@ from .format import ARRAY_NAMES, BACKUP, BASE_NAMES, CELLS, JPEG_FRAME, MASK, PL
 from .lock.journal import read_journal
 from .opened import OpenArchive
 from .preprocessing import pixels_notice
-from .read.chunks import expect_capacity
+from .read.chunks.chunks import expect_capacity
+from .read.columns.sizes import read_sizes
 from .read.copied import copied_state
-from .read.sizes import read_sizes
 from .shard import read_shard_index, shard_index_bytes
 from .storage.location import METADATA_FILES
 from .storage.objects import get_bytes, join_key

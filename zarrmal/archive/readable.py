@@ -14,9 +14,9 @@ from ..lazy import lazy
 from .opened import OpenArchive
 from .read.cells import Positions, read_cells, read_masks, recover_cells
 from .read.coefficients import read_coefficients
+from .read.columns.sizes import StoredSizes, read_sizes
 from .read.dataset import Chunks, open_dataset
 from .read.selected.reader import CellReader
-from .read.sizes import StoredSizes, read_sizes
 from .read.stable import stable_state
 from .storage.errors import store_errors
 

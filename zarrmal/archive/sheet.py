@@ -18,8 +18,8 @@ from .format import LABEL
 from .opened import OpenArchive, shape_text
 from .preprocessing import pixels_notice
 from .read.cells import recover_cells
-from .read.columns import read_column
-from .read.sizes import read_sizes
+from .read.columns.sizes import read_sizes
+from .read.columns.values import read_column
 from .storage.local import put_file
 
 SHEET_WIDTH = 1200

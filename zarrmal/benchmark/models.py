@@ -24,7 +24,6 @@ from ..classify import Assigner, LabelAssigner, ShortestAssigner
 from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source
-from .coefficients import Coefficients
 from .measurement import (
     TRAINING,
     UNSEEN,
@@ -36,8 +35,9 @@ from .measurement import (
     single_cells,
     slides_of,
 )
-from .reading import Reading, measure_reading
-from .speed import Speed, codec_speed
+from .speed.codec import Speed, codec_speed
+from .speed.coefficients import Coefficients
+from .speed.reading import Reading, measure_reading
 
 Assignment = Literal["labels", "shortest"]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.picture import Camera, Colour
-from zarrmal_codecs.lattice.upsampling import Ratio
+from zarrmal_codecs.lattice.jpeg.picture import Camera, Colour
+from zarrmal_codecs.lattice.jpeg.upsampling import Ratio
 
 from .repair import repaired_steps
 from .solve.blocks import Phase

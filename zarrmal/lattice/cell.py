@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.cells import FULLY_VISIBLE
-from zarrmal_codecs.lattice.picture import Camera, Colour, decode, planes_of
-from zarrmal_codecs.lattice.pixels import LEAST_OF_FIRST, LEAST_OF_OTHERS
+from zarrmal_codecs.lattice.frame import LEAST_OF_FIRST, LEAST_OF_OTHERS
+from zarrmal_codecs.lattice.jpeg.picture import Camera, Colour, decode, planes_of
 
 from .found import FoundCell, covered_pixels
 from .preimage import with_chroma

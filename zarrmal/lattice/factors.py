@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.picture import Camera
+from zarrmal_codecs.lattice.jpeg.picture import Camera
 
 from .series import MAX_STEP
 

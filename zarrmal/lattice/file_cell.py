@@ -11,7 +11,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.cell import JpegCell
-from zarrmal_codecs.lattice.picture import decode
+from zarrmal_codecs.lattice.jpeg.picture import decode
 
 from .jpeg_file import JpegFile, UnsupportedJpegError, read_jpeg, write_jpeg
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.picture import Camera, Colour
-from zarrmal_codecs.lattice.upsampling import FANCY
+from zarrmal_codecs.lattice.jpeg.picture import Camera, Colour
+from zarrmal_codecs.lattice.jpeg.upsampling import FANCY
 
 from .cameras import (
     CHROMA_SAMPLINGS,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.cell import JpegCell
-from zarrmal_codecs.lattice.picture import Camera
-from zarrmal_codecs.lattice.upsampling import upsampled
+from zarrmal_codecs.lattice.jpeg.picture import Camera
+from zarrmal_codecs.lattice.jpeg.upsampling import upsampled
 
 from .solve.blocks import Phase
 from .solve.dct import BLOCK
@@ -25,8 +25,8 @@ MIN_SHARE_PIXELS = 0.25
 class FoundCell:
     """The camera's own bits behind a cell's pixels.
 
-    `zarrmal_codecs.lattice.picture.decode(camera, coefficients, shape, phase, is_known)` gives the
-    pixels that ``covered_pixels`` tells, but for the corrections.
+    `zarrmal_codecs.lattice.jpeg.picture.decode(camera, coefficients, shape, phase, is_known)` gives
+    the pixels that ``covered_pixels`` tells, but for the corrections.
 
     Attributes
     ----------

@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.picture import LARGEST_RATIO, Camera, Colour
+from zarrmal_codecs.lattice.jpeg.picture import LARGEST_RATIO, Camera, Colour
 
 from ..errors import InputError
 from .jpeg_scan import ZIGZAG, HuffmanTable, ScanError, ScanPlane, read_scan, write_scan
@@ -66,7 +66,7 @@ class JpegFile:
 
     @property
     def coefficients(self) -> list[NDArray[np.int16]]:
-        """The blocks that have pixels, for ``zarrmal_codecs.lattice.picture.decode``."""
+        """The blocks that have pixels, for ``zarrmal_codecs.lattice.jpeg.picture.decode``."""
         counts = self.camera.n_blocks(self.shape, (0, 0))
         both = zip(self.blocks, counts, strict=True)
         return [blocks[:rows, :columns] for blocks, (rows, columns) in both]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.cell import JpegCell
 from zarrmal_codecs.lattice.cells import Layout
-from zarrmal_codecs.lattice.picture import decode
-from zarrmal_codecs.lattice.pixels import Frame
+from zarrmal_codecs.lattice.frame import Frame
+from zarrmal_codecs.lattice.jpeg.picture import decode
 
 Pixels = NDArray[np.uint8]
 Flags = NDArray[np.bool_]

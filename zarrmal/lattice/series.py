@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.cameras import BASES, STANDARD
-from zarrmal_codecs.lattice.picture import Camera
+from zarrmal_codecs.lattice.jpeg.cameras import BASES, STANDARD
+from zarrmal_codecs.lattice.jpeg.picture import Camera
 
 Steps = NDArray[np.int64]
 

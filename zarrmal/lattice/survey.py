@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.picture import Camera
+from zarrmal_codecs.lattice.jpeg.picture import Camera
 
 from .factors import SAMPLE_CELLS, chance_bits, count_levels, is_like
 from .find import find_cell

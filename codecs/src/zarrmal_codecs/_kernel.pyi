@@ -195,7 +195,7 @@ class LatticePlan:
         For each of three kinds of planes the arrays of ``PlaneWeights`` by name; those of layers
         flat.
     tables
-        The tables of lattice/numbers.py and lattice/blocks.py, int64 (n,).
+        The tables of lattice/numbers.py and lattice/blocks/coefficients.py, int64 (n,).
     """
 
     def __init__(

@@ -14,11 +14,11 @@ from ...errors import ExistsError, InputError
 from ...progress import Progress
 from .. import format as layout
 from ..opened import OpenArchive
-from ..read.chunks import CellsChunk, expect_stored, read_chunks
-from ..read.columns import read_column
+from ..read.chunks.chunks import CellsChunk, expect_stored, read_chunks
+from ..read.chunks.findings import cells_finding
+from ..read.columns.sizes import read_sizes
+from ..read.columns.values import read_column
 from ..read.consolidated import with_sound_cells
-from ..read.findings import cells_finding
-from ..read.sizes import read_sizes
 from ..read.stable import expect_unchanged
 from .folder import fitting, refuse_inside
 from .image import mask_files, mask_folders, png_holds, refuse_unwritable_dtype, save

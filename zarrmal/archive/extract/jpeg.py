@@ -15,8 +15,8 @@ from ...lattice.jpeg_file import UnsupportedJpegError
 from .. import format as layout
 from ..opened import OpenArchive
 from ..read.coefficients import read_coefficients
-from ..read.columns import read_column
-from ..read.frames import read_frames
+from ..read.columns.frames import read_frames
+from ..read.columns.values import read_column
 
 
 @dataclass(slots=True, eq=False)

@@ -17,7 +17,7 @@ from zarrmal_codecs import CorruptionError
 from .. import format as layout
 from ..format import ArchiveFacts
 from ..opened import OpenArchive
-from ..read.columns import StoredColumn, read_column
+from ..read.columns.values import StoredColumn, read_column
 
 DRIVE = re.compile("[A-Za-z]:")
 """On Windows; there a colon anywhere else names a stream of a file."""

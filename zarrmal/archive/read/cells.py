@@ -16,7 +16,7 @@ from ...sources.sizes import Pixels
 from ..format import Grid
 from ..opened import OpenArchive
 from ..storage.objects import join_key
-from .chunks import expect_stored, read_chunks
+from .chunks.chunks import expect_stored, read_chunks
 from .consolidated import with_sound_cells
 from .dataset import MISSING_IS_AN_ERROR
 from .selected.heads import NotSelectableError

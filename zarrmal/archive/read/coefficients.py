@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from zarrmal_codecs import CorruptionError
 from zarrmal_codecs.chunk.coder import Coder, coder_for
 from zarrmal_codecs.chunk.header import parse_header
-from zarrmal_codecs.chunk.lattice_index import LatticeIndex
+from zarrmal_codecs.chunk.index.lattice_index import LatticeIndex
 from zarrmal_codecs.chunk.streams import jpeg_cells
 from zarrmal_codecs.lattice.cell import JpegCell
 
 from ...lattice.file_cell import JpegFrame, with_frame
 from ..opened import OpenArchive
-from .frames import read_frames
+from .columns.frames import read_frames
 from .silhouettes import stored_chunk
 
 

@@ -19,7 +19,7 @@ from ..opened import (
     reopened,
 )
 from ..storage.objects import metadata_digests
-from .chunks import expect_whole_cells
+from .chunks.chunks import expect_whole_cells
 
 MAX_UNBACKED_CELLS = 10_000_000
 

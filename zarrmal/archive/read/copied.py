@@ -19,8 +19,8 @@ from ..digests import Digests, read_digests
 from ..format import ATTRIBUTE, BACKUP, LABEL, LONG_NAMES, PREDICTED_CLASS, ArchiveFacts
 from ..opened import OpenArchive, stored_backup
 from ..storage.objects import metadata_digests
-from .chunks import expect_stored, expect_whole_cells
-from .columns import read_column
+from .chunks.chunks import expect_stored, expect_whole_cells
+from .columns.values import read_column
 
 ADOPT = "`zarrmal adopt` makes it an archive again"
 REMOVED = (

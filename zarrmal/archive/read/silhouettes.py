@@ -13,7 +13,7 @@ from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 from ..opened import OpenArchive
 from ..shard import split_shard
-from .chunks import chunk_key, stored_object
+from .chunks.chunks import chunk_key, stored_object
 
 
 def read_silhouettes(archive: OpenArchive, rows: NDArray[np.int64]) -> Silhouettes | None:

@@ -19,7 +19,7 @@ from ..format import CELLS, ArchiveFacts, Grid
 from ..lock.journal import Journal, journal_problem, read_journal
 from ..opened import OpenArchive, find_array, read_facts, reopened
 from ..storage.location import Location
-from .chunks import (
+from .chunks.chunks import (
     chunk_key,
     expect_stored,
     expect_whole_cells,

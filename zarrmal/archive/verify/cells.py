@@ -12,9 +12,9 @@ from ...sources.bits import differing
 from ...sources.sizes import Pixels
 from .. import format as layout
 from ..opened import OpenArchive
-from ..read.chunks import CellsChunk, chunk_starts, read_chunks
-from ..read.findings import Finding, cells_finding, ranges, ranges_text
-from ..read.sizes import StoredSizes
+from ..read.chunks.chunks import CellsChunk, chunk_starts, read_chunks
+from ..read.chunks.findings import Finding, cells_finding, ranges, ranges_text
+from ..read.columns.sizes import StoredSizes
 from .columns import Columns
 
 

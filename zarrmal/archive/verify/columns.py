@@ -11,7 +11,7 @@ from ...sources import Source
 from .. import format as layout
 from ..format import ArchiveFacts
 from ..opened import OpenArchive
-from ..read.columns import StoredColumn, read_column
+from ..read.columns.values import StoredColumn, read_column
 
 Columns = dict[str, StoredColumn]
 

@@ -15,7 +15,7 @@ from ...sources import Source
 from .. import format as layout
 from ..opened import OpenArchive
 from ..read.coefficients import read_coefficients
-from ..read.frames import read_frames
+from ..read.columns.frames import read_frames
 from .columns import Columns
 
 

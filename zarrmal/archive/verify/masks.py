@@ -15,10 +15,10 @@ from ...sources import Source
 from ...sources.sizes import Pixels
 from .. import format as layout
 from ..opened import OpenArchive, codec_configuration
-from ..read.chunks import CellsChunk, chunk_starts, expect_whole_cells, read_chunks
+from ..read.chunks.chunks import CellsChunk, chunk_starts, expect_whole_cells, read_chunks
+from ..read.chunks.findings import Finding, cells_finding, ranges, ranges_text
+from ..read.columns.sizes import StoredSizes
 from ..read.consolidated import find_or_copy
-from ..read.findings import Finding, cells_finding, ranges, ranges_text
-from ..read.sizes import StoredSizes
 from .cells import beyond_sizes, differing_cells
 from .columns import Columns
 

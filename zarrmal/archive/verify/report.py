@@ -8,7 +8,7 @@ from typing import Any
 from ...sources.preprocessing import Preprocessing
 from ..format import CELLS
 from ..preprocessing import compared_with, pixels_notice
-from ..read.findings import Finding
+from ..read.chunks.findings import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

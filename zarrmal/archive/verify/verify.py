@@ -14,10 +14,10 @@ from ..foreign import longer_problem
 from ..lock.journal import journal_problem, read_journal
 from ..opened import OpenArchive, shape_text
 from ..preprocessing import merged_record
-from ..read.chunks import expect_stored
+from ..read.chunks.chunks import expect_stored
+from ..read.columns.sizes import sizes_of
 from ..read.consolidated import with_sound_cells
 from ..read.copied import COPIED, EMPTIED, attribute_problem, copied_state
-from ..read.sizes import sizes_of
 from .cells import check_cells
 from .columns import check_columns, compare_columns, read_columns
 from .files import check_files

@@ -22,13 +22,13 @@ from ..lock.journal import Journal, busy_message, read_journal
 from ..lock.staging import refuse_unwritable
 from ..lock.writer_lock import writer_lock
 from ..opened import OpenArchive, cells_array, codec_configuration, read_facts, stored_backup
-from ..read.chunks import chunk_starts, read_chunks
+from ..read.chunks.chunks import chunk_starts, read_chunks
+from ..read.chunks.findings import cells_finding
 from ..read.coefficients import lattice_of
-from ..read.columns import INTEGERS, KINDS, read_column
+from ..read.columns.sizes import StoredSizes, sizes_of
+from ..read.columns.values import INTEGERS, KINDS, read_column
 from ..read.copied import attribute_problem, digests_of, mixed_names, state_of_arrays, written_facts
-from ..read.findings import cells_finding
 from ..read.silhouettes import stored_chunk
-from ..read.sizes import StoredSizes, sizes_of
 from ..storage.location import Location
 from ..storage.objects import get_bytes, join_key
 from .commit import commit, resized

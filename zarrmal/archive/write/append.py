@@ -28,8 +28,9 @@ from ..storage.location import Location
 from ..storage.objects import get_bytes, join_key, stored_digests
 from .columns import matching_columns, new_columns, stored_order
 from .commit import commit, resized
-from .encode import ObjectWriter, Task
-from .lattice import plan_search
+from .encode.lattice import plan_search
+from .encode.objects import ObjectWriter
+from .encode.task import Task
 from .options import AppendOptions
 from .order import order_cells
 from .runners import ThreadRunner

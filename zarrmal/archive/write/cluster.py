@@ -26,7 +26,8 @@ from ..lock.journal import source_digest
 from ..opened import OpenArchive
 from ..storage.location import Location
 from ..storage.objects import get_bytes, join_key, metadata_digests
-from .encode import ObjectWriter, Task, TaskResult
+from .encode.objects import ObjectWriter
+from .encode.task import Task, TaskResult
 
 CONNECT_SECONDS = 15
 TASKS_PER_THREAD = 2

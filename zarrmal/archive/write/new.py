@@ -46,7 +46,7 @@ from .columns import (
     new_columns,
     stored_order,
 )
-from .lattice import plan_search
+from .encode.lattice import plan_search
 from .options import WriteOptions
 from .order import order_cells
 from .runners import ThreadRunner

@@ -12,7 +12,7 @@ from zarrmal_codecs.paper.golomb_rice import RiceChoice
 
 from ...errors import InputError
 from ..shard import IndexLocation
-from .lattice import LatticeMode, check_lattice_mode
+from .encode.lattice import LatticeMode, check_lattice_mode
 from .runners import Runner
 
 AZURE_PROTOCOLS = ("az", "abfs", "abfss", "adl")

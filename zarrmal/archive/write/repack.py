@@ -30,7 +30,7 @@ from ..lock.staging import publish, refuse_unwritable, stage_of, staging_locatio
 from ..lock.writer_lock import writer_lock
 from ..opened import OpenArchive
 from ..read.coefficients import read_file_cells
-from ..read.columns import read_column
+from ..read.columns.values import read_column
 from ..read.copied import attribute_problem
 from ..read.silhouettes import read_silhouettes
 from ..storage.location import Location

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from ...sources import Source
 from ..opened import OpenArchive
-from .encode import ObjectWriter, Task, TaskResult
+from .encode.objects import ObjectWriter
+from .encode.task import Task, TaskResult
 
 
 class Runner(Protocol):

@@ -23,11 +23,11 @@ from ..storage.local import PARTIAL
 from ..storage.objects import join_key
 from .columns import NewColumns, write_columns
 from .commit import commit, resized, store_longer
-from .encode import Task, TaskResult
-from .lattice import LatticeSearch
+from .encode.lattice import LatticeSearch
+from .encode.saving import measured_saving
+from .encode.task import Task, TaskResult
 from .order import CellOrder
 from .runners import Runner, ThreadRunner
-from .saving import measured_saving
 
 DOCUMENTS = ("zarr.json", ".zarray", ".zattrs")
 

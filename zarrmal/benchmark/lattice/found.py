@@ -15,11 +15,11 @@ from zarrmal_codecs import Model
 from zarrmal_codecs.chunk.chunk import encode_chunk
 from zarrmal_codecs.chunk.coder import coder_for
 from zarrmal_codecs.lattice.cell import JpegCell
-from zarrmal_codecs.lattice.picture import Camera
+from zarrmal_codecs.lattice.jpeg.picture import Camera
 
 from ...archive.cameras import camera_infos, cell_cameras
 from ...archive.read.coefficients import lattice_of
-from ...archive.write.lattice import plan_search
+from ...archive.write.encode.lattice import plan_search
 from ...errors import InputError
 from ...lattice.found import covered_pixels
 from ...models import shipped_model, shipped_originals

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.picture import decode
+from zarrmal_codecs.lattice.jpeg.picture import decode
 
 from ...lattice.find import find_cell
 from ...lattice.jpeg_file import JpegFile, read_jpeg

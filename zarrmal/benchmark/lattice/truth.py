@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.transform import inverse_dct
+from zarrmal_codecs.lattice.jpeg.transform import inverse_dct
 
 from ...lattice.found import FoundCell, covered_pixels
 from ...lattice.jpeg_file import JpegFile

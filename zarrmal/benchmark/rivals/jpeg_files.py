@@ -12,7 +12,7 @@ from PIL import Image
 from ...lattice.file_cell import FileCell, file_bytes
 from ...sources import Source
 from ..measurement import UNSEEN, LossyError, Measurement, SlideSums, single_cells, slides_of
-from ..timing import fastest, timed
+from ..speed.timing import fastest, timed
 
 NAME = "the JPEG files' own bytes"
 """Files as Pillow decodes them."""

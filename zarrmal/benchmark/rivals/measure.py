@@ -27,7 +27,7 @@ from ..measurement import (
     single_cells,
     slides_of,
 )
-from ..timing import fastest, timed
+from ..speed.timing import fastest, timed
 from .rival import SHEET_COLUMNS, Rival
 
 Sample = tuple[Cells, NDArray[Any] | None, NDArray[Any] | None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.upsampling import Ratio
+from zarrmal_codecs.lattice.jpeg.upsampling import Ratio
 
 from ..compiled import compiled
 from ..preimage import Planes

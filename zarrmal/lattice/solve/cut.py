@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiled import compiled
-from ..tables import Steps
+from ..series import Steps
 from .dct import Float, effects_of, inverse_dct
 from .gaussian import condition, cut_off, expected
 from .sphere import factorise, k_best

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.upsampling import FANCY, Ratio
+from zarrmal_codecs.lattice.jpeg.upsampling import FANCY, Ratio
 
 from ..compiled import compiled
 

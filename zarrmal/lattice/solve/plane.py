@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tables import Steps
+from ..series import Steps
 from .blocks import Where
 from .cut import EFFORTS, Seen, Sizes, solve_cut_blocks
 from .dct import N_COEFFICIENTS

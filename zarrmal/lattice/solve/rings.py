@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiled import compiled
-from ..tables import Steps
+from ..series import Steps
 from .blocks import Where
 from .dct import BLOCK, inverse_dct
 from .taps import RINGED

@@ -1,6 +1,6 @@
 """Which samples of a plane a pixel is computed from, as numbers for compiled loops.
 
-`zarrmal_codecs.lattice.upsampling` is what decodes; here is its inverse's view, one block at a
+`zarrmal_codecs.lattice.jpeg.upsampling` is what decodes; here is its inverse's view, one block at a
 time: the block's samples within a ring of its neighbours', 10 x 10, and for each pixel up to four
 of them with integer weights. A test holds the two equal.
 """
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.upsampling import FANCY, Ratio
+from zarrmal_codecs.lattice.jpeg.upsampling import FANCY, Ratio
 
 from .dct import BLOCK
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.upsampling import Ratio
+from zarrmal_codecs.lattice.jpeg.upsampling import Ratio
 
 from ..preimage import Planes
 from .blocks import Phase, PlaneBlocks, Where, cut_into_blocks

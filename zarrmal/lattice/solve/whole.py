@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compiled import compiled
-from ..tables import Steps
+from ..series import Steps
 from .dct import BASIS, Float, forward_dct, inverse_dct
 
 MAX_TRIES = 4000

@@ -1,6 +1,6 @@
 """Training the profile `hybrid`: a small autoencoder and a causal context network together."""
 
-from .group_report import CrossTable, Groups
+from .groups.report import CrossTable, Groups
 from .options import EFFORTS, Effort, HybridOptions
 from .train import HybridReport, HybridResult, train_hybrid
 

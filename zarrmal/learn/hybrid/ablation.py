@@ -25,8 +25,8 @@ from ...sources.source import require_one_size
 from ..checkpoint import Checkpoint
 from ..loop import fit, prepare_device
 from ..selection import evenly
-from .context_inputs import PreparedCells
 from .data import read_cells
+from .inputs.context import PreparedCells
 from .network import ContextNetwork, HybridNetwork, SmallAutoencoder
 from .options import SAE_SIZES, HybridOptions, SaeSize
 from .training import EVALUATION_BLOCK, HybridTraining

@@ -19,11 +19,11 @@ from ...sources.sizes import Sizes
 from ...sources.source import require_one_size
 from ..checkpoint import run_digest
 from ..selection import SINGLE_CLASS, evenly, labels_of, select_cells
-from .context_inputs import PreparedCells, grid_of, prepare
-from .cut_out import LEAST_SHARE, Planes, read_cut_out
-from .levels import reduce_all
+from .inputs.context import PreparedCells, grid_of, prepare
+from .inputs.cut_out import LEAST_SHARE, Planes, read_cut_out
+from .inputs.levels import reduce_all
+from .inputs.planes import PlaneStep, plan_steps
 from .options import HybridOptions
-from .planes import PlaneStep, plan_steps
 
 EVALUATION_CELLS = 400
 CANVASES = 32

@@ -18,9 +18,9 @@ from zarrmal_codecs.constants import (
 from zarrmal_codecs.hybrid.tables import KNOT
 
 from ..quantise import WEIGHT_MAX, simulated_int8, straight_round
-from .context_inputs import ContextInputs, PreparedCells
+from .inputs.context import ContextInputs, PreparedCells
+from .inputs.planes import PlaneStep, networks_of
 from .options import Effort, SaeSize
-from .planes import PlaneStep, networks_of
 
 ACTIVATION_SCALE = 64
 LATENT_SCALE = 8  # a latent z enters the network as z / 8

@@ -18,8 +18,8 @@ from ..checkpoint import Checkpoint
 from ..loop import fit, prepare_device
 from .data import TrainingData, read_cells
 from .export import export
-from .group_report import Groups, describe
-from .groups import Reassignment, bits_by_group, group_names, profitable_groups
+from .groups.groups import Reassignment, bits_by_group, group_names, profitable_groups
+from .groups.report import Groups, describe
 from .network import HybridNetwork
 from .options import HybridOptions
 from .training import HybridTraining, bits_per_pixel

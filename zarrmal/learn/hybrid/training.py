@@ -7,8 +7,8 @@ import torch
 
 from ..checkpoint import Arrays
 from ..loop import Training, one_cycle
-from .context_inputs import SAMPLE_RATE, PreparedCells
-from .groups import Reassignment
+from .groups.groups import Reassignment
+from .inputs.context import SAMPLE_RATE, PreparedCells
 from .network import HybridNetwork
 from .options import Effort
 

@@ -14,7 +14,7 @@ from ..checkpoint import Checkpoint
 from ..loop import fit
 from .data import TrainingData
 from .export import export
-from .groups import BASE64, Reassignment, bits_by_group, group_entropy, group_names
+from .groups.groups import BASE64, Reassignment, bits_by_group, group_entropy, group_names
 from .network import HybridNetwork
 from .options import EFFORTS, GROUP_CANDIDATES, MORE_GROUPS, SAE_SIZES, SaeSize
 from .training import HybridTraining, bits_per_pixel

@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from zarrmal_codecs.lattice.blocks.spatial import N_INPUTS as N_SPATIAL_INPUTS
 from zarrmal_codecs.lattice.numbers import DIAGONAL, N_DIAGONALS
-from zarrmal_codecs.lattice.spatial import N_INPUTS as N_SPATIAL_INPUTS
 from zarrmal_codecs.lattice.weights import LARGEST_HIDDEN, N_HIDDEN, N_ZONES, ZONE
 
 from .recorded import RecordedBlocks, RecordedRims

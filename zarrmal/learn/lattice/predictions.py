@@ -6,10 +6,15 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.blocks import LARGEST_VALUE, N_BORDER, WEIGHT_BITS, activity_of
+from zarrmal_codecs.lattice.blocks.coefficients import (
+    LARGEST_VALUE,
+    N_BORDER,
+    WEIGHT_BITS,
+    activity_of,
+)
 from zarrmal_codecs.lattice.cells import PlaneOfCells
+from zarrmal_codecs.lattice.jpeg.transform import MIDDLE
 from zarrmal_codecs.lattice.numbers import SCAN
-from zarrmal_codecs.lattice.transform import MIDDLE
 from zarrmal_codecs.lattice.weights import LARGEST_BORDER, MAX_SUM
 
 Floats = NDArray[np.float64]

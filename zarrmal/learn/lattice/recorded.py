@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.blocks import last_diagonal
+from zarrmal_codecs.lattice.blocks.coefficients import last_diagonal
+from zarrmal_codecs.lattice.blocks.spatial import Canvas, inputs_of
 from zarrmal_codecs.lattice.cells import FULLY_VISIBLE, PlaneOfCells
+from zarrmal_codecs.lattice.frame import LEAST_OF_OTHERS
+from zarrmal_codecs.lattice.jpeg.picture import planes_of
 from zarrmal_codecs.lattice.numbers import SCAN
-from zarrmal_codecs.lattice.picture import planes_of
-from zarrmal_codecs.lattice.pixels import LEAST_OF_OTHERS, unmixed
-from zarrmal_codecs.lattice.spatial import Canvas, inputs_of
+from zarrmal_codecs.lattice.pixels import unmixed
 
 from ...lattice.known import KnownCell
 

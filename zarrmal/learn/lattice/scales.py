@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.blocks import N_SCALE_INPUTS, SCALE_INPUTS
+from zarrmal_codecs.lattice.blocks.coefficients import N_SCALE_INPUTS, SCALE_INPUTS
 from zarrmal_codecs.lattice.numbers import DIAGONAL, LOG, N_DIAGONALS, N_SCALES, SCAN
 from zarrmal_codecs.lattice.weights import N_HIDDEN, N_SHAPES, SCALE_SUM_BITS, PlaneWeights
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.cell import JpegCell
-from zarrmal_codecs.lattice.picture import Camera, Colour, decode
-from zarrmal_codecs.lattice.transform import SIDE
+from zarrmal_codecs.lattice.jpeg.picture import Camera, Colour, decode
+from zarrmal_codecs.lattice.jpeg.transform import SIDE
 
 from ...lattice.jpeg_file import JpegFile, UnsupportedJpegError, read_jpeg
 

@@ -14,8 +14,8 @@ from ..lattice.cell import JpegCell
 from ..paper.golomb_rice import RiceChoice
 from ..scales import Pixels
 from ..silhouette.silhouettes import Silhouettes
-from .cell_index import CellIndex
 from .coder import Coder
+from .index.cell_index import CellIndex
 from .jpeg_cells import encode_jpeg_cells, replace_longer
 from .reduction import Reduction
 

@@ -23,12 +23,12 @@ from ..lattice.cell import JpegCell
 from ..paper.golomb_rice import RiceChoice
 from ..scales import Pixels
 from ..silhouette.silhouettes import Silhouettes
-from .cell_index import CellIndex
 from .cells import encode_cells
 from .coder import Coder
 from .crc32 import crc32
 from .fallback import decode_fallback, encode_fallback
 from .header import Header, cell_shape_of, header_bytes, parse_header
+from .index.cell_index import CellIndex
 from .items import as_dtype, items_of, octets_of, stored_dtype
 from .mask_cells import MaskIndex, decode_masks, encode_masks
 from .reduction import Reduction, reduce

@@ -39,7 +39,7 @@ from ..constants import (
 )
 from ..errors import CompatibilityError, CorruptionError
 from ..wire import Reader, Writer
-from .cell_index import CellIndex, read_index, write_index
+from .index.cell_index import CellIndex, read_index, write_index
 from .items import dtype_code, dtype_of, has_byte_order, is_big_endian
 from .mask_cells import MaskIndex
 

@@ -15,7 +15,7 @@ from ..silhouette.lattice import expand
 from ..silhouette.outlined import Mask, Outlined
 from ..wire import Writer
 from .coder import Coder
-from .lattice_index import LatticeIndex, without_cameras
+from .index.lattice_index import LatticeIndex, without_cameras
 from .profiles import Sizes
 
 

@@ -13,10 +13,11 @@ from ..hybrid.engine import chosen_level
 from ..lattice import pixels as lattice_pixels
 from ..lattice.cell import JpegCell
 from ..lattice.engine import Engine
-from ..lattice.pixels import Frame, check_of_pixels
+from ..lattice.frame import Frame
+from ..lattice.pixels import check_of_pixels
 from ..lattice.place import Place
 from ..lattice.stored import lattice_of
-from ..lattice.streams import Streams
+from ..lattice.symbols.streams import Streams
 from ..lattice.weights import Weights
 from ..lattice.whole import Read, read_into
 from ..model.class_model import ClassModel

@@ -30,7 +30,7 @@ from ..silhouette.mask_table import mask_table
 from ..silhouette.masks import MaskCoder
 from ..silhouette.outlined import Mask, spacing_of
 from ..wire import Reader, Writer
-from .columns import read_column, read_lengths, write_column, write_lengths
+from .index.columns import read_column, read_lengths, write_column, write_lengths
 
 BLOCK_CELLS = 1024
 

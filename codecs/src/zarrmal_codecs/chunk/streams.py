@@ -16,10 +16,10 @@ from ..lattice.place import Place
 from ..rans import Streams
 from ..scales import Pixels
 from ..silhouette.outlined import Outlines
-from .cell_index import CellIndex
 from .cells import used_classes
 from .coder import Coder
 from .header import Header, header_bytes, parse_header
+from .index.cell_index import CellIndex
 from .lattice_cells import LatticeCells, least_bytes
 from .reduction import Reduction
 

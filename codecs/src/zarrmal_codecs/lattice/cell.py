@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .picture import Camera
-from .transform import SIDE
+from .jpeg.picture import Camera
+from .jpeg.transform import SIDE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,11 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import CHECK_INITIAL
-from .blocks import LARGEST_VALUE, Lanes, Surroundings, border_of, last_diagonal, shrunk_luma
+from .blocks.coefficients import (
+    LARGEST_VALUE,
+    Lanes,
+    Surroundings,
+    border_of,
+    last_diagonal,
+    shrunk_luma,
+)
+from .jpeg.picture import Camera
+from .jpeg.transform import MIDDLE, SIDE, dequantised, inverse_dct
 from .numbers import DIAGONAL, SCAN, clipped
-from .picture import Camera
-from .streams import Streams, streams_of
-from .symbols import (
+from .symbols.distributions import (
     DISTANCE_BITS,
     LARGEST_COEFFICIENT,
     Mixture,
@@ -26,7 +33,7 @@ from .symbols import (
     size_of,
     uniform,
 )
-from .transform import MIDDLE, SIDE, dequantised, inverse_dct
+from .symbols.streams import Streams, streams_of
 from .weights import PlaneWeights, Weights
 
 Ints = NDArray[np.int64]

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from ..constants import RANS_LOWEST
 from . import cells as plain
+from .blocks.spatial import BORDER, KNOWN, NEAR, Canvas
 from .cells import FULLY_VISIBLE, Coefficients, Layout, check_of, checked
+from .jpeg.transform import MATRIX, SIDE
 from .numbers import CURVE, EXP, LOG, LOG_STEP, SCAN, SHARE, SLOPE
-from .rims import measure_rims
-from .spatial import BORDER, KNOWN, NEAR, Canvas
-from .streams import Streams, streams_of
-from .transform import MATRIX, SIDE
+from .symbols.rims import measure_rims
+from .symbols.streams import Streams, streams_of
 from .weights import Weights
 
 Ints = NDArray[np.int64]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .picture import Camera
-from .pixels import LEAST_OF_FIRST, LEAST_OF_OTHERS, Flags, Frame
+from .frame import LEAST_OF_FIRST, LEAST_OF_OTHERS, Flags, Frame
+from .jpeg.picture import Camera
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

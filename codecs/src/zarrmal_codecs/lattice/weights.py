@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ..constants import LATTICE_KINDS
 from ..errors import ModelError
-from .blocks import LARGEST_VALUE, N_BORDER, N_INPUTS, N_SCALE_INPUTS, WEIGHT_BITS
+from .blocks.coefficients import LARGEST_VALUE, N_BORDER, N_INPUTS, N_SCALE_INPUTS, WEIGHT_BITS
+from .blocks.spatial import N_INPUTS as N_SPATIAL_INPUTS
 from .numbers import DIAGONAL, N_DIAGONALS, N_SCALES, SCAN, clipped
-from .spatial import N_INPUTS as N_SPATIAL_INPUTS
 
 Ints = NDArray[np.int64]
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorruptionError
 from .engine import Engine
-from .streams import Streams
-from .transform import SIDE
-
-if TYPE_CHECKING:
-    from .pixels import Frame
-    from .place import Place
+from .frame import Frame
+from .jpeg.transform import SIDE
+from .place import Place
+from .symbols.streams import Streams
 
 Read = tuple[NDArray[np.uint8], list[NDArray[np.int16]], list[NDArray[np.bool_]]]
 """Of a cell pixels, coefficients, and which blocks have them."""

@@ -1,0 +1,1 @@
+"""Symbols and their distributions ↔ streams (FORMAT-lattice 3, 6, 8)."""

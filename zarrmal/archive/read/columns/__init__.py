@@ -1,0 +1,1 @@
+"""The arrays beside the cells: values, sizes, texts around JPEG files."""

@@ -1,0 +1,1 @@
+"""From new cells to the bytes of one stored object."""

@@ -1,0 +1,1 @@
+"""How fast the codec codes, an archive is read, and coefficients are found."""

@@ -1,0 +1,1 @@
+"""What the networks see of a cell: levels, coverage, planes in turn, pixels coded before."""
