@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from law import round_trip, same
 from zarrmal_codecs import JpegCell, Model, ModelError
-from zarrmal_codecs.chunk import lattice_index
 from zarrmal_codecs.chunk.chunk import decode_cells, decode_chunk, decode_silhouettes, encode_chunk
 from zarrmal_codecs.chunk.coder import Coder, coder_for
 from zarrmal_codecs.chunk.header import header_bytes, parse_header
+from zarrmal_codecs.chunk.index import lattice_index
 from zarrmal_codecs.chunk.jpeg_cells import replace_longer
 from zarrmal_codecs.chunk.streams import jpeg_cells
 from zarrmal_codecs.hybrid.engine import levels
