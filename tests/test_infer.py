@@ -238,7 +238,7 @@ def test_append_and_repack_keep_inferred_masks(
     path = tmp_path / "cells.zarr"
     written(cells[:20], path, model)
     monkeypatch.setattr(infer_source, "LEAST_CELLS", len(cells))
-    monkeypatch.setattr(infer_source, "survey", None)  # the archive's masks tell the rule
+    monkeypatch.setattr("zarrmal.infer.survey.survey", None)  # the archive's masks tell the rule
     info = zarrmal.append(cells[20:], path)
     assert info.n_silhouettes == len(cells)
     assert not zarrmal.verify(path, cells).problems
@@ -258,7 +258,7 @@ def test_a_mask_that_the_pixels_contradict_is_not_taken(
     source = with_inferred_masks(open_source(cells))
     assert isinstance(source, InferredSilhouettes)
     assert source.rule is not None
-    monkeypatch.setattr(infer_source, "infer_mask", too_small)
+    monkeypatch.setattr("zarrmal.infer.search.infer_mask", too_small)
     silhouettes = source.silhouettes(np.arange(len(cells)))
     assert silhouettes is not None
     for mask, cell in zip(silhouettes.masks, cells, strict=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -178,9 +180,29 @@ def test_the_public_names_of_the_codec_exist() -> None:
 
 def test_the_codec_needs_three_libraries() -> None:
     allowed = {"zarrmal_codecs", "numpy", "numcodecs", "zarr"}
-    import sys
 
     for path in CODECS.rglob("*.py"):
         for name in imports(path, CODECS):
             top = name.split(".")[0]
             assert top in allowed or top in sys.stdlib_module_names, (path, name)
+
+
+HEAVY = (
+    "torch",
+    "numba",
+    "xarray",
+    "dask",
+    "distributed",
+    "pandas",
+    "scipy",
+    "skimage",
+    "matplotlib",
+)
+
+
+def test_a_command_starts_without_what_only_some_need() -> None:
+    program = f"import sys, zarrmal.cli; print(*set(sys.modules) & set({HEAVY}))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []

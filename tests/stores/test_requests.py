@@ -141,4 +141,4 @@ def test_an_append_reads_the_documents_of_an_array_a_few_times(moto, source, log
     log.clear()
     zarrmal.append(Subset(source, range(60, 120)), url, infer_masks="off", **how)
     asked = Counter(path.rstrip("?") for method, path, _ in log.seen if method == "GET")
-    assert 0 < asked[f"{url.removeprefix('s3:/')}/label/zarr.json"] <= 8, asked
+    assert 0 < asked[f"{url.removeprefix('s3:/')}/label/zarr.json"] <= 5, asked

@@ -14,7 +14,7 @@ from ..archive.read.as_source import with_stored_coefficients
 from ..archive.read.silhouettes import read_silhouettes
 from ..errors import InputError
 from ..infer import InferMode, Rule, rule_of, with_inferred_masks
-from ..infer.survey import SAMPLE_CELLS
+from ..infer.rule import SAMPLE_CELLS
 from ..listener import Listener
 from ..progress import Progress, silent
 from ..sources import Channel, Source, open_source

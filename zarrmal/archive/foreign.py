@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import zarr
-from zarr.errors import ZarrUserWarning
+from zarr.core.sync import sync
 from zarrmal_codecs import ZarrmalError
 
 from ..errors import InputError
@@ -16,6 +15,7 @@ from .format import BASE_NAMES, CELLS, dimensions
 from .opened import OpenArchive, find_array, reopened
 
 CELL_DIMENSION = dimensions(CELLS, 1)[0]
+GROUP_DOCUMENTS = ("zarr.json", ".zgroup", ".zattrs", ".zmetadata")
 
 
 def longer_arrays(archive: OpenArchive) -> dict[str, int]:
@@ -87,13 +87,22 @@ def _foreign_variables(archive: OpenArchive) -> Iterator[tuple[str, zarr.Array[A
         with suppress(Exception):  # there is no copy, or it is damaged in whatever way
             groups.append(reopened(group, consolidated=True))
     for each in groups:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ZarrUserWarning)  # of files that are no Zarr
-            names = [name for name in each.array_keys() if name not in own]
+        names = [name for name in _names_in(each) if name not in own]
         for name in names:
             array = find_array(each, name)
             if array is not None and CELL_DIMENSION in dimension_names(array):
                 yield name, array
+
+
+def _names_in(group: zarr.Group) -> list[str]:
+    """Names below a group, without a look at what they are: of the archive's own that is known."""
+    if group.metadata.consolidated_metadata is not None:
+        return list(group.array_keys())
+
+    async def listed() -> list[str]:
+        return [name.strip("/") async for name in group.store.list_dir(group.path)]
+
+    return [name for name in sync(listed()) if name not in GROUP_DOCUMENTS]
 
 
 def dimension_names(array: zarr.Array[Any]) -> tuple[str | None, ...]:
@@ -106,7 +115,9 @@ def dimension_names(array: zarr.Array[Any]) -> tuple[str | None, ...]:
 
 def n_foreign_cells(archive: OpenArchive) -> int:
     """Cells that another program has stored behind the archive's, by the document of `cells`."""
-    documents = OpenArchive(
-        archive.location, reopened(archive.group, consolidated=False), archive.facts
-    )
-    return max(longer_arrays(documents).get(CELLS, archive.n_cells) - archive.n_cells, 0)
+    try:
+        array = find_array(reopened(archive.group, consolidated=False), CELLS)
+    except ZarrmalError:
+        return 0  # damage is reported where the array is read
+    n_stored = array.shape[0] if array is not None and array.ndim else 0
+    return max(n_stored - archive.n_cells, 0)

@@ -17,6 +17,9 @@ from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
 Mask = NDArray[np.bool_]
 
+SAMPLE_CELLS: Final = 48
+"""Cells of a source that are looked at."""
+
 LEAST_KNOWN: Final = 8
 """Masks that must be known to tell what others have in common with them."""
 

@@ -20,10 +20,9 @@ from ..progress import Progress, silent
 from ..sources import Source
 from ..sources.sizes import Pixels
 from ..sources.source import FACTS, checked_indices
-from .brightness import Field
-from .rule import Mask, Rule
-from .search import infer_mask, plane_of
-from .survey import SAMPLE_CELLS, has_mixed_edge, survey
+from .rule import SAMPLE_CELLS, Mask, Rule
+
+# What is compiled is imported where it is used: numba takes as long as all of zarrmal.
 
 InferMode = Literal["auto", "off"]
 """auto: where a source has no masks, and its cells look cut out and then resampled."""
@@ -136,6 +135,8 @@ class InferredSilhouettes(Source):
     @lazy
     def rule(self) -> Rule | None:
         """What the masks have in common; None where none are found in a sample."""
+        from .survey import survey
+
         return survey(_sample(self.source, SAMPLE_CELLS), partial(self._progress, FINDING))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -154,6 +155,8 @@ def _mask_of(cell: Pixels, rule: Rule) -> PackedMask | None:
 
     Of the size of the pixels a mask covers them wholly or not at all, by whichever resampling.
     """
+    from .search import infer_mask, plane_of
+
     has: Mask = (cell if cell.ndim == 2 else cell.max(axis=2)) > 0
     inferred = infer_mask(plane_of(cell), rule)
     if inferred is not None:
@@ -199,6 +202,8 @@ def lacks_inference(source: Source, mode: InferMode) -> bool:
     """Whether masks would be inferred, but numba, which that takes, is not installed."""
     if mode == "off" or IS_AVAILABLE or not _may_be_cut_out(source, LEAST_CELLS):
         return False
+    from .survey import has_mixed_edge
+
     planes = _sample(source, N_GLANCED)
     return 2 * sum(map(has_mixed_edge, planes)) >= len(planes)
 
@@ -216,6 +221,8 @@ def _may_be_cut_out(source: Source, least_cells: int) -> bool:
     )
 
 
-def _sample(source: Source, n_cells: int) -> list[Field]:
+def _sample(source: Source, n_cells: int) -> list[NDArray[np.float64]]:
+    from .search import plane_of
+
     rows = np.unique(np.linspace(0, source.n_cells - 1, n_cells).astype(np.int64))
     return [plane_of(cell) for cell in source.read(rows)]

@@ -14,9 +14,6 @@ from .brightness import Field, brightness, surely_inside
 from .rule import Rule, usual_and_widest
 from .search import CONVINCING, N_AROUND, Inferred, infer_mask, may_have_mask
 
-SAMPLE_CELLS: Final = 48
-"""Cells of a source that are looked at."""
-
 SPACINGS: Final = (3, 2, 4, 5, 6, 8)
 """Of lattices that are tried. Between two points all lattices are about alike, so that the first
 one finds a mask of any other. Masks that were drawn on every pixel are not looked for: of so many
