@@ -1,5 +1,8 @@
 """A user's mistake is told in one line, and nothing is written."""
 
+import errno
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +13,7 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
+from zarrmal.archive.storage.local import put_file
 from zarrmal.cli import app
 from zarrmal.cli.terminal.errors import reports_errors
 
@@ -246,6 +250,61 @@ def test_errors_of_an_object_store_are_told_on_one_line(
 
     with pytest.raises(ZeroDivisionError):
         mistaken()
+
+
+HEX = "0123456789abcdef" * 2
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "told"),
+    [
+        (errno.EACCES, f"ro/s.png.{HEX}.partial", r"ro/s\.png: Permission denied: change its per"),
+        (errno.EACCES, f"out/.zarrmal-{HEX}.partial", "out: Permission denied: change its perm"),
+        (errno.EROFS, "m.zmal.partial", r"m\.zmal: Read-only file system: choose another place"),
+        (errno.ENOSPC, "a.zarr/c/0", "a.zarr/c/0: No space left on device: make room.*--resume"),
+        (errno.EIO, "a.zarr/c/0", "a.zarr/c/0: Input/output error$"),
+    ],
+)
+def test_an_error_of_the_system_names_the_file_and_what_to_do(code, name, told, capsys):
+    @reports_errors
+    def command() -> None:
+        raise OSError(code, os.strerror(code), name)
+
+    with pytest.raises(typer.Exit) as stopped:
+        command()
+    assert stopped.value.exit_code == 2
+    assert re.match(f"error: {told}", " ".join(capsys.readouterr().err.split()))
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path, monkeypatch):
+    """The system names no file where a write fails."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        put_file(tmp_path / "c", b"0")
+    assert caught.value.filename == str(tmp_path / "c")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["train", "train-lattice", "train-classifier"])
+def test_a_model_that_cannot_be_saved_is_told_before_the_training(place, command, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    found = mistake(place, command, "labelled.npz", "-o", "new.zmal")
+    assert "new.zmal cannot be written: change the permissions" in found
+
+
+def test_an_image_that_may_not_be_read_is_not_called_damaged(place, monkeypatch):
+    def forbidden(path: str) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr("zarrmal.sources.images.image_file.read_regular_file", forbidden)
+    found = mistake(place, "archive", "sizes", "a", *GOOD)
+    assert "2 of 2 images cannot be read" in found
+    assert "its permissions forbid it" in found
+    assert "damaged" not in found
 
 
 @pytest.mark.parametrize("command", ["archive", "verify", "demo"])

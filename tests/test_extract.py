@@ -98,6 +98,16 @@ def test_a_name_that_looks_like_one_told_apart(tmp_path, pixels, model):
     same_images(read_folder(tmp_path / "out"), expected)
 
 
+def test_a_name_that_some_disks_take_for_another_is_told(tmp_path, pixels, model):
+    names = ["A.png", "a.png", "b.png"]
+    write(pixels[:3], tmp_path / "a", model, names=names)
+    done = CliRunner().invoke(app, ["extract", str(tmp_path / "a"), str(tmp_path / "out")])
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "A-0.png", "a-1.png", "b.png"
+    ]  # fmt: skip
+    assert "2 of them have their number in the name" in done.stdout
+
+
 def test_one_name_in_two_sources(tmp_path, pixels, model):
     """An undamaged archive: x-2.png is a name of the first source, and cell 2 is another x.png."""
     target = write(pixels[:2], tmp_path / "a", model, names=["x.png", "x-2.png"])
@@ -283,7 +293,8 @@ def test_the_command(archive, tmp_path):
     assert json.loads(done.stdout) == {
         "n_cells": 120, "folder": str(tmp_path / "out"),
         "n_lost": 0, "n_recovered": 0, "problems": [], "damaged": [], "pixels_notice": "",
-        "n_masks": 0, "n_masks_saved": 0, "n_jpeg": 0, "n_jpeg_same": 0,
+        "n_masks": 0, "n_masks_saved": 0, "n_numbered": 0, "n_jpeg": 0,
+            "n_jpeg_same": 0,
         "preprocessing": {
             "channel": None, "size": None, "resampling": None,
             "native_heights": [24, 24], "native_widths": [24, 24],

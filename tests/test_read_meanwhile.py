@@ -81,6 +81,17 @@ def test_an_interrupted_append(archive, cells, tmp_path, monkeypatch):
     check_old(archive, tmp_path / "undone")
 
 
+@pytest.mark.parametrize("keys", [THE_LAST, ("predicted_class/zarr.json",)])
+def test_verify_calls_no_cell_lost_that_is_there(archive, cells, monkeypatch, keys):
+    """Neither before the commit nor within it; the interruption is what it reports."""
+    interrupt(archive, cells, monkeypatch, (*keys, "predicted_class/.zarray"))
+    report = zarrmal.verify(archive.place, source=part(cells, 0, OLD))
+    assert (report.n_lost, report.findings) == (0, ())
+    assert "was interrupted" in report.problems[0]
+    archive.edit(0, flip(-3))
+    assert zarrmal.verify(archive.place).n_lost
+
+
 def test_an_append_that_goes_on(archive, cells, tmp_path, monkeypatch):
     inner = DurableStore.set
     looks = []

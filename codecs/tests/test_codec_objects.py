@@ -90,6 +90,20 @@ def test_a_wrong_rice_choice_is_refused():
             kind.of(None, rice="median")
 
 
+@pytest.mark.parametrize(
+    "make", [ZarrmalCodec.of, NumcodecsZarrmal.of, array_arguments], ids=lambda make: make.__name__
+)
+@pytest.mark.parametrize("wrong", ["cells.zmal", b"zmal", 3])
+def test_what_is_no_model_is_refused(make, wrong):
+    with pytest.raises(TypeError, match=r"wants a Model or None.*Model\.load"):
+        make(wrong)
+
+
+def test_a_model_is_no_configuration():
+    with pytest.raises(TypeError, match=r"make the codec of a model with ZarrmalCodec\.of"):
+        ZarrmalCodec(models.two_classes())
+
+
 def test_public_names():
     assert zarrmal_codecs.__all__ == [
         "CompatibilityError",

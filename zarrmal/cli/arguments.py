@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,9 @@ def refuse_output(path: Path) -> None:
     """InputError if the file cannot be written: before a long training, not after it."""
     if path.is_dir() or not path.parent.is_dir():
         raise InputError(f"{path} cannot be written: its folder must exist, and it be a file")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InputError(f"{path} cannot be written: change the permissions of its folder, or "
+                         f"choose another one")  # fmt: skip
 
 
 def widths(text: str, option: str = "--hidden", example: str = "1500,500,30") -> tuple[int, ...]:

@@ -179,6 +179,9 @@ def extract(
         if report.listing is not None:
             out.print(f"listed in {report.listing}", markup=False)
         out.print(f"{report.n_cells:,} images in {folder}", markup=False)
+        if report.n_numbered:
+            out.print(f"{report.n_numbered:,} of them have their number in the name: others have "
+                      f"the same, or one that some disks take for it", markup=False)  # fmt: skip
         if report.n_jpeg:
             out.print(f"{report.n_jpeg:,} of them are JPEG files again, {report.n_jpeg_same:,} of "
                       f"these byte for byte the original ones", markup=False)  # fmt: skip

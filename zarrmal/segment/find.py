@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from scipy import ndimage
 from ..errors import InputError
 from ..progress import Progress, silent
 from .blood_cells import BloodCells, Segmented, Segmenter
-from .border import MOST_CUT, cut_share
+from .border import MOST_CUT, Sides, cut_shares
 from .calibrate import calibrate
 from .judge import Verdict
 from .objects import Objects, smooth
@@ -51,7 +52,7 @@ class SegmentOptions:
         seen twice.
     keep_border
         Cells cut by the border of the slide are cells, too: all of them, or none. None keeps those
-        that are nearly whole, see ``cut_share``.
+        that are nearly whole, see ``cut_shares``.
     keep_background
         Cells are cut out as rectangles; otherwise what is not the cell is exactly 0.
 
@@ -140,8 +141,7 @@ class _Collector:
     def add(self, tile: Tile, found: Segmented) -> None:
         """Take over what belongs to a tile."""
         f = self._factor = found.factor
-        boxes: list[Box] = []
-        verdicts, areas, shares, bits = [], [], [], []
+        taken = []
         for box, part, k in _placed(tile, found):
             outside = _outside(tile, box)
             is_near = abs(outside) <= SEAM * f
@@ -151,9 +151,12 @@ class _Collector:
                 continue
             if is_near:
                 self._seams.setdefault(self._bin(box), []).append(box)
-            mask = part == k
-            share = self._cut_share(mask, box)
-            verdict = self._verdict(int(found.verdicts[k]), share, box, tile)
+            taken.append((box, part == k, int(found.verdicts[k])))
+        shares = self._cut_shares([mask for _, mask, _ in taken], [box for box, _, _ in taken])
+        boxes: list[Box] = []
+        verdicts, areas, bits = [], [], []
+        for (box, mask, own), share in zip(taken, shares.tolist(), strict=True):
+            verdict = self._verdict(own, share, box, tile)
             area, packed = np.count_nonzero(mask) * f * f, b""
             if verdict == Verdict.CELL:
                 packed = np.packbits(mask).tobytes()
@@ -162,7 +165,6 @@ class _Collector:
             boxes.append(box)
             verdicts.append(verdict)
             areas.append(area)
-            shares.append(share)
             bits.append(packed)
         self._parts.append(
             (
@@ -175,12 +177,19 @@ class _Collector:
         self._bits.append(b"".join(bits))
         self._lengths.append(np.array([len(packed) for packed in bits], np.int64))
 
-    def _cut_share(self, mask: NDArray[np.bool_], box: Box) -> float:
-        """See ``cut_share``; 0 for what does not touch the slide's border."""
+    def _cut_shares(
+        self, masks: Sequence[NDArray[np.bool_]], boxes: Sequence[Box]
+    ) -> NDArray[np.float64]:
+        """See ``cut_shares``; 0 for what does not touch the slide's border."""
+        sides = [self._sides(box) for box in boxes]
+        rows = [k for k, side in enumerate(sides) if any(side)]
+        out = np.zeros(len(boxes))
+        out[rows] = cut_shares([masks[k] for k in rows], [sides[k] for k in rows])
+        return out
+
+    def _sides(self, box: Box) -> Sides:
         y, x, height, width = box
-        bottom, right = y + height >= self._size[0], x + width >= self._size[1]
-        sides = (y <= 0, bottom, x <= 0, right)
-        return cut_share(mask, sides) if any(sides) else 0.0
+        return y <= 0, y + height >= self._size[0], x <= 0, x + width >= self._size[1]
 
     def _verdict(self, verdict: int, share: float, box: Box, tile: Tile) -> int:
         """That of the segmenter, but for what is cut by the slide's border, or by the halo's."""

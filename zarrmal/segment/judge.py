@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
-from .border import cut_shares
+from .border import cut_ellipticity, cut_shares_of
 from .calibrate import Calibration
 from .foreground import Contrast
 from .shape import Labels, Moments, ellipticity, elongation, moments
@@ -51,8 +51,8 @@ SMALL, LARGE = 0.25, 2.3
 PLATELET_ELLIPTICITY, PLATELET_CONTRAST = 0.85, 0.8
 WORST_COST = 1.7
 """See region_costs."""
-OPEN_SHARE, GOOD_COST = 0.4, 0.3
-"""Least share of the outline that is background, but for regions of good shape."""
+OPEN_SHARE, GOOD_COST = 0.5, 0.3
+"""Half of the outline is seen, beside background, but for regions of good shape."""
 WORST_ELLIPTICITY, WORST_ELONGATION = 0.8, 4.0
 LEAST_EDGE = 0.15
 """Least mean fall of contrast across the outline, in contrasts of a typical cell."""
@@ -77,7 +77,8 @@ class Outline:
     Parameters
     ----------
     open_share
-        Share that is background.
+        Share that is seen: neither other regions nor the border of the image lie beyond it, but
+        background.
     edge
         Mean fall of contrast from one pixel within to one outside, at background.
     """
@@ -123,8 +124,15 @@ def _moved(m: NDArray[np.float64], y: int, x: int) -> NDArray[np.float64]:
 
 
 def outline_of(labels: Labels, n: int, contrast: Contrast) -> Outline:
-    """Follow the outlines of all regions at once: pairs of neighbours that differ."""
+    """Follow all outlines at once: pairs of neighbours that differ, and the border."""
     opened, closed, falls, n_falls = (np.zeros(n + 1) for _ in range(4))
+    for side in (
+        labels[0],
+        labels[-1],
+        labels[:, 0],
+        labels[:, -1],
+    ):  # nor is what lies beyond seen
+        closed += np.bincount(side, minlength=n + 1)
     for axis in range(2):
         a, b = _neighbours(labels, axis, 1)
         differ = a != b
@@ -174,10 +182,11 @@ def judge(
     """
     typical, area = calibration.typical, calibration.area
     n = m.shape[1] - 1
-    sizes, shape, length = m[0] / area, ellipticity(m), elongation(m)
-    # A cell that the border cuts is small for that alone.
-    whole = np.clip(sizes / (1 - cut_shares(labels, n)), sizes, np.maximum(sizes, 1))
-    costs, outline = region_costs(m, whole), outline_of(labels, n, contrast)
+    shares = cut_shares_of(labels, n)
+    # A cell that the border cuts is smaller for that alone, and less of an ellipse.
+    sizes, whole = m[0] / area, m[0] / area / (1 - shares)
+    shape, length = ellipticity(m) / cut_ellipticity(shares), elongation(m)
+    costs, outline = region_costs(shape, whole), outline_of(labels, n, contrast)
     inside = labels > 0
     region, stained = labels[inside], contrast[inside]
     n_pixels = np.maximum(m[0], 1)

@@ -28,7 +28,7 @@ class Objects:
     areas
         int64 (object,): pixels of full resolution within the mask.
     cut_shares
-        float32 (object,): share that the border of the slide cuts off, see ``cut_share``; 0 for
+        float32 (object,): share that the border of the slide cuts off, see ``cut_shares``; 0 for
         what does not touch the border.
     bits, starts
         uint8 and int64 (object + 1,): masks at the resolution of the segmentation, each by

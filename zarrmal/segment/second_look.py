@@ -9,7 +9,7 @@ from scipy import ndimage
 from .calibrate import Calibration
 from .foreground import Contrast, Mask, grown, whole_cells
 from .judge import RING_AREAS, Verdict, close_rings, judge
-from .shape import Labels, Moments, labelled, moments
+from .shape import Labels, Moments, ellipticity, labelled, moments
 from .split import Splitting, region_costs, split
 from .stain import otsu, thinned
 
@@ -100,11 +100,15 @@ def _in_haze(
     """Cells within a place that stand out of it."""
     limit = otsu(thinned(contrast[inside]))
     mask = whole_cells(inside & (contrast > limit), contrast, limit, calibration.diameter) & inside
+    least = LEAST_AREA * calibration.area
+    if np.count_nonzero(mask) <= least:
+        return []
     parts, m = split(mask, calibration.diameter, splitting)
-    is_good = judge(parts, m, contrast, small, calibration) == Verdict.CELL
-    is_good &= region_costs(m, m[0] / calibration.area) < MOST_COST
-    is_good &= m[0] > LEAST_AREA * calibration.area
-    is_good[0] = False
+    is_good = region_costs(ellipticity(m), m[0] / calibration.area) < MOST_COST
+    is_good &= m[0] > least
+    if not is_good.any():
+        return []
+    is_good &= judge(parts, m, contrast, small, calibration) == Verdict.CELL
     cells = [parts == k for k in np.flatnonzero(is_good).tolist()]
     return [cell for cell in cells if _stands_out(cell, parts, contrast)]
 

@@ -139,6 +139,7 @@ class _Extraction:
             listing=listing,
             preprocessing=self._archive.facts.preprocessing,
             n_masks=self._archive.n_masks,
+            n_numbered=int(np.count_nonzero(self._names.numbered[rows])),
             n_jpeg=self._jpeg.n_written,
             n_jpeg_same=self._jpeg.n_same,
         )

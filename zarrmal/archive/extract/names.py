@@ -37,6 +37,9 @@ class FileNames:
     named
         bool (cell,): false where the name is lost, or does not stay below the folder. There the
         file is named by the cell's position.
+    numbered
+        bool (cell,): another cell has the name, on some disk at least, so the file's holds the
+        cell's number too.
     source_index
         int64 (cell,); -1 where it is lost.
     problems
@@ -46,6 +49,7 @@ class FileNames:
 
     files: list[str]
     named: NDArray[np.bool_]
+    numbered: NDArray[np.bool_]
     source_index: NDArray[np.int64]
     problems: tuple[str, ...]
 
@@ -101,7 +105,7 @@ def file_names(
         for position, name in enumerate(names)
     ]
     source_index = np.where(inside, order.values, -1)
-    files = _distinct(files, source_index)
+    distinct = _distinct(files, source_index)
     problems = [line for c in (order, stored, label) if c is not None for line in c.lines]
     if unsafe:
         problems.append(
@@ -109,8 +113,9 @@ def file_names(
             f"which is not a file below the folder: --skip-damaged names such cells by position"
         )
     return FileNames(
-        files=files,
+        files=distinct,
         named=np.array([name is not None for name in names], np.bool_),
+        numbered=np.array([a != b for a, b in zip(files, distinct, strict=True)], np.bool_),
         source_index=source_index,
         problems=tuple(problems),
     )

@@ -82,6 +82,9 @@ class ExtractReport:
         Masks that the archive holds of each cell.
     n_masks_saved
         Cells whose masks were written.
+    n_numbered
+        Images whose name holds their number too, because another cell has the same name, or one
+        that some disks take for the same, as ``A.png`` and ``a.png``.
     n_jpeg, n_jpeg_same
         Images that are JPEG files again, of the same coefficients, and those of them that are the
         original files byte for byte.
@@ -94,6 +97,7 @@ class ExtractReport:
     preprocessing: Preprocessing | None = None
     n_masks: int = 0
     n_masks_saved: int = 0
+    n_numbered: int = 0
     n_jpeg: int = 0
     n_jpeg_same: int = 0
 
@@ -126,6 +130,7 @@ class ExtractReport:
             "problems": list(self.problems),
             "damaged": [cell.to_json() for cell in self.damaged],
             "n_masks": self.n_masks,
+            "n_numbered": self.n_numbered,
             "n_jpeg": self.n_jpeg,
             "n_jpeg_same": self.n_jpeg_same,
             "n_masks_saved": self.n_masks_saved,

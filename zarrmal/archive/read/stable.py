@@ -64,6 +64,26 @@ def stable_state(location: Location, *, partly: bool = False) -> OpenArchive:
     return OpenArchive(location, group, facts, digests=digests, journal=journal)
 
 
+def with_ends_during(journal: Journal, archive: OpenArchive) -> OpenArchive:
+    """The archive with digests of the sound last objects that an append has stored so far.
+
+    Those objects hold the old cells too, so none of these is lost.
+
+    Parameters
+    ----------
+    journal
+        That of the archive's writer; of another operation than an append, nothing changes.
+    archive
+        By each array's own documents.
+    """
+    if journal.operation != "append":
+        return archive
+    digests = stable_state(archive.location, partly=True).digests
+    return OpenArchive(
+        archive.location, archive.group, archive.facts, digests=digests, journal=journal
+    )
+
+
 def expect_unchanged(archive: OpenArchive) -> None:
     """InputError if the archive has changed since it was opened: what looks like damage is not."""
     now = stable_state(archive.location, partly=True)

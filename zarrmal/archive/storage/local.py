@@ -55,6 +55,10 @@ def put_file(path: Path, data: bytes | bytearray | memoryview, *, new: bool = Fa
             _link(partial, path, data)
         else:
             os.replace(partial, path)
+    except OSError as error:
+        if error.filename is None:  # of a full disk
+            error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
     for folder in (path.parent, *(folder.parent for folder in new_folders)):

@@ -30,7 +30,9 @@ def check_cells(
         recovered = chunk.recovered
         if recovered.kind is not None:
             findings.append(cells_finding(chunk, indices, names))
-        if recovered.good.all() and recovered.pixels[chunk.stop - chunk.start :].any():
+        holds_new_cells = archive.journal is not None and chunk.stop == archive.n_cells
+        behind = recovered.pixels[chunk.stop - chunk.start :]
+        if recovered.good.all() and behind.any() and not holds_new_cells:
             fault, none = "is padded with something else than zeros", np.arange(0)
             findings.append(
                 cells_finding(chunk, indices, names, kind="padded", fault=fault, lost=none)

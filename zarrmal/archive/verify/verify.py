@@ -18,6 +18,7 @@ from ..read.chunks.chunks import expect_stored
 from ..read.columns.sizes import sizes_of
 from ..read.consolidated import with_sound_cells
 from ..read.copied import COPIED, EMPTIED, attribute_problem, copied_state
+from ..read.stable import with_ends_during
 from .cells import check_cells
 from .columns import check_columns, compare_columns, read_columns
 from .files import check_files
@@ -34,6 +35,7 @@ def verify_archive(archive: OpenArchive, source: Source | None, progress: Progre
     journal = read_journal(archive.location)
     if journal is not None:
         problems.append(journal_problem(journal))
+        archive = with_ends_during(journal, archive)
     elif (problem := attribute_problem(archive)) is not None:
         problems.append(problem)
         archive = copied_state(archive) or archive

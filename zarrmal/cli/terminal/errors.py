@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import os
+import re
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -27,6 +30,19 @@ EXIT_CODES = (
     "Exit codes: 0 success, 1 damage (or cells that differ from the source), 2 wrong use, 3 a "
     "server that cannot be reached, 4 another process writes the archive, 130 interrupted."
 )
+
+_MAKE_ROOM = "make room, then run the command again, with --resume if it wrote an archive"
+_PERMIT = "change its permissions, or choose another place"
+ADVICE = {
+    errno.ENOSPC: _MAKE_ROOM,
+    errno.EDQUOT: _MAKE_ROOM,
+    errno.EACCES: _PERMIT,
+    errno.EPERM: _PERMIT,
+    errno.EROFS: "choose another place",
+}
+"""What to do about an error of the system."""
+PARTIAL_NAME = re.compile(r"(\.zarrmal-[0-9a-f]{32}|\.[0-9a-f]{32})?\.partial$")
+"""How files that are being written differ from the name that they get, or stand in for it."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,6 +80,13 @@ def exit_code(error: Exception) -> int:
 
 def _message(error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, InputError):
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or error}"
+        where = "" if error.filename is None else f"{_final_name(error.filename)}: "
+        advice = ADVICE.get(error.errno or 0)
+        return f"{where}{error.strerror or error}" + ("" if advice is None else f": {advice}")
     return str(error)
+
+
+def _final_name(filename: object) -> str:
+    """The file that the user knows, or its folder: not the name it has while it is written."""
+    name = os.fsdecode(filename) if isinstance(filename, bytes) else str(filename)
+    return PARTIAL_NAME.sub("", name).rstrip("/") or "/"

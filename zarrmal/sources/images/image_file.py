@@ -113,6 +113,8 @@ def read_image(path: str, *, pages_are_channels: bool = False) -> DecodedImage:
         raise UnreadableError("no PNG, JPEG or BMP image") from error
     except IsADirectoryError as error:
         raise UnreadableError("a directory") from error
+    except PermissionError as error:
+        raise UnreadableError("its permissions forbid it") from error
     except DECODING_ERRORS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UnreadableError(f"damaged or unknown: {reason}") from error

@@ -42,9 +42,14 @@ class Configuration:
 
     @classmethod
     def of(cls, model: Model | None) -> Self:
-        """The configuration of a model, or of none."""
+        """The configuration of a model, or of none; TypeError for anything else."""
         if model is None:
             return cls()
+        if not isinstance(model, Model):
+            raise TypeError(
+                f"a codec wants a Model or None, not a {type(model).__name__}: Model.load(path) "
+                f"reads a model file"
+            )
         coder_for(model)
         return cls(model=model.to_base64(), sha256=model.digest)
 

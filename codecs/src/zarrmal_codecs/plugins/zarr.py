@@ -64,6 +64,13 @@ class ZarrmalCodec(ArrayBytesCodec, ArrayBytesCodecPartialDecodeMixin):
 
     is_fixed_size = False
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.configuration, Configuration):
+            raise TypeError(
+                f"ZarrmalCodec wants a Configuration, not a {type(self.configuration).__name__}: "
+                f"make the codec of a model with ZarrmalCodec.of(model)"
+            )
+
     @classmethod
     def of(cls, model: Model | None, *, rice: RiceChoice = "mean") -> Self:
         """A codec with this model; with None it has no model, and stores or deflates all."""
