@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import short_columns  # noqa: F401  (for what it changes)
 from damaged import Archive, some_cells, write
 from every_moment import EXHAUSTIVE
 from frozen_models import drawn_cells, frozen_hybrid, frozen_paper

@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import signal
 
+import short_columns  # noqa: F401  (its processes import this module)
+
 import zarrmal
 from zarrmal.archive import AppendOptions, WriteOptions
 from zarrmal.sources import Subset

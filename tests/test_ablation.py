@@ -23,7 +23,7 @@ OPTIONS = HybridOptions(effort="fast", steps=3, seed=1)
 
 @pytest.fixture(scope="module")
 def cells():
-    drawn = synthetic_cells(60, n_slides=6, size=24, seed=3)
+    drawn = synthetic_cells(36, n_slides=6, size=16, seed=3)
     return open_source(drawn.cells, labels=drawn.label, groups=drawn.slide)
 
 

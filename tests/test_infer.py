@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,17 @@ def test_of_few_cells_none_is_inferred(
 @pytest.fixture(scope="module")
 def cells() -> NDArray[np.uint8]:
     return drawn()[0]
+
+
+@pytest.fixture
+def surveyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What these cells have in common is found once for all tests: it takes most of their time."""
+    monkeypatch.setattr("zarrmal.infer.survey.survey", lambda *_: rule_in_common())
+
+
+@cache
+def rule_in_common() -> Rule | None:
+    return survey([plane_of(cell) for cell in drawn()[0]])
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +244,7 @@ def test_the_same_cells_give_the_same_bytes(
     assert [f.read_bytes() for f in files[0]] == [f.read_bytes() for f in files[1]]
 
 
+@pytest.mark.usefixtures("surveyed")
 def test_append_and_repack_keep_inferred_masks(
     tmp_path: Path, cells: NDArray[np.uint8], model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +260,7 @@ def test_append_and_repack_keep_inferred_masks(
     assert not zarrmal.verify(path, cells).problems
 
 
+@pytest.mark.usefixtures("surveyed")
 def test_a_mask_that_the_pixels_contradict_is_not_taken(
     tmp_path: Path, cells: NDArray[np.uint8], model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -330,6 +344,7 @@ def test_without_numba_a_note_says_what_is_missed(
     assert info.n_cells == len(cells)
 
 
+@pytest.mark.usefixtures("surveyed")
 def test_masks_that_make_no_cell_shorter_are_left_out(
     tmp_path: Path, cells: NDArray[np.uint8], model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:

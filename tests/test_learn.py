@@ -39,13 +39,6 @@ def model(trained: TrainResult) -> Model:
     return trained.model
 
 
-def test_same_seed_gives_the_same_bytes(cells: Source, model: Model, tiny: TrainOptions) -> None:
-    again = train_model(cells, tiny).model
-    assert again.to_bytes() == model.to_bytes()
-    other = train_model(cells, replace(tiny, seed=4)).model
-    assert other.to_bytes() != model.to_bytes()
-
-
 @pytest.fixture(scope="module")
 def short(tiny: TrainOptions) -> TrainOptions:
     """Stages of 1 (each of three layers), 12 and 3 epochs of 6 steps."""
@@ -55,6 +48,13 @@ def short(tiny: TrainOptions) -> TrainOptions:
 @pytest.fixture(scope="module")
 def short_model(cells: Source, short: TrainOptions) -> Model:
     return train_model(cells, short).model
+
+
+def test_same_seed_gives_the_same_bytes(
+    cells: Source, short_model: Model, short: TrainOptions
+) -> None:
+    assert train_model(cells, short).model.to_bytes() == short_model.to_bytes()
+    assert train_model(cells, replace(short, seed=4)).model.to_bytes() != short_model.to_bytes()
 
 
 def train_interrupted(source: Source, options: TrainOptions, path: Path, stop_after: int) -> None:

@@ -188,14 +188,22 @@ def test_it_has_learnt_something(result: HybridResult, cells: Source) -> None:
     assert result.report.int8_bits < 0.8 * before
 
 
-def test_same_seed_gives_the_same_bytes(result: HybridResult, cells: Source) -> None:
-    assert train_hybrid(cells, TINY).model.to_bytes() == result.model.to_bytes()
-    assert train_hybrid(cells, replace(TINY, seed=2)).model != result.model
+BRIEF = replace(TINY, steps=30)
+
+
+@pytest.fixture(scope="module")
+def brief(cells: Source) -> HybridResult:
+    return train_hybrid(cells, BRIEF)
+
+
+def test_same_seed_gives_the_same_bytes(brief: HybridResult, cells: Source) -> None:
+    assert train_hybrid(cells, BRIEF).model.to_bytes() == brief.model.to_bytes()
+    assert train_hybrid(cells, replace(BRIEF, seed=2)).model != brief.model
 
 
 @pytest.mark.parametrize("stop_after", [3, 25])
 def test_resumed_run_gives_the_same_model(
-    result: HybridResult,
+    brief: HybridResult,
     cells: Source,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -212,13 +220,13 @@ def test_resumed_run_gives_the_same_model(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_hybrid(cells, TINY, checkpoint=path, progress=interrupt)
+        train_hybrid(cells, BRIEF, checkpoint=path, progress=interrupt)
     tasks: list[str] = []
     resumed = train_hybrid(
-        cells, TINY, checkpoint=path, progress=lambda task, *rest, **note: tasks.append(task)
+        cells, BRIEF, checkpoint=path, progress=lambda task, *rest, **note: tasks.append(task)
     )
-    assert resumed.model == result.model
-    assert tasks.count("training") == (TINY.steps or 0) + 1 - stop_after
+    assert resumed.model == brief.model
+    assert tasks.count("training") == (BRIEF.steps or 0) + 1 - stop_after
     assert not list(tmp_path.iterdir())
 
 

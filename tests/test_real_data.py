@@ -84,11 +84,11 @@ def test_originals_through_the_command_line(folder, tmp_path):
 
 @pytest.fixture(scope="module")
 def colour(shared):
-    """300 RGB cells of many slides, and a small model."""
+    """150 RGB cells of many slides, and a small model."""
     from zarrmal.learn import TrainOptions, train_model
 
     with np.load(shared / "nih50-rgb.npz") as held:
-        rows = np.linspace(0, len(held["cells"]) - 1, 300).astype(int)
+        rows = np.linspace(0, len(held["cells"]) - 1, 150).astype(int)
         columns = {"labels": held["label"][rows], "groups": held["slide"][rows]}
         source = open_source(held["cells"][rows], **columns)
     options = TrainOptions(hidden=(40, 8), epochs=2, pretrain_epochs=0, seed=0)
@@ -100,11 +100,11 @@ def colour(shared):
 def test_colour_cells(colour, zarr_format, tmp_path):
     source, model = colour
     place = tmp_path / "rgb.zarr"
-    options = WriteOptions(chunk_cells=128, zarr_format=zarr_format)
+    options = WriteOptions(chunk_cells=64, zarr_format=zarr_format)
     info = zarrmal.write(source, place, model=model, options=options)
     assert info.cell_shape == (50, 50, 3)
     assert not zarrmal.verify(Location(str(place)), source).problems
-    pixels = source.read(np.arange(300))
+    pixels = source.read(np.arange(150))
 
     group = zarr.open(place, mode="r")
     order = group["source_index"][:]

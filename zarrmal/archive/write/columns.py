@@ -138,9 +138,9 @@ def create_column(
     name: str,
     values: Values,
     attributes: Mapping[str, Any],
-    n_chunk: int = layout.INDEX_CHUNK_CELLS,
+    n_chunk: int | None = None,
 ) -> None:
-    """Create an empty array for such values, in chunks of so many cells."""
+    """Create an empty array for such values, in chunks of INDEX_CHUNK_CELLS or so many cells."""
     is_text = values.dtype.kind in "UT"
     dtype: Any = str if is_text else values.dtype
     extra: dict[str, Any] = {}
@@ -155,7 +155,7 @@ def create_column(
         group,
         name,
         shape=(0,),
-        chunks=(n_chunk,),
+        chunks=(n_chunk or layout.INDEX_CHUNK_CELLS,),
         dtype=dtype,
         attributes=dict(attributes),
         **extra,
