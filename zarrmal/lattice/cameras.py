@@ -8,7 +8,7 @@ Among assumptions on chroma that explain all, that is taken which describes the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,9 @@ from zarrmal_codecs.lattice.upsampling import Ratio
 
 from .repair import repaired_steps
 from .solve.blocks import Phase
+from .solve.cut import Sizes
 from .solve.dct import BLOCK, Float, forward_dct
-from .solve.plane import TRIAL_TRIES, solve_listed_blocks
+from .solve.plane import TRIAL_TRIES, solve_doubtful_blocks, solve_listed_blocks
 from .solve.views import CellViews, PlaneView
 from .solve.whole import ERROR_ENERGY, FLAT_COEFFICIENTS, FLAT_ERROR_ENERGY
 from .tables import (
@@ -71,6 +72,10 @@ CHROMA_SAMPLINGS: tuple[tuple[Ratio, bool], ...] = (
 """Ratio, and whether the upsampling is fancy."""
 
 BITS_OF_UNEXPLAINED_PIXEL = 3.0
+
+CLOSE_BITS = 0.2
+"""For each pixel: an assumption that is worse by no more may be the right one, with other steps.
+At the wrong half of a group about half of the blocks come out, at more than 1 bit."""
 
 BITS_OF_CONTRADICTION = 20.0
 """For each sample that pixels contradict: the right assumption has none, but for altered pixels."""
@@ -141,14 +146,16 @@ def try_steps(view: PlaneView, steps: Steps, n_most: int = N_TRIAL_BLOCKS) -> Tr
 def estimate_steps(
     views: Sequence[PlaneView], *, n_most: int | None = None, seen: Sequence[Steps] = ()
 ) -> TableEstimate | None:
-    """The likeliest table of planes that share it; None if they have no clear block.
+    """The likeliest table of planes that share it; None if they have no whole block.
 
-    `seen` are tables of other pictures; `n_most` limits the blocks that are looked at.
+    `seen` are tables of other pictures; `n_most` limits the blocks that are looked at. Without any
+    clear block the middles of bounds tell something.
     """
     measured: list[Float] = []
     inflation: list[Float] = []
+    has_clear = any(view.is_clear.any() for view in views)
     for view in views:
-        rows, columns = np.nonzero(view.is_clear)
+        rows, columns = np.nonzero(view.is_clear if has_clear else view.blocks.is_whole)
         clear = rows.astype(np.int64), columns.astype(np.int64)
         if n_most is not None and len(clear[0]):
             clear = active_blocks(view, n_most)
@@ -191,6 +198,45 @@ def luma_fits(test: Trial, free_bits: float) -> bool:
     )
 
 
+def is_proof(view: PlaneView, steps: Steps, test: Trial, free_bits: float) -> bool:
+    """Whether a test proves these steps, with the evidence of doubtful blocks if it needs that."""
+    if luma_fits(test, free_bits):
+        return True
+    is_short = 0 < test.n_blocks < N_PROOF_BLOCKS and test.share_exact >= test.required_share
+    if not is_short:
+        return False
+    more = evidence_of_doubtful(view, steps)
+    return luma_fits(replace(test, evidence_bits=test.evidence_bits + more), free_bits)
+
+
+def evidence_of_doubtful(view: PlaneView, steps: Steps) -> float:
+    """Evidence for steps, as that of a ``Trial``, in the whole blocks that are not clear.
+
+    What is not known of a block's samples may have made it fit, and is taken off.
+    """
+    rows, columns = np.nonzero(view.blocks.is_whole & ~view.is_clear)
+    least = np.argsort(view.doubt[rows, columns], kind="stable")[:N_DOUBTFUL_BLOCKS]
+    where = rows[least], columns[least]
+    if not len(least):
+        return 0.0
+    clear = np.nonzero(view.is_clear)
+    levels, is_exact = solve_listed_blocks(view, clear, steps, TRIAL_TRIES)
+    sizes = Sizes.of(levels[is_exact], steps)
+    levels, is_exact = solve_doubtful_blocks(view, where, steps, sizes)
+    if is_exact.mean() < MIN_SHARE_CLAMPED:
+        return 0.0
+    low, high = view.low[where], view.high[where]
+    is_clamped = (low == 0) | (high == 255)
+    free_bits = (np.log2(1 + high - low) + BITS_OF_CLAMPED * is_clamped).sum(axis=1)
+    told_bits = ((levels != 0) * np.log2(steps))[:, 1:].sum(axis=1)
+    return float(np.maximum(told_bits - free_bits, 0)[is_exact].sum())
+
+
+N_DOUBTFUL_BLOCKS = 32
+BITS_OF_CLAMPED = 4.0
+"""Of a sample beyond 0 or 255: how much it may vary."""
+
+
 def proven_steps(view: PlaneView, estimate: TableEstimate) -> Steps | None:
     """A table that solves a plane's most active blocks: a standard one, or the estimate, repaired.
 
@@ -199,7 +245,7 @@ def proven_steps(view: PlaneView, estimate: TableEstimate) -> Steps | None:
     tests = [try_steps(view, steps, N_PROOF_BLOCKS) for steps in estimate.nearest[:N_NEAREST]]
     best = max(range(len(tests)), key=lambda k: (tests[k].share_exact, -k))
     standard: Steps | None = None
-    if luma_fits(tests[best], STANDARD_BITS):
+    if is_proof(view, estimate.nearest[best], tests[best], STANDARD_BITS):
         standard = estimate.nearest[best].copy()
         if tests[best].share_exact > NEARLY_ALL:
             return standard
@@ -218,13 +264,14 @@ def _proven_own(view: PlaneView, estimate: TableEstimate) -> Steps | None:
     test = try_steps(view, estimate.steps, N_PROOF_BLOCKS)
     free_steps = estimate.steps[estimate.is_determined]
     chosen = STANDARD_BITS if estimate.is_standard else _choice_bits(free_steps)
-    if luma_fits(test, chosen):
+    if is_proof(view, estimate.steps, test, chosen):
         return estimate.steps if estimate.is_standard else repaired_steps(view, estimate.steps)
     if test.share_exact < WORTH_MORE:
         return None
     steps = repaired_steps(view, estimate.steps)
     chosen += _choice_bits(steps[steps != estimate.steps])
-    return steps if luma_fits(try_steps(view, steps, N_PROOF_BLOCKS), chosen) else None
+    test = try_steps(view, steps, N_PROOF_BLOCKS)
+    return steps if is_proof(view, steps, test, chosen) else None
 
 
 def _choice_bits(steps: Steps) -> float:
@@ -278,6 +325,8 @@ def fit_chroma(
     """
     best: ChromaFit | None = None
     nearest: ChromaFit | None = None
+    estimated: list[ChromaFit] = []
+    seen: dict[tuple[Ratio, Phase, bool], ChromaFit] = {}
     for ratio, fancy in samplings:
         for down in range(ratio[0]):
             for across in range(ratio[1]):
@@ -291,16 +340,62 @@ def fit_chroma(
                     if table is not None:
                         pair = table.steps, table.steps
                         fits.append(_fit(views, ratio, full, pair, fancy=fancy))
+                        estimated.append(fits[-1])
                         if nearest is None or fits[-1].share_exact > nearest.share_exact:
                             nearest = fits[-1]
+                seen[ratio, full, fancy] = min(fits, key=_bits)
                 for fit in fits:
                     if fit.is_possible and (
                         best is None or fit.bits_per_pixel < best.bits_per_pixel
                     ):
                         best = fit
-    if best is None and nearest is not None and nearest.share_exact >= WORTH_MORE:
-        best = _repaired(views_of, rest, nearest)
+    if best is None and nearest is not None:
+        if nearest.share_exact < WORTH_MORE:
+            nearest = max(
+                (_with_other_means(views_of, rest, fit) for fit in estimated),
+                key=lambda fit: -fit.bits_per_pixel,
+            )
+        if nearest.share_exact >= WORTH_MORE:
+            best = _repaired(views_of, rest, nearest)
+        return best
+    if best is not None and estimate:
+        # Smooth chroma fits several: then each with the steps that fit it best.
+        close = [
+            fit for fit in seen.values() if fit.bits_per_pixel < best.bits_per_pixel + CLOSE_BITS
+        ]
+        if len(close) > 1:
+            repaired = [_repaired(views_of, rest, fit) or fit for fit in close]
+            best = min((fit for fit in repaired if fit.is_possible), key=_bits)
     return best
+
+
+def _bits(fit: ChromaFit) -> float:
+    return fit.bits_per_pixel
+
+
+def _with_other_means(views_of: CellViews, rest: tuple[int, int], fit: ChromaFit) -> ChromaFit:
+    """An assumption with the first steps that describe a test's blocks shortest.
+
+    All samples of a smooth block are rounded alike, so that its mean tells no step, and the first
+    two frequencies little.
+    """
+    views = [views_of.of(p, fit.ratio, fit.phase, fancy=fit.fancy) for p in rest]
+    best = fit
+    for frequency in SMOOTHEST:
+        for step in range(1, LARGEST_MEAN + 1):
+            tables = [table.copy() for table in best.tables]
+            for table in tables:
+                table[frequency] = step
+            pair = tables[0], tables[1]
+            other = _fit(views, fit.ratio, fit.phase, pair, fancy=fit.fancy)
+            # A step of 1 explains all, at more bits.
+            if other.bits_per_pixel < best.bits_per_pixel:
+                best = other
+    return best
+
+
+SMOOTHEST = (0, 1, BLOCK)
+"""Means and the first frequencies across and down."""
 
 
 def _repaired(views_of: CellViews, rest: tuple[int, int], fit: ChromaFit) -> ChromaFit | None:
@@ -311,6 +406,9 @@ def _repaired(views_of: CellViews, rest: tuple[int, int], fit: ChromaFit) -> Chr
     repaired = _fit(views, fit.ratio, fit.phase, (first, second), fancy=fit.fancy)
     return repaired if repaired.is_possible else None
 
+
+LARGEST_MEAN = 32
+"""Steps of the means up to this are tried; a larger one is told by the blocks themselves."""
 
 QUICK_BLOCKS = 96
 """By which assumptions on chroma are compared."""
@@ -358,6 +456,8 @@ def refined_tables(
     if fit.share_exact > NEARLY_ALL and series_name(fit.tables[0]) != OWN:
         return fit.tables
     views = [views_of.of(p, fit.ratio, fit.phase, fancy=fit.fancy) for p in rest]
+    if not any(view.is_clear.any() for view in views):
+        fit = _with_other_means(views_of, rest, fit)
     common = estimate_steps(views, seen=seen)
     if common is None:
         return fit.tables

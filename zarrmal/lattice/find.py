@@ -26,7 +26,7 @@ from .cameras import (
 from .cell import first_plane, solve_cell, with_luma_bounds
 from .factors import chance_bits, coarser_steps, common_factors, count_levels
 from .found import FoundCell, used_frequencies
-from .phase import rank_phases
+from .phase import rank_by_steps, rank_phases
 from .preimage import Planes, own_planes, ycbcr_planes
 from .repair import improved_standard, repaired_steps
 from .series import OWN, series_name, steps_of
@@ -39,9 +39,10 @@ MIN_SHARE_EXPLAINED = 0.98
 """Of the visible RGB pixels must be colours that YCbCr gives: a quarter of all are."""
 
 MIN_MARGIN = 1.05
-"""By so much the best phase's score must exceed the second best's."""
+"""By so much the best phase's score must exceed the second best's, before it is tried."""
 
 N_PHASES_TRIED = 2
+"""Of each ranking."""
 
 MAX_GIVEN = 3
 """Of the given cameras that explain a sample of its blocks, so many are tried with a whole cell."""
@@ -136,14 +137,8 @@ def _matches(
     """Cameras and phases that explain a sample of a cell's blocks: given ones, then its own."""
     planes = views.planes
     first = first_plane(colour)
-    exact = planes.has_preimage & (planes.low[first] == planes.high[first])
-    phases, scores = rank_phases(planes.low[first], exact)
-    if not len(phases) or (len(phases) > 1 and scores[0] < MIN_MARGIN * max(scores[1], 0)):
-        return
     rest = tuple(p for p in range(len(planes.low)) if p != first)
-    for ranked in phases[:N_PHASES_TRIED].tolist():
-        row, column = divmod(ranked, BLOCK)
-        phase = -row % BLOCK, -column % BLOCK
+    for phase in _likely_phases(planes, first):
         view = views.of(first, (1, 1), phase, fancy=True)
         is_phase = False
         n_given = 0
@@ -165,6 +160,26 @@ def _matches(
             yield own
         if is_phase or own is not None:
             return
+
+
+def _likely_phases(planes: Planes, first: int) -> Iterator[Phase]:
+    """Phases to try, the likeliest first."""
+    samples = planes.low[first]
+    exact = planes.has_preimage & (samples == planes.high[first])
+    phases, scores = rank_phases(samples, exact)
+    tried = phases[:N_PHASES_TRIED].tolist()
+    if len(phases) > 1 and scores[0] < MIN_MARGIN * max(scores[1], 0):
+        tried = []
+    yield from map(_phase_of, tried)
+    if len(phases):
+        others = rank_by_steps(samples, exact)[0][:N_PHASES_TRIED].tolist()
+        yield from (_phase_of(ranked) for ranked in others if ranked not in tried)
+
+
+def _phase_of(ranked: int) -> Phase:
+    """Row and column of the first pixel in its block, from those of the first whole block."""
+    row, column = divmod(ranked, BLOCK)
+    return -row % BLOCK, -column % BLOCK
 
 
 def _own_camera(

@@ -176,8 +176,10 @@ def _most_frequent(tables: Steps) -> Steps:
     return steps
 
 
-def step_likelihoods(coefficients: Float, inflation: Float, *, has_means: bool) -> Float:
-    """Log likelihood of each step at each frequency, (frequency, 256); column 0 is unused.
+def step_likelihoods(
+    coefficients: Float, inflation: Float, *, has_means: bool, largest_step: int = MAX_STEP
+) -> Float:
+    """Log likelihood of steps at each frequency, (frequency, 1 + step); column 0 is unused.
 
     Parameters
     ----------
@@ -187,8 +189,10 @@ def step_likelihoods(coefficients: Float, inflation: Float, *, has_means: bool) 
         float64 (block,), see ``estimate_table``.
     has_means
         Whether the first are the means of the blocks.
+    largest_step
+        Steps from 1 to this are looked at.
     """
-    fits = np.zeros((coefficients.shape[1], MAX_STEP + 1))
+    fits = np.zeros((coefficients.shape[1], largest_step + 1))
     absolute = np.abs(coefficients).T
     # The mean itself, not that of levels, scales the Laplace distribution of unquantised values.
     scales = np.maximum(absolute.mean(axis=1), 0.4)
