@@ -16,7 +16,7 @@ from zarrmal_codecs.lattice.picture import Camera, Colour
 from zarrmal_codecs.lattice.upsampling import Ratio
 
 from .repair import repaired_steps
-from .solve.blocks import Phase
+from .solve.blocks import Phase, Where
 from .solve.cut import Sizes
 from .solve.dct import BLOCK, Float, forward_dct
 from .solve.plane import TRIAL_TRIES, solve_doubtful_blocks, solve_listed_blocks
@@ -50,6 +50,12 @@ MIN_SHARE_CLAMPED = 0.4
 
 FEW_CLEAR_BLOCKS = 4
 """With fewer blocks without clamped pixels, others are tested too."""
+
+DOUBT_OF_CLAMPED = 4
+"""What a sample that may be clamped adds to the doubt of a block."""
+
+DOUBTFUL_BLOCKS = 8
+"""Such blocks are tried together; where none of them comes out, no more are tried."""
 
 STANDARD_BITS = 8.0
 """What choosing a standard table is worth."""
@@ -109,14 +115,27 @@ class Trial:
     required_share: float
 
 
-def active_blocks(view: PlaneView, n_most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of the whole blocks that vary most, exact ones if there are any."""
-    few = view.is_clear.sum() < FEW_CLEAR_BLOCKS
+def active_blocks(view: PlaneView, n_most: int) -> Where:
+    """Rows and columns of the clear blocks that vary most.
+
+    Of few clear blocks: all blocks that vary at all, those first of which most is known.
+    """
+    few = is_doubtful(view)
     rows, columns = np.nonzero(view.blocks.is_whole if few else view.is_clear)
     samples = view.middles[rows, columns].reshape(-1, BLOCK, BLOCK)
-    activity = sum(np.abs(np.diff(samples, axis=axis)).sum((1, 2)) for axis in (1, 2))
-    order = np.argsort(-np.asarray(activity), kind="stable")[:n_most]
-    return rows[order], columns[order]
+    activity = np.asarray(sum(np.abs(np.diff(samples, axis=k)).sum((1, 2)) for k in (1, 2)))
+    order = np.argsort(-activity, kind="stable")
+    if few:
+        order = order[activity[order] > 0]
+        where = rows[order], columns[order]
+        doubt = view.doubt[where] + DOUBT_OF_CLAMPED * view.n_clamped(where)
+        order = order[np.argsort(doubt, kind="stable")]
+    return rows[order[:n_most]], columns[order[:n_most]]
+
+
+def is_doubtful(view: PlaneView) -> bool:
+    """Whether so few blocks are clear that the others must tell."""
+    return bool(view.is_clear.sum() < FEW_CLEAR_BLOCKS)
 
 
 def try_steps(view: PlaneView, steps: Steps, n_most: int = N_TRIAL_BLOCKS) -> Trial:
@@ -128,9 +147,21 @@ def try_steps(view: PlaneView, steps: Steps, n_most: int = N_TRIAL_BLOCKS) -> Tr
         left = np.flatnonzero(~is_exact)
         rest = where[0][left], where[1][left]
         levels[left], is_exact[left] = solve_listed_blocks(view, rest, steps, MORE_TRIES)
+    free_bits = np.zeros(n_blocks)
+    if is_doubtful(view):
+        left = np.flatnonzero(~is_exact)
+        sizes = Sizes.of(levels[is_exact], steps)
+        for start in range(0, len(left), DOUBTFUL_BLOCKS):
+            part = left[start : start + DOUBTFUL_BLOCKS]
+            rest = where[0][part], where[1][part]
+            levels[part], is_exact[part] = solve_doubtful_blocks(view, rest, steps, sizes)
+            if not is_exact[part].any():
+                break
+        free_bits = _free_bits(view, where)
     magnitude = np.abs(levels[is_exact].astype(np.float64))
     # A constant block fits many tables.
-    evidence = float(((magnitude > 0) * np.log2(steps))[:, 1:].sum())
+    told_bits = ((magnitude > 0) * np.log2(steps))[:, 1:].sum(axis=1)
+    evidence = float(np.maximum(told_bits - free_bits[is_exact], 0).sum())
     n_pixels = view.blocks.known.shape[2]
     bits = float(((magnitude > 0) * (2.5 + 2 * np.log2(1 + magnitude))).sum())
     bits += BITS_OF_UNEXPLAINED_PIXEL * n_pixels * int((~is_exact).sum())
@@ -148,14 +179,14 @@ def estimate_steps(
 ) -> TableEstimate | None:
     """The likeliest table of planes that share it; None if they have no whole block.
 
-    `seen` are tables of other pictures; `n_most` limits the blocks that are looked at. Without any
-    clear block the middles of bounds tell something.
+    `seen` are tables of other pictures; `n_most` limits the blocks that are looked at. Where few
+    blocks are clear the middles of the others' bounds tell something.
     """
     measured: list[Float] = []
     inflation: list[Float] = []
-    has_clear = any(view.is_clear.any() for view in views)
+    few = sum(int(view.is_clear.sum()) for view in views) < FEW_CLEAR_BLOCKS
     for view in views:
-        rows, columns = np.nonzero(view.is_clear if has_clear else view.blocks.is_whole)
+        rows, columns = np.nonzero(view.blocks.is_whole if few else view.is_clear)
         clear = rows.astype(np.int64), columns.astype(np.int64)
         if n_most is not None and len(clear[0]):
             clear = active_blocks(view, n_most)
@@ -225,11 +256,15 @@ def evidence_of_doubtful(view: PlaneView, steps: Steps) -> float:
     levels, is_exact = solve_doubtful_blocks(view, where, steps, sizes)
     if is_exact.mean() < MIN_SHARE_CLAMPED:
         return 0.0
-    low, high = view.low[where], view.high[where]
-    is_clamped = (low == 0) | (high == 255)
-    free_bits = (np.log2(1 + high - low) + BITS_OF_CLAMPED * is_clamped).sum(axis=1)
     told_bits = ((levels != 0) * np.log2(steps))[:, 1:].sum(axis=1)
-    return float(np.maximum(told_bits - free_bits, 0)[is_exact].sum())
+    return float(np.maximum(told_bits - _free_bits(view, where), 0)[is_exact].sum())
+
+
+def _free_bits(view: PlaneView, where: Where) -> Float:
+    """How much is not known of blocks, (block,)."""
+    widths = np.log2(1 + view.high[where] - view.low[where])
+    bits: Float = widths.sum(axis=1) + BITS_OF_CLAMPED * view.n_clamped(where)
+    return bits
 
 
 N_DOUBTFUL_BLOCKS = 32
@@ -266,7 +301,10 @@ def _proven_own(view: PlaneView, estimate: TableEstimate) -> Steps | None:
     chosen = STANDARD_BITS if estimate.is_standard else _choice_bits(free_steps)
     if is_proof(view, estimate.steps, test, chosen):
         return estimate.steps if estimate.is_standard else repaired_steps(view, estimate.steps)
-    if test.share_exact < WORTH_MORE:
+    is_worth_more = test.share_exact >= WORTH_MORE
+    if is_doubtful(view):
+        is_worth_more = test.evidence_bits >= MIN_EVIDENCE_BITS
+    if not is_worth_more:
         return None
     steps = repaired_steps(view, estimate.steps)
     chosen += _choice_bits(steps[steps != estimate.steps])

@@ -2,8 +2,8 @@
 
 Where hardly any explained block uses a frequency, its step is a guess, and several of them may be
 wrong in one block. Such a block is solved with the steps that are known and with 1 for the others
-that it seems to use; clamped and doubtful samples are no hindrance then. What comes out are multiples
-of the steps.
+that it seems to use; clamped and doubtful samples are no hindrance then. What comes out are
+multiples of the steps.
 """
 
 from __future__ import annotations
