@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from zarrmal_codecs.lattice.picture import Camera, Colour
 from zarrmal_codecs.lattice.upsampling import Ratio
 
@@ -23,6 +22,7 @@ from .solve.plane import TRIAL_TRIES, solve_doubtful_blocks, solve_listed_blocks
 from .solve.views import CellViews, PlaneView
 from .solve.whole import ERROR_ENERGY, FLAT_COEFFICIENTS, FLAT_ERROR_ENERGY
 from .tables import (
+    MAX_STEP,
     OWN,
     SERIES,
     Steps,
@@ -376,11 +376,14 @@ def fit_chroma(
                 if estimate and not any(fit.share_exact > NEARLY_ALL for fit in fits):
                     table = estimate_steps(views, n_most=QUICK_BLOCKS)
                     if table is not None:
-                        pair = table.steps, table.steps
-                        fits.append(_fit(views, ratio, full, pair, fancy=fancy))
-                        estimated.append(fits[-1])
-                        if nearest is None or fits[-1].share_exact > nearest.share_exact:
-                            nearest = fits[-1]
+                        for steps in (table.steps, table.cautious, *table.nearest[:N_NEAREST]):
+                            fits.append(_fit(views, ratio, full, (steps, steps), fancy=fancy))
+                            if fits[-1].share_exact > NEARLY_ALL:
+                                break
+                        closest = max(fits, key=lambda fit: fit.share_exact)
+                        estimated.append(closest)
+                        if nearest is None or closest.share_exact > nearest.share_exact:
+                            nearest = closest
                 seen[ratio, full, fancy] = min(fits, key=_bits)
                 for fit in fits:
                     if fit.is_possible and (
@@ -507,8 +510,36 @@ def refined_tables(
     tables = pairs[best]
     if series_name(tables[0]) != OWN:
         return tables
-    repaired = [repaired_steps(view, steps) for view, steps in zip(views, tables, strict=True)]
+    coarse = [_coarsened(view, steps, common) for view, steps in zip(views, tables, strict=True)]
+    if any(new is not old for new, old in zip(coarse, tables, strict=True)):
+        # Both planes have one table, most likely.
+        pairs = [(coarse[0], coarse[1]), (coarse[0], coarse[0]), (coarse[1], coarse[1])]
+        fits = [_fit(views, fit.ratio, fit.phase, pair, fancy=fit.fancy) for pair in pairs]
+        coarse = list(min(fits, key=_bits).tables)
+    repaired = [repaired_steps(view, steps) for view, steps in zip(views, coarse, strict=True)]
     return repaired[0], repaired[1]
+
+
+def _coarsened(view: PlaneView, steps: Steps, estimate: TableEstimate) -> Steps:
+    """Steps that were cautiously taken to be smaller than likely, where larger ones fit as well."""
+    (smaller,) = np.nonzero(estimate.is_determined & (steps < estimate.steps))
+    if not len(smaller):
+        return steps
+    best = try_steps(view, steps).bits_per_pixel
+    # The means last: with their steps most depends on the others.
+    for frequency in sorted(smaller.tolist(), key=lambda frequency: (frequency == 0, frequency)):
+        own = int(steps[frequency])
+        for step in (int(estimate.steps[frequency]), *(k * own for k in COARSER)):
+            trial = steps.copy()
+            trial[frequency] = min(step, MAX_STEP)
+            bits = try_steps(view, trial).bits_per_pixel
+            if bits < best:
+                best, steps = bits, trial
+    return steps
+
+
+COARSER = (2, 3, 4, 5)
+"""A step of 1 explains what any does."""
 
 
 def camera_of(colour: Colour, first: Steps, fit: ChromaFit | None, first_plane: int) -> Camera:

@@ -24,14 +24,21 @@ from .cameras import (
     try_steps,
 )
 from .cell import first_plane, solve_cell, with_luma_bounds
-from .factors import chance_bits, coarser_steps, common_factors, count_levels
+from .factors import (
+    chance_bits,
+    coarser_steps,
+    common_factors,
+    count_levels,
+    likely_factors,
+)
 from .found import FoundCell, used_frequencies
 from .phase import rank_by_steps, rank_phases
 from .preimage import Planes, own_planes, ycbcr_planes
 from .repair import improved_standard, repaired_steps
 from .series import OWN, series_name, steps_of
 from .solve.blocks import Phase
-from .solve.dct import BLOCK
+from .solve.dct import BLOCK, N_COEFFICIENTS
+from .solve.plane import solve_listed_blocks
 from .solve.views import CellViews, PlaneView
 from .tables import standard_table
 
@@ -119,7 +126,8 @@ def find_cell(
             break
     if best is None or not best.is_worthwhile:
         return None
-    return _with_greatest_steps(pixels, views, best, cameras)
+    best = _with_greatest_steps(pixels, views, best, cameras)
+    return best if best.camera in cameras else _with_likely_factors(pixels, views, best)
 
 
 def _planes(pixels: NDArray[np.uint8], visible: NDArray[np.bool_]) -> tuple[Colour, Planes]:
@@ -303,6 +311,40 @@ def _with_greatest_steps(
         for levels, factor in zip(found.coefficients, factors, strict=True)
     )
     return replace(found, camera=replace(camera, tables=tables), coefficients=coefficients)
+
+
+def _with_likely_factors(
+    pixels: NDArray[np.uint8], views: CellViews, found: FoundCell
+) -> FoundCell:
+    """The same with factors that all levels but a few have, where those come out as well then."""
+    camera = found.camera
+    tables = camera.tables.copy()
+    for plane, ratio in enumerate(camera.ratios):
+        steps = steps_of(camera, plane)
+        if series_name(steps) != OWN:
+            continue
+        view = views.of(plane, ratio, found.phase, fancy=camera.fancy)
+        rows, columns = np.nonzero(found.is_sure[plane] & view.is_clear)
+        levels = found.coefficients[plane][rows, columns].reshape(-1, N_COEFFICIENTS)
+        coarse = steps.copy()
+        for frequency, factor, is_other in likely_factors(levels, steps):
+            trial = coarse.copy()
+            trial[frequency] *= factor
+            where = rows[is_other], columns[is_other]
+            is_first = coarse[frequency] == steps[frequency]
+            if is_first and solve_listed_blocks(view, where, trial, MAX_TRIES_COARSE)[1].all():
+                coarse = trial
+        tables[plane] = coarse.reshape(BLOCK, BLOCK)
+    if (tables == camera.tables).all():
+        return found
+    again = solve_cell(pixels, views, replace(camera, tables=tables), found.phase)
+    pairs_found = zip(again.n_whole_found, found.n_whole_found, strict=True)
+    is_as_good = all(n >= before for n, before in pairs_found)
+    return again if is_as_good and again.n_exact >= MIN_SHARE_AGAIN * found.n_exact else found
+
+
+MAX_TRIES_COARSE = 400
+"""Sets of changes tried for a block that may come out with coarser steps."""
 
 
 def _divide(found: FoundCell, factors: NDArray[np.int64]) -> bool:

@@ -43,6 +43,13 @@ NOTICED, LEAST_NOTICED = 2.0, 1.0
 """Standard deviations, and an absolute size beside them, above which a coefficient of a doubtful
 block seems not to be 0. What is clamped shifts it, but seldom by much."""
 
+FEW_LEFT = 8
+"""Of no more blocks the clear ones are solved too: of a measured coefficient the nearest integer may
+be the wrong one, and of several all at once."""
+
+LEAST_COARSE = 6
+"""Of smaller steps other values give the same block now and then, and 1 would be told for 2."""
+
 MAX_OTHERS = 16
 """Steps other than the likeliest that are tried."""
 
@@ -180,19 +187,22 @@ class _Told:
         """Coefficients of those of some blocks of which they are known but for open steps."""
         coefficients, inflation = self.view.measured(self.at(chosen))
         is_told = self.is_clear[chosen].copy()
-        rest = np.flatnonzero(~is_told)
+        is_left = ~is_told | (len(chosen) <= FEW_LEFT)
         limits = NOTICED * np.sqrt(ROUNDING_VARIANCE * inflation) + LEAST_NOTICED
         for few in (True, False):
             # Each open step less makes the search shorter.
-            for k in rest[~is_told[rest]].tolist():
+            for k in np.flatnonzero(is_left if few else is_left & ~is_told).tolist():
                 own = is_open & (np.abs(coefficients[k]) > limits[k]) if few else is_open
+                if is_told[k]:
+                    own &= self.steps >= LEAST_COARSE
                 steps = np.where(own, 1, self.steps)
                 where = self.at(chosen[k : k + 1])
                 levels, is_exact = solve_doubtful_blocks(
                     self.view, where, steps, self.sizes(steps, own)
                 )
                 if is_exact[0]:
-                    coefficients[k], inflation[k], is_told[k] = levels[0] * steps, DOUBT, True
+                    coefficients[k], inflation[k] = levels[0] * steps, DOUBT
+                    is_told[k], is_left[k] = True, False
         return _Measured(chosen[is_told], coefficients[is_told], inflation[is_told])
 
     def accept(self, steps: Steps, left: NDArray[np.int64], n_more: float = 0.0) -> bool:
