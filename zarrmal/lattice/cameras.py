@@ -22,6 +22,7 @@ from .solve.plane import TRIAL_TRIES, solve_doubtful_blocks, solve_listed_blocks
 from .solve.views import CellViews, PlaneView
 from .solve.whole import ERROR_ENERGY, FLAT_COEFFICIENTS, FLAT_ERROR_ENERGY
 from .tables import (
+    FEW_BLOCKS,
     MAX_STEP,
     OWN,
     SERIES,
@@ -184,7 +185,7 @@ def estimate_steps(
     """
     measured: list[Float] = []
     inflation: list[Float] = []
-    few = sum(int(view.is_clear.sum()) for view in views) < FEW_CLEAR_BLOCKS
+    few = sum(int(view.is_clear.sum()) for view in views) < FEW_BLOCKS
     for view in views:
         rows, columns = np.nonzero(view.blocks.is_whole if few else view.is_clear)
         clear = rows.astype(np.int64), columns.astype(np.int64)
@@ -376,12 +377,13 @@ def fit_chroma(
                 if estimate and not any(fit.share_exact > NEARLY_ALL for fit in fits):
                     table = estimate_steps(views, n_most=QUICK_BLOCKS)
                     if table is not None:
-                        for steps in (table.steps, table.cautious, *table.nearest[:N_NEAREST]):
+                        for steps in (table.steps, *table.nearest[:N_NEAREST]):
                             fits.append(_fit(views, ratio, full, (steps, steps), fancy=fancy))
                             if fits[-1].share_exact > NEARLY_ALL:
                                 break
                         closest = max(fits, key=lambda fit: fit.share_exact)
-                        estimated.append(closest)
+                        cautious = table.cautious, table.cautious
+                        estimated += [closest, replace(closest, tables=cautious)]
                         if nearest is None or closest.share_exact > nearest.share_exact:
                             nearest = closest
                 seen[ratio, full, fancy] = min(fits, key=_bits)
@@ -390,23 +392,22 @@ def fit_chroma(
                         best is None or fit.bits_per_pixel < best.bits_per_pixel
                     ):
                         best = fit
-    if best is None and nearest is not None:
-        if nearest.share_exact < WORTH_MORE:
-            nearest = max(
-                (_with_other_means(views_of, rest, fit) for fit in estimated),
-                key=lambda fit: -fit.bits_per_pixel,
-            )
-        if nearest.share_exact >= WORTH_MORE:
-            best = _repaired(views_of, rest, nearest)
-        return best
-    if best is not None and estimate:
+    if best is None and nearest is not None and nearest.share_exact >= WORTH_MORE:
+        best = _repaired(views_of, rest, nearest)
+        if best is not None:
+            return best
+    if best is None:
+        others = sorted((_with_other_means(views_of, rest, fit) for fit in estimated), key=_bits)
+        repaired = [_repaired(views_of, rest, fit) for fit in others[:MOST_REPAIRED]]
+        return min((fit for fit in repaired if fit is not None), key=_bits, default=None)
+    if estimate:
         # Smooth chroma fits several: then each with the steps that fit it best.
         close = [
             fit for fit in seen.values() if fit.bits_per_pixel < best.bits_per_pixel + CLOSE_BITS
         ]
         if len(close) > 1:
-            repaired = [_repaired(views_of, rest, fit) or fit for fit in close]
-            best = min((fit for fit in repaired if fit.is_possible), key=_bits)
+            both = [_repaired(views_of, rest, fit) or fit for fit in close]
+            best = min((fit for fit in both if fit.is_possible), key=_bits)
     return best
 
 
@@ -421,7 +422,7 @@ def _with_other_means(views_of: CellViews, rest: tuple[int, int], fit: ChromaFit
     two frequencies little.
     """
     views = [views_of.of(p, fit.ratio, fit.phase, fancy=fit.fancy) for p in rest]
-    best = fit
+    best = _fit(views, fit.ratio, fit.phase, fit.tables, fancy=fit.fancy)
     for frequency in SMOOTHEST:
         for step in range(1, LARGEST_MEAN + 1):
             tables = [table.copy() for table in best.tables]
@@ -434,6 +435,9 @@ def _with_other_means(views_of: CellViews, rest: tuple[int, int], fit: ChromaFit
                 best = other
     return best
 
+
+MOST_REPAIRED = 4
+"""Assumptions whose steps are corrected where none explains enough."""
 
 SMOOTHEST = (0, 1, BLOCK)
 """Means and the first frequencies across and down."""

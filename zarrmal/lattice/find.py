@@ -35,10 +35,11 @@ from .found import FoundCell, used_frequencies
 from .phase import rank_by_steps, rank_phases
 from .preimage import Planes, own_planes, ycbcr_planes
 from .repair import improved_standard, repaired_steps
-from .series import OWN, series_name, steps_of
-from .solve.blocks import Phase
+from .series import OWN, Steps, series_name, steps_of
+from .solve.blocks import Phase, Where
+from .solve.cut import Sizes
 from .solve.dct import BLOCK, N_COEFFICIENTS
-from .solve.plane import solve_listed_blocks
+from .solve.plane import solve_doubtful_blocks, solve_listed_blocks
 from .solve.views import CellViews, PlaneView
 from .tables import standard_table
 
@@ -67,6 +68,9 @@ MAX_SHARE_LEFT = 0.02
 MIN_BITS_OF_FACTORS, MIN_SHARE_AGAIN = 10.0, 0.99
 """Factors that are less likely chance may leave so many of the pixels that finer steps explain: in
 cut blocks those explain more by chance."""
+
+N_LEFT = 16
+"""Unexplained blocks by which the tables of the two planes of chroma are compared."""
 
 LARGEST_UNSEEN = 1
 """Values of coefficients up to which they may change no sample at all, and tell no step."""
@@ -258,11 +262,26 @@ def _repaired(pixels: NDArray[np.uint8], views: CellViews, found: FoundCell) -> 
         steps = steps_of(camera, plane)
         if is_own or n_left > MAX_SHARE_LEFT * view.is_clear.sum():
             steps = repaired_steps(view, steps)
+            if plane > 0:
+                # Both planes of chroma have one table, most likely.
+                other = steps_of(replace(camera, tables=tables), 3 - plane)
+                rows, columns = np.nonzero(view.blocks.is_whole & ~found.is_exact[plane])
+                left = rows[:N_LEFT], columns[:N_LEFT]
+                if (other != steps).any() and _n_explained(view, left, other) > _n_explained(
+                    view, left, steps
+                ):
+                    steps = other
         elif view.taps.shift == 0:
             # Of interpolated planes a few blocks may stay unexplained with the right steps too.
             steps = improved_standard(view, steps)
         tables[plane] = steps.reshape(BLOCK, BLOCK)
     return replace(camera, tables=tables)
+
+
+def _n_explained(view: PlaneView, where: Where, steps: Steps) -> int:
+    """How many of some blocks come out with these steps."""
+    sizes = Sizes.of(np.zeros((0, N_COEFFICIENTS), np.int16), steps)
+    return int(solve_doubtful_blocks(view, where, steps, sizes)[1].sum())
 
 
 def _with_standard_tables(found: FoundCell) -> FoundCell:

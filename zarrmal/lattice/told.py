@@ -44,8 +44,8 @@ NOTICED, LEAST_NOTICED = 2.0, 1.0
 block seems not to be 0. What is clamped shifts it, but seldom by much."""
 
 FEW_LEFT = 8
-"""Of no more blocks the clear ones are solved too: of a measured coefficient the nearest integer may
-be the wrong one, and of several all at once."""
+"""Of no more blocks the clear ones are solved too: the integer nearest to what was measured may be
+wrong, and several of them at once."""
 
 LEAST_COARSE = 6
 """Of smaller steps other values give the same block now and then, and 1 would be told for 2."""
