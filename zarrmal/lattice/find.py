@@ -15,13 +15,8 @@ from .cameras import (
     ChromaFit,
     camera_of,
     chroma_candidates,
-    estimate_steps,
     fit_chroma,
-    luma_fits,
-    proven_steps,
     refined_tables,
-    share_near_lattice,
-    try_steps,
 )
 from .cell import first_plane, solve_cell, with_luma_bounds
 from .factors import (
@@ -42,6 +37,7 @@ from .solve.dct import BLOCK, N_COEFFICIENTS
 from .solve.plane import solve_doubtful_blocks, solve_listed_blocks
 from .solve.views import CellViews, PlaneView
 from .tables import standard_table
+from .trial import estimate_steps, luma_fits, proven_steps, share_near_lattice, try_steps
 
 MIN_SHARE_EXPLAINED = 0.98
 """Of the visible RGB pixels must be colours that YCbCr gives: a quarter of all are."""
