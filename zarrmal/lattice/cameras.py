@@ -240,8 +240,16 @@ def refined_tables(
         pairs = [(coarse[0], coarse[1]), (coarse[0], coarse[0]), (coarse[1], coarse[1])]
         fits = [_fit(views, fit.ratio, fit.phase, pair, fancy=fit.fancy) for pair in pairs]
         coarse = list(min(fits, key=_bits).tables)
-    repaired = [repaired_steps(view, steps) for view, steps in zip(views, coarse, strict=True)]
-    return repaired[0], repaired[1]
+    first, second = (repaired_steps(view, own) for view, own in zip(views, coarse, strict=True))
+    if first[0] != second[0]:
+        # Smooth planes have told neither's step of the means; both together may.
+        fits = [_fit(views, fit.ratio, fit.phase, (first, second), fancy=fit.fancy)]
+        for steps in (first, second):
+            both = replace(fit, tables=(steps, steps))
+            fits.append(_with_other_means(views_of, rest, both))
+        first, second = min(fits, key=_bits).tables
+        first, second = repaired_steps(views[0], first), repaired_steps(views[1], second)
+    return first, second
 
 
 def _coarsened(view: PlaneView, steps: Steps, estimate: TableEstimate) -> Steps:

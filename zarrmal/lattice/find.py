@@ -45,8 +45,10 @@ MIN_SHARE_EXPLAINED = 0.98
 MIN_MARGIN = 1.05
 """By so much the best phase's score must exceed the second best's, before it is tried."""
 
+MIN_MARGIN_BY_STEPS = 1.1
+"""The same by steps. Drawings may look as if they had steps, but at several phases."""
+
 N_PHASES_TRIED = 2
-"""Of each ranking."""
 
 MAX_GIVEN = 3
 """Of the given cameras that explain a sample of its blocks, so many are tried with a whole cell."""
@@ -180,8 +182,10 @@ def _likely_phases(planes: Planes, first: int) -> Iterator[Phase]:
         tried = []
     yield from map(_phase_of, tried)
     if len(phases):
-        others = rank_by_steps(samples, exact)[0][:N_PHASES_TRIED].tolist()
-        yield from (_phase_of(ranked) for ranked in others if ranked not in tried)
+        others, likelihoods = rank_by_steps(samples, exact)
+        is_alone = len(others) == 1 or likelihoods[0] > MIN_MARGIN_BY_STEPS * likelihoods[1]
+        if is_alone and others[0] not in tried:
+            yield _phase_of(int(others[0]))
 
 
 def _phase_of(ranked: int) -> Phase:

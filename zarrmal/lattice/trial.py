@@ -239,8 +239,8 @@ def _free_bits(view: PlaneView, where: Where) -> Float:
 
 
 N_DOUBTFUL_BLOCKS = 32
-BITS_OF_CLAMPED = 4.0
-"""Of a sample beyond 0 or 255: how much it may vary."""
+BITS_OF_CLAMPED = 7.0
+"""Of a sample beyond 0 or 255: it may lie anywhere within a hundred levels or so."""
 
 
 def proven_steps(view: PlaneView, estimate: TableEstimate) -> Steps | None:
