@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from zarrmal_codecs import CorruptionError, Model
 from zarrmal_codecs.lattice.stored import lattice_of, with_lattice
 
 import zarrmal
+from zarrmal import choose
 from zarrmal.archive import AppendOptions, WriteOptions
 from zarrmal.archive.write.encode.lattice import share_of_bits
 from zarrmal.cli import app
@@ -73,6 +75,26 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {
         p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
     }
+
+
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_a_model_trained_on_jpeg_files_codes_them_as_such(tmp_path, models, n_channels):
+    """`train` learns to code pixels; the shipped weights serve any camera."""
+    whole = models[n_channels]
+    classes = tuple(replace(own, lattice=(), tensors={}) for own in whole.classes)
+    trained = replace(whole, classes=classes)
+    files = open_source(write_files(tmp_path / "in", SEQUENTIAL, grey=n_channels == 1))
+    many = Subset(files, np.arange(800) % files.n_cells)
+    able = choose.with_coefficients(trained, many)
+    assert lattice_of(able.classes[0]) is not None
+    assert choose.with_coefficients(able, many) is able
+    info = zarrmal.write(files, tmp_path / "a.zarr", model=able)
+    assert info.n_jpeg_files == files.n_cells
+    # Few files are not worth the weights, and pixels of no camera have no use for them.
+    assert choose.with_coefficients(trained, files) is trained
+    pixels = np.stack([drawn(k) for k in range(9)])
+    cells = open_source(pixels if n_channels == 3 else pixels[..., 0])
+    assert choose.with_coefficients(trained, Subset(cells, np.arange(800) % 9)) is trained
 
 
 def test_jpeg_files_come_back_byte_for_byte(tmp_path, models):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from zarrmal_codecs import Model, ZarrmalError
 from zarrmal_codecs.chunk.coder import coder_for
+from zarrmal_codecs.constants import PROFILE_HYBRID
+from zarrmal_codecs.lattice.stored import lattice_of, with_lattice
 
+from .archive.cameras import codes_coefficients
 from .archive.write.encode.lattice import LatticeMode, share_of_bits
 from .classify import (
     Assigner,
@@ -23,7 +27,7 @@ from .classify.assigners import class_indices
 from .classify.assignment import ONE_CLASS, class_index
 from .errors import InputError, MissingError
 from .infer import InferredSilhouettes
-from .models import shipped_models
+from .models import shipped_models, shipped_originals
 from .models.classifiers import shipped_classifier
 from .progress import Progress, silent
 from .sources import Source
@@ -34,6 +38,10 @@ if TYPE_CHECKING:
 
 SAMPLE_CELLS = 32
 """Cells by which a shipped model is chosen."""
+COMPARED_CELLS = 8
+"""Cells at their own size by which weights for coefficients are judged."""
+SILHOUETTE = "silhouette"
+"""The tensor that holds a class's table of masks (FORMAT 4.7)."""
 
 Assignment = Literal["auto", "labels", "classifier", "shortest"]
 ASSIGNMENTS: tuple[Assignment, ...] = ("auto", "labels", "classifier", "shortest")
@@ -118,8 +126,48 @@ def train_model(
 ) -> Model:
     """A model trained on these cells; InputError where torch is not installed."""
     learn = import_learn()
-    model: Model = learn.train_any(cells, options, checkpoint=checkpoint, progress=progress).model
-    return model
+    result = learn.train_any(cells, options, checkpoint=checkpoint, progress=progress)
+    return with_coefficients(result.model, cells)
+
+
+def with_coefficients(model: Model, cells: Source) -> Model:
+    """A trained model with the shipped weights for coefficients, which serve any camera.
+
+    Training learns to code pixels. Where the cells are JPEG files, or come from JPEG pictures, a
+    model without such weights would take about twice the bytes of a shipped one.
+
+    Returns
+    -------
+    Model
+        The model itself where the cells, judged by some of them, are not shorter with the weights,
+        these counted; where it has such weights; and of profile "paper".
+    """
+    shipped = shipped_originals()
+    n_cells = min(cells.n_cells, COMPARED_CELLS)
+    if (
+        shipped is None
+        or model.profile != PROFILE_HYBRID
+        or codes_coefficients(model)
+        or not n_cells
+    ):
+        return model
+    weights = lattice_of(shipped.classes[0])
+    masks = {SILHOUETTE: shipped.classes[0].tensors[SILHOUETTE]}
+    assert weights is not None
+    able = replace(
+        model,
+        about={**model.about, "lattice": shipped.about["lattice"]},
+        classes=tuple(replace(own, tensors={**masks, **own.tensors}) for own in model.classes),
+    )
+    able = with_lattice(able, weights)
+    share = share_of_bits(cells, able, "auto")
+    if share == 1:
+        return model
+    rows = np.unique(np.linspace(0, cells.n_cells - 1, n_cells).astype(np.int64))
+    sizes = None if cells.sizes is None else cells.sizes[rows]
+    bits = coder_for(able).bits(cells.read(rows), sizes, cells.silhouettes(rows)).min(axis=1)
+    saved_bits = (1 - share) * float(bits.mean()) * cells.n_cells
+    return able if saved_bits > 8 * (able.n_bytes - model.n_bytes) else model
 
 
 def load_classifier(

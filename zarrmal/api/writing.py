@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from ..choose import (
     shipped_classifier_for,
     shipped_for,
     train_model,
+    with_coefficients,
     without_useless_masks,
 )
 from ..classify import Assigner, CellClassifier, ClassifierReport
@@ -83,7 +85,7 @@ def train(
         result: HybridResult | TrainResult = learn.train_any(
             cells, options, checkpoint=checkpoint, progress=progress
         )
-    return result
+        return replace(result, model=with_coefficients(result.model, cells))
 
 
 def write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -141,6 +142,7 @@ def train(
             checkpoint=output.with_name(output.name + ".checkpoint"),
             progress=progress,
         )
+        result = replace(result, model=choose.with_coefficients(result.model, cells))
     result.model.save(output)
     if as_json:
         print_json(result.to_json())
