@@ -119,8 +119,8 @@ def test_larger_cells_are_refused_before_anything_is_written(
     with pytest.raises(InputError) as error:
         append(large, place)
     assert str(error.value) == (
-        "cell b is 24 x 7, the archive's canvas is 20 x 13: write a new archive with --canvas "
-        "24x13 or larger"
+        f"cell b is 24 x 7, the archive's canvas is 20 x 13: make room by `zarrmal repack {place}` "
+        f"with --canvas 24x13 or larger"
     )
     assert bytes_of(place) == before
 
@@ -141,6 +141,71 @@ def test_a_canvas_makes_room(folder: Path, hybrid: Model, tmp_path: Path) -> Non
     sound(tmp_path / "c", one_size)
     with pytest.raises(InputError, match="at least 1 pixel"):
         WriteOptions(canvas=(0, 4))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_canvas_that_has_become_too_small_grows(
+    layout: str, folder: Path, hybrid: Model, tmp_path: Path
+) -> None:
+    """As if the archive had been written on the larger one at first."""
+    place, options = tmp_path / "a", LAYOUTS[layout]
+    write(folder, place, hybrid, **options)
+    zarrmal.repack(place, canvas=(24, 16))
+    write(folder, tmp_path / "b", hybrid, canvas=(24, 16), **options)
+    assert bytes_of(place) == bytes_of(tmp_path / "b")
+    large = open_source([drawn(24, 16, 1)], names=["b.png"], labels=["uninfected"])
+    append(large, place)
+    sound(place, [folder, large])
+    before = bytes_of(place)
+    with pytest.raises(InputError, match="the canvas is 9 x 30: give --canvas 24x30"):
+        zarrmal.repack(place, canvas=(9, 30))
+    assert bytes_of(place) == before
+    zarrmal.repack(place, tmp_path / "c", canvas=(30, 30))
+    sound(tmp_path / "c", [folder, large])
+    assert Archive.open(tmp_path / "c").cell_shape == (30, 30)
+    assert bytes_of(place) == before
+
+
+def test_an_archive_of_one_size_gets_a_canvas(hybrid: Model, tmp_path: Path) -> None:
+    place, tens = tmp_path / "a", np.stack([drawn(10, 10, 5), drawn(10, 10, 6)])
+    write(tens, place, hybrid)
+    zarrmal.repack(place, canvas=(10, 10))
+    assert Archive.open(place).sizes.tolist() == [[10, 10]] * 2
+    inode = place.stat().st_ino
+    zarrmal.repack(place, canvas=(10, 10))
+    assert place.stat().st_ino == inode  # nothing to do
+    smaller = [drawn(9, 8, 1)]
+    append(open_source(smaller), place)
+    sound(place, [tens, open_source(smaller)])
+
+
+def test_a_canvas_that_the_model_does_not_take(model: Model, tmp_path: Path) -> None:
+    """Profile paper knows one size of cells."""
+    cells = np.zeros((4, *model.cell_shape), np.uint8)
+    write(cells, tmp_path / "a", model)
+    before = bytes_of(tmp_path / "a")
+    with pytest.raises(InputError, match=r"the model of .* takes no cells of 30 x 30"):
+        zarrmal.repack(tmp_path / "a", canvas=(30, 30))
+    assert bytes_of(tmp_path / "a") == before
+
+
+@pytest.mark.parametrize("rerun", [None, (24, 16)])
+def test_a_canvas_grows_after_an_interruption(
+    folder: Path, hybrid: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rerun: object
+) -> None:
+    """Once the new archive is planned, its canvas needs no naming again."""
+    write(folder, tmp_path / "a", hybrid)
+    write(folder, tmp_path / "b", hybrid, canvas=(24, 16))
+    shutil.copytree(tmp_path / "a", tmp_path / "c")
+    n = n_stores(monkeypatch, lambda: zarrmal.repack(tmp_path / "c", canvas=(24, 16), workers=1))
+    for moment in moments(n, 6):
+        place = tmp_path / f"at-{moment}" / "a"
+        shutil.copytree(tmp_path / "a", place)
+        with killed_at_store(moment, monkeypatch):
+            zarrmal.repack(place, canvas=(24, 16), workers=1)
+        zarrmal.repack(place, canvas=rerun, workers=1)
+        zarrmal.repack(place, canvas=(24, 16), workers=1)
+        assert bytes_of(place) == bytes_of(tmp_path / "b")
 
 
 def test_an_archive_of_one_size_takes_no_other(hybrid: Model, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ def repack(
     url: Where,
     to: Where | None = None,
     *,
+    canvas: tuple[int, int] | None = None,
     workers: int | None = None,
     progress: Progress = silent,
     storage_options: StorageOptions = None,
@@ -28,6 +29,7 @@ def repack(
     return Archive.repack(
         url,
         to,
+        canvas=canvas,
         workers=workers,
         progress=progress,
         storage_options=storage_options,

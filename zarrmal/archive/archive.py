@@ -181,6 +181,7 @@ class Archive(ReadableArchive):
         where: Where,
         to: Where | None = None,
         *,
+        canvas: tuple[int, int] | None = None,
         workers: int | None = None,
         progress: Progress = silent,
         storage_options: Mapping[str, Any] | None = None,
@@ -192,7 +193,8 @@ class Archive(ReadableArchive):
         if all had been written in one go. The new archive is written beside the old one, decoded
         and compared with it, and only then takes its place; an interrupted run continues when it is
         repeated. In an object store, which renames nothing, there is no archive to read while the
-        new one is copied to its place. An archive of one segment stays as it is.
+        new one is copied to its place. An archive of one segment stays as it is, unless it gets
+        another canvas.
 
         Parameters
         ----------
@@ -200,6 +202,10 @@ class Archive(ReadableArchive):
             As for ``open``; in a store of zarr an archive cannot be replaced, so ``to`` is needed.
         to
             Where the new archive is written instead; nothing may be there.
+        canvas
+            Height and width, at least those of each cell: the new archive has this canvas, and the
+            size of each cell, so that cells of any size up to it can be appended. Chunks have fewer
+            cells where they would be larger than those of a new archive. None keeps the archive's.
         workers
             Chunks encoded at once; by default one per core, at most 4.
         storage_options, to_options
@@ -217,7 +223,7 @@ class Archive(ReadableArchive):
         location = locate(where, storage_options)
         target = None if to is None else locate(to, to_options)
         with store_errors():
-            repack_archive(location, target, workers=workers, progress=progress)
+            repack_archive(location, target, canvas=canvas, workers=workers, progress=progress)
             return cls.at(target or location)
 
     def info(self) -> ArchiveInfo:

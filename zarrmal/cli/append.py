@@ -12,7 +12,7 @@ from ..archive import AppendOptions
 from ..archive.write.options import default_workers
 from . import options as o
 from .app import app
-from .arguments import cluster_runner
+from .arguments import canvas_size, cluster_runner
 from .option_groups import CodedSourceOptions, SlideOptions, takes_groups
 from .tables import print_info
 from .terminal.console import key_values, print_json, progress_bars, say
@@ -135,6 +135,12 @@ def repack(
         list[str] | None,
         typer.Option(metavar="K=V", help="For the file system of --to; may be repeated."),
     ] = None,
+    canvas: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEIGHTxWIDTH", help="Room for larger cells than the archive takes now."
+        ),
+    ] = None,
     workers: o.Workers = None,
     as_json: o.Json = False,
 ) -> None:
@@ -143,12 +149,15 @@ def repack(
     Everything is kept. The new archive is compared with the old one before it takes its place.
     After an interruption, run the command again.
 
+    With --canvas, cells of any size up to that can be appended afterwards.
+
     Example: `zarrmal repack cells.zarr`
     """
     with progress_bars() as progress:
         info = api.repack(
             url,
             to,
+            canvas=canvas_size(canvas),
             workers=workers,
             progress=progress,
             storage_options=key_values(storage_option),

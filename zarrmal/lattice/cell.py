@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from zarrmal_codecs.lattice.cells import FULLY_VISIBLE
 from zarrmal_codecs.lattice.frame import LEAST_OF_FIRST, LEAST_OF_OTHERS
 from zarrmal_codecs.lattice.jpeg.picture import Camera, Colour, decode, planes_of
 
+from .constant import solve_constant_blocks
 from .found import FoundCell, covered_pixels
-from .preimage import with_chroma
+from .preimage import Planes, with_chroma, with_luma
 from .series import steps_of
 from .solve.blocks import Phase
 from .solve.dct import BLOCK
@@ -37,37 +40,150 @@ def solve_cell(
     camera, phase
         What is tried.
     """
-    planes = views.planes
+    found = _first_round(pixels, views, camera, phase)
+    if camera.colour == "ycbcr" and (views.planes.has_preimage & ~views.planes.is_exact).any():
+        for _ in range(CLAMPED_ROUNDS):
+            if not found.misses.any():
+                break
+            again = _next_round(pixels, views, camera, phase, found)
+            if again.cell.n_exact <= found.cell.n_exact:
+                break
+            found = again
+        if found.misses.any() and set(camera.ratios) == {(1, 1)}:
+            found = _with_constant_blocks(pixels, views, camera, phase, found)
+    return found.cell
+
+
+CLAMPED_ROUNDS = 2
+"""Times that chroma is solved again with what luma tells of clamped colours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Round:
+    """A cell, its planes and as they were solved; where those do not give the pixels, (y, x)."""
+
+    cell: FoundCell
+    views: dict[int, PlaneView]
+    solved: dict[int, SolvedPlane]
+    misses: NDArray[np.bool_]
+
+
+def _first_round(
+    pixels: NDArray[np.uint8], views: CellViews, camera: Camera, phase: Phase
+) -> _Round:
+    """Each plane by itself, but the first one, where it is luma, with what chroma tells of it."""
+    first = first_plane(camera.colour)
+    order = [p for p in range(len(camera.ratios)) if p != first]
+    plane_views = {p: _view(views, camera, phase, p) for p in order}
+    solved = {p: _solved(view, camera, p, views) for p, view in plane_views.items()}
+    return _with_first(pixels, views, camera, phase, plane_views, solved)
+
+
+def _next_round(
+    pixels: NDArray[np.uint8], views: CellViews, camera: Camera, phase: Phase, found: _Round
+) -> _Round:
+    """Cr with what luma tells of it, Cb with what both do, then luma again.
+
+    Each plane may fit the colours, but all together not.
+    """
+    shape = found.cell.shape
+    plane_views: dict[int, PlaneView] = {}
+    solved: dict[int, SolvedPlane] = {}
+    luma, told = _samples(found.solved[0], 0, camera, shape, phase)
+    cr = None
+    for plane in (2, 1):
+        own = CellViews(with_luma(views.planes, pixels, luma, told, cr))
+        plane_views[plane] = _view(own, camera, phase, plane)
+        solved[plane] = _solved(plane_views[plane], camera, plane, views)
+        cr = _samples(solved[plane], plane, camera, shape, phase)
+    return _with_first(pixels, views, camera, phase, plane_views, solved)
+
+
+def _samples(
+    solved: SolvedPlane, plane: int, camera: Camera, shape: tuple[int, int], phase: Phase
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """A plane at the resolution of pixels, uint8 (y, x), and where it is exact, bool (y, x)."""
+    counts = camera.n_blocks(shape, phase)
+    blocks = [np.zeros((*count, BLOCK, BLOCK), np.int16) for count in counts]
+    known = [np.ones(count, np.bool_) for count in counts]
+    blocks[plane], known[plane] = _blocks(solved), _is_exact(solved)
+    values = planes_of(camera, blocks, shape, phase, known)[plane]
+    return values, covered_pixels(camera, known, shape, phase)
+
+
+def _view(views: CellViews, camera: Camera, phase: Phase, plane: int) -> PlaneView:
+    return views.of(plane, camera.ratios[plane], phase, fancy=camera.fancy)
+
+
+def _solved(view: PlaneView, camera: Camera, plane: int, views: CellViews) -> SolvedPlane:
+    return solve_plane(
+        view,
+        steps_of(camera, plane),
+        least_visible=_least_visible(plane, views.planes.visible),
+        max_tries=MAX_TRIES,
+    )
+
+
+def _with_first(
+    pixels: NDArray[np.uint8],
+    views: CellViews,
+    camera: Camera,
+    phase: Phase,
+    plane_views: dict[int, PlaneView],
+    solved: dict[int, SolvedPlane],
+) -> _Round:
+    """The first plane too; then all of them compared with the pixels."""
+    first = first_plane(camera.colour)
+    luma_views = views
+    if camera.colour == "ycbcr":
+        chroma = _blocks(solved[1]), _blocks(solved[2])
+        flags = _is_exact(solved[1]), _is_exact(solved[2])
+        luma_views = with_luma_bounds(pixels, views, camera, phase, chroma, flags)
+    plane_views[first] = _view(luma_views, camera, phase, first)
+    solved[first] = _solved(plane_views[first], camera, first, views)
+    return _compared(pixels, views.planes, camera, phase, plane_views, solved)
+
+
+def _with_constant_blocks(
+    pixels: NDArray[np.uint8], views: CellViews, camera: Camera, phase: Phase, found: _Round
+) -> _Round:
+    """The same with blocks of one clamped colour solved by all planes at once, if that is more."""
+    solved = {
+        plane: SolvedPlane(
+            levels=own.levels.copy(), is_known=own.is_known.copy(), n_wrong=own.n_wrong.copy()
+        )
+        for plane, own in found.solved.items()
+    }
+    if not solve_constant_blocks(pixels, views.planes, camera, phase, solved, found.misses):
+        return found
+    again = _compared(pixels, views.planes, camera, phase, found.views, solved)
+    return again if again.cell.n_exact > found.cell.n_exact else found
+
+
+def _compared(
+    pixels: NDArray[np.uint8],
+    planes: Planes,
+    camera: Camera,
+    phase: Phase,
+    plane_views: dict[int, PlaneView],
+    solved: dict[int, SolvedPlane],
+) -> _Round:
+    """What was solved, and which pixels it does not give."""
     shape = planes.visible.shape[0], planes.visible.shape[1]
     first = first_plane(camera.colour)
-    solved: dict[int, SolvedPlane] = {}
-    plane_views: dict[int, PlaneView] = {}
-    luma_views = views
-    for plane in [p for p in range(len(camera.ratios)) if p != first] + [first]:
-        if plane == first and camera.colour == "ycbcr":
-            chroma = _blocks(solved[1]), _blocks(solved[2])
-            flags = _is_exact(solved[1]), _is_exact(solved[2])
-            luma_views = with_luma_bounds(pixels, views, camera, phase, chroma, flags)
-        own_views = luma_views if plane == first else views
-        view = own_views.of(plane, camera.ratios[plane], phase, fancy=camera.fancy)
-        plane_views[plane] = view
-        solved[plane] = solve_plane(
-            view,
-            steps_of(camera, plane),
-            least_visible=_least_visible(plane, planes.visible),
-            max_tries=MAX_TRIES,
-        )
     order = range(len(camera.ratios))
-    coefficients = tuple(_blocks(solved[p]) for p in order)
-    is_known = tuple(solved[p].is_known for p in order)
+    coefficients = tuple(_blocks(solved[p]).copy() for p in order)
+    is_known = tuple(solved[p].is_known.copy() for p in order)
     is_whole = [plane_views[p].blocks.is_whole for p in order]
     is_exact = tuple(_is_exact(solved[p]) for p in order)
     is_clear = [plane_views[p].blocks.is_exact & plane_views[p].is_inside for p in order]
+    misses = np.zeros(shape, np.bool_)
     for _ in range(2):
         decoded = decode(camera, coefficients, shape, phase, is_known)
         covered = planes.visible & covered_pixels(camera, is_known, shape, phase)
         differs = decoded != pixels if pixels.ndim == 2 else (decoded != pixels).any(axis=2)
         differs &= covered
+        misses |= differs
         # Clamped colours tell the planes apart only together: a block may fit each, but not all.
         n_differing = _pixels_of_blocks(differs, is_known[first].shape, phase)
         n_covered = _pixels_of_blocks(covered, is_known[first].shape, phase)
@@ -79,7 +195,7 @@ def solve_cell(
         coefficients[first][poor] = 0
     (positions,) = np.nonzero(differs.reshape(-1))
     both = list(zip(is_clear, is_exact, strict=True))
-    return FoundCell(
+    cell = FoundCell(
         camera=camera,
         shape=shape,
         phase=phase,
@@ -101,6 +217,7 @@ def solve_cell(
         n_clear=sum(int(clear.sum()) for clear, _ in both),
         n_clear_found=sum(int((clear & exact).sum()) for clear, exact in both),
     )
+    return _Round(cell=cell, views=plane_views, solved=solved, misses=misses)
 
 
 MAX_SHARE_OF_SURE = 0.5

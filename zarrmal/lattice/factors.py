@@ -8,7 +8,7 @@ with a probability of 1 / k^2 or less, as most are 1 or -1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ from .series import MAX_STEP
 
 NEW_STEP = 0.2
 """Share of steps that no given camera has."""
+
+MULTIPLES, MIN_BITS = 8, 6.0
+"""Of likely factors there are so many multiples for each other level, one at least, and their being
+multiples is less likely chance than 2 to the minus this."""
 
 SAMPLE_CELLS = 48
 """Cells in which given cameras were looked for: the fewer cameras, the rarer another one is."""
@@ -42,6 +46,37 @@ def common_factors(
     )
     factors[(factors == 0) | (factors * tables > MAX_STEP)] = 1
     return factors
+
+
+def likely_factors(
+    levels: NDArray[np.int16], steps: NDArray[np.integer]
+) -> Iterator[tuple[int, int, NDArray[np.bool_]]]:
+    """Factors that all levels of a frequency but a few have in common, the greatest first.
+
+    A block may come out with a level of a step that is too fine, where it does with 0 as well.
+
+    Parameters
+    ----------
+    levels
+        int16 (block, 64), of one plane.
+    steps
+        (64,).
+
+    Yields
+    ------
+    tuple
+        Frequency, factor, and bool (block,): those with other levels.
+    """
+    for frequency in np.flatnonzero((levels != 0).any(axis=0)).tolist():
+        own = levels[:, frequency].astype(np.int64)
+        largest = min(int(np.abs(own).max()), MAX_STEP // int(steps[frequency]))
+        for factor in range(largest, 1, -1):
+            is_other = own % factor != 0
+            n_others = int(is_other.sum())
+            n_multiples = int((own != 0).sum()) - n_others
+            bits = 2 * np.log2(factor) * n_multiples
+            if 0 < n_others <= max(1, n_multiples // MULTIPLES) and bits >= MIN_BITS:
+                yield frequency, factor, is_other
 
 
 def count_levels(coefficients: Sequence[NDArray[np.int16]]) -> NDArray[np.int64]:

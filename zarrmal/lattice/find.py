@@ -15,31 +15,38 @@ from .cameras import (
     ChromaFit,
     camera_of,
     chroma_candidates,
-    estimate_steps,
     fit_chroma,
-    luma_fits,
-    proven_steps,
     refined_tables,
-    share_near_lattice,
-    try_steps,
 )
 from .cell import first_plane, solve_cell, with_luma_bounds
-from .factors import chance_bits, coarser_steps, common_factors, count_levels
+from .factors import (
+    chance_bits,
+    coarser_steps,
+    common_factors,
+    count_levels,
+    likely_factors,
+)
 from .found import FoundCell, used_frequencies
-from .phase import rank_phases
+from .phase import rank_by_steps, rank_phases
 from .preimage import Planes, own_planes, ycbcr_planes
 from .repair import improved_standard, repaired_steps
-from .series import OWN, series_name, steps_of
-from .solve.blocks import Phase
-from .solve.dct import BLOCK
+from .series import OWN, Steps, series_name, steps_of
+from .solve.blocks import Phase, Where
+from .solve.cut import Sizes
+from .solve.dct import BLOCK, N_COEFFICIENTS
+from .solve.plane import solve_doubtful_blocks, solve_listed_blocks
 from .solve.views import CellViews, PlaneView
 from .tables import standard_table
+from .trial import estimate_steps, luma_fits, proven_steps, share_near_lattice, try_steps
 
 MIN_SHARE_EXPLAINED = 0.98
 """Of the visible RGB pixels must be colours that YCbCr gives: a quarter of all are."""
 
 MIN_MARGIN = 1.05
-"""By so much the best phase's score must exceed the second best's."""
+"""By so much the best phase's score must exceed the second best's, before it is tried."""
+
+MIN_MARGIN_BY_STEPS = 1.1
+"""The same by steps. Drawings may look as if they had steps, but at several phases."""
 
 N_PHASES_TRIED = 2
 
@@ -59,6 +66,9 @@ MAX_SHARE_LEFT = 0.02
 MIN_BITS_OF_FACTORS, MIN_SHARE_AGAIN = 10.0, 0.99
 """Factors that are less likely chance may leave so many of the pixels that finer steps explain: in
 cut blocks those explain more by chance."""
+
+N_LEFT = 16
+"""Unexplained blocks by which the tables of the two planes of chroma are compared."""
 
 LARGEST_UNSEEN = 1
 """Values of coefficients up to which they may change no sample at all, and tell no step."""
@@ -118,7 +128,8 @@ def find_cell(
             break
     if best is None or not best.is_worthwhile:
         return None
-    return _with_greatest_steps(pixels, views, best, cameras)
+    best = _with_greatest_steps(pixels, views, best, cameras)
+    return best if best.camera in cameras else _with_likely_factors(pixels, views, best)
 
 
 def _planes(pixels: NDArray[np.uint8], visible: NDArray[np.bool_]) -> tuple[Colour, Planes]:
@@ -136,14 +147,8 @@ def _matches(
     """Cameras and phases that explain a sample of a cell's blocks: given ones, then its own."""
     planes = views.planes
     first = first_plane(colour)
-    exact = planes.has_preimage & (planes.low[first] == planes.high[first])
-    phases, scores = rank_phases(planes.low[first], exact)
-    if not len(phases) or (len(phases) > 1 and scores[0] < MIN_MARGIN * max(scores[1], 0)):
-        return
     rest = tuple(p for p in range(len(planes.low)) if p != first)
-    for ranked in phases[:N_PHASES_TRIED].tolist():
-        row, column = divmod(ranked, BLOCK)
-        phase = -row % BLOCK, -column % BLOCK
+    for phase in _likely_phases(planes, first):
         view = views.of(first, (1, 1), phase, fancy=True)
         is_phase = False
         n_given = 0
@@ -165,6 +170,28 @@ def _matches(
             yield own
         if is_phase or own is not None:
             return
+
+
+def _likely_phases(planes: Planes, first: int) -> Iterator[Phase]:
+    """Phases to try, the likeliest first."""
+    samples = planes.low[first]
+    exact = planes.has_preimage & (samples == planes.high[first])
+    phases, scores = rank_phases(samples, exact)
+    tried = phases[:N_PHASES_TRIED].tolist()
+    if len(phases) > 1 and scores[0] < MIN_MARGIN * max(scores[1], 0):
+        tried = []
+    yield from map(_phase_of, tried)
+    if len(phases):
+        others, likelihoods = rank_by_steps(samples, exact)
+        is_alone = len(others) == 1 or likelihoods[0] > MIN_MARGIN_BY_STEPS * likelihoods[1]
+        if is_alone and others[0] not in tried:
+            yield _phase_of(int(others[0]))
+
+
+def _phase_of(ranked: int) -> Phase:
+    """Row and column of the first pixel in its block, from those of the first whole block."""
+    row, column = divmod(ranked, BLOCK)
+    return -row % BLOCK, -column % BLOCK
 
 
 def _own_camera(
@@ -235,11 +262,26 @@ def _repaired(pixels: NDArray[np.uint8], views: CellViews, found: FoundCell) -> 
         steps = steps_of(camera, plane)
         if is_own or n_left > MAX_SHARE_LEFT * view.is_clear.sum():
             steps = repaired_steps(view, steps)
+            if plane > 0:
+                # Both planes of chroma have one table, most likely.
+                other = steps_of(replace(camera, tables=tables), 3 - plane)
+                rows, columns = np.nonzero(view.blocks.is_whole & ~found.is_exact[plane])
+                left = rows[:N_LEFT], columns[:N_LEFT]
+                if (other != steps).any() and _n_explained(view, left, other) > _n_explained(
+                    view, left, steps
+                ):
+                    steps = other
         elif view.taps.shift == 0:
             # Of interpolated planes a few blocks may stay unexplained with the right steps too.
             steps = improved_standard(view, steps)
         tables[plane] = steps.reshape(BLOCK, BLOCK)
     return replace(camera, tables=tables)
+
+
+def _n_explained(view: PlaneView, where: Where, steps: Steps) -> int:
+    """How many of some blocks come out with these steps."""
+    sizes = Sizes.of(np.zeros((0, N_COEFFICIENTS), np.int16), steps)
+    return int(solve_doubtful_blocks(view, where, steps, sizes)[1].sum())
 
 
 def _with_standard_tables(found: FoundCell) -> FoundCell:
@@ -288,6 +330,40 @@ def _with_greatest_steps(
         for levels, factor in zip(found.coefficients, factors, strict=True)
     )
     return replace(found, camera=replace(camera, tables=tables), coefficients=coefficients)
+
+
+def _with_likely_factors(
+    pixels: NDArray[np.uint8], views: CellViews, found: FoundCell
+) -> FoundCell:
+    """The same with factors that all levels but a few have, where those come out as well then."""
+    camera = found.camera
+    tables = camera.tables.copy()
+    for plane, ratio in enumerate(camera.ratios):
+        steps = steps_of(camera, plane)
+        if series_name(steps) != OWN:
+            continue
+        view = views.of(plane, ratio, found.phase, fancy=camera.fancy)
+        rows, columns = np.nonzero(found.is_sure[plane] & view.is_clear)
+        levels = found.coefficients[plane][rows, columns].reshape(-1, N_COEFFICIENTS)
+        coarse = steps.copy()
+        for frequency, factor, is_other in likely_factors(levels, steps):
+            trial = coarse.copy()
+            trial[frequency] *= factor
+            where = rows[is_other], columns[is_other]
+            is_first = coarse[frequency] == steps[frequency]
+            if is_first and solve_listed_blocks(view, where, trial, MAX_TRIES_COARSE)[1].all():
+                coarse = trial
+        tables[plane] = coarse.reshape(BLOCK, BLOCK)
+    if (tables == camera.tables).all():
+        return found
+    again = solve_cell(pixels, views, replace(camera, tables=tables), found.phase)
+    pairs_found = zip(again.n_whole_found, found.n_whole_found, strict=True)
+    is_as_good = all(n >= before for n, before in pairs_found)
+    return again if is_as_good and again.n_exact >= MIN_SHARE_AGAIN * found.n_exact else found
+
+
+MAX_TRIES_COARSE = 400
+"""Sets of changes tried for a block that may come out with coarser steps."""
 
 
 def _divide(found: FoundCell, factors: NDArray[np.int64]) -> bool:

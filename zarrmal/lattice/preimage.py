@@ -139,6 +139,74 @@ def with_chroma(
     return replace(planes, low=luma_low, high=luma_high)
 
 
+def with_luma(
+    planes: Planes,
+    pixels: NDArray[np.uint8],
+    luma: NDArray[np.uint8],
+    told: NDArray[np.bool_],
+    cr: tuple[NDArray[np.uint8], NDArray[np.bool_]] | None = None,
+) -> Planes:
+    """The same planes with bounds of chroma that follow from luma, where colours are clamped.
+
+    Parameters
+    ----------
+    planes
+        Of these pixels; see ``ycbcr_planes``.
+    pixels
+        uint8 (y, x, 3).
+    luma
+        uint8 (y, x).
+    told
+        bool (y, x): where luma is known. Pixels that it contradicts keep their bounds.
+    cr
+        Cr, uint8 (y, x), and where it is known, bool (y, x).
+    """
+    low, high = planes.low.copy(), planes.high.copy()
+    is_told = told & planes.has_preimage & ~planes.is_exact
+    if cr is not None:
+        values, flags = cr
+        low[2][is_told & flags] = high[2][is_told & flags] = values[is_told & flags]
+    _chroma_of_luma(pixels, luma, is_told, low, high, RED_OF_CR, BLUE_OF_CB, GREEN_OF_CB_CR)
+    return replace(planes, low=low, high=high)
+
+
+@compiled
+def _fits(value: int, wanted: int) -> bool:
+    """Whether a value is clamped to the wanted one."""
+    return value == wanted or (wanted == 0 and value < 0) or (wanted == 255 and value > 255)
+
+
+@compiled
+def _chroma_of_luma(
+    pixels: NDArray[np.uint8],
+    luma: NDArray[np.uint8],
+    told: NDArray[np.bool_],
+    low: Interval,
+    high: Interval,
+    red: NDArray[np.int32],
+    blue: NDArray[np.int32],
+    green: NDArray[np.int32],
+) -> None:
+    """Least and greatest Cb and Cr that give each colour with this luma, within their bounds."""
+    for y in range(told.shape[0]):
+        for x in range(told.shape[1]):
+            if not told[y, x]:
+                continue
+            r, g, b = int(pixels[y, x, 0]), int(pixels[y, x, 1]), int(pixels[y, x, 2])
+            own = int(luma[y, x])
+            cb_least, cb_most, cr_least, cr_most = 255, 0, 255, 0
+            for cr in range(low[2, y, x], high[2, y, x] + 1):
+                if not _fits(own + red[cr], r):
+                    continue
+                for cb in range(low[1, y, x], high[1, y, x] + 1):
+                    if _fits(own + blue[cb], b) and _fits(own + green[cb, cr], g):
+                        cb_least, cb_most = min(cb_least, cb), max(cb_most, cb)
+                        cr_least, cr_most = min(cr_least, cr), max(cr_most, cr)
+            if cb_least <= cb_most:
+                low[1, y, x], high[1, y, x] = cb_least, cb_most
+                low[2, y, x], high[2, y, x] = cr_least, cr_most
+
+
 _TABLES = (RED_OF_CR, BLUE_OF_CB, GREEN_OF_CB_CR, CR_OF_RED, CB_OF_BLUE)
 _known = np.zeros((6, 256, 256), np.uint8)
 _bounds = np.zeros((6, 256, 256, 6), np.uint8)
@@ -196,12 +264,6 @@ def _ycbcr(
                 for plane in range(3):
                     low[plane, y, x] = bounds[face, i, j, 2 * plane]
                     high[plane, y, x] = bounds[face, i, j, 2 * plane + 1]
-
-
-@compiled
-def _fits(value: int, wanted: int) -> bool:
-    """Whether a value is clamped to the wanted one."""
-    return value == wanted or (wanted == 0 and value < 0) or (wanted == 255 and value > 255)
 
 
 @compiled

@@ -54,9 +54,12 @@ class TableEstimate:
         Whether it is one of SERIES.
     nearest
         int64 (N_NEAREST, 64): the likeliest of SERIES.
+    cautious
+        int64 (64,): of the steps that are not much less likely the smallest, which explain most.
     """
 
     steps: Steps
+    cautious: Steps
     is_determined: NDArray[np.bool_]
     is_standard: bool
     nearest: Steps
@@ -83,6 +86,9 @@ FREE_STEP_COST = 6.0
 
 CHANGE_COST = 8.0
 """The same for a step by which a table differs from a standard one."""
+
+UNSURE = 6.0
+"""By how much less likely a step may be to be the right one after all, in natural logarithms."""
 
 MOST, WIDER = 0.8, 10.0
 
@@ -131,6 +137,10 @@ def estimate_table(
     unlike = np.abs(np.log(np.maximum(np.arange(MAX_STEP + 1), 1) / SERIES[nearest][:, None]))
     likely = fits + _log_seen(seen) - UNLIKE_COST * unlike
     best = likely[:, 1:].argmax(axis=1) + 1
+    is_near = likely[:, 1:] >= likely[rows, best][:, None] - UNSURE
+    # What is seen of means is the same whatever their step, where all samples are rounded alike.
+    is_near[0] = True
+    cautious = is_near.argmax(axis=1) + 1
     # Where all are 0 the greatest step is as likely as any, and the error of rounding is all that
     # is seen: smooth blocks have some that look like a step of 1.
     is_determined = likely[rows, best] - fits[rows, MAX_STEP] > FREE_STEP_COST
@@ -141,8 +151,10 @@ def estimate_table(
         # Tables like a standard one are not all equal to it.
         usual = SERIES[nearest]
         is_changed = is_determined & (likely[rows, best] - likely[rows, usual] > CHANGE_COST)
+        steps = np.where(is_changed, best, usual)
         return TableEstimate(
-            steps=np.where(is_changed, best, usual),
+            steps=steps,
+            cautious=np.where(is_determined, np.minimum(cautious, steps), steps),
             is_determined=is_determined,
             is_standard=not is_changed.any(),
             nearest=likeliest,
@@ -154,7 +166,11 @@ def estimate_table(
         steps = _most_frequent(np.stack(list(seen)))
     steps[is_determined] = best[is_determined]
     return TableEstimate(
-        steps=steps, is_determined=is_determined, is_standard=False, nearest=likeliest
+        steps=steps,
+        cautious=np.where(is_determined, cautious, steps),
+        is_determined=is_determined,
+        is_standard=False,
+        nearest=likeliest,
     )
 
 
@@ -176,8 +192,10 @@ def _most_frequent(tables: Steps) -> Steps:
     return steps
 
 
-def step_likelihoods(coefficients: Float, inflation: Float, *, has_means: bool) -> Float:
-    """Log likelihood of each step at each frequency, (frequency, 256); column 0 is unused.
+def step_likelihoods(
+    coefficients: Float, inflation: Float, *, has_means: bool, largest_step: int = MAX_STEP
+) -> Float:
+    """Log likelihood of steps at each frequency, (frequency, 1 + step); column 0 is unused.
 
     Parameters
     ----------
@@ -187,8 +205,10 @@ def step_likelihoods(coefficients: Float, inflation: Float, *, has_means: bool) 
         float64 (block,), see ``estimate_table``.
     has_means
         Whether the first are the means of the blocks.
+    largest_step
+        Steps from 1 to this are looked at.
     """
-    fits = np.zeros((coefficients.shape[1], MAX_STEP + 1))
+    fits = np.zeros((coefficients.shape[1], largest_step + 1))
     absolute = np.abs(coefficients).T
     # The mean itself, not that of levels, scales the Laplace distribution of unquantised values.
     scales = np.maximum(absolute.mean(axis=1), 0.4)

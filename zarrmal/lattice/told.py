@@ -1,8 +1,9 @@
 """Steps told by the blocks that a table does not explain, several at once.
 
 Where hardly any explained block uses a frequency, its step is a guess, and several of them may be
-wrong in one block. Such a block is solved with the steps that are known and with 1 for the others;
-clamped and doubtful samples are no hindrance then. What comes out are multiples of the steps.
+wrong in one block. Such a block is solved with the steps that are known and with 1 for the others
+that it seems to use; clamped and doubtful samples are no hindrance then. What comes out are
+multiples of the steps.
 """
 
 from __future__ import annotations
@@ -37,6 +38,17 @@ OPEN_SIZE = 0.4
 
 DOUBT = 4.0
 """Factor of the variance of coefficients of doubtful blocks: with a step of 1 any may be 1 off."""
+
+NOTICED, LEAST_NOTICED = 2.0, 1.0
+"""Standard deviations, and an absolute size beside them, above which a coefficient of a doubtful
+block seems not to be 0. What is clamped shifts it, but seldom by much."""
+
+FEW_LEFT = 8
+"""Of no more blocks the clear ones are solved too: the integer nearest to what was measured may be
+wrong, and several of them at once."""
+
+LEAST_COARSE = 6
+"""Of smaller steps other values give the same block now and then, and 1 would be told for 2."""
 
 MAX_OTHERS = 16
 """Steps other than the likeliest that are tried."""
@@ -175,13 +187,22 @@ class _Told:
         """Coefficients of those of some blocks of which they are known but for open steps."""
         coefficients, inflation = self.view.measured(self.at(chosen))
         is_told = self.is_clear[chosen].copy()
-        rest = np.flatnonzero(~is_told)
-        if len(rest):
-            steps = np.where(is_open, 1, self.steps)
-            levels, is_told[rest] = solve_doubtful_blocks(
-                self.view, self.at(chosen[rest]), steps, self.sizes(steps, is_open)
-            )
-            coefficients[rest], inflation[rest] = levels * steps, DOUBT
+        is_left = ~is_told | (len(chosen) <= FEW_LEFT)
+        limits = NOTICED * np.sqrt(ROUNDING_VARIANCE * inflation) + LEAST_NOTICED
+        for few in (True, False):
+            # Each open step less makes the search shorter.
+            for k in np.flatnonzero(is_left if few else is_left & ~is_told).tolist():
+                own = is_open & (np.abs(coefficients[k]) > limits[k]) if few else is_open
+                if is_told[k]:
+                    own &= self.steps >= LEAST_COARSE
+                steps = np.where(own, 1, self.steps)
+                where = self.at(chosen[k : k + 1])
+                levels, is_exact = solve_doubtful_blocks(
+                    self.view, where, steps, self.sizes(steps, own)
+                )
+                if is_exact[0]:
+                    coefficients[k], inflation[k] = levels[0] * steps, DOUBT
+                    is_told[k], is_left[k] = True, False
         return _Measured(chosen[is_told], coefficients[is_told], inflation[is_told])
 
     def accept(self, steps: Steps, left: NDArray[np.int64], n_more: float = 0.0) -> bool:

@@ -107,7 +107,8 @@ def _fitting(source: Source, archive: OpenArchive) -> Source:
     if source.cell_shape[2:] != archive.cell_shape[2:]:
         advice = "use --channel"
     elif layout.HEIGHT in archive.facts.arrays:
-        what, advice = "the archive's canvas", "write a new archive with"
+        what = "the archive's canvas"
+        advice = f"make room by `zarrmal repack {archive.location.printable}` with"
         return OnCanvas(source, (height, width), what=what, advice=advice)
     elif sizes is None and source.cell_shape == archive.cell_shape:
         return source
@@ -115,8 +116,8 @@ def _fitting(source: Source, archive: OpenArchive) -> Source:
         return OnCanvas(source, (height, width))
     else:
         advice = (
-            "use --size, or write a new archive with --canvas HEIGHTxWIDTH, which takes cells of "
-            "any size up to that"
+            f"use --size, or `zarrmal repack {archive.location.printable} --canvas HEIGHTxWIDTH`, "
+            f"after which the archive takes cells of any size up to that"
         )
     raise InputError(
         f"the archive's cells are {shape_text(archive.cell_shape)}, these are "

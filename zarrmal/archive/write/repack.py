@@ -20,15 +20,17 @@ from ...sources.arrays.zarr_array import zarr_fetch
 from ...sources.arrays.zarr_names import mask_names
 from ...sources.columns.provenance import DTYPES, PROVENANCE
 from ...sources.columns.strings import STRINGS, Strings
+from ...sources.fit import model_fits
+from ...sources.limits import check_cell_shape
 from ...sources.preprocessing import Preprocessing
 from ...sources.sizes import Pixels
-from ...sources.source import checked_indices
+from ...sources.source import OnCanvas, checked_indices
 from .. import format as layout
 from ..foreign import refuse_longer
 from ..lock.journal import Journal, busy_message, read_journal
 from ..lock.staging import publish, refuse_unwritable, stage_of, staging_location
 from ..lock.writer_lock import writer_lock
-from ..opened import OpenArchive
+from ..opened import OpenArchive, shape_text
 from ..read.coefficients import read_file_cells
 from ..read.columns.values import read_column
 from ..read.copied import attribute_problem
@@ -41,7 +43,12 @@ from .options import WriteOptions, default_workers
 
 
 def repack_archive(
-    location: Location, target: Location | None, *, workers: int | None, progress: Progress
+    location: Location,
+    target: Location | None,
+    *,
+    canvas: tuple[int, int] | None = None,
+    workers: int | None,
+    progress: Progress,
 ) -> None:
     """Write the cells of an archive as one segment, in its place or elsewhere. See Archive.repack.
 
@@ -50,10 +57,15 @@ def repack_archive(
     """
     previous = _refuse_repack(location, in_place=target is None)
     if target is not None:
-        _write_elsewhere(location, target, workers, progress)
+        _write_elsewhere(location, target, canvas, workers, progress)
         return
-    if previous is None and len(_opened(location).facts.segments) < 2:
-        return
+    if previous is None:
+        archive = _opened(location)
+        if len(archive.facts.segments) < 2 and not _changes(archive, canvas):
+            return
+        if canvas is not None:  # an InputError before anything is written
+            _options(archive, canvas, workers)
+            OnCanvas(StoredCells(archive), canvas)
     journal = previous or Journal(
         operation="repack", n_stored=0, n_new=0, source="", overwrite=True, beside=True
     )
@@ -63,7 +75,7 @@ def repack_archive(
             archive = _opened(location)
             expect_replaceable(location)
             cells = StoredCells(archive)
-            options = _options(archive, workers)
+            options = _options(archive, canvas, workers)
             StageWriter(
                 stage, cells, archive.model, cells.assign, options, lock, progress, _kept(archive)
             ).write()
@@ -73,11 +85,15 @@ def repack_archive(
 
 
 def _write_elsewhere(
-    location: Location, target: Location, workers: int | None, progress: Progress
+    location: Location,
+    target: Location,
+    canvas: tuple[int, int] | None,
+    workers: int | None,
+    progress: Progress,
 ) -> None:
     archive = _opened(location)
     cells = StoredCells(archive)
-    options = _options(archive, workers, resume=not target.owner_commits)
+    options = _options(archive, canvas, workers, resume=not target.owner_commits)
     write_new(
         cells,
         target,
@@ -222,11 +238,45 @@ def _opened(location: Location) -> OpenArchive:
     return archive
 
 
-def _options(archive: OpenArchive, workers: int | None, *, resume: bool = False) -> WriteOptions:
-    """The layout of the archive."""
+def _changes(archive: OpenArchive, canvas: tuple[int, int] | None) -> bool:
+    """Whether this is another canvas than the archive's, or its first one."""
+    if canvas is None:
+        return False
+    return canvas != archive.cell_shape[:2] or layout.HEIGHT not in archive.facts.arrays
+
+
+def _options(
+    archive: OpenArchive,
+    canvas: tuple[int, int] | None,
+    workers: int | None,
+    *,
+    resume: bool = False,
+) -> WriteOptions:
+    """The layout of the archive, on another canvas where that is given.
+
+    Chunks have no more cells than a new archive's would then have.
+
+    Raises
+    ------
+    InputError
+        If the codec, or the archive's model, does not take cells of that size.
+    """
     grid = archive.grid
+    chunk_cells = grid.chunk_cells
+    if canvas is not None:
+        shape = WriteOptions(canvas=canvas).canvas_shape(archive.cell_shape)
+        url, model = archive.location.url, archive.model
+        check_cell_shape(shape, url, None if model is None else model.profile, is_canvas=True)
+        fits = model is None or model_fits(
+            model, archive.dtype, shape, channel_first=archive.channel_first
+        )
+        if not fits:
+            raise InputError(f"the model of {url} takes no cells of {shape_text(shape)}: write a "
+                             f"new archive with another one")  # fmt: skip
+        chunk_cells = min(chunk_cells, WriteOptions().chunk_length(shape, archive.dtype.itemsize))
     return WriteOptions(
-        chunk_cells=grid.chunk_cells,
+        canvas=canvas,
+        chunk_cells=chunk_cells,
         shard_cells=grid.object_cells if grid.sharded else None,
         shard_index=grid.index_location if grid.sharded else "auto",
         zarr_format=archive.group.metadata.zarr_format,

@@ -29,7 +29,7 @@ from .drawn import SUBSAMPLINGS, as_jpeg, draw_smear, pixels_of
 from .found import FOUND_CELLS, found_table, measure_found, source_name
 from .grid import DRAWN_CELLS, drawn_table, measure_drawn
 from .picture import draw_picture
-from .sample import measure_sample, sample_table
+from .sample import PICTURES, measure_sample, sample_table
 from .truth import Score
 
 EXIT_MISTAKE = 2
@@ -70,6 +70,10 @@ def main() -> int:
     parser.add_argument("--sample", type=int, metavar="CASES",
                         help="with --drawn: so many at random instead, of qualities 60 to 98, "
                         "clamped pictures and those that were a JPEG before too")  # fmt: skip
+    parser.add_argument("--pictures", action="append", choices=PICTURES,
+                        help="with --sample: only these")  # fmt: skip
+    parser.add_argument("--misses", action="store_true",
+                        help="with --sample: list blocks neither equal nor alike")  # fmt: skip
     parser.add_argument("--picture", type=Path, metavar="SVG", help="draw the idea in one picture")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
@@ -82,7 +86,7 @@ def main() -> int:
             return 0
         if arguments.drawn and arguments.sample:
             _warm_up()
-            cases = measure_sample(arguments.seed, arguments.sample)
+            cases = measure_sample(arguments.seed, arguments.sample, arguments.pictures or PICTURES)
             report = {"sample": list(_as_they_come(cases))}
         elif arguments.drawn:
             _warm_up()
@@ -99,7 +103,9 @@ def main() -> int:
     except (InputError, OSError, ZarrmalError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return EXIT_MISTAKE
-    print(json.dumps(report, indent=2) if arguments.json else as_text(report))
+    print(
+        json.dumps(report, indent=2) if arguments.json else as_text(report, misses=arguments.misses)
+    )
     return 0
 
 
@@ -215,14 +221,14 @@ def _warm_up() -> None:
         find_cell(pixels[corner[0] : 88, corner[1] : 88] * mask[..., None], mask)
 
 
-def as_text(report: dict[str, Any]) -> str:
+def as_text(report: dict[str, Any], *, misses: bool = False) -> str:
     """The report for people."""
     if "sources" in report:
         return found_table(report["sources"])
     if "drawn" in report:
         return drawn_table(report["drawn"])
     if "sample" in report:
-        return sample_table(report["sample"])
+        return sample_table(report["sample"], misses=misses)
     return "\n".join(f"{key:22} {value}" for key, value in _flat(report))
 
 

@@ -38,7 +38,9 @@ GREY = 4.0
 no sampling."""
 
 
-def measure_sample(seed: int, n_cases: int) -> Iterator[dict[str, Any]]:
+def measure_sample(
+    seed: int, n_cases: int, pictures: Sequence[str] = PICTURES
+) -> Iterator[dict[str, Any]]:
     """A row for each case, a cell each.
 
     Parameters
@@ -47,10 +49,12 @@ def measure_sample(seed: int, n_cases: int) -> Iterator[dict[str, Any]]:
         Decides everything, with the number of each case.
     n_cases
         So many.
+    pictures
+        Of PICTURES, those that are drawn.
     """
     for number in range(n_cases):
         rng = np.random.default_rng([seed, number])
-        sampling, tables, kind = (str(rng.choice(names)) for names in (SAMPLINGS, TABLES, PICTURES))
+        sampling, tables, kind = (str(rng.choice(names)) for names in (SAMPLINGS, TABLES, pictures))
         quality = int(rng.integers(QUALITIES[0], QUALITIES[1] + 1))
         picture = _picture(rng, kind)
         pixels, file = _through_jpeg(rng, picture, sampling, tables, quality)
@@ -98,15 +102,15 @@ def _through_jpeg(
     return decode(file.camera, file.coefficients, file.shape), file
 
 
-def sample_table(rows: Sequence[dict[str, Any]]) -> str:
+def sample_table(rows: Sequence[dict[str, Any]], *, misses: bool = False) -> str:
     """Cells found right of those compared, by each property; then what is wrong.
 
-    See ``drawn_table`` for the columns.
+    See ``drawn_table`` for the columns. `misses` adds each block that is neither equal nor alike.
     """
     lines = [
         "| cells | compared | found | phase, sampling right | tables right | whole blocks | "
-        "equal | alike |",
-        "|" + "---|" * 8,
+        "equal | alike | missed |",
+        "|" + "---|" * 9,
     ]
     groups = [("all", list(rows))]
     for key in ("picture", "sampling", "tables"):
@@ -127,11 +131,12 @@ def sample_table(rows: Sequence[dict[str, Any]]) -> str:
             total["whole_blocks"],
             f"{total['values_equal'] / n_blocks:.3%}",
             f"{total['ambiguous'] / n_blocks:.3%}",
+            f"{1 - (total['values_equal'] + total['ambiguous']) / n_blocks:.3%}",
         ]
         lines.append(f"| {' | '.join(map(str, values))} |")
     lines += [
         f"{row['picture']}, {row['sampling']}, {row['tables']}, {row['quality']}: {wrong}"
         for row in rows
-        for wrong in row["wrong"]
+        for wrong in (*row["wrong"], *(row["missed"] if misses else ()))
     ]
     return "\n".join(lines)

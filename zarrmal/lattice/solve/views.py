@@ -20,6 +20,9 @@ Item = TypeVar("Item", bound=np.generic)
 MOST_DOUBT = 16
 """In a clear block the widths of all bounds sum up to no more."""
 
+CLAMPED_VARIANCE = 200.0
+"""Of a sample that may lie beyond 0 or 255, in those of rounding: some 4 levels."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlaneView:
@@ -69,7 +72,14 @@ class PlaneView:
         widths = (self.high[where] - self.low[where]).astype(np.float64)
         # A sample with w + 1 values has (w + 1)^2 times the variance of one.
         more = (widths * (widths + 2)).mean(axis=1)
+        more += CLAMPED_VARIANCE * self.n_clamped(where) / N_COEFFICIENTS
         return forward_dct(samples), error_inflation(samples) + more
+
+    def n_clamped(self, where: Where) -> NDArray[np.int64]:
+        """Number of samples of blocks that may have been clamped, (block,)."""
+        may_be = (self.low[where] <= 0) | (self.high[where] >= 255)
+        count: NDArray[np.int64] = may_be.sum(axis=1, dtype=np.int64)
+        return count
 
     @property
     def middles(self) -> Float:
