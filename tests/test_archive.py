@@ -124,7 +124,7 @@ def test_open_is_lazy_and_knows_the_order_of_the_source(archive, cells):
 
 @pytest.mark.skipif(
     "read_missing_chunks" not in zarr.config.get("array"),
-    reason="this version of zarr reads missing chunks as fill values, always",
+    reason=f"zarr {zarr.__version__} reads missing chunks as fill values, always",
 )
 def test_a_missing_chunk_is_no_black_one(archive):
     """Though plain zarr takes it for the fill value."""

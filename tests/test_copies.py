@@ -38,7 +38,8 @@ OPENERS = [lambda url: zarrmal.open(url), xr.open_zarr]
 @pytest.mark.parametrize("opened", OPENERS)
 @pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
 def test_to_netcdf(archive, opened, engine, tmp_path):
-    pytest.importorskip({"netcdf4": "netCDF4"}.get(engine, engine))
+    package = {"netcdf4": "netCDF4"}.get(engine, engine)
+    pytest.importorskip(package, reason=f"{package} is not installed")
     dataset = opened(archive)
     dataset.to_netcdf(tmp_path / "cells.nc", engine=engine)
     with xr.open_dataset(tmp_path / "cells.nc", engine=engine) as again:

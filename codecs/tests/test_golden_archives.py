@@ -81,7 +81,7 @@ for place in sorted(pathlib.Path(sys.argv[1]).glob("*.zarr")):
 """
 
 
-@pytest.mark.parametrize("level", levels())
+@pytest.mark.parametrize("level", [levels()[0], levels()[-1]])  # test_kernel has all
 def test_a_fresh_process_reads_them_without_an_import(level, tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, level)
     done = subprocess.run(
@@ -111,7 +111,7 @@ def test_they_cover_formats_profiles_and_columns():
 
 @pytest.mark.skipif(
     "read_missing_chunks" not in zarr.config.get("array"),
-    reason="this version of zarr reads missing chunks as fill values, always",
+    reason=f"zarr {zarr.__version__} reads missing chunks as fill values, always",
 )
 @pytest.mark.parametrize("cells", [slice(None), slice(0, 1)])
 def test_a_missing_chunk_is_an_error_where_one_asks_for_it(archive, tmp_path, cells):

@@ -132,10 +132,10 @@ def place(store: ObjectStore) -> str:
 
 @pytest.fixture(scope="session")
 def drawn() -> Source:
-    """40 drawn cells of 24 x 24 on black, with names, labels and slides."""
-    made = synthetic_cells(40, n_slides=4, size=24, seed=5, channels=1)
+    """40 drawn cells of 24 x 24 on black, with names and labels."""
+    made = synthetic_cells(40, size=24, seed=5, channels=1)
     names = np.array([f"{label}/{i:04d}.png" for i, label in enumerate(made.label)])
-    return open_source(made.cells, labels=made.label, groups=made.slide, names=names)
+    return open_source(made.cells, labels=made.label, names=names)
 
 
 @pytest.fixture(scope="session")
@@ -148,7 +148,6 @@ def drawn_file(drawn: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
         cells=drawn.read(np.arange(drawn.n_cells)),
         label=np.array(drawn.class_names)[drawn.labels],
         path=drawn.names.tolist(),
-        slide=drawn.groups.tolist(),
     )
     return path
 

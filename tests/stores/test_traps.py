@@ -17,7 +17,7 @@ from zarrmal.cli import app
 from zarrmal.sources import open_source
 
 INDEX = {"predicted_class", "source_index"}
-COLUMNS = {"label", "source_group", "source_name"}
+COLUMNS = {"label", "source_name"}
 
 
 def documents(store, url):

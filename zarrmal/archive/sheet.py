@@ -88,9 +88,9 @@ class ContactSheet:
 
     def _repr_png_(self) -> bytes:
         """For notebooks."""
-        data = BytesIO()
-        self.image.save(data, "PNG", optimize=True)
-        return data.getvalue()
+        png = BytesIO()
+        self.image.save(png, "PNG", optimize=True)
+        return png.getvalue()
 
 
 def contact_sheet(archive: OpenArchive, per_class: int) -> ContactSheet:

@@ -145,12 +145,12 @@ def segment(
         say(f"{preview}: the preview")
     slide_bytes = source.slide.n_bytes
     if as_json:
-        found = {
+        objects = {
             "slide": source.slide.name,
             "objects": source.objects.counts,
             "slide_bytes": slide_bytes,
         }
-        print_json(found if info is None else info.to_json() | found)
+        print_json(objects if info is None else info.to_json() | objects)
     elif info is not None:
         print_info(info)
         if slide_bytes:
@@ -180,6 +180,6 @@ def _classes(
 ) -> tuple[np.ndarray[tuple[int], np.dtype[np.uint8]], tuple[str, ...]]:
     """The class of each cell in the order of the source, and the classes' names."""
     archive = Archive.open(url, storage_options=storage_options)
-    data = archive.dataset()
-    order = np.argsort(data[SOURCE_INDEX].values)
-    return data[PREDICTED_CLASS].values[order], tuple(archive.facts.classes)
+    dataset = archive.dataset()
+    order = np.argsort(dataset[SOURCE_INDEX].values)
+    return dataset[PREDICTED_CLASS].values[order], tuple(archive.facts.classes)

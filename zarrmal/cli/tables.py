@@ -38,19 +38,19 @@ def sizes_table(result: HybridResult) -> Table:
 
 def hybrid_table(result: HybridResult) -> Table:
     """How hybrid training ended."""
-    r = result.report
+    report = result.report
     table = Table(title="bits per pixel of kept-out slides, latents counted, model not")
     for name in ("effort", "cells", "kept out", "steps", "float", "int8", "cost", "seconds"):
         table.add_column(name, justify="left" if name == "effort" else "right")
     table.add_row(
-        r.effort,
-        f"{r.n_training:,}",
-        f"{r.n_validation:,}" if r.n_validation else "–",
-        f"{r.n_steps:,}",
-        f"{r.float_bits:.4f}",
-        f"{r.int8_bits:.4f}",
-        f"{r.quantisation_cost:+.2%}",
-        f"{r.seconds:.0f}",
+        report.effort,
+        f"{report.n_training:,}",
+        f"{report.n_validation:,}" if report.n_validation else "–",
+        f"{report.n_steps:,}",
+        f"{report.float_bits:.4f}",
+        f"{report.int8_bits:.4f}",
+        f"{report.quantisation_cost:+.2%}",
+        f"{report.seconds:.0f}",
     )
     return table
 
@@ -60,89 +60,89 @@ def training_table(result: TrainResult) -> Table:
     table = Table(title="bits per pixel value, latents counted, model not")
     for name in ("class", "cells", "training", "kept out", "float", "int8", "cost", "seconds"):
         table.add_column(name, justify="left" if name == "class" else "right")
-    for r in result.reports:
+    for report in result.reports:
         table.add_row(
-            r.name,
-            f"{r.n_training:,}",
-            f"{r.training_bits:.3f}",
-            f"{r.validation_bits:.3f}" if r.n_validation else "–",
-            f"{r.float_bits:.3f}",
-            f"{r.int8_bits:.3f}",
-            f"{r.quantisation_cost:+.2%}",
-            f"{r.seconds:.0f}",
+            report.name,
+            f"{report.n_training:,}",
+            f"{report.training_bits:.3f}",
+            f"{report.validation_bits:.3f}" if report.n_validation else "–",
+            f"{report.float_bits:.3f}",
+            f"{report.int8_bits:.3f}",
+            f"{report.quantisation_cost:+.2%}",
+            f"{report.seconds:.0f}",
         )
     return table
 
 
-def info_table(found: ArchiveInfo) -> Table:
+def info_table(info: ArchiveInfo) -> Table:
     """What an archive holds and where its bytes go."""
-    table = Table(title=plain(found.url), show_header=False, min_width=40)
+    table = Table(title=plain(info.url), show_header=False, min_width=40)
     table.add_column()
     table.add_column(justify="right")
-    has_sizes = found.heights is not None
-    table.add_row("cells", f"{found.n_cells:,} of {found.sizes_text}")
-    channels = f"{found.n_channels} channel{'s' if found.n_channels > 1 else ''}"
-    where = " before y and x" if found.channel_first else ""
-    table.add_row("pixels", f"{found.dtype}, {channels}{where}")
-    if found.channel_names:
-        table.add_row("channels", plain(", ".join(found.channel_names)))
-    if found.n_masks:
-        each = "mask" if found.n_masks == 1 else "masks"
-        table.add_row("beside each cell", f"{found.n_masks} {each}")
-    if found.n_silhouettes:
-        table.add_row("coded with a silhouette", f"{found.n_silhouettes:,}")
-    if found.n_lattice:
-        table.add_row("stored as JPEG coefficients", f"{found.n_lattice:,}")
-        for camera in found.cameras[:MAX_CAMERAS]:
+    has_sizes = info.heights is not None
+    table.add_row("cells", f"{info.n_cells:,} of {info.sizes_text}")
+    channels = f"{info.n_channels} channel{'s' if info.n_channels > 1 else ''}"
+    where = " before y and x" if info.channel_first else ""
+    table.add_row("pixels", f"{info.dtype}, {channels}{where}")
+    if info.channel_names:
+        table.add_row("channels", plain(", ".join(info.channel_names)))
+    if info.n_masks:
+        each = "mask" if info.n_masks == 1 else "masks"
+        table.add_row("beside each cell", f"{info.n_masks} {each}")
+    if info.n_silhouettes:
+        table.add_row("coded with a silhouette", f"{info.n_silhouettes:,}")
+    if info.n_lattice:
+        table.add_row("stored as JPEG coefficients", f"{info.n_lattice:,}")
+        for camera in info.cameras[:MAX_CAMERAS]:
             table.add_row(f"  {camera.text}", f"{camera.n_cells:,}")
-        if more := found.cameras[MAX_CAMERAS:]:
+        if more := info.cameras[MAX_CAMERAS:]:
             n_more = sum(camera.n_cells for camera in more)
             table.add_row(f"  {len(more):,} others", f"{n_more:,}")
-    if found.lattice_saving is not None:
-        saved = f"about {found.lattice_saving:.0%} of the bytes"
+    if info.lattice_saving is not None:
+        saved = f"about {info.lattice_saving:.0%} of the bytes"
         table.add_row("  saves, to their pixels", saved)
-    if found.n_jpeg_files:
-        table.add_row("  of them whole JPEG files", f"{found.n_jpeg_files:,}")
+    if info.n_jpeg_files:
+        table.add_row("  of them whole JPEG files", f"{info.n_jpeg_files:,}")
     if has_sizes:
-        table.add_row("canvas", " x ".join(map(str, found.cell_shape)))
-    for name, n in found.classes.items():
+        table.add_row("canvas", " x ".join(map(str, info.cell_shape)))
+    for name, n in info.classes.items():
         table.add_row(f"  {plain(name)}", f"{n:,}")
-    if found.n_foreign_cells:
-        table.add_row("  behind them, of another program", f"{found.n_foreign_cells:,}")
-    table.add_row("zarr format, chunk", f"{found.zarr_format}, {found.chunk_cells} cells")
-    model = f"{found.profile}, sha256 {found.sha256[:12]}" if found.sha256 else "none: no model"
+    if info.n_foreign_cells:
+        table.add_row("  behind them, of another program", f"{info.n_foreign_cells:,}")
+    table.add_row("zarr format, chunk", f"{info.zarr_format}, {info.chunk_cells} cells")
+    model = f"{info.profile}, sha256 {info.sha256[:12]}" if info.sha256 else "none: no model"
     table.add_row("profile", plain(model))
-    table.add_row("complete", "yes" if found.complete else "NO: `zarrmal archive --resume`")
+    table.add_row("complete", "yes" if info.complete else "NO: `zarrmal archive --resume`")
     table.add_section()
-    apart = found.latent_bytes > 0  # the hybrid profile codes latents and pixels together
+    apart = info.latent_bytes > 0  # the hybrid profile codes latents and pixels together
     for label, n in [
-        ("raw pixels", found.raw_bytes),
+        ("raw pixels", info.raw_bytes),
         (
-            "payload, latents included" if found.sha256 and not apart else "payload",
-            found.payload_bytes,
+            "payload, latents included" if info.sha256 and not apart else "payload",
+            info.payload_bytes,
         ),
-        *([("latent vectors", found.latent_bytes)] if apart else []),
-        *([("masks", found.mask_bytes)] if found.n_masks else []),
-        ("model", found.model_bytes),
-        ("metadata of the cells", found.cells_metadata_bytes),
-        ("other metadata, digests", found.other_metadata_bytes),
+        *([("latent vectors", info.latent_bytes)] if apart else []),
+        *([("masks", info.mask_bytes)] if info.n_masks else []),
+        ("model", info.model_bytes),
+        ("metadata of the cells", info.cells_metadata_bytes),
+        ("other metadata, digests", info.other_metadata_bytes),
         *(
-            [("  of them a copy, model included", found.consolidated_bytes)]
-            if found.sha256 and found.consolidated_bytes > found.model_bytes
+            [("  of them a copy, model included", info.consolidated_bytes)]
+            if info.sha256 and info.consolidated_bytes > info.model_bytes
             else []
         ),
-        ("columns: labels, names, order …", found.columns_bytes),
-        *([("  of them around coefficients", found.frame_bytes)] if found.frame_bytes else []),
-        ("everything stored", found.stored_bytes),
+        ("columns: labels, names, order …", info.columns_bytes),
+        *([("  of them around coefficients", info.frame_bytes)] if info.frame_bytes else []),
+        ("everything stored", info.stored_bytes),
     ]:
         table.add_row(label, f"{n:,} bytes")
     table.add_section()
     if has_sizes:
-        table.add_row("pixels, without padding", f"{found.n_pixels:,}")
+        table.add_row("pixels, without padding", f"{info.n_pixels:,}")
     for label, rate in [
-        ("bits/pixel, everything stored", found.bits_per_pixel),
-        ("bits/pixel of the array `cells`", found.cells_bits_per_pixel),
-        ("  of it, without the model", found.cells_bits_per_pixel_without_model),
+        ("bits/pixel, everything stored", info.bits_per_pixel),
+        ("bits/pixel of the array `cells`", info.cells_bits_per_pixel),
+        ("  of it, without the model", info.cells_bits_per_pixel_without_model),
     ]:
         table.add_row(label, f"{rate:.3f}")
     return table

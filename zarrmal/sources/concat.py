@@ -103,17 +103,17 @@ class ConcatSource(Source):
         """See Source.silhouettes; None where the sources were not resampled alike."""
         rows = checked_indices(indices, self.n_cells)
         masks: list[NDArray[np.bool_] | None] = [None] * len(rows)
-        found: set[Resampling] = set()
+        resamplings: set[Resampling] = set()
         for source, positions, own in self._parts(rows):
             part = source.silhouettes(own)
             if part is None:
                 return None
-            found.add(part.resampling)
+            resamplings.add(part.resampling)
             for position, mask in zip(positions.tolist(), part.masks, strict=True):
                 masks[position] = mask
-        if len(found) != 1:
+        if len(resamplings) != 1:
             return None
-        return Silhouettes(masks=masks, resampling=found.pop())
+        return Silhouettes(masks=masks, resampling=resamplings.pop())
 
     def jpeg(self, indices: NDArray[np.int64]) -> list[JpegCell | None] | None:
         """See Source.jpeg; None where none of these sources knows anything."""

@@ -180,12 +180,12 @@ class Preprocessing:
     native_widths: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        ranges = [r for r in (self.native_heights, self.native_widths) if r is not None]
+        ranges = [own for own in (self.native_heights, self.native_widths) if own is not None]
         if (
             self.channel not in (None, *RGB_CHANNELS)
             or not (self.size is None or (type(self.size) is int and self.size >= 1))
             or self.resampling != (None if self.size is None else RESAMPLING)
-            or not all(len(r) == 2 and all(type(n) is int for n in r) for r in ranges)
+            or not all(len(own) == 2 and all(type(side) is int for side in own) for own in ranges)
             or not all(1 <= low <= high for low, high in ranges)
         ):
             raise InputError(f"this is no record of preprocessing: {self}")
@@ -231,20 +231,20 @@ class Preprocessing:
             If different channels were taken, or the sizes differ.
         """
         records = list(records)
-        channels = sorted({r.channel for r in records if r.channel is not None})
-        sizes = sorted({r.size for r in records if r.size is not None})
+        channels = sorted({each.channel for each in records if each.channel is not None})
+        sizes = sorted({each.size for each in records if each.size is not None})
         if len(channels) > 1 or len(sizes) > 1:
             raise InputError(
                 "cells of one archive are preprocessed alike, but these are "
-                + " and ".join(dict.fromkeys(f"{r.summary or 'unchanged'}" for r in records))
+                + " and ".join(dict.fromkeys(each.summary or "unchanged" for each in records))
                 + ": use one --channel and one --size"
             )
         return cls(
             channel=channels[0] if channels else None,
             size=sizes[0] if sizes else None,
             resampling=RESAMPLING if sizes else None,
-            native_heights=_merged_range([r.native_heights for r in records]),
-            native_widths=_merged_range([r.native_widths for r in records]),
+            native_heights=_merged_range([each.native_heights for each in records]),
+            native_widths=_merged_range([each.native_widths for each in records]),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -280,7 +280,7 @@ def _range_text(sizes: tuple[int, int]) -> str:
 
 def _merged_range(ranges: list[tuple[int, int] | None]) -> tuple[int, int] | None:
     """Smallest and largest of all; None if one is not known."""
-    known = [r for r in ranges if r is not None]
+    known = [each for each in ranges if each is not None]
     if len(known) < len(ranges):
         return None
     return min(low for low, _ in known), max(high for _, high in known)

@@ -73,7 +73,7 @@ def save(path: Path, image: Pixels, *, pages: bool = False) -> None:
         else:
             partial.write_bytes(_png(own))
         partial.replace(path)
-    except BaseException:
+    except BaseException:  # an interruption, too, leaves no part of a file
         partial.unlink(missing_ok=True)
         raise
 

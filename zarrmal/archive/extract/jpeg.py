@@ -84,6 +84,6 @@ def _store(path: Path, data: bytes) -> None:
     try:
         partial.write_bytes(data)
         partial.replace(path)
-    except BaseException:
+    except BaseException:  # an interruption, too, leaves no part of a file
         partial.unlink(missing_ok=True)
         raise

@@ -146,7 +146,7 @@ def _rename(stage: Location, location: Location, *, overwrite: bool) -> None:
         if old.is_dir():  # what came between the check and the renaming is not deleted either
             expect_no_foreign_objects(Location(str(old)))
         stage.path.rename(path)
-    except BaseException:
+    except BaseException:  # an interruption, too: an archive must be there
         if old.exists():
             old.rename(path)
         raise

@@ -68,7 +68,7 @@ class WriterLock:
         try:
             self._acquire(location)
             self._heart.start()
-        except BaseException:
+        except BaseException:  # an interruption, too: it does not write
             remove_writer(self.journal.writer)
             raise
 
@@ -256,7 +256,7 @@ def writer_lock(
     lock = WriterLock(location, journal, previous=previous)
     try:
         yield lock
-    except BaseException as error:
+    except BaseException as error:  # an interruption, too, gives up the lock
         remove = previous is None and not lock.changed
         mistake = isinstance(error, InputError | ZarrmalError)
         if journal.operation == "archive":
@@ -271,7 +271,7 @@ def writer_lock(
         raise
     try:
         lock.release()
-    except BaseException:
+    except BaseException:  # an interruption, too: the heart must not beat on
         lock.abandon(remove=False)
         raise
 

@@ -30,17 +30,17 @@ def read_silhouettes(archive: OpenArchive, rows: NDArray[np.int64]) -> Silhouett
     if not coder.takes_silhouettes:
         return None
     masks: list[NDArray[np.bool_] | None] = [None] * len(rows)
-    found: set[Resampling] = set()
+    resamplings: set[Resampling] = set()
     starts = rows // archive.grid.chunk_cells * archive.grid.chunk_cells
     for start in np.unique(starts).tolist():
         members = np.flatnonzero(starts == start)
         part = chunk_silhouettes(stored_chunk(archive, start), rows[members] - start, coder)
         if part is None:
             continue
-        found.add(part.resampling)
+        resamplings.add(part.resampling)
         for i, mask in zip(members.tolist(), part.masks, strict=True):
             masks[i] = mask
-    return Silhouettes(masks=masks, resampling=found.pop()) if len(found) == 1 else None
+    return Silhouettes(masks=masks, resampling=resamplings.pop()) if len(resamplings) == 1 else None
 
 
 def chunk_silhouettes(
@@ -55,10 +55,10 @@ def chunk_silhouettes(
 
 def stored_chunk(archive: OpenArchive, start: int) -> bytes | memoryview:
     """The chunk that begins with a cell; CorruptionError if it is missing."""
-    grid, data = archive.grid, stored_object(archive.cells, start)
-    chunk: bytes | memoryview | None = data
-    if data is not None and grid.sharded:
-        parts = split_shard(data, grid.chunks_per_object, grid.index_location)
+    grid, stored = archive.grid, stored_object(archive.cells, start)
+    chunk: bytes | memoryview | None = stored
+    if stored is not None and grid.sharded:
+        parts = split_shard(stored, grid.chunks_per_object, grid.index_location)
         chunk = parts[start % grid.object_cells // grid.chunk_cells]
     if chunk is None:
         raise CorruptionError(

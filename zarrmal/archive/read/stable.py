@@ -137,9 +137,9 @@ def _replaced_end(archive: OpenArchive, array: zarr.Array[Any], digests: Digests
     if not n_here or array.shape[0] != n_cells:
         return None
     start = n_cells - n_here
-    data = stored_object(array, start)
-    digest = hashlib.sha256(data or b"").hexdigest()
-    if data is None or digest == expected_digest(archive, array, start):
+    stored = stored_object(array, start)
+    digest = hashlib.sha256(stored or b"").hexdigest()
+    if stored is None or digest == expected_digest(archive, array, start):
         return None
     name = array.basename
     changed = digests.with_objects(name, {**digests.of(name), chunk_key(array, start): digest})

@@ -29,7 +29,7 @@ def store_errors() -> Iterator[None]:
         yield
     except (InputError, ZarrmalError):
         raise
-    except Exception as error:
+    except Exception as error:  # errors of stores' libraries have no class in common
         if not is_store_error(error):
             raise
         text = _first_lines(error)

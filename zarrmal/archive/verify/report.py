@@ -39,7 +39,11 @@ class VerifyReport:
     @property
     def n_lost(self) -> int:
         """Cells that cannot be recovered from the archive."""
-        return sum(f.n_lost for f in self.findings if f.array == CELLS and f.kind != "differs")
+        return sum(
+            finding.n_lost
+            for finding in self.findings
+            if finding.array == CELLS and finding.kind != "differs"
+        )
 
     @property
     def n_damaged_chunks(self) -> int:

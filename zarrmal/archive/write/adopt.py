@@ -270,10 +270,10 @@ def _digests(array: zarr.Array[Any]) -> dict[str, str]:
     grid, digests = Grid.of(array), {}
     for k in range(grid.n_objects(array.shape[0])):
         key = grid.key(array, k)
-        data = get_bytes(array.store, join_key(array.path, key))
-        if data is None:
+        stored = get_bytes(array.store, join_key(array.path, key))
+        if stored is None:
             raise CorruptionError(f"chunk {key} of `{array.basename}` is missing")
-        digests[key] = hashlib.sha256(data).hexdigest()
+        digests[key] = hashlib.sha256(stored).hexdigest()
     return digests
 
 

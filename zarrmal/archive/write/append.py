@@ -227,9 +227,9 @@ def _refuse_damaged_end(archive: OpenArchive) -> None:
         if not rest:
             continue
         key = grid.key(array, k)
-        data = get_bytes(array.store, join_key(array.path, key))
-        if data is None or sha256(data).hexdigest() != archive.digest(name, key):
-            fault = "is missing" if data is None else "was changed: its sha256 does not match"
+        stored = get_bytes(array.store, join_key(array.path, key))
+        if stored is None or sha256(stored).hexdigest() != archive.digest(name, key):
+            fault = "is missing" if stored is None else "was changed: its sha256 does not match"
             raise CorruptionError(f"chunk {key} of `{name}` {fault}, and appending would replace "
                                   f"it: see `zarrmal verify`")  # fmt: skip
 

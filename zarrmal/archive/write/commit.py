@@ -115,7 +115,7 @@ def _with_backup(archive: OpenArchive, facts: ArchiveFacts) -> ArchiveFacts:
     group, facts = archive.group, replace(facts, backup=True)
     try:
         put_bytes(group.store, join_key(group.path, layout.BACKUP), _json(facts.to_json()))
-    except Exception as error:
+    except Exception as error:  # Icechunk's own, whatever class that is
         if not _is_refusal_of_the_key(error):
             raise
         return replace(facts, backup=False)

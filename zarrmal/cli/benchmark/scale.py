@@ -63,24 +63,27 @@ def scale(
     ratios = speedups(points)
     if as_json:
         print_json(
-            {"runs": [p.to_json() for p in points], "speedups": [r.to_json() for r in ratios]}
+            {
+                "runs": [point.to_json() for point in points],
+                "speedups": [speedup.to_json() for speedup in ratios],
+            }
         )
         return
     table = Table("cells", "workers", "s", "MB/s", "s of drawing", "peak MB", "bits/pixel")
-    for p in typical(points):
+    for point in typical(points):
         table.add_row(
-            f"{p.n_cells:,}",
-            _workers(p),
-            f"{p.seconds:.1f}",
-            f"{p.raw_bytes / p.seconds / 1e6:.1f}",
-            f"{p.draw_seconds:.1f}",
-            f"{p.peak_bytes / 1e6:.0f}",
-            f"{8 * p.stored_bytes / p.raw_bytes:.3f}",
+            f"{point.n_cells:,}",
+            _workers(point),
+            f"{point.seconds:.1f}",
+            f"{point.raw_bytes / point.seconds / 1e6:.1f}",
+            f"{point.draw_seconds:.1f}",
+            f"{point.peak_bytes / 1e6:.0f}",
+            f"{8 * point.stored_bytes / point.raw_bytes:.3f}",
         )
     out.print(table)
-    for f in ratios:
-        each = ", ".join(f"{times:.2f}" for times in f.times)
-        out.print(f"{_workers(f)}: {f.median:.2f} times as fast as one thread ({each})")
+    for speedup in ratios:
+        each = ", ".join(f"{times:.2f}" for times in speedup.times)
+        out.print(f"{_workers(speedup)}: {speedup.median:.2f} times as fast as one thread ({each})")
 
 
 def _workers(point: ScalePoint | Speedup) -> str:

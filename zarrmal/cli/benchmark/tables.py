@@ -23,7 +23,7 @@ FILE_WIDTH = 170
 def show(result: BenchmarkResult) -> None:
     """All tables, and the versions on stderr."""
     tables = [_rates(result)]
-    if any(m.class_bits_per_pixel for m in result.measurements):
+    if any(measurement.class_bits_per_pixel for measurement in result.measurements):
         tables.append(_classes(result))
     if result.ratios:
         tables.append(_ratios(result))
@@ -65,16 +65,16 @@ def _rates(result: BenchmarkResult) -> Table:
         ("coder", "arrangement", "classes by", "cells"),
         ("number", "bits/pixel", "encode MB/s", "decode MB/s"),
     )
-    for m in result.measurements:
+    for measured in result.measurements:
         table.add_row(
-            m.coder,
-            m.arrangement,
-            m.assignment,
-            m.cells,
-            f"{m.n_cells:,}",
-            f"{m.bits_per_pixel:.3f}",
-            _speed(m.encode_mb_s),
-            _speed(m.decode_mb_s),
+            measured.coder,
+            measured.arrangement,
+            measured.assignment,
+            measured.cells,
+            f"{measured.n_cells:,}",
+            f"{measured.bits_per_pixel:.3f}",
+            _speed(measured.encode_mb_s),
+            _speed(measured.decode_mb_s),
         )
     busy = f"\n{BUSY}" if result.machine["busy"] else ""
     sizes = f"\n{NO_SHEETS}" if result.rivals_in == "cell" else ""
@@ -84,22 +84,26 @@ def _rates(result: BenchmarkResult) -> Table:
 
 def _classes(result: BenchmarkResult) -> Table:
     """Rates of each class by itself."""
-    rows = [m for m in result.measurements if m.class_bits_per_pixel and m.cells == UNSEEN]
-    names = list(dict.fromkeys(name for m in rows for name in m.class_bits_per_pixel))
+    rows = [
+        measured
+        for measured in result.measurements
+        if measured.class_bits_per_pixel and measured.cells == UNSEEN
+    ]
+    names = list(dict.fromkeys(name for measured in rows for name in measured.class_bits_per_pixel))
     table = _table(
         f"bits/pixel of each class, {UNSEEN}",
         ("coder", "arrangement", "classes by"),
         (*names, "shared", "all"),
     )
-    for m in rows:
-        rates = [m.class_bits_per_pixel.get(name) for name in names]
+    for measured in rows:
+        rates = [measured.class_bits_per_pixel.get(name) for name in names]
         table.add_row(
-            m.coder,
-            m.arrangement,
-            m.assignment,
+            measured.coder,
+            measured.arrangement,
+            measured.assignment,
             *("–" if rate is None else f"{rate:.3f}" for rate in rates),
-            f"{m.shared_bits_per_pixel:.3f}" if m.assignment else "–",
-            f"{m.bits_per_pixel:.3f}",
+            f"{measured.shared_bits_per_pixel:.3f}" if measured.assignment else "–",
+            f"{measured.bits_per_pixel:.3f}",
         )
     table.caption = (
         "theirs: files of one class; ours: the class's streams in the archive, and what belongs to "
@@ -116,17 +120,17 @@ def _ratios(result: BenchmarkResult) -> Table:
     )
     names = {"bits_per_pixel": "bits/pixel", "encode_mb_s": "encode MB/s",
              "decode_mb_s": "decode MB/s"}  # fmt: skip
-    for r in result.ratios:
+    for ratio in result.ratios:
         table.add_row(
-            names[r.quantity],
-            r.ours,
-            r.assignment,
-            r.rival,
-            r.arrangement,
-            f"{r.n_cells:,}",
-            f"{r.ours_value:.3f}",
-            f"{r.rival_value:.3f}",
-            _ratio(r),
+            names[ratio.quantity],
+            ratio.ours,
+            ratio.assignment,
+            ratio.rival,
+            ratio.arrangement,
+            f"{ratio.n_cells:,}",
+            f"{ratio.ours_value:.3f}",
+            f"{ratio.rival_value:.3f}",
+            _ratio(ratio),
         )
     table.caption = "below 1 is for us in bits/pixel, above 1 in MB/s"
     if result.rivals_in == "cell":
@@ -146,13 +150,13 @@ def _ratios(result: BenchmarkResult) -> Table:
     return table
 
 
-def _ratio(r: Ratio) -> str:
+def _ratio(ratio: Ratio) -> str:
     """``0.803 (0.781 … 0.827)``, or ``0.803 (–)`` where there is no interval but could be one."""
-    if r.interval is not None:
-        low, high = r.interval
-        return f"{r.ratio:.3f} ({low:.3f} … {high:.3f})"
-    could_be = r.quantity == "bits_per_pixel"
-    return f"{r.ratio:.3f}" + (" (–)" if could_be else "")
+    if ratio.interval is not None:
+        low, high = ratio.interval
+        return f"{ratio.ratio:.3f} ({low:.3f} … {high:.3f})"
+    could_be = ratio.quantity == "bits_per_pixel"
+    return f"{ratio.ratio:.3f}" + (" (–)" if could_be else "")
 
 
 def _ours(result: BenchmarkResult) -> Table:

@@ -25,8 +25,8 @@ def show_study(results: StudyResults) -> None:
 
 def _rates(results: StudyResults) -> Table:
     sets = ", ".join(
-        f"{' + '.join(map(str, s.n_cells))} cells of {len(s.slides)} slides ({s.name})"
-        for s in results.cell_sets
+        f"{' + '.join(map(str, cells.n_cells))} cells of {len(cells.slides)} slides ({cells.name})"
+        for cells in results.cell_sets
     )
     table = Table(title=f"bits per pixel, latents counted, model not; {sets}")
     for name in ("model", "cells"):
@@ -73,12 +73,19 @@ def _off(rates: tuple[tuple[float, ...], ...]) -> str:
 def _rivals(results: StudyResults) -> Table:
     table = Table(title="other coders on the very same cells, bits per pixel")
     table.add_column("coder")
-    columns = [(s.name, a) for s in results.cell_sets for a in ("sheet", "cell")]
+    columns = [
+        (cells.name, arrangement)
+        for cells in results.cell_sets
+        for arrangement in ("sheet", "cell")
+    ]
     for cells, arrangement in columns:
         how = "one sheet" if arrangement == "sheet" else "a file each"
         table.add_column(f"{cells}, {how}", justify="right")
-    by_rival = {(r.name, r.cells, r.arrangement): r.bits_per_pixel for r in results.rivals}
-    for name in dict.fromkeys(r.name for r in results.rivals):
+    by_rival = {
+        (rival.name, rival.cells, rival.arrangement): rival.bits_per_pixel
+        for rival in results.rivals
+    }
+    for name in dict.fromkeys(rival.name for rival in results.rivals):
         rates = [by_rival.get((name, *column)) for column in columns]
         table.add_row(name, *("–" if rate is None else f"{rate:.3f}" for rate in rates))
     return table

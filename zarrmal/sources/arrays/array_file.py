@@ -239,7 +239,7 @@ def downloaded(url: str, storage_options: Mapping[str, Any]) -> Iterator[Path]:
         raise
     except ImportError as error:
         raise InputError(f"{url}: needs a package that is not installed: {error}") from error
-    except Exception as error:
+    except Exception as error:  # errors of stores' libraries have no class in common
         if not (isinstance(error, OSError | ValueError) or is_store_error(error)):
             raise
         raise input_error(f"{url}: cannot be fetched: {error}", error) from error

@@ -183,14 +183,14 @@ def _find_images(file: h5py.File, address: Hdf5Address) -> h5py.Dataset:
         node = file.get(name)
         if isinstance(node, h5py.Dataset):
             return node
-    found = list(_image_sets(file))
-    if len(found) != 1:
+    names = list(_image_sets(file))
+    if len(names) != 1:
         raise InputError(
-            f"{where}: holds {len(found) or 'no'} data sets of images, that is of numbers with "
-            f"three or four axes{f' ({_listed(found)})' if found else ''}: name one, as in "
-            f"{address.path.name}::{found[0] if found else 'NAME'}"
+            f"{where}: holds {len(names) or 'no'} data sets of images, that is of numbers with "
+            f"three or four axes{f' ({_listed(names)})' if names else ''}: name one, as in "
+            f"{address.path.name}::{names[0] if names else 'NAME'}"
         )
-    return file[found[0]]
+    return file[names[0]]
 
 
 def _image_sets(file: h5py.File) -> Iterator[str]:

@@ -54,8 +54,12 @@ def xarray_columns(
         return with_flag_meanings(coordinate.to_numpy(), coordinate.attrs, what)
 
     annotations, used = RawAnnotations.from_lookup(column)
-    found = [array.coords[key] for key in SIZE_KEYS if key in array.coords]
-    sizes = [c.to_numpy() for c in found if c.dims == cell_dimension and c.dtype.kind in "iu"]
+    beside = [array.coords[key] for key in SIZE_KEYS if key in array.coords]
+    sizes = [
+        each.to_numpy()
+        for each in beside
+        if each.dims == cell_dimension and each.dtype.kind in "iu"
+    ]
     if len(sizes) < len(SIZE_KEYS):
         sizes = []
     used |= set(SIZE_KEYS) if sizes else set()

@@ -161,7 +161,7 @@ def open_zarr(
         raise
     except ImportError as error:
         raise InputError(f"{address}: needs a package that is not installed: {error}") from error
-    except Exception as error:
+    except Exception as error:  # errors of stores' libraries have no class in common
         if not (isinstance(error, OPENING_ERRORS) or is_store_error(error)):
             raise
         raise input_error(

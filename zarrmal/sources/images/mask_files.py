@@ -46,9 +46,9 @@ class FileMasks(Masks):
         """
         location = f"masks {folder}/"
         files = image_names(folder)[0]
-        found = {os.path.splitext(name)[0]: name for name in files}
+        by_stem = {os.path.splitext(name)[0]: name for name in files}
         refuse_repeated(location, [os.path.splitext(name)[0] for name in files])
-        paths = [found.get(os.path.splitext(name)[0], "") for name in names]
+        paths = [by_stem.get(os.path.splitext(name)[0], "") for name in names]
         missing = [name for name, path in zip(names, paths) if not path]
         if missing:
             raise InputError(missing_text(location, missing))

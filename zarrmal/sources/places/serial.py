@@ -76,8 +76,8 @@ def _locked(method: Any) -> Any:
 
     def run(*arguments: Any, **options: Any) -> Any:
         with _lock:
-            result = method(*arguments, **options)
-            return iter(list(result)) if is_generator else result
+            answer = method(*arguments, **options)
+            return iter(list(answer)) if is_generator else answer
 
     return run
 

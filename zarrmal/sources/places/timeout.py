@@ -25,7 +25,7 @@ def first_answer(call: Callable[[], T], where: str) -> T:
     def ask() -> None:
         try:
             answer.set_result(call())
-        except BaseException as error:
+        except BaseException as error:  # for the thread that waits
             answer.set_exception(error)
 
     Thread(target=ask, name="zarrmal-first-answer", daemon=True).start()

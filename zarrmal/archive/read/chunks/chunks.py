@@ -196,16 +196,16 @@ class _ChunkReader:
         shape = self._array.chunks
         expected = expected_digest(self._archive, self._array, start)
         try:
-            data, sha256 = self._object(start)
+            stored, sha256 = self._object(start)
         except OSError as error:  # a bad sector of a disk, a server that fails
             fault = f"cannot be read: {error.strerror or error}"
             return nothing((n_cells, *shape[1:]), "unreadable", fault, dtype=self._dtype)
         if self._archive.is_rewritten:
             expected = sha256  # the chunk's own CRC-32 decides
-        if self._grid.sharded and data is not None:
-            chunk = self._in_shard(data, start, n_cells, expected, sha256)
+        if self._grid.sharded and stored is not None:
+            chunk = self._in_shard(stored, start, n_cells, expected, sha256)
         else:
-            chunk = recover_chunk(data, self._coder, shape, expected, n_cells, self._dtype)
+            chunk = recover_chunk(stored, self._coder, shape, expected, n_cells, self._dtype)
         if chunk.kind == "changed" and not chunk.good.any() and sha256 in self._keys:
             other = self._keys[sha256]
             chunk = replace(chunk, fault=f"{chunk.fault}; it holds the bytes of chunk {other}")
@@ -247,8 +247,8 @@ class _ChunkReader:
                     self._objects.pop(next(iter(self._objects)))
         if is_new:
             try:
-                data = stored_object(self._array, start)
-                future.set_result((data, hashlib.sha256(data or b"").hexdigest()))
-            except BaseException as error:
+                stored = stored_object(self._array, start)
+                future.set_result((stored, hashlib.sha256(stored or b"").hexdigest()))
+            except BaseException as error:  # for each thread that waits
                 future.set_exception(error)
         return future.result()

@@ -66,12 +66,10 @@ class CellReader:
 
     Parameters
     ----------
-    array
-        The cells; chunks hold whole cells.
-    n_cells
-        Of the archive.
+    array, n_cells
+        See ChunkHeads.
     coder
-        Of its model.
+        Of the archive's model.
     """
 
     def __init__(self, array: zarr.Array[Any], n_cells: int, coder: Coder | None) -> None:
