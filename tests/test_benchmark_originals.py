@@ -184,3 +184,28 @@ def test_a_model_is_trained_on_originals(originals, tmp_path, quick):
     assert done.exit_code == 0, done.stderr or done.exception
     assert json.loads(done.stdout)["ratios"]
     assert "of an earlier run" in command(*words).stderr
+
+
+def test_all_cells_are_unseen_by_models_of_others(tmp_path, quick):
+    from PIL import Image
+
+    from zarrmal.models import shipped_originals
+    from zarrmal.segment.synthetic import draw_slide
+
+    field, model = tmp_path / "field.jpg", tmp_path / "m.zmal"
+    Image.fromarray(draw_slide(240)).save(field, quality=92)
+    shipped_originals().save(model)
+    words = (field, "--unseen", 1, "--no-rivals", "--json")
+    rates = {}
+    for lattice in ("auto", "off"):
+        done = command(*words, "--model", model, "--lattice", lattice)
+        assert done.exit_code == 0, done.stderr
+        result = json.loads(done.stdout)
+        assert result["n_cells"]["training cells"] == 0
+        assert {m["cells"] for m in result["measurements"]} == {"unseen slides"}
+        assert result["n_cells"]["unseen slides"] == result["measurements"][0]["n_cells"] > 5
+        rates[lattice] = result["measurements"][1]["bits_per_pixel"]
+    assert rates["auto"] < 0.8 * rates["off"]  # the field's own coefficients are shorter
+    refused = command(*words)
+    assert refused.exit_code == 2
+    assert "leaves no cells to train on" in " ".join(refused.stderr.split())

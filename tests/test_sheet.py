@@ -69,6 +69,27 @@ def test_a_label_that_is_not_the_class_is_red(place: Path) -> None:
     assert n_red(60) == 5 * n_red(1)
 
 
+@pytest.mark.parametrize("labelled", [False, True])
+def test_no_class_is_claimed_that_nothing_tells(
+    cells: Source, model: Model, labelled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = np.full(12, model.class_names[0]) if labelled else None
+    source = open_source(cells.read(np.arange(12)), labels=labels)
+    zarrmal.write(source, tmp_path / "a", model=model, assign=lambda _, rows: 0 * rows)
+    assert zarrmal.info(tmp_path / "a").are_classes_told == labelled
+    shown = model.class_names[0] if labelled else "class not told apart"
+    other = model.class_names[1] if labelled else model.class_names[0]
+    table = run("info", tmp_path / "a").stdout
+    assert f"{shown} │ 12 " in " ".join(table.split())
+    assert labelled or other not in table
+    titles = []
+    monkeypatch.setattr(
+        module.ImageDraw.ImageDraw, "text", lambda _, where, text, *__: titles.append(text)
+    )
+    zarrmal.show(tmp_path / "a")
+    assert f"{shown}: 12 cells" in titles
+
+
 def test_damaged_cells_are_crossed_out(place: Path, tmp_path: Path) -> None:
     chunk = place / "cells" / "c" / "0" / "0" / "0"
     data = chunk.read_bytes()

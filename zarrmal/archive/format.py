@@ -255,6 +255,16 @@ class ArchiveFacts:
         counts = [sum(e[k + 1] - e[k] for e in self.segments) for k in range(len(self.classes))]
         return dict(zip(self.classes, counts, strict=True))
 
+    @property
+    def are_classes_told(self) -> bool:
+        """False where nothing tells classes apart.
+
+        The model has several, but all cells are in one of them, without labels or a classifier.
+        """
+        n_used = sum(n > 0 for n in self.class_counts.values())
+        is_known = LABEL in self.arrays or CLASS_PROBABILITY in self.arrays
+        return is_known or len(self.classes) < 2 or n_used != 1
+
     def cells_of(self, k: int) -> NDArray[np.int64]:
         """int64: the archive's cells of class ``k``, ascending."""
         runs = [np.arange(edges[k], edges[k + 1]) for edges in self.segments]

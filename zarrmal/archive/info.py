@@ -69,6 +69,8 @@ class ArchiveInfo:
         one: in format 3 the group's own; 0 in format 2 without a copy.
     columns_bytes
         Chunks of the other arrays: labels, names, order, …
+    are_classes_told
+        False where nothing tells classes apart, see ArchiveFacts.
     dtype
         Of the pixels.
     n_channels, channel_first, channel_names
@@ -114,6 +116,7 @@ class ArchiveInfo:
     columns_bytes: int
     consolidated_bytes: int = 0
     n_foreign_cells: int = 0
+    are_classes_told: bool = True
     dtype: str = "uint8"
     n_channels: int = 1
     channel_first: bool = False
@@ -239,6 +242,7 @@ def archive_info(archive: OpenArchive) -> ArchiveInfo:
         - (chunk_bytes + cells_metadata + columns_bytes + mask_bytes),
         columns_bytes=columns_bytes,
         consolidated_bytes=sizes.get(CONSOLIDATED[archive.group.metadata.zarr_format], 0),
+        are_classes_told=facts.are_classes_told,
         dtype=archive.dtype.name,
         n_channels=prod(shape[2:]),
         channel_first=archive.channel_first,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from ..classify.assignment import UNTOLD
 from ..errors import ExistsError, InputError
 from ..sources.sizes import Pixels, sizes_text
 from .format import LABEL
@@ -123,7 +124,7 @@ def contact_sheet(archive: OpenArchive, per_class: int) -> ContactSheet:
     draw = ImageDraw.Draw(image)
     done, top = 0, GAP
     for name, k in sections:
-        title = f"{name}: {len(members[k]):,} cells"
+        title = f"{name if facts.are_classes_told else UNTOLD}: {len(members[k]):,} cells"
         draw.text((GAP, top), title, INK, _font(TITLE))
         top += TITLE + 2 * GAP
         for i, position in enumerate(shown[k].tolist()):

@@ -19,7 +19,8 @@ from zarrmal_codecs import Model
 from zarrmal_codecs.chunk.header import parse_header
 from zarrmal_codecs.silhouette.silhouettes import Silhouettes
 
-from ..archive import Archive, ArchiveInfo
+from ..archive import Archive, ArchiveInfo, WriteOptions
+from ..archive.write.encode.lattice import LatticeMode
 from ..classify import Assigner, LabelAssigner, ShortestAssigner
 from ..errors import InputError
 from ..progress import Progress, silent
@@ -101,7 +102,13 @@ def model_names(models: Sequence[Model]) -> tuple[str, ...]:
 
 
 def measure_model(
-    name: str, model: Model, training: Source, unseen: Source, progress: Progress = silent
+    name: str,
+    model: Model,
+    training: Source,
+    unseen: Source,
+    progress: Progress = silent,
+    *,
+    lattice: LatticeMode = "auto",
 ) -> ModelResult:
     """Archive both sets of cells and verify them; time the unseen ones.
 
@@ -110,10 +117,12 @@ def measure_model(
     name
         For the table.
     training
-        The cells that the model was trained on. Classes by label, or by the shorter code where
-        there are no labels.
+        The cells that the model was trained on; may be none. Classes by label, or by the shorter
+        code where there are no labels.
     unseen
         Cells of other slides, archived once for each way to assign classes.
+    lattice
+        See ``WriteOptions``.
 
     Raises
     ------
@@ -121,22 +130,24 @@ def measure_model(
         If any pixel comes back changed.
     """
     assigners = _assigners(model, unseen)
-    speed = codec_speed(model, *_sorted_chunk(unseen, assigners[0][1], model))
+    speed = codec_speed(model, *_sorted_chunk(unseen, assigners[0][1], model, lattice))
+    options = WriteOptions(lattice=lattice)
     rows: list[Measurement] = []
     sizes = {}
     with tempfile.TemporaryDirectory(prefix="zarrmal-benchmark-") as folder:
         for assignment, assigner in assigners:
             path = Path(folder) / f"unseen-{assignment}.zarr"
-            info, stream_bytes = _write_verified(unseen, path, model, assigner, progress)
+            info, stream_bytes = _write_verified(unseen, path, model, assigner, options, progress)
             rows += _rows(name, info, UNSEEN, assignment, speed, stream_bytes, unseen)
             if UNSEEN not in sizes:
                 reading = measure_reading(path)
                 sizes[UNSEEN] = _sizes(info)
-        assignment, assigner = _assigners(model, training)[0]
-        path = Path(folder) / "training.zarr"
-        info, stream_bytes = _write_verified(training, path, model, assigner, progress)
-        rows += _rows(name, info, TRAINING, assignment, None, stream_bytes, training)
-        sizes[TRAINING] = _sizes(info)
+        if training.n_cells:
+            assignment, assigner = _assigners(model, training)[0]
+            path = Path(folder) / "training.zarr"
+            info, stream_bytes = _write_verified(training, path, model, assigner, options, progress)
+            rows += _rows(name, info, TRAINING, assignment, None, stream_bytes, training)
+            sizes[TRAINING] = _sizes(info)
     return ModelResult(
         name=name,
         model=model,
@@ -158,14 +169,21 @@ def _assigners(model: Model, cells: Source) -> list[tuple[Assignment, Assigner]]
 
 
 def _write_verified(
-    cells: Source, path: Path, model: Model, assigner: Assigner, progress: Progress
+    cells: Source,
+    path: Path,
+    model: Model,
+    assigner: Assigner,
+    options: WriteOptions,
+    progress: Progress,
 ) -> tuple[ArchiveInfo, NDArray[np.float64]]:
     """Sizes of the archive, and the bytes of each cell's stream, (cell,).
 
     Latents are included. Model, headers and metadata belong to no cell and are not counted. A chunk
     in a fallback mode is divided evenly among its cells.
     """
-    archive = Archive.write(cells, path, model=model, assigner=assigner, progress=progress)
+    archive = Archive.write(
+        cells, path, model=model, assigner=assigner, options=options, progress=progress
+    )
     problems = archive.verify(cells).problems
     if problems:
         raise LossyError(f"the archive is not the source: {problems[0]}")
@@ -254,7 +272,7 @@ def _sizes(info: ArchiveInfo) -> dict[str, int]:
 
 
 def _sorted_chunk(
-    cells: Source, assigner: Assigner, model: Model
+    cells: Source, assigner: Assigner, model: Model, lattice: LatticeMode = "auto"
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], int, Coefficients | None, Silhouettes | None]:
     """A chunk of cells, sorted by class; their classes, raw bytes, coefficients, silhouettes."""
     n_cells = max(1, min(SPEED_CELLS, MAX_SPEED_BYTES // prod(cells.cell_shape)))
@@ -263,6 +281,6 @@ def _sorted_chunk(
     classes = assigner(pixels, rows).predicted_class
     order = np.argsort(classes, kind="stable")
     raw_bytes = int(pixels_by_cell(cells)[rows].sum()) * prod(cells.cell_shape[2:])
-    coefficients = Coefficients.of(cells, rows[order], model)
+    coefficients = Coefficients.of(cells, rows[order], model, lattice)
     silhouettes = cells.silhouettes(rows[order])
     return pixels[order], classes[order].astype(np.uint8), raw_bytes, coefficients, silhouettes

@@ -12,6 +12,7 @@ from zarrmal_codecs import Model
 from zarrmal_codecs.chunk.coder import coder_for
 from zarrmal_codecs.hybrid.engine import chosen_level
 
+from ..archive.write.encode.lattice import LatticeMode
 from ..errors import InputError
 from ..progress import Progress, silent
 from ..sources import Source, Subset
@@ -93,13 +94,14 @@ def run_benchmark(
     progress: Progress = silent,
     *,
     cache_folder: Path | None = None,
+    lattice: LatticeMode = "auto",
 ) -> BenchmarkResult:
     """Measure models and their rivals.
 
     Parameters
     ----------
     training
-        The cells that the models were trained on.
+        The cells that the models were trained on; may be none.
     unseen
         Cells of other slides. Where sizes differ, rivals code each at its own size in a file of its
         own; sheets are left out.
@@ -109,6 +111,8 @@ def run_benchmark(
         Other coders.
     cache_folder
         Stores the rivals' measurements, so that an interrupted run continues.
+    lattice
+        Whether our archives hold coefficients of JPEG pictures, see ``WriteOptions``.
 
     Raises
     ------
@@ -123,7 +127,7 @@ def run_benchmark(
     results: list[ModelResult] = []
     for name, model in zip(model_names(models), models, strict=True):
         progress("our models", len(results), len(models), name)
-        results.append(measure_model(name, model, training, unseen, progress))
+        results.append(measure_model(name, model, training, unseen, progress, lattice=lattice))
     progress("our models", len(models), len(models))
     rival_rows, not_measured = measure_rivals(rivals, unseen, cache, progress)
     files = measure_jpeg_files(unseen) if rivals else None
@@ -207,13 +211,16 @@ def _bounds(cells: Source, axis: int) -> tuple[int, int] | None:
 def split_source(source: Source, share: float, seed: int) -> tuple[Source, Source]:
     """Split a source by slide into training cells and unseen cells.
 
-    Of a single slide on which the place of each cell is known, the right part is unseen.
+    Of a single slide on which the place of each cell is known, the right part is unseen. With a
+    share of 1 all cells are, whatever their slides.
 
     Raises
     ------
     InputError
         If the slides are not known: a split by cell would flatter the models.
     """
+    if share == 1:
+        return Subset(source, []), source
     if source.groups is None or len(np.unique(source.groups)) < 2:
         x = source.columns.get(SLIDE_X)
         if x is not None and source.n_cells > 1 and len(np.unique(source.columns[SLIDE])) == 1:

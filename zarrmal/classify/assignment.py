@@ -13,6 +13,8 @@ from ..sources.columns.strings import refuse_mask
 
 ONE_CLASS = ("cell",)
 """The classes of an archive without a model."""
+UNTOLD = "class not told apart"
+"""Stands for a class where nothing tells them apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

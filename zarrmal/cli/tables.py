@@ -8,6 +8,7 @@ from rich.table import Table
 
 from ..archive import ArchiveInfo
 from ..classify import ClassifierReport
+from ..classify.assignment import UNTOLD
 from .terminal.console import out
 from .terminal.printable import plain
 
@@ -105,7 +106,9 @@ def info_table(info: ArchiveInfo) -> Table:
         table.add_row("  of them whole JPEG files", f"{info.n_jpeg_files:,}")
     if has_sizes:
         table.add_row("canvas", " x ".join(map(str, info.cell_shape)))
-    for name, n in info.classes.items():
+    # A class that no more than the model names is none that is known of the cells.
+    classes = info.classes if info.are_classes_told else {UNTOLD: info.n_cells}
+    for name, n in classes.items():
         table.add_row(f"  {plain(name)}", f"{n:,}")
     if info.n_foreign_cells:
         table.add_row("  behind them, of another program", f"{info.n_foreign_cells:,}")

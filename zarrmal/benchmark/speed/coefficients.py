@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zarrmal_codecs import JpegCell, Model
 from zarrmal_codecs.lattice.jpeg.picture import COLOURS, Camera
 
-from ...archive.write.encode.lattice import plan_search
+from ...archive.write.encode.lattice import LatticeMode, plan_search
 from ...progress import silent
 from ...sources import Source
 
@@ -35,9 +35,15 @@ class Coefficients:
     sizes: NDArray[np.int64]
 
     @classmethod
-    def of(cls, cells: Source, rows: NDArray[np.int64], model: Model) -> Coefficients | None:
+    def of(
+        cls,
+        cells: Source,
+        rows: NDArray[np.int64],
+        model: Model,
+        lattice: LatticeMode = "auto",
+    ) -> Coefficients | None:
         """As an archive would have them; None where it would have none."""
-        search = plan_search(cells, model, "auto", silent)
+        search = plan_search(cells, model, lattice, silent)
         if search is None:
             return None
         known = cells.jpeg(rows) or [None] * len(rows)

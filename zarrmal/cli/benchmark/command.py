@@ -17,6 +17,7 @@ from ...benchmark import (
     split_source,
 )
 from ...benchmark.plot import draw, refuse_unplottable
+from ...errors import InputError
 from ...sources.source import require_one_size
 from .. import options as o
 from ..app import app
@@ -61,7 +62,13 @@ def benchmark(
         ),
     ] = None,
     unseen: Annotated[
-        float, typer.Option(min=0.01, max=0.99, help="Share of the slides to measure on.")
+        float,
+        typer.Option(
+            min=0.01,
+            max=1,
+            help="Share of the slides to measure on; 1 where all models are given, and were "
+            "trained on none of these slides.",
+        ),
     ] = 0.25,
     minutes: o.Minutes = None,
     steps: o.Steps = None,
@@ -87,6 +94,7 @@ def benchmark(
             metavar="NAME", help="Only coders whose names begin so, as in jxl; may be repeated."
         ),
     ] = None,
+    lattice: o.Lattice = o.LatticeName.auto,
     slow: Annotated[bool, typer.Option("--slow", help="JPEG XL effort 10 too.")] = False,
     plot: Annotated[
         Path | None,
@@ -98,10 +106,11 @@ def benchmark(
 ) -> None:
     """Train on some slides, measure on the others, beside other coders; all checked lossless.
 
-    A given --model must have been trained with the same --seed and --unseen, or its slides are
-    not unseen. Of one slide the right part is unseen. A folder of tiles, or of fields with many
-    cells each, needs an option of slides, as --tile 2048. Cells of different sizes are measured at
-    their own sizes: ours in one archive, other coders one cell a file, as sheets need one size.
+    A given --model must have been trained with the same --seed and --unseen, or on none of these
+    cells (--unseen 1), or its slides are not unseen. Of one slide the right part is unseen. A
+    folder of tiles, or of fields with many cells each, needs an option of slides, as --tile 2048.
+    Cells of different sizes are measured at their own sizes: ours in one archive, other coders one
+    cell a file, as sheets need one size.
 
     Example: `zarrmal benchmark cells.npz --channel red --effort fast --effort max --profile paper`
     """
@@ -111,6 +120,8 @@ def benchmark(
     given = [choose.load_model(path) for path in model or []]
     training_options: dict[str, Any] = {}
     if profile or effort or not given:
+        if unseen == 1:
+            raise InputError("--unseen 1 leaves no cells to train on: give all models by --model")
         learn = choose.import_learn()
         common = {"max_cells": max_cells, "seed": seed, "device": device}
         profiles = list(dict.fromkeys(profile or [o.ProfileName.hybrid]))
@@ -159,6 +170,7 @@ def benchmark(
                 others,
                 progress,
                 cache_folder=folder,
+                lattice=lattice.value,
             )
         except LossyError as error:
             say_error(f"this benchmark is void: {error}")
