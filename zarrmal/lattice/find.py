@@ -36,8 +36,15 @@ from .solve.cut import Sizes
 from .solve.dct import BLOCK, N_COEFFICIENTS
 from .solve.plane import solve_doubtful_blocks, solve_listed_blocks
 from .solve.views import CellViews, PlaneView
-from .tables import standard_table
-from .trial import estimate_steps, luma_fits, proven_steps, share_near_lattice, try_steps
+from .tables import FEW_BLOCKS, standard_table
+from .trial import (
+    FEW_CLEAR_BLOCKS,
+    estimate_steps,
+    luma_fits,
+    proven_steps,
+    share_near_lattice,
+    try_steps,
+)
 
 MIN_SHARE_EXPLAINED = 0.98
 """Of the visible RGB pixels must be colours that YCbCr gives: a quarter of all are."""
@@ -205,8 +212,13 @@ def _own_camera(
     """A camera estimated from a cell's own blocks, and its phase."""
     first = first_plane(colour)
     others = [camera for camera in others if camera.colour == colour]
-    estimate = estimate_steps([view], seen=[steps_of(c, first) for c in others])
+    seen_first = [steps_of(c, first) for c in others]
+    estimate = estimate_steps([view], seen=seen_first, enough=FEW_CLEAR_BLOCKS)
     steps = None if estimate is None else proven_steps(view, estimate)
+    if steps is None and FEW_CLEAR_BLOCKS <= view.is_clear.sum() < FEW_BLOCKS:
+        # Few smooth blocks tell less than these with doubtful ones; few others tell more.
+        estimate = estimate_steps([view], seen=seen_first)
+        steps = None if estimate is None else proven_steps(view, estimate)
     if steps is None:
         return None
     if not rest:

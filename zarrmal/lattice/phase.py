@@ -60,6 +60,8 @@ def rank_phases(
     centred = samples.astype(np.float32) - np.float32(128)
     _count_small(centred, whole_windows(known), COSINES.astype(np.float32), n_small, n_blocks)
     (ranked,) = np.nonzero(n_blocks)
+    if not len(ranked):
+        return ranked, np.zeros(0)
     shares = n_small[ranked, 1:] / n_blocks[ranked, None]
     deviations = shares.std(axis=0)
     tells = deviations > 0

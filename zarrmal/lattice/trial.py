@@ -146,16 +146,20 @@ def try_steps(view: PlaneView, steps: Steps, n_most: int = N_TRIAL_BLOCKS) -> Tr
 
 
 def estimate_steps(
-    views: Sequence[PlaneView], *, n_most: int | None = None, seen: Sequence[Steps] = ()
+    views: Sequence[PlaneView],
+    *,
+    n_most: int | None = None,
+    seen: Sequence[Steps] = (),
+    enough: int = FEW_BLOCKS,
 ) -> TableEstimate | None:
     """The likeliest table of planes that share it; None if they have no whole block.
 
-    `seen` are tables of other pictures; `n_most` limits the blocks that are looked at. Where few
-    blocks are clear the middles of the others' bounds tell something.
+    `seen` are tables of other pictures; `n_most` limits the blocks that are looked at. Where not
+    `enough` blocks are clear the middles of the others' bounds tell something.
     """
     measured: list[Float] = []
     inflation: list[Float] = []
-    few = sum(int(view.is_clear.sum()) for view in views) < FEW_BLOCKS
+    few = sum(int(view.is_clear.sum()) for view in views) < enough
     for view in views:
         rows, columns = np.nonzero(view.blocks.is_whole if few else view.is_clear)
         clear = rows.astype(np.int64), columns.astype(np.int64)
