@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from zarrmal_codecs.lattice.colour import rgb
+from zarrmal_codecs.lattice.jpeg.colour import rgb
 
 pytest.importorskip("numba", reason="the search needs the extra lattice")
 
