@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -18,11 +20,14 @@ from zarrmal.benchmark.lattice.drawn import (
 )
 from zarrmal.benchmark.lattice.truth import Score
 from zarrmal.lattice.factors import likely_factors
-from zarrmal.lattice.find import find_cell
+from zarrmal.lattice.find import _common_line, find_cell
 from zarrmal.lattice.jpeg_file import read_jpeg
 from zarrmal.lattice.phase import rank_by_steps, rank_phases
-from zarrmal.lattice.preimage import with_luma, ycbcr_planes
-from zarrmal.lattice.series import STANDARD_CHROMA, STANDARD_LUMA, scaled_table
+from zarrmal.lattice.preimage import own_planes, with_luma, ycbcr_planes
+from zarrmal.lattice.series import SERIES, STANDARD_CHROMA, STANDARD_LUMA, scaled_table
+from zarrmal.lattice.solve.views import CellViews
+from zarrmal.lattice.tables import TableEstimate
+from zarrmal.lattice.trial import proven_steps, try_steps
 
 Pixels = NDArray[np.uint8]
 
@@ -185,3 +190,38 @@ def test_the_decoder_proves_that_blocks_are_alike() -> None:
         assert score.values_equal == 63
         assert score.ambiguous == is_alike
         assert len(score.missed) == (not is_alike)
+
+
+def test_steps_that_may_be_too_large_are_taken_smaller() -> None:
+    rng = np.random.default_rng(0)
+    picture = np.clip(draw_smear(rng, 96, 96) + rng.normal(0, 6, (96, 96, 3)), 0, 255)
+    table = odd_table(rng, scaled_table(STANDARD_LUMA, 97)).ravel()
+    jpeg = as_jpeg(picture.astype(np.uint8), tables=[table.tolist()], sampling="grey")
+    cell, visible = pixels_of(jpeg), np.ones((96, 96), np.bool_)
+    view = CellViews(own_planes(cell, visible)).of(0, (1, 1), (0, 0), fancy=True)
+    too_large = table.copy()
+    too_large[np.flatnonzero(table == 1)[1:4]] = 7
+    estimate = TableEstimate(
+        steps=too_large,
+        cautious=table,
+        is_determined=np.ones(64, np.bool_),
+        is_standard=False,
+        nearest=SERIES[20:28],
+    )
+    assert try_steps(view, too_large).share_exact < 0.2
+    steps = proven_steps(view, estimate)
+    assert steps is not None
+    np.testing.assert_array_equal(steps, table)
+    assert proven_steps(view, replace(estimate, cautious=too_large)) is None
+
+
+def test_a_common_row_or_column_leaves_eight_phases() -> None:
+    # Phase 8 r + c.
+    in_column = _common_line(np.array([12, 44, 20, 4, 60, 5, 28]))
+    assert in_column is not None
+    assert in_column.tolist() == [True, True, True, True, True, False, True]
+    in_row = _common_line(np.array([17, 19, 16, 23, 3]))
+    assert in_row is not None
+    assert in_row.tolist() == [True, True, True, True, False]
+    assert _common_line(np.array([12, 44, 20, 5, 60])) is None
+    assert _common_line(np.array([12, 44, 20])) is None

@@ -57,6 +57,9 @@ MIN_MARGIN_BY_STEPS = 1.1
 
 N_PHASES_TRIED = 2
 
+N_IN_LINE = 4
+"""Phases that hardly have a row or a column in common by chance."""
+
 MAX_GIVEN = 3
 """Of the given cameras that explain a sample of its blocks, so many are tried with a whole cell."""
 
@@ -185,7 +188,10 @@ def _likely_phases(planes: Planes, first: int) -> Iterator[Phase]:
     exact = planes.has_preimage & (samples == planes.high[first])
     phases, scores = rank_phases(samples, exact)
     tried = phases[:N_PHASES_TRIED].tolist()
-    if len(phases) > 1 and scores[0] < MIN_MARGIN * max(scores[1], 0):
+    line = _common_line(phases)
+    if line is not None:
+        tried = phases[line].tolist()
+    elif len(phases) > 1 and scores[0] < MIN_MARGIN * max(scores[1], 0):
         tried = []
     yield from map(_phase_of, tried)
     if len(phases):
@@ -193,6 +199,17 @@ def _likely_phases(planes: Planes, first: int) -> Iterator[Phase]:
         is_alone = len(others) == 1 or likelihoods[0] > MIN_MARGIN_BY_STEPS * likelihoods[1]
         if is_alone and others[0] not in tried:
             yield _phase_of(int(others[0]))
+
+
+def _common_line(phases: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+    """Which phases have the row, or the column, that the likeliest all have; None if there is none.
+
+    Then the picture tells the one, and all that is open is the other.
+    """
+    for lines in (phases % BLOCK, phases // BLOCK):
+        if len(lines) >= N_IN_LINE and (lines[:N_IN_LINE] == lines[0]).all():
+            return np.asarray(lines == lines[0])
+    return None
 
 
 def _phase_of(ranked: int) -> Phase:

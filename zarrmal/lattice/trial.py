@@ -276,13 +276,20 @@ def _proven_own(view: PlaneView, estimate: TableEstimate) -> Steps | None:
     chosen = STANDARD_BITS if estimate.is_standard else _choice_bits(free_steps)
     if is_proof(view, estimate.steps, test, chosen):
         return estimate.steps if estimate.is_standard else repaired_steps(view, estimate.steps)
+    start = estimate.steps
+    if test.share_exact < WORTH_MORE and (estimate.cautious != start).any():
+        # Steps that are too large explain nothing, those that are too small little less than all.
+        careful = try_steps(view, estimate.cautious, N_PROOF_BLOCKS)
+        if careful.share_exact > test.share_exact:
+            start, test = estimate.cautious, careful
+            chosen = _choice_bits(start[estimate.is_determined])
     is_worth_more = test.share_exact >= WORTH_MORE
     if is_doubtful(view):
         is_worth_more = test.evidence_bits >= MIN_EVIDENCE_BITS
     if not is_worth_more:
         return None
-    steps = repaired_steps(view, estimate.steps)
-    chosen += _choice_bits(steps[steps != estimate.steps])
+    steps = repaired_steps(view, start)
+    chosen += _choice_bits(steps[steps != start])
     test = try_steps(view, steps, N_PROOF_BLOCKS)
     return steps if is_proof(view, steps, test, chosen) else None
 
