@@ -97,6 +97,21 @@ def test_a_model_trained_on_jpeg_files_codes_them_as_such(tmp_path, models, n_ch
     assert choose.with_coefficients(trained, Subset(cells, np.arange(800) % 9)) is trained
 
 
+def test_a_shipped_model_of_grey_cells_codes_jpeg_files_as_such(tmp_path):
+    files = open_source(write_files(tmp_path / "in", SEQUENTIAL, grey=True))
+    many = Subset(files, np.arange(800) % files.n_cells)
+    model = choose.shipped_for(many, lattice="auto")
+    assert model is not None
+    assert lattice_of(model.classes[0]) is not None
+    assert zarrmal.write(files, tmp_path / "a.zarr", model=model).n_jpeg_files == files.n_cells
+    # Those that ship have no weights: few files, and pixels of no camera, are not worth them.
+    pixels = open_source(np.stack([drawn(k)[..., 0] for k in range(9)]))
+    for cells, mode in ((many, "off"), (files, "auto"), (Subset(pixels, np.arange(9)), "auto")):
+        plain = choose.shipped_for(cells, lattice=mode)
+        assert plain is not None
+        assert lattice_of(plain.classes[0]) is None
+
+
 def test_jpeg_files_come_back_byte_for_byte(tmp_path, models):
     folder, url = write_files(tmp_path / "in", FILES), str(tmp_path / "a.zarr")
     options = WriteOptions(chunk_cells=3, lattice="known")

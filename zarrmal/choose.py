@@ -64,7 +64,8 @@ def shipped_for(
 ) -> Model | None:
     """The shipped model that takes the fewest bits for the cells, judged by some of them.
 
-    None if there is none for their dtype, their channels, and their shape or that of the canvas on
+    Those of grey cells get the weights for coefficients of that of RGB where these pay. None if
+    there is none for their dtype, their channels, and their shape or that of the canvas on
     which they are stored.
 
     Parameters
@@ -81,7 +82,7 @@ def shipped_for(
         if model_fits(model, cells.dtype, shape, channel_first=first)
     ]
     if not models or (len(models) == 1 and cells.dtype == np.uint8):
-        return next(iter(models), None)
+        return _with_coefficients_of_grey(next(iter(models), None), cells, lattice)
     rows = np.unique(np.linspace(0, cells.n_cells - 1, SAMPLE_CELLS).astype(np.int64))
     pixels = cells.read(rows)
     sizes = None if cells.sizes is None else cells.sizes[rows]
@@ -93,7 +94,17 @@ def shipped_for(
         share = share_of_bits(cells, model, lattice)
         return float(own.mean()) * share * cells.n_cells + 8 * model.n_bytes
 
-    return min(models, key=total_bits, default=None)
+    best = min(models, key=total_bits, default=None)
+    return _with_coefficients_of_grey(best, cells, lattice)
+
+
+def _with_coefficients_of_grey(
+    model: Model | None, cells: Source, lattice: LatticeMode
+) -> Model | None:
+    is_grey = model is not None and (len(model.cell_shape) == 2 or model.cell_shape[2] == 1)
+    if model is None or not is_grey or lattice == "off":
+        return model
+    return with_coefficients(model, cells, lattice)
 
 
 def without_useless_masks(cells: Source, model: Model | None) -> Source:
@@ -130,8 +141,8 @@ def train_model(
     return with_coefficients(result.model, cells)
 
 
-def with_coefficients(model: Model, cells: Source) -> Model:
-    """A trained model with the shipped weights for coefficients, which serve any camera.
+def with_coefficients(model: Model, cells: Source, lattice: LatticeMode = "auto") -> Model:
+    """A model with the shipped weights for coefficients, which serve any camera.
 
     Training learns to code pixels. Where the cells are JPEG files, or come from JPEG pictures, a
     model without such weights would take about twice the bytes of a shipped one.
@@ -160,7 +171,7 @@ def with_coefficients(model: Model, cells: Source) -> Model:
         classes=tuple(replace(own, tensors={**masks, **own.tensors}) for own in model.classes),
     )
     able = with_lattice(able, weights)
-    share = share_of_bits(cells, able, "auto")
+    share = share_of_bits(cells, able, lattice)
     if share == 1:
         return model
     rows = np.unique(np.linspace(0, cells.n_cells - 1, n_cells).astype(np.int64))
