@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.measure import EllipseModel
 
 from .shape import Labels, on_border
 
@@ -98,22 +97,15 @@ def _distances_by_ellipse(
     masks: Sequence[NDArray[np.bool_]], sides: Sequence[Sides]
 ) -> NDArray[np.float64]:
     """By the ellipses that fit the outlines within the slide; NaN where none fits."""
-    out = np.full((len(masks), 4), np.nan)
-    for distances, mask, side in zip(out, masks, sides, strict=True):
-        with np.errstate(divide="ignore", invalid="ignore"):  # of circles, and of few points
-            fitted = EllipseModel.from_estimate(_outline(mask, side))
-        if not fitted:
-            continue
-        (x, y), (a, b), theta = fitted.center, fitted.axis_lengths, fitted.theta
-        across = math.hypot(a * math.cos(theta), b * math.sin(theta))
-        down = math.hypot(a * math.sin(theta), b * math.cos(theta))
-        height, width = mask.shape
-        distances[:] = y / down, (height - y) / down, x / across, (width - x) / across
-    return out
+    outlines = [_outline(mask, side) for mask, side in zip(masks, sides, strict=True)]
+    cell = np.repeat(np.arange(len(masks)), [points.shape[1] for points in outlines])
+    x, y, across, down = _fitted(np.concatenate(outlines, axis=1), cell, len(masks))
+    height, width = np.array([mask.shape for mask in masks]).T
+    return np.stack([y / down, (height - y) / down, x / across, (width - x) / across], axis=1)
 
 
 def _outline(mask: NDArray[np.bool_], sides: Sides) -> NDArray[np.float64]:
-    """Middles of the edges of pixels along the outline but for the border; (point, 2), x and y."""
+    """Middles of the edges of pixels along the outline but for the border; (2, point), x and y."""
     height, width = mask.shape
     padded = np.zeros((height + 2, width + 2), np.bool_)
     padded[1:-1, 1:-1] = mask
@@ -128,8 +120,62 @@ def _outline(mask: NDArray[np.bool_], sides: Sides) -> NDArray[np.float64]:
             outside[:] = inside
     y, x = np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1])
     down, across = np.nonzero(padded[1:-1, 1:] != padded[1:-1, :-1])
-    points = [x + 0.5, y], [across, down + 0.5]
-    return np.concatenate(points, axis=1).T
+    n = len(x)
+    out = np.empty((2, n + len(across)))
+    out[0, :n], out[1, :n] = x + 0.5, y
+    out[0, n:], out[1, n:] = across, down + 0.5
+    return out
+
+
+def _fitted(
+    points: NDArray[np.float64], cell: NDArray[np.int64], n_cells: int
+) -> tuple[NDArray[np.float64], ...]:
+    """Ellipses nearest to points by their algebraic distance (Halíř and Flusser, 1998).
+
+    scikit-image's EllipseModel does the same of one cell, but up to 0.26 fails with a NumPy whose
+    ``eig`` gives complex numbers.
+
+    Parameters
+    ----------
+    points, cell
+        (2, point) and (point,): where each lies, x and y, and to which cell it belongs.
+
+    Returns
+    -------
+    x, y, across, down
+        float64 (cell,): centres, and half the sides of their boxes; NaN where no ellipse fits.
+    """
+
+    def sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.bincount(cell, values, n_cells), np.float64)
+
+    x, y = points
+    n = np.maximum(np.bincount(cell, minlength=n_cells), 1)
+    middle_x, middle_y = sums(x) / n, sums(y) / n
+    x, y = x - middle_x[cell], y - middle_y[cell]
+    scale = np.sqrt(np.maximum(sums(x * x + y * y) / n, 1e-9))
+    x, y = x / scale[cell], y / scale[cell]
+    terms = (x * x, x * y, y * y, x, y, np.ones(len(x)))
+    scatter = np.empty((n_cells, 6, 6))
+    for i in range(6):
+        for j in range(i, 6):
+            scatter[:, i, j] = scatter[:, j, i] = sums(terms[i] * terms[j])
+    scatter[:, range(3, 6), range(3, 6)] += 1e-9  # few points leave it singular
+    of_rest = -np.linalg.solve(scatter[:, 3:, 3:], scatter[:, 3:, :3])
+    m = scatter[:, :3, :3] + scatter[:, :3, 3:] @ of_rest
+    _, vectors = np.linalg.eig(np.stack([m[:, 2] / 2, -m[:, 1], m[:, 0] / 2], axis=1))
+    vectors = np.real(vectors)
+    discriminants = 4 * vectors[:, 0] * vectors[:, 2] - vectors[:, 1] ** 2
+    best = discriminants.argmax(axis=1)
+    four = np.take_along_axis(discriminants, best[:, np.newaxis], axis=1)[:, 0]
+    four = np.where(four > 0, four, np.nan)
+    quadratic = np.take_along_axis(vectors, best[:, np.newaxis, np.newaxis], axis=2)
+    a, b, c = quadratic[..., 0].T
+    d, e, f = (of_rest @ quadratic)[..., 0].T
+    x0, y0 = (b * e - 2 * c * d) / four, (b * d - 2 * a * e) / four
+    level = -(f + (d * x0 + e * y0) / 2)
+    across, down = (scale * np.sqrt(np.maximum(4 * level * v / four, 1e-9)) for v in (c, a))
+    return middle_x + scale * x0, middle_y + scale * y0, across, down
 
 
 def _cut_discs() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
