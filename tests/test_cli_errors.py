@@ -291,6 +291,7 @@ def test_a_full_disk_is_told_with_the_file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("command", ["train", "train-lattice", "train-classifier"])
 def test_a_model_that_cannot_be_saved_is_told_before_the_training(place, command, monkeypatch):
+    pytest.importorskip("torch", reason="training needs torch, which is not installed")
     monkeypatch.setattr(os, "access", lambda *_: False)
     found = mistake(place, command, "labelled.npz", "-o", "new.zmal")
     assert "new.zmal cannot be written: change the permissions" in found
