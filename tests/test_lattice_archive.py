@@ -206,7 +206,7 @@ def test_what_surrounds_coefficients_is_not_all_in_memory(tmp_path, models):
     """A colour profile can be larger than the picture of a cell."""
     rng, n_profile = np.random.default_rng(5), 400_000
     peaks: dict[str, list[int]] = {"verify": [], "extract": [], "repack": []}
-    counts = (1, 3, 20)
+    counts = (1, 10, 27)  # the second fills what is read ahead
     for n_cells in counts:
         folder, url = tmp_path / str(n_cells), tmp_path / f"{n_cells}.zarr"
         for k in range(n_cells):
@@ -229,7 +229,7 @@ def test_what_surrounds_coefficients_is_not_all_in_memory(tmp_path, models):
         assert files_of(url.with_suffix(".out")) == files_of(folder)
     more = (counts[2] - counts[1]) * n_profile
     for verb, (_, few, many) in peaks.items():  # the first ones load models and tables
-        assert many - few < more / 2, f"{verb}: {few / 1e6:.1f} and {many / 1e6:.1f} MB"
+        assert many - few < more / 4, f"{verb}: {few / 1e6:.1f} and {many / 1e6:.1f} MB"
 
 
 def test_grey_files_and_what_goes_the_ordinary_way(tmp_path, models):
